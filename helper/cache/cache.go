@@ -1,0 +1,85 @@
+// Package cache keeps short-lived tokens, sealed, between the calls of
+// credhelper, and with them what the front needs to answer without knowing any
+// configuration: the origins a token may go to, and stamps of the files that
+// said so.
+//
+// One directory, DIR = state/run, 0700, holds per profile
+//
+//	t-KEY  the sealed token and everything an answer needs (Entry)
+//	l-KEY  the lock that makes one process fetch while others wait; never deleted
+//	m-KEY  a mark: "refused, do not ask again before ..." (Mark)
+//
+// and per host r-KEY, the route from a host name to the profiles that claim it.
+// KEY is a hash (KeyOf), so no text from outside ever becomes a file name (T17,
+// T18). Every file is written whole, to a temporary name, and renamed.
+//
+// A damaged, foreign, truncated or outdated entry is a miss, never an error
+// (F13): the next fetch overwrites it.
+//
+// The front links this package, so it imports little: no fmt, no net/http, no
+// encoding/json; each costs every call (docs/performance.md).
+package cache
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+)
+
+var (
+	// ErrMiss says that there is no usable entry, whatever the reason.
+	ErrMiss = errors.New("not in the cache")
+
+	// ErrUnsafe says that a directory or file is not as only we could have left
+	// it: owned by another user, open to others, or a link. It is wrapped with
+	// the path and the finding. Nothing is mended silently (T1).
+	ErrUnsafe = errors.New("unsafe file or directory")
+
+	// ErrNoSealingKey says that no place on this machine may hold the key of the
+	// sealed tokens, so nothing is cached on disk.
+	ErrNoSealingKey = errors.New("no place for the key of the sealed tokens")
+
+	// ErrLocked says that another process held a lock until the deadline.
+	ErrLocked = errors.New("another process holds the lock")
+)
+
+// finding wraps a sentinel with the path and what was found there.
+type finding struct {
+	kind error
+	text string
+}
+
+func (f *finding) Error() string { return f.text }
+func (f *finding) Unwrap() error { return f.kind }
+
+// Key names a file of the cache: 16 octets of SHA-256 over a kind and its
+// fields, each preceded by its length, so that no two lists of fields collide.
+type Key [16]byte
+
+// KeyOf hashes kind and fields in the order given.
+func KeyOf(kind string, fields ...string) Key {
+	buf := make([]byte, 0, 128)
+	buf = appendText(buf, kind)
+	for _, f := range fields {
+		buf = appendText(buf, f)
+	}
+	sum := sha256.Sum256(buf)
+	return Key(sum[:16])
+}
+
+// ProfileKey is the key of everything kept for the profile of that name.
+func ProfileKey(profile string) Key { return KeyOf("profile", profile) }
+
+// RouteKey is the key of the route for a host, as origin.RouteKeys names it.
+func RouteKey(host string) Key { return KeyOf("route", host) }
+
+// String is the hexadecimal form used in file names.
+func (k Key) String() string { return hex.EncodeToString(k[:]) }
+
+// file returns the name of the file of one kind ('t', 'l', 'm', 'r').
+func (k Key) file(kind byte) string {
+	var name [2 + 2*len(k)]byte
+	name[0], name[1] = kind, '-'
+	hex.Encode(name[2:], k[:])
+	return string(name[:])
+}

@@ -1,0 +1,17 @@
+package cache
+
+import (
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// ClockAt reads the boot clock, which also counts suspended time, beside the
+// given wall-clock time.
+func ClockAt(wall time.Time) Clock {
+	var ts unix.Timespec
+	if unix.ClockGettime(unix.CLOCK_BOOTTIME, &ts) != nil {
+		return Clock{Unix: wall.Unix()}
+	}
+	return Clock{Unix: wall.Unix(), BootedAt: wall.Unix() - ts.Sec}
+}

@@ -1,0 +1,99 @@
+package cache
+
+import (
+	"errors"
+	"path/filepath"
+	"runtime"
+	"strconv"
+)
+
+// Dirs says where things are (docs/architecture.md, "What is on disk"). All
+// paths are absolute.
+type Dirs struct {
+	Config  string // config.toml, profiles/, presets/
+	Data    string // keyring/, the encrypted file keyring
+	State   string // run/, log, key file
+	System  string // the administrator's profiles/ and presets/; "" with CREDHELPER_HOME
+	Runtime string // a directory that ends with the session or the machine's uptime; may not exist
+}
+
+// ErrNoHome says that the environment names no home to keep anything in.
+var ErrNoHome = errors.New("HOME is not set to an absolute path; set HOME or CREDHELPER_HOME")
+
+// FindDirs finds the directories from the environment of a process of user uid.
+//
+// CREDHELPER_HOME, which must be absolute, puts all of them below one directory
+// and leaves the administrator's out; else the XDG variables count where they
+// are absolute, as the XDG base directory specification demands; else HOME.
+func FindDirs(env func(string) string, uid int) (Dirs, error) {
+	d := Dirs{Runtime: env("XDG_RUNTIME_DIR")}
+	if !filepath.IsAbs(d.Runtime) {
+		// cron and sudo-to-self have no XDG_RUNTIME_DIR but the same directory:
+		// they must find the same key.
+		d.Runtime = "/run/user/" + strconv.Itoa(uid)
+	}
+	if home := env("CREDHELPER_HOME"); home != "" {
+		if !filepath.IsAbs(home) {
+			return Dirs{}, errors.New("CREDHELPER_HOME is not an absolute path")
+		}
+		d.Config = home + "/config"
+		d.Data = home + "/data"
+		d.State = home + "/state"
+		return d, nil
+	}
+	d.System = "/etc/credhelper"
+	if runtime.GOOS == "windows" {
+		return windowsDirs(d, env)
+	}
+	home := env("HOME")
+	place := func(variable, below string) string {
+		if dir := env(variable); filepath.IsAbs(dir) {
+			return dir + "/credhelper"
+		}
+		if !filepath.IsAbs(home) {
+			return ""
+		}
+		return home + below + "/credhelper"
+	}
+	d.Config = place("XDG_CONFIG_HOME", "/.config")
+	d.Data = place("XDG_DATA_HOME", "/.local/share")
+	d.State = place("XDG_STATE_HOME", "/.local/state")
+	if d.Config == "" || d.Data == "" || d.State == "" {
+		return Dirs{}, ErrNoHome
+	}
+	return d, nil
+}
+
+func windowsDirs(d Dirs, env func(string) string) (Dirs, error) {
+	roaming, local := env("AppData"), env("LocalAppData")
+	if !filepath.IsAbs(roaming) || !filepath.IsAbs(local) {
+		return Dirs{}, errors.New("AppData and LocalAppData are not set; set CREDHELPER_HOME")
+	}
+	d.System = filepath.Join(env("ProgramData"), "credhelper")
+	d.Config = filepath.Join(roaming, "credhelper")
+	d.Data = filepath.Join(local, "credhelper", "data")
+	d.State = filepath.Join(local, "credhelper", "state")
+	return d, nil
+}
+
+// Run is the directory of sealed tokens, routes, marks and locks.
+func (d Dirs) Run() string { return d.State + "/run" }
+
+// Profiles is the user's directory of profiles, one TOML file each.
+func (d Dirs) Profiles() string { return d.Config + "/profiles" }
+
+// Presets is the user's directory of presets, one TOML file each.
+func (d Dirs) Presets() string { return d.Config + "/presets" }
+
+// Settings is the file of settings.
+func (d Dirs) Settings() string { return d.Config + "/config.toml" }
+
+// Keyring is the directory of the encrypted file keyring.
+func (d Dirs) Keyring() string { return d.Data + "/keyring" }
+
+// KeyFile is the generated key that opens the encrypted file keyring where it
+// has no passphrase.
+func (d Dirs) KeyFile() string { return d.State + "/keyring.key" }
+
+// Log is the log of fetches, refusals, failures and sign-ins.
+func (d Dirs) Log() string { return d.State + "/log" }

@@ -1,0 +1,156 @@
+package cache
+
+import "github.com/credhelper/credhelper/protocol/secret"
+
+// Entry is one sealed token with all that an answer needs. Times are Unix
+// seconds.
+type Entry struct {
+	Profile  string
+	Binding  [32]byte // SHA-256 of what the token is bound to (T14)
+	Token    secret.Text
+	Wide     bool     // the profile widened the token's grammar (A16)
+	Audit    bool     // every hit is to be logged, so the engine answers, not the front
+	Username string   // for tools that only know Basic
+	Header   string   // header field that carries the token; "" is Authorization
+	Scheme   string   // what precedes the token in that field; "Bearer"
+	BaseURL  string   // what relative URLs are taken under; "" if there is none
+	Origins  []string // canonical origins that the token may go to
+
+	Issued   int64 // when the request for it was sent (A20)
+	Expires  int64 // when it ends; never zero
+	Refresh  int64 // from when on one process should fetch the next one
+	BootedAt int64 // wall-clock time of the machine's start, as seen when sealed (A21); 0 unknown
+
+	// Lock is the stamp of the profile's lock file when the entry was sealed.
+	// Revoking touches the lock file, so a copy restored from before counts for
+	// nothing (T16).
+	Lock Stamp
+	// Stamps are the files that the entry was made from. If one changed, the
+	// entry may still be good, but only the engine can say so.
+	Stamps []Stamp
+}
+
+const (
+	flagWide     = 1 << 0
+	flagAudit    = 1 << 1
+	maxEntrySize = 48 << 10 // octets of a sealed entry: a 16 KiB token, origins, stamps
+)
+
+func (e *Entry) encode() []byte {
+	b := make([]byte, 0, 512+e.Token.Len())
+	var flags byte
+	if e.Wide {
+		flags |= flagWide
+	}
+	if e.Audit {
+		flags |= flagAudit
+	}
+	b = append(b, flags)
+	b = append(b, e.Binding[:]...)
+	for _, v := range [...]int64{e.Issued, e.Expires, e.Refresh, e.BootedAt} {
+		b = appendUint64(b, uint64(v))
+	}
+	for _, s := range [...]string{e.Profile, e.Token.Reveal(), e.Username, e.Header, e.Scheme, e.BaseURL} {
+		b = appendText(b, s)
+	}
+	b = appendUint16(b, uint16(len(e.Origins)))
+	for _, s := range e.Origins {
+		b = appendText(b, s)
+	}
+	return appendStamps(b, append([]Stamp{e.Lock}, e.Stamps...))
+}
+
+func decodeEntry(b []byte) (*Entry, bool) {
+	s := scanner{rest: b}
+	flags := s.uint8()
+	e := &Entry{Wide: flags&flagWide != 0, Audit: flags&flagAudit != 0}
+	copy(e.Binding[:], s.take(len(e.Binding)))
+	for _, v := range [...]*int64{&e.Issued, &e.Expires, &e.Refresh, &e.BootedAt} {
+		*v = int64(s.uint64())
+	}
+	e.Profile = s.text()
+	e.Token = secret.New(s.text())
+	for _, t := range [...]*string{&e.Username, &e.Header, &e.Scheme, &e.BaseURL} {
+		*t = s.text()
+	}
+	n := int(s.uint16())
+	if n*2 > len(s.rest) {
+		return nil, false
+	}
+	e.Origins = make([]string, n)
+	for i := range e.Origins {
+		e.Origins[i] = s.text()
+	}
+	stamps := s.stamps()
+	if !s.done() || len(stamps) == 0 {
+		return nil, false
+	}
+	e.Lock, e.Stamps = stamps[0], stamps[1:]
+	return e, true
+}
+
+// fits tells whether the lengths fit the two octets that precede each text.
+func (e *Entry) fits() bool {
+	size := 256 + e.Token.Len()
+	for _, s := range append([]string{e.Profile, e.Username, e.Header, e.Scheme, e.BaseURL, e.Lock.Path}, e.Origins...) {
+		size += 2 + len(s)
+	}
+	for _, s := range e.Stamps {
+		size += 34 + len(s.Path)
+	}
+	return size < maxEntrySize
+}
+
+// leastLeft is the life, in seconds, that a token must have left to be handed
+// out, unless its whole life is shorter (A20).
+const leastLeft = 30
+
+// RefreshTime says from when on a token that was requested at issued and ends at
+// expires should be replaced: a tenth of its life before the end, at most 5
+// minutes and at least 30 s, but a token with a life under a minute is used for
+// nine tenths of it (A20). All in Unix seconds.
+func RefreshTime(issued, expires int64) int64 {
+	life := expires - issued
+	margin := min(life/10, 300)
+	if life > 2*leastLeft {
+		margin = max(margin, leastLeft)
+	}
+	return expires - margin
+}
+
+// Usable tells whether the token may still be handed out at now to a caller that
+// needs it for minTTL seconds more; Fresh whether nobody needs to fetch another
+// one yet.
+func (e *Entry) Usable(now Clock, minTTL int64) bool {
+	least := int64(leastLeft)
+	if e.Expires-e.Issued <= 2*leastLeft {
+		least = 1
+	}
+	return e.credible(now) && now.Unix+max(minTTL, least) <= e.Expires
+}
+
+// Fresh tells whether the token is Usable and outside its refresh margin.
+func (e *Entry) Fresh(now Clock, minTTL int64) bool {
+	return e.Usable(now, minTTL) && now.Unix < e.Refresh
+}
+
+// credible refuses a token when the wall clock went back before its issue, or
+// moved against the boot clock by more than a minute: a stopped or turned-back
+// clock must not lengthen a token's life (A21).
+func (e *Entry) credible(now Clock) bool {
+	if now.Unix < e.Issued-skewAllowed {
+		return false
+	}
+	if e.BootedAt == 0 || now.BootedAt == 0 {
+		return true
+	}
+	drift := now.BootedAt - e.BootedAt
+	return -60 <= drift && drift <= 60
+}
+
+// skewAllowed forgives what NTP slews between two calls, in seconds.
+const skewAllowed = 2
+
+// Clock is the time as a caller saw it: the wall clock in Unix seconds and the
+// wall-clock time of the machine's start, 0 where that is not known.
+type Clock struct{ Unix, BootedAt int64 }

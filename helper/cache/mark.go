@@ -1,0 +1,78 @@
+package cache
+
+// Mark remembers, for all processes, that the server refused or asked to wait,
+// so that a loop with a bad secret does not lock out an account (A11, A12).
+type Mark struct {
+	Binding [32]byte // of the profile; another binding makes the mark void
+	Secret  uint16   // SecretMark of the secret that was refused; 0 for a wait
+	At      int64    // Unix seconds of the answer
+	Until   int64    // Unix seconds before which nobody asks again
+	Count   uint16   // answers of this kind in a row
+	Refused bool     // the server said no for good; else it asked to wait
+	Reason  string   // the sanitised text that was shown then
+}
+
+const (
+	markMagic   = "CRM1"
+	maxMarkSize = 4096 // octets
+)
+
+// SecretMark is 15 bits of a hash of a secret, and never 0: enough to see that
+// another secret was stored, too little to find the secret by trying.
+func SecretMark(profile, secret string) uint16 {
+	k := KeyOf("secret mark", profile, secret)
+	return uint16(k[0])<<8 | uint16(k[1]) | 1
+}
+
+// Mark reads the profile's mark; false if there is none that can be read.
+func (s *Store) Mark(profile string) (Mark, bool) {
+	content, err := s.dir.read(ProfileKey(profile).file('m'), maxMarkSize)
+	if err != nil {
+		return Mark{}, false
+	}
+	return decodeMark(profile, content)
+}
+
+// PutMark stores the profile's mark. The caller holds the profile's lock.
+func (s *Store) PutMark(profile string, m Mark) error {
+	const longest = 1024
+	m.Reason = m.Reason[:min(len(m.Reason), longest)]
+	return s.replace(ProfileKey(profile).file('m'), m.encode(profile))
+}
+
+// DropMark removes the profile's mark: the secret or the profile changed, or a
+// person wants it tried again.
+func (s *Store) DropMark(profile string) error {
+	return s.dir.remove(ProfileKey(profile).file('m'))
+}
+
+func (m *Mark) encode(profile string) []byte {
+	b := append(make([]byte, 0, 256), markMagic...)
+	b = appendText(b, profile)
+	b = append(b, m.Binding[:]...)
+	b = appendUint16(b, m.Secret)
+	b = appendUint64(b, uint64(m.At))
+	b = appendUint64(b, uint64(m.Until))
+	b = appendUint16(b, m.Count)
+	var refused byte
+	if m.Refused {
+		refused = 1
+	}
+	return appendText(append(b, refused), m.Reason)
+}
+
+func decodeMark(profile string, content []byte) (Mark, bool) {
+	s := scanner{rest: content}
+	if string(s.take(len(markMagic))) != markMagic || s.text() != profile {
+		return Mark{}, false
+	}
+	var m Mark
+	copy(m.Binding[:], s.take(len(m.Binding)))
+	m.Secret = s.uint16()
+	m.At = int64(s.uint64())
+	m.Until = int64(s.uint64())
+	m.Count = s.uint16()
+	m.Refused = s.uint8() == 1
+	m.Reason = s.text()
+	return m, s.done()
+}

@@ -1,0 +1,70 @@
+package cache
+
+// Route says which profiles claim origins on one host. It is only a hint: the
+// origins that count lie inside the sealed entry, and a route that is wrong,
+// damaged or forged leads to a miss or to an entry that is checked itself.
+type Route struct {
+	Claims []Claim
+	Stamps []Stamp // of the profiles and presets folders and of config.toml
+}
+
+// Claim is one origin, in canonical form, and the profile that claims it.
+type Claim struct{ Origin, Profile string }
+
+const (
+	routeMagic   = "CRR1"
+	maxRouteSize = 256 << 10 // octets; some 3,000 profiles on one host
+)
+
+// Route reads the route of a host key (origin.RouteKeys). ErrMiss says that
+// there is none or that a folder or file behind it changed since.
+func (s *Store) Route(host string) (*Route, error) {
+	content, err := s.dir.read(RouteKey(host).file('r'), maxRouteSize)
+	if err != nil {
+		return nil, ErrMiss
+	}
+	r, ok := decodeRoute(host, content)
+	if !ok || !allTrue(r.Stamps) {
+		return nil, ErrMiss
+	}
+	return r, nil
+}
+
+// PutRoute stores the route of a host key.
+func (s *Store) PutRoute(host string, r *Route) error {
+	return s.replace(RouteKey(host).file('r'), r.encode(host))
+}
+
+// DropRoute removes the route of a host key.
+func (s *Store) DropRoute(host string) error {
+	return s.dir.remove(RouteKey(host).file('r'))
+}
+
+func (r *Route) encode(host string) []byte {
+	b := append(make([]byte, 0, 512), routeMagic...)
+	b = appendText(b, host)
+	b = appendStamps(b, r.Stamps)
+	b = appendUint16(b, uint16(len(r.Claims)))
+	for _, c := range r.Claims {
+		b = appendText(b, c.Origin)
+		b = appendText(b, c.Profile)
+	}
+	return b
+}
+
+func decodeRoute(host string, content []byte) (*Route, bool) {
+	s := scanner{rest: content}
+	if string(s.take(len(routeMagic))) != routeMagic || s.text() != host {
+		return nil, false
+	}
+	r := &Route{Stamps: s.stamps()}
+	n := int(s.uint16())
+	if n*4 > len(s.rest) {
+		return nil, false
+	}
+	r.Claims = make([]Claim, n)
+	for i := range r.Claims {
+		r.Claims[i] = Claim{Origin: s.text(), Profile: s.text()}
+	}
+	return r, s.done()
+}

@@ -1,0 +1,133 @@
+package cache
+
+import (
+	"runtime"
+	"strconv"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+// readKernelKey reads the key by its serial number: one system call, no search.
+// A serial that now belongs to another key yields a key that opens nothing.
+func readKernelKey(serial int32, key *[keySize]byte) bool {
+	// One octet more than wanted: a longer payload is not ours.
+	var buf [keySize + 1]byte
+	n, err := unix.KeyctlBuffer(unix.KEYCTL_READ, int(serial), buf[:], 0)
+	if err != nil || n != keySize {
+		return false
+	}
+	copy(key[:], buf[:])
+	return true
+}
+
+// keyPermissions: all for whoever possesses the key; view, read, write, search
+// and link for the same user, because cron, services and su run in sessions that
+// do not possess the user keyring.
+const keyPermissions = 0x3f1f0000
+
+// kernelKeyLife is how long the kernel keeps the key after its last use for
+// sealing, in seconds: the longest life of a token (A19) and some.
+const kernelKeyLife = 26 * 60 * 60
+
+// kernelKey finds the home's key in the user's kernel keyring, or puts a new one
+// there. The caller holds the home's lock.
+func kernelKey(name string, random func([]byte) error) (sealingKey, bool) {
+	k := sealingKey{place: placeKernel}
+	// The keyrings that a thread possesses are its own: stay on this one.
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	// Possess the user keyring even where the session keyring does not link it.
+	if _, err := unix.KeyctlInt(unix.KEYCTL_LINK, unix.KEY_SPEC_USER_KEYRING, unix.KEY_SPEC_THREAD_KEYRING, 0, 0); err != nil {
+		return k, false
+	}
+	if id, err := unix.KeyctlSearch(unix.KEY_SPEC_USER_KEYRING, "user", name, 0); err == nil {
+		k.serial = int32(id)
+		if readKernelKey(k.serial, &k.key) {
+			setTimeout(id)
+			return k, true
+		}
+	}
+	if random(k.key[:]) != nil {
+		return k, false
+	}
+	id, err := unix.AddKey("user", name, k.key[:], unix.KEY_SPEC_USER_KEYRING)
+	if err != nil {
+		return k, false
+	}
+	if unix.KeyctlSetperm(id, keyPermissions) != nil {
+		return k, false
+	}
+	setTimeout(id)
+	k.serial = int32(id)
+	return k, true
+}
+
+func setTimeout(id int) {
+	// Best effort: a key without a timeout ends with the machine's uptime.
+	_, _ = unix.KeyctlInt(unix.KEYCTL_SET_TIMEOUT, id, kernelKeyLife, 0, 0)
+}
+
+// forgetKernelKey removes the home's key; every sealed file becomes a miss.
+func forgetKernelKey(name string) {
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	_, _ = unix.KeyctlInt(unix.KEYCTL_LINK, unix.KEY_SPEC_USER_KEYRING, unix.KEY_SPEC_THREAD_KEYRING, 0, 0)
+	if id, err := unix.KeyctlSearch(unix.KEY_SPEC_USER_KEYRING, "user", name, 0); err == nil {
+		_, _ = unix.KeyctlInt(unix.KEYCTL_REVOKE, id, 0, 0, 0)
+		_, _ = unix.KeyctlInt(unix.KEYCTL_UNLINK, id, unix.KEY_SPEC_USER_KEYRING, 0, 0)
+	}
+}
+
+// keyDirectory opens the directory of the key's file, and refuses one that is
+// not on a tmpfs: on a disk the key would outlive the machine's uptime.
+func (d Dirs) keyDirectory(p place) (directory, error) {
+	path := d.keyDirectoryPath(p)
+	dir, err := openDirectory(path)
+	if err != nil {
+		return directory{}, err
+	}
+	var st unix.Statfs_t
+	if err := unix.Fstatfs(dir.fd, &st); err != nil || st.Type != unix.TMPFS_MAGIC {
+		dir.close()
+		return directory{}, &finding{ErrNoSealingKey, path + " is not on a tmpfs"}
+	}
+	return dir, nil
+}
+
+func (d Dirs) keyDirectoryPath(p place) string {
+	if p == placeRuntime {
+		return d.Runtime
+	}
+	return "/dev/shm/credhelper-" + strconv.Itoa(unix.Geteuid())
+}
+
+// makeKeyDirectory makes what may be made: the runtime directory is the session
+// manager's, the one below /dev/shm ours.
+func (d Dirs) makeKeyDirectory(p place) {
+	if p == placeShared {
+		_ = unix.Mkdir(d.keyDirectoryPath(p), 0o700)
+	}
+}
+
+// randomOctets fills b from the kernel. Not crypto/rand: its package initialiser
+// runs at every start of the front, which never needs it.
+func randomOctets(b []byte) error {
+	for len(b) > 0 {
+		n, err := unix.Getrandom(b, 0)
+		if err == unix.EINTR {
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		b = b[n:]
+	}
+	return nil
+}
+
+// wipe overwrites a key that is no longer needed (T10, best effort).
+func wipe(b []byte) {
+	clear(b)
+	runtime.KeepAlive(unsafe.SliceData(b))
+}

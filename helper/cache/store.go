@@ -1,0 +1,240 @@
+package cache
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"time"
+)
+
+// Store is an open cache.
+type Store struct {
+	dirs Dirs
+	dir  directory
+}
+
+// Open opens the cache of a home, which must exist. It fails with ErrUnsafe if
+// others could have reached it, and fs.ErrNotExist if there is none yet.
+func Open(dirs Dirs) (*Store, error) {
+	dir, err := openDirectory(dirs.Run())
+	if err != nil {
+		return nil, err
+	}
+	return &Store{dirs, dir}, nil
+}
+
+// Create opens the cache of a home and makes it first if there is none.
+func Create(dirs Dirs) (*Store, error) {
+	s, err := Open(dirs)
+	if !errors.Is(err, fs.ErrNotExist) {
+		return s, err
+	}
+	dir, err := makeDirectory(dirs.Run())
+	if err != nil {
+		return nil, err
+	}
+	return &Store{dirs, dir}, nil
+}
+
+// Close closes the cache.
+func (s *Store) Close() { s.dir.close() }
+
+// Get opens the entry of a profile. Whatever is wrong with it, the error is
+// ErrMiss. The caller asks Usable or Fresh, and Current.
+func (s *Store) Get(profile string) (*Entry, error) {
+	key := ProfileKey(profile)
+	name := key.file('t')
+	sealed, err := s.dir.read(name, maxEntrySize)
+	if err != nil {
+		return nil, ErrMiss
+	}
+	text, ok := s.dirs.open(name, sealed)
+	if !ok {
+		return nil, ErrMiss
+	}
+	e, ok := decodeEntry(text)
+	if !ok || e.Profile != profile || !e.Lock.True() {
+		return nil, ErrMiss
+	}
+	return e, nil
+}
+
+// Current tells whether none of the files that the entry was made from changed.
+func (e *Entry) Current() bool { return allTrue(e.Stamps) }
+
+// Put seals an entry under its profile. The caller holds the profile's lock.
+func (s *Store) Put(ctx context.Context, lock *Lock, e *Entry) error {
+	if !e.fits() {
+		return errors.New("the entry is too large for the cache")
+	}
+	e.Lock = lock.stamp()
+	key, home, err := s.sealingKey(ctx)
+	if err != nil {
+		return err
+	}
+	defer wipe(key.key[:])
+	var nonce [nonceSize]byte
+	if err := randomOctets(nonce[:]); err != nil {
+		return err
+	}
+	name := ProfileKey(e.Profile).file('t')
+	sealed, err := key.seal(name, home, nonce, e.encode())
+	if err != nil {
+		return err
+	}
+	return s.replace(name, sealed)
+}
+
+// replace puts content in the place of name, whole or not at all.
+func (s *Store) replace(name string, content []byte) error {
+	temp, err := tempName()
+	if err != nil {
+		return err
+	}
+	if err := s.dir.writeTemp(temp, content); err != nil {
+		return err
+	}
+	return s.dir.rename(temp, name)
+}
+
+// tempPrefix begins the names of files that are not finished yet.
+const tempPrefix = "tmp-"
+
+func tempName() (string, error) {
+	var random [8]byte
+	if err := randomOctets(random[:]); err != nil {
+		return "", err
+	}
+	return tempPrefix + KeyOf(string(random[:])).String()[:16], nil
+}
+
+// Drop removes the profile's entry. The caller holds the profile's lock.
+func (s *Store) Drop(profile string) error {
+	return s.dir.remove(ProfileKey(profile).file('t'))
+}
+
+// Revoke removes the profile's entry and makes every copy of it worthless, even
+// one that is restored later (T16). The caller holds the profile's lock.
+func (s *Store) Revoke(lock *Lock, profile string) error {
+	return errors.Join(lock.touch(), s.Drop(profile))
+}
+
+// Lock waits for the profile's lock until the context ends; then ErrLocked.
+func (s *Store) Lock(ctx context.Context, profile string) (*Lock, error) {
+	return s.dir.acquire(ctx, ProfileKey(profile).file('l'), true)
+}
+
+// TryLock takes the profile's lock, or returns ErrLocked at once.
+func (s *Store) TryLock(profile string) (*Lock, error) {
+	return s.dir.acquire(context.Background(), ProfileKey(profile).file('l'), false)
+}
+
+// homeFile holds the random id of this home; its lock guards making the key.
+const (
+	homeFile = "home"
+	homeLock = "home-lock"
+)
+
+// HomeID is a random id of this home, made on first use: what the kernel keyring
+// knows its keys by, so that two homes never share or cancel one.
+func (s *Store) HomeID(ctx context.Context) ([16]byte, error) {
+	if id, ok := s.readHomeID(); ok {
+		return id, nil
+	}
+	lock, err := s.dir.acquire(ctx, homeLock, true)
+	if err != nil {
+		return [16]byte{}, err
+	}
+	defer lock.Unlock()
+	if id, ok := s.readHomeID(); ok {
+		return id, nil
+	}
+	var id [16]byte
+	if err := randomOctets(id[:]); err != nil {
+		return id, err
+	}
+	return id, s.replace(homeFile, id[:])
+}
+
+func (s *Store) readHomeID() (id [16]byte, ok bool) {
+	content, err := s.dir.read(homeFile, len(id))
+	return id, err == nil && copy(id[:], content) == len(id)
+}
+
+// sealingKey finds the key to seal with, or makes one in the first place that
+// takes it.
+func (s *Store) sealingKey(ctx context.Context) (sealingKey, [16]byte, error) {
+	home, err := s.HomeID(ctx)
+	if err != nil {
+		return sealingKey{}, home, err
+	}
+	lock, err := s.dir.acquire(ctx, homeLock, true)
+	if err != nil {
+		return sealingKey{}, home, err
+	}
+	defer lock.Unlock()
+	if key, ok := kernelKey(keyName(home), randomOctets); ok {
+		return key, home, nil
+	}
+	for _, p := range [...]place{placeRuntime, placeShared} {
+		if key, ok := s.fileKey(p, home); ok {
+			return key, home, nil
+		}
+	}
+	var key sealingKey
+	if s.dirs.deriveKey(&key, home) {
+		return key, home, nil
+	}
+	return key, home, ErrNoSealingKey
+}
+
+// fileKey finds or makes the key's file on a tmpfs.
+func (s *Store) fileKey(p place, home [16]byte) (sealingKey, bool) {
+	key := sealingKey{place: p}
+	if s.dirs.fetchKey(&key, home) {
+		return key, true
+	}
+	s.dirs.makeKeyDirectory(p)
+	dir, err := s.dirs.keyDirectory(p)
+	if err != nil {
+		return key, false
+	}
+	defer dir.close()
+	temp, err := tempName()
+	if err != nil || randomOctets(key.key[:]) != nil {
+		return key, false
+	}
+	ok := dir.writeTemp(temp, key.key[:]) == nil && dir.rename(temp, keyName(home)) == nil
+	return key, ok
+}
+
+// KeyPlace says in words where the key of sealed tokens is, or would be, kept.
+func (s *Store) KeyPlace(ctx context.Context) (string, error) {
+	key, _, err := s.sealingKey(ctx)
+	wipe(key.key[:])
+	return key.place.String(), err
+}
+
+// ForgetKey removes the key from every place but the derived one, so that no
+// sealed token opens any more: credhelper lock.
+func (s *Store) ForgetKey(ctx context.Context) error {
+	home, err := s.HomeID(ctx)
+	if err != nil {
+		return err
+	}
+	forgetKernelKey(keyName(home))
+	for _, p := range [...]place{placeRuntime, placeShared} {
+		if dir, err := s.dirs.keyDirectory(p); err == nil {
+			err = dir.remove(keyName(home))
+			dir.close()
+			if err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// staleTemp is the age after which an unfinished file counts as left over by a
+// killed process (F1).
+const staleTemp = time.Hour
