@@ -53,7 +53,9 @@ func (s *Store) Get(profile string) (*Entry, error) {
 		return nil, ErrMiss
 	}
 	e, ok := decodeEntry(text)
-	if !ok || e.Profile != profile || !e.Lock.True() {
+	// The lock file must be this home's: another home's entry opens with its own
+	// key, which the same user can read.
+	if !ok || e.Profile != profile || e.Lock.Path != s.dir.path+"/"+key.file('l') || !e.Lock.True() {
 		return nil, ErrMiss
 	}
 	return e, nil
