@@ -1,0 +1,178 @@
+package origin
+
+// checkPercent is O10 for the path and query of a URL: complete triplets, no
+// encoded control octet, whatever the profile says about paths.
+func checkPercent(s string) Reason {
+	for i := 0; i < len(s); i++ {
+		if s[i] != '%' {
+			continue
+		}
+		c, width := decode(s, i)
+		if width != 3 {
+			return BrokenPercent
+		}
+		if isControl(c) {
+			return EncodedControl
+		}
+		i += 2
+	}
+	return Release
+}
+
+// checkFieldPath is the grammar of a path field (O11). Its octets are the path
+// itself, already decoded by git: spaces, UTF-8 and lone percent signs are
+// legal in it. A control octet is not, nor is one that is still encoded: a
+// server that decodes once more would see it.
+func checkFieldPath(s string) Reason {
+	if len(s) > maxLength {
+		return TooLong
+	}
+	for i := range len(s) {
+		c, width := decode(s, i)
+		switch {
+		case isControl(c) && width == 3:
+			return EncodedControl
+		case isControl(c):
+			return Octet
+		case c == '\\' && width == 1:
+			return Backslash
+		}
+	}
+	return Release
+}
+
+// checkSegments (O9) refuses, before a path prefix is compared, each form that
+// a server may read as another path. The path begins with a slash.
+func checkSegments(path string) Reason {
+	for start := 1; ; {
+		end := start
+		for end < len(path) && path[end] != '/' {
+			end++
+		}
+		last := end == len(path)
+		if start == end && !last {
+			return EmptySegment
+		}
+		if r := checkSegment(path[start:end]); r != Release || last {
+			return r
+		}
+		start = end + 1
+	}
+}
+
+// checkSegment also takes "..;x" for a dot segment: Java servers, Jira and Jama
+// among them, cut parameters off before they resolve the dots.
+func checkSegment(s string) Reason {
+	dots, other, parameters := 0, false, false
+	for i := 0; i < len(s); {
+		c, width := decode(s, i)
+		if width == 3 && (c == '/' || c == '\\') || overlong(s, i, c, width) {
+			return HiddenOctet
+		}
+		parameters = parameters || c == ';'
+		switch {
+		case parameters:
+		case c == '.':
+			dots++
+		default:
+			other = true
+		}
+		i += width
+	}
+	if !other && (dots == 1 || dots == 2) {
+		return DotSegment
+	}
+	return Release
+}
+
+// overlong tells whether c begins a UTF-8 sequence that is longer than needed:
+// the old disguise for dots and slashes (RFC 3629 section 10). The same octets
+// as Latin-1 letters pass.
+func overlong(s string, i int, c byte, width int) bool {
+	if c < 0xc0 || i+width == len(s) {
+		return false
+	}
+	second, _ := decode(s, i+width)
+	if second&0xc0 != 0x80 {
+		return false
+	}
+	return c <= 0xc1 || c == 0xe0 && second < 0xa0 || c == 0xf0 && second < 0x90 || c > 0xf4
+}
+
+// under tells whether path lies under prefix, on a segment boundary. Unreserved
+// characters count the same escaped and not; all others must be written alike
+// (RFC 3986 section 2.3), unless path is the already decoded one of a field.
+func under(prefix, path string, decoded bool) bool {
+	j := 0
+	for i := 0; i < len(prefix); {
+		if j == len(path) {
+			return false
+		}
+		a, aWidth := decode(prefix, i)
+		b, bWidth := path[j], 1
+		if !decoded {
+			b, bWidth = decode(path, j)
+		}
+		if a != b || !decoded && aWidth != bWidth && !unreserved(b) {
+			return false
+		}
+		i += aWidth
+		j += bWidth
+	}
+	return j == len(path) || path[j] == '/'
+}
+
+// canonicalPath is the path of an origin: no slash at the end, nothing for the
+// root, unreserved characters plain, hexadecimal digits in capitals.
+func canonicalPath(path string) (string, Reason) {
+	if path == "" || path == "/" {
+		return "", Release
+	}
+	if r := checkPercent(path); r != Release {
+		return "", r
+	}
+	if r := checkSegments(path); r != Release {
+		return "", r
+	}
+	if path[len(path)-1] == '/' {
+		path = path[:len(path)-1]
+	}
+	if index(path, '%') < 0 {
+		return path, Release
+	}
+	plain := make([]byte, 0, len(path))
+	for i := 0; i < len(path); {
+		c, width := decode(path, i)
+		if width == 3 && !unreserved(c) {
+			plain = append(plain, '%', "0123456789ABCDEF"[c>>4], "0123456789ABCDEF"[c&0xf])
+		} else {
+			plain = append(plain, c)
+		}
+		i += width
+	}
+	if string(plain) == path {
+		return path, Release
+	}
+	return string(plain), Release
+}
+
+// decode returns the octet at i and how many octets of s it takes: 3 for a
+// percent triplet, else 1. It is called once per octet: nothing is ever decoded
+// twice (O9).
+func decode(s string, i int) (c byte, width int) {
+	if s[i] == '%' && i+2 < len(s) {
+		high, ok1 := hexValue(s[i+1])
+		low, ok2 := hexValue(s[i+2])
+		if ok1 && ok2 {
+			return high<<4 | low, 3
+		}
+	}
+	return s[i], 1
+}
+
+func isControl(c byte) bool { return c < 0x20 || c == 0x7f }
+
+// unreserved is RFC 3986 section 2.3.
+func unreserved(c byte) bool {
+	return isLetter(c) || isDigit(c) || c == '-' || c == '.' || c == '_' || c == '~'
+}
