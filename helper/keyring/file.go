@@ -1,0 +1,199 @@
+package keyring
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"filippo.io/age"
+
+	"github.com/credhelper/credhelper/protocol/secret"
+)
+
+// File is the keyring of encrypted files: one age file for each secret, all of
+// them to one X25519 key, in a directory of ours. It needs no daemon and no
+// desktop, and its files can be read without this program:
+//
+//	age -d -i IDENTITY credhelper-....age
+//
+// The key (age calls it the identity) is opened by a passphrase, a key file or
+// a systemd credential; the public half is written nowhere, so only who has
+// the key can make an item that opens. A File may be used by many goroutines,
+// and its directory by many processes.
+type File struct {
+	config FileConfig
+
+	mu       sync.Mutex
+	identity *age.X25519Identity // once it has been opened
+	openedBy Opener
+}
+
+// FileConfig says where a File is and what may open it.
+type FileConfig struct {
+	// Dir holds the items; absolute; made with mode 0700 when missing.
+	Dir string
+	// KeyFile is where a generated key file is or would be; absolute, in
+	// another directory of ours than Dir (the state directory), so that a copy
+	// of Dir alone opens nothing.
+	KeyFile string
+	// Credential is the path of a systemd credential with the identity or the
+	// passphrase in it; "" for none.
+	Credential string
+	// Home is the random id of this home, 1 to 64 hexadecimal digits; the
+	// unlocked key is kept in the kernel under it, so that two homes of one
+	// user share nothing. "" keeps nothing in the kernel.
+	Home string
+	// WorkFactor is the base-2 logarithm of scrypt's cost when a passphrase is
+	// set; 0 is DefaultWorkFactor.
+	WorkFactor int
+	// Now is the clock: for stale files and the delay after wrong passphrases.
+	Now func() time.Time
+	// Sleep waits, or returns early with the context's error.
+	Sleep func(context.Context, time.Duration) error
+}
+
+// itemSuffix ends the names of items.
+const itemSuffix = ".age"
+
+// OpenFile checks the configuration. It touches the disk only to look at Dir
+// if it is there; nothing is made before the first Set or Use.
+func OpenFile(config FileConfig) (*File, error) {
+	if config.WorkFactor == 0 {
+		config.WorkFactor = DefaultWorkFactor
+	}
+	switch {
+	case config.Now == nil || config.Sleep == nil:
+		return nil, fmt.Errorf("%w: the file keyring was given no clock", ErrInvalid)
+	case config.WorkFactor < 1 || config.WorkFactor > maxWorkFactor:
+		return nil, fmt.Errorf("%w: scrypt work factor %d", ErrInvalid, config.WorkFactor)
+	case !filepath.IsAbs(config.KeyFile) || filepath.Dir(config.KeyFile) == filepath.Clean(config.Dir):
+		return nil, fmt.Errorf("%w: key file %q: an absolute path outside the keyring", ErrInvalid, config.KeyFile)
+	case config.Credential != "" && !filepath.IsAbs(config.Credential):
+		return nil, fmt.Errorf("%w: credential %q is not an absolute path", ErrInvalid, config.Credential)
+	case len(config.Home) > 64 || !isHex(config.Home):
+		return nil, fmt.Errorf("%w: the id of the home is not up to 64 hexadecimal digits", ErrInvalid)
+	}
+	f := &File{config: config}
+	dir, err := openDirectory(config.Dir, false)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+	case err != nil:
+		return nil, f.in(err)
+	default:
+		dir.close()
+	}
+	return f, nil
+}
+
+// Get opens one item. A missing one is ErrNotFound even while the keyring is
+// locked: the names are no secret, and "store it" is then the better advice
+// than "unlock".
+func (f *File) Get(ctx context.Context, key string) (secret.Text, error) {
+	if err := errors.Join(CheckKey(key), ctx.Err()); err != nil {
+		return secret.Text{}, err
+	}
+	dir, err := openDirectory(f.config.Dir, false)
+	if errors.Is(err, fs.ErrNotExist) {
+		return secret.Text{}, f.in(ErrNotFound)
+	} else if err != nil {
+		return secret.Text{}, f.in(err)
+	}
+	defer dir.close()
+	sealed, err := dir.read(key+itemSuffix, maxItem)
+	if errors.Is(err, fs.ErrNotExist) {
+		return secret.Text{}, f.in(ErrNotFound)
+	} else if err != nil {
+		return secret.Text{}, f.in(err)
+	}
+	identity, err := f.unlocked(ctx, dir)
+	if err != nil {
+		return secret.Text{}, f.in(err)
+	}
+	value, err := openItem(identity, key, sealed)
+	if err != nil {
+		return secret.Text{}, f.in(fmt.Errorf("item %s: %w", dir.at(key+itemSuffix), err))
+	}
+	return value, nil
+}
+
+// Set seals value and puts it in place by renaming.
+func (f *File) Set(ctx context.Context, key string, value secret.Text) error {
+	if err := CheckSet(key, value); err != nil {
+		return err
+	}
+	return f.changing(ctx, func(dir *directory) error {
+		identity, err := f.unlocked(ctx, dir)
+		if err != nil {
+			return err
+		}
+		sealed, err := sealItem(identity, key, value)
+		if err != nil {
+			return err
+		}
+		return dir.write(key+itemSuffix, sealed)
+	})
+}
+
+// Delete removes an item; that needs no key.
+func (f *File) Delete(ctx context.Context, key string) error {
+	if err := errors.Join(CheckKey(key), ctx.Err()); err != nil {
+		return err
+	}
+	if names, err := f.Names(ctx); err == nil && len(names) == 0 {
+		return nil // and no directory is made for it
+	}
+	return f.changing(ctx, func(dir *directory) error {
+		if err := dir.remove(key + itemSuffix); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return unavailable(err)
+		}
+		return dir.sync()
+	})
+}
+
+// Names lists the items; that needs no key.
+func (f *File) Names(ctx context.Context) ([]string, error) {
+	dir, err := openDirectory(f.config.Dir, false)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	} else if err != nil {
+		return nil, f.in(err)
+	}
+	defer dir.close()
+	names, err := dir.items(itemSuffix)
+	if err != nil {
+		return nil, f.in(err)
+	}
+	return names, ctx.Err()
+}
+
+// changing runs one change of the directory under its lock, which is dropped
+// before anything else is asked of the caller.
+func (f *File) changing(ctx context.Context, change func(*directory) error) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	dir, err := openDirectory(f.config.Dir, true)
+	if err != nil {
+		return f.in(err)
+	}
+	defer dir.close()
+	release, err := dir.lock(ctx, lockName)
+	if err != nil {
+		return f.in(err)
+	}
+	defer release()
+	dir.sweep(f.config.Now())
+	return f.in(change(dir))
+}
+
+// in says where an error happened.
+func (f *File) in(err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("file keyring %s: %w", f.config.Dir, err)
+}

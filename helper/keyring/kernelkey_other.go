@@ -1,0 +1,22 @@
+//go:build !linux
+
+package keyring
+
+import (
+	"errors"
+	"time"
+)
+
+// errReadOnly has no counterpart that would matter here.
+var errReadOnly = errors.New("read-only")
+
+// Only Linux has a kernel keyring: elsewhere an unlocked key ends with the
+// process, and the file keyring is opened by a key file.
+
+func addKernelKey(string, []byte, time.Duration) error {
+	return errors.New("this system has none")
+}
+
+func readKernelKey(string, int) ([]byte, bool) { return nil, false }
+
+func removeKernelKey(string) error { return nil }

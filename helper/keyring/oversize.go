@@ -1,0 +1,194 @@
+package keyring
+
+import (
+	"context"
+	"crypto/aes"
+	"crypto/cipher"
+	"crypto/rand"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"io/fs"
+	"strings"
+	"time"
+
+	"github.com/credhelper/credhelper/protocol/secret"
+)
+
+// A value that a keyring cannot take lies in a file, sealed with AES-256-GCM
+// under a key of its own; the keyring keeps that key and the name of the file,
+// in one line (security.md S1):
+//
+//	credhelper sealed 1 SP 24 hexadecimal digits SP base64 of 32 octets
+//
+// Every Set makes a new file and a new key, so the one write that counts is
+// the keyring's own, and no nonce is ever used twice under a key.
+const (
+	sealedMark   = "credhelper sealed 1 "
+	sealedSuffix = ".sealed"
+	sealedLine   = len(sealedMark) + 24 + 1 + 43
+)
+
+// SealOversize keeps the values of k that have more than limit octets in
+// files of dir, a directory of ours. limit must leave room for the line that
+// points to the file, 88 octets. now is the clock for leftovers.
+func SealOversize(k Keyring, limit int, dir string, now func() time.Time) (Keyring, error) {
+	if limit < sealedLine {
+		return nil, fmt.Errorf("%w: a keyring of %d octets a value is too small", ErrInvalid, limit)
+	}
+	return oversize{k, limit, dir, now}, nil
+}
+
+type oversize struct {
+	Keyring
+	limit int
+	dir   string
+	now   func() time.Time
+}
+
+func (k oversize) Get(ctx context.Context, key string) (secret.Text, error) {
+	stored, err := k.Keyring.Get(ctx, key)
+	if err != nil || !strings.HasPrefix(stored.Reveal(), sealedMark) {
+		return stored, err
+	}
+	value, err := k.open(key, stored)
+	if errors.Is(err, fs.ErrNotExist) { // replaced between the two steps?
+		again, againErr := k.Keyring.Get(ctx, key)
+		if againErr == nil && !again.Equal(stored) {
+			return k.Get(ctx, key)
+		}
+		err = fmt.Errorf("%w: its sealed file is gone: %w", ErrDamaged, err)
+	}
+	if err != nil {
+		return secret.Text{}, fmt.Errorf("%w (store the secret again: credhelper rotate)", err)
+	}
+	return value, nil
+}
+
+func (k oversize) Set(ctx context.Context, key string, value secret.Text) error {
+	if err := errors.Join(CheckSet(key, value), ctx.Err()); err != nil {
+		return err
+	}
+	old := k.pointsTo(ctx, key)
+	keep := ""
+	// What looks like our own line is sealed too, whatever its length.
+	if value.Len() > k.limit || strings.HasPrefix(value.Reveal(), sealedMark) {
+		line, id, err := k.seal(key, value)
+		if err != nil {
+			return err
+		}
+		value, keep = line, id
+	}
+	if err := k.Keyring.Set(ctx, key, value); err != nil {
+		return err // the new file is a leftover; the old one still counts
+	}
+	k.tidy(key, old, keep)
+	return nil
+}
+
+func (k oversize) Delete(ctx context.Context, key string) error {
+	if err := errors.Join(CheckKey(key), ctx.Err()); err != nil {
+		return err
+	}
+	old := k.pointsTo(ctx, key)
+	if err := k.Keyring.Delete(ctx, key); err != nil {
+		return err
+	}
+	k.tidy(key, old, "")
+	return nil
+}
+
+// pointsTo is the id of the file that the keyring points to now, or "".
+func (k oversize) pointsTo(ctx context.Context, key string) string {
+	line, err := k.Keyring.Get(ctx, key)
+	if err != nil {
+		return ""
+	}
+	rest, sealed := strings.CutPrefix(line.Reveal(), sealedMark)
+	if !sealed {
+		return ""
+	}
+	id, _, _ := strings.Cut(rest, " ")
+	return id
+}
+
+// seal writes the file and returns the line that opens it.
+func (k oversize) seal(key string, value secret.Text) (line secret.Text, id string, err error) {
+	dir, err := openDirectory(k.dir, true)
+	if err != nil {
+		return secret.Text{}, "", err
+	}
+	defer dir.close()
+	var own [32]byte
+	_, _ = rand.Read(own[:]) // never fails: crypto/rand ends the program instead
+	id = randomName()
+	aead, err := sealer(own[:])
+	if err != nil {
+		return secret.Text{}, "", err
+	}
+	sealed := aead.Seal(nil, nil, []byte(value.Reveal()), []byte(sealedMark+key+" "+id))
+	if err := dir.write(key+"."+id+sealedSuffix, sealed); err != nil {
+		return secret.Text{}, "", err
+	}
+	return secret.New(sealedMark + id + " " + base64.RawStdEncoding.EncodeToString(own[:])), id, nil
+}
+
+// open follows the line to the file.
+func (k oversize) open(key string, line secret.Text) (secret.Text, error) {
+	id, encoded, ok := strings.Cut(strings.TrimPrefix(line.Reveal(), sealedMark), " ")
+	own, err := base64.RawStdEncoding.Strict().DecodeString(encoded)
+	if !ok || err != nil || len(own) != 32 || len(id) != 24 || !isHex(id) {
+		return secret.Text{}, fmt.Errorf("%w: the keyring's line for a sealed file", ErrDamaged)
+	}
+	dir, err := openDirectory(k.dir, false)
+	if err != nil {
+		return secret.Text{}, err
+	}
+	defer dir.close()
+	sealed, err := dir.read(key+"."+id+sealedSuffix, MaxSecret+64)
+	if err != nil {
+		return secret.Text{}, err
+	}
+	aead, err := sealer(own)
+	if err != nil {
+		return secret.Text{}, err
+	}
+	plain, err := aead.Open(nil, nil, sealed, []byte(sealedMark+key+" "+id))
+	if err != nil || len(plain) == 0 {
+		return secret.Text{}, fmt.Errorf("%w: %s does not open", ErrDamaged, dir.at(key+"."+id+sealedSuffix))
+	}
+	return secret.New(string(plain)), nil
+}
+
+// tidy removes the file that the keyring pointed to before, and those of key
+// that are older than staleTemp: a younger one may belong to a Set that has not
+// reached the keyring yet. Without its key in the keyring a file cannot be
+// opened, so this is about room only.
+func (k oversize) tidy(key, old, keep string) {
+	dir, err := openDirectory(k.dir, false)
+	if err != nil {
+		return
+	}
+	defer dir.close()
+	dir.sweep(k.now())
+	names, _ := dir.list()
+	for _, name := range names {
+		id, ours := strings.CutPrefix(strings.TrimSuffix(name, sealedSuffix), key+".")
+		if !ours || id == keep {
+			continue
+		}
+		made, err := dir.modified(name)
+		if id == old || err == nil && k.now().Sub(made) > staleTemp {
+			_ = dir.remove(name)
+		}
+	}
+}
+
+// sealer is AES-256-GCM with a random nonce in front.
+func sealer(key []byte) (cipher.AEAD, error) {
+	block, err := aes.NewCipher(key)
+	if err != nil {
+		return nil, fmt.Errorf("sealing: %w", err)
+	}
+	return cipher.NewGCMWithRandomNonce(block)
+}

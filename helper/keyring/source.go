@@ -1,0 +1,172 @@
+package keyring
+
+import (
+	"context"
+	"fmt"
+	"path/filepath"
+	"strings"
+
+	"github.com/credhelper/credhelper/protocol/secret"
+)
+
+// Source is a place that hands out one secret and is not a keyring, as a
+// profile names it: ["file", PATH], ["command", "/abs/path", ARG...],
+// ["env", NAME] or ["credential", NAME].
+type Source struct {
+	// Kind is the first word.
+	Kind string
+	// Words are the others, checked.
+	Words []string
+
+	around Surroundings
+	read   func(context.Context, []string, Surroundings) ([]byte, error)
+}
+
+// Surroundings is what a Source sees of the process: given, not found.
+type Surroundings struct {
+	// Lookup returns a variable of the environment, for ["env", NAME]. Whoever
+	// gives it takes the variable away from every child.
+	Lookup func(name string) (value string, found bool)
+	// Environ is the environment as "NAME=value"; commands get the few
+	// variables that the usual tools need, never the rest.
+	Environ []string
+	// Credentials is $CREDENTIALS_DIRECTORY, "" when systemd gave none.
+	Credentials string
+}
+
+// sourceKinds lists every kind of source, once.
+var sourceKinds = [...]struct {
+	kind  string
+	check func(words []string) string // what is wrong, or ""
+	read  func(context.Context, []string, Surroundings) ([]byte, error)
+}{
+	{"file", oneAbsolute, func(_ context.Context, words []string, _ Surroundings) ([]byte, error) {
+		return readFile(words[0])
+	}},
+	{"command", absoluteFirst, func(ctx context.Context, words []string, around Surroundings) ([]byte, error) {
+		return runCommand(ctx, words, around.Environ)
+	}},
+	{"env", oneVariable, func(_ context.Context, words []string, around Surroundings) ([]byte, error) {
+		return readVariable(words[0], around)
+	}},
+	{"credential", oneCredential, func(_ context.Context, words []string, around Surroundings) ([]byte, error) {
+		return readCredential(words[0], around)
+	}},
+}
+
+// NewSource checks the words of a profile's "secret". What is wrong is
+// ErrInvalid; nothing is opened yet.
+func NewSource(words []string, around Surroundings) (Source, error) {
+	if len(words) == 0 {
+		return Source{}, fmt.Errorf("%w: an empty source of a secret", ErrInvalid)
+	}
+	for _, word := range words[1:] {
+		if strings.ContainsRune(word, 0) {
+			return Source{}, fmt.Errorf("%w: source %q has a NUL", ErrInvalid, words[0])
+		}
+	}
+	for _, row := range sourceKinds {
+		if row.kind != words[0] {
+			continue
+		}
+		if wrong := row.check(words[1:]); wrong != "" {
+			return Source{}, fmt.Errorf("%w: source %q takes %s", ErrInvalid, row.kind, wrong)
+		}
+		return Source{Kind: row.kind, Words: words[1:], around: around, read: row.read}, nil
+	}
+	return Source{}, fmt.Errorf("%w: source %.20q is none of file, command, env, credential", ErrInvalid, words[0])
+}
+
+// String names the source for people and logs; a command without arguments.
+func (s Source) String() string {
+	if len(s.Words) == 0 {
+		return s.Kind
+	}
+	return s.Kind + " " + s.Words[0]
+}
+
+// Read returns the secret, cleaned as CleanSecret does. A missing file,
+// variable or credential is ErrNotFound; a source that anybody else could have
+// changed is ErrUnsafe.
+func (s Source) Read(ctx context.Context) (secret.Text, error) {
+	raw, err := s.bytes(ctx)
+	if err != nil {
+		return secret.Text{}, err
+	}
+	value, err := CleanSecret(raw)
+	if err != nil {
+		return secret.Text{}, fmt.Errorf("%s: %w", s, err)
+	}
+	return value, nil
+}
+
+// ReadKey returns the octets as they are, for private keys, which have lines
+// or are binary; at most MaxSecret.
+func (s Source) ReadKey(ctx context.Context) (secret.Text, error) {
+	raw, err := s.bytes(ctx)
+	if err != nil {
+		return secret.Text{}, err
+	}
+	if len(raw) == 0 {
+		return secret.Text{}, fmt.Errorf("%s: %w: it is empty", s, ErrInvalid)
+	}
+	return secret.New(string(raw)), nil
+}
+
+func (s Source) bytes(ctx context.Context) ([]byte, error) {
+	if s.read == nil {
+		return nil, fmt.Errorf("%w: a source that was not made by NewSource", ErrInvalid)
+	}
+	raw, err := s.read(ctx, s.Words, s.around)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", s, err)
+	}
+	return raw, nil
+}
+
+func oneAbsolute(words []string) string {
+	if len(words) != 1 || !filepath.IsAbs(words[0]) {
+		return "one absolute path"
+	}
+	return ""
+}
+
+func absoluteFirst(words []string) string {
+	if len(words) == 0 || !filepath.IsAbs(words[0]) {
+		return "an absolute path, then arguments"
+	}
+	return ""
+}
+
+func oneVariable(words []string) string {
+	const letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_"
+	if len(words) != 1 || words[0] == "" || strings.Trim(words[0], letters+"0123456789") != "" || !strings.Contains(letters, words[0][:1]) {
+		return "the name of one variable"
+	}
+	return ""
+}
+
+func oneCredential(words []string) string {
+	if len(words) != 1 || words[0] == "" || len(words[0]) > 255 || strings.HasPrefix(words[0], ".") || strings.ContainsAny(words[0], `/\:`) {
+		return "the name of one credential"
+	}
+	return ""
+}
+
+func readVariable(name string, around Surroundings) ([]byte, error) {
+	if around.Lookup == nil {
+		return nil, fmt.Errorf("%w: no environment was given", ErrUnavailable)
+	}
+	value, found := around.Lookup(name)
+	if !found {
+		return nil, fmt.Errorf("%w: the variable is not set", ErrNotFound)
+	}
+	return []byte(value), nil
+}
+
+func readCredential(name string, around Surroundings) ([]byte, error) {
+	if around.Credentials == "" {
+		return nil, fmt.Errorf("%w: systemd gave no credentials (CREDENTIALS_DIRECTORY is not set)", ErrUnavailable)
+	}
+	return readFile(filepath.Join(around.Credentials, name))
+}
