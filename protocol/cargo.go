@@ -1,0 +1,179 @@
+package protocol
+
+import (
+	"strings"
+
+	"github.com/credhelper/credhelper/protocol/secret"
+	"github.com/credhelper/credhelper/protocol/strictjson"
+)
+
+// Cargo's credential provider protocol, version 1 (the Cargo book, "Credential
+// provider protocol"; rust-lang/cargo credential/cargo-credential).
+//
+//	argv    --cargo-plugin; configured arguments come inside the request
+//	stdout  {"v":[1]} at once, before anything is read
+//	stdin   one request a line, the pipe stays open: waiting for its end is a deadlock
+//	        {"v":1,"registry":{"index-url":"sparse+https://.../","name":"mine"},
+//	         "kind":"get","operation":"read","args":["--profile","work"]}
+//	stdout  one line for each: {"Ok":{...}} or {"Err":{"kind":"..."}}; exit 0 always,
+//	        for cargo takes another exit code for a failure even after a good answer
+//
+// The token is the whole value of Authorization. cargo forgets it a minute before
+// "expiration" by itself, and with the process.
+//
+// url-not-supported lets cargo ask its next provider; operation-not-supported
+// and other end the command and are shown. So whose URL it is comes before what
+// is wanted: login for somebody else's registry must go on to the next.
+//
+// A profile in args only narrows (O14): the URL must be its own.
+
+var cargo = Dialect{
+	Name:     "cargo",
+	Link:     "cargo-credential-credhelper",
+	Title:    "cargo credential provider",
+	Stdin:    func([]string) Stdin { return Stdin{OneLine, 1 << 20} },
+	Greeting: "{\"v\":[1]}\n",
+	Decode:   decodeCargo,
+	Encode:   encodeCargo,
+	Refuse:   refuseCargo,
+}
+
+// The shapes of a request, from its kind.
+const (
+	cargoGet         = "get"
+	cargoLogout      = "logout"
+	cargoUnsupported = "unsupported"
+)
+
+func decodeCargo(call Call) (Request, error) {
+	call.Args = cutPluginFlag(call.Args)
+	r, rest, err := commonFlags(call)
+	if err != nil {
+		return r, err
+	}
+	if len(rest) > 0 {
+		return r, malformed("cargo is answered on stdin; arguments belong into credential-provider")
+	}
+	doc, err := strictjson.Parse(call.Stdin)
+	if err != nil {
+		return r, malformed("request: " + err.Error())
+	}
+	if doc.Kind() != strictjson.Object {
+		return r, malformed("request: not a JSON object")
+	}
+	version, _ := doc.Get("v")
+	if n, err := version.Int(); err != nil || n != 1 {
+		return r, malformed("request: not version 1 of the protocol")
+	}
+	if err := cargoArgs(&r, doc, call.Env); err != nil {
+		return r, err
+	}
+	if err := cargoRegistry(&r, doc); err != nil {
+		return r, err
+	}
+	return r, cargoKind(&r, doc)
+}
+
+// cutPluginFlag takes off the flag that cargo adds to the command line.
+func cutPluginFlag(args []string) []string {
+	if len(args) > 0 && args[len(args)-1] == "--cargo-plugin" {
+		return args[:len(args)-1]
+	}
+	return args
+}
+
+// cargoArgs reads the arguments of credential-provider. Where that is
+// ["credhelper", "cargo", ...] the dialect's word is among them.
+func cargoArgs(r *Request, doc strictjson.Value, env func(string) string) error {
+	v, ok := doc.Get("args")
+	if !ok {
+		return nil
+	}
+	if v.Kind() != strictjson.Array {
+		return malformed("request: args is not a list")
+	}
+	var args []string
+	for e := range v.Elements() {
+		text, err := e.Text()
+		if err != nil {
+			return malformed("request: args holds something else than texts")
+		}
+		args = append(args, text)
+	}
+	if len(args) > 0 && args[0] == "cargo" {
+		args = args[1:]
+	}
+	inner, rest, err := commonFlags(Call{Profile: r.Profile, Args: args, Env: env})
+	if err != nil {
+		return err
+	}
+	if len(rest) > 0 {
+		return malformed("request: args may only hold flags such as --profile")
+	}
+	r.Profile, r.MinTTL, r.Refresh = inner.Profile, inner.MinTTL, inner.Refresh
+	return nil
+}
+
+// cargoRegistry reads the index URL. "sparse+" is cargo's own prefix, once.
+func cargoRegistry(r *Request, doc strictjson.Value) error {
+	registry, _ := doc.Get("registry")
+	index := textMember(registry, "index-url")
+	if index == "" {
+		return malformed("request: the registry has no index-url")
+	}
+	return setURL(r, strings.TrimPrefix(index, "sparse+"))
+}
+
+func cargoKind(r *Request, doc strictjson.Value) error {
+	r.Verb, r.Shape = Forget, cargoUnsupported
+	switch textMember(doc, "kind") {
+	case "":
+		return malformed("request: no kind")
+	case "get":
+		switch textMember(doc, "operation") {
+		case "":
+			return malformed("request: no operation")
+		case "read", "publish", "yank", "unyank", "owners":
+			r.Verb, r.Shape = Get, cargoGet
+			return nil
+		}
+	case "logout":
+		r.Shape = cargoLogout
+		return nil
+	}
+	// login, and whatever cargo will think of next. The answer depends on whose
+	// URL it is, which only the Answerer knows; a refused token that is none
+	// asks it that and drops nothing.
+	r.Refused = secret.New(" ")
+	return nil
+}
+
+func encodeCargo(r Request, c Credential) ([]byte, error) {
+	switch r.Shape {
+	case cargoLogout:
+		return []byte("{\"Ok\":{\"kind\":\"logout\"}}\n"), nil
+	case cargoUnsupported:
+		return []byte("{\"Err\":{\"kind\":\"operation-not-supported\"}}\n"), nil
+	}
+	if err := authorizationOnly(c, "cargo"); err != nil {
+		return nil, err
+	}
+	b := make([]byte, 0, 160+c.Secret.Len())
+	b = strictjson.AppendString(append(b, `{"Ok":{"kind":"get","token":`...), headerValue(c))
+	b = append(b, `,"cache":"expires","expiration":`...)
+	b = append(b, itoa(c.Expires)...)
+	return bounded(append(b, ",\"operation_independent\":true}}\n"...))
+}
+
+// refuseCargo puts everything into the answer, the hint too: cargo shows it, and
+// the terminal that stderr goes to is the same.
+func refuseCargo(_ Request, err error) Reply {
+	if notOurs(err) {
+		return Reply{Stdout: []byte("{\"Err\":{\"kind\":\"url-not-supported\"}}\n"), Quiet: true}
+	}
+	b := strictjson.AppendString([]byte(`{"Err":{"kind":"other","message":`), "credhelper: "+sentence(err))
+	if hint := hintOf(err); hint != "" {
+		b = append(strictjson.AppendString(append(b, `,"caused-by":[`...), hint), ']')
+	}
+	return Reply{Stdout: append(b, "}}\n"...), Quiet: true}
+}

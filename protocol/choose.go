@@ -1,0 +1,116 @@
+package protocol
+
+import "strings"
+
+// Choose picks the dialect of a call, in this order (docs/dialects/README.md):
+//
+//  1. the executable's name: Link, Link-PROFILE, credhelper-WORD, credhelper-WORD-PROFILE
+//  2. the first argument, which a --profile may precede because tools append theirs
+//  3. a flag or variable that only one tool sets
+//
+// No dialect is never a default one: the call is then one of a person.
+func Choose(name string, args []string, env func(string) string) (*Dialect, Call, bool) {
+	call := Call{Args: args, Env: env}
+	if d, profile, ok := byName(strings.TrimSuffix(name, ".exe")); ok {
+		call.Profile = profile
+		return d, call, true
+	}
+	word, rest := args, args
+	call.Profile, word = leadingProfile(args)
+	if len(word) > 0 {
+		if d := byWord(word[0]); d != nil {
+			call.Args = word[1:]
+			return d, call, true
+		}
+	}
+	if d := byTrace(word, env); d != nil {
+		call.Args = word
+		return d, call, true
+	}
+	return nil, Call{Args: rest, Env: env}, false
+}
+
+// byName reads dialect and profile from an executable's name.
+func byName(name string) (d *Dialect, profile string, ok bool) {
+	for _, d := range Dialects {
+		if d.Link == "" {
+			continue
+		}
+		if name == d.Link {
+			return d, "", true
+		}
+		if profile, ok := strings.CutPrefix(name, d.Link+"-"); ok && ValidProfile(profile) {
+			return d, profile, true
+		}
+	}
+	word, ok := strings.CutPrefix(name, "credhelper-")
+	if !ok {
+		return nil, "", false
+	}
+	if d := byWord(word); d != nil {
+		return d, "", true
+	}
+	word, profile, ok = strings.Cut(word, "-")
+	if d := byWord(word); ok && d != nil && ValidProfile(profile) {
+		return d, profile, true
+	}
+	return nil, "", false
+}
+
+func byWord(word string) *Dialect {
+	for _, d := range Dialects {
+		if d.Name == word {
+			return d
+		}
+		for _, w := range d.Words {
+			if w == word {
+				return d
+			}
+		}
+	}
+	return nil
+}
+
+// leadingProfile takes a --profile off the front of args.
+func leadingProfile(args []string) (profile string, rest []string) {
+	if len(args) > 1 && args[0] == "--profile" && ValidProfile(args[1]) {
+		return args[1], args[2:]
+	}
+	if len(args) > 0 {
+		if p, ok := strings.CutPrefix(args[0], "--profile="); ok && ValidProfile(p) {
+			return p, args[1:]
+		}
+	}
+	return "", args
+}
+
+// byTrace knows the tools that leave a trace in a call without a word.
+func byTrace(args []string, env func(string) string) *Dialect {
+	if len(args) > 0 {
+		if args[0] == "--cargo-plugin" {
+			return byWord("cargo")
+		}
+		return nil
+	}
+	if env("KUBERNETES_EXEC_INFO") != "" {
+		return byWord("kubectl")
+	}
+	if env("CLAUDE_CODE_MCP_SERVER_URL") != "" {
+		return byWord("mcp")
+	}
+	return nil
+}
+
+// Settle decides between the dialects that share the word get, once stdin was
+// read: attribute lines are git's, everything else is JSON.
+func Settle(d *Dialect, stdin []byte) *Dialect {
+	if d == &native && looksLikeGit(stdin) {
+		return byWord("git")
+	}
+	return d
+}
+
+func looksLikeGit(stdin []byte) bool {
+	s := string(stdin[:min(len(stdin), 16)])
+	return strings.HasPrefix(s, "protocol=") || strings.HasPrefix(s, "capability[]=")
+}

@@ -1,0 +1,67 @@
+package protocol
+
+import "errors"
+
+// The sentinels, one per exit code (docs/exit-codes.md). Everything that fails
+// wraps one of them; a dialect's Refuse turns it into its tool's own words.
+var (
+	ErrMalformed   = errors.New("the request is not understood")
+	ErrNoProfile   = errors.New("no profile")
+	ErrNoSecret    = errors.New("the secret is missing")
+	ErrLocked      = errors.New("the keyring is locked or does not answer")
+	ErrLogin       = errors.New("a person must sign in")
+	ErrRefused     = errors.New("refused")
+	ErrUnreachable = errors.New("unreachable")
+	ErrPolicy      = errors.New("not allowed")
+	ErrBusy        = errors.New("another process holds the lock")
+	ErrProbe       = errors.New("the API refused the token")
+	ErrInactive    = errors.New("the token is not active")
+
+	// ErrUnknown and ErrAmbiguous share ErrNoProfile's exit code, but they are
+	// mistakes of a person: no dialect may take them for "not ours" and let its
+	// tool go on without a credential.
+	ErrUnknown   = errors.New("no profile of that name")
+	ErrAmbiguous = errors.New("two profiles claim it")
+)
+
+// exits lists the sentinels with their exit codes.
+var exits = [...]struct {
+	err  error
+	code int
+}{
+	{ErrMalformed, 2}, {ErrNoProfile, 3}, {ErrNoSecret, 4}, {ErrLocked, 5}, {ErrLogin, 6}, {ErrRefused, 7},
+	{ErrUnreachable, 8}, {ErrPolicy, 9}, {ErrBusy, 10}, {ErrProbe, 11}, {ErrInactive, 12},
+	{ErrUnknown, 3}, {ErrAmbiguous, 3},
+}
+
+// ExitCode is the exit code of credhelper's own verbs: 0 for nil, 1 for an error
+// that wraps no sentinel.
+func ExitCode(err error) int {
+	if err == nil {
+		return 0
+	}
+	for _, e := range exits {
+		if errors.Is(err, e.err) {
+			return e.code
+		}
+	}
+	return 1
+}
+
+// Error is an error with a text for people and one of the sentinels as its
+// meaning. The text has no secret in it and is one line.
+type Error struct {
+	Kind error
+	Text string
+	Hint string // what to type next; "" if there is nothing
+}
+
+func (e *Error) Error() string { return e.Text }
+func (e *Error) Unwrap() error { return e.Kind }
+
+func malformed(text string) error { return &Error{Kind: ErrMalformed, Text: text} }
+func policy(text string) error    { return &Error{Kind: ErrPolicy, Text: text} }
+
+// ownRefusal is the Refuse of credhelper's own verbs: nothing on stdout and the
+// exit code of the error.
+func ownRefusal(_ Request, err error) Reply { return Reply{Exit: ExitCode(err)} }

@@ -1,0 +1,151 @@
+package protocol
+
+import "strings"
+
+// flags are the flags that credhelper's own words have in common.
+type flags struct {
+	profile string
+	format  string
+	minTTL  int64 // seconds
+	timeout int64 // seconds
+	refresh bool
+	json    bool
+	args    []string // what is left
+}
+
+// parseFlags reads flags and arguments in any order; "--" ends the flags. No
+// flag carries a secret: there is none for it (T6).
+func parseFlags(args []string) (flags, error) {
+	var f flags
+	for len(args) > 0 {
+		arg := args[0]
+		args = args[1:]
+		if arg == "--" {
+			f.args = append(f.args, args...)
+			break
+		}
+		if len(arg) < 2 || arg[0] != '-' {
+			f.args = append(f.args, arg)
+			continue
+		}
+		name, value, joined := strings.Cut(arg, "=")
+		takesValue, err := f.set(name)
+		if err != nil {
+			return f, err
+		}
+		switch {
+		case !takesValue && joined:
+			return f, malformed(name + " takes no value")
+		case !takesValue:
+			continue
+		case !joined && len(args) == 0:
+			return f, malformed(name + " needs a value")
+		case !joined:
+			value, args = args[0], args[1:]
+		}
+		if err := f.setValue(name, value); err != nil {
+			return f, err
+		}
+	}
+	return f, nil
+}
+
+// commonFlags reads the arguments of a dialect that knows the common flags but
+// no format of its own, and returns what is left of them.
+func commonFlags(call Call) (Request, []string, error) {
+	f, err := parseFlags(call.Args)
+	if err != nil {
+		return Request{}, nil, err
+	}
+	if f.format != "" || f.json {
+		return Request{}, nil, malformed("this answer has one form only")
+	}
+	if f.profile != "" && call.Profile != "" && f.profile != call.Profile {
+		return Request{}, nil, malformed("two profiles named: " + call.Profile + " and " + f.profile)
+	}
+	r := Request{Verb: Get, Profile: f.profile, MinTTL: f.minTTL, Refresh: f.refresh, Timeout: f.timeout}
+	if r.Profile == "" {
+		r.Profile = call.Profile
+	}
+	return r, f.args, nil
+}
+
+// set sets a flag without a value, or says that name takes one.
+func (f *flags) set(name string) (takesValue bool, err error) {
+	switch name {
+	case "--refresh":
+		f.refresh = true
+	case "--json":
+		f.json = true
+	case "--no-input", "-v", "--verbose":
+		// A tool's call never prompts, and has nothing more to tell.
+	case "--profile", "--format", "--min-ttl", "--timeout":
+		return true, nil
+	default:
+		return false, malformed("unknown flag " + Printable(name))
+	}
+	return false, nil
+}
+
+func (f *flags) setValue(name, value string) error {
+	switch name {
+	case "--profile":
+		if !ValidProfile(value) {
+			return malformed("--profile: not a profile's name")
+		}
+		f.profile = value
+		return nil
+	case "--format":
+		f.format = value
+		return nil
+	}
+	seconds, ok := parseSeconds(value)
+	if !ok || seconds == 0 && name == "--timeout" {
+		return malformed(name + " wants whole seconds, or a number with s, m or h")
+	}
+	if name == "--timeout" {
+		f.timeout = seconds
+	} else {
+		f.minTTL = seconds
+	}
+	return nil
+}
+
+// parseSeconds reads "90", "90s", "5m" or "1h" as seconds, a week at most.
+func parseSeconds(s string) (int64, bool) {
+	unit := int64(1)
+	if n := len(s); n > 1 {
+		switch s[n-1] {
+		case 's':
+			s = s[:n-1]
+		case 'm':
+			s, unit = s[:n-1], 60
+		case 'h':
+			s, unit = s[:n-1], 3600
+		}
+	}
+	if len(s) == 0 || len(s) > 6 {
+		return 0, false
+	}
+	var v int64
+	for i := range len(s) {
+		if s[i] < '0' || s[i] > '9' {
+			return 0, false
+		}
+		v = v*10 + int64(s[i]-'0')
+	}
+	v *= unit
+	return v, v <= 7*24*3600
+}
+
+// Printable is foreign text made fit for a terminal and a log line: octets
+// outside 0x20-0x7E become '?', and 200 octets are the most (T23).
+func Printable(s string) string {
+	b := []byte(s[:min(len(s), 200)])
+	for i, c := range b {
+		if c < 0x20 || c > 0x7e {
+			b[i] = '?'
+		}
+	}
+	return string(b)
+}

@@ -1,0 +1,114 @@
+package protocol
+
+import (
+	"strings"
+
+	"github.com/credhelper/credhelper/protocol/origin"
+)
+
+// GOAUTH: the go command's hook for module proxies and go-get lookups (go help
+// goauth; Go 1.24 and later; cmd/go/internal/auth).
+//
+//	argv    the words of GOAUTH; after a 4xx the URL is added as the last one
+//	stdin   null, or with the URL the head of the refused response
+//	stdout  sets of: URL prefixes, one a line; an empty line; header lines; an empty line
+//
+// The last empty line is part of the format: without it the go command drops
+// everything. So do CR LF line ends. Any failure is silent in the go command,
+// unless it runs with -x, and the fetch goes on without a credential.
+//
+// The first call names no URL. It gets nothing, unless a profile is named: then
+// one set with all of that profile's places. The response head on stdin is read
+// to its end, so that the writer does not fail, and never looked at: what a
+// server writes decides nothing (O14).
+
+var goauth = Dialect{
+	Name:   "goauth",
+	Link:   "credhelper-goauth",
+	Title:  "GOAUTH command: the go command",
+	Front:  true,
+	Stdin:  stdinGoauth,
+	Decode: decodeGoauth,
+	Encode: encodeGoauth,
+	Refuse: refuseGoauth,
+}
+
+// stdinGoauth drains what comes with a URL; without one stdin is null.
+func stdinGoauth(args []string) Stdin {
+	if len(args) > 0 && strings.Contains(args[len(args)-1], "://") {
+		return Stdin{Drain, 1 << 20}
+	}
+	return Stdin{}
+}
+
+func decodeGoauth(call Call) (Request, error) {
+	r, rest, err := commonFlags(call)
+	if err != nil {
+		return r, err
+	}
+	switch {
+	case len(rest) > 1:
+		return r, malformed("goauth takes one URL, which the go command adds itself")
+	case len(rest) == 0 && r.Profile == "":
+		return Request{Verb: Say, Reply: Reply{Quiet: true}}, nil
+	case len(rest) == 0:
+		return r, nil
+	}
+	if !strings.HasPrefix(rest[0], "https://") {
+		return r, malformed("not an https URL: name a profile with --profile; the go command adds the URL itself")
+	}
+	return r, setURL(&r, rest[0])
+}
+
+// encodeGoauth writes one set. The go command looks prefixes up by the very
+// octets of its URL, so for a URL the host is repeated as it was asked for.
+func encodeGoauth(r Request, c Credential) ([]byte, error) {
+	if err := check(c); err != nil {
+		return nil, err
+	}
+	b := make([]byte, 0, 256+c.Secret.Len())
+	if r.Address != "" {
+		o, err := origin.Parse(c.Origin)
+		if err != nil {
+			return nil, policy("profile " + c.Profile + ": origin: " + err.Error())
+		}
+		b = append(append(b, writtenHost(r.Address)...), o.Path()...)
+		b = append(b, '\n')
+	} else if b = appendPlaces(b, c); len(b) == 0 {
+		return nil, nil
+	}
+	b = append(append(append(b, '\n'), headerName(c)...), ": "...)
+	return bounded(append(append(b, headerValue(c)...), "\n\n"...))
+}
+
+// writtenHost is the URL up to its path.
+func writtenHost(address string) string {
+	const scheme = len("https://")
+	if end := strings.IndexAny(address[scheme:], "/?"); end >= 0 {
+		return address[:scheme+end]
+	}
+	return address
+}
+
+// appendPlaces writes the profile's origins. A wildcard is no prefix, and the go
+// command only asks for https.
+func appendPlaces(b []byte, c Credential) []byte {
+	for _, s := range c.allOrigins() {
+		o, err := origin.Parse(s)
+		if err != nil {
+			continue
+		}
+		if _, wildcard := o.Wildcard(); wildcard || !strings.HasPrefix(o.String(), "https://") {
+			continue
+		}
+		b = append(append(b, o.String()...), '\n')
+	}
+	return b
+}
+
+func refuseGoauth(_ Request, err error) Reply {
+	if notOurs(err) {
+		return Reply{Quiet: true}
+	}
+	return Reply{Exit: 1}
+}

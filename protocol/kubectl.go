@@ -1,0 +1,152 @@
+package protocol
+
+import "github.com/credhelper/credhelper/protocol/strictjson"
+
+// Kubernetes: the exec credential plugin of client-go, and so of kubectl, helm,
+// k9s, flux, Argo CD and Terraform's provider (KEP-541; client-go
+// plugin/pkg/client/auth/exec/exec.go).
+//
+//	argv    command and args as the kubeconfig has them
+//	env     KUBERNETES_EXEC_INFO: {"apiVersion":"client.authentication.k8s.io/v1",
+//	        "kind":"ExecCredential","spec":{"cluster":{"server":"https://..."},"interactive":false}}
+//	stdin   the terminal of an interactive kubectl, or whatever it was given: not touched
+//	stdout  {"apiVersion":...,"kind":"ExecCredential","status":{"token":"...","expirationTimestamp":"..."}}
+//
+// The version of the answer is that of the request, v1 or v1beta1. The cluster
+// is only in the request if the kubeconfig says provideClusterInfo: true;
+// without it nothing tells whom the token is for, so the profile must be named.
+// A profile that the cluster's own extension names ("config") only narrows: it
+// must own the server (O14).
+//
+// client-go keeps the token in its own process until expirationTimestamp. After
+// a 401 it runs the plugin again, but gives no hint that it does.
+//
+// Anything wrong is exit 1 with one line on stderr, which kubectl passes on.
+
+var kubectl = Dialect{
+	Name:   "kubectl",
+	Words:  []string{"k8s"},
+	Link:   "credhelper-kubectl",
+	Title:  "Kubernetes exec credential: kubectl, helm, every client-go program",
+	Front:  true,
+	Decode: decodeKubectl,
+	Encode: encodeKubectl,
+	Refuse: func(Request, error) Reply { return Reply{Exit: 1} },
+}
+
+// execInfoLimit bounds KUBERNETES_EXEC_INFO: it is the most that Linux lets one
+// variable have, and certificate-authority-data may fill much of it (R1).
+const execInfoLimit = 128 << 10
+
+// execVersions are the versions of the request, each answered with itself. The
+// first is what a call without the variable gets.
+var execVersions = [...]string{
+	"client.authentication.k8s.io/v1",
+	"client.authentication.k8s.io/v1beta1",
+}
+
+func decodeKubectl(call Call) (Request, error) {
+	r, rest, err := commonFlags(call)
+	if err != nil {
+		return r, err
+	}
+	if len(rest) > 0 {
+		return r, malformed("kubectl takes no argument but flags: name the profile with --profile")
+	}
+	r.Shape = execVersions[0]
+	info := call.Env("KUBERNETES_EXEC_INFO")
+	if info == "" {
+		if r.Profile == "" {
+			return r, malformed("KUBERNETES_EXEC_INFO is not set, and no --profile is named")
+		}
+		return r, nil
+	}
+	if len(info) > execInfoLimit {
+		return r, malformed("KUBERNETES_EXEC_INFO is longer than 128 KiB")
+	}
+	return r, readExecInfo(&r, []byte(info))
+}
+
+func readExecInfo(r *Request, info []byte) error {
+	doc, err := strictjson.Parse(info)
+	if err != nil {
+		return malformed("KUBERNETES_EXEC_INFO: " + err.Error())
+	}
+	if doc.Kind() != strictjson.Object || textMember(doc, "kind") != "ExecCredential" {
+		return malformed("KUBERNETES_EXEC_INFO is not an ExecCredential")
+	}
+	version := textMember(doc, "apiVersion")
+	r.Shape = ""
+	for _, v := range execVersions {
+		if v == version {
+			r.Shape = v
+		}
+	}
+	if r.Shape == "" {
+		return malformed("KUBERNETES_EXEC_INFO has another apiVersion than v1 and v1beta1; set apiVersion: " +
+			execVersions[0] + " in the kubeconfig")
+	}
+	spec, _ := doc.Get("spec")
+	cluster, ok := spec.Get("cluster")
+	if !ok {
+		if r.Profile == "" {
+			return malformed("the request names no cluster; set provideClusterInfo: true in the kubeconfig, or name a --profile")
+		}
+		return nil
+	}
+	return readCluster(r, cluster)
+}
+
+// readCluster reads where the token will go. A cluster whose certificate is not
+// checked can be anybody, so it gets none.
+func readCluster(r *Request, cluster strictjson.Value) error {
+	if cluster.Kind() != strictjson.Object {
+		return malformed("KUBERNETES_EXEC_INFO: cluster is not an object")
+	}
+	if v, ok := cluster.Get("insecure-skip-tls-verify"); ok {
+		insecure, err := v.Bool()
+		if err != nil {
+			return malformed("KUBERNETES_EXEC_INFO: insecure-skip-tls-verify is neither true nor false")
+		}
+		if insecure {
+			return policy("no token for a cluster whose certificate is not checked (insecure-skip-tls-verify)")
+		}
+	}
+	if config, ok := cluster.Get("config"); ok {
+		if err := narrow(r, config); err != nil {
+			return err
+		}
+	}
+	server := textMember(cluster, "server")
+	if server == "" {
+		return malformed("KUBERNETES_EXEC_INFO: the cluster has no server")
+	}
+	return setURL(r, server)
+}
+
+// narrow takes the profile that the cluster's extension names. Other members
+// are somebody else's.
+func narrow(r *Request, config strictjson.Value) error {
+	v, ok := config.Get("profile")
+	if !ok {
+		return nil
+	}
+	name, err := v.Text()
+	if err != nil || !ValidProfile(name) || r.Profile != "" && r.Profile != name {
+		return malformed("KUBERNETES_EXEC_INFO: config names no profile, or not the one in the arguments")
+	}
+	r.Profile = name
+	return nil
+}
+
+func encodeKubectl(r Request, c Credential) ([]byte, error) {
+	if err := bearerOnly(c, "kubectl"); err != nil {
+		return nil, err
+	}
+	b := make([]byte, 0, 192+c.Secret.Len())
+	b = strictjson.AppendString(append(b, `{"apiVersion":`...), r.Shape)
+	b = append(b, `,"kind":"ExecCredential","status":{"token":`...)
+	b = strictjson.AppendString(b, c.Secret.Reveal())
+	b = appendRFC3339(append(b, `,"expirationTimestamp":"`...), c.Expires)
+	return bounded(append(b, "\"}}\n"...))
+}

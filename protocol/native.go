@@ -1,0 +1,148 @@
+package protocol
+
+import (
+	"github.com/credhelper/credhelper/protocol/secret"
+	"github.com/credhelper/credhelper/protocol/strictjson"
+)
+
+// Native JSON: credhelper get, a superset of EngFlow's credential-helper
+// specification, which Bazel speaks.
+//
+//	stdin   {"uri": "https://host/path"}  or  {"profile": "name"}
+//	        optional: "min_ttl" (seconds), "refused" (the token that was rejected)
+//	stdout  {"headers":{"Authorization":["Bearer ..."]},"expires":"2030-01-02T03:04:05Z",
+//	         "profile":"name","token":"...","token_type":"Bearer","source":"cache"}
+//
+// expires has whole seconds and Z: Bazel's parser takes nothing else. Unknown
+// members are ignored, everything else is strict (package strictjson).
+//
+// No profile owns the URI: exit 3, stdout empty. Under the name or word bazel
+// the same request is answered as Bazel expects it: {"headers":{}} and exit 0.
+
+var native = Dialect{
+	Name:   "get",
+	Title:  "native JSON",
+	Front:  true,
+	Stdin:  func([]string) Stdin { return Stdin{Guess, 64 << 10} },
+	Decode: decodeNative,
+	Encode: encodeNative,
+	Refuse: ownRefusal,
+}
+
+var bazel = Dialect{
+	Name:   "bazel",
+	Words:  []string{"engflow"},
+	Link:   "credhelper-bazel",
+	Title:  "EngFlow credential helper: Bazel, reclient",
+	Front:  true,
+	Stdin:  func([]string) Stdin { return Stdin{EOF, 64 << 10} },
+	Decode: decodeBazel,
+	Encode: encodeNative,
+	Refuse: refuseBazel,
+}
+
+func decodeNative(call Call) (Request, error) {
+	f, err := parseFlags(call.Args)
+	if err != nil {
+		return Request{}, err
+	}
+	if len(f.args) > 0 || f.format != "" {
+		return Request{}, malformed("get takes its request on stdin")
+	}
+	r := Request{Verb: Get, Profile: f.profile, MinTTL: f.minTTL, Refresh: f.refresh, Timeout: f.timeout}
+	if r.Profile == "" {
+		r.Profile = call.Profile
+	}
+	return r, readNative(&r, call.Stdin)
+}
+
+func decodeBazel(call Call) (Request, error) {
+	if len(call.Args) == 0 || call.Args[0] != "get" {
+		return Request{}, malformed("usage: get, with the request on stdin")
+	}
+	r := Request{Verb: Get, Profile: call.Profile}
+	if err := readNative(&r, call.Stdin); err != nil {
+		return Request{}, err
+	}
+	if r.Address == "" {
+		return Request{}, malformed("the request has no uri")
+	}
+	return r, nil
+}
+
+// readNative reads the members of a request that are not named yet.
+func readNative(r *Request, stdin []byte) error {
+	doc, err := strictjson.Parse(stdin)
+	if err != nil {
+		return malformed("request: " + err.Error())
+	}
+	if doc.Kind() != strictjson.Object {
+		return malformed("request: not a JSON object")
+	}
+	var profile, refused string
+	for _, member := range [...]struct {
+		name string
+		into *string
+	}{{"uri", &r.Address}, {"profile", &profile}, {"refused", &refused}} {
+		if v, ok := doc.Get(member.name); ok {
+			text, err := v.Text()
+			if err != nil || text == "" {
+				return malformed("request: " + member.name + " is not a text")
+			}
+			*member.into = text
+		}
+	}
+	if v, ok := doc.Get("min_ttl"); ok {
+		n, err := v.Int()
+		if err != nil || n < 0 || n > 7*24*3600 {
+			return malformed("request: min_ttl is not a number of seconds")
+		}
+		r.MinTTL = n
+	}
+	r.Refused = secret.New(refused)
+	if profile != "" && (!ValidProfile(profile) || r.Profile != "" && r.Profile != profile) {
+		return malformed("request: profile is not a profile's name, or not the one in the arguments")
+	}
+	if profile != "" {
+		r.Profile = profile
+	}
+	if r.Address != "" {
+		return setURL(r, r.Address)
+	}
+	if r.Profile == "" {
+		return malformed("request: neither uri nor profile")
+	}
+	return nil
+}
+
+func encodeNative(r Request, c Credential) ([]byte, error) {
+	if err := check(c); err != nil {
+		return nil, err
+	}
+	b, err := appendNative(make([]byte, 0, 512+2*c.Secret.Len()), r, c)
+	if err != nil {
+		return nil, err
+	}
+	return bounded(b)
+}
+
+func appendNative(b []byte, _ Request, c Credential) ([]byte, error) {
+	b = strictjson.AppendString(append(b, `{"headers":{`...), headerName(c))
+	b = strictjson.AppendString(append(b, `:[`...), headerValue(c))
+	b = append(b, `]},"expires":"`...)
+	b = appendRFC3339(b, c.Expires)
+	b = strictjson.AppendString(append(b, `","profile":`...), c.Profile)
+	b = strictjson.AppendString(append(b, `,"token":`...), c.Secret.Reveal())
+	b = strictjson.AppendString(append(b, `,"token_type":`...), c.Scheme)
+	b = strictjson.AppendString(append(b, `,"source":`...), c.Source)
+	return append(b, "}\n"...), nil
+}
+
+// refuseBazel: a URI that nobody owns needs no credential, says EngFlow's
+// specification; any other failure is exit 1 with the text on stderr.
+func refuseBazel(_ Request, err error) Reply {
+	if notOurs(err) {
+		return Reply{Stdout: []byte("{\"headers\":{}}\n"), Quiet: true}
+	}
+	return Reply{Exit: 1}
+}

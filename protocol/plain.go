@@ -1,0 +1,240 @@
+package protocol
+
+import (
+	"strings"
+
+	"github.com/credhelper/credhelper/protocol/origin"
+	"github.com/credhelper/credhelper/protocol/secret"
+	"github.com/credhelper/credhelper/protocol/strictjson"
+)
+
+// The plain outputs, for people, scripts and every tool that runs a command and
+// takes a token or a header from its stdout (rclone, Codex, HTTPie, mail
+// programs, MCP clients ...):
+//
+//	credhelper token  NAME|URL                    the token and a line end
+//	credhelper header NAME|URL [--format FORMAT]  Authorization: Bearer ...
+//
+// An argument with "://" is a URL, otherwise a profile's name. stdin is not
+// touched. On failure stdout stays empty and the exit code says why.
+
+var token = Dialect{
+	Name:   "token",
+	Title:  "the bare token",
+	Front:  true,
+	Decode: decodePlain("token"),
+	Encode: encodePlain,
+	Refuse: ownRefusal,
+}
+
+var header = Dialect{
+	Name:   "header",
+	Title:  "the header, as a line, JSON, curl configuration, environment or netrc",
+	Front:  true,
+	Decode: decodePlain("header"),
+	Encode: encodePlain,
+	Refuse: ownRefusal,
+}
+
+// formats are the shapes of the plain outputs.
+var formats = [...]struct {
+	name   string
+	append func([]byte, Request, Credential) ([]byte, error)
+}{
+	{"token", func(b []byte, _ Request, c Credential) ([]byte, error) {
+		return append(append(b, c.Secret.Reveal()...), '\n'), nil
+	}},
+	{"header", func(b []byte, _ Request, c Credential) ([]byte, error) {
+		return append(append(b, headerName(c)+": "+headerValue(c)...), '\n'), nil
+	}},
+	{"headers-json", func(b []byte, _ Request, c Credential) ([]byte, error) {
+		b = strictjson.AppendString(append(b, '{'), headerName(c))
+		b = strictjson.AppendString(append(b, ':'), headerValue(c))
+		return append(b, "}\n"...), nil
+	}},
+	{"curl-config", appendCurlConfig},
+	{"env", func(b []byte, _ Request, c Credential) ([]byte, error) {
+		return appendShell(b, "export BEARER_TOKEN='", c, "'\n")
+	}},
+	{"env-fish", func(b []byte, _ Request, c Credential) ([]byte, error) {
+		return appendShell(b, "set -gx BEARER_TOKEN '", c, "'\n")
+	}},
+	{"env-powershell", func(b []byte, _ Request, c Credential) ([]byte, error) {
+		return appendShell(b, "$env:BEARER_TOKEN = '", c, "'\n")
+	}},
+	{"netrc", appendNetrc},
+	{"json", appendNative},
+}
+
+func decodePlain(verb string) func(Call) (Request, error) {
+	return func(call Call) (Request, error) {
+		f, err := parseFlags(call.Args)
+		if err != nil {
+			return Request{}, err
+		}
+		if f.format == "" {
+			f.format = verb
+		}
+		if f.json {
+			f.format = "json"
+		}
+		if !knownFormat(f.format) {
+			return Request{}, malformed("--format: unknown format " + Printable(f.format))
+		}
+		r := Request{Verb: Get, Profile: f.profile, MinTTL: f.minTTL, Refresh: f.refresh, Timeout: f.timeout, Shape: f.format}
+		if r.Profile == "" {
+			r.Profile = call.Profile
+		}
+		return r, nameOrURL(&r, f.args)
+	}
+}
+
+func knownFormat(name string) bool {
+	for _, f := range formats {
+		if f.name == name {
+			return true
+		}
+	}
+	return false
+}
+
+// nameOrURL reads the one argument that says whose token is wanted.
+func nameOrURL(r *Request, args []string) error {
+	switch {
+	case len(args) > 1:
+		return malformed("one profile or URL, not " + itoa(int64(len(args))))
+	case len(args) == 0 && r.Profile == "":
+		return malformed("which profile or URL?")
+	case len(args) == 0:
+		return nil
+	}
+	arg := args[0]
+	if !strings.Contains(arg, "://") {
+		if !ValidProfile(arg) {
+			return malformed("not a profile's name: " + Printable(arg))
+		}
+		if r.Profile != "" && r.Profile != arg {
+			return malformed("two profiles named: " + r.Profile + " and " + arg)
+		}
+		r.Profile = arg
+		return nil
+	}
+	return setURL(r, arg)
+}
+
+// setURL parses the address that a tool asks a token for.
+func setURL(r *Request, address string) error {
+	u, reason := origin.ParseURL(address)
+	if reason != origin.Release {
+		return policy("no token for this URL: " + reason.String())
+	}
+	r.URL, r.Address = u, address
+	return nil
+}
+
+func encodePlain(r Request, c Credential) ([]byte, error) {
+	if err := check(c); err != nil {
+		return nil, err
+	}
+	for _, f := range formats {
+		if f.name == r.Shape {
+			b, err := f.append(make([]byte, 0, 256+c.Secret.Len()), r, c)
+			if err != nil {
+				return nil, err
+			}
+			return bounded(b)
+		}
+	}
+	return nil, malformed("unknown format")
+}
+
+// appendCurlConfig writes the header, and the URL if one was asked for, so that
+// token and host stay together: curl -K - sends a header to every URL it is
+// given. The escapes are those of curl's configuration file.
+func appendCurlConfig(b []byte, r Request, c Credential) ([]byte, error) {
+	b = appendCurlOption(b, "header", headerName(c)+": "+headerValue(c))
+	if r.Address != "" {
+		b = appendCurlOption(b, "url", r.Address)
+	}
+	return b, nil
+}
+
+func appendCurlOption(b []byte, name, value string) []byte {
+	b = append(append(b, name...), ` = "`...)
+	for i := range len(value) {
+		if value[i] == '"' || value[i] == '\\' {
+			b = append(b, '\\')
+		}
+		b = append(b, value[i])
+	}
+	return append(b, "\"\n"...)
+}
+
+// appendShell quotes the token in single quotes, which no shell of the three
+// expands; a token that holds one itself is refused rather than escaped three ways.
+func appendShell(b []byte, before string, c Credential, after string) ([]byte, error) {
+	t := c.Secret.Reveal()
+	if strings.ContainsRune(t, '\'') || strings.ContainsRune(t, '\\') {
+		return nil, policy("the token holds a quote; no shell line can carry it")
+	}
+	return append(append(append(b, before...), t...), after...), nil
+}
+
+// appendNetrc writes one entry for the host. netrc is Basic, so it needs the
+// profile's user name; it knows no ports (docs/dialects/plain.md).
+func appendNetrc(b []byte, r Request, c Credential) ([]byte, error) {
+	host := r.URL.Host()
+	if host == "" {
+		o, err := origin.Parse(c.Origin)
+		if err != nil || o.Host() == "" {
+			return nil, policy("netrc needs a host: name a URL instead of the profile")
+		}
+		host = o.Host()
+	}
+	user := basicUser(c)
+	if strings.ContainsAny(user, " \"\\#") {
+		return nil, policy("netrc cannot carry this user name")
+	}
+	return append(b, "machine "+host+" login "+user+" password "+c.Secret.Reveal()+"\n"...), nil
+}
+
+// basicUser is the user name that goes with a token where a tool only knows
+// Basic: the profile's, else the most common convention.
+func basicUser(c Credential) string {
+	if c.Username != "" {
+		return c.Username
+	}
+	return "oauth2"
+}
+
+// reject tells that a token was refused: the token on stdin, the profile as
+// argument. It is dropped only if it is the current one.
+var reject = Dialect{
+	Name:   "reject",
+	Title:  "report a refused token",
+	Stdin:  func([]string) Stdin { return Stdin{EOF, 64 << 10} },
+	Decode: decodeReject,
+	Encode: func(Request, Credential) ([]byte, error) { return nil, nil },
+	Refuse: ownRefusal,
+}
+
+func decodeReject(call Call) (Request, error) {
+	f, err := parseFlags(call.Args)
+	if err != nil {
+		return Request{}, err
+	}
+	r := Request{Verb: Forget, Profile: f.profile}
+	if r.Profile == "" {
+		r.Profile = call.Profile
+	}
+	if err := nameOrURL(&r, f.args); err != nil {
+		return Request{}, err
+	}
+	refused := strings.TrimRight(string(call.Stdin), "\r\n")
+	refused = strings.TrimPrefix(refused, "Bearer ")
+	if !secret.ValidToken(refused, true) {
+		return Request{}, malformed("stdin holds no token; pipe the refused token into this command")
+	}
+	r.Refused = secret.New(refused)
+	return r, nil
+}
