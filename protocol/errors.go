@@ -24,23 +24,21 @@ var (
 	ErrAmbiguous = errors.New("two profiles claim it")
 )
 
-// exits lists the sentinels with their exit codes.
-var exits = [...]struct {
-	err  error
-	code int
-}{
-	{ErrMalformed, 2}, {ErrNoProfile, 3}, {ErrNoSecret, 4}, {ErrLocked, 5}, {ErrLogin, 6}, {ErrRefused, 7},
-	{ErrUnreachable, 8}, {ErrPolicy, 9}, {ErrBusy, 10}, {ErrProbe, 11}, {ErrInactive, 12},
-	{ErrUnknown, 3}, {ErrAmbiguous, 3},
-}
-
 // ExitCode is the exit code of credhelper's own verbs: 0 for nil, 1 for an error
 // that wraps no sentinel.
 func ExitCode(err error) int {
 	if err == nil {
 		return 0
 	}
-	for _, e := range exits {
+	// The table is made here, not at package level: it would cost every start of
+	// the front an initialiser.
+	for _, e := range [...]struct {
+		err  error
+		code int
+	}{
+		{ErrMalformed, 2}, {ErrNoProfile, 3}, {ErrUnknown, 3}, {ErrAmbiguous, 3}, {ErrNoSecret, 4}, {ErrLocked, 5},
+		{ErrLogin, 6}, {ErrRefused, 7}, {ErrUnreachable, 8}, {ErrPolicy, 9}, {ErrBusy, 10}, {ErrProbe, 11}, {ErrInactive, 12},
+	} {
 		if errors.Is(err, e.err) {
 			return e.code
 		}

@@ -22,7 +22,7 @@ var token = Dialect{
 	Name:   "token",
 	Title:  "the bare token",
 	Front:  true,
-	Decode: decodePlain("token"),
+	Decode: decodeToken,
 	Encode: encodePlain,
 	Refuse: ownRefusal,
 }
@@ -31,7 +31,7 @@ var header = Dialect{
 	Name:   "header",
 	Title:  "the header, as a line, JSON, curl configuration, environment or netrc",
 	Front:  true,
-	Decode: decodePlain("header"),
+	Decode: decodeHeader,
 	Encode: encodePlain,
 	Refuse: ownRefusal,
 }
@@ -66,27 +66,28 @@ var formats = [...]struct {
 	{"json", appendNative},
 }
 
-func decodePlain(verb string) func(Call) (Request, error) {
-	return func(call Call) (Request, error) {
-		f, err := parseFlags(call.Args)
-		if err != nil {
-			return Request{}, err
-		}
-		if f.format == "" {
-			f.format = verb
-		}
-		if f.json {
-			f.format = "json"
-		}
-		if !knownFormat(f.format) {
-			return Request{}, malformed("--format: unknown format " + Printable(f.format))
-		}
-		r := Request{Verb: Get, Profile: f.profile, MinTTL: f.minTTL, Refresh: f.refresh, Timeout: f.timeout, Shape: f.format}
-		if r.Profile == "" {
-			r.Profile = call.Profile
-		}
-		return r, nameOrURL(&r, f.args)
+func decodeToken(call Call) (Request, error)  { return decodePlain(call, "token") }
+func decodeHeader(call Call) (Request, error) { return decodePlain(call, "header") }
+
+func decodePlain(call Call, format string) (Request, error) {
+	f, err := parseFlags(call.Args)
+	if err != nil {
+		return Request{}, err
 	}
+	if f.format == "" {
+		f.format = format
+	}
+	if f.json {
+		f.format = "json"
+	}
+	if !knownFormat(f.format) {
+		return Request{}, malformed("--format: unknown format " + Printable(f.format))
+	}
+	r := Request{Verb: Get, Profile: f.profile, MinTTL: f.minTTL, Refresh: f.refresh, Timeout: f.timeout, Shape: f.format}
+	if r.Profile == "" {
+		r.Profile = call.Profile
+	}
+	return r, nameOrURL(&r, f.args)
 }
 
 func knownFormat(name string) bool {

@@ -22,7 +22,6 @@ package cache
 
 import (
 	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 )
 
@@ -74,12 +73,19 @@ func ProfileKey(profile string) Key { return KeyOf("profile", profile) }
 func RouteKey(host string) Key { return KeyOf("route", host) }
 
 // String is the hexadecimal form used in file names.
-func (k Key) String() string { return hex.EncodeToString(k[:]) }
+func (k Key) String() string { return string(appendHex(nil, k[:])) }
 
 // file returns the name of the file of one kind ('t', 'l', 'm', 'r').
 func (k Key) file(kind byte) string {
 	var name [2 + 2*len(k)]byte
-	name[0], name[1] = kind, '-'
-	hex.Encode(name[2:], k[:])
-	return string(name[:])
+	return string(appendHex(append(name[:0], kind, '-'), k[:]))
+}
+
+// appendHex spares the front encoding/hex, which links all of fmt.
+func appendHex(b, octets []byte) []byte {
+	const digits = "0123456789abcdef"
+	for _, c := range octets {
+		b = append(b, digits[c>>4], digits[c&15])
+	}
+	return b
 }

@@ -3,7 +3,6 @@ package cache
 import (
 	"crypto/hmac"
 	"crypto/sha256"
-	"encoding/hex"
 )
 
 // place says where the key of the sealed files is kept. The first that works is
@@ -37,7 +36,9 @@ const keySize = 32
 
 // keyName is what the key of a home is called in the kernel keyring, and its
 // file's name elsewhere. The id is random, so two homes never share a key.
-func keyName(home [16]byte) string { return "credhelper-seal-" + hex.EncodeToString(home[:]) }
+func keyName(home [16]byte) string {
+	return string(appendHex([]byte("credhelper-seal-"), home[:]))
+}
 
 // fetchKey fetches the key that a sealed file's header names.
 func (d Dirs) fetchKey(key *sealingKey, home [16]byte) bool {

@@ -31,10 +31,12 @@ func ValidToken(s string, wide bool) bool {
 	return body > 0 && i == len(s)
 }
 
-func tokenOctet(c byte) bool {
-	switch {
-	case 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', '0' <= c && c <= '9':
-		return true
-	}
-	return c == '-' || c == '.' || c == '_' || c == '~' || c == '+' || c == '/'
+// tokenOctet tells whether c is one of RFC 6750's b64token but "=".
+func tokenOctet(c byte) bool { return c < 128 && tokenOctets[c/64]>>(c%64)&1 != 0 }
+
+// tokenOctets has a bit for each octet of a token: tokens are long, and every
+// answer checks every octet.
+var tokenOctets = [2]uint64{
+	1<<'+' | 1<<'-' | 1<<'.' | 1<<'/' | (1<<10-1)<<'0',
+	(1<<26-1)<<('A'-64) | 1<<('_'-64) | (1<<26-1)<<('a'-64) | 1<<('~'-64),
 }

@@ -1,0 +1,29 @@
+package main
+
+import (
+	"os"
+
+	"golang.org/x/sys/unix"
+)
+
+// become replaces this process: same pid, same streams, same exit code. What was
+// already read from stdin is given back through a memory file, which no other
+// process can open by name.
+func become(engine string, argv []string, stdin []byte) (int, error) {
+	if stdin != nil {
+		fd, err := unix.MemfdCreate("request", unix.MFD_CLOEXEC)
+		if err != nil {
+			return 0, err
+		}
+		if err := writeOnce(fd, stdin); err != nil && len(stdin) > 0 {
+			return 0, err
+		}
+		if _, err := unix.Seek(fd, 0, 0); err != nil {
+			return 0, err
+		}
+		if err := unix.Dup3(fd, 0, 0); err != nil {
+			return 0, err
+		}
+	}
+	return 0, unix.Exec(engine, argv, os.Environ())
+}

@@ -1,0 +1,38 @@
+//go:build !linux
+
+package main
+
+import (
+	"bytes"
+	"errors"
+	"os"
+	"os/exec"
+	"os/signal"
+)
+
+// become runs the engine as a child, passes signals on, and returns its exit
+// code. Untried: these systems are cross-compiled and vetted only.
+func become(engine string, argv []string, stdin []byte) (int, error) {
+	cmd := exec.Command(engine)
+	cmd.Args = argv
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
+	if stdin != nil {
+		cmd.Stdin = bytes.NewReader(stdin)
+	}
+	signals := make(chan os.Signal, 4)
+	signal.Notify(signals)
+	if err := cmd.Start(); err != nil {
+		return 0, err
+	}
+	go func() {
+		for s := range signals {
+			_ = cmd.Process.Signal(s)
+		}
+	}()
+	err := cmd.Wait()
+	var exit *exec.ExitError
+	if errors.As(err, &exit) {
+		return exit.ExitCode(), nil
+	}
+	return 0, err
+}

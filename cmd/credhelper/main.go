@@ -1,0 +1,87 @@
+// Credhelper is what tools and people call. It answers from the sealed cache;
+// whatever it cannot answer from there it hands to credhelper-engine, in the
+// same process where the system can do that.
+//
+// It links only the standard library, without net/http, and golang.org/x/sys:
+// every package more costs every call (docs/performance.md).
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/credhelper/credhelper/protocol"
+)
+
+func main() {
+	growStack()
+	front := front{
+		args:  os.Args,
+		env:   os.Getenv,
+		start: time.Now(),
+	}
+	os.Exit(front.run())
+}
+
+// growStack makes the stack 32 KiB at once, while there is nothing on it to
+// copy. Left alone it doubles from 2 KiB as it is needed, and each doubling
+// costs more page faults than everything a cached answer allocates.
+//
+//go:noinline
+func growStack() byte {
+	var room [17 << 10]byte
+	return room[len(os.Args)]
+}
+
+// front is one call.
+type front struct {
+	args   []string
+	env    func(string) string
+	start  time.Time
+	limits limits // what harden changed, for the engine to give back
+}
+
+// run answers the call, or hands it over and does not return.
+func (f *front) run() int {
+	var err error
+	if f.limits, err = harden(); err != nil {
+		return f.fail(err)
+	}
+	name := "credhelper"
+	if len(f.args) > 0 {
+		name = filepath.Base(f.args[0])
+		f.args = f.args[1:]
+	}
+	dialect, call, ok := protocol.Choose(name, f.args, f.env)
+	if !ok {
+		return f.handOver(name, nil)
+	}
+	var want protocol.Stdin
+	if dialect.Stdin != nil {
+		want = dialect.Stdin(call.Args)
+	}
+	if !dialect.Front || want.Until == protocol.OneLine {
+		return f.handOver(name, nil)
+	}
+	if call.Stdin, err = readRequest(want, f.start); err != nil {
+		return f.refuse(dialect, protocol.Request{}, err)
+	}
+	dialect = protocol.Settle(dialect, call.Stdin)
+	request, err := dialect.Decode(call)
+	if err != nil {
+		return f.refuse(dialect, request, err)
+	}
+	if request.Verb == protocol.Say {
+		return f.reply(request.Reply, nil)
+	}
+	credential, ok := cached(request, f.env, f.start)
+	if !ok {
+		return f.handOver(name, call.Stdin)
+	}
+	answer, err := dialect.Encode(request, credential)
+	if err != nil {
+		return f.refuse(dialect, request, err)
+	}
+	return f.reply(protocol.Reply{Stdout: answer}, nil)
+}
