@@ -102,10 +102,11 @@ func byTrace(args []string, env func(string) string) *Dialect {
 }
 
 // Settle decides between the dialects that share the word get, once stdin was
-// read: attribute lines are git's, everything else is JSON.
+// read: attribute lines are git's, everything else is JSON. It is called before
+// Decode.
 func Settle(d *Dialect, stdin []byte) *Dialect {
 	if d == &native && looksLikeGit(stdin) {
-		return byWord("git")
+		return &gitByGet
 	}
 	return d
 }

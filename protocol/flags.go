@@ -57,17 +57,34 @@ func commonFlags(call Call) (Request, []string, error) {
 	if err != nil {
 		return Request{}, nil, err
 	}
-	if f.format != "" || f.json {
+	if f.format != "" {
 		return Request{}, nil, malformed("this answer has one form only")
 	}
+	r, err := f.request(call)
+	return r, f.args, err
+}
+
+// request is what the flags and the executable's name say. Two names of a
+// profile that differ are a mistake, not a choice (O14).
+func (f *flags) request(call Call) (Request, error) {
 	if f.profile != "" && call.Profile != "" && f.profile != call.Profile {
-		return Request{}, nil, malformed("two profiles named: " + call.Profile + " and " + f.profile)
+		return Request{}, malformed("two profiles named: " + call.Profile + " and " + f.profile)
 	}
 	r := Request{Verb: Get, Profile: f.profile, MinTTL: f.minTTL, Refresh: f.refresh, Timeout: f.timeout}
 	if r.Profile == "" {
 		r.Profile = call.Profile
 	}
-	return r, f.args, nil
+	return r, nil
+}
+
+// operation is the first argument that is no flag: what a tool adds to the
+// arguments of its configuration. It is "" if there is none.
+func operation(args []string) string {
+	f, err := parseFlags(args)
+	if err != nil || len(f.args) == 0 {
+		return ""
+	}
+	return f.args[0]
 }
 
 // set sets a flag without a value, or says that name takes one.

@@ -42,30 +42,30 @@ var bazel = Dialect{
 }
 
 func decodeNative(call Call) (Request, error) {
-	f, err := parseFlags(call.Args)
+	r, rest, err := commonFlags(call)
 	if err != nil {
-		return Request{}, err
+		return r, err
 	}
-	if len(f.args) > 0 || f.format != "" {
-		return Request{}, malformed("get takes its request on stdin")
+	if len(rest) > 0 {
+		return r, malformed("get takes its request on stdin")
 	}
-	r := Request{Verb: Get, Profile: f.profile, MinTTL: f.minTTL, Refresh: f.refresh, Timeout: f.timeout}
-	if r.Profile == "" {
-		r.Profile = call.Profile
-	}
-	return r, readNative(&r, call.Stdin)
+	err = readNative(&r, call.Stdin)
+	return r, err
 }
 
 func decodeBazel(call Call) (Request, error) {
-	if len(call.Args) == 0 || call.Args[0] != "get" {
-		return Request{}, malformed("usage: get, with the request on stdin")
+	r, rest, err := commonFlags(call)
+	if err != nil {
+		return r, err
 	}
-	r := Request{Verb: Get, Profile: call.Profile}
+	if len(rest) != 1 || rest[0] != "get" {
+		return r, malformed("usage: get, with the request on stdin")
+	}
 	if err := readNative(&r, call.Stdin); err != nil {
-		return Request{}, err
+		return r, err
 	}
 	if r.Address == "" {
-		return Request{}, malformed("the request has no uri")
+		return r, malformed("the request has no uri")
 	}
 	return r, nil
 }

@@ -83,11 +83,13 @@ func decodePlain(call Call, format string) (Request, error) {
 	if !knownFormat(f.format) {
 		return Request{}, malformed("--format: unknown format " + Printable(f.format))
 	}
-	r := Request{Verb: Get, Profile: f.profile, MinTTL: f.minTTL, Refresh: f.refresh, Timeout: f.timeout, Shape: f.format}
-	if r.Profile == "" {
-		r.Profile = call.Profile
+	r, err := f.request(call)
+	if err != nil {
+		return r, err
 	}
-	return r, nameOrURL(&r, f.args)
+	r.Shape = f.format
+	err = nameOrURL(&r, f.args)
+	return r, err
 }
 
 func knownFormat(name string) bool {
@@ -220,17 +222,14 @@ var reject = Dialect{
 }
 
 func decodeReject(call Call) (Request, error) {
-	f, err := parseFlags(call.Args)
+	r, rest, err := commonFlags(call)
 	if err != nil {
-		return Request{}, err
+		return r, err
 	}
-	r := Request{Verb: Forget, Profile: f.profile}
-	if r.Profile == "" {
-		r.Profile = call.Profile
+	if err := nameOrURL(&r, rest); err != nil {
+		return r, err
 	}
-	if err := nameOrURL(&r, f.args); err != nil {
-		return Request{}, err
-	}
+	r.Verb = Forget
 	refused := strings.TrimRight(string(call.Stdin), "\r\n")
 	refused = strings.TrimPrefix(refused, "Bearer ")
 	if !secret.ValidToken(refused, true) {

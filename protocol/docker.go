@@ -1,0 +1,136 @@
+package protocol
+
+import (
+	"errors"
+	"strings"
+
+	"github.com/credhelper/credhelper/protocol/origin"
+	"github.com/credhelper/credhelper/protocol/strictjson"
+)
+
+// Docker's credential helper protocol, which docker, podman, buildah, skopeo,
+// crane, oras, helm and jib speak (docker/docker-credential-helpers
+// credentials/credentials.go, client/client.go).
+//
+//	argv    get, store, erase, list or version; nothing else can be configured, so
+//	        the profile is in the executable's name: docker-credential-credhelper-NAME
+//	stdin   get, erase: the server: HOST, HOST:PORT, HOST:PORT/REPOSITORY or a URL
+//	stdout  get: {"ServerURL":"...","Username":"...","Secret":"..."}
+//
+// The secret is a password: clients send it as Basic, to the registry or to its
+// token endpoint. An empty user name makes some send nothing, and "<token>" turns
+// the secret into a refresh token, so the profile's user name is neither.
+//
+// Errors are texts on stdout and exit 1. Two of them are known by their very
+// words: "credentials not found in native keychain" lets a client go on without
+// a credential, any other text stops it and is shown.
+//
+// A server without a scheme is https: nothing in the request says otherwise.
+
+var docker = Dialect{
+	Name:   "docker",
+	Link:   "docker-credential-credhelper",
+	Title:  "docker credential helper: docker, podman, skopeo, crane, oras, helm",
+	Front:  true,
+	Stdin:  stdinDocker,
+	Decode: decodeDocker,
+	Encode: encodeDocker,
+	Refuse: refuseDocker,
+}
+
+// What docker's clients know by their very words.
+const (
+	dockerNotFound = "credentials not found in native keychain"
+	dockerNoServer = "no credentials server URL"
+)
+
+var errNoServer = malformed(dockerNoServer)
+
+func stdinDocker(args []string) Stdin {
+	switch operation(args) {
+	case "get", "erase":
+		return Stdin{EOF, 8 << 10}
+	case "store":
+		return Stdin{Drain, 64 << 10}
+	}
+	return Stdin{}
+}
+
+func decodeDocker(call Call) (Request, error) {
+	r, rest, err := commonFlags(call)
+	if err != nil {
+		return r, err
+	}
+	if len(rest) != 1 {
+		return r, malformed("usage: get, store, erase, list or version")
+	}
+	switch rest[0] {
+	case "get":
+	case "erase":
+		// docker logout names no token: whichever is cached goes.
+		r.Verb = Forget
+	case "store":
+		return r, policy("credhelper stores no passwords: it gets its tokens itself; nothing was saved, and no login is needed")
+	case "list":
+		// The docker CLI gets every listed entry, and one that fails fails them all.
+		return Request{Verb: Say, Reply: Reply{Stdout: []byte("{}\n")}}, nil
+	case "version":
+		return Request{Verb: Say, Reply: Reply{Stdout: []byte("docker-credential-credhelper (github.com/credhelper/credhelper)\n")}}, nil
+	default:
+		return r, malformed("unknown operation " + Printable(rest[0]))
+	}
+	err = readServer(&r, strings.Trim(string(call.Stdin), " \t\r\n"))
+	return r, err
+}
+
+// readServer reads the key under which a client looks for a registry.
+func readServer(r *Request, server string) error {
+	if server == "" {
+		return errNoServer
+	}
+	if strings.Contains(server, "://") {
+		return setURL(r, server)
+	}
+	host, repository, _ := strings.Cut(server, "/")
+	u, reason := origin.FromFields("https", host, repository)
+	if reason != origin.Release {
+		return policy("no token for this server: " + reason.String())
+	}
+	r.URL, r.Address = u, server
+	return nil
+}
+
+func encodeDocker(r Request, c Credential) ([]byte, error) {
+	if r.Verb != Get {
+		return nil, nil
+	}
+	if err := bearerOnly(c, "docker"); err != nil {
+		return nil, err
+	}
+	if c.Username == "<token>" {
+		return nil, policy("profile " + c.Profile + ": the user name <token> would make docker take the token for a refresh token")
+	}
+	b := make([]byte, 0, 96+len(r.Address)+c.Secret.Len())
+	b = strictjson.AppendString(append(b, `{"ServerURL":`...), r.Address)
+	b = strictjson.AppendString(append(b, `,"Username":`...), basicUser(c))
+	b = strictjson.AppendString(append(b, `,"Secret":`...), c.Secret.Reveal())
+	return bounded(append(b, "}\n"...))
+}
+
+// refuseDocker puts the text on stdout, where clients look for it. stderr would
+// show it to the user a second time.
+func refuseDocker(r Request, err error) Reply {
+	switch {
+	case notOurs(err) && r.Verb == Forget:
+		return Reply{Quiet: true}
+	case notOurs(err):
+		return Reply{Stdout: []byte(dockerNotFound + "\n"), Exit: 1, Quiet: true}
+	case errors.Is(err, errNoServer):
+		return Reply{Stdout: []byte(dockerNoServer + "\n"), Exit: 1, Quiet: true}
+	}
+	text := "credhelper: " + sentence(err)
+	if hint := hintOf(err); hint != "" {
+		text += "; " + hint
+	}
+	return Reply{Stdout: []byte(text + "\n"), Exit: 1, Quiet: true}
+}

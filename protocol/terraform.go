@@ -1,0 +1,88 @@
+package protocol
+
+import (
+	"github.com/credhelper/credhelper/protocol/origin"
+	"github.com/credhelper/credhelper/protocol/strictjson"
+)
+
+// The credentials helper protocol of Terraform and OpenTofu (internals/
+// credentials-helpers; hashicorp/terraform-svchost auth/helper_program.go).
+//
+//	argv    the args of credentials_helper, then get, store or forget, then the host
+//	        in punycode, with its port unless that is 443
+//	stdin   store: a JSON object; else nothing
+//	stdout  get: {"token":"..."}, or {} where there is none
+//
+// Both tools swallow a failure: they log its text at level WARN (TF_LOG=warn) and
+// go on without a token, into a misleading 401. `credhelper log` has it too.
+//
+// They ask once for a host and process and are told no end, so a long apply
+// wants --min-ttl among the args.
+
+var terraform = Dialect{
+	Name:   "terraform",
+	Words:  []string{"tofu", "opentofu"},
+	Link:   "terraform-credentials-credhelper",
+	Title:  "Terraform and OpenTofu credentials helper",
+	Front:  true,
+	Stdin:  stdinTerraform,
+	Decode: decodeTerraform,
+	Encode: encodeTerraform,
+	Refuse: refuseTerraform,
+}
+
+// stdinTerraform reads what store brings, so that its writer does not fail.
+func stdinTerraform(args []string) Stdin {
+	if operation(args) == "store" {
+		return Stdin{Drain, 64 << 10}
+	}
+	return Stdin{}
+}
+
+func decodeTerraform(call Call) (Request, error) {
+	r, rest, err := commonFlags(call)
+	if err != nil {
+		return r, err
+	}
+	if len(rest) != 2 {
+		return r, malformed("usage: get, store or forget, and one host")
+	}
+	switch rest[0] {
+	case "get":
+	case "forget":
+		// terraform logout names no token: whichever is cached goes.
+		r.Verb = Forget
+	case "store":
+		return r, policy("read-only: credhelper gets its tokens itself; nothing was stored")
+	default:
+		return r, malformed("unknown operation " + Printable(rest[0]))
+	}
+	u, reason := origin.FromFields("https", rest[1], "")
+	if reason != origin.Release {
+		return r, policy("no token for this host: " + reason.String())
+	}
+	r.URL = u
+	return r, nil
+}
+
+func encodeTerraform(r Request, c Credential) ([]byte, error) {
+	if r.Verb != Get {
+		return nil, nil
+	}
+	if err := bearerOnly(c, "terraform"); err != nil {
+		return nil, err
+	}
+	b := make([]byte, 0, 16+c.Secret.Len())
+	b = strictjson.AppendString(append(b, `{"token":`...), c.Secret.Reveal())
+	return bounded(append(b, "}\n"...))
+}
+
+func refuseTerraform(r Request, err error) Reply {
+	switch {
+	case notOurs(err) && r.Verb == Forget:
+		return Reply{Quiet: true}
+	case notOurs(err):
+		return Reply{Stdout: []byte("{}\n"), Quiet: true}
+	}
+	return Reply{Exit: 1}
+}
