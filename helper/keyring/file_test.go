@@ -153,7 +153,7 @@ func TestFileConformance(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			return keyring.WithDeadline(keyring.WithReadBack(small), time.Minute)
+			return keyring.WithDeadline(keyring.WithOneWriter(keyring.WithReadBack(small), filepath.Dir(h.config.KeyFile)), time.Minute)
 		})
 	})
 }

@@ -12,6 +12,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/credhelper/credhelper/protocol/secret"
 )
@@ -144,4 +145,12 @@ func BackendNamed(name string) (Backend, bool) {
 		}
 	}
 	return Backend{}, false
+}
+
+// Measure asks k one harmless question and tells how long the answer took, by
+// the clock now: for "status" and "doctor".
+func Measure(ctx context.Context, k Keyring, now func() time.Time) (took time.Duration, err error) {
+	start := now()
+	_, err = k.Names(ctx)
+	return now().Sub(start), err
 }

@@ -44,7 +44,7 @@ var sourceKinds = [...]struct {
 		return readFile(words[0])
 	}},
 	{"command", absoluteFirst, func(ctx context.Context, words []string, around Surroundings) ([]byte, error) {
-		return runCommand(ctx, words, around.Environ)
+		return RunCommand(ctx, words, around.Environ)
 	}},
 	{"env", oneVariable, func(_ context.Context, words []string, around Surroundings) ([]byte, error) {
 		return readVariable(words[0], around)

@@ -45,12 +45,14 @@ func childEnviron(environ []string) []string {
 	return kept
 }
 
-// runCommand returns what a command writes to stdout. There is no shell; stdin
+// RunCommand returns what a command writes to stdout, at most MaxSecret octets;
+// argv[0] is absolute, environ is the whole environment, of which the command
+// gets the childVariables. There is no shell; stdin
 // is empty; stderr goes nowhere, since it may hold anything. The command has a
 // process group of its own, which is killed when its time is over, when it
 // writes too much, and when it leaves a child behind that holds its stdout.
-func runCommand(ctx context.Context, argv, environ []string) ([]byte, error) {
-	if err := checkCommand(argv[0]); err != nil {
+func RunCommand(ctx context.Context, argv, environ []string) ([]byte, error) {
+	if err := CheckProgram(argv[0]); err != nil {
 		return nil, err
 	}
 	ctx, cancel := context.WithTimeout(ctx, commandLimit)
@@ -84,8 +86,9 @@ func runCommand(ctx context.Context, argv, environ []string) ([]byte, error) {
 	return out.buf.Bytes(), nil
 }
 
-// checkCommand: who can replace the program can have the secret.
-func checkCommand(path string) error {
+// CheckProgram tells whether a program is there and nobody but root and we can
+// replace it: who can do that can have the secret.
+func CheckProgram(path string) error {
 	info, err := os.Stat(path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):

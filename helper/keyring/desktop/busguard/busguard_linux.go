@@ -1,0 +1,179 @@
+package busguard
+
+import (
+	"encoding/binary"
+	"encoding/hex"
+	"errors"
+	"io"
+	"net"
+	"os"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// patience is the time a bus has to answer; a healthy one takes 1 ms.
+const patience = 500 * time.Millisecond
+
+// init is explained in the package comment.
+func init() {
+	original, given = os.LookupEnv(variable)
+	address := firstAnswering(candidates(original, os.Getenv("XDG_RUNTIME_DIR"), os.Getuid()), time.Now().Add(patience))
+	answered = address != ""
+	if !answered {
+		address = nowhere
+	}
+	// Also for a good bus: of several addresses the library would try the
+	// others again, and one of them may be silent.
+	_ = os.Setenv(variable, address)
+}
+
+// candidates are the addresses of Unix sockets worth asking. Other transports
+// (tcp, launchd, unixexec, which runs a program) are not for secrets.
+func candidates(address, runtimeDir string, uid int) []string {
+	if address == "" || address == "autolaunch:" {
+		var found []string
+		if strings.HasPrefix(runtimeDir, "/") {
+			found = append(found, "unix:path="+escape(runtimeDir+"/bus"))
+		}
+		return append(found, "unix:path=/run/user/"+strconv.Itoa(uid)+"/bus")
+	}
+	var found []string
+	for one := range strings.SplitSeq(address, ";") {
+		if socket(one) != "" {
+			found = append(found, one)
+		}
+	}
+	return found
+}
+
+// socket is the name of an address's Unix socket as package net has it, or "".
+func socket(address string) string {
+	pairs, ok := strings.CutPrefix(address, "unix:")
+	if !ok {
+		return ""
+	}
+	for pair := range strings.SplitSeq(pairs, ",") {
+		key, value, _ := strings.Cut(pair, "=")
+		name, err := unescape(value)
+		switch {
+		case err != nil || name == "":
+		case key == "path":
+			return name
+		case key == "abstract":
+			return "@" + name
+		}
+	}
+	return ""
+}
+
+// escape and unescape: D-Bus specification, "Server Addresses".
+func escape(value string) string {
+	const plain = "-_/.\\*abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+	var b strings.Builder
+	for i := range len(value) {
+		if strings.IndexByte(plain, value[i]) >= 0 {
+			b.WriteByte(value[i])
+		} else {
+			b.WriteString("%" + hex.EncodeToString([]byte{value[i]}))
+		}
+	}
+	return b.String()
+}
+
+func unescape(value string) (string, error) {
+	var b strings.Builder
+	for {
+		before, after, more := strings.Cut(value, "%")
+		b.WriteString(before)
+		if !more {
+			return b.String(), nil
+		}
+		if len(after) < 2 {
+			return "", errors.New("cut escape")
+		}
+		octet, err := hex.DecodeString(after[:2])
+		if err != nil {
+			return "", err
+		}
+		b.Write(octet)
+		value = after[2:]
+	}
+}
+
+// firstAnswering is the first address behind which a bus answers, or "".
+func firstAnswering(addresses []string, deadline time.Time) string {
+	for _, address := range addresses {
+		if answers(socket(address), deadline) {
+			return address
+		}
+	}
+	return ""
+}
+
+// answers does what the library's init does: it authenticates and says Hello.
+// A bus that stops anywhere on this way would have stopped the library.
+func answers(name string, deadline time.Time) bool {
+	conn, err := (&net.Dialer{Deadline: deadline}).Dial("unix", name)
+	if err != nil {
+		return false
+	}
+	defer conn.Close()
+	if conn.SetDeadline(deadline) != nil {
+		return false
+	}
+	uid := hex.EncodeToString([]byte(strconv.Itoa(os.Getuid())))
+	if _, err := io.WriteString(conn, "\x00AUTH EXTERNAL "+uid+"\r\n"); err != nil {
+		return false
+	}
+	if line, err := readLine(conn); err != nil || !strings.HasPrefix(line, "OK ") {
+		return false
+	}
+	if _, err := conn.Write(append([]byte("BEGIN\r\n"), hello()...)); err != nil {
+		return false
+	}
+	var start [16]byte // the fixed part of a message's header
+	if _, err := io.ReadFull(conn, start[:]); err != nil {
+		return false
+	}
+	return start[0] == 'l' || start[0] == 'B' // its byte order
+}
+
+// readLine reads up to CR LF and no further, at most 1 KiB.
+func readLine(r io.Reader) (string, error) {
+	var line []byte
+	for one := make([]byte, 1); len(line) < 1024; line = append(line, one[0]) {
+		if _, err := io.ReadFull(r, one); err != nil {
+			return "", err
+		}
+		if one[0] == '\n' {
+			return strings.TrimSuffix(string(line), "\r"), nil
+		}
+	}
+	return "", errors.New("too long a line")
+}
+
+// hello is the method call with which every connection starts (D-Bus
+// specification, "Message Format"): little endian, serial 1, no body.
+func hello() []byte {
+	var fields []byte
+	field := func(code byte, signature byte, value string) {
+		for len(fields)%8 != 0 {
+			fields = append(fields, 0)
+		}
+		fields = append(fields, code, 1, signature, 0)
+		fields = binary.LittleEndian.AppendUint32(fields, uint32(len(value)))
+		fields = append(append(fields, value...), 0)
+	}
+	field(1, 'o', "/org/freedesktop/DBus")
+	field(2, 's', "org.freedesktop.DBus")
+	field(3, 's', "Hello")
+	field(6, 's', "org.freedesktop.DBus")
+	message := []byte{'l', 1, 0, 1, 0, 0, 0, 0, 1, 0, 0, 0}
+	message = binary.LittleEndian.AppendUint32(message, uint32(len(fields)))
+	message = append(message, fields...)
+	for len(message)%8 != 0 {
+		message = append(message, 0)
+	}
+	return message
+}

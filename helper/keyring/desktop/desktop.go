@@ -1,0 +1,94 @@
+// Package desktop opens the keyrings that 99designs/keyring knows: the Secret
+// Service of a desktop, the password store pass, the kernel keyring. It is the
+// only importer of that library, whose mere import talks to D-Bus; package
+// busguard makes that harmless and is imported for it.
+//
+// The library has no contexts, no deadlines and prompts when it likes. Here
+// each call is bounded, each backend is asked first whether it could answer
+// without a person, exactly one backend is named, and each write is read back
+// under a lock (security.md S2, S4, F7, F9, F10).
+package desktop
+
+import (
+	"context"
+	"fmt"
+	"path/filepath"
+	"time"
+
+	library "github.com/99designs/keyring"
+
+	"github.com/credhelper/credhelper/helper/keyring"
+	"github.com/credhelper/credhelper/helper/keyring/desktop/busguard"
+)
+
+// Limit is the time a desktop keyring has for one call.
+const Limit = 3 * time.Second
+
+// Config is what the openers need to know; nothing is looked up elsewhere.
+type Config struct {
+	// State is an absolute directory of ours for the lock of writers and for
+	// sealed values that are too long for a backend.
+	State string
+	// Now is the clock.
+	Now func() time.Time
+	// Environ is the environment, "NAME=value": for the programs that pass
+	// needs, which are looked up in its PATH, and for its store.
+	Environ []string
+	// PassProgram and GPGProgram are absolute paths, as chosen when the
+	// keyring was; "" looks them up.
+	PassProgram, GPGProgram string
+}
+
+// openers has one row for each of keyring.Backends that says Desktop.
+var openers = [...]struct {
+	name string
+	open func(Config) (*ring, error)
+}{
+	{"secret-service", openSecretService},
+	{"pass", openPass},
+	{"keyctl", openKeyctl},
+	// Places of kwallet, keychain and wincred.
+}
+
+// Open prepares the named backend. It asks nothing of it yet: the first call
+// does, within its Limit, and fails with keyring.ErrUnavailable or ErrLocked.
+func Open(_ context.Context, name string, config Config) (keyring.Keyring, error) {
+	if !filepath.IsAbs(config.State) || config.Now == nil {
+		return nil, fmt.Errorf("%w: a desktop keyring needs a state directory and a clock", keyring.ErrInvalid)
+	}
+	backend, known := keyring.BackendNamed(name)
+	for _, row := range openers {
+		if row.name != name || !known {
+			continue
+		}
+		r, err := row.open(config)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", name, err)
+		}
+		r.title = name
+		var k keyring.Keyring = r
+		if backend.MaxValue > 0 {
+			if k, err = keyring.SealOversize(k, backend.MaxValue, filepath.Join(config.State, "oversize"), config.Now); err != nil {
+				return nil, err
+			}
+		}
+		k = keyring.WithOneWriter(keyring.WithReadBack(k), filepath.Join(config.State, "keyring"))
+		return keyring.WithDeadline(k, Limit), nil
+	}
+	return nil, fmt.Errorf("%w: no desktop keyring is called %.20q", keyring.ErrInvalid, name)
+}
+
+// Environ is environ for the user's own commands: with the address of the
+// session bus as the process got it, not as the guard left it.
+func Environ(environ []string) []string { return busguard.Environ(environ) }
+
+// openLibrary opens one backend of the library and no other: with none named
+// it would take the first that opens, and secrets would seem to vanish.
+func openLibrary(config library.Config, backend library.BackendType) (library.Keyring, error) {
+	config.AllowedBackends = []library.BackendType{backend}
+	opened, err := library.Open(config)
+	if err != nil { // the library swallows the reason
+		return nil, fmt.Errorf("%w: nothing answers on this machine", keyring.ErrUnavailable)
+	}
+	return opened, nil
+}

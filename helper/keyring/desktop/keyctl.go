@@ -1,0 +1,20 @@
+package desktop
+
+import (
+	library "github.com/99designs/keyring"
+)
+
+// keyPermission lets the same uid view, read, write, search and link, and the
+// possessor everything. By default only the possessor may read, which a
+// process of cron, of a service or of su is not (tried: EACCES).
+const keyPermission = 0x3f1f0000
+
+// openKeyctl: the user keyring of the Linux kernel. It is gone after a
+// restart, and lost to containers that refuse keyctl.
+func openKeyctl(Config) (*ring, error) {
+	return &ring{
+		backend: library.KeyCtlBackend,
+		config:  library.Config{KeyCtlScope: "user", KeyCtlPerm: keyPermission},
+		around:  inOwnSession,
+	}, nil
+}

@@ -1,0 +1,108 @@
+package desktop
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	library "github.com/99designs/keyring"
+
+	"github.com/credhelper/credhelper/helper/keyring"
+)
+
+// passFolder is the folder in the password store that is ours.
+const passFolder = "credhelper"
+
+// openPass: the password store, https://www.passwordstore.org. Its programs
+// are found once, by absolute path, and a PATH with a relative folder in it is
+// refused, since the shell script that pass is would search it too (T5).
+func openPass(config Config) (*ring, error) {
+	env := environment(config.Environ)
+	pass, err := program("pass", config.PassProgram, env["PATH"])
+	if err != nil {
+		return nil, err
+	}
+	gpg, err := program("gpg", config.GPGProgram, env["PATH"])
+	if err != nil {
+		return nil, err
+	}
+	store := env["PASSWORD_STORE_DIR"]
+	if store == "" {
+		store = filepath.Join(env["HOME"], ".password-store")
+	}
+	if !filepath.IsAbs(store) {
+		return nil, fmt.Errorf("%w: the password store %q is not an absolute path", keyring.ErrInvalid, store)
+	}
+	p := passStore{gpg: gpg, dir: store, environ: config.Environ}
+	return &ring{
+		backend: library.PassBackend,
+		config:  library.Config{PassCmd: pass, PassDir: store, PassPrefix: passFolder},
+		ready:   p.ready,
+	}, nil
+}
+
+// passStore is what ready needs to know.
+type passStore struct {
+	gpg, dir string
+	environ  []string
+}
+
+// ready makes sure that gpg will not ask anybody: the library waits for a
+// passphrase without limit, and leaves the window or the terminal to it. So
+// gpg is told to open the item without asking, first; then its agent has what
+// the library's own call needs.
+func (p passStore) ready(ctx context.Context, what use, key string) error {
+	if _, err := os.Stat(filepath.Join(p.dir, ".gpg-id")); err != nil {
+		return fmt.Errorf("%w: there is no password store in %s: pass init GPG-ID makes one", keyring.ErrUnavailable, p.dir)
+	}
+	if what != reading {
+		return nil
+	}
+	item := filepath.Join(p.dir, passFolder, key+".gpg")
+	if _, err := os.Stat(item); errors.Is(err, fs.ErrNotExist) {
+		return nil // the library says so
+	}
+	_, err := keyring.RunCommand(ctx, []string{p.gpg, "--batch", "--no-tty", "--quiet", "--yes", "--pinentry-mode", "error",
+		"--output", os.DevNull, "--decrypt", item}, p.environ)
+	if err != nil && ctx.Err() == nil {
+		return fmt.Errorf("%w: gpg does not open it without asking for a passphrase, or has not the key: pass show %s/%s shows which",
+			keyring.ErrLocked, passFolder, key)
+	}
+	return err
+}
+
+// program is the absolute path of a program that nobody else can replace.
+func program(name, chosen, path string) (string, error) {
+	if chosen != "" {
+		if !filepath.IsAbs(chosen) {
+			return "", fmt.Errorf("%w: %s program %q is not an absolute path", keyring.ErrInvalid, name, chosen)
+		}
+		return chosen, keyring.CheckProgram(chosen)
+	}
+	for _, folder := range filepath.SplitList(path) {
+		if !filepath.IsAbs(folder) {
+			return "", fmt.Errorf("%w: PATH holds %q, which depends on the current directory", keyring.ErrUnsafe, folder)
+		}
+	}
+	for _, folder := range filepath.SplitList(path) {
+		candidate := filepath.Join(folder, name)
+		if info, err := os.Stat(candidate); err == nil && info.Mode().IsRegular() && info.Mode().Perm()&0o111 != 0 {
+			return candidate, keyring.CheckProgram(candidate)
+		}
+	}
+	return "", fmt.Errorf("%w: there is no program %s in PATH", keyring.ErrUnavailable, name)
+}
+
+// environment makes a map of "NAME=value".
+func environment(environ []string) map[string]string {
+	env := make(map[string]string, len(environ))
+	for _, entry := range environ {
+		name, value, _ := strings.Cut(entry, "=")
+		env[name] = value
+	}
+	return env
+}

@@ -1,0 +1,163 @@
+package desktop
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+
+	library "github.com/99designs/keyring"
+
+	"github.com/credhelper/credhelper/helper/keyring"
+	"github.com/credhelper/credhelper/protocol/secret"
+)
+
+// ring is a keyring of the library behind our interface. It is wrapped with a
+// deadline, so a call may be left behind in it and block; mu is held for the
+// opening only.
+type ring struct {
+	title   string
+	backend library.BackendType
+	config  library.Config
+	// ready, if set, returns an error where the library would prompt, wait or
+	// answer with nonsense. key is "" for what concerns no key.
+	ready func(ctx context.Context, use use, key string) error
+	// around, if set, runs a call of the library in the surroundings it needs.
+	around func(call func() error) error
+
+	mu     sync.Mutex
+	opened library.Keyring
+}
+
+// use is what a call is about to do.
+type use int
+
+const (
+	reading use = iota
+	writing
+	deleting
+	listing
+)
+
+// call runs one call of the library, after every check.
+func (r *ring) call(ctx context.Context, what use, key string, do func(library.Keyring) error) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	run := func() error {
+		opened, err := r.open()
+		if err != nil {
+			return err
+		}
+		if r.ready != nil {
+			if err := r.ready(ctx, what, key); err != nil {
+				return err
+			}
+		}
+		return do(opened)
+	}
+	if r.around != nil {
+		return r.failed(r.around(run))
+	}
+	return r.failed(run())
+}
+
+func (r *ring) open() (library.Keyring, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.opened == nil {
+		opened, err := openLibrary(r.config, r.backend)
+		if err != nil {
+			return nil, err
+		}
+		r.opened = opened
+	}
+	return r.opened, nil
+}
+
+func (r *ring) Get(ctx context.Context, key string) (secret.Text, error) {
+	if err := keyring.CheckKey(key); err != nil {
+		return secret.Text{}, err
+	}
+	var item library.Item
+	err := r.call(ctx, reading, key, func(opened library.Keyring) (err error) {
+		item, err = opened.Get(key)
+		return err
+	})
+	switch {
+	case err != nil:
+		return secret.Text{}, err
+	case item.Key != key || len(item.Data) == 0:
+		return secret.Text{}, fmt.Errorf("%s: %w: what lies under this key is not what we stored", r.title, keyring.ErrDamaged)
+	}
+	return secret.New(string(item.Data)), nil
+}
+
+func (r *ring) Set(ctx context.Context, key string, value secret.Text) error {
+	if err := keyring.CheckSet(key, value); err != nil {
+		return err
+	}
+	return r.call(ctx, writing, key, func(opened library.Keyring) error {
+		return opened.Set(library.Item{Key: key, Data: []byte(value.Reveal()), Label: key, Description: "credhelper"})
+	})
+}
+
+func (r *ring) Delete(ctx context.Context, key string) error {
+	if err := keyring.CheckKey(key); err != nil {
+		return err
+	}
+	err := r.call(ctx, deleting, key, func(opened library.Keyring) error { return opened.Remove(key) })
+	if errors.Is(err, keyring.ErrNotFound) {
+		return nil
+	}
+	return err
+}
+
+func (r *ring) Names(ctx context.Context) ([]string, error) {
+	var names []string
+	err := r.call(ctx, listing, "", func(opened library.Keyring) (err error) {
+		names, err = opened.Keys()
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	names = slices.DeleteFunc(names, func(name string) bool { return !keyring.ValidKey(name) })
+	slices.Sort(names)
+	return slices.Compact(names), nil
+}
+
+// failed translates an error of the library into ours. Its text may come from
+// a daemon or from stored octets.
+func (r *ring) failed(err error) error {
+	var syntax *json.SyntaxError
+	var shape *json.UnmarshalTypeError
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, keyring.ErrLocked), errors.Is(err, keyring.ErrUnavailable), errors.Is(err, keyring.ErrNotFound),
+		errors.Is(err, keyring.ErrUnsafe), errors.Is(err, keyring.ErrInvalid):
+		return fmt.Errorf("%s: %w", r.title, err)
+	case errors.Is(err, library.ErrKeyNotFound):
+		return fmt.Errorf("%s: %w", r.title, keyring.ErrNotFound)
+	case errors.As(err, &syntax), errors.As(err, &shape): // its text would quote what it read
+		return fmt.Errorf("%s: %w: what is stored is not what we stored", r.title, keyring.ErrDamaged)
+	case strings.Contains(err.Error(), "locked"):
+		return fmt.Errorf("%s: %w: %s", r.title, keyring.ErrLocked, printable(err.Error()))
+	}
+	return fmt.Errorf("%s: %w: %s", r.title, keyring.ErrUnavailable, printable(err.Error()))
+}
+
+// printable cuts foreign text to 200 printable ASCII characters (T23).
+func printable(text string) string {
+	text = text[:min(len(text), 200)]
+	return strings.Map(func(r rune) rune {
+		if r < 0x20 || r > 0x7e {
+			return '?'
+		}
+		return r
+	}, text)
+}

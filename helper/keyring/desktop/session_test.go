@@ -1,0 +1,8 @@
+//go:build !realkeyring
+
+package desktop_test
+
+import "testing"
+
+// inSession: without the build tag realkeyring no desktop is needed.
+func inSession(m *testing.M) int { return m.Run() }
