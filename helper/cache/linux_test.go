@@ -1,0 +1,196 @@
+package cache
+
+import (
+	"context"
+	"errors"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+// child runs this test again in a process of its own, prepared by prepare.
+func child(t *testing.T, prepare func(*exec.Cmd)) {
+	t.Helper()
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir, err := os.MkdirTemp("", "cache-child-*")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer os.RemoveAll(dir)
+	cmd := exec.Command(self, "-test.run=^"+t.Name()+"$", "-test.v")
+	cmd.Env = append(os.Environ(), "CACHE_TEST_CHILD=1", "TMPDIR="+dir)
+	cmd.Dir = dir
+	prepare(cmd)
+	out, err := cmd.CombinedOutput()
+	if err != nil || !strings.Contains(string(out), "--- PASS: "+t.Name()) {
+		t.Errorf("in the child: %v\n%s", err, out)
+	}
+}
+
+// asUser runs the test as an ordinary user, because root passes every check of
+// modes and owners.
+func asUser(t *testing.T) {
+	t.Helper()
+	const nobody = 65534
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	// The test binary lies in a directory that only root may enter.
+	dir, err := os.MkdirTemp("", "cache-user-*")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer os.RemoveAll(dir)
+	copied := filepath.Join(dir, "cache.test")
+	binary, err := os.ReadFile(self)
+	if err == nil {
+		err = os.WriteFile(copied, binary, 0o755)
+	}
+	if err == nil {
+		err = errors.Join(os.Chmod(dir, 0o755), os.Mkdir(filepath.Join(dir, "tmp"), 0o700), os.Chown(filepath.Join(dir, "tmp"), nobody, nobody))
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	child(t, func(cmd *exec.Cmd) {
+		cmd.Path = copied
+		cmd.Dir = dir
+		cmd.Env = append(cmd.Env, "TMPDIR="+filepath.Join(dir, "tmp"))
+		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: nobody, Gid: nobody}}
+	})
+}
+
+// TestContainer: where a seccomp filter refuses add_key, keyctl and request_key,
+// as container runtimes do by default, the cache still works: the key then lies
+// in a file on a tmpfs, or is derived from the key file.
+func TestContainer(t *testing.T) {
+	if os.Getenv("CACHE_TEST_CHILD") == "" {
+		child(t, func(*exec.Cmd) {})
+		return
+	}
+	refuseKeyctl(t)
+	if _, err := unix.KeyctlGetKeyringID(unix.KEY_SPEC_USER_KEYRING, false); !errors.Is(err, unix.EPERM) {
+		t.Fatalf("keyctl: %v; the filter does not hold and the test is blind", err)
+	}
+
+	dirs := home(t)
+	dirs.Runtime = filepath.Join(t.TempDir(), "none")
+	s := store(t, dirs)
+	put(t, s, entry("jama"))
+	if _, err := s.Get("jama"); err != nil {
+		t.Errorf("key in /dev/shm: %v", err)
+	}
+	if place, err := s.KeyPlace(context.Background()); err != nil || place != placeShared.String() {
+		t.Errorf("key in %q, %v; want %q", place, err, placeShared)
+	}
+	name := filepath.Join(dirs.keyDirectoryPath(placeShared), "credhelper-seal-")
+	keys, _ := filepath.Glob(name + "*")
+	if len(keys) == 0 {
+		t.Error("no key file in /dev/shm")
+	}
+}
+
+// TestDerivedKey: with neither kernel keyring nor tmpfs the key comes from the
+// key file of the file keyring, and without one nothing is cached.
+func TestDerivedKey(t *testing.T) {
+	dirs := home(t)
+	if err := os.MkdirAll(dirs.State, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	var key sealingKey
+	if dirs.deriveKey(&key, [16]byte{1}) {
+		t.Fatal("a key was derived from nothing")
+	}
+	writeFile(t, dirs.KeyFile(), []byte("AGE-SECRET-KEY-1QQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQ"))
+	if !dirs.deriveKey(&key, [16]byte{1}) {
+		t.Fatal("no key from the key file")
+	}
+	sealed, err := key.seal("t-x", [16]byte{1}, [nonceSize]byte{2}, []byte("text"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if text, ok := dirs.open("t-x", append([]byte(nil), sealed...)); !ok || string(text) != "text" {
+		t.Errorf("got %q %v", text, ok)
+	}
+	writeFile(t, dirs.KeyFile(), []byte("AGE-SECRET-KEY-1PPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPP"))
+	if _, ok := dirs.open("t-x", sealed); ok {
+		t.Error("opened with the key of another key file")
+	}
+}
+
+// TestHKDF is RFC 5869, appendix A.1, cut to one block.
+func TestHKDF(t *testing.T) {
+	secret := make([]byte, 22)
+	for i := range secret {
+		secret[i] = 0x0b
+	}
+	salt := []byte{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12}
+	info := "\xf0\xf1\xf2\xf3\xf4\xf5\xf6\xf7\xf8\xf9"
+	out := hkdf(secret, salt, info)
+	if got, want := string(appendHex(nil, out[:])), "3cb25f25faacd57a90434f64d0362f2a2d2d0a90cf1a5a4c5db02d56ecc4c5bf"; got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+}
+
+// TestWithoutSession: a process whose session keyring does not link the user
+// keyring, as under cron, services and su, shares the key with a shell.
+func TestWithoutSession(t *testing.T) {
+	dirs := home(t)
+	if inner := os.Getenv("CACHE_TEST_HOME"); inner != "" {
+		if _, err := unix.KeyctlJoinSessionKeyring("credhelper-test"); err != nil {
+			t.Fatal(err)
+		}
+		dirs, _ = FindDirs(func(string) string { return inner }, os.Getuid())
+		s, err := Open(dirs)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := s.Get("shell"); err != nil {
+			t.Errorf("the shell's entry: %v", err)
+		}
+		put(t, s, entry("cron"))
+		return
+	}
+	s := store(t, dirs)
+	put(t, s, entry("shell"))
+	child(t, func(cmd *exec.Cmd) {
+		cmd.Env = append(cmd.Env, "CACHE_TEST_HOME="+filepath.Dir(dirs.State), "XDG_RUNTIME_DIR=")
+	})
+	if _, err := s.Get("cron"); err != nil {
+		t.Errorf("cron's entry: %v", err)
+	}
+}
+
+// refuseKeyctl makes the kernel refuse the keyring's system calls with EPERM.
+func refuseKeyctl(t *testing.T) {
+	t.Helper()
+	if err := unix.Prctl(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0); err != nil {
+		t.Fatal(err)
+	}
+	load := func(k uint32) unix.SockFilter {
+		return unix.SockFilter{Code: unix.BPF_LD | unix.BPF_W | unix.BPF_ABS, K: k}
+	}
+	program := []unix.SockFilter{load(0)}
+	refused := []uint32{unix.SYS_ADD_KEY, unix.SYS_REQUEST_KEY, unix.SYS_KEYCTL}
+	for i, call := range refused {
+		program = append(program, unix.SockFilter{Code: unix.BPF_JMP | unix.BPF_JEQ | unix.BPF_K, K: call, Jt: uint8(len(refused) - i)})
+	}
+	program = append(program,
+		unix.SockFilter{Code: unix.BPF_RET | unix.BPF_K, K: unix.SECCOMP_RET_ALLOW},
+		unix.SockFilter{Code: unix.BPF_RET | unix.BPF_K, K: unix.SECCOMP_RET_ERRNO | uint32(unix.EPERM)})
+	filter := unix.SockFprog{Len: uint16(len(program)), Filter: &program[0]}
+	_, _, errno := unix.Syscall(unix.SYS_SECCOMP, unix.SECCOMP_SET_MODE_FILTER, unix.SECCOMP_FILTER_FLAG_TSYNC, uintptr(unsafe.Pointer(&filter)))
+	if errno != 0 {
+		t.Fatal(errno)
+	}
+}
