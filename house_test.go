@@ -1,0 +1,338 @@
+// Package house holds the rules of the house as tests: who may import whom, what
+// the front may link, what a file may know (docs/architecture.md).
+package house
+
+import (
+	"bytes"
+	"encoding/json"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+const module = "github.com/credhelper/credhelper"
+
+// room is a package of ours and what it may import besides the standard library.
+type room struct {
+	path  string
+	may   []string // import path prefixes; ours are written without the module
+	not   []string // packages of the standard library that it must not import
+	tests bool     // only tests import it
+}
+
+var (
+	levelZero = []string{"protocol/secret", "protocol/origin", "protocol/strictjson"}
+	sys       = []string{"golang.org/x/sys"}
+	pure      = []string{"net/http", "net", "os", "os/exec", "log", "fmt", "encoding/json", "regexp", "reflect"}
+)
+
+// rooms is the plan of the house. Every package must be in it.
+var rooms = []room{
+	{path: "protocol/secret", not: pure},
+	{path: "protocol/origin", not: pure},
+	{path: "protocol/strictjson", not: pure},
+	{path: "protocol", may: levelZero, not: pure},
+	{path: "helper/cache", may: join(levelZero, sys), not: []string{"net/http", "net", "fmt", "encoding/json"}},
+	{path: "helper/oauth", may: join(levelZero, []string{"golang.org/x/oauth2", "github.com/go-jose/go-jose/v4", "github.com/coreos/go-oidc",
+		"github.com/cenkalti/backoff", "software.sslmate.com/src/go-pkcs12", "github.com/youmark/pkcs8"}), not: []string{"os", "os/exec"}},
+	{path: "helper/oauth/oauthtest", may: join(levelZero, []string{"helper/oauth", "github.com/go-jose/go-jose/v4"}), tests: true},
+	{path: "helper/oauth/oauthtest/serve", may: []string{"helper/oauth"}, tests: true},
+	{path: "helper/keyring", may: join([]string{"protocol/secret", "filippo.io/age", "golang.org/x/term"}, sys), not: []string{"net/http"}},
+	{path: "helper/keyring/keyringtest", may: []string{"protocol/secret", "helper/keyring"}, tests: true},
+	{path: "helper/keyring/desktop", may: join([]string{"protocol/secret", "helper/keyring", "helper/keyring/desktop/busguard",
+		"github.com/99designs/keyring", "github.com/godbus/dbus"}, sys), not: []string{"net/http"}},
+	{path: "helper/keyring/desktop/busguard", may: sys},
+	{path: "helper", may: join(levelZero, sys, []string{"protocol", "helper/cache", "helper/oauth", "helper/keyring", "github.com/pelletier/go-toml/v2",
+		"golang.org/x/oauth2", "golang.org/x/net/idna", "golang.org/x/net/publicsuffix"})},
+	{path: "cmd/internal/process", may: join(sys, []string{"protocol"}), not: []string{"net/http", "net", "fmt", "os/exec", "encoding/json"}},
+	{path: "cmd/credhelper", may: join(levelZero, sys, []string{"protocol", "helper/cache", "cmd/internal/process"}), not: []string{"net/http", "net", "os/user", "encoding/json"}},
+	{path: "cmd/credhelper-engine", may: []string{""}},
+}
+
+func join(lists ...[]string) (all []string) {
+	for _, l := range lists {
+		all = append(all, l...)
+	}
+	return all
+}
+
+// listed is what go list says of a package.
+type listed struct {
+	ImportPath string
+	Standard   bool
+	Imports    []string
+	Module     *struct{ Path string }
+}
+
+func list(t *testing.T, env string, args ...string) []listed {
+	t.Helper()
+	cmd := exec.Command("go", append([]string{"list", "-e", "-json=ImportPath,Standard,Imports,Module"}, args...)...)
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", env)
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("go list %v: %v", args, err)
+	}
+	var all []listed
+	for d := json.NewDecoder(bytes.NewReader(out)); d.More(); {
+		var p listed
+		if err := d.Decode(&p); err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, p)
+	}
+	if len(all) == 0 {
+		t.Fatalf("go list %v: nothing found, the test is blind", args)
+	}
+	return all
+}
+
+// TestWhoImportsWhom holds every package against the plan, on every system we
+// build for.
+func TestWhoImportsWhom(t *testing.T) {
+	plan := map[string]room{}
+	for _, r := range rooms {
+		plan[r.path] = r
+	}
+	for _, system := range []string{"GOOS=linux", "GOOS=darwin", "GOOS=windows"} {
+		seen := map[string]bool{}
+		for _, p := range list(t, system, "./...") {
+			path := strings.TrimPrefix(p.ImportPath, module+"/")
+			if path == module {
+				continue
+			}
+			r, ok := plan[path]
+			if !ok {
+				t.Errorf("%s is not in the plan of the house: add it, and why, to docs/architecture.md and here", path)
+				continue
+			}
+			seen[path] = true
+			for _, imported := range p.Imports {
+				if !allowed(r, imported, plan) {
+					t.Errorf("%s: %s must not import %s", system, path, imported)
+				}
+			}
+		}
+		for path := range plan {
+			if !seen[path] {
+				t.Errorf("%s: the plan names %s, which does not exist: the rule is blind", system, path)
+			}
+		}
+	}
+}
+
+func allowed(r room, imported string, plan map[string]room) bool {
+	ours, isOurs := strings.CutPrefix(imported, module+"/")
+	if !isOurs && !strings.Contains(strings.Split(imported, "/")[0], ".") {
+		for _, not := range r.not {
+			if imported == not {
+				return false
+			}
+		}
+		return true
+	}
+	if isOurs && plan[ours].tests && !r.tests {
+		return false
+	}
+	for _, may := range r.may {
+		if isOurs && (ours == may || may == "") || !isOurs && (may == "" || imported == may || strings.HasPrefix(imported, may+"/")) {
+			return true
+		}
+	}
+	return false
+}
+
+// notInFront names what the front must not link, and why.
+var notInFront = []struct{ path, why string }{
+	{"net/http", "doubles the start-up of every call"},
+	{"net", "the front speaks to nobody"},
+	{"os/exec", "the front runs nothing but the engine, in its own place"},
+	{"fmt", "start-up, and nothing here needs to print with reflection"},
+	{"encoding/json", "not strict, and a tenth of the front's time"},
+	{"crypto/tls", "the front speaks to nobody"},
+	{"crypto/rand", "the front seals nothing"},
+	{"google.golang.org/grpc", "four times the start-up"},
+	{"github.com/hashicorp/go-plugin", "links gRPC even when unused"},
+	{"github.com/99designs/keyring", "talks to D-Bus before main"},
+	{"github.com/godbus/dbus", "see keyring"},
+	{"github.com/pelletier/go-toml/v2", "profiles are the engine's"},
+	{"github.com/spf13/cobra", "start-up"},
+	{"filippo.io/age", "secrets are the engine's"},
+	{"golang.org/x/oauth2", "links net/http"},
+}
+
+// TestFrontLinks: the executable that every call starts links the standard
+// library, x/sys and four packages of ours.
+func TestFrontLinks(t *testing.T) {
+	linked := map[string]bool{}
+	for _, p := range list(t, "GOOS=linux", "-deps", "./cmd/credhelper") {
+		linked[p.ImportPath] = true
+		if !p.Standard && p.Module != nil && p.Module.Path != module && p.Module.Path != "golang.org/x/sys" {
+			t.Errorf("the front links %s", p.ImportPath)
+		}
+	}
+	for _, not := range notInFront {
+		if linked[not.path] {
+			t.Errorf("the front links %s: %s", not.path, not.why)
+		}
+		if out, err := exec.Command("go", "list", not.path).CombinedOutput(); err != nil {
+			t.Errorf("the rule about %s is blind: %s", not.path, out)
+		}
+	}
+}
+
+// TestEnds: what the engine links of desktop keyrings, nobody else does; a
+// program that imports helper must not get D-Bus in its init.
+func TestDesktopFence(t *testing.T) {
+	for _, p := range list(t, "GOOS=linux", "-deps", "./helper", "./helper/oauth", "./helper/keyring") {
+		if strings.HasPrefix(p.ImportPath, "github.com/99designs/keyring") || strings.HasPrefix(p.ImportPath, "github.com/godbus") {
+			t.Errorf("helper links %s", p.ImportPath)
+		}
+	}
+}
+
+// goFile is one parsed file of ours.
+type goFile struct {
+	path string
+	set  *token.FileSet
+	ast  *ast.File
+	text string
+}
+
+func sources(t *testing.T, tests bool) []goFile {
+	t.Helper()
+	var files []goFile
+	err := filepath.WalkDir(".", func(path string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if d.IsDir() && (path == "test" || d.Name() == "testdata" || strings.HasPrefix(d.Name(), ".") && path != ".") {
+			return filepath.SkipDir
+		}
+		if !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") != tests {
+			return nil
+		}
+		text, err := os.ReadFile(path)
+		if err != nil {
+			return err
+		}
+		set := token.NewFileSet()
+		file, err := parser.ParseFile(set, path, text, parser.ParseComments)
+		files = append(files, goFile{filepath.ToSlash(path), set, file, string(text)})
+		return err
+	})
+	if err != nil || len(files) == 0 {
+		t.Fatalf("%d files, %v", len(files), err)
+	}
+	return files
+}
+
+// TestSizes: a file tells one story in at most 400 lines of code, a function
+// fits a screen.
+func TestSizes(t *testing.T) {
+	const fileLines, funcLines = 400, 60
+	for _, f := range sources(t, false) {
+		comments := map[int]bool{}
+		for _, group := range f.ast.Comments {
+			for line := f.set.Position(group.Pos()).Line; line <= f.set.Position(group.End()).Line; line++ {
+				comments[line] = true
+			}
+		}
+		code := 0
+		for i, line := range strings.Split(f.text, "\n") {
+			if strings.TrimSpace(line) != "" && !(comments[i+1] && strings.HasPrefix(strings.TrimSpace(line), "//")) {
+				code++
+			}
+		}
+		if code > fileLines {
+			t.Errorf("%s has %d lines of code, more than %d", f.path, code, fileLines)
+		}
+		for _, d := range f.ast.Decls {
+			if fn, ok := d.(*ast.FuncDecl); ok {
+				if n := f.set.Position(fn.End()).Line - f.set.Position(fn.Pos()).Line + 1; n > funcLines {
+					t.Errorf("%s: %s has %d lines, more than %d", f.path, fn.Name.Name, n, funcLines)
+				}
+			}
+		}
+	}
+}
+
+// process is what only main packages may touch.
+var process = regexp.MustCompile(`\b(os\.(Args|Stdin|Stdout|Stderr|Exit)|fmt\.Print(f|ln)?|log\.(Print|Fatal|Panic)\w*)\b`)
+
+// TestProcess: only main packages know the process; no package has an init but
+// the guard that must run before a library's; everything exported is documented.
+func TestProcess(t *testing.T) {
+	for _, f := range sources(t, false) {
+		main := f.ast.Name.Name == "main" || strings.HasPrefix(f.path, "cmd/internal/")
+		for i, line := range strings.Split(f.text, "\n") {
+			code, _, _ := strings.Cut(line, "//")
+			if !main && process.MatchString(code) {
+				t.Errorf("%s:%d knows the process: %s", f.path, i+1, strings.TrimSpace(line))
+			}
+		}
+		for _, d := range f.ast.Decls {
+			fn, ok := d.(*ast.FuncDecl)
+			if ok && fn.Recv == nil && fn.Name.Name == "init" && !strings.Contains(f.path, "busguard") {
+				t.Errorf("%s has an init", f.path)
+			}
+			if ok && !main && exported(fn) && fn.Doc == nil {
+				t.Errorf("%s: %s has no doc comment", f.path, fn.Name.Name)
+			}
+		}
+		for _, name := range []string{"util", "utils", "common", "types", "base", "misc"} {
+			if f.ast.Name.Name == name {
+				t.Errorf("%s: a package called %s tells nothing", f.path, name)
+			}
+		}
+	}
+}
+
+func exported(fn *ast.FuncDecl) bool {
+	switch fn.Name.Name {
+	case "Error", "Unwrap", "String", "Is": // their contract is the interface's
+		return false
+	}
+	if !fn.Name.IsExported() {
+		return false
+	}
+	if fn.Recv == nil {
+		return true
+	}
+	var name string
+	switch t := fn.Recv.List[0].Type.(type) {
+	case *ast.StarExpr:
+		if id, ok := t.X.(*ast.Ident); ok {
+			name = id.Name
+		}
+	case *ast.Ident:
+		name = t.Name
+	}
+	return ast.IsExported(name)
+}
+
+// TestNothingSkipped: a test that cannot run must say so loudly, not skip.
+func TestNothingSkipped(t *testing.T) {
+	skip := regexp.MustCompile(`\b[tbf]\.Skip(f|Now)?\(`)
+	for _, f := range sources(t, true) {
+		if f.path != "house_test.go" && skip.MatchString(f.text) {
+			t.Errorf("%s skips", f.path)
+		}
+	}
+}
+
+// TestNoShell (T5): no code of ours gives a command line to a shell.
+func TestNoShell(t *testing.T) {
+	shell := regexp.MustCompile(`"(/bin/)?(ba|da|z)?sh",\s*"-c"|"cmd(\.exe)?",\s*"/c"`)
+	for _, f := range sources(t, false) {
+		if shell.MatchString(f.text) {
+			t.Errorf("%s runs a shell", f.path)
+		}
+	}
+}
