@@ -1,0 +1,39 @@
+package process
+
+import (
+	"testing"
+	"time"
+)
+
+// TestHandoverWord: what the front says is what the engine reads, and a start
+// that the clock makes impossible counts as now.
+func TestHandoverWord(t *testing.T) {
+	now := time.Unix(1_800_000_000, 0)
+	for _, c := range []struct {
+		word    string
+		version string
+		core    uint64
+		age     time.Duration
+		ok      bool
+	}{
+		{Word(Limits{Core: 7}, now.Add(-time.Second)), "1", 7, time.Second, true},
+		{"handover-1:18446744073709551615", "1", 1<<64 - 1, 0, true},
+		{Word(Limits{}, now.Add(-time.Hour)), "1", 0, 0, true}, // the clock was set
+		{Word(Limits{}, now.Add(time.Hour)), "1", 0, 0, true},
+		{"handover-2:whatever", "2", 0, 0, true}, // another version is for the caller to refuse
+		{"handover-1:x", "1", 0, 0, false},
+		{"handover-1:0:x", "1", 0, 0, false},
+		{"handover-", "", 0, 0, false},
+		{"handover-:0", "", 0, 0, false},
+		{"token", "", 0, 0, false},
+		{"", "", 0, 0, false},
+	} {
+		h, ok := ReadWord(c.word, now)
+		if ok != c.ok || h.Version != c.version || h.Limits.Core != c.core && ok {
+			t.Errorf("ReadWord(%q) = %+v, %v", c.word, h, ok)
+		}
+		if ok && h.Version == Version && now.Sub(h.Start) != c.age {
+			t.Errorf("ReadWord(%q): started %v ago, want %v", c.word, now.Sub(h.Start), c.age)
+		}
+	}
+}

@@ -1,0 +1,76 @@
+//go:build unix
+
+package process
+
+import (
+	"io"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/credhelper/credhelper/protocol"
+)
+
+// UserID is the user that this process runs as.
+func UserID() int { return unix.Getuid() }
+
+// WriteOnce writes b to a descriptor with one system call. A short write is a
+// failure: the tool would take a part for the whole (R7).
+func WriteOnce(fd int, b []byte) error {
+	for {
+		n, err := unix.Write(fd, b)
+		if err == unix.EINTR {
+			continue
+		}
+		if err == nil && n < len(b) {
+			err = io.ErrShortWrite
+		}
+		return err
+	}
+}
+
+// stdinTime is how long a tool may take to send its request, from the start of
+// the process.
+const stdinTime = 2 * time.Second
+
+// ReadRequest reads a request from a descriptor as its dialect wants it. One
+// octet more than the dialect's limit is a refusal, not a cut (R1), and a tool
+// that sends nothing for 2 s from start cannot hang us (R2).
+func ReadRequest(fd int, want protocol.Stdin, start time.Time) ([]byte, error) {
+	if want.Until == protocol.Nothing {
+		return nil, nil
+	}
+	buf := make([]byte, 0, min(want.Limit+1, 4096))
+	for {
+		if want.Complete(buf) {
+			return buf, nil
+		}
+		if len(buf) > want.Limit {
+			return nil, malformed("the request is too long")
+		}
+		if len(buf) == cap(buf) {
+			grown := make([]byte, len(buf), min(4*cap(buf), want.Limit+1))
+			copy(grown, buf)
+			buf = grown
+		}
+		left := time.Until(start.Add(stdinTime))
+		ready, err := unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}, max(0, int(left.Milliseconds())))
+		if err == unix.EINTR {
+			continue
+		}
+		if err != nil || ready == 0 {
+			return nil, malformed("no whole request on stdin within 2 s")
+		}
+		n, err := unix.Read(fd, buf[len(buf):cap(buf)])
+		if err == unix.EINTR || err == unix.EAGAIN {
+			continue
+		}
+		if err != nil {
+			return nil, malformed("stdin: " + err.Error())
+		}
+		if n == 0 {
+			return buf, nil
+		}
+		buf = buf[:len(buf)+n]
+	}
+}

@@ -1,0 +1,64 @@
+package process
+
+import (
+	"io"
+	"os"
+	"time"
+
+	"github.com/credhelper/credhelper/protocol"
+)
+
+// Untried: this system is cross-compiled and vetted only.
+
+// UserID is -1: this system has no such numbers.
+func UserID() int { return os.Getuid() }
+
+// WriteOnce writes b to the standard output (1) or error (2).
+func WriteOnce(fd int, b []byte) error {
+	file := os.Stdout
+	if fd == 2 {
+		file = os.Stderr
+	}
+	_, err := file.Write(b)
+	return err
+}
+
+const stdinTime = 2 * time.Second
+
+// ReadRequest reads a request from the standard input as its dialect wants it;
+// one octet too many, or more than 2 s from start, is a refusal (R1, R2).
+func ReadRequest(_ int, want protocol.Stdin, start time.Time) ([]byte, error) {
+	if want.Until == protocol.Nothing {
+		return nil, nil
+	}
+	type result struct {
+		octets []byte
+		err    error
+	}
+	done := make(chan result, 1)
+	go func() {
+		var all []byte
+		buf := make([]byte, 4096)
+		for len(all) <= want.Limit && !want.Complete(all) {
+			n, err := os.Stdin.Read(buf)
+			all = append(all, buf[:n]...)
+			if err == io.EOF {
+				break
+			}
+			if err != nil {
+				done <- result{nil, err}
+				return
+			}
+		}
+		done <- result{all, nil}
+	}()
+	select {
+	case r := <-done:
+		if r.err == nil && len(r.octets) > want.Limit {
+			return nil, malformed("the request is too long")
+		}
+		return r.octets, r.err
+	case <-time.After(time.Until(start.Add(stdinTime))):
+		return nil, malformed("no whole request on stdin within 2 s")
+	}
+}
