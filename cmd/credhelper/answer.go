@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 
+	"github.com/credhelper/credhelper/cmd/internal/process"
 	"github.com/credhelper/credhelper/protocol"
 )
 
@@ -10,7 +11,7 @@ import (
 // written before, and nothing is written after a failure (R7).
 func (f *front) reply(r protocol.Reply, err error) int {
 	if len(r.Stdout) > 0 {
-		if e := writeOnce(1, r.Stdout); e != nil {
+		if e := process.WriteOnce(1, r.Stdout); e != nil {
 			f.say("stdout: " + e.Error())
 			return 1
 		}
@@ -39,7 +40,7 @@ func (f *front) explain(err error) {
 	if errors.As(err, &e) && e.Hint != "" {
 		text += e.Hint + "\n"
 	}
-	_ = writeOnce(2, []byte(text))
+	_ = process.WriteOnce(2, []byte(text))
 }
 
-func (f *front) say(text string) { _ = writeOnce(2, []byte("credhelper: "+text+"\n")) }
+func (f *front) say(text string) { _ = process.WriteOnce(2, []byte("credhelper: "+text+"\n")) }

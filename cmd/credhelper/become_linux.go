@@ -4,6 +4,8 @@ import (
 	"os"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/credhelper/credhelper/cmd/internal/process"
 )
 
 // become replaces this process: same pid, same streams, same exit code. What was
@@ -15,7 +17,7 @@ func become(engine string, argv []string, stdin []byte) (int, error) {
 		if err != nil {
 			return 0, err
 		}
-		if err := writeOnce(fd, stdin); err != nil && len(stdin) > 0 {
+		if err := process.WriteOnce(fd, stdin); err != nil && len(stdin) > 0 {
 			return 0, err
 		}
 		if _, err := unix.Seek(fd, 0, 0); err != nil {

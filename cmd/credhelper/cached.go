@@ -3,6 +3,7 @@ package main
 import (
 	"time"
 
+	"github.com/credhelper/credhelper/cmd/internal/process"
 	"github.com/credhelper/credhelper/helper/cache"
 	"github.com/credhelper/credhelper/protocol"
 	"github.com/credhelper/credhelper/protocol/origin"
@@ -18,7 +19,7 @@ func cached(r protocol.Request, env func(string) string, now time.Time) (protoco
 	if r.Verb != protocol.Get || r.Refresh {
 		return none, false
 	}
-	dirs, err := cache.FindDirs(env, userID())
+	dirs, err := cache.FindDirs(env, process.UserID())
 	if err != nil {
 		return none, false
 	}

@@ -5,28 +5,23 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
-	"strconv"
 
+	"github.com/credhelper/credhelper/cmd/internal/process"
 	"github.com/credhelper/credhelper/protocol"
 )
 
-// The front passes the engine one word before its own name and arguments:
-// "handover-VERSION:CORE". An engine of another version refuses, so that a half
-// upgraded installation says so instead of misreading. CORE is the soft core
-// limit that harden took away and the user's own commands get back.
-const handoverVersion = "1"
-
 const engineName = "credhelper-engine"
 
-// handOver runs the engine in place of this process, with the octets already
-// read as its stdin. It returns only if that failed, or on systems that cannot
+// handOver runs the engine in place of this process, with one word before the
+// name and the arguments (process.Handover), and the octets already read as its
+// stdin. It returns only if that failed, or on systems that cannot
 // replace a process, with the engine's exit code.
 func (f *front) handOver(name string, stdin []byte) int {
 	engine, err := findEngine()
 	if err != nil {
 		return f.fail(err)
 	}
-	word := "handover-" + handoverVersion + ":" + strconv.FormatUint(f.limits.core, 10)
+	word := process.Word(f.limits, f.start)
 	argv := append([]string{engine, word, name}, f.args...)
 	code, err := become(engine, argv, stdin)
 	if err != nil {
@@ -78,7 +73,7 @@ func untrusted(info fs.FileInfo) string {
 	if info.Mode().Perm()&0o022 != 0 {
 		return "can be written by others; chmod go-w it, once you know why"
 	}
-	if uid := owner(info); uid != 0 && uid != userID() {
+	if uid := owner(info); uid != 0 && uid != process.UserID() {
 		return "belongs to another user"
 	}
 	return ""

@@ -9,8 +9,10 @@ package main
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
+	"github.com/credhelper/credhelper/cmd/internal/process"
 	"github.com/credhelper/credhelper/protocol"
 )
 
@@ -39,13 +41,13 @@ type front struct {
 	args   []string
 	env    func(string) string
 	start  time.Time
-	limits limits // what harden changed, for the engine to give back
+	limits process.Limits // what harden changed, for the engine to give back
 }
 
 // run answers the call, or hands it over and does not return.
 func (f *front) run() int {
 	var err error
-	if f.limits, err = harden(); err != nil {
+	if f.limits, err = process.Harden(); err != nil {
 		return f.fail(err)
 	}
 	name := "credhelper"
@@ -61,10 +63,10 @@ func (f *front) run() int {
 	if dialect.Stdin != nil {
 		want = dialect.Stdin(call.Args)
 	}
-	if !dialect.Front || want.Until == protocol.OneLine {
+	if !dialect.Front || want.Until == protocol.OneLine || dialect.Link == "" && slices.ContainsFunc(f.args, process.EngineFlag) {
 		return f.handOver(name, nil)
 	}
-	if call.Stdin, err = readRequest(want, f.start); err != nil {
+	if call.Stdin, err = process.ReadRequest(0, want, f.start); err != nil {
 		return f.refuse(dialect, protocol.Request{}, err)
 	}
 	dialect = protocol.Settle(dialect, call.Stdin)

@@ -69,3 +69,13 @@ func ReadWord(word string, now time.Time) (h Handover, ok bool) {
 	}
 	return h, true
 }
+
+// EngineFlag tells whether an argument of one of credhelper's own words is a flag
+// that only the engine knows: help, and what belongs to --no-store.
+func EngineFlag(arg string) bool {
+	switch name, _, _ := strings.Cut(arg, "="); name {
+	case "-h", "--help", "--no-store", "--secret-stdin", "--secret-file":
+		return true
+	}
+	return false
+}

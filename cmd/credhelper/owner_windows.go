@@ -1,0 +1,9 @@
+package main
+
+import (
+	"io/fs"
+	"os"
+)
+
+// owner is ours: this system has no such numbers.
+func owner(fs.FileInfo) int { return os.Getuid() }
