@@ -1,0 +1,109 @@
+package oauth
+
+import (
+	"net/netip"
+	"net/url"
+	"strings"
+)
+
+// reserved are the fields that a grant or a client authentication writes. A
+// profile's params may add, never replace.
+var reserved = [...]string{
+	"grant_type", "client_id", "client_secret", "client_assertion", "client_assertion_type", "scope", "resource", "audience",
+	"refresh_token", "assertion", "code", "code_verifier", "redirect_uri", "device_code", "subject_token", "actor_token",
+}
+
+// Check refuses a client that could not ask, or could only ask in a way that
+// gives something away. It sends nothing; its errors are *Error of kind Policy.
+func (c *Client) Check() error {
+	if reason := BadEndpoint(c.TokenURL); reason != "" {
+		return policy("token_url " + reason)
+	}
+	if _, ok := FindGrant(c.Grant); !ok {
+		return policy("unknown grant " + quoted(c.Grant))
+	}
+	auth, ok := FindClientAuth(c.Auth)
+	if !ok {
+		return policy("unknown client_auth " + quoted(c.Auth))
+	}
+	if c.ID == "" {
+		return policy("client_id is missing")
+	}
+	if auth.NeedsSecret && c.Secret.IsZero() {
+		return policy("client_auth " + quoted(c.Auth) + " needs a secret and there is none")
+	}
+	if auth.Check != nil {
+		if err := auth.Check(c); err != nil {
+			return err
+		}
+	}
+	return c.checkFields()
+}
+
+func (c *Client) checkFields() error {
+	for _, s := range c.Scopes {
+		if !scopeToken(s) {
+			return policy("scope " + quoted(s) + " holds what RFC 6749 3.3 does not allow")
+		}
+	}
+	for _, r := range c.Resource {
+		if u, err := url.Parse(r); err != nil || !u.IsAbs() || strings.Contains(r, "#") {
+			return policy("resource " + quoted(r) + " is not an absolute URI without fragment (RFC 8707 2)")
+		}
+	}
+	for _, p := range c.Params {
+		if p[0] == "" {
+			return policy("a param has no name")
+		}
+		for _, name := range reserved {
+			if p[0] == name {
+				return policy("param " + quoted(p[0]) + " is the grant's own and cannot be set by hand")
+			}
+		}
+	}
+	return nil
+}
+
+// BadEndpoint says why rawURL cannot be an endpoint that secrets are sent to, or
+// "" if it can: https, or http to a loopback literal (A4), with a host and
+// without userinfo, query and fragment (A2).
+func BadEndpoint(rawURL string) string {
+	u, err := url.Parse(rawURL)
+	switch {
+	case err != nil || u.Opaque != "" || u.Hostname() == "":
+		return "is not an absolute URL"
+	case u.User != nil || strings.Contains(u.Host, "@"):
+		return "holds a user or password"
+	case u.RawQuery != "" || u.ForceQuery:
+		return "holds a query"
+	case strings.Contains(rawURL, "#"):
+		return "holds a fragment"
+	case u.Scheme == "https":
+		return ""
+	case u.Scheme == "http" && loopback(u.Hostname()):
+		return ""
+	case u.Scheme == "http":
+		return "is plain http, which is allowed to 127.0.0.1 and [::1] only"
+	}
+	return "is neither https nor http"
+}
+
+// loopback tells whether host is a loopback address written as an address. A
+// name, "localhost" included, is whatever a resolver makes of it.
+func loopback(host string) bool {
+	a, err := netip.ParseAddr(host)
+	return err == nil && a.Zone() == "" && !a.Is4In6() && a.IsLoopback()
+}
+
+// scopeToken is RFC 6749 3.3: 1*( %x21 / %x23-5B / %x5D-7E ).
+func scopeToken(s string) bool {
+	for i := range len(s) {
+		if s[i] < 0x21 || s[i] > 0x7e || s[i] == '"' || s[i] == '\\' {
+			return false
+		}
+	}
+	return s != ""
+}
+
+// quoted shows a value of the configuration, which may come from a foreign hand.
+func quoted(s string) string { return `"` + Sanitise(s) + `"` }

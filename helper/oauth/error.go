@@ -1,0 +1,128 @@
+package oauth
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Kind is what a failure means for whoever asked.
+type Kind uint8
+
+const (
+	// Refused: the server said no for good; asking again does not help.
+	Refused Kind = iota + 1
+	// Unreachable: no answer, or one that says later: network, 408, 429, 5xx.
+	Unreachable
+	// Malformed: an answer that is no token reply: HTML, a redirect, a bad token.
+	Malformed
+	// Untrusted: TLS could not be verified. No octet of the request was sent.
+	Untrusted
+	// Policy: our own configuration forbids it.
+	Policy
+)
+
+// String is the kind in a word.
+func (k Kind) String() string {
+	switch k {
+	case Refused:
+		return "refused"
+	case Unreachable:
+		return "unreachable"
+	case Malformed:
+		return "malformed"
+	case Untrusted:
+		return "untrusted"
+	case Policy:
+		return "policy"
+	}
+	return "unknown"
+}
+
+// Error is why there is no token. All its texts are printable ASCII, cut, and
+// free of secrets: the server's own are sanitised, and what it echoes of the
+// client's secret is taken out.
+type Error struct {
+	Kind          Kind
+	Status        int           // HTTP status; 0 if there was no answer
+	Code          string        // RFC 6749 5.2 "error"; "" if none came
+	Description   string        // "error_description", the first sentence if it is Entra's
+	AADSTS        string        // the digits of Entra's code, as "7000215"; else ""
+	CorrelationID string        // Entra's, for its support; else ""
+	Reason        string        // our own words, where the server has none
+	URL           string        // scheme, host and path of the endpoint; "" for Policy
+	RetryAfter    time.Duration // how long the server wants to be left alone; 0 if it did not say
+	Skew          time.Duration // server's Date less our clock; 0 if it sent none
+	Tries         int           // requests made
+
+	again bool  // another try is allowed by A9 and A10
+	cause error // context.Canceled or context.DeadlineExceeded, nothing that has a foreign text
+}
+
+// Error is one line, as
+//
+//	401 invalid_client: AADSTS7000215: Invalid client secret provided. (correlation id 1f0c...)
+//	403: an empty body (https://login.example/token)
+func (e *Error) Error() string {
+	var head []string
+	if e.Status != 0 {
+		head = append(head, strconv.Itoa(e.Status))
+	}
+	if e.Code != "" {
+		head = append(head, e.Code)
+	}
+	text := strings.Join(head, " ")
+	for _, t := range []string{e.Description, e.Reason} {
+		if t == "" {
+			continue
+		}
+		if text != "" {
+			text += ": "
+		}
+		text += t
+		break
+	}
+	switch {
+	case e.CorrelationID != "":
+		text += " (correlation id " + e.CorrelationID + ")"
+	case e.Description == "" && e.URL != "":
+		text += " (" + e.URL + ")"
+	}
+	if e.RetryAfter > 0 {
+		text += fmt.Sprintf("; the server asks to wait %d s", int64((e.RetryAfter+time.Second-1)/time.Second))
+	}
+	return text
+}
+
+// Unwrap gives the context's error if that is what ended the call.
+func (e *Error) Unwrap() error { return e.cause }
+
+// refusalHold is how long a client that was refused is not asked for again, so
+// that a loop with a bad secret cannot lock out an account (A12).
+const refusalHold = 30 * time.Second
+
+// Hold is how long not to ask again: what the server asked for (A11), 30 s after
+// a refusal that counts against the account (A12), else 0.
+func (e *Error) Hold() time.Duration {
+	if e.RetryAfter > 0 {
+		return e.RetryAfter
+	}
+	if e.Kind != Refused {
+		return 0
+	}
+	switch e.Code {
+	case "invalid_client", "invalid_grant", "unauthorized_client":
+		return refusalHold
+	case "": // servers that refuse with a bare 400 or 403
+		if e.Status == 400 || e.Status == 403 {
+			return refusalHold
+		}
+	}
+	if e.Status == 401 {
+		return refusalHold
+	}
+	return 0
+}
+
+func policy(reason string) error { return &Error{Kind: Policy, Reason: reason} }

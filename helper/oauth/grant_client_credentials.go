@@ -1,0 +1,23 @@
+package oauth
+
+import "strings"
+
+// clientCredentials is the grant of RFC 6749 4.4: the client asks for itself.
+// Nothing is used up by asking, so asking again does no harm.
+var clientCredentials = Grant{
+	Name:       "client_credentials",
+	Type:       "client_credentials",
+	Repeatable: true,
+	Fields: func(c *Client) ([][2]string, error) {
+		return withScope([][2]string{{"grant_type", "client_credentials"}}, c.Scopes), nil
+	},
+}
+
+// withScope adds the scope field, one field for all scopes (RFC 6749 3.3), and
+// none when there are none: an empty field is not the same to every server.
+func withScope(fields [][2]string, scopes []string) [][2]string {
+	if len(scopes) == 0 {
+		return fields
+	}
+	return append(fields, [2]string{"scope", strings.Join(scopes, " ")})
+}

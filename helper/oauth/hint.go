@@ -1,0 +1,79 @@
+package oauth
+
+import (
+	"errors"
+	"strings"
+)
+
+// Hint is one piece of advice about a failed token request. A member that is not
+// zero must be equal for the hint to fit; the first that fits is shown. Presets
+// carry their own, in front of Hints.
+type Hint struct {
+	Kind   Kind
+	Status int
+	Code   string // RFC 6749 "error"
+	AADSTS string // digits of Entra's code
+	Text   string // for a person, one sentence; "{profile}" stands for the profile's name
+}
+
+// Hints are the failures that are frequent enough to have an answer, the most
+// telling first. Entra's are by code, which Microsoft may change: a hint may
+// depend on one, a decision never does. Source: Microsoft's page "Microsoft Entra
+// authentication and authorization error codes" and the bodies that users quote.
+var Hints = [...]Hint{
+	{AADSTS: "7000215", Text: "Entra usually says this when the secret's ID was pasted in place of its value: credhelper rotate {profile}"},
+	{AADSTS: "7000222", Text: "the client secret has expired; make a new one in Entra under \"Certificates & secrets\", then: credhelper rotate {profile}"},
+	{AADSTS: "7000216", Text: "Entra wants a secret or a signed assertion and got neither it knows: check client_auth with credhelper edit {profile}"},
+	{AADSTS: "7000218", Text: "Entra wants a secret or a signed assertion: check client_auth with credhelper edit {profile}"},
+	{AADSTS: "7000112", Text: "the application is disabled in Entra: an administrator of the tenant can enable it"},
+	{AADSTS: "700016", Text: "Entra does not know this client id in this tenant: compare both with the registration (credhelper edit {profile})"},
+	{AADSTS: "90002", Text: "Entra does not know this tenant, or it is in another cloud: check the tenant id (credhelper edit {profile})"},
+	{AADSTS: "900023", Text: "the tenant id is not one: it is a GUID or a domain name (credhelper edit {profile})"},
+	{AADSTS: "1002012", Text: "the scope must be the resource's address followed by /.default, and not percent-encoded (credhelper edit {profile})"},
+	{AADSTS: "70011", Text: "Entra does not accept the scope: it must end in /.default (credhelper edit {profile})"},
+	{AADSTS: "500011", Text: "the resource in the scope is not known in this tenant: it is misspelt, or its application is not approved there yet"},
+	{AADSTS: "501051", Text: "the application is not assigned to a role of the resource: an administrator has to assign it"},
+	{AADSTS: "700027", Text: "Entra cannot verify the assertion: the certificate is not, or no longer, uploaded to this application"},
+	{AADSTS: "700024", Text: "the assertion is not valid now: this machine's clock may be wrong (credhelper doctor)"},
+	{AADSTS: "700023", Text: "the assertion's audience is not this tenant's token endpoint (credhelper edit {profile})"},
+	{AADSTS: "700021", Text: "the assertion's issuer is not the client id (credhelper edit {profile})"},
+	{AADSTS: "530003", Text: "a Conditional Access policy of the tenant blocks this sign-in: ask its administrator"},
+	{AADSTS: "53003", Text: "a Conditional Access policy of the tenant blocks this sign-in: ask its administrator"},
+	{AADSTS: "65001", Text: "nobody has consented to this permission yet: an administrator of the tenant has to grant it"},
+	{AADSTS: "900144", Text: "Entra misses a field of the form: check scopes and client_auth (credhelper edit {profile})"},
+
+	{Code: "invalid_client", Text: "the client id or secret is wrong or was deleted; store a new one: credhelper rotate {profile}"},
+	{Code: "invalid_grant", Text: "the sign-in is no longer valid: credhelper login {profile}"},
+	{Code: "unauthorized_client", Text: "this client may not use this grant: check its registration at the server"},
+	{Code: "unsupported_grant_type", Text: "the server does not have this grant: check grant with credhelper edit {profile}"},
+	{Code: "invalid_scope", Text: "the server does not accept the scopes: check them with credhelper edit {profile}"},
+	{Code: "invalid_target", Text: "the server does not know the resource: check resource with credhelper edit {profile}"},
+	{Kind: Refused, Status: 404, Text: "there is no token endpoint at this address: check token_url with credhelper edit {profile}"},
+	{Kind: Refused, Status: 405, Text: "there is no token endpoint at this address: check token_url with credhelper edit {profile}"},
+	{Kind: Refused, Status: 401, Text: "the client id or secret is wrong or was deleted; store a new one: credhelper rotate {profile}"},
+	{Kind: Refused, Status: 403, Text: "wrong credentials, or this client may not use the API; some servers also want basic_encoding = \"raw\": credhelper edit {profile}"},
+	{Kind: Malformed, Text: "this address does not answer as a token endpoint: check token_url and proxy with credhelper edit {profile}"},
+	{Kind: Untrusted, Text: "if the server's certificate comes from your own CA, name its file: ca_file (credhelper edit {profile})"},
+}
+
+// HintFor is what to tell a person about a failed token request: the first of
+// the preset's own hints that fits, else the first of Hints, else "".
+func HintFor(err error, profile string, own []Hint) string {
+	var e *Error
+	if !errors.As(err, &e) {
+		return ""
+	}
+	for _, list := range [...][]Hint{own, Hints[:]} {
+		for _, h := range list {
+			if h.fits(e) {
+				return strings.ReplaceAll(h.Text, "{profile}", profile)
+			}
+		}
+	}
+	return ""
+}
+
+func (h Hint) fits(e *Error) bool {
+	return (h.Kind == 0 || h.Kind == e.Kind) && (h.Status == 0 || h.Status == e.Status) &&
+		(h.Code == "" || h.Code == e.Code) && (h.AADSTS == "" || h.AADSTS == e.AADSTS)
+}

@@ -1,0 +1,138 @@
+// Package oauth asks an authorization server for an access token (RFC 6749)
+// and believes nothing that it answers until it was read strictly.
+//
+//	Client -> grant: form fields -> client authentication -> x/oauth2 -> exchange -> server
+//	Token  <- x/oauth2 <- a clean reply <- strict reading <- bounded, vetted answer <-
+//
+// x/oauth2 builds the request; everything that it leaves open is decided by the
+// http.RoundTripper that it is given (exchange.go): the headers, the limits, which
+// answers count, and how long a token lives. A grant is a row of Grants, a client
+// authentication a row of ClientAuths.
+package oauth
+
+import (
+	"context"
+	"net/http"
+	"net/url"
+	"time"
+
+	"github.com/credhelper/credhelper/protocol/secret"
+)
+
+// The limits of one call, where a Client does not say otherwise.
+const (
+	tryTimeout = 4 * time.Second // one try, from dialling to the last octet of the answer
+	allTimeout = 6 * time.Second // all tries and the waits between them
+	maxTries   = 3               // A11
+
+	defaultTTL = 300 * time.Second // A19: a token whose life is not told
+	maxTTL     = 24 * time.Hour    // A19: the longest life that is believed
+)
+
+// Client is one resolved client of one authorization server. Nothing is found:
+// every value is given, and a zero value means what its comment says.
+type Client struct {
+	TokenURL string      // absolute https URL without userinfo, query, fragment (A2); http to a loopback literal only (A4)
+	ID       string      // client_id, not encoded
+	Secret   secret.Text // client secret as the server showed it, not encoded
+
+	Grant    string // name of a row of Grants
+	Auth     string // name of a row of ClientAuths
+	RawBasic bool   // "basic" sends id and secret without form encoding (some servers never decode them)
+
+	Scopes   []string    // scope tokens (RFC 6749 3.3); none: no scope field
+	Audience string      // "audience" field; "" sends none
+	Resource []string    // "resource" fields, absolute URIs (RFC 8707 2)
+	Params   [][2]string // further form fields; a name may repeat and keeps its order
+
+	AllowMissingType bool // an answer without token_type counts as Bearer (A15)
+	AllowForm        bool // a form-encoded answer is read, too (A14)
+	WideToken        bool // access tokens may hold any of 0x21-0x7E (A16)
+	RequireScopes    bool // fewer scopes than asked is an error, not a warning (A17)
+
+	DefaultTTL time.Duration // life of a token whose answer tells none; 0: 300 s
+	MaxTTL     time.Duration // longest life that is believed; 0: 24 h
+	TryTimeout time.Duration // 0: 4 s
+	Timeout    time.Duration // all tries together; 0: 6 s
+
+	HTTP  *http.Client                                 // from NewHTTPClient; nil: one with its defaults. Only the transport is used
+	Now   func() time.Time                             // nil: the real clock
+	Sleep func(context.Context, time.Duration) error   // waits between tries; nil: really
+	Trace func(step string, took time.Duration, n int) // nil, or told of each try: its outcome in a word, its time, its number
+}
+
+// Token is an access token as the server's answer was understood.
+type Token struct {
+	Access   secret.Text   // matches RFC 6750's grammar (A16), or the wide one if the Client says so
+	Sent     time.Time     // when the request that got it was sent
+	Expires  time.Time     // counted from Sent, never from the answer's arrival (A20); never zero
+	Scope    string        // scopes granted, blank-separated: what the answer says, else what was asked
+	Refresh  secret.Text   // a new refresh token; zero if none came. Store it before Access is used (A18)
+	Skew     time.Duration // server's Date less our clock, 0 if it sent none
+	Warnings []string      // one line each, for stderr; no secrets
+	Tries    int           // requests that it took
+}
+
+// Token asks for a token: at most 3 requests, 6 s in all and never beyond ctx's
+// deadline. Its errors are *Error.
+func (c *Client) Token(ctx context.Context) (*Token, error) {
+	if err := c.Check(); err != nil {
+		return nil, err
+	}
+	token, failure := c.persist(ctx)
+	if failure != nil {
+		return nil, failure
+	}
+	return token, nil
+}
+
+// form is the body of one request, without what the client authentication adds.
+func (c *Client) form(g Grant) (url.Values, error) {
+	fields, err := g.Fields(c)
+	if err != nil {
+		return nil, err
+	}
+	form := url.Values{}
+	for _, f := range fields {
+		form.Add(f[0], f[1])
+	}
+	for _, r := range c.Resource {
+		form.Add("resource", r)
+	}
+	if c.Audience != "" {
+		form.Set("audience", c.Audience)
+	}
+	for _, p := range c.Params {
+		form.Add(p[0], p[1])
+	}
+	return form, nil
+}
+
+func (c *Client) now() time.Time {
+	if c.Now != nil {
+		return c.Now()
+	}
+	return time.Now()
+}
+
+func (c *Client) sleep(ctx context.Context, d time.Duration) error {
+	if c.Sleep != nil {
+		return c.Sleep(ctx, d)
+	}
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// or is d, or what it means when it is not set.
+func or(d, unset time.Duration) time.Duration {
+	if d > 0 {
+		return d
+	}
+	return unset
+}

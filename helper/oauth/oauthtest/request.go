@@ -1,0 +1,155 @@
+package oauthtest
+
+import (
+	"encoding/base64"
+	"io"
+	"mime"
+	"net/http"
+	"net/url"
+	"strings"
+)
+
+// asked is a token request that was read and found to keep the rules.
+type asked struct {
+	form   url.Values
+	path   string // below the base path
+	id     string
+	secret string
+	way    string // "basic", "post" or "none": how the client said who it is
+	raw    [2]string
+}
+
+// record keeps a request as it came.
+func (s *Server) record(r *http.Request, into *[]Request) Request {
+	body, _ := io.ReadAll(io.LimitReader(r.Body, 1<<20)) // what came of a cut body is what is kept
+	got := Request{
+		Time: s.options.Now(), Method: r.Method, Target: r.RequestURI, Proto: r.Proto, Host: r.Host,
+		Header: r.Header.Clone(), Body: string(body),
+	}
+	s.mu.Lock()
+	*into = append(*into, got)
+	s.mu.Unlock()
+	return got
+}
+
+// check holds a token request against RFC 6749 and RFC 6750 and says which rule
+// it breaks; "" if none.
+func check(r Request) (asked, string) {
+	a := asked{way: "none"}
+	media, params, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
+	path, query, _ := strings.Cut(r.Target, "?")
+	switch {
+	case r.Method != "POST":
+		return a, "method " + r.Method + " (RFC 6749 3.2: POST)"
+	case query != "":
+		return a, "a query at the token endpoint: secrets may be in it (RFC 6749 2.3.1)"
+	case r.Proto != "HTTP/1.1":
+		return a, "protocol " + r.Proto
+	case err != nil || media != "application/x-www-form-urlencoded":
+		return a, "content type " + r.Header.Get("Content-Type") + " (RFC 6749 4.4.2)"
+	case params["charset"] != "" && !strings.EqualFold(params["charset"], "utf-8"):
+		return a, "charset " + params["charset"] + " (RFC 6749 B)"
+	case len(r.Header.Values("Authorization")) > 1:
+		return a, "two Authorization fields"
+	case r.Header.Get("Cookie") != "":
+		return a, "a cookie at the token endpoint"
+	case r.Header.Get("Accept") != "application/json":
+		return a, "Accept " + r.Header.Get("Accept")
+	}
+	a.path = path
+	if broken := a.checkForm(r.Body); broken != "" {
+		return a, broken
+	}
+	return a, a.identify(r.Header.Get("Authorization"))
+}
+
+// checkForm reads the body. RFC 6749 3.2: no parameter twice (RFC 8707 and 8693
+// let resource and audience repeat), and an empty one counts as left out, so
+// sending it is a slip.
+func (a *asked) checkForm(body string) string {
+	form, err := url.ParseQuery(body)
+	if err != nil {
+		return "a body that is no form"
+	}
+	for name, values := range form {
+		if len(values) > 1 && name != "resource" && name != "audience" {
+			return "parameter " + name + " twice (RFC 6749 3.2)"
+		}
+		for _, v := range values {
+			if v == "" {
+				return "parameter " + name + " without a value (RFC 6749 3.2)"
+			}
+		}
+	}
+	if form.Get("grant_type") == "" {
+		return "no grant_type (RFC 6749 4.4.2)"
+	}
+	a.form = form
+	return ""
+}
+
+// identify finds out who asks. RFC 6749 2.3: never more than one way at once.
+func (a *asked) identify(authorization string) string {
+	a.id, a.secret = a.form.Get("client_id"), a.form.Get("client_secret")
+	if a.secret != "" {
+		a.way = "post"
+		if a.id == "" {
+			return "a client_secret without client_id"
+		}
+	}
+	if authorization == "" {
+		return ""
+	}
+	encoded, ok := strings.CutPrefix(authorization, "Basic ")
+	if !ok {
+		return "an Authorization scheme that is not Basic"
+	}
+	plain, err := base64.StdEncoding.DecodeString(encoded)
+	id, secret, found := strings.Cut(string(plain), ":")
+	switch {
+	case err != nil || !found:
+		return "a Basic credential that cannot be read"
+	case a.way == "post":
+		return "two ways of client authentication at once (RFC 6749 2.3)"
+	}
+	if a.form.Get("client_assertion") != "" {
+		return "two ways of client authentication at once (RFC 6749 2.3)"
+	}
+	a.way, a.raw = "basic", [2]string{id, secret}
+	decodedID, err1 := url.QueryUnescape(id)
+	decodedSecret, err2 := url.QueryUnescape(secret)
+	if err1 != nil || err2 != nil { // a server that reads raw Basic can still take it
+		decodedID, decodedSecret = "", ""
+	}
+	if in := a.form.Get("client_id"); in != "" && in != decodedID && in != id {
+		return "client_id in the form is not that of Basic"
+	}
+	a.id, a.secret = decodedID, decodedSecret
+	return ""
+}
+
+// authenticate finds the registration that a request proves, and whether its
+// proof is right. way is what the product wants of clients that do not say.
+func (s *Server) authenticate(a asked, way string) (c Client, known, right bool) {
+	id, secret := a.id, a.secret
+	if c, known = s.client(a.raw[0]); known && c.Auth == "raw" && a.way == "basic" {
+		id, secret = a.raw[0], a.raw[1]
+	}
+	if c, known = s.client(id); !known {
+		return c, false, false
+	}
+	if c.Auth != "" {
+		way = c.Auth
+	}
+	switch way {
+	case "basic", "raw":
+		right = a.way == "basic"
+	case "post":
+		right = a.way == "post"
+	case "none":
+		return c, true, a.way == "none"
+	default:
+		right = a.way != "none"
+	}
+	return c, true, right && secret == c.Secret && !c.Expired
+}

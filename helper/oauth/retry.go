@@ -1,0 +1,118 @@
+package oauth
+
+import (
+	"context"
+	"math/rand/v2"
+	"net/http"
+	"strings"
+	"time"
+)
+
+// retryAfterLimit is the longest wait that is believed; more is absurd and
+// counts as absent (A11), so a slip of a server cannot lock a client out for
+// years.
+const retryAfterLimit = 24 * time.Hour
+
+// persist asks until there is a token or no reason to go on: at most three
+// times, each wait inside the deadline (A11).
+func (c *Client) persist(ctx context.Context) (*Token, *Error) {
+	start := c.now()
+	ctx, cancel := context.WithTimeout(ctx, or(c.Timeout, allTimeout))
+	defer cancel()
+	for n := 1; ; n++ {
+		began := c.now()
+		token, failure := c.try(ctx)
+		c.report(failure, c.now().Sub(began), n)
+		if failure == nil {
+			token.Tries = n
+			return token, nil
+		}
+		failure.Tries = n
+		if !failure.again || n == maxTries || ctx.Err() != nil {
+			return nil, failure
+		}
+		wait := failure.RetryAfter
+		if wait == 0 {
+			wait = rand.N(200 * time.Millisecond << (n - 1))
+		}
+		if wait >= c.left(ctx, start) || c.sleep(ctx, wait) != nil {
+			return nil, failure
+		}
+	}
+}
+
+// left is the time until the deadline, by the given clock and the context's.
+func (c *Client) left(ctx context.Context, start time.Time) time.Duration {
+	left := or(c.Timeout, allTimeout) - c.now().Sub(start)
+	if deadline, ok := ctx.Deadline(); ok {
+		left = min(left, time.Until(deadline))
+	}
+	return left
+}
+
+func (c *Client) report(failure *Error, took time.Duration, n int) {
+	if c.Trace == nil {
+		return
+	}
+	step := "token"
+	if failure != nil {
+		step = failure.Kind.String()
+	}
+	c.Trace(step, took, n)
+}
+
+// later tells whether a status says "not now" (A9). Anything else in the 4xx is
+// a no, and any other 5xx will say the same again.
+func later(status int) bool {
+	switch status {
+	case 408, 429, 500, 502, 503, 504:
+		return true
+	}
+	return false
+}
+
+// repeatable tells whether a request that was answered so may be sent again: any
+// "not now" if asking uses nothing up; else only the two that say that nothing
+// was done (A10).
+func (x *exchange) repeatable(status int) bool {
+	return later(status) && (x.mayAsk || status == 429 || status == 503)
+}
+
+func retryAfter(h http.Header, now time.Time) time.Duration {
+	values := h.Values("Retry-After")
+	if len(values) != 1 {
+		return 0
+	}
+	return ParseRetryAfter(values[0], now)
+}
+
+// ParseRetryAfter reads a Retry-After field (RFC 9110 10.2.3): seconds or a
+// date. It returns how long to wait, 0 for a value that is negative, past,
+// absurd or no value at all (A11).
+func ParseRetryAfter(value string, now time.Time) time.Duration {
+	value = strings.TrimSpace(value)
+	if value == "" {
+		return 0
+	}
+	wait := time.Duration(0)
+	if value[0] >= '0' && value[0] <= '9' {
+		for i := range len(value) {
+			if value[i] < '0' || value[i] > '9' {
+				return 0
+			}
+			wait = wait*10 + time.Duration(value[i]-'0')*time.Second
+			if wait > retryAfterLimit {
+				return 0
+			}
+		}
+		return wait
+	}
+	date, err := http.ParseTime(value)
+	if err != nil {
+		return 0
+	}
+	if wait = date.Sub(now); wait <= 0 || wait > retryAfterLimit {
+		return 0
+	}
+	return wait
+}
