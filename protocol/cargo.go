@@ -3,6 +3,7 @@ package protocol
 import (
 	"strings"
 
+	"github.com/credhelper/credhelper/protocol/origin"
 	"github.com/credhelper/credhelper/protocol/secret"
 	"github.com/credhelper/credhelper/protocol/strictjson"
 )
@@ -114,14 +115,21 @@ func cargoArgs(r *Request, doc strictjson.Value, env func(string) string) error 
 	return nil
 }
 
-// cargoRegistry reads the index URL. "sparse+" is cargo's own prefix, once.
+// cargoRegistry reads the index URL. "sparse+" is cargo's own prefix, once. What
+// no profile can own, such as ssh and file URLs, is the next provider's.
 func cargoRegistry(r *Request, doc strictjson.Value) error {
 	registry, _ := doc.Get("registry")
 	index := textMember(registry, "index-url")
 	if index == "" {
 		return malformed("request: the registry has no index-url")
 	}
-	return setURL(r, strings.TrimPrefix(index, "sparse+"))
+	address := strings.TrimPrefix(index, "sparse+")
+	u, reason := origin.ParseURL(address)
+	if reason != origin.Release {
+		return &Error{Kind: ErrNoProfile, Text: "no profile owns such a URL: " + reason.String()}
+	}
+	r.URL, r.Address = u, address
+	return nil
 }
 
 func cargoKind(r *Request, doc strictjson.Value) error {

@@ -110,7 +110,7 @@ func keyringWords(r *Request, words []string) error {
 }
 
 func encodeKeyring(r Request, c Credential) ([]byte, error) {
-	if err := check(c); err != nil {
+	if err := bearerOnly(c, "pip"); err != nil {
 		return nil, err
 	}
 	user, password := basicUser(c), c.Secret.Reveal()
