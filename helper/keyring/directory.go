@@ -130,9 +130,10 @@ func (d *directory) sweep(now time.Time) {
 	}
 }
 
-// lock takes the exclusive lock called name, waiting for another process at
-// most lockPatient. Integrity never rests on it, renaming gives that: on a
-// disk without locks (F17) the caller goes on without.
+// lock takes the exclusive lock called name, waiting for other processes at
+// most lockPatient, in the order in which they came. Integrity never rests on
+// it, renaming gives that: on a disk without locks (F17) the caller goes on
+// without.
 func (d *directory) lock(ctx context.Context, name string) (release func(), err error) {
 	f, err := d.openFile(name, os.O_RDWR|os.O_CREATE)
 	if err != nil {
@@ -142,19 +143,28 @@ func (d *directory) lock(ctx context.Context, name string) (release func(), err 
 		f.Close()
 		return nil, err
 	}
+	release = func() { f.Close() }
+	if taken, err := takeLock(f, false); taken || err != nil {
+		return release, nil
+	}
 	ctx, cancel := context.WithTimeout(ctx, lockPatient)
 	defer cancel()
-	for pause := time.Millisecond; ; pause = min(2*pause, 16*time.Millisecond) {
-		taken, err := tryLock(f)
-		if err != nil || taken {
-			return func() { f.Close() }, nil
-		}
+	held := make(chan struct{})
+	abandoned := make(chan struct{})
+	go func() { // the kernel keeps the order, which asking again and again would not
+		_, _ = takeLock(f, true)
 		select {
-		case <-ctx.Done():
+		case held <- struct{}{}:
+		case <-abandoned:
 			f.Close()
-			return nil, fmt.Errorf("%w: another process holds %s", ErrUnavailable, d.at(name))
-		case <-time.After(pause):
 		}
+	}()
+	select {
+	case <-held:
+		return release, nil
+	case <-ctx.Done():
+		close(abandoned)
+		return nil, fmt.Errorf("%w: another process holds %s", ErrUnavailable, d.at(name))
 	}
 }
 

@@ -153,10 +153,14 @@ func (h handle) close() { h.dir.Close() }
 // setFileMode: the umask of openat may have taken bits, never given some.
 func setFileMode(f *os.File) error { return f.Chmod(fileMode) }
 
-// tryLock takes an exclusive flock, which the kernel drops with the process:
+// takeLock takes an exclusive flock, which the kernel drops with the process:
 // nothing is left behind by a kill. An error says that this disk has no locks.
-func tryLock(f *os.File) (bool, error) {
-	_, err := ignoringEINTR(func() (int, error) { return 0, unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB) })
+func takeLock(f *os.File, wait bool) (taken bool, err error) {
+	how := unix.LOCK_EX
+	if !wait {
+		how |= unix.LOCK_NB
+	}
+	_, err = ignoringEINTR(func() (int, error) { return 0, unix.Flock(int(f.Fd()), how) })
 	if errors.Is(err, unix.EWOULDBLOCK) {
 		return false, nil
 	}

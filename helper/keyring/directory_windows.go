@@ -86,10 +86,14 @@ func (h handle) close() { h.root.Close() }
 
 func setFileMode(*os.File) error { return nil }
 
-// tryLock locks one octet far behind the end, which reading does not touch.
-func tryLock(f *os.File) (bool, error) {
+// takeLock locks one octet far behind the end, which reading does not touch.
+func takeLock(f *os.File, wait bool) (taken bool, err error) {
+	how := uint32(windows.LOCKFILE_EXCLUSIVE_LOCK)
+	if !wait {
+		how |= windows.LOCKFILE_FAIL_IMMEDIATELY
+	}
 	at := windows.Overlapped{OffsetHigh: 1 << 30}
-	err := windows.LockFileEx(windows.Handle(f.Fd()), windows.LOCKFILE_EXCLUSIVE_LOCK|windows.LOCKFILE_FAIL_IMMEDIATELY, 0, 1, 0, &at)
+	err = windows.LockFileEx(windows.Handle(f.Fd()), how, 0, 1, 0, &at)
 	if errors.Is(err, windows.ERROR_LOCK_VIOLATION) {
 		return false, nil
 	}

@@ -119,6 +119,8 @@ type Backend struct {
 	// MaxValue is the longest value it takes, in octets; 0 is no limit below
 	// MaxSecret. SealOversize keeps the rest elsewhere.
 	MaxValue int
+	// InPlace says that it writes in place, so readers have to wait for writers.
+	InPlace bool
 	// Desktop says that package desktop opens it; File is opened here.
 	Desktop bool
 }
@@ -128,7 +130,7 @@ type Backend struct {
 var Backends = [...]Backend{
 	{Name: "file", Title: "encrypted file (age)"},
 	{Name: "secret-service", Title: "desktop keyring (Secret Service)", Desktop: true},
-	{Name: "pass", Title: "password store (pass)", Desktop: true},
+	{Name: "pass", Title: "password store (pass)", InPlace: true, Desktop: true},
 	// The kernel takes 32,767 octets a key, but gives an ordinary user 20,000
 	// octets for all keys of all programs (/proc/sys/kernel/keys/maxbytes).
 	{Name: "keyctl", Title: "kernel keyring", Volatile: true, MaxValue: 1024, Desktop: true},

@@ -30,30 +30,52 @@ func (k readBack) Set(ctx context.Context, key string, value secret.Text) error 
 }
 
 // WithOneWriter lets one process at a time change k, by a lock in dir, a
-// directory of ours: for keyrings that write in place (pass), and for the
-// read-back. File has its own lock.
-func WithOneWriter(k Keyring, dir string) Keyring { return oneWriter{k, dir} }
+// directory of ours, so that the read-back finds what was written. File has
+// its own lock.
+func WithOneWriter(k Keyring, dir string) Keyring { return alone{k, dir, false} }
 
-type oneWriter struct {
+// WithOneUser lets one process at a time change or read k: for a keyring that
+// writes in place, where a reader could find half a secret.
+func WithOneUser(k Keyring, dir string) Keyring { return alone{k, dir, true} }
+
+type alone struct {
 	Keyring
-	dir string
+	dir     string
+	readers bool
 }
 
-func (k oneWriter) Set(ctx context.Context, key string, value secret.Text) error {
+func (k alone) Get(ctx context.Context, key string) (value secret.Text, err error) {
+	if !k.readers {
+		return k.Keyring.Get(ctx, key)
+	}
+	if err := CheckKey(key); err != nil {
+		return secret.Text{}, err
+	}
+	err = k.locked(ctx, func() error {
+		value, err = k.Keyring.Get(ctx, key)
+		return err
+	})
+	return value, err
+}
+
+func (k alone) Set(ctx context.Context, key string, value secret.Text) error {
 	if err := CheckSet(key, value); err != nil {
 		return err
 	}
-	return k.alone(ctx, func() error { return k.Keyring.Set(ctx, key, value) })
+	return k.locked(ctx, func() error { return k.Keyring.Set(ctx, key, value) })
 }
 
-func (k oneWriter) Delete(ctx context.Context, key string) error {
+func (k alone) Delete(ctx context.Context, key string) error {
 	if err := CheckKey(key); err != nil {
 		return err
 	}
-	return k.alone(ctx, func() error { return k.Keyring.Delete(ctx, key) })
+	return k.locked(ctx, func() error { return k.Keyring.Delete(ctx, key) })
 }
 
-func (k oneWriter) alone(ctx context.Context, change func() error) error {
+func (k alone) locked(ctx context.Context, call func() error) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
 	dir, err := openDirectory(k.dir, true)
 	if err != nil {
 		return err
@@ -64,8 +86,5 @@ func (k oneWriter) alone(ctx context.Context, change func() error) error {
 		return err
 	}
 	defer release()
-	if err := ctx.Err(); err != nil {
-		return err
-	}
-	return change()
+	return call()
 }

@@ -72,7 +72,11 @@ func Open(_ context.Context, name string, config Config) (keyring.Keyring, error
 				return nil, err
 			}
 		}
-		k = keyring.WithOneWriter(keyring.WithReadBack(k), filepath.Join(config.State, "keyring"))
+		alone := keyring.WithOneWriter
+		if backend.InPlace {
+			alone = keyring.WithOneUser
+		}
+		k = alone(keyring.WithReadBack(k), filepath.Join(config.State, "keyring"))
 		return keyring.WithDeadline(k, Limit), nil
 	}
 	return nil, fmt.Errorf("%w: no desktop keyring is called %.20q", keyring.ErrInvalid, name)

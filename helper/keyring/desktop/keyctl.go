@@ -16,5 +16,6 @@ func openKeyctl(Config) (*ring, error) {
 		backend: library.KeyCtlBackend,
 		config:  library.Config{KeyCtlScope: "user", KeyCtlPerm: keyPermission},
 		around:  inOwnSession,
+		names:   userKeyNames,
 	}, nil
 }

@@ -1,8 +1,10 @@
 package desktop
 
 import (
+	"encoding/binary"
 	"fmt"
 	"runtime"
+	"strings"
 
 	"golang.org/x/sys/unix"
 
@@ -18,11 +20,41 @@ func inOwnSession(call func() error) error {
 	done := make(chan error, 1)
 	go func() {
 		runtime.LockOSThread()
-		if _, err := unix.KeyctlJoinSessionKeyring(""); err != nil {
+		// No name: a new one. x/sys's own function can only pass an empty name, which is EINVAL.
+		if _, err := unix.KeyctlInt(unix.KEYCTL_JOIN_SESSION_KEYRING, 0, 0, 0, 0); err != nil {
 			done <- fmt.Errorf("%w: the kernel keyring refuses: %w", keyring.ErrUnavailable, err)
 			return
 		}
 		done <- call()
 	}()
 	return <-done
+}
+
+// userKeyNames lists what is in the user keyring. The library's own list fails
+// as a whole when one key of any program has expired or may not be looked at.
+func userKeyNames() ([]string, error) {
+	ids := make([]byte, 0, 4096)
+	for {
+		n, err := unix.KeyctlBuffer(unix.KEYCTL_READ, unix.KEY_SPEC_USER_KEYRING, ids[:cap(ids)], 0)
+		if err != nil {
+			return nil, fmt.Errorf("%w: listing the user keyring: %w", keyring.ErrUnavailable, err)
+		}
+		if n <= cap(ids) {
+			ids = ids[:n]
+			break
+		}
+		ids = make([]byte, 0, 2*n) // others may add keys in between
+	}
+	var names []string
+	for ; len(ids) >= 4; ids = ids[4:] {
+		id := int32(binary.NativeEndian.Uint32(ids))
+		described, err := unix.KeyctlString(unix.KEYCTL_DESCRIBE, int(id)) // type;uid;gid;perm;description
+		if err != nil {
+			continue // gone, expired or not ours
+		}
+		if name, isUser := strings.CutPrefix(described, "user;"); isUser {
+			names = append(names, name[strings.LastIndexByte(name, ';')+1:])
+		}
+	}
+	return names, nil
 }

@@ -24,10 +24,6 @@ type Traits struct {
 	// Plant, if set, puts things into the store beside ours, which must never
 	// be listed: other programs' secrets, folders, leftovers.
 	Plant func(t *testing.T)
-	// SlowWrites lets another writer's value be read for a moment as absent or
-	// as an error, as a store does that writes in place; never as a wrong
-	// value. Our own backends must not need it.
-	SlowWrites bool
 }
 
 // Run puts a keyring through the suite. open opens the same store each time,
@@ -293,7 +289,7 @@ func atOnce(t *testing.T, k keyring.Keyring, again func() keyring.Keyring, trait
 				default:
 				}
 				got, err := own.Get(t.Context(), Key(8))
-				if err != nil && !traits.SlowWrites {
+				if err != nil {
 					t.Errorf("reader: %v", err)
 				}
 				if err == nil && !whole[got.Reveal()] {

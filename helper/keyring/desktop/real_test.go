@@ -1,0 +1,334 @@
+//go:build realkeyring
+
+package desktop_test
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/credhelper/credhelper/helper/keyring"
+	"github.com/credhelper/credhelper/helper/keyring/desktop"
+	"github.com/credhelper/credhelper/helper/keyring/keyringtest"
+	"github.com/credhelper/credhelper/protocol/secret"
+)
+
+// The real backends. A tool that is missing fails the test: what was not tried
+// is not known to work.
+
+// session is a desktop for a test: a bus of its own with a gnome-keyring on
+// it, in a throw-away home.
+type session struct {
+	env    []string
+	daemon *exec.Cmd // gnome-keyring-daemon
+	stop   []func()
+}
+
+// busConfig is a session bus that starts no services by itself: what runs is
+// what the test started.
+const busConfig = `<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Configuration 1.0//EN"
+ "http://www.freedesktop.org/standards/dbus/1.0/busconfig.dtd">
+<busconfig><type>session</type><listen>unix:dir=DIR</listen><auth>EXTERNAL</auth>
+<policy context="default"><allow send_destination="*" eavesdrop="true"/><allow eavesdrop="true"/><allow own="*"/></policy>
+</busconfig>`
+
+// startSession starts a session in dir; unlock gives gnome-keyring the
+// password on stdin, as signing in does, which makes the login collection.
+func startSession(dir string, unlock bool) (s *session, err error) {
+	s = &session{}
+	defer func() {
+		if err != nil {
+			s.close()
+		}
+	}()
+	for _, name := range []string{"home", "run", "gnupg"} {
+		if err := os.MkdirAll(filepath.Join(dir, name), 0o700); err != nil {
+			return s, err
+		}
+	}
+	base := []string{"PATH=" + os.Getenv("PATH"), "HOME=" + dir + "/home", "XDG_RUNTIME_DIR=" + dir + "/run",
+		"GNUPGHOME=" + dir + "/gnupg", "PASSWORD_STORE_DIR=" + dir + "/store", "TMPDIR=" + os.TempDir(), "LC_ALL=C.UTF-8"}
+	if err := os.WriteFile(dir+"/bus.conf", []byte(strings.ReplaceAll(busConfig, "DIR", dir+"/run")), 0o600); err != nil {
+		return s, err
+	}
+	bus := exec.Command("dbus-daemon", "--config-file="+dir+"/bus.conf", "--nofork", "--nopidfile", "--print-address=1")
+	bus.Env = base
+	var address lines
+	bus.Stdout = &address
+	if err := bus.Start(); err != nil {
+		return s, err
+	}
+	s.stop = append(s.stop, func() { _ = bus.Process.Kill(); _ = bus.Wait() })
+	if !eventually(func() bool { return strings.Contains(address.String(), "\n") }) {
+		return s, errors.New("dbus-daemon printed no address")
+	}
+	s.env = append(base, "DBUS_SESSION_BUS_ADDRESS="+strings.TrimSpace(address.String()))
+
+	s.daemon = exec.Command("gnome-keyring-daemon", "--foreground", "--components=secrets")
+	if unlock {
+		s.daemon.Args = append(s.daemon.Args, "--unlock")
+		s.daemon.Stdin = strings.NewReader("the password of the session")
+	}
+	s.daemon.Env = s.env
+	if err := s.daemon.Start(); err != nil {
+		return s, err
+	}
+	s.stop = append(s.stop, func() { _ = s.daemon.Process.Kill(); _ = s.daemon.Wait() })
+	if !eventually(s.hasLogin) {
+		return s, errors.New("gnome-keyring-daemon has no login collection")
+	}
+	return s, nil
+}
+
+// hasLogin asks the bus with a tool that is not ours.
+func (s *session) hasLogin() bool {
+	ask := exec.Command("dbus-send", "--session", "--print-reply", "--dest=org.freedesktop.secrets", "/org/freedesktop/secrets/collection/login",
+		"org.freedesktop.DBus.Properties.Get", "string:org.freedesktop.Secret.Collection", "string:Locked")
+	ask.Env = s.env
+	return ask.Run() == nil
+}
+
+func (s *session) close() {
+	for i := len(s.stop) - 1; i >= 0; i-- {
+		s.stop[i]()
+	}
+}
+
+// lines is a buffer that may be read while it is written.
+type lines struct {
+	mu  sync.Mutex
+	buf bytes.Buffer
+}
+
+func (l *lines) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.buf.Write(p)
+}
+
+func (l *lines) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.buf.String()
+}
+
+func eventually(is func() bool) bool {
+	for end := time.Now().Add(15 * time.Second); time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
+		if is() {
+			return true
+		}
+	}
+	return false
+}
+
+// inSession runs the tests in a process whose session bus was there before it
+// started, since the guard looks at it once.
+func inSession(m *testing.M) int {
+	if os.Getenv("CREDHELPER_DESKTOP_TEST_BUS_BEFORE") != "" {
+		return m.Run()
+	}
+	dir, err := os.MkdirTemp("", "credhelper-session")
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	defer os.RemoveAll(dir)
+	s, err := startSession(dir, true)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "no session for the real keyrings (packages dbus, gnome-keyring):", err)
+		return 1
+	}
+	defer s.close()
+	self := exec.Command("/proc/self/exe", os.Args[1:]...)
+	self.Env = append(s.env, "CREDHELPER_DESKTOP_TEST_BUS_BEFORE="+s.env[len(s.env)-1])
+	self.Stdout, self.Stderr = os.Stdout, os.Stderr
+	if err := self.Run(); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	return 0
+}
+
+// must runs a tool that the test needs.
+func must(t *testing.T, env []string, stdin, name string, args ...string) string {
+	t.Helper()
+	cmd := exec.Command(name, args...)
+	cmd.Env = env
+	cmd.Stdin = strings.NewReader(stdin)
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		t.Fatalf("%s %s: %v: %s", name, strings.Join(args, " "), err, out)
+	}
+	return strings.TrimSpace(string(out))
+}
+
+// opener opens one backend again and again with one state directory.
+func opener(t *testing.T, name string, env []string) func(*testing.T) keyring.Keyring {
+	config := desktop.Config{State: t.TempDir(), Now: time.Now, Environ: env}
+	return func(t *testing.T) keyring.Keyring {
+		t.Helper()
+		k, err := desktop.Open(t.Context(), name, config)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return k
+	}
+}
+
+func TestSecretService(t *testing.T) {
+	if err := desktop.SecretServiceAnswers(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	keyringtest.Run(t, keyringtest.Traits{Writers: 10, Plant: func(t *testing.T) {
+		must(t, os.Environ(), "somebody else's", "secret-tool", "store", "--label=another program", "--collection=login", "app", "other")
+		must(t, os.Environ(), "somebody else's", "secret-tool", "store", "--label=credhelper-NOT-OURS", "--collection=login", "app", "alike")
+	}}, opener(t, "secret-service", os.Environ()))
+}
+
+// TestSecretServiceItem: what we store can be found by a person with other
+// programs, and what another program put in its place is noticed.
+func TestSecretServiceItem(t *testing.T) {
+	k := opener(t, "secret-service", os.Environ())(t)
+	if err := k.Set(t.Context(), keyringtest.Key(1), secret.New("value")); err != nil {
+		t.Fatal(err)
+	}
+	defer k.Delete(t.Context(), keyringtest.Key(1))
+	if out := must(t, os.Environ(), "", "secret-tool", "search", "profile", keyringtest.Key(1)); !strings.Contains(out, "label = "+keyringtest.Key(1)) {
+		t.Errorf("secret-tool says %q", out)
+	}
+	must(t, os.Environ(), "not JSON", "secret-tool", "store", "--label=x", "--collection=login", "profile", keyringtest.Key(1))
+	if _, err := k.Get(t.Context(), keyringtest.Key(1)); !errors.Is(err, keyring.ErrDamaged) {
+		t.Errorf("an item that another program replaced: %v, want ErrDamaged", err)
+	}
+}
+
+// TestSecretServiceLocked (F7): a keyring that nobody unlocked answers
+// ErrLocked to everything, in time, and nobody is asked for a password.
+func TestSecretServiceLocked(t *testing.T) {
+	dir := t.TempDir()
+	first, err := startSession(dir, true) // makes the login collection
+	if err != nil {
+		t.Fatal(err)
+	}
+	first.close()
+	s, err := startSession(dir, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.close()
+	for _, what := range []string{"get", "set", "names", "probe"} {
+		out, stderr, took := child(t, what, s.env...)
+		if !strings.HasPrefix(out, "locked ") || took > 3*time.Second || stderr != "" {
+			t.Errorf("%s: %q, stderr %q, after %v; want locked", what, out, stderr, took)
+		}
+	}
+}
+
+// TestSecretServiceStopped (F9): a service that accepts and does not answer,
+// and one that is gone.
+func TestSecretServiceStopped(t *testing.T) {
+	s, err := startSession(t.TempDir(), true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.close()
+	if err := s.daemon.Process.Signal(syscall.SIGSTOP); err != nil {
+		t.Fatal(err)
+	}
+	for _, what := range []string{"get", "set", "names", "probe"} {
+		if out, _, took := child(t, what, s.env...); !strings.HasPrefix(out, "unavailable ") || took > 4500*time.Millisecond {
+			t.Errorf("%s: %q after %v; want unavailable", what, out, took)
+		}
+	}
+	_ = s.daemon.Process.Signal(syscall.SIGCONT)
+	if out, _, _ := child(t, "get", s.env...); !strings.HasPrefix(out, "notfound ") {
+		t.Errorf("after going on: %q", out)
+	}
+	_ = s.daemon.Process.Kill()
+	_ = s.daemon.Wait()
+	if out, _, took := child(t, "get", s.env...); !strings.HasPrefix(out, "unavailable ") || took > 3*time.Second {
+		t.Errorf("service gone: %q after %v", out, took)
+	}
+}
+
+func TestKeyctl(t *testing.T) {
+	keyringtest.Run(t, keyringtest.Traits{Writers: 50, Plant: func(t *testing.T) {
+		must(t, os.Environ(), "", "keyctl", "add", "user", "another-program", "theirs", "@u")
+		gone := must(t, os.Environ(), "", "keyctl", "add", "user", "credhelper:expired", "theirs", "@u")
+		must(t, os.Environ(), "", "keyctl", "setperm", gone, "0x3f3f0000")
+		must(t, os.Environ(), "", "keyctl", "timeout", gone, "1")
+		time.Sleep(1100 * time.Millisecond)
+	}}, opener(t, "keyctl", os.Environ()))
+}
+
+// gpgHome makes a GnuPG home with one key and a password store for it.
+func gpgHome(t *testing.T, passphrase string) (env []string) {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "chgpg") // short: the agent's socket has 107 octets
+	if err != nil {
+		t.Fatal(err)
+	}
+	env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + dir, "GNUPGHOME=" + dir + "/gnupg", "PASSWORD_STORE_DIR=" + dir + "/store", "LC_ALL=C.UTF-8"}
+	t.Cleanup(func() {
+		must(t, env, "", "gpgconf", "--kill", "gpg-agent")
+		os.RemoveAll(dir)
+	})
+	if err := os.Mkdir(dir+"/gnupg", 0o700); err != nil {
+		t.Fatal(err)
+	}
+	must(t, env, "", "gpg", "--batch", "--pinentry-mode", "loopback", "--passphrase", passphrase, "--quick-generate-key", "credhelper-test@example.com", "future-default", "default", "never")
+	must(t, env, "", "pass", "init", "credhelper-test@example.com")
+	for _, entry := range env { // the library takes the environment of the process
+		name, value, _ := strings.Cut(entry, "=")
+		t.Setenv(name, value)
+	}
+	return env
+}
+
+func TestPass(t *testing.T) {
+	env := gpgHome(t, "")
+	keyringtest.Run(t, keyringtest.Traits{Writers: 2, Plant: func(t *testing.T) {
+		must(t, env, "theirs\n", "pass", "insert", "-m", "-f", "mail")
+		must(t, env, "theirs\n", "pass", "insert", "-m", "-f", "credhelper/notes")
+	}}, opener(t, "pass", env))
+}
+
+// TestPassLocked (F7): a key with a passphrase that the agent does not have is
+// ErrLocked in time, without a word on stderr and without a question; once a
+// person has unlocked it, the same call works.
+func TestPassLocked(t *testing.T) {
+	env := gpgHome(t, "open sesame")
+	k := opener(t, "pass", env)(t)
+	value := secret.New("c4n4ry-s3cr3t")
+	_ = k.Set(t.Context(), keyringtest.Key(1), value) // its read-back may find the agent locked already
+	must(t, env, "", "gpgconf", "--kill", "gpg-agent")
+	start := time.Now()
+	_, err := k.Get(t.Context(), keyringtest.Key(1))
+	if !errors.Is(err, keyring.ErrLocked) || time.Since(start) > 3*time.Second || !strings.Contains(err.Error(), "pass show credhelper/") {
+		t.Fatalf("locked: %v after %v", err, time.Since(start))
+	}
+	file := filepath.Join(os.Getenv("PASSWORD_STORE_DIR"), "credhelper", keyringtest.Key(1)+".gpg")
+	must(t, env, "", "gpg", "--batch", "--pinentry-mode", "loopback", "--passphrase", "open sesame", "--output", os.DevNull, "--yes", "--decrypt", file)
+	if got, err := k.Get(t.Context(), keyringtest.Key(1)); err != nil || !got.Equal(value) {
+		t.Fatalf("unlocked: %d octets, %v", got.Len(), err)
+	}
+}
+
+// TestPassWithoutStore: nobody has said "pass init" yet.
+func TestPassWithoutStore(t *testing.T) {
+	env := gpgHome(t, "")
+	t.Setenv("PASSWORD_STORE_DIR", t.TempDir())
+	env = append(env, "PASSWORD_STORE_DIR="+os.Getenv("PASSWORD_STORE_DIR"))
+	err := opener(t, "pass", env)(t).Set(t.Context(), keyringtest.Key(1), secret.New("value"))
+	if !errors.Is(err, keyring.ErrUnavailable) || !strings.Contains(err.Error(), "pass init") {
+		t.Errorf("no store: %v", err)
+	}
+}
