@@ -70,7 +70,7 @@ func decodeDocker(call Call) (Request, error) {
 		// docker logout names no token: whichever is cached goes.
 		r.Verb = Forget
 	case "store":
-		return r, policy("credhelper stores no passwords: it gets its tokens itself; nothing was saved, and no login is needed")
+		return r, policy("read-only: tokens come from the profile; nothing was saved, and no login is needed")
 	case "list":
 		// The docker CLI gets every listed entry, and one that fails fails them all.
 		return Request{Verb: Say, Reply: Reply{Stdout: []byte("{}\n")}}, nil

@@ -53,7 +53,7 @@ func decodeTerraform(call Call) (Request, error) {
 		// terraform logout names no token: whichever is cached goes.
 		r.Verb = Forget
 	case "store":
-		return r, policy("read-only: credhelper gets its tokens itself; nothing was stored")
+		return r, policy("read-only: tokens come from the profile; nothing was stored")
 	default:
 		return r, malformed("unknown operation " + Printable(rest[0]))
 	}
