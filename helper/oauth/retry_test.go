@@ -1,0 +1,222 @@
+package oauth_test
+
+import (
+	"context"
+	"errors"
+	"net"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/credhelper/credhelper/helper/oauth"
+	"github.com/credhelper/credhelper/helper/oauth/oauthtest"
+)
+
+// fakeClock stands still but for the waits that a client asks for.
+type fakeClock struct {
+	now   time.Time
+	waits []time.Duration
+}
+
+func (f *fakeClock) Now() time.Time { return f.now }
+func (f *fakeClock) Sleep(_ context.Context, d time.Duration) error {
+	f.waits = append(f.waits, d)
+	f.now = f.now.Add(d)
+	return nil
+}
+
+func retrying(t *testing.T, queue ...string) (*oauth.Client, *oauthtest.Server, *fakeClock) {
+	t.Helper()
+	clock := &fakeClock{now: time.Now().Truncate(time.Second)}
+	server := newServer(t, oauthtest.Options{Now: clock.Now})
+	if err := server.Queue(queue...); err != nil {
+		t.Fatal(err)
+	}
+	client := newClient(t, server)
+	client.Now, client.Sleep = clock.Now, clock.Sleep
+	return client, server, clock
+}
+
+// TestRetry (A9, A11; rows 26, 29, 31): what is asked again, how often, and how
+// long the waits are at most.
+func TestRetry(t *testing.T) {
+	const jitter1, jitter2 = 200 * time.Millisecond, 400 * time.Millisecond
+	for _, c := range []struct {
+		name  string
+		queue []string
+		tries int
+		waits []time.Duration // longest allowed; exact where a server named it
+		exact bool
+		fails string
+	}{
+		{"good at once", nil, 1, nil, false, ""},
+		{"500, 500, good", []string{"status-500", "status-500"}, 3, []time.Duration{jitter1, jitter2}, false, ""},
+		{"502, good", []string{"status-502"}, 2, []time.Duration{jitter1}, false, ""},
+		{"three times 500, and the fourth would be good", []string{"status-500", "status-500", "status-500"}, 3, []time.Duration{jitter1, jitter2}, false, "500: "},
+		{"429 that names a second", []string{"retry-after-1"}, 2, []time.Duration{time.Second}, true, ""},
+		{"429 that names an hour", []string{"retry-after-3600"}, 1, nil, false, "429: an empty body"},
+		{"408, 504", []string{"status-408", "status-504"}, 3, []time.Duration{jitter1, jitter2}, false, ""},
+		{"a refusal after an outage", []string{"status-503", "error-invalid-client"}, 2, []time.Duration{jitter1}, false, "400 invalid_client"},
+		{"reset after the request", []string{"reset-late"}, 2, []time.Duration{jitter1}, false, ""},
+		{"closed after the request", []string{"close-late"}, 2, []time.Duration{jitter1}, false, ""},
+		{"501", []string{"status-501"}, 1, nil, false, "501: "},
+		{"a page", []string{"html"}, 1, nil, false, "200: an HTML page"},
+		{"a body that breaks off", []string{"content-length-lies-long"}, 1, nil, false, "200: an answer that breaks off"},
+		{"garbage", []string{"garbage"}, 1, nil, false, "not acceptable HTTP"},
+		{"a redirect", []string{"redirect-307"}, 1, nil, false, "a redirect"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			client, server, clock := retrying(t, c.queue...)
+			token, err := client.Token(t.Context())
+			switch {
+			case c.fails == "" && err != nil:
+				t.Fatal(err)
+			case c.fails != "" && (err == nil || !strings.Contains(err.Error(), c.fails)):
+				t.Fatalf("got %v, want %q", err, c.fails)
+			case err == nil && token.Tries != c.tries:
+				t.Errorf("says %d tries, want %d", token.Tries, c.tries)
+			}
+			if server.Count() != c.tries {
+				t.Errorf("%d requests, want %d", server.Count(), c.tries)
+			}
+			if len(clock.waits) != len(c.waits) {
+				t.Fatalf("waits %v, want %v", clock.waits, c.waits)
+			}
+			for i, w := range clock.waits {
+				if w > c.waits[i] || c.exact && w != c.waits[i] {
+					t.Errorf("wait %d is %v, want %v", i, w, c.waits[i])
+				}
+			}
+		})
+	}
+}
+
+// TestWaitsAreRandom (A11): a thousand clients that fail together do not come
+// back together.
+func TestWaitsAreRandom(t *testing.T) {
+	seen := map[time.Duration]bool{}
+	for range 20 {
+		client, _, clock := retrying(t, "status-500")
+		if _, err := client.Token(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		seen[clock.waits[0]] = true
+	}
+	if len(seen) < 15 {
+		t.Errorf("only %d different waits of 20", len(seen))
+	}
+}
+
+// TestResetBeforeSending (A9, row 31): nothing was sent, so it may be asked again.
+func TestResetBeforeSending(t *testing.T) {
+	client, server, _ := retrying(t, "reset-early", "reset-early")
+	if _, err := client.Token(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if server.Connections() != 3 || server.Count() != 1 {
+		t.Errorf("%d connections and %d requests, want 3 and 1", server.Connections(), server.Count())
+	}
+}
+
+// TestNobodyThere (A9): dialling is tried three times, and the reason is ours.
+func TestNobodyThere(t *testing.T) {
+	for _, c := range []struct{ url, says string }{
+		{"http://127.0.0.1:1/token", "no connection: connection refused (http://127.0.0.1:1/token)"},
+		{"https://no-such-host.invalid/token", "(https://no-such-host.invalid/token)"},
+	} {
+		client, _, clock := retrying(t)
+		client.TokenURL, client.TryTimeout = c.url, 500*time.Millisecond // a resolver may be slow to say no
+		_, err := client.Token(t.Context())
+		var e *oauth.Error
+		if !errors.As(err, &e) || e.Kind != oauth.Unreachable || e.Tries != 3 || !strings.Contains(err.Error(), c.says) {
+			t.Errorf("got %v, want three tries and %q", err, c.says)
+		}
+		if len(clock.waits) != 2 {
+			t.Errorf("waits %v", clock.waits)
+		}
+	}
+}
+
+// TestDeadline (A11): no wait and no try beyond the context or the six seconds.
+func TestDeadline(t *testing.T) {
+	t.Run("a wait that does not fit the context", func(t *testing.T) {
+		client, server, clock := retrying(t, "retry-after-1")
+		ctx, cancel := context.WithTimeout(t.Context(), 900*time.Millisecond)
+		defer cancel()
+		_, err := client.Token(ctx)
+		var e *oauth.Error
+		if !errors.As(err, &e) || e.RetryAfter != time.Second || e.Hold() != time.Second {
+			t.Errorf("got %v, want an error that asks to wait a second", err)
+		}
+		if server.Count() != 1 || len(clock.waits) != 0 {
+			t.Errorf("%d requests, waits %v", server.Count(), clock.waits)
+		}
+	})
+	t.Run("a silent server", func(t *testing.T) {
+		client, server, _ := retrying(t)
+		if err := server.Always("silence"); err != nil {
+			t.Fatal(err)
+		}
+		client.Now, client.Sleep = nil, nil
+		client.TryTimeout, client.Timeout = 200*time.Millisecond, 500*time.Millisecond
+		start := time.Now()
+		_, err := client.Token(t.Context())
+		if took := time.Since(start); took > 1500*time.Millisecond {
+			t.Errorf("took %v", took)
+		}
+		if err == nil || !strings.Contains(err.Error(), "no answer in time") || !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("got %v", err)
+		}
+		if n := server.Count(); n < 1 || n > 3 {
+			t.Errorf("%d requests", n)
+		}
+	})
+}
+
+// TestProxySaysNo: a proxy's refusal is final, and its password is in no text (A6, T8).
+func TestProxySaysNo(t *testing.T) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	proxy := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		http.Error(w, "denied "+canary, http.StatusProxyAuthRequired)
+	})}
+	go func() { _ = proxy.Serve(listener) }()
+	defer proxy.Close()
+	client, _, clock := retrying(t)
+	client.TokenURL = "https://login.example.com/token"
+	client.HTTP = viaProxy(t, "http://user:"+"pr0xy-p4ss"+"@"+listener.Addr().String())
+	_, err = client.Token(t.Context())
+	if err == nil || !strings.Contains(err.Error(), "the proxy lets no connection through") || strings.Contains(err.Error(), "pr0xy") {
+		t.Errorf("got %v", err)
+	}
+	wantOneCleanLine(t, err.Error())
+	if len(clock.waits) != 0 {
+		t.Errorf("asked again: %v", clock.waits)
+	}
+}
+
+// TestParseRetryAfter (A11, row 28).
+func TestParseRetryAfter(t *testing.T) {
+	now := time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
+	for _, c := range []struct {
+		value string
+		want  time.Duration
+	}{
+		{"1", time.Second}, {"0", 0}, {"120", 2 * time.Minute}, {" 7 ", 7 * time.Second}, {"007", 7 * time.Second},
+		{"86400", 24 * time.Hour}, {"86401", 0}, {"99999999999999999999", 0}, {strings.Repeat("9", 100000), 0},
+		{"-5", 0}, {"+5", 0}, {"1.5", 0}, {"1e3", 0}, {"0x10", 0}, {"5 s", 0}, {"soon", 0}, {"", 0}, {" ", 0}, {"\x00", 0},
+		{"Mon, 23 Nov 2026 12:01:00 GMT", time.Minute},
+		{"Monday, 23-Nov-26 12:01:00 GMT", time.Minute},
+		{"Mon Nov 23 12:01:00 2026", time.Minute},
+		{"Mon, 23 Nov 2026 12:00:00 GMT", 0}, {"Mon, 23 Nov 2026 11:59:00 GMT", 0},
+		{"Thu, 01 Jan 1970 00:00:00 GMT", 0}, {"Fri, 31 Dec 9999 23:59:59 GMT", 0},
+		{"2026-11-23T12:01:00Z", 0},
+	} {
+		if got := oauth.ParseRetryAfter(c.value, now); got != c.want {
+			t.Errorf("%.40q: %v, want %v", c.value, got, c.want)
+		}
+	}
+}

@@ -1,0 +1,291 @@
+package oauth_test
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/pem"
+	"errors"
+	"io"
+	"log"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"os"
+	"os/exec"
+	"runtime"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/credhelper/credhelper/helper/oauth"
+	"github.com/credhelper/credhelper/helper/oauth/oauthtest"
+)
+
+func viaProxy(t *testing.T, address string) *http.Client {
+	t.Helper()
+	u, err := url.Parse(address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	web, err := oauth.NewHTTPClient(oauth.HTTPOptions{Proxy: http.ProxyURL(u)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return web
+}
+
+// TestUntrusted (T11, row 39): a server that cannot be verified gets no request,
+// is not asked twice, and the reason is told.
+func TestUntrusted(t *testing.T) {
+	says := map[string]string{
+		"good": "", "tls12": "",
+		"expired":       "certificate has expired or is not yet valid",
+		"not-yet-valid": "certificate has expired or is not yet valid",
+		"wrong-host":    "certificate is for another host",
+		"self-signed":   "signed by an unknown authority",
+		"for-clients":   "certificate is not for servers",
+		"sha1":          "certificate",
+		"tls10":         "TLS",
+		"tls11":         "TLS",
+	}
+	if len(says) != len(oauthtest.Certificates()) {
+		t.Fatalf("the server has %d certificates, this test knows %d", len(oauthtest.Certificates()), len(says))
+	}
+	for _, name := range oauthtest.Certificates() {
+		t.Run(name, func(t *testing.T) {
+			server := newServer(t, oauthtest.Options{Certificate: name})
+			client := newClient(t, server)
+			_, err := client.Token(t.Context())
+			if says[name] == "" {
+				if err != nil {
+					t.Fatal(err)
+				}
+				return
+			}
+			var e *oauth.Error
+			if !errors.As(err, &e) || e.Kind != oauth.Untrusted || e.Tries != 1 || !strings.Contains(err.Error(), says[name]) {
+				t.Errorf("got %v (%+v), want an untrusted server: %q", err, e, says[name])
+			}
+			if n := server.Count(); n != 0 {
+				t.Errorf("%d requests reached the server", n)
+			}
+		})
+	}
+}
+
+// TestNothingBeforeTLS (T11): a listener that is no TLS server at all sees
+// nothing of the secret.
+func TestNothingBeforeTLS(t *testing.T) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer listener.Close()
+	got := make(chan []byte, 3)
+	go func() {
+		for {
+			conn, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			_ = conn.SetDeadline(time.Now().Add(300 * time.Millisecond))
+			_, _ = conn.Write([]byte("HTTP/1.1 400 Bad Request\r\n\r\n"))
+			all, _ := io.ReadAll(conn) // ends with the deadline or the client
+			conn.Close()
+			got <- all
+		}
+	}()
+	server := newServer(t, oauthtest.Options{})
+	client := newClient(t, server)
+	client.TokenURL = "https://" + listener.Addr().String() + "/token"
+	_, err = client.Token(t.Context())
+	if err == nil || !strings.Contains(err.Error(), "does not speak TLS") {
+		t.Errorf("got %v", err)
+	}
+	if seen := <-got; len(seen) == 0 || bytes.Contains(seen, []byte("c4n4ry")) || bytes.Contains(seen, []byte("client")) {
+		t.Errorf("the listener saw %q", seen)
+	}
+}
+
+// TestPins: a chain that verifies and has none of the pinned keys is refused.
+func TestPins(t *testing.T) {
+	server := newServer(t, oauthtest.Options{Certificate: "good"})
+	block, _ := pem.Decode(server.RootsPEM())
+	ca, err := x509.ParseCertificate(block.Bytes)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		pin  [32]byte
+		says string
+	}{{sha256.Sum256(ca.RawSubjectPublicKeyInfo), ""}, {sha256.Sum256(nil), "pinned keys"}} {
+		client := newClient(t, server)
+		if client.HTTP, err = oauth.NewHTTPClient(oauth.HTTPOptions{RootsPEM: server.RootsPEM(), Pins: [][32]byte{c.pin}}); err != nil {
+			t.Fatal(err)
+		}
+		before := server.Count()
+		_, err := client.Token(t.Context())
+		if (err == nil) != (c.says == "") || err != nil && (!strings.Contains(err.Error(), c.says) || server.Count() != before) {
+			t.Errorf("got %v, want %q and no request", err, c.says)
+		}
+	}
+}
+
+// TestRoots (A4): the profile's authorities replace the system's, and an empty
+// file is an error, not "the system's".
+func TestRoots(t *testing.T) {
+	for _, bad := range []string{"", "text", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"} {
+		if _, err := oauth.NewHTTPClient(oauth.HTTPOptions{RootsPEM: []byte(bad)}); err == nil {
+			t.Errorf("%q is taken for a CA file", bad)
+		}
+	}
+	server, other := newServer(t, oauthtest.Options{Certificate: "good"}), newServer(t, oauthtest.Options{Certificate: "good"})
+	client := newClient(t, server)
+	client.HTTP = newClient(t, other).HTTP
+	if _, err := client.Token(t.Context()); err == nil || !strings.Contains(err.Error(), "unknown authority") {
+		t.Errorf("got %v", err)
+	}
+}
+
+// TestLoopbackIsNeverProxied (A6).
+func TestLoopbackIsNeverProxied(t *testing.T) {
+	server := newServer(t, oauthtest.Options{})
+	client := newClient(t, server)
+	client.HTTP = viaProxy(t, "http://127.0.0.1:1")
+	if _, err := client.Token(t.Context()); err != nil {
+		t.Errorf("the proxy was asked: %v", err)
+	}
+}
+
+// TestHTTP1Only (A3, T8): a server that offers HTTP/2 gets HTTP/1.1, and
+// GODEBUG=http2debug=2, which prints headers and bodies of HTTP/2, prints nothing.
+func TestHTTP1Only(t *testing.T) {
+	if os.Getenv("OAUTH_TEST_HTTP2") == "" {
+		cmd := exec.Command(os.Args[0], "-test.run=^TestHTTP1Only$", "-test.v")
+		cmd.Env = append(os.Environ(), "OAUTH_TEST_HTTP2=1", "GODEBUG=http2debug=2")
+		out, err := cmd.CombinedOutput()
+		if err != nil || !bytes.Contains(out, []byte("spoke HTTP/1.1")) {
+			t.Fatalf("%v: %s", err, out)
+		}
+		for _, leak := range []string{"c4n4ry", "Basic ", "grant_type", "access_token"} {
+			if bytes.Contains(out, []byte(leak)) {
+				t.Errorf("GODEBUG prints %q", leak)
+			}
+		}
+		return
+	}
+	var proto string
+	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		proto = r.Proto
+		_, _ = io.WriteString(w, `{"access_token":"x","token_type":"Bearer"}`)
+	}))
+	server.EnableHTTP2 = true
+	server.Config.ErrorLog = log.New(io.Discard, "", 0)
+	server.StartTLS()
+	defer server.Close()
+	client := newClient(t, newServer(t, oauthtest.Options{}))
+	var err error
+	roots := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw})
+	if client.HTTP, err = oauth.NewHTTPClient(oauth.HTTPOptions{RootsPEM: roots}); err != nil {
+		t.Fatal(err)
+	}
+	client.TokenURL = server.URL
+	if _, err := client.Token(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	t.Logf("spoke %s", proto)
+}
+
+// TestHostileConnections (T12, T24; rows 16, 17, 31, 33, 35): each ends in time,
+// within a bounded memory, and in an error or a token as it should.
+func TestHostileConnections(t *testing.T) {
+	for _, c := range []struct{ name, says string }{
+		{"endless-body", "more than 1 MiB"},
+		{"endless-token", "more than 1 MiB"},
+		{"slow-body", "did not end in time"},
+		{"silent-body", "did not end in time"},
+		{"slow-header", "no answer in time"},
+		{"silence", "no answer in time"},
+		{"gzip-bomb", "compressed"},
+		{"continue-flood", "not acceptable HTTP/1.1"},
+		{"hints-flood", "not acceptable HTTP/1.1"},
+		{"header-flood", "not acceptable HTTP/1.1"},
+		{"header-1mib", "not acceptable HTTP/1.1"},
+		{"headers-10000", "not acceptable HTTP/1.1"},
+		{"close-late", "the connection broke"},
+		{"reset-late", "the connection broke"},
+		{"reset-early", ""}, // resets may be seen before or after the request
+		{"kept-open", "token"},
+	} {
+		for _, certificate := range []string{"", "good"} {
+			t.Run(strings.TrimSpace(c.name+" "+certificate), func(t *testing.T) {
+				server := newServer(t, oauthtest.Options{Certificate: certificate})
+				client := newClient(t, server)
+				client.TryTimeout, client.Timeout = 200*time.Millisecond, 400*time.Millisecond
+				if err := server.Always(c.name); err != nil {
+					t.Fatal(err)
+				}
+				var before, after runtime.MemStats
+				runtime.ReadMemStats(&before)
+				start := time.Now()
+				_, err := client.Token(t.Context())
+				took := time.Since(start)
+				runtime.ReadMemStats(&after)
+				if took > 2*time.Second {
+					t.Errorf("took %v", took)
+				}
+				if grown := int64(after.TotalAlloc - before.TotalAlloc); grown > 64<<20 {
+					t.Errorf("allocated %d octets", grown)
+				}
+				switch {
+				case c.says == "token" && err != nil:
+					t.Error(err)
+				case c.says != "token" && (err == nil || !strings.Contains(err.Error(), c.says)):
+					t.Errorf("got %v, want %q", err, c.says)
+				case err != nil:
+					wantOneCleanLine(t, err.Error())
+				}
+			})
+		}
+	}
+}
+
+// TestEveryBehaviourIsTried: a behaviour that no test names proves nothing.
+func TestEveryBehaviourIsTried(t *testing.T) {
+	source, err := os.ReadFile("transport_test.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	all, err := oauthtest.Answers()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range oauthtest.Behaviours() {
+		isAnswer := slices.ContainsFunc(all, func(a oauthtest.Answer) bool { return a.Name == name })
+		if name != "ok" && !isAnswer && !bytes.Contains(source, []byte(`{"`+name+`",`)) {
+			t.Errorf("behaviour %s is not tried", name)
+		}
+	}
+}
+
+// TestNoConnectionIsKept (A3): each request has its own, and none is left.
+func TestNoConnectionIsKept(t *testing.T) {
+	server := newServer(t, oauthtest.Options{Certificate: "good"})
+	client := newClient(t, server)
+	for range 3 {
+		if _, err := client.Token(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if n := server.Connections(); n != 3 {
+		t.Errorf("%d connections for 3 requests", n)
+	}
+	transport, ok := client.HTTP.Transport.(*http.Transport)
+	if !ok || transport.TLSClientConfig.MinVersion != tls.VersionTLS12 || transport.TLSClientConfig.InsecureSkipVerify {
+		t.Error("the transport is not the strict one")
+	}
+}
