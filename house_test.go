@@ -43,7 +43,7 @@ var rooms = []room{
 	{path: "helper/oauth", may: join(levelZero, []string{"golang.org/x/oauth2", "github.com/go-jose/go-jose/v4", "github.com/coreos/go-oidc",
 		"github.com/cenkalti/backoff", "software.sslmate.com/src/go-pkcs12", "github.com/youmark/pkcs8"}), not: []string{"os", "os/exec"}},
 	{path: "helper/oauth/oauthtest", may: join(levelZero, []string{"helper/oauth", "github.com/go-jose/go-jose/v4"}), tests: true},
-	{path: "helper/oauth/oauthtest/serve", may: []string{"helper/oauth"}, tests: true},
+	{path: "helper/oauth/oauthtest/serve", may: []string{"helper/oauth/oauthtest"}, tests: true},
 	{path: "helper/keyring", may: join([]string{"protocol/secret", "filippo.io/age", "golang.org/x/term"}, sys), not: []string{"net/http"}},
 	{path: "helper/keyring/keyringtest", may: []string{"protocol/secret", "helper/keyring"}, tests: true},
 	{path: "helper/keyring/desktop", may: join([]string{"protocol/secret", "helper/keyring", "helper/keyring/desktop/busguard",
