@@ -1,63 +1,79 @@
-// Serve runs the test authorization server as a process, for demonstrations and
-// scripts: it prints its address, plays one product, and ends with its stdin or
-// with a signal. It listens on loopback only.
+// Command serve runs the test authorization server as a process, for scripts and
+// demonstrations. It prints one line of JSON that says where it listens, and ends
+// when its stdin does, so that no script can leave one behind.
 //
-//	go run ./helper/oauth/oauthtest/serve -product jama -client ID -secret SECRET
-//
-// The secret is one of a server that exists for minutes; a real one never goes
-// into argv.
+//	serve -product jama -client demo:s3cret
 package main
 
 import (
+	"encoding/json"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
 	"os"
-	"os/signal"
+	"strings"
 	"time"
 
 	"github.com/credhelper/credhelper/helper/oauth/oauthtest"
 )
 
 func main() {
-	if err := serve(os.Args[1:], os.Stdin, os.Stdout); err != nil {
-		fmt.Fprintln(os.Stderr, "serve: "+err.Error())
+	if err := run(os.Args[1:], os.Stdin, os.Stdout); err != nil {
+		fmt.Fprintln(os.Stderr, "serve:", err)
 		os.Exit(1)
 	}
 }
 
-func serve(args []string, stdin io.Reader, stdout io.Writer) error {
+// where is the line on stdout.
+type where struct {
+	URL   string `json:"url"`
+	Token string `json:"token_url"`
+	Roots string `json:"ca_pem,omitempty"`
+}
+
+func run(args []string, stdin io.Reader, stdout io.Writer) error {
+	var o oauthtest.Options
 	flags := flag.NewFlagSet("serve", flag.ContinueOnError)
-	product := flags.String("product", "plain", "which product to play")
-	address := flags.String("address", "127.0.0.1:0", "loopback address to listen on")
-	client := flags.String("client", "client", "client id")
-	secret := flags.String("secret", "secret", "client secret")
-	life := flags.Duration("lifetime", time.Hour-time.Second, "life of tokens")
-	delay := flags.Duration("delay", 0, "time before each token answer")
+	flags.StringVar(&o.Product, "product", "plain", "which system to play")
+	flags.StringVar(&o.Address, "address", "127.0.0.1:0", "where to listen; loopback only")
+	flags.StringVar(&o.Certificate, "certificate", "", "serve https with this kind of certificate: "+strings.Join(oauthtest.Certificates(), ", "))
+	flags.StringVar(&o.BasePath, "base", "", "path in front of everything")
+	flags.DurationVar(&o.Lifetime, "lifetime", 0, "of tokens")
+	flags.DurationVar(&o.Delay, "delay", 0, "before each token answer")
+	flags.IntVar(&o.TokenSize, "token-size", 0, "octets of a token")
+	always := flags.String("always", "ok", "behaviour of the token endpoint")
+	flags.Func("client", "ID:SECRET[:TENANT], a test client; may repeat", func(v string) error {
+		part := strings.SplitN(v, ":", 3)
+		if len(part) < 2 {
+			return errors.New("ID:SECRET wanted")
+		}
+		c := oauthtest.Client{ID: part[0], Secret: part[1]}
+		if len(part) == 3 {
+			c.Tenant = part[2]
+		}
+		o.Clients = append(o.Clients, c)
+		return nil
+	})
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
-	server, err := oauthtest.New(oauthtest.Options{
-		Product:  *product,
-		Address:  *address,
-		Clients:  []oauthtest.Client{{ID: *client, Secret: *secret}},
-		Lifetime: *life,
-		Delay:    *delay,
-		Control:  true,
-	})
+	o.Control = true
+	o.Fault = func(format string, a ...any) {
+		fmt.Fprintf(os.Stderr, time.Now().Format(time.TimeOnly)+" "+format+"\n", a...)
+	}
+	server, err := oauthtest.New(o)
 	if err != nil {
 		return err
 	}
 	defer server.Close()
-	if _, err := fmt.Fprintln(stdout, server.URL()); err != nil {
+	if err := server.Always(*always); err != nil {
 		return err
 	}
-	end := make(chan os.Signal, 1)
-	signal.Notify(end, os.Interrupt)
-	go func() {
-		_, _ = io.Copy(io.Discard, stdin)
-		end <- os.Interrupt
-	}()
-	<-end
-	return nil
+	line := where{URL: server.URL(), Token: server.TokenURL(), Roots: string(server.RootsPEM())}
+	if err := json.NewEncoder(stdout).Encode(line); err != nil {
+		return err
+	}
+	_, err = io.Copy(io.Discard, stdin)
+	return err
 }
