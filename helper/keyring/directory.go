@@ -143,6 +143,7 @@ func (d *directory) lock(ctx context.Context, name string) (release func(), err 
 		f.Close()
 		return nil, err
 	}
+	_ = setFileMode(f) // a strange umask at its creation must not lock us out later
 	release = func() { f.Close() }
 	if taken, err := takeLock(f, false); taken || err != nil {
 		return release, nil

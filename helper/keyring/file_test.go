@@ -44,7 +44,11 @@ func newHome(t *testing.T) *home {
 			return ctx.Err()
 		},
 	}
-	t.Cleanup(func() { _ = h.open(t).Lock(context.Background()) })
+	t.Cleanup(func() { // nothing of a test stays in the kernel
+		if f, err := keyring.OpenFile(h.config); err == nil {
+			_ = f.Lock(context.Background())
+		}
+	})
 	return h
 }
 

@@ -1,0 +1,308 @@
+//go:build unix
+
+package keyring_test
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/credhelper/credhelper/helper/keyring"
+	"github.com/credhelper/credhelper/helper/keyring/keyringtest"
+	"github.com/credhelper/credhelper/protocol/secret"
+)
+
+// TestModesAreExplicit (T1): whatever the umask, folders are 0700 and files
+// 0600.
+func TestModesAreExplicit(t *testing.T) {
+	for _, mask := range []int{0, 0o022, 0o077, 0o777} {
+		base := t.TempDir()
+		if err := os.Chmod(base, 0o700); err != nil {
+			t.Fatal(err)
+		}
+		old := syscall.Umask(mask)
+		h := newHome(t)
+		h.config.Dir, h.config.KeyFile = filepath.Join(base, "keyring"), filepath.Join(base, "state", "keyring.key")
+		f, err := keyring.OpenFile(h.config)
+		if err == nil {
+			err = f.UseKeyFile(t.Context())
+		}
+		if err == nil {
+			err = f.Set(t.Context(), keyringtest.Key(1), secret.New("value"))
+		}
+		if err == nil {
+			err = f.UsePassphrase(t.Context(), secret.New("p"))
+		}
+		syscall.Umask(old)
+		if err != nil {
+			t.Fatalf("umask %03o: %v", mask, err)
+		}
+		seen := 0
+		walk(t, filepath.Dir(h.config.Dir), func(path string, info fs.FileInfo) {
+			seen++
+			want := fs.FileMode(0o600)
+			if info.IsDir() {
+				want = 0o700
+			}
+			if got := info.Mode().Perm(); got != want {
+				t.Errorf("umask %03o: %s has mode %04o, want %04o", mask, path, got, want)
+			}
+		})
+		if seen < 4 {
+			t.Errorf("umask %03o: only %d files: the test is blind", mask, seen)
+		}
+	}
+}
+
+func walk(t *testing.T, dir string, look func(path string, info fs.FileInfo)) {
+	t.Helper()
+	err := filepath.Walk(dir, func(path string, info fs.FileInfo, err error) error {
+		if err == nil {
+			look(path, info)
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestOpenDirectoryRefused (T1): a directory that others could look into or
+// write to is refused by every call, not mended, and nothing in it changes.
+func TestOpenDirectoryRefused(t *testing.T) {
+	for _, mode := range []fs.FileMode{0o701, 0o704, 0o710, 0o720, 0o740, 0o755, 0o770, 0o777, 0o1777} {
+		h, f := withKeyFile(t)
+		set(t, f, 1, "value")
+		if err := os.Chmod(h.config.Dir, mode&0o777); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := keyring.OpenFile(h.config); !errors.Is(err, keyring.ErrUnsafe) {
+			t.Errorf("mode %04o: OpenFile: %v, want ErrUnsafe", mode, err)
+		}
+		_, err := f.Get(t.Context(), keyringtest.Key(1))
+		wantError(t, err, keyring.ErrUnsafe, h.config.Dir, "chmod 0700")
+		wantError(t, f.Set(t.Context(), keyringtest.Key(1), secret.New(canary)), keyring.ErrUnsafe)
+		wantError(t, f.Delete(t.Context(), keyringtest.Key(1)), keyring.ErrUnsafe)
+		_, err = f.Names(t.Context())
+		wantError(t, err, keyring.ErrUnsafe)
+		if info, err := os.Stat(h.config.Dir); err != nil || info.Mode().Perm() != mode&0o777 {
+			t.Errorf("mode %04o was changed to %v", mode, info.Mode())
+		}
+		if err := os.Chmod(h.config.Dir, 0o700); err != nil {
+			t.Fatal(err)
+		}
+		wantValue(t, f, 1, "value")
+	}
+}
+
+// TestLinkedDirectoryRefused (T1, T17): neither the keyring's folder nor the
+// key file's may be a symbolic link, or a file.
+func TestLinkedDirectoryRefused(t *testing.T) {
+	h, f := withKeyFile(t)
+	set(t, f, 1, "value")
+	moved := h.config.Dir + ".moved"
+	if err := errors.Join(os.Rename(h.config.Dir, moved), os.Symlink(moved, h.config.Dir)); err != nil {
+		t.Fatal(err)
+	}
+	_, err := f.Get(t.Context(), keyringtest.Key(1))
+	wantError(t, err, keyring.ErrUnsafe, "symbolic link")
+	if err := errors.Join(os.Remove(h.config.Dir), os.WriteFile(h.config.Dir, nil, 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	wantError(t, f.Set(t.Context(), keyringtest.Key(1), secret.New("x")), keyring.ErrUnsafe)
+	if err := errors.Join(os.Remove(h.config.Dir), os.Rename(moved, h.config.Dir)); err != nil {
+		t.Fatal(err)
+	}
+	state := filepath.Dir(h.config.KeyFile)
+	if err := errors.Join(os.Rename(state, state+".moved"), os.Symlink(state+".moved", state)); err != nil {
+		t.Fatal(err)
+	}
+	_, err = h.open(t).Get(t.Context(), keyringtest.Key(1))
+	wantError(t, err, keyring.ErrUnsafe, "symbolic link")
+}
+
+// TestForeignOwnerRefused (T1): what belongs to somebody else is not ours. An
+// ordinary user owns nothing of root's; root gives the folder away.
+func TestForeignOwnerRefused(t *testing.T) {
+	h := newHome(t)
+	if os.Geteuid() == 0 {
+		f := h.open(t)
+		if err := f.UseKeyFile(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Chown(h.config.Dir, 12345, -1); err != nil {
+			t.Fatal(err)
+		}
+	} else {
+		h.config.Dir = "/" // root's; its mode does not matter, the owner is looked at first
+	}
+	_, err := keyring.OpenFile(h.config)
+	wantError(t, err, keyring.ErrUnsafe, "belongs to uid")
+}
+
+// TestBadItemFile (T17, F13): in place of an item lies something else; it is
+// an error at once, never a wait and never a value.
+func TestBadItemFile(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		put  func(path, other string) error
+		want error
+	}{
+		{"symbolic link to another item", func(path, other string) error { return os.Symlink(other, path) }, keyring.ErrUnsafe},
+		{"symbolic link to nothing", func(path, _ string) error { return os.Symlink("/none", path) }, keyring.ErrUnsafe},
+		{"pipe without a writer", func(path, _ string) error { return syscall.Mkfifo(path, 0o600) }, keyring.ErrUnsafe},
+		{"directory", func(path, _ string) error { return os.Mkdir(path, 0o700) }, keyring.ErrUnsafe},
+		{"readable by others", func(path, other string) error { return copyAs(path, other, 0o644) }, keyring.ErrUnsafe},
+		{"writable by the group", func(path, other string) error { return copyAs(path, other, 0o620) }, keyring.ErrUnsafe},
+		{"empty", func(path, _ string) error { return os.WriteFile(path, nil, 0o600) }, keyring.ErrDamaged},
+		{"text", func(path, _ string) error { return os.WriteFile(path, []byte("hello\n"), 0o600) }, keyring.ErrDamaged},
+		{"one octet more than an item can have", func(path, _ string) error {
+			return os.WriteFile(path, make([]byte, keyring.MaxSecret+4097), 0o600)
+		}, keyring.ErrDamaged},
+		{"1 GiB of nothing", func(path, _ string) error {
+			return errors.Join(os.WriteFile(path, nil, 0o600), os.Truncate(path, 1<<30))
+		}, keyring.ErrDamaged},
+		{"another item's file", func(path, other string) error { return copyAs(path, other, 0o600) }, keyring.ErrDamaged},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			h, f := withKeyFile(t)
+			set(t, f, 2, "the other one's secret")
+			if err := c.put(h.item(1), h.item(2)); err != nil {
+				t.Fatal(err)
+			}
+			start := time.Now()
+			got, err := f.Get(t.Context(), keyringtest.Key(1))
+			wantError(t, err, c.want)
+			if !got.IsZero() || time.Since(start) > 5*time.Second {
+				t.Errorf("%d octets after %v", got.Len(), time.Since(start))
+			}
+			if _, err := os.Lstat(h.item(1)); err != nil {
+				t.Errorf("it was not left in place: %v", err)
+			}
+			if c.name != "directory" { // storing the secret again is the way back
+				set(t, f, 1, "stored again")
+				wantValue(t, f, 1, "stored again")
+			}
+			wantValue(t, f, 2, "the other one's secret")
+		})
+	}
+}
+
+func copyAs(path, from string, mode fs.FileMode) error {
+	data, err := os.ReadFile(from)
+	return errors.Join(err, os.WriteFile(path, data, mode), os.Chmod(path, mode))
+}
+
+// TestWriteReplacesLinks (T17): a symbolic or hard link in place of an item is
+// replaced, not written through.
+func TestWriteReplacesLinks(t *testing.T) {
+	for name, link := range map[string]func(old, new string) error{"symbolic": os.Symlink, "hard": os.Link} {
+		h, f := withKeyFile(t)
+		target := filepath.Join(filepath.Dir(h.config.KeyFile), "target")
+		if err := errors.Join(os.WriteFile(target, []byte("untouched"), 0o600), link(target, h.item(1))); err != nil {
+			t.Fatal(err)
+		}
+		set(t, f, 1, "value")
+		wantValue(t, f, 1, "value")
+		if data, err := os.ReadFile(target); err != nil || string(data) != "untouched" {
+			t.Errorf("%s link: the target holds %q, %v", name, data, err)
+		}
+	}
+}
+
+// TestBadKeyFile: who can read or exchange the key file has every secret.
+func TestBadKeyFile(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		do   func(path string) error
+		want error
+	}{
+		{"readable by the group", func(p string) error { return os.Chmod(p, 0o640) }, keyring.ErrUnsafe},
+		{"readable by all", func(p string) error { return os.Chmod(p, 0o604) }, keyring.ErrUnsafe},
+		{"its folder open to others", func(p string) error { return os.Chmod(filepath.Dir(p), 0o755) }, keyring.ErrUnsafe},
+		{"a symbolic link", func(p string) error { return errors.Join(os.Rename(p, p+"2"), os.Symlink(p+"2", p)) }, keyring.ErrUnsafe},
+		{"empty", func(p string) error { return os.Truncate(p, 0) }, keyring.ErrDamaged},
+		{"cut", func(p string) error { return os.Truncate(p, 40) }, keyring.ErrDamaged},
+		{"too long", func(p string) error { return os.Truncate(p, 5000) }, keyring.ErrDamaged},
+		{"another key", func(p string) error {
+			return os.WriteFile(p, []byte("AGE-SECRET-KEY-1GQ9778VQXMMJVE8SK7J6VT8UJ4HDQAJUVSFCWCM02D8GEWQ72PVQ2Y5J33\n"), 0o600)
+		}, keyring.ErrDamaged},
+		{"gone", os.Remove, keyring.ErrLocked},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			h, f := withKeyFile(t)
+			set(t, f, 1, "value")
+			if err := c.do(h.config.KeyFile); err != nil {
+				t.Fatal(err)
+			}
+			later := h.open(t)
+			_, err := later.Get(t.Context(), keyringtest.Key(1))
+			wantError(t, err, c.want)
+			if strings.Contains(err.Error(), "AGE-SECRET") {
+				t.Error("the error quotes the key")
+			}
+			// A lost or damaged key is never papered over by a new one (F11).
+			if c.name != "another key" {
+				wantError(t, later.Set(t.Context(), keyringtest.Key(2), secret.New("x")), c.want)
+				wantError(t, later.UseKeyFile(t.Context()), c.want)
+				wantError(t, later.UsePassphrase(t.Context(), secret.New("x")), c.want)
+			}
+		})
+	}
+}
+
+// TestReadOnly (F4): on a read-only keyring everything that reads works. Modes
+// stop an ordinary user only; root finds a lock that cannot be opened for
+// writing, which ends every change at the same place.
+func TestReadOnly(t *testing.T) {
+	h, f := withKeyFile(t)
+	set(t, f, 1, "value")
+	if os.Geteuid() == 0 {
+		if err := os.RemoveAll(h.config.Dir + "/lock"); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Mkdir(h.config.Dir+"/lock", 0o700); err != nil { // cannot be opened for writing, not even by root
+			t.Fatal(err)
+		}
+	} else if err := errors.Join(os.Chmod(h.config.Dir, 0o500), os.Chmod(h.config.Dir+"/lock", 0o400)); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.Chmod(h.config.Dir, 0o700) })
+	later := h.open(t)
+	wantValue(t, later, 1, "value")
+	if names, err := later.Names(t.Context()); err != nil || len(names) != 1 {
+		t.Errorf("Names = %q, %v", names, err)
+	}
+	wantError(t, later.Set(t.Context(), keyringtest.Key(1), secret.New(canary)), keyring.ErrUnavailable)
+	wantError(t, later.Delete(t.Context(), keyringtest.Key(1)), keyring.ErrUnavailable)
+	wantValue(t, later, 1, "value")
+}
+
+// TestLockHolder (F15): a stopped holder of the lock delays a writer by the
+// bound and no more; readers do not wait at all.
+func TestLockHolder(t *testing.T) {
+	h, f := withKeyFile(t)
+	set(t, f, 1, "value")
+	lock, err := os.OpenFile(filepath.Join(h.config.Dir, "lock"), os.O_RDWR, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer lock.Close()
+	if err := syscall.Flock(int(lock.Fd()), syscall.LOCK_EX); err != nil {
+		t.Fatal(err)
+	}
+	start := time.Now()
+	wantError(t, f.Set(t.Context(), keyringtest.Key(1), secret.New("x")), keyring.ErrUnavailable, "another process holds")
+	if waited := time.Since(start); waited > 4*time.Second {
+		t.Errorf("the writer waited %v", waited)
+	}
+	wantValue(t, f, 1, "value")
+	lock.Close()
+	set(t, f, 1, "after")
+	wantValue(t, f, 1, "after")
+}
