@@ -50,9 +50,12 @@ func byName(name string) (d *Dialect, profile string, ok bool) {
 	if d := byWord(word); d != nil {
 		return d, "", true
 	}
-	word, profile, ok = strings.Cut(word, "-")
-	if d := byWord(word); ok && d != nil && ValidProfile(profile) {
-		return d, profile, true
+	for i := range len(word) { // a dialect's word may have a hyphen itself
+		if word[i] == '-' && ValidProfile(word[i+1:]) {
+			if d := byWord(word[:i]); d != nil {
+				return d, word[i+1:], true
+			}
+		}
 	}
 	return nil, "", false
 }
