@@ -1,0 +1,155 @@
+package helper
+
+import (
+	"net/url"
+	"strings"
+
+	"golang.org/x/net/idna"
+	"golang.org/x/net/publicsuffix"
+
+	"github.com/credhelper/credhelper/helper/oauth"
+	"github.com/credhelper/credhelper/protocol/origin"
+)
+
+// People may write the host of an origin or endpoint in their own script. It is
+// converted here, once, when the profile is loaded, by IDNA 2008 without any
+// mapping (O13): a capital, a full-width letter or a soft hyphen is refused, not
+// turned into something else. Everything behind this knows punycode only.
+
+// parseOrigin reads an origin as a profile lists it; the text says what is wrong.
+func parseOrigin(s string) (origin.Origin, string) {
+	ascii, problem := asciiHost(s)
+	if problem != "" {
+		return origin.Origin{}, problem
+	}
+	o, err := origin.Parse(ascii)
+	if err != nil {
+		return origin.Origin{}, err.Error()
+	}
+	// Whoever registers a name below a public suffix would get the token (O8).
+	if parent, wild := o.Wildcard(); wild {
+		if suffix, _ := publicsuffix.PublicSuffix(parent); suffix == parent {
+			return origin.Origin{}, "a wildcard does not cover a public suffix: anybody can register a name below " + short(parent)
+		}
+	}
+	return o, ""
+}
+
+// parseBase reads the address of a system: an origin without a wildcard, whose
+// path is kept and gets no slash at its end.
+func parseBase(s string) (string, string) {
+	if !strings.Contains(s, "://") {
+		return "", "is written with its scheme, https://" + short(s)
+	}
+	o, problem := parseOrigin(s)
+	if problem != "" {
+		return "", problem
+	}
+	if _, wild := o.Wildcard(); wild {
+		return "", "is one address, without a wildcard"
+	}
+	return o.String(), ""
+}
+
+// parseEndpoint reads an address that secrets are sent to (A2, A4).
+func parseEndpoint(s string) (string, string) {
+	ascii, problem := asciiHost(s)
+	if problem != "" {
+		return "", problem
+	}
+	if problem := oauth.BadEndpoint(ascii); problem != "" {
+		return "", problem
+	}
+	if _, r := origin.ParseURL(ascii); r != origin.Release {
+		return "", r.String()
+	}
+	return ascii, ""
+}
+
+// parseProxy reads the address of a proxy. A password in it would be a secret in
+// a profile; the environment's may have one.
+func parseProxy(s string) string {
+	u, err := url.Parse(s)
+	switch {
+	case s == "" || s == "none":
+		return ""
+	case err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" && u.Scheme != "socks5":
+		return `is "none" or an address such as http://proxy.example:3128`
+	case u.User != nil:
+		return "has no user and password here; give those by HTTPS_PROXY in the environment"
+	case u.Path != "" && u.Path != "/" || u.RawQuery != "" || u.Fragment != "":
+		return "has no path, query or fragment"
+	}
+	return ""
+}
+
+// asciiHost converts the host inside an address to punycode and leaves the rest
+// to stricter readers.
+func asciiHost(s string) (string, string) {
+	start := 0
+	if i := strings.Index(s, "://"); i >= 0 {
+		start = i + 3
+	}
+	end := len(s)
+	if i := strings.IndexAny(s[start:], "/?#\\"); i >= 0 {
+		end = start + i
+	}
+	host, port, wild := s[start:end], "", ""
+	if strings.HasPrefix(host, "[") {
+		return s, ""
+	}
+	if i := strings.LastIndexByte(host, ':'); i >= 0 {
+		host, port = host[:i], host[i:]
+	}
+	if rest, found := strings.CutPrefix(host, "*."); found {
+		host, wild = rest, "*."
+	}
+	if isASCII(host) && !strings.Contains(strings.ToLower(host), "xn--") {
+		return s, ""
+	}
+	ascii, err := idna.Registration.ToASCII(host)
+	if err != nil {
+		return "", "the host is no internationalized name in its one canonical spelling (IDNA 2008): lower case, composed, no look-alike forms"
+	}
+	return s[:start] + wild + ascii + port + s[end:], ""
+}
+
+// BothForms shows a punycode address with its Unicode form behind it (O13); any
+// other address as it is.
+func BothForms(address string) string {
+	if !strings.Contains(address, "xn--") {
+		return address
+	}
+	start := 0
+	if i := strings.Index(address, "://"); i >= 0 {
+		start = i + 3
+	}
+	host, _, _ := strings.Cut(address[start:], "/")
+	host = strings.TrimPrefix(host, "*.")
+	if i := strings.LastIndexByte(host, ':'); i >= 0 {
+		host = host[:i]
+	}
+	unicode, err := idna.Registration.ToUnicode(host)
+	if err != nil || unicode == host {
+		return address
+	}
+	return address + " (" + unicode + ")"
+}
+
+func isASCII(s string) bool {
+	for i := range len(s) {
+		if s[i] >= 0x80 {
+			return false
+		}
+	}
+	return true
+}
+
+// hostOf is the host and port of a checked address.
+func hostOf(address string) string {
+	if _, rest, found := strings.Cut(address, "://"); found {
+		address = rest
+	}
+	host, _, _ := strings.Cut(address, "/")
+	return host
+}

@@ -1,0 +1,142 @@
+package helper
+
+import (
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/hex"
+	"net/url"
+	"strconv"
+	"strings"
+
+	"github.com/credhelper/credhelper/protocol"
+)
+
+// A secret is stored with what it may be used for, and a profile that says
+// something else later does not get it: whoever can change the file still cannot
+// send the secret elsewhere (T14). The binding is this list, in this order; its
+// digest is golden-tested, because a change of it locks every user out of every
+// secret until "credhelper rebind".
+
+// Bound is one member of a binding.
+type Bound struct {
+	Name  string `json:"name"`
+	Value string `json:"value"` // lists are joined by blanks
+}
+
+// Bounds lists what the profile's secret is bound to.
+func (p *Profile) Bounds() []Bound {
+	params := make([]string, len(p.Params))
+	for i, v := range p.Params {
+		params[i] = url.QueryEscape(v[0]) + "=" + url.QueryEscape(v[1])
+	}
+	auth := p.ClientAuth
+	if p.RawBasic {
+		auth += " raw"
+	}
+	ca := ""
+	if p.CA != nil {
+		sum := sha256.Sum256(p.CA)
+		ca = "sha256:" + hex.EncodeToString(sum[:])
+	}
+	probe := ""
+	if p.Probe.Path != "" {
+		probe = p.Probe.Method + " " + p.Probe.Path
+	}
+	return []Bound{
+		{"profile", p.Name},
+		{"origins", strings.Join(p.OriginTexts(), " ")},
+		{"token_url", p.TokenURL},
+		{"authorization_url", p.AuthorizationURL},
+		{"device_url", p.DeviceURL},
+		{"revocation_url", p.RevocationURL},
+		{"introspection_url", p.IntrospectionURL},
+		{"issuer", p.Issuer},
+		{"client_id", p.ClientID},
+		{"grant", p.Grant},
+		{"client_auth", auth},
+		{"params", strings.Join(params, " ")},
+		{"ca_file", ca},
+		{"proxy", p.Proxy},
+		{"header", p.HeaderText()},
+		{"probe", probe},
+	}
+}
+
+// Binding is the digest that the secret is stored with.
+func (p *Profile) Binding() [32]byte { return digest("credhelper binding 1", p.Bounds()) }
+
+// tokenBinding is the digest that sealed tokens and marks carry: the secret's
+// binding and what else makes another token of the same secret.
+func (p *Profile) tokenBinding() [32]byte {
+	return digest("credhelper token 1", append(p.Bounds(),
+		Bound{"scopes", strings.Join(p.Scopes, " ")},
+		Bound{"audience", p.Audience},
+		Bound{"resource", strings.Join(p.Resource, " ")},
+		Bound{"secret", strings.Join(p.Secret, "\x00")},
+		Bound{"default_ttl", strconv.FormatInt(int64(p.DefaultTTL), 10)},
+		Bound{"max_ttl", strconv.FormatInt(int64(p.MaxTTL), 10)},
+		Bound{"wide", strconv.FormatBool(p.WideToken)},
+	))
+}
+
+// digest hashes each name and value preceded by its length, so that no two lists
+// collide.
+func digest(domain string, list []Bound) [32]byte {
+	b := appendField(nil, domain)
+	for _, f := range list {
+		b = appendField(appendField(b, f.Name), f.Value)
+	}
+	return sha256.Sum256(b)
+}
+
+func appendField(b []byte, s string) []byte {
+	return append(binary.BigEndian.AppendUint64(b, uint64(len(s))), s...)
+}
+
+// Change is a member that differs between a secret's binding and its profile.
+type Change struct {
+	Name   string
+	Stored string // what the secret was stored for
+	Now    string // what the profile says now
+}
+
+// changes compares what a secret was stored for with the profile.
+func (p *Profile) changes(stored []Bound) (list []Change) {
+	now := map[string]string{}
+	for _, b := range p.Bounds() {
+		now[b.Name] = b.Value
+	}
+	for _, b := range stored {
+		if v := now[b.Name]; v != b.Value {
+			list = append(list, Change{b.Name, b.Value, v})
+		}
+		delete(now, b.Name)
+	}
+	for _, b := range p.Bounds() { // members that the stored binding did not know
+		if v := now[b.Name]; v != "" {
+			list = append(list, Change{b.Name, "", v})
+		}
+	}
+	return list
+}
+
+// unbound is the refusal to use a secret for what it was not stored for.
+func (p *Profile) unbound(list []Change) error {
+	c := list[0]
+	more := ""
+	if len(list) > 1 {
+		more = " (and " + strconv.Itoa(len(list)-1) + " more)"
+	}
+	return &protocol.Error{
+		Kind: protocol.ErrPolicy,
+		Text: clean("profile " + p.Name + ": its secret was stored for " + c.Name + " " + shown(c.Stored) + ", the profile says " + shown(c.Now) + more),
+		Hint: "if you made this change: credhelper rebind " + p.Name,
+	}
+}
+
+func shown(s string) string {
+	if s == "" {
+		return "(nothing)"
+	}
+	return short(s)
+}

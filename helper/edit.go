@@ -1,0 +1,311 @@
+package helper
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/pelletier/go-toml/v2"
+
+	"github.com/credhelper/credhelper/protocol"
+	"github.com/credhelper/credhelper/protocol/secret"
+)
+
+// Draft makes a profile of what a person gave, without writing it. What the
+// preset resolves to is written down in it, so that an upgrade, which may bring
+// another preset, moves no secret. Missing members are an error that asks for
+// them; Preset.Needs tells them beforehand.
+func (h *Helper) Draft(name string, f File) (*Profile, error) {
+	if !protocol.ValidProfile(name) {
+		return nil, malformed("no profile can be called " + short(name) + ": a name is 1 to 64 lower-case letters, digits, '-', '_', '.'")
+	}
+	r, err := h.resolver()
+	if err != nil {
+		return nil, err
+	}
+	content, err := f.encode()
+	if err != nil {
+		return nil, about(name, err, "")
+	}
+	p, err := r.profile(name, "profile "+name, content)
+	if err != nil {
+		return nil, err
+	}
+	f.settle(p)
+	if content, err = f.encode(); err != nil {
+		return nil, about(name, err, "")
+	}
+	content = append([]byte("# profiles/"+name+suffix+" -- no secrets here\n"), content...)
+	return r.profile(name, "profile "+name, content)
+}
+
+// settle writes what the secret is bound to into the file, as it was resolved.
+func (f *File) settle(p *Profile) {
+	f.URL = p.URL
+	f.Origins = p.OriginTexts()
+	f.TokenURL, f.AuthorizationURL, f.DeviceURL = p.TokenURL, p.AuthorizationURL, p.DeviceURL
+	f.RevocationURL, f.IntrospectionURL, f.Issuer = p.RevocationURL, p.IntrospectionURL, p.Issuer
+	f.Grant, f.ClientAuth, f.Scopes, f.Audience = p.Grant, p.ClientAuth, p.Scopes, p.Audience
+	if p.RawBasic {
+		f.BasicEncoding = "raw"
+	}
+	if len(p.Resource) > 0 {
+		f.Resource = p.Resource
+	}
+	if p.Header != "" || p.Scheme != "Bearer" {
+		f.Header = p.HeaderText()
+	}
+	if len(p.Params) > 0 {
+		f.Params = map[string]any{}
+		for _, v := range p.Params {
+			f.Params[v[0]] = append(f.paramList(v[0]), v[1])
+		}
+	}
+	if p.Probe.Path != "" {
+		f.Probe = &p.Probe
+	}
+}
+
+func (f *File) paramList(name string) []string {
+	list, _ := f.Params[name].([]string)
+	return list
+}
+
+// Text is the profile as its file says it.
+func (p *Profile) Text() []byte { return bytes.Clone(p.text) }
+
+// Resolved is the profile with the preset's and all default members, as TOML.
+func (p *Profile) Resolved() ([]byte, error) {
+	f := p.file
+	f.settle(p)
+	f.Secret, f.Username, f.CAFile, f.Proxy, f.Notes = p.Secret, p.Username, p.CAFile, p.Proxy, p.Notes
+	if p.InKeyring() {
+		f.Secret = inKeyring
+	}
+	f.Header = p.HeaderText()
+	for _, t := range [...]struct {
+		d    time.Duration
+		into *any
+	}{{p.MinTTL, &f.MinTTL}, {p.DefaultTTL, &f.DefaultTTL}, {p.MaxTTL, &f.MaxTTL}} {
+		if t.d > 0 {
+			*t.into = int64(t.d / time.Second)
+		}
+	}
+	return toml.Marshal(&f)
+}
+
+// Warnings says what is legal in a profile and seldom meant.
+func (p *Profile) Warnings() (list []string) {
+	if len(p.Origins) == 0 {
+		list = append(list, "it owns no origin: its token is given by name only, never for a URL (set url or origins)")
+	}
+	return list
+}
+
+func (h *Helper) pathOf(name string) string {
+	return filepath.Join(h.config.Dirs.Profiles(), name+suffix)
+}
+
+// CheckNew tells whether a profile of that name may be added: there is none yet,
+// and no other claims one of its origins with equal right.
+func (h *Helper) CheckNew(p *Profile) error {
+	names, err := h.ProfileNames()
+	if err != nil {
+		return err
+	}
+	if slices.Contains(names, p.Name) {
+		return &protocol.Error{Kind: protocol.ErrPolicy, Text: "profile " + p.Name + " is there already",
+			Hint: "change it: credhelper edit " + p.Name + "; store another secret: credhelper rotate " + p.Name}
+	}
+	return h.checkClaims(p)
+}
+
+// checkClaims refuses a profile that claims what another one claims (O12).
+func (h *Helper) checkClaims(p *Profile) error {
+	all, _ := h.Profiles()
+	for _, other := range all {
+		if o, both := shared(p, other); both {
+			return &protocol.Error{Kind: protocol.ErrAmbiguous,
+				Text: "profiles " + p.Name + " and " + other.Name + " both claim " + o,
+				Hint: "give one of them an origin of its own, such as a path: origins"}
+		}
+	}
+	return nil
+}
+
+// AddProfile stores the secret, if there is one, and then writes the profile; if
+// that fails the secret is taken away again, so there is never half a profile.
+func (h *Helper) AddProfile(ctx context.Context, p *Profile, s secret.Text) error {
+	if err := h.CheckNew(p); err != nil {
+		return err
+	}
+	if !s.IsZero() {
+		if err := h.StoreSecret(ctx, p, s, p.SecretExpires); err != nil {
+			return err
+		}
+	}
+	if err := writeOwn(h.pathOf(p.Name), p.text); err != nil {
+		if !s.IsZero() {
+			_ = h.DeleteSecret(ctx, p.Name)
+		}
+		return about(p.Name, err, "")
+	}
+	return nil
+}
+
+// EditProfile puts new text in the place of a profile's, if it is one. Whoever
+// edits the system's gets a copy of their own.
+func (h *Helper) EditProfile(name string, text []byte) (*Profile, error) {
+	r, err := h.resolver()
+	if err != nil {
+		return nil, err
+	}
+	path := h.pathOf(name)
+	p, err := r.profile(name, path, text)
+	if err != nil {
+		return nil, err
+	}
+	if err := h.checkClaims(p); err != nil {
+		return nil, err
+	}
+	return p, writeOwn(path, text)
+}
+
+// ProfileText reads a profile's file, valid or not, and says where it lies.
+func (h *Helper) ProfileText(name string) (text []byte, path string, err error) {
+	if !protocol.ValidProfile(name) {
+		return nil, "", h.unknownProfile(short(name))
+	}
+	for _, dir := range h.profileDirs() {
+		path = filepath.Join(dir, name+suffix)
+		text, err = readProvided(path, maxConfig)
+		if !errors.Is(err, fs.ErrNotExist) {
+			return text, path, err
+		}
+	}
+	return nil, "", h.unknownProfile(name)
+}
+
+// RemoveProfile deletes the profile's secret, its cached token, and its file. One
+// of the system's can only be removed there. A secret that cannot be deleted
+// keeps the profile, so that nothing is left behind unseen.
+func (h *Helper) RemoveProfile(ctx context.Context, name string) error {
+	_, path, err := h.ProfileText(name)
+	if path == "" {
+		return err
+	}
+	if path != h.pathOf(name) {
+		return policy(path + " is the system's; remove it there")
+	}
+	if settings, err := h.Settings(); err == nil && settings.Keyring != "" {
+		if err := h.DeleteSecret(ctx, name); err != nil {
+			return err
+		}
+	} else if err := h.forget(ctx, name, "removed"); err != nil {
+		return err
+	}
+	if err := os.Remove(path); err != nil {
+		return unwritable(path, err)
+	}
+	return syncDirectory(filepath.Dir(path))
+}
+
+// Export writes profiles, never secrets, as one TOML document: a table of
+// profiles by name. Without names it writes all.
+func (h *Helper) Export(names ...string) ([]byte, error) {
+	if len(names) == 0 {
+		var err error
+		if names, err = h.ProfileNames(); err != nil {
+			return nil, err
+		}
+	}
+	all := bundle{Version: bundleVersion, Profiles: map[string]File{}}
+	for _, name := range names {
+		p, err := h.Profile(name)
+		if err != nil {
+			return nil, err
+		}
+		f := p.file
+		f.settle(p)
+		all.Profiles[name] = f
+	}
+	text, err := toml.Marshal(all)
+	return append([]byte("# credhelper profiles, without their secrets\n"), text...), err
+}
+
+type bundle struct {
+	Version  int             `toml:"credhelper"`
+	Profiles map[string]File `toml:"profiles"`
+}
+
+const bundleVersion = 1
+
+// Import adds the profiles of an exported document. Each is checked as strictly
+// as one that was typed, and either all are added or none. It returns their
+// names; their secrets are stored afterwards.
+func (h *Helper) Import(text []byte) ([]string, error) {
+	if len(text) > 16*maxConfig {
+		return nil, malformed("the document is too large to be an export")
+	}
+	var all bundle
+	if err := strictBundle(text, &all); err != nil {
+		return nil, err
+	}
+	if all.Version != bundleVersion || len(all.Profiles) == 0 {
+		return nil, malformed("the document is no export of credhelper's profiles")
+	}
+	var drafts []*Profile
+	for _, name := range sortedKeys(all.Profiles) {
+		p, err := h.Draft(name, all.Profiles[name])
+		if err == nil {
+			err = h.CheckNew(p)
+		}
+		for _, other := range drafts {
+			if o, both := shared(p, other); err == nil && both {
+				err = fmt.Errorf("%w: it and %s both claim %s", protocol.ErrAmbiguous, other.Name, o)
+			}
+		}
+		if err != nil {
+			return nil, about(name, err, "")
+		}
+		drafts = append(drafts, p)
+	}
+	var done []string
+	for _, p := range drafts {
+		if err := writeOwn(h.pathOf(p.Name), p.text); err != nil {
+			for _, name := range done {
+				_ = os.Remove(h.pathOf(name))
+			}
+			return nil, err
+		}
+		done = append(done, p.Name)
+	}
+	return done, nil
+}
+
+// strictBundle refuses unknown members of an export, whose profiles have names of
+// their own.
+func strictBundle(text []byte, all *bundle) error {
+	d := toml.NewDecoder(bytes.NewReader(text)).DisallowUnknownFields()
+	err := d.Decode(all)
+	var missing *toml.StrictMissingError
+	var at *toml.DecodeError
+	switch {
+	case errors.As(err, &missing) && len(missing.Errors) > 0:
+		line, _ := missing.Errors[0].Position()
+		return policy(fmt.Sprintf("line %d: unknown key %s", line, short(strings.Join(missing.Errors[0].Key(), "."))))
+	case errors.As(err, &at):
+		line, _ := at.Position()
+		return policy(fmt.Sprintf("line %d: %s", line, short(strings.TrimPrefix(at.Error(), "toml: "))))
+	case err != nil:
+		return policy("the document cannot be read: " + short(err.Error()))
+	}
+	return nil
+}

@@ -1,0 +1,99 @@
+package helper
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/credhelper/credhelper/helper/cache"
+	"github.com/credhelper/credhelper/helper/keyring"
+	"github.com/credhelper/credhelper/protocol/secret"
+)
+
+// envelope is what the keyring holds for a profile: the secret and what it is
+// bound to, and the one before, until the new one is confirmed.
+type envelope struct {
+	profile  string
+	bound    []Bound
+	current  held
+	previous held // zero if there is none
+}
+
+// held is one secret with its dates.
+type held struct {
+	secret  secret.Text
+	created time.Time
+	expires time.Time // as the person noted it; zero if not
+}
+
+// secretKey is the name that the keyring knows a profile's secret by: a digest,
+// so that no name from outside reaches a keyring (T18).
+func secretKey(profile string) string {
+	return keyring.Prefix + cache.KeyOf("secret", profile).String()
+}
+
+const envelopeVersion = 1
+
+// The wire forms hold secrets as plain text; no value of these types outlives
+// the function that makes it.
+type wireEnvelope struct {
+	Version  int       `json:"credhelper"`
+	Profile  string    `json:"profile"`
+	Bound    []Bound   `json:"bound"`
+	Current  wireHeld  `json:"current"`
+	Previous *wireHeld `json:"previous,omitempty"`
+}
+
+type wireHeld struct {
+	Secret  string `json:"secret"`
+	Created int64  `json:"created"`           // Unix seconds
+	Expires int64  `json:"expires,omitempty"` // Unix seconds
+}
+
+func (h held) wire() wireHeld {
+	w := wireHeld{Secret: h.secret.Reveal(), Created: h.created.Unix()}
+	if !h.expires.IsZero() {
+		w.Expires = h.expires.Unix()
+	}
+	return w
+}
+
+func (w wireHeld) held() held {
+	h := held{secret: secret.New(w.Secret), created: time.Unix(w.Created, 0).UTC()}
+	if w.Expires != 0 {
+		h.expires = time.Unix(w.Expires, 0).UTC()
+	}
+	return h
+}
+
+func (e *envelope) encode() (secret.Text, error) {
+	w := wireEnvelope{Version: envelopeVersion, Profile: e.profile, Bound: e.bound, Current: e.current.wire()}
+	if !e.previous.secret.IsZero() {
+		previous := e.previous.wire()
+		w.Previous = &previous
+	}
+	content, err := json.Marshal(w)
+	return secret.New(string(content)), err
+}
+
+// decodeEnvelope reads what encode wrote. Its errors are keyring.ErrDamaged and
+// quote nothing.
+func decodeEnvelope(profile string, value secret.Text) (*envelope, error) {
+	var w wireEnvelope
+	d := json.NewDecoder(bytes.NewReader([]byte(value.Reveal())))
+	if err := d.Decode(&w); err != nil || d.More() {
+		return nil, fmt.Errorf("%w: what the keyring holds for profile %s was not written by credhelper", keyring.ErrDamaged, profile)
+	}
+	switch {
+	case w.Version > envelopeVersion:
+		return nil, fmt.Errorf("%w: the secret of profile %s was stored by a newer credhelper; upgrade this one", keyring.ErrDamaged, profile)
+	case w.Version < 1 || w.Profile != profile || w.Current.Secret == "":
+		return nil, fmt.Errorf("%w: what the keyring holds for profile %s is not its secret", keyring.ErrDamaged, profile)
+	}
+	e := &envelope{profile: w.Profile, bound: w.Bound, current: w.Current.held()}
+	if w.Previous != nil {
+		e.previous = w.Previous.held()
+	}
+	return e, nil
+}

@@ -1,0 +1,161 @@
+package helper
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/credhelper/credhelper/helper/cache"
+	"github.com/credhelper/credhelper/helper/keyring"
+	"github.com/credhelper/credhelper/helper/oauth"
+	"github.com/credhelper/credhelper/protocol"
+)
+
+// This is the one place where the errors of keyring, oauth and cache become
+// those of protocol, which have an exit code and say what to type next.
+
+func policy(text string) error {
+	return &protocol.Error{Kind: protocol.ErrPolicy, Text: clean(text)}
+}
+
+func malformed(text string) error {
+	return &protocol.Error{Kind: protocol.ErrMalformed, Text: clean(text)}
+}
+
+// clean makes one line of printable ASCII of a text of ours that has paths or
+// names in it (T23). Foreign values inside are cut by short before.
+func clean(s string) string {
+	const longest = 1000
+	b := []byte(s[:min(len(s), longest)])
+	for i, c := range b {
+		if c < 0x20 || c > 0x7e {
+			b[i] = '?'
+		}
+	}
+	return string(b)
+}
+
+// short is a foreign value as it may be shown.
+func short(s string) string { return protocol.Printable(s) }
+
+// about puts the profile's name before an error, keeps its meaning, and fills in
+// the hint where there is none.
+func about(profile string, err error, hint string) error {
+	kind := kindOf(err)
+	if known := new(protocol.Error); errors.As(err, &known) && known.Hint != "" {
+		hint = known.Hint
+	}
+	return &protocol.Error{Kind: kind, Text: clean("profile " + profile + ": " + err.Error()), Hint: clean(hint)}
+}
+
+// kindOf is the sentinel that an error means; nil for a bug.
+func kindOf(err error) error {
+	var known *protocol.Error
+	if errors.As(err, &known) {
+		return known.Kind
+	}
+	for _, t := range [...]struct{ is, kind error }{
+		{cache.ErrLocked, protocol.ErrBusy},
+		{cache.ErrUnsafe, protocol.ErrPolicy},
+		{keyring.ErrNotFound, protocol.ErrNoSecret},
+		{keyring.ErrLocked, protocol.ErrLocked},
+		{keyring.ErrUnavailable, protocol.ErrLocked},
+		{keyring.ErrUnsafe, protocol.ErrPolicy},
+		{keyring.ErrDamaged, protocol.ErrPolicy},
+		{keyring.ErrInvalid, protocol.ErrPolicy},
+		{context.DeadlineExceeded, protocol.ErrBusy},
+	} {
+		if errors.Is(err, t.is) {
+			return t.kind
+		}
+	}
+	return nil
+}
+
+// keyringError says what is wrong with the secret's place, and what to type.
+func keyringError(p *Profile, err error) error {
+	hint := "see what is wrong: credhelper doctor"
+	switch {
+	case errors.Is(err, keyring.ErrNotFound) && p.InKeyring():
+		hint = "store it: credhelper rotate " + p.Name
+		return &protocol.Error{Kind: protocol.ErrNoSecret, Text: "profile " + p.Name + ": no secret is stored", Hint: hint}
+	case errors.Is(err, keyring.ErrNotFound):
+		hint = "its secret comes from " + clean(strings.Join(p.Secret[:min(2, len(p.Secret))], " "))
+	case errors.Is(err, keyring.ErrLocked):
+		hint = "unlock it: credhelper unlock"
+	case errors.Is(err, keyring.ErrDamaged):
+		hint = "nothing was deleted; restore a backup, or store the secret again: credhelper rotate " + p.Name
+	case errors.Is(err, keyring.ErrInvalid):
+		hint = "store it again: credhelper rotate " + p.Name
+	}
+	return about(p.Name, err, hint)
+}
+
+// storeError says why the cache cannot be used.
+func storeError(err error) error {
+	e := &protocol.Error{Kind: protocol.ErrPolicy, Text: clean("cache: " + err.Error()), Hint: "see what is wrong: credhelper doctor"}
+	if readOnly(err) {
+		e.Hint = "where nothing may be written, as in an image build: --no-store"
+	}
+	return e
+}
+
+// readOnly tells whether nothing can be written at all.
+func readOnly(err error) bool {
+	return errors.Is(err, syscall.EROFS) || errors.Is(err, fs.ErrPermission)
+}
+
+// tokenError is a failed token request.
+func tokenError(p *Profile, err error) error {
+	var e *oauth.Error
+	if !errors.As(err, &e) {
+		return about(p.Name, err, "")
+	}
+	return &protocol.Error{
+		Kind: oauthKind(e),
+		Text: clean("profile " + p.Name + ": token endpoint: " + e.Error()),
+		Hint: clean(oauth.HintFor(e, p.Name, p.hints())),
+	}
+}
+
+func oauthKind(e *oauth.Error) error {
+	switch e.Kind {
+	case oauth.Policy, oauth.Untrusted:
+		return protocol.ErrPolicy
+	case oauth.Unreachable:
+		return protocol.ErrUnreachable
+	}
+	return protocol.ErrRefused
+}
+
+// waiting is the answer while a mark holds: what happened, when, and from when on
+// the server is asked again.
+func waiting(p *Profile, m cache.Mark, now time.Time) error {
+	kind, verb, hint := protocol.ErrUnreachable, "asked to wait", ""
+	if m.Refused {
+		kind, verb = protocol.ErrRefused, "refused"
+		hint = "after mending it, or to ask at once: credhelper test " + p.Name
+	}
+	until := time.Unix(m.Until, 0).UTC()
+	text := fmt.Sprintf("profile %s: %s %s ago, not asked again until %sZ (%s); the earlier reason: %s",
+		p.Name, verb, span(now.Sub(time.Unix(m.At, 0))), until.Format(time.TimeOnly), span(until.Sub(now)), m.Reason)
+	return &protocol.Error{Kind: kind, Text: clean(text), Hint: hint}
+}
+
+// span is a duration for people, in its greatest unit.
+func span(d time.Duration) string {
+	d = max(d, 0)
+	switch {
+	case d < 2*time.Minute:
+		return fmt.Sprintf("%d s", (d+time.Second/2)/time.Second)
+	case d < 2*time.Hour:
+		return fmt.Sprintf("%d min", d/time.Minute)
+	case d < 48*time.Hour:
+		return fmt.Sprintf("%d h", d/time.Hour)
+	}
+	return fmt.Sprintf("%d days", d/(24*time.Hour))
+}

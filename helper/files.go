@@ -1,0 +1,136 @@
+package helper
+
+import (
+	"errors"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+// maxConfig is the most octets that a profile, a preset or the settings may have.
+const maxConfig = 64 << 10
+
+// suffix ends the names of profiles and presets.
+const suffix = ".toml"
+
+// readProvided reads a file of the configuration, which root or we may provide
+// and nobody else may write. Links are followed, because Kubernetes mounts and
+// configuration tools use them, and what was opened is what is checked (T14).
+// A missing file is fs.ErrNotExist.
+func readProvided(path string, limit int64) ([]byte, error) {
+	f, err := os.OpenFile(path, os.O_RDONLY|openNonblock, 0)
+	if err != nil {
+		return nil, unreadable(path, err)
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return nil, unreadable(path, err)
+	}
+	if !info.Mode().IsRegular() {
+		return nil, policy(path + " is not a regular file")
+	}
+	if text := foreignHands(info); text != "" {
+		return nil, policy(path + " " + text)
+	}
+	content, err := io.ReadAll(io.LimitReader(f, limit+1))
+	if err != nil {
+		return nil, unreadable(path, err)
+	}
+	if int64(len(content)) > limit {
+		return nil, policy(path + " is too large to be configuration")
+	}
+	return content, nil
+}
+
+// unreadable keeps fs.ErrNotExist and makes a policy error of the rest.
+func unreadable(path string, err error) error {
+	if errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	var at *fs.PathError
+	if errors.As(err, &at) {
+		err = at.Err
+	}
+	return policy("cannot read " + path + ": " + err.Error())
+}
+
+// namesIn lists the TOML files of a directory without their suffix, in ascending
+// order. Hidden files, Kubernetes' "..data" among them, are not ours.
+func namesIn(dir string) ([]string, error) {
+	if dir == "" {
+		return nil, nil
+	}
+	entries, err := os.ReadDir(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, unreadable(dir, err)
+	}
+	var names []string
+	for _, e := range entries {
+		name, ours := strings.CutSuffix(e.Name(), suffix)
+		if ours && name != "" && name[0] != '.' && !e.IsDir() {
+			names = append(names, name)
+		}
+	}
+	return names, nil
+}
+
+// writeOwn puts a file of ours in place, whole or not at all, with mode 0600. Its
+// directory is made with mode 0700 if there is none. A link in its place is
+// replaced, not followed: what it points to is somebody's else.
+func writeOwn(path string, content []byte) error {
+	dir := filepath.Dir(path)
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return unwritable(path, err)
+	}
+	f, err := os.CreateTemp(dir, ".new-*") // 0600, O_EXCL
+	if err != nil {
+		return unwritable(path, err)
+	}
+	temp := f.Name()
+	_, err = f.Write(content)
+	if err == nil {
+		err = f.Chmod(0o600) // whatever the umask
+	}
+	if err == nil {
+		err = f.Sync()
+	}
+	if e := f.Close(); err == nil {
+		err = e
+	}
+	if err == nil {
+		err = os.Rename(temp, path)
+	}
+	if err != nil {
+		_ = os.Remove(temp)
+		return unwritable(path, err)
+	}
+	return syncDirectory(dir)
+}
+
+// syncDirectory makes a rename last. Not every file system can; then it is as
+// lasting as that one makes it.
+func syncDirectory(dir string) error {
+	if d, err := os.Open(dir); err == nil {
+		_ = d.Sync()
+		return d.Close()
+	}
+	return nil
+}
+
+func unwritable(path string, err error) error {
+	var at *fs.PathError
+	var link *os.LinkError
+	switch {
+	case errors.As(err, &at):
+		err = at.Err
+	case errors.As(err, &link):
+		err = link.Err
+	}
+	return policy("cannot write " + path + ": " + err.Error())
+}

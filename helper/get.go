@@ -1,0 +1,316 @@
+package helper
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/credhelper/credhelper/helper/cache"
+	"github.com/credhelper/credhelper/protocol"
+	"github.com/credhelper/credhelper/protocol/origin"
+	"github.com/credhelper/credhelper/protocol/secret"
+)
+
+// asking is one request on its way.
+type asking struct {
+	*Helper
+	request  protocol.Request
+	profile  *Profile
+	origin   string // of the profile, that the request's URL belongs to
+	binding  [32]byte
+	settings Settings
+	store    *cache.Store // nil with NoStore
+}
+
+// Get answers a request (house rules: one fetch for all processes, a deadline of
+// 8 s from the process's start, no prompt). Its errors wrap a sentinel of package
+// protocol and are one line.
+func (h *Helper) Get(ctx context.Context, r protocol.Request) (protocol.Credential, error) {
+	ctx, cancel := h.deadline(ctx, r)
+	defer cancel()
+	a, err := h.ask(r)
+	if err != nil {
+		return protocol.Credential{}, err
+	}
+	defer a.close()
+	c, err := a.answer(ctx)
+	if err != nil {
+		h.logFailure(a, err)
+	}
+	return c, err
+}
+
+// ask finds the profile and opens the cache.
+func (h *Helper) ask(r protocol.Request) (*asking, error) {
+	a := &asking{Helper: h, request: r}
+	var err error
+	if a.settings, err = h.Settings(); err != nil {
+		return nil, err
+	}
+	if !h.config.NoStore {
+		if a.store, err = cache.Create(h.config.Dirs); err != nil {
+			return nil, storeError(err)
+		}
+	}
+	if err := a.find(); err != nil {
+		a.close()
+		return nil, err
+	}
+	a.binding = a.profile.tokenBinding()
+	return a, nil
+}
+
+func (a *asking) close() {
+	if a.store != nil {
+		a.store.Close()
+	}
+}
+
+// find sets the profile that answers. A route that still holds spares the
+// reading of every other profile.
+func (a *asking) find() (err error) {
+	r := a.request
+	if r.Profile == "" && a.store != nil && r.URL != (origin.URL{}) {
+		if name := a.routed(r.URL); name != "" {
+			if p, err := a.Profile(name); err == nil && p.owning(r.URL) != "" {
+				a.profile, a.origin = p, p.owning(r.URL)
+				return nil
+			}
+		}
+		stamps := a.stamps() // before anything is read, so that a change in between shows
+		all, broken := a.load()
+		claims := claimsOf(all)
+		c, err := choose(claims, r.URL)
+		if err != nil {
+			return blame(err, broken, r.URL)
+		}
+		a.profile, a.origin = c.profile, c.origin.String()
+		a.compileRoutes(claims, r.URL, stamps)
+		return nil
+	}
+	a.profile, a.origin, err = a.Helper.find(r)
+	return err
+}
+
+// answer is steps 6 to 10 of a request: cache, lock, cache again, fetch.
+func (a *asking) answer(ctx context.Context) (protocol.Credential, error) {
+	if a.store == nil {
+		return a.fetch(ctx, nil, nil)
+	}
+	seen := a.cached()
+	if seen != nil && !a.request.Refresh && a.fresh(seen) {
+		a.restamp(seen)
+		return a.hit(seen), nil
+	}
+	if a.request.Refresh {
+		return a.fetchLocked(ctx, seen, false)
+	}
+	return a.fetchLocked(ctx, seen, seen != nil && a.usable(seen))
+}
+
+// cached is the entry that belongs to the profile as it is now, if its token was
+// not the one that the tool saw refused; else nil.
+func (a *asking) cached() *cache.Entry {
+	e, err := a.store.Get(a.profile.Name)
+	if err != nil || e.Binding != a.binding || e.Token.Equal(a.request.Refused) ||
+		!secret.ValidToken(e.Token.Reveal(), a.profile.WideToken) {
+		return nil
+	}
+	return e
+}
+
+// fresh tells whether e answers without anybody asking the server; usable,
+// whether it may still be handed out while somebody does.
+func (a *asking) fresh(e *cache.Entry) bool  { return e.Fresh(a.clock(), a.minTTL(e)) }
+func (a *asking) usable(e *cache.Entry) bool { return e.Usable(a.clock(), a.minTTL(e)) }
+
+// minTTL is how long the token must live: what the tool or the profile wants,
+// but no more than the server gives. Otherwise each call would be a fetch.
+func (a *asking) minTTL(e *cache.Entry) int64 {
+	want := a.request.MinTTL
+	if want <= 0 {
+		want = int64(a.profile.MinTTL / time.Second)
+	}
+	return min(want, most(e.Issued, e.Expires))
+}
+
+// most is the longest rest of life that a token of this life can be asked for.
+func most(issued, expires int64) int64 { return (expires - issued) * 9 / 10 }
+
+// lockReserve is left of the deadline when the wait for the lock ends, to answer
+// in.
+const lockReserve = 500 * time.Millisecond
+
+// fetchLocked fetches, one process at a time. With an answer at hand it only
+// tries the lock: whoever holds it is fetching, and everybody else goes on with
+// the token that is still good. Without, it waits.
+func (a *asking) fetchLocked(ctx context.Context, seen *cache.Entry, atHand bool) (protocol.Credential, error) {
+	lock, err := a.lock(ctx, atHand)
+	if errors.Is(err, cache.ErrLocked) {
+		if atHand {
+			return a.hit(seen), nil
+		}
+		if e := a.cached(); e != nil && e.Usable(a.clock(), 0) {
+			return a.hit(e), nil
+		}
+		return protocol.Credential{}, a.busy()
+	}
+	if err != nil {
+		return protocol.Credential{}, err
+	}
+	if lock != nil {
+		defer lock.Unlock()
+	}
+	// Somebody may have fetched while we waited (A22).
+	now := a.cached()
+	renewed := now != nil && (seen == nil || !now.Token.Equal(seen.Token))
+	if now != nil && a.fresh(now) && (renewed || !a.request.Refresh) {
+		return a.hit(now), nil
+	}
+	return a.fetch(ctx, lock, now)
+}
+
+// lock takes the profile's lock. nil without an error means that the file system
+// has no working locks: then the worst is a double fetch (F17).
+func (a *asking) lock(ctx context.Context, try bool) (*cache.Lock, error) {
+	var lock *cache.Lock
+	var err error
+	if try {
+		lock, err = a.store.TryLock(a.profile.Name)
+	} else {
+		deadline, _ := ctx.Deadline()
+		wait, cancel := context.WithDeadline(ctx, deadline.Add(-lockReserve))
+		defer cancel()
+		lock, err = a.store.Lock(wait, a.profile.Name)
+	}
+	if err == nil || errors.Is(err, cache.ErrLocked) {
+		return lock, err
+	}
+	if readOnly(err) {
+		return nil, storeError(err)
+	}
+	a.report("profile " + a.profile.Name + ": no lock: " + clean(err.Error()))
+	return nil, nil
+}
+
+func (a *asking) busy() error {
+	return &protocol.Error{
+		Kind: protocol.ErrBusy,
+		Text: "profile " + a.profile.Name + ": another process has been asking for its token for too long",
+		Hint: "try again; see who holds the lock: credhelper doctor",
+	}
+}
+
+// hit is the answer from the cache.
+func (a *asking) hit(e *cache.Entry) protocol.Credential {
+	if a.settings.Audit == auditAll {
+		a.log(a.record("hit").ofToken(a.Helper, e.Token, e.Expires))
+	}
+	return a.credential(e.Token, e.Expires, "cache")
+}
+
+func (a *asking) credential(token secret.Text, expires int64, source string) protocol.Credential {
+	p := a.profile
+	return protocol.Credential{
+		Profile:  p.Name,
+		Scheme:   p.Scheme,
+		Header:   p.Header,
+		Username: p.Username,
+		Secret:   token,
+		Wide:     p.WideToken,
+		Expires:  expires,
+		Source:   source,
+		Origin:   a.origin,
+		Origins:  p.OriginTexts(),
+	}
+}
+
+// restamp seals the entry anew when files behind it changed and what they say
+// about the token did not, so that the front can answer again. It is worth no
+// wait.
+func (a *asking) restamp(e *cache.Entry) {
+	if e.Current() && e.Audit == (a.settings.Audit == auditAll) || !a.profile.trueStamp {
+		return
+	}
+	lock, err := a.store.TryLock(a.profile.Name)
+	if err != nil {
+		return
+	}
+	defer lock.Unlock()
+	now, err := a.store.Get(a.profile.Name)
+	if err != nil || !now.Token.Equal(e.Token) {
+		return
+	}
+	entry := a.entry(e.Token, e.Issued, e.Expires)
+	entry.BootedAt = e.BootedAt
+	_ = a.store.Put(context.Background(), lock, entry)
+}
+
+// entry is what is sealed for a token.
+func (a *asking) entry(token secret.Text, issued, expires int64) *cache.Entry {
+	p := a.profile
+	e := &cache.Entry{
+		Profile:  p.Name,
+		Binding:  a.binding,
+		Token:    token,
+		Wide:     p.WideToken,
+		Audit:    a.settings.Audit == auditAll,
+		Username: p.Username,
+		Header:   p.Header,
+		Scheme:   p.Scheme,
+		BaseURL:  p.URL,
+		Origins:  p.OriginTexts(),
+		Issued:   issued,
+		Expires:  expires,
+		BootedAt: a.clock().BootedAt,
+	}
+	// The front knows no profile's min_ttl, only when to ask the engine.
+	want := min(int64(p.MinTTL/time.Second), most(issued, expires))
+	e.Refresh = min(cache.RefreshTime(issued, expires), expires-want)
+	if p.trueStamp {
+		e.Stamps = p.stamps
+	}
+	return e
+}
+
+// Forget drops the token that a tool saw refused, if it is the current one;
+// whichever is cached, if the tool named none (cargo logout, terraform forget).
+func (h *Helper) Forget(ctx context.Context, r protocol.Request) error {
+	ctx, cancel := h.deadline(ctx, r)
+	defer cancel()
+	if h.config.NoStore {
+		return nil
+	}
+	a, err := h.ask(r)
+	if err != nil {
+		return err
+	}
+	defer a.close()
+	e, err := a.store.Get(a.profile.Name)
+	if err != nil || !drops(r, e) {
+		return nil
+	}
+	lock, err := a.lock(ctx, false)
+	if errors.Is(err, cache.ErrLocked) {
+		return a.busy()
+	}
+	if err != nil {
+		return err
+	}
+	if lock != nil {
+		defer lock.Unlock()
+	}
+	if e, err = a.store.Get(a.profile.Name); err != nil || !drops(r, e) {
+		return nil
+	}
+	a.log(a.record("reject").ofToken(h, e.Token, e.Expires))
+	if err := a.store.Drop(a.profile.Name); err != nil {
+		return storeError(err)
+	}
+	return nil
+}
+
+// drops tells whether a report is about the token of e.
+func drops(r protocol.Request, e *cache.Entry) bool {
+	return r.Refused.IsZero() || e.Token.Equal(r.Refused)
+}

@@ -1,0 +1,103 @@
+// Package helper answers a tool's request for a bearer token: it finds the one
+// profile that may answer, looks into the cache, and only if that does not do
+// loads the client's secret and asks the authorization server, one process at a
+// time.
+//
+//	Request -> match -> cache -> lock -> cache again -> mark -> secret -> token -> cache -> Credential
+//
+// It also owns what a person configures: profiles (one TOML file each, no
+// secrets), presets (one TOML file for each product), settings, the binding of a
+// secret to the endpoints it was stored for, and the log.
+//
+// Nothing is found here: directories, clock, environment, HTTP client and keyring
+// are given. Nothing here prompts or opens a browser.
+package helper
+
+import (
+	"context"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/credhelper/credhelper/helper/cache"
+	"github.com/credhelper/credhelper/helper/keyring"
+	"github.com/credhelper/credhelper/helper/oauth"
+	"github.com/credhelper/credhelper/protocol"
+	"github.com/credhelper/credhelper/protocol/secret"
+)
+
+// Config is all that a Helper needs from its process.
+type Config struct {
+	Dirs cache.Dirs
+
+	// Start is when the process started: a tool waits since then, so the 8 s of
+	// an answer count from it. Zero, for programs that run long: each call counts
+	// from its own beginning.
+	Start time.Time
+	Now   func() time.Time
+
+	// Env reads one variable, Environ is the whole environment: proxies, secrets of
+	// ["env", NAME] and the few variables that commands of ["command", ...] get.
+	Env     func(name string) string
+	Environ []string
+
+	// HTTP makes the client for token endpoints and probes: oauth.NewHTTPClient.
+	HTTP func(oauth.HTTPOptions) (*http.Client, error)
+	// Keyring opens the keyring that the settings name. It is called at most once,
+	// and only when a secret is needed.
+	Keyring func(context.Context, Settings) (keyring.Keyring, error)
+
+	// NoStore reads and writes nothing below the state directory: no cache, no
+	// lock, no mark, no log. Secret stands in for the profile's own source.
+	NoStore bool
+	Secret  secret.Text
+
+	// Report takes a warning for a person, one line without a secret; may be nil.
+	Report func(text string)
+}
+
+// Helper answers requests. Many goroutines may use one.
+type Helper struct {
+	config Config
+
+	keyringOnce sync.Once
+	keyring     keyring.Keyring
+	keyringErr  error
+}
+
+var _ protocol.Answerer = (*Helper)(nil)
+
+// New makes a Helper. It touches no file.
+func New(config Config) *Helper { return &Helper{config: config} }
+
+// answerTime is the end of every answer to a tool: Bazel stops waiting after 10 s.
+const answerTime = 8 * time.Second
+
+// deadline limits an answer to what is left of r's timeout, or of 8 s, since the
+// process started.
+func (h *Helper) deadline(ctx context.Context, r protocol.Request) (context.Context, context.CancelFunc) {
+	limit := answerTime
+	if r.Timeout > 0 {
+		limit = min(time.Duration(r.Timeout)*time.Second, time.Hour)
+	}
+	if !h.config.Start.IsZero() {
+		limit -= h.now().Sub(h.config.Start)
+	}
+	return context.WithTimeout(ctx, limit)
+}
+
+func (h *Helper) now() time.Time     { return h.config.Now() }
+func (h *Helper) clock() cache.Clock { return cache.ClockAt(h.now()) }
+
+func (h *Helper) report(text string) {
+	if h.config.Report != nil {
+		h.config.Report(text)
+	}
+}
+
+func (h *Helper) env(name string) string {
+	if h.config.Env == nil {
+		return ""
+	}
+	return h.config.Env(name)
+}

@@ -1,0 +1,149 @@
+package helper
+
+import (
+	"strings"
+
+	"github.com/credhelper/credhelper/protocol"
+	"github.com/credhelper/credhelper/protocol/origin"
+)
+
+// claim is one origin of one profile.
+type claim struct {
+	origin  origin.Origin
+	profile *Profile
+}
+
+func claimsOf(profiles []*Profile) (claims []claim) {
+	for _, p := range profiles {
+		for _, o := range p.Origins {
+			claims = append(claims, claim{o, p})
+		}
+	}
+	return claims
+}
+
+// Match finds the one profile that owns the URL (O12). No profile is
+// protocol.ErrNoProfile with the nearest reason; two with an equal right to it
+// are protocol.ErrAmbiguous; plain http to a host that a profile owns by https is
+// protocol.ErrPolicy. Nothing but configuration files is touched (O15).
+func (h *Helper) Match(u origin.URL) (*Profile, error) {
+	all, broken := h.load()
+	c, err := choose(claimsOf(all), u)
+	if err == nil {
+		return c.profile, nil
+	}
+	return nil, blame(err, broken, u)
+}
+
+// choose is Match over given claims.
+func choose(claims []claim, u origin.URL) (claim, error) {
+	origins := make([]origin.Origin, len(claims))
+	for i, c := range claims {
+		origins[i] = c.origin
+	}
+	best, reason := origin.Best(origins, u)
+	if reason != origin.Release {
+		return claim{}, unowned(u, reason)
+	}
+	for i, c := range claims {
+		if c.profile != claims[best].profile && c.origin.Match(u) == origin.Release &&
+			c.origin.Specificity() == claims[best].origin.Specificity() {
+			return claim{}, &protocol.Error{
+				Kind: protocol.ErrAmbiguous,
+				Text: "profiles " + claims[best].profile.Name + " and " + claims[i].profile.Name + " both claim " + claims[best].origin.String(),
+				Hint: "give one of them a path in origins: credhelper edit " + claims[i].profile.Name,
+			}
+		}
+	}
+	return claims[best], nil
+}
+
+// unowned says that no profile owns the URL, and why the nearest one does not.
+func unowned(u origin.URL, reason origin.Reason) error {
+	e := &protocol.Error{Kind: protocol.ErrNoProfile, Text: "no profile owns " + u.String(), Hint: "see why: credhelper explain URL"}
+	switch {
+	case reason == origin.PlainHTTP:
+		e.Kind = protocol.ErrPolicy
+		e.Text = u.String() + ": " + reason.String()
+		e.Hint = "ask for the https address"
+	case reason != origin.Host && reason != origin.NoOrigins:
+		e.Text += ": " + reason.String()
+	}
+	return e
+}
+
+// blame points at a broken profile where that is the likely cause: its file names
+// the host. Otherwise a broken profile only shows in the hint, so that tools can
+// still ask about every other host.
+func blame(err error, broken []brokenFile, u origin.URL) error {
+	e, ok := err.(*protocol.Error)
+	if !ok || e.Kind != protocol.ErrNoProfile {
+		return err
+	}
+	for _, b := range broken {
+		if b.name == "" || strings.Contains(strings.ToLower(b.content), u.Host()) {
+			return b.err
+		}
+	}
+	if len(broken) > 0 {
+		e.Hint = clean("profile " + broken[0].name + " cannot be used; see why: credhelper doctor")
+	}
+	return e
+}
+
+// find returns the profile that answers r, and the origin of it that the URL
+// belongs to. A profile that the request names only narrows (O14): it must own
+// the URL if there is one.
+func (h *Helper) find(r protocol.Request) (*Profile, string, error) {
+	asksURL := r.URL != (origin.URL{})
+	if r.Profile == "" {
+		if !asksURL {
+			return nil, "", malformed("the request names neither a URL nor a profile")
+		}
+		p, err := h.Match(r.URL)
+		if err != nil {
+			return nil, "", err
+		}
+		return p, p.owning(r.URL), nil
+	}
+	p, err := h.Profile(r.Profile)
+	if err != nil {
+		return nil, "", err
+	}
+	if !asksURL {
+		if len(p.Origins) > 0 {
+			return p, p.Origins[0].String(), nil
+		}
+		return p, "", nil
+	}
+	if _, reason := origin.Best(p.Origins, r.URL); reason != origin.Release {
+		err := unowned(r.URL, reason).(*protocol.Error)
+		err.Text = "profile " + p.Name + " does not own " + r.URL.String() + ": " + reason.String()
+		return nil, "", err
+	}
+	return p, p.owning(r.URL), nil
+}
+
+// owning is the profile's origin that u belongs to, "" if none.
+func (p *Profile) owning(u origin.URL) string {
+	i, reason := origin.Best(p.Origins, u)
+	if reason != origin.Release {
+		return ""
+	}
+	return p.Origins[i].String()
+}
+
+// shared is an origin that two profiles claim with equal right (O12).
+func shared(a, b *Profile) (string, bool) {
+	if a.Name == b.Name {
+		return "", false
+	}
+	for _, x := range a.Origins {
+		for _, y := range b.Origins {
+			if origin.SameClaim(x, y) {
+				return x.String(), true
+			}
+		}
+	}
+	return "", false
+}

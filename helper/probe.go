@@ -1,0 +1,216 @@
+package helper
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/credhelper/credhelper/helper/cache"
+	"github.com/credhelper/credhelper/helper/oauth"
+	"github.com/credhelper/credhelper/protocol"
+	"github.com/credhelper/credhelper/protocol/secret"
+	"github.com/credhelper/credhelper/protocol/strictjson"
+)
+
+// Tested is what a test found out, as far as it came.
+type Tested struct {
+	Profile  string
+	TokenURL string
+	Life     time.Duration // of the token from now on; 0 if there is none
+	Tries    int           // requests for the token
+	Skew     time.Duration // server's clock less ours; 0 if it did not say
+	Scope    string
+
+	ProbeURL string // "" if the profile has no probe
+	Status   int    // HTTP status of the probe; 0 if there was no answer
+	Identity string // whom the API takes the token for; printable ASCII
+}
+
+// Try asks for a token with the given secret, which is not stored, and asks the
+// API who it is for. Nothing is read from or written to the cache; a mark does
+// not stop it, because a person asked. Errors of the probe are
+// protocol.ErrProbe; those of the token endpoint are as Get has them.
+func (h *Helper) Try(ctx context.Context, p *Profile, s secret.Text) (Tested, error) {
+	t := Tested{Profile: p.Name, TokenURL: p.TokenURL, ProbeURL: p.ProbeURL()}
+	token, err := h.token(ctx, p, s)
+	if err != nil {
+		return t, tokenError(p, err)
+	}
+	t.note(token, h.now())
+	return t, h.probe(ctx, p, token.Access, &t)
+}
+
+// Test is Try with the stored secret. It asks the server even if a token is
+// cached or a mark holds, keeps the new token, and a good one ends the mark.
+func (h *Helper) Test(ctx context.Context, name string) (Tested, error) {
+	p, err := h.Profile(name)
+	if err != nil {
+		return Tested{Profile: name}, err
+	}
+	t := Tested{Profile: name, TokenURL: p.TokenURL, ProbeURL: p.ProbeURL()}
+	a, err := h.ask(protocol.Request{Verb: protocol.Get, Profile: name})
+	if err != nil {
+		return t, err
+	}
+	defer a.close()
+	token, err := a.renew(ctx)
+	if err != nil {
+		h.logFailure(a, err)
+		return t, err
+	}
+	t.note(token, h.now())
+	return t, h.probe(ctx, p, token.Access, &t)
+}
+
+// renew fetches without looking at cache or mark, under the lock.
+func (a *asking) renew(ctx context.Context) (*oauth.Token, error) {
+	ctx, cancel := context.WithTimeout(ctx, answerTime)
+	defer cancel()
+	s, err := a.secret(ctx, a.profile)
+	if err != nil {
+		return nil, err
+	}
+	if a.store == nil {
+		return a.once(ctx, s)
+	}
+	lock, err := a.lock(ctx, false)
+	if err != nil {
+		if errors.Is(err, cache.ErrLocked) {
+			return nil, a.busy()
+		}
+		return nil, err
+	}
+	if lock != nil {
+		defer lock.Unlock()
+	}
+	token, err := a.once(ctx, s)
+	if err == nil {
+		a.keep(ctx, lock, token)
+		a.log(a.record("fetch").ofToken(a.Helper, token.Access, token.Expires.Unix()).tries(token.Tries))
+	}
+	return token, err
+}
+
+func (t *Tested) note(token *oauth.Token, now time.Time) {
+	t.Life, t.Tries, t.Skew, t.Scope = token.Expires.Sub(now), token.Tries, token.Skew, short(token.Scope)
+}
+
+// The limits of a probe's answer.
+const (
+	probeTime  = 4 * time.Second
+	probeLimit = 1 << 20 // octets
+)
+
+// probe asks the API whom it takes the token for. The address lies under the
+// profile's origins (takeProbe) and redirects are not followed, so the token goes
+// nowhere else. Some systems answer 200 to a bad token, as to an anonymous
+// visitor; so an answer without the identity is a failure.
+func (h *Helper) probe(ctx context.Context, p *Profile, token secret.Text, t *Tested) error {
+	if t.ProbeURL == "" {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, probeTime)
+	defer cancel()
+	connection, err := h.connection(p)
+	if err != nil {
+		return err
+	}
+	r, err := http.NewRequestWithContext(ctx, p.Probe.Method, t.ProbeURL, nil)
+	if err != nil {
+		return policy("profile " + p.Name + ": probe: not an address")
+	}
+	field, value, _ := strings.Cut(p.HeaderText(), ": ")
+	r.Header.Set(field, strings.ReplaceAll(value, "{token}", token.Reveal()))
+	r.Header.Set("Accept", "application/json")
+	r.Header.Set("Accept-Encoding", "identity")
+	r.Header.Set("User-Agent", "credhelper")
+	resp, err := connection.Do(r)
+	if err != nil {
+		return p.probeFailed(t, "no answer", "is the address right, and does the proxy let it through? credhelper doctor")
+	}
+	defer resp.Body.Close()
+	t.Status = resp.StatusCode
+	body, err := io.ReadAll(io.LimitReader(resp.Body, probeLimit+1))
+	if err != nil || len(body) > probeLimit {
+		return p.probeFailed(t, "the answer breaks off or is too long", "")
+	}
+	return p.judge(t, body, token)
+}
+
+// judge reads the answer of a probe.
+func (p *Profile) judge(t *Tested, body []byte, token secret.Text) error {
+	answer, err := strictjson.Parse(body)
+	message := apiMessage(answer)
+	message = short(strings.ReplaceAll(message, token.Reveal(), secret.Redacted))
+	switch {
+	case t.Status < 200 || t.Status > 299:
+		return p.probeFailed(t, message, p.probeHint(t.Status, message))
+	case len(p.Probe.Identity) == 0:
+		return nil
+	case err != nil:
+		return p.probeFailed(t, "the answer is no JSON", "this address does not answer as the API: check url with credhelper edit "+p.Name)
+	}
+	var parts []string
+	for _, path := range p.Probe.Identity {
+		if text := member(answer, path); text != "" {
+			parts = append(parts, short(text))
+		}
+	}
+	if len(parts) == 0 {
+		return p.probeFailed(t, "the answer names nobody", "the API took the request for an anonymous one: it did not accept the token")
+	}
+	t.Identity = strings.Join(parts, ", ")
+	return nil
+}
+
+func (p *Profile) probeFailed(t *Tested, message, hint string) error {
+	text := "profile " + p.Name + ": probe: "
+	if t.Status != 0 {
+		text += strconv.Itoa(t.Status) + " from "
+	}
+	text += t.ProbeURL
+	if message != "" {
+		text += ": " + strconv.Quote(message)
+	}
+	return &protocol.Error{Kind: protocol.ErrProbe, Text: clean(text), Hint: clean(hint)}
+}
+
+// messages are where APIs put the reason of a failure: Jama's meta.message,
+// miniOrange's error.message, Jira's and others' message, Atlassian's list.
+var messages = [...]string{"meta.message", "error.message", "message", "error_description", "errorMessages", "error"}
+
+func apiMessage(answer strictjson.Value) string {
+	for _, path := range messages {
+		if text := member(answer, path); text != "" {
+			return text
+		}
+	}
+	return ""
+}
+
+// member is the text or number at a dotted path, of a list its first element; ""
+// if there is none.
+func member(v strictjson.Value, path string) string {
+	for _, name := range strings.Split(path, ".") {
+		next, found := v.Get(name)
+		if !found {
+			return ""
+		}
+		v = next
+	}
+	for element := range v.Elements() {
+		v = element
+		break
+	}
+	if text, err := v.Text(); err == nil {
+		return text
+	}
+	if n, err := v.Int(); err == nil {
+		return strconv.FormatInt(n, 10)
+	}
+	return ""
+}

@@ -1,0 +1,106 @@
+package helper
+
+import (
+	"strings"
+	"time"
+
+	"github.com/credhelper/credhelper/helper/cache"
+	"github.com/credhelper/credhelper/protocol/origin"
+)
+
+// Profile is one client of one authorization server, resolved: what its file
+// says, what its preset adds, and the defaults. There is no secret in it.
+type Profile struct {
+	Name   string
+	File   string // path that it was read from; "" for a draft
+	Preset string // "" if there is none
+	Title  string // of the system, for people
+
+	URL      string          // base of relative URLs, no slash at its end; "" if none
+	Origins  []origin.Origin // where the token may go; none: by name only (O1)
+	ClientID string
+	Tenant   string
+	Cloud    string
+
+	TokenURL         string
+	AuthorizationURL string
+	DeviceURL        string
+	RevocationURL    string
+	IntrospectionURL string
+	Issuer           string
+
+	Grant      string // row of oauth.Grants
+	ClientAuth string // row of oauth.ClientAuths
+	RawBasic   bool
+	Scopes     []string
+	Audience   string
+	Resource   []string
+	Params     [][2]string // in ascending order of names
+
+	Secret        []string  // {"keyring"}, or a source as keyring.NewSource takes it
+	SecretExpires time.Time // what the person noted; zero if nothing
+
+	Username string // for tools that only know Basic
+	Header   string // header field; "" is Authorization
+	Scheme   string // what precedes the token in it; "Bearer", or "" for the bare token
+
+	MinTTL     time.Duration // a token with less left is replaced first
+	DefaultTTL time.Duration // of tokens whose answer tells none; 0: 300 s
+	MaxTTL     time.Duration // longest life believed; 0: 24 h
+
+	CAFile string
+	CA     []byte // its content; nil: the system's
+	Proxy  string // "" is the environment's, "none", or a URL
+
+	AllowMissingTokenType bool
+	AllowFormReply        bool
+	RequireScopes         bool
+	WideToken             bool // token_charset = "wide"
+
+	Probe Probe
+	Notes string
+
+	text      []byte  // the file as written
+	file      File    // the same, read
+	preset    *Preset // nil if there is none
+	stamps    []cache.Stamp
+	trueStamp bool // the stamps can be trusted to show the next change
+}
+
+// InKeyring tells whether the secret is kept in the keyring, and not elsewhere.
+func (p *Profile) InKeyring() bool { return len(p.Secret) == 1 && p.Secret[0] == inKeyring }
+
+// SecretVariable is the variable that holds the secret, to be taken from the
+// environment of every child; "" if none does.
+func (p *Profile) SecretVariable() string {
+	if len(p.Secret) == 2 && p.Secret[0] == "env" {
+		return p.Secret[1]
+	}
+	return ""
+}
+
+// OriginTexts are the origins in canonical form, as sealed entries hold them.
+func (p *Profile) OriginTexts() []string {
+	texts := make([]string, len(p.Origins))
+	for i, o := range p.Origins {
+		texts[i] = o.String()
+	}
+	return texts
+}
+
+// HeaderText is the header as a profile writes it, "Authorization: Bearer {token}".
+func (p *Profile) HeaderText() string {
+	name := p.Header
+	if name == "" {
+		name = "Authorization"
+	}
+	return name + ": " + strings.TrimLeft(p.Scheme+" {token}", " ")
+}
+
+// system is the title for tables: the preset's, or the host of the token URL.
+func (p *Profile) system() string {
+	if p.Title != "" {
+		return p.Title
+	}
+	return hostOf(p.TokenURL)
+}

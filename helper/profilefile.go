@@ -1,0 +1,215 @@
+package helper
+
+import (
+	"fmt"
+	"reflect"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/pelletier/go-toml/v2"
+)
+
+// File is a profile as its file says it; a member that is not there is left to
+// the preset, then to the defaults. The order of the members is the order in
+// which credhelper writes them. No member is a secret.
+type File struct {
+	Preset   string `toml:"preset,omitempty"`
+	URL      string `toml:"url,omitempty"`
+	Tenant   string `toml:"tenant,omitempty"`
+	Cloud    string `toml:"cloud,omitempty"`
+	ClientID string `toml:"client_id,omitempty"`
+
+	Origins          []string `toml:"origins,omitempty"`
+	TokenURL         string   `toml:"token_url,omitempty"`
+	AuthorizationURL string   `toml:"authorization_url,omitempty"`
+	DeviceURL        string   `toml:"device_url,omitempty"`
+	RevocationURL    string   `toml:"revocation_url,omitempty"`
+	IntrospectionURL string   `toml:"introspection_url,omitempty"`
+	Issuer           string   `toml:"issuer,omitempty"`
+
+	Grant         string         `toml:"grant,omitempty"`
+	ClientAuth    string         `toml:"client_auth,omitempty"`
+	BasicEncoding string         `toml:"basic_encoding,omitempty"` // "form", "raw"
+	Scopes        []string       `toml:"scopes,omitempty"`
+	Audience      string         `toml:"audience,omitempty"`
+	Resource      any            `toml:"resource,omitempty"` // one or a list
+	Params        map[string]any `toml:"params,omitempty"`   // each a text or a list
+
+	Secret        any    `toml:"secret,omitempty"`         // "keyring", or a source's list
+	SecretExpires any    `toml:"secret_expires,omitempty"` // a date
+	Username      string `toml:"username,omitempty"`
+	Header        string `toml:"header,omitempty"` // "NAME" or "NAME: TEMPLATE"
+
+	MinTTL     any `toml:"min_ttl,omitempty"` // seconds, or "90s", "5m", "1h"
+	DefaultTTL any `toml:"default_ttl,omitempty"`
+	MaxTTL     any `toml:"max_ttl,omitempty"`
+
+	CAFile string `toml:"ca_file,omitempty"`
+	Proxy  string `toml:"proxy,omitempty"` // "none" or a URL
+
+	AllowMissingTokenType *bool  `toml:"allow_missing_token_type,omitempty"`
+	AllowFormReply        *bool  `toml:"allow_form_reply,omitempty"`
+	RequireScopes         *bool  `toml:"require_scopes,omitempty"`
+	TokenCharset          string `toml:"token_charset,omitempty"` // "wide"
+
+	Assertion *AssertionFile `toml:"assertion,omitempty"`
+	Probe     *Probe         `toml:"probe,omitempty"`
+	Notes     string         `toml:"notes,omitempty"`
+}
+
+// AssertionFile is what a client that signs says about its assertions.
+type AssertionFile struct {
+	Key  any    `toml:"key,omitempty"`
+	Cert string `toml:"cert,omitempty"`
+	Alg  string `toml:"alg,omitempty"`
+	Aud  string `toml:"aud,omitempty"`
+	Life any    `toml:"life,omitempty"`
+}
+
+// Probe is one harmless request that shows whom the API takes the token for.
+type Probe struct {
+	Method   string   `toml:"method,omitempty"`   // "GET" if empty
+	Path     string   `toml:"path,omitempty"`     // below the profile's url; "" is no probe
+	Identity []string `toml:"identity,omitempty"` // dotted JSON members that name the account
+}
+
+// encode writes the profile as TOML.
+func (f *File) encode() ([]byte, error) { return toml.Marshal(f) }
+
+// fill sets the members that f leaves open to those of under.
+func (f *File) fill(under File) {
+	to, from := reflect.ValueOf(f).Elem(), reflect.ValueOf(under)
+	for i := range to.NumField() {
+		if to.Field(i).IsZero() {
+			to.Field(i).Set(from.Field(i))
+		}
+	}
+}
+
+// Set sets the member of a key as a file would, from text: lists are split at
+// blanks and commas, params take NAME=VALUE. An unknown key is an error with the
+// nearest known one.
+func (f *File) Set(key, value string) error {
+	known := map[string]bool{}
+	keysOf(reflect.TypeFor[File](), "", known)
+	switch name, rest, dotted := strings.Cut(key, "."); {
+	case dotted && name == "params":
+		if f.Params == nil {
+			f.Params = map[string]any{}
+		}
+		f.Params[rest] = value
+		return nil
+	case key == "probe" || key == "probe.path":
+		f.Probe = &Probe{Path: value}
+		return nil
+	case !known[key] || dotted:
+		text := fmt.Sprintf("unknown key %q", key)
+		if near := nearest(key, known); near != "" {
+			text += "; did you mean " + near + "?"
+		}
+		return malformed(text)
+	}
+	v := reflect.ValueOf(f).Elem()
+	for i := range v.NumField() {
+		if name, _, _ := strings.Cut(v.Type().Field(i).Tag.Get("toml"), ","); name == key {
+			return setText(v.Field(i), key, value)
+		}
+	}
+	return malformed("key " + key + " cannot be set this way; use credhelper edit")
+}
+
+func setText(v reflect.Value, key, value string) error {
+	switch v.Interface().(type) {
+	case string:
+		v.SetString(value)
+	case []string:
+		v.Set(reflect.ValueOf(strings.FieldsFunc(value, func(r rune) bool { return r == ' ' || r == ',' })))
+	case *bool:
+		b, err := strconv.ParseBool(value)
+		if err != nil {
+			return malformed(key + " is true or false")
+		}
+		v.Set(reflect.ValueOf(&b))
+	default:
+		if v.Kind() != reflect.Interface {
+			return malformed("key " + key + " cannot be set this way; use credhelper edit")
+		}
+		v.Set(reflect.ValueOf(value))
+		if words := strings.Fields(value); key == "secret" && len(words) > 1 {
+			list := make([]any, len(words))
+			for i, w := range words {
+				list[i] = w
+			}
+			v.Set(reflect.ValueOf(list))
+		}
+	}
+	return nil
+}
+
+// textList reads a member that is one text or a list of them.
+func textList(v any) ([]string, bool) {
+	switch v := v.(type) {
+	case nil:
+		return nil, true
+	case string:
+		return []string{v}, true
+	case []any:
+		list := make([]string, len(v))
+		for i := range v {
+			s, ok := v[i].(string)
+			if !ok {
+				return nil, false
+			}
+			list[i] = s
+		}
+		return list, true
+	}
+	return nil, false
+}
+
+// longestSetting bounds durations of the configuration.
+const longestSetting = 30 * 24 * time.Hour
+
+// duration reads a member that is whole seconds or a text like "90s", "5m", "1h".
+func duration(v any) (time.Duration, bool) {
+	var d time.Duration
+	switch v := v.(type) {
+	case nil:
+		return 0, true
+	case int64:
+		if v < 0 || v > int64(longestSetting/time.Second) {
+			return 0, false
+		}
+		d = time.Duration(v) * time.Second
+	case string:
+		var err error
+		if n, e := strconv.ParseInt(v, 10, 32); e == nil {
+			d = time.Duration(n) * time.Second
+		} else if d, err = time.ParseDuration(v); err != nil {
+			return 0, false
+		}
+	default:
+		return 0, false
+	}
+	return d, d >= 0 && d <= longestSetting && d%time.Second == 0
+}
+
+// day reads a date, at whose beginning, UTC, something ends.
+func day(v any) (time.Time, bool) {
+	switch v := v.(type) {
+	case nil:
+		return time.Time{}, true
+	case toml.LocalDate:
+		return v.AsTime(time.UTC), true
+	case time.Time:
+		return v.UTC(), true
+	case string:
+		for _, layout := range []string{time.DateOnly, time.RFC3339} {
+			if t, err := time.Parse(layout, v); err == nil {
+				return t.UTC(), true
+			}
+		}
+	}
+	return time.Time{}, false
+}

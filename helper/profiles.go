@@ -1,0 +1,183 @@
+package helper
+
+import (
+	"errors"
+	"io/fs"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/credhelper/credhelper/helper/cache"
+	"github.com/credhelper/credhelper/protocol"
+)
+
+// Profiles lie in the user's folder, then in the system's; of two with one name
+// the user's counts. The current directory is never looked at (T4).
+
+func (h *Helper) profileDirs() []string {
+	dirs := []string{h.config.Dirs.Profiles()}
+	if h.config.Dirs.System != "" {
+		dirs = append(dirs, filepath.Join(h.config.Dirs.System, "profiles"))
+	}
+	return dirs
+}
+
+// ProfileNames lists the names of the files that would be profiles, in ascending
+// order, without reading one.
+func (h *Helper) ProfileNames() ([]string, error) {
+	var all []string
+	for _, dir := range h.profileDirs() {
+		names, err := namesIn(dir)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, names...)
+	}
+	slices.Sort(all)
+	return slices.Compact(all), nil
+}
+
+// Profile reads the profile of that name. An unknown name is
+// protocol.ErrUnknown with the nearest known one as hint.
+func (h *Helper) Profile(name string) (*Profile, error) {
+	r, err := h.resolver()
+	if err != nil {
+		return nil, err
+	}
+	return r.read(name)
+}
+
+// Profiles reads every profile, in ascending order of names, and says what is
+// wrong with the files that are none.
+func (h *Helper) Profiles() ([]*Profile, []error) {
+	all, broken := h.load()
+	var problems []error
+	for _, b := range broken {
+		problems = append(problems, b.err)
+	}
+	return all, problems
+}
+
+// brokenFile is a file that should be a profile and is none.
+type brokenFile struct {
+	name    string
+	content string // as far as it could be read
+	err     error
+}
+
+func (h *Helper) load() (all []*Profile, broken []brokenFile) {
+	names, err := h.ProfileNames()
+	if err != nil {
+		return nil, []brokenFile{{err: err}}
+	}
+	r, err := h.resolver()
+	if err != nil {
+		return nil, []brokenFile{{err: err}}
+	}
+	for _, name := range names {
+		p, err := r.read(name)
+		if err != nil {
+			broken = append(broken, brokenFile{name, r.raw(name), err})
+			continue
+		}
+		all = append(all, p)
+	}
+	return all, broken
+}
+
+// read finds, reads and stamps one profile. The stamps are taken before anything
+// is read, so that a change in between shows.
+func (r *resolver) read(name string) (*Profile, error) {
+	h := r.helper
+	if !protocol.ValidProfile(name) {
+		return nil, &protocol.Error{Kind: protocol.ErrUnknown, Text: "no profile can be called " + short(name),
+			Hint: "a name is 1 to 64 lower-case letters, digits, '-', '_', '.'"}
+	}
+	for _, dir := range h.profileDirs() {
+		path := filepath.Join(dir, name+suffix)
+		stamps := h.stamps(path)
+		content, err := readProvided(path, maxConfig)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err != nil {
+			return nil, about(name, err, "")
+		}
+		p, err := r.profile(name, path, content)
+		if err != nil {
+			return nil, err
+		}
+		p.File = path
+		stamps.add(p.presetPath(h))
+		stamps.add(p.CAFile)
+		p.stamps, p.trueStamp = stamps.list, stamps.trusted
+		return p, nil
+	}
+	return nil, h.unknownProfile(name)
+}
+
+// raw is the content of a profile's file, for messages only.
+func (r *resolver) raw(name string) string {
+	for _, dir := range r.helper.profileDirs() {
+		if content, err := readProvided(filepath.Join(dir, name+suffix), maxConfig); err == nil {
+			return string(content)
+		}
+	}
+	return ""
+}
+
+// presetPath is where the profile's preset lies, or would lie if the user had
+// one of that name; "" if the profile has none.
+func (p *Profile) presetPath(h *Helper) string {
+	switch {
+	case p.preset == nil:
+		return ""
+	case p.preset.Path != "":
+		return p.preset.Path
+	}
+	return filepath.Join(h.config.Dirs.Presets(), p.preset.Name+suffix)
+}
+
+func (h *Helper) unknownProfile(name string) error {
+	e := &protocol.Error{Kind: protocol.ErrUnknown, Text: "no profile " + name, Hint: "make it: credhelper add " + name}
+	names, _ := h.ProfileNames()
+	known := map[string]bool{}
+	for _, n := range names {
+		known[n] = true
+	}
+	if near := nearest(name, known); near != "" {
+		e.Hint = "did you mean " + near + "?"
+	} else if len(names) > 0 {
+		e.Hint = clean("there are " + strings.Join(names[:min(len(names), 20)], ", "))
+	}
+	return e
+}
+
+// stampList collects stamps of the files behind an entry or a route.
+type stampList struct {
+	helper  *Helper
+	list    []cache.Stamp
+	trusted bool // each would show a further change
+}
+
+// stamps stamps what every entry and route depends on, and then paths.
+func (h *Helper) stamps(paths ...string) *stampList {
+	s := &stampList{helper: h, trusted: true}
+	s.add(h.config.Dirs.Settings())
+	for _, dir := range append(h.profileDirs(), h.presetDirs()...) {
+		s.add(dir)
+	}
+	for _, path := range paths {
+		s.add(path)
+	}
+	return s
+}
+
+func (s *stampList) add(path string) {
+	if path == "" {
+		return
+	}
+	stamp, trusted := cache.TakeStamp(path, s.helper.now())
+	s.list = append(s.list, stamp)
+	s.trusted = s.trusted && trusted
+}

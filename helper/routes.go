@@ -1,0 +1,91 @@
+package helper
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/credhelper/credhelper/helper/cache"
+	"github.com/credhelper/credhelper/protocol/origin"
+)
+
+// A route lets the front find the profile of a URL without reading a profile:
+// one small file for a host, and one for the parent of wildcards. The front reads
+// the host's, and the parent's only if the host has none, so the host's also has
+// the wildcards over it, and the parent's also the hosts one label below.
+
+// routed finds the profile of a URL by its route; "" if there is none that holds.
+func (a *asking) routed(u origin.URL) string {
+	exact, wildcard := origin.RouteKeys(u)
+	route, err := a.store.Route(exact)
+	if err != nil && wildcard != "" {
+		route, err = a.store.Route(wildcard)
+	}
+	if err != nil {
+		return ""
+	}
+	var origins []origin.Origin
+	for _, c := range route.Claims {
+		o, err := origin.Parse(c.Origin)
+		if err != nil {
+			return ""
+		}
+		origins = append(origins, o)
+	}
+	best, reason := origin.Best(origins, u)
+	if reason != origin.Release {
+		return ""
+	}
+	return route.Claims[best].Profile
+}
+
+// compileRoutes writes the routes that lead to u's host, if no two profiles claim
+// the same there. A route that cannot be written costs time, nothing else.
+func (a *asking) compileRoutes(claims []claim, u origin.URL, stamps *stampList) {
+	exact, wildcard := origin.RouteKeys(u)
+	var onHost, onParent []claim
+	ownsExact := false
+	for _, c := range claims {
+		key := c.origin.RouteKey()
+		if key == exact || key == wildcard {
+			onHost = append(onHost, c)
+			ownsExact = ownsExact || key == exact
+		}
+		if wildcard != "" && (key == wildcard || below(key, wildcard)) {
+			onParent = append(onParent, c)
+		}
+	}
+	if ownsExact {
+		a.putRoute(exact, onHost, stamps)
+	}
+	if slices.ContainsFunc(onParent, func(c claim) bool { return c.origin.RouteKey() == wildcard }) {
+		a.putRoute(wildcard, onParent, stamps)
+	}
+}
+
+// below tells whether an exact host is one label under a wildcard key "*.parent".
+func below(host, wildcard string) bool {
+	dot := strings.IndexByte(host, '.')
+	return dot > 0 && host[0] != '*' && host[dot:] == wildcard[1:]
+}
+
+func (a *asking) putRoute(host string, claims []claim, stamps *stampList) {
+	for i, c := range claims {
+		for _, other := range claims[:i] {
+			if c.profile != other.profile && origin.SameClaim(c.origin, other.origin) {
+				_ = a.store.DropRoute(host)
+				return
+			}
+		}
+	}
+	if !stamps.trusted {
+		return
+	}
+	route := &cache.Route{Stamps: stamps.list}
+	for _, c := range claims {
+		route.Claims = append(route.Claims, cache.Claim{Origin: c.origin.String(), Profile: c.profile.Name})
+	}
+	if old, err := a.store.Route(host); err == nil && slices.Equal(old.Claims, route.Claims) {
+		return
+	}
+	_ = a.store.PutRoute(host, route)
+}

@@ -1,0 +1,216 @@
+package helper
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/credhelper/credhelper/helper/cache"
+	"github.com/credhelper/credhelper/protocol"
+	"github.com/credhelper/credhelper/protocol/origin"
+)
+
+// Status is how a profile stands, found out without network.
+type Status struct {
+	Profile string
+	System  string // title of the product, or the token endpoint's host
+	Err     error  // why the profile cannot be used; then the rest is empty
+
+	Token TokenStatus
+
+	Source        string    // "keyring", or where else the secret comes from
+	SecretErr     error     // why the secret cannot be had; nil also if it was not looked at
+	SecretCreated time.Time // zero if not known
+	SecretExpires time.Time // zero if not known
+	HasPrevious   bool      // an earlier secret is kept until it is confirmed
+	Changes       []Change  // what the profile says and the secret was not stored for
+}
+
+// TokenStatus is what the cache knows about a profile's token.
+type TokenStatus struct {
+	Cached  bool // one that would be answered without network
+	Issued  time.Time
+	Expires time.Time
+	Left    time.Duration
+	Life    time.Duration
+
+	Wait    time.Duration // until somebody asks the server again; 0 if nothing is in the way
+	Refused bool          // the wait is for a refusal
+	Since   time.Time     // when that was
+	Reason  string        // what the server said
+}
+
+// Status tells how the named profiles stand, or all.
+func (h *Helper) Status(ctx context.Context, names ...string) ([]Status, error) {
+	if len(names) == 0 {
+		var err error
+		if names, err = h.ProfileNames(); err != nil {
+			return nil, err
+		}
+	}
+	store, err := h.cacheStore()
+	if err != nil {
+		return nil, err
+	}
+	if store != nil {
+		defer store.Close()
+	}
+	list := make([]Status, len(names))
+	for i, name := range names {
+		list[i] = h.status(ctx, store, name)
+	}
+	return list, nil
+}
+
+func (h *Helper) status(ctx context.Context, store *cache.Store, name string) Status {
+	s := Status{Profile: name}
+	p, err := h.Profile(name)
+	if err != nil {
+		s.Err = err
+		return s
+	}
+	s.System, s.Source, s.SecretExpires = p.system(), p.Secret[0], p.SecretExpires
+	s.Token = h.tokenStatus(store, p)
+	if !p.InKeyring() {
+		return s
+	}
+	e, err := h.envelope(ctx, p)
+	if err != nil {
+		s.SecretErr = err
+		return s
+	}
+	s.SecretCreated, s.HasPrevious, s.Changes = e.current.created, !e.previous.secret.IsZero(), p.changes(e.bound)
+	if s.SecretExpires.IsZero() {
+		s.SecretExpires = e.current.expires
+	}
+	return s
+}
+
+func (h *Helper) tokenStatus(store *cache.Store, p *Profile) (t TokenStatus) {
+	if store == nil {
+		return t
+	}
+	a := &asking{Helper: h, profile: p, binding: p.tokenBinding(), store: store}
+	if m, holds := a.mark(); holds {
+		t.Wait, t.Refused = time.Unix(m.Until, 0).Sub(h.now()), m.Refused
+		t.Since, t.Reason = time.Unix(m.At, 0).UTC(), m.Reason
+	}
+	if e := a.cached(); e != nil {
+		t.Issued, t.Expires = time.Unix(e.Issued, 0).UTC(), time.Unix(e.Expires, 0).UTC()
+		t.Life, t.Left = t.Expires.Sub(t.Issued), max(t.Expires.Sub(h.now()), 0)
+		t.Cached = e.Usable(h.clock(), 0)
+	}
+	return t
+}
+
+// Explanation says which profile answers for a URL, and why no other.
+type Explanation struct {
+	URL     string
+	Owner   string // profile; "" if none
+	Origin  string // of the owner, that the URL belongs to
+	Err     error  // why there is no owner; nil if there is one
+	Also    []OtherClaim
+	Token   TokenStatus
+	Skipped []error // files that are no profiles
+}
+
+// OtherClaim is an origin that does not get the URL, and why.
+type OtherClaim struct {
+	Profile string
+	Origin  string
+	Reason  string // "" if it claims the URL too, less specifically
+	Rule    string // of the security promises, "O1" to "O12"
+	Host    bool   // it is on the URL's host
+}
+
+// Explain says what Match decides for a URL as a tool or a person wrote it, and
+// compiles that host's routes anew.
+func (h *Helper) Explain(address string) Explanation {
+	x := Explanation{URL: short(address)}
+	u, reason := origin.ParseURL(address)
+	if reason != origin.Release {
+		x.Err = &protocol.Error{Kind: protocol.ErrPolicy, Text: "not a URL that a token is given for: " + reason.String() + " (" + reason.Rule() + ")"}
+		return x
+	}
+	x.URL = u.String() + short(u.Path())
+	stamps := h.stamps()
+	all, broken := h.load()
+	for _, b := range broken {
+		x.Skipped = append(x.Skipped, b.err)
+	}
+	claims := claimsOf(all)
+	owner, err := choose(claims, u)
+	if err != nil {
+		x.Err = blame(err, broken, u)
+	} else {
+		x.Owner, x.Origin = owner.profile.Name, owner.origin.String()
+	}
+	for _, c := range claims {
+		if err == nil && c == owner {
+			continue
+		}
+		r := c.origin.Match(u)
+		other := OtherClaim{Profile: c.profile.Name, Origin: c.origin.String(), Host: c.origin.Host() == u.Host()}
+		if r != origin.Release {
+			other.Reason, other.Rule = r.String(), r.Rule()
+		}
+		if other.Host || r != origin.Host {
+			x.Also = append(x.Also, other)
+		}
+	}
+	if store, e := h.cacheStore(); e == nil && store != nil {
+		defer store.Close()
+		a := &asking{Helper: h, store: store}
+		a.compileRoutes(claims, u, stamps)
+		if err == nil {
+			x.Token = h.tokenStatus(store, owner.profile)
+		}
+	}
+	return x
+}
+
+// ClearCache drops the sealed token, the mark and, for all profiles at once (""),
+// the routes. Secrets stay. Copies of the dropped tokens are worthless.
+func (h *Helper) ClearCache(ctx context.Context, name string) error {
+	store, err := h.cacheStore()
+	if err != nil || store == nil {
+		return err
+	}
+	defer store.Close()
+	names := []string{name}
+	if name == "" {
+		store.Sweep(h.now())
+		if names, err = h.ProfileNames(); err != nil {
+			return err
+		}
+	}
+	for _, name := range names {
+		if !protocol.ValidProfile(name) {
+			return h.unknownProfile(short(name))
+		}
+		if err := h.forget(ctx, name, "cache cleared"); err != nil {
+			return err
+		}
+	}
+	if name == "" {
+		err = store.DropAll()
+	}
+	if err != nil {
+		return storeError(err)
+	}
+	return nil
+}
+
+// Lock drops every sealed token and the key that they were sealed with. The
+// keyring's own lock is its own.
+func (h *Helper) Lock(ctx context.Context) error {
+	store, err := h.cacheStore()
+	if err != nil || store == nil {
+		return err
+	}
+	defer store.Close()
+	if err := errors.Join(store.ForgetKey(ctx), store.DropAll()); err != nil {
+		return storeError(err)
+	}
+	return nil
+}

@@ -1,0 +1,198 @@
+package helper
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"reflect"
+	"strings"
+
+	"github.com/pelletier/go-toml/v2"
+	"github.com/pelletier/go-toml/v2/unstable"
+)
+
+// document is a configuration file that was read: where it lies, what it says,
+// and on which line each key stands, so that every complaint can be found.
+type document struct {
+	path    string
+	content []byte
+	lines   map[string]int // dotted key -> line from 1
+	order   []string       // the keys as they come
+}
+
+// readDocument decodes a configuration file strictly: TOML 1.0, keys in their
+// exact spelling, no key that the target does not have.
+func readDocument(path string, content []byte, into any) (*document, error) {
+	d := &document{path: path, content: content, lines: map[string]int{}}
+	if err := toml.Unmarshal(content, into); err != nil {
+		return nil, d.decodeError(err)
+	}
+	d.index()
+	// go-toml matches keys without case and drops what it does not know.
+	known := map[string]bool{}
+	keysOf(reflect.TypeOf(into), "", known)
+	for _, key := range d.order {
+		if !isKnown(known, key) {
+			return nil, d.unknown(key, known)
+		}
+	}
+	return d, nil
+}
+
+// wrong is an error about a key of the file.
+func (d *document) wrong(key, format string, args ...any) error {
+	text := fmt.Sprintf(format, args...)
+	place := d.path
+	if line := d.lines[key]; line > 0 {
+		place = fmt.Sprintf("%s:%d", place, line)
+	}
+	if key != "" {
+		text = short(strings.ReplaceAll(key, quotedDot, ".")) + ": " + text
+	}
+	return policy(place + ": " + text)
+}
+
+func (d *document) decodeError(err error) error {
+	var at *toml.DecodeError
+	if !errors.As(err, &at) {
+		return d.wrong("", "%s", short(err.Error()))
+	}
+	line, _ := at.Position()
+	key := strings.Join(at.Key(), ".")
+	d.lines[key] = line
+	return d.wrong(key, "%s", short(strings.TrimPrefix(at.Error(), "toml: ")))
+}
+
+// unknown names the nearest known key, or what a secret in a file should be.
+func (d *document) unknown(key string, known map[string]bool) error {
+	last := key[strings.LastIndexByte(key, '.')+1:]
+	for _, word := range []string{"secret", "password", "passwd", "private_key", "refresh_token", "access_token"} {
+		if strings.Contains(strings.ToLower(last), word) && nearest(key, known) == "" {
+			return d.wrong(key, "unknown key; secrets are never written here: credhelper rotate NAME stores one")
+		}
+	}
+	if near := nearest(key, known); near != "" {
+		return d.wrong(key, "unknown key; did you mean %s?", near)
+	}
+	return d.wrong(key, "unknown key")
+}
+
+// index walks the file's own syntax tree for the lines.
+func (d *document) index() {
+	var p unstable.Parser
+	p.Reset(d.content)
+	table := ""
+	for p.NextExpression() {
+		e := p.Expression()
+		switch e.Kind {
+		case unstable.Table, unstable.ArrayTable:
+			table = d.note(e.Key(), "")
+		case unstable.KeyValue:
+			d.noteValue(e, table)
+		}
+	}
+}
+
+func (d *document) noteValue(e *unstable.Node, table string) {
+	key := d.note(e.Key(), table)
+	d.noteMembers(e.Value(), key)
+}
+
+func (d *document) noteMembers(value *unstable.Node, key string) {
+	switch value.Kind {
+	case unstable.InlineTable:
+		for members := value.Children(); members.Next(); {
+			d.noteValue(members.Node(), key)
+		}
+	case unstable.Array:
+		for items := value.Children(); items.Next(); {
+			d.noteMembers(items.Node(), key)
+		}
+	}
+}
+
+// quotedDot stands for a dot inside a quoted key, which is no separator.
+const quotedDot = "\x00"
+
+func (d *document) note(parts unstable.Iterator, table string) string {
+	key, line := table, 0
+	for parts.Next() {
+		n := parts.Node()
+		if key != "" {
+			key += "."
+		}
+		key += strings.ReplaceAll(string(n.Data), ".", quotedDot)
+		line = 1 + bytes.Count(d.content[:n.Raw.Offset], []byte{'\n'})
+	}
+	if _, seen := d.lines[key]; !seen {
+		d.lines[key] = line
+		d.order = append(d.order, key)
+	}
+	return key
+}
+
+// keysOf lists the dotted keys that a struct takes; "prefix.*" where any name
+// goes.
+func keysOf(t reflect.Type, prefix string, known map[string]bool) {
+	for t.Kind() == reflect.Pointer || t.Kind() == reflect.Slice {
+		t = t.Elem()
+	}
+	switch t.Kind() {
+	case reflect.Map:
+		known[prefix+"*"] = true
+	case reflect.Struct:
+		for i := range t.NumField() {
+			name, _, _ := strings.Cut(t.Field(i).Tag.Get("toml"), ",")
+			if name == "" || name == "-" {
+				continue
+			}
+			known[prefix+name] = true
+			keysOf(t.Field(i).Type, prefix+name+".", known)
+		}
+	}
+}
+
+func isKnown(known map[string]bool, key string) bool {
+	dot := strings.LastIndexByte(key, '.')
+	return known[key] || dot >= 0 && known[key[:dot+1]+"*"]
+}
+
+// nearest is the known name that a misspelt one was meant to be, "" if none is
+// near: at most two edits, and fewer than half of its letters.
+func nearest(name string, known map[string]bool) string {
+	best, least := "", 3
+	for k := range known {
+		d := distance(strings.ToLower(name), strings.ToLower(k), least)
+		if 2*d < max(len(name), len(k)) && (d < least || d == least && best != "" && k < best) {
+			best, least = k, d
+		}
+	}
+	return best
+}
+
+// distance is Levenshtein's, with a swap of neighbours as one edit; limit or
+// more is all the same.
+func distance(a, b string, limit int) int {
+	if len(a)-len(b) >= limit || len(b)-len(a) >= limit || len(a) > 64 {
+		return limit
+	}
+	before, above, row := make([]int, len(b)+1), make([]int, len(b)+1), make([]int, len(b)+1)
+	for j := range above {
+		above[j] = j
+	}
+	for i := 1; i <= len(a); i++ {
+		row[0] = i
+		for j := 1; j <= len(b); j++ {
+			cost := 1
+			if a[i-1] == b[j-1] {
+				cost = 0
+			}
+			row[j] = min(above[j]+1, row[j-1]+1, above[j-1]+cost)
+			if i > 1 && j > 1 && a[i-1] == b[j-2] && a[i-2] == b[j-1] {
+				row[j] = min(row[j], before[j-2]+1)
+			}
+		}
+		before, above, row = above, row, before
+	}
+	return above[len(b)]
+}
