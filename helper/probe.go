@@ -154,17 +154,37 @@ func (p *Profile) judge(t *Tested, body []byte, token secret.Text) error {
 	case err != nil:
 		return p.probeFailed(t, "the answer is no JSON", "this address does not answer as the API: check url with credhelper edit "+p.Name)
 	}
-	var parts []string
-	for _, path := range p.Probe.Identity {
-		if text := member(answer, path); text != "" {
-			parts = append(parts, short(text))
+	for _, template := range p.Probe.Identity {
+		if who, whole := describe(answer, template); whole {
+			t.Identity = short(who)
+			return nil
 		}
 	}
-	if len(parts) == 0 {
-		return p.probeFailed(t, "the answer names nobody", "the API took the request for an anonymous one: it did not accept the token")
+	return p.probeFailed(t, "the answer names nobody", "the API took the request for an anonymous one: it did not accept the token")
+}
+
+// describe fills the members of an answer into a template such as
+// "{data.firstName} <{data.email}>"; a template without braces is one member's
+// path. It is not whole when one of them is missing.
+func describe(answer strictjson.Value, template string) (text string, whole bool) {
+	if !strings.Contains(template, "{") {
+		template = "{" + template + "}"
 	}
-	t.Identity = strings.Join(parts, ", ")
-	return nil
+	var b strings.Builder
+	for {
+		before, rest, found := strings.Cut(template, "{")
+		b.WriteString(before)
+		if !found {
+			return b.String(), true
+		}
+		path, after, _ := strings.Cut(rest, "}")
+		value := member(answer, path)
+		if value == "" {
+			return "", false
+		}
+		b.WriteString(value)
+		template = after
+	}
 }
 
 func (p *Profile) probeFailed(t *Tested, message, hint string) error {

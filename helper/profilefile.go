@@ -71,7 +71,7 @@ type AssertionFile struct {
 type Probe struct {
 	Method   string   `toml:"method,omitempty"`   // "GET" if empty
 	Path     string   `toml:"path,omitempty"`     // below the profile's url; "" is no probe
-	Identity []string `toml:"identity,omitempty"` // dotted JSON members that name the account
+	Identity []string `toml:"identity,omitempty"` // dotted JSON members that name the account; templates with them in braces
 }
 
 // encode writes the profile as TOML.

@@ -118,17 +118,6 @@ func (d *document) checkTexts(v reflect.Value, key string) error {
 
 // complete fills the gaps of a file from the preset.
 func (preset *Preset) complete(f *File, d *document) error {
-	base := f.URL
-	if base == "" {
-		base = preset.Profile.URL
-	}
-	if base != "" {
-		canonical, problem := parseBase(base)
-		if problem != "" {
-			return d.wrong("url", "%s", problem)
-		}
-		base = canonical
-	}
 	for _, n := range preset.Needs {
 		if f.missing(n.Key) {
 			return d.wrong("", "preset %s needs %s: %s", preset.Name, n.Key, n.Ask)
@@ -142,6 +131,14 @@ func (preset *Preset) complete(f *File, d *document) error {
 	host, known := preset.Clouds[cloud]
 	if cloud != "" && !known {
 		return d.wrong("cloud", "%q is none of %s", short(cloud), strings.Join(sortedKeys(preset.Clouds), ", "))
+	}
+	base := or(f.URL, strings.ReplaceAll(under.URL, "{tenant}", tenant))
+	if base != "" && base != "{url}" {
+		canonical, problem := parseBase(base)
+		if problem != "" {
+			return d.wrong("url", "%s", problem)
+		}
+		base = canonical
 	}
 	fillIn := strings.NewReplacer("{url}", base, "{tenant}", tenant, "{cloud}", host)
 	replaceTexts(reflect.ValueOf(&under).Elem(), fillIn)
@@ -364,7 +361,7 @@ func (p *Profile) takeConnection(d *document, f *File) error {
 // takeProbe makes sure that the probe's token goes nowhere that the profile does
 // not own.
 func (p *Profile) takeProbe(d *document, f *File) error {
-	if f.Probe == nil || f.Probe.Path == "" || f.Preset != "" && p.URL == "" {
+	if f.Probe == nil || f.Probe.Path == "" {
 		return nil
 	}
 	p.Probe = *f.Probe
