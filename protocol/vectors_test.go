@@ -2,6 +2,7 @@ package protocol_test
 
 import (
 	"bytes"
+	"context"
 	"encoding/hex"
 	"fmt"
 	"os"
@@ -218,9 +219,9 @@ func answerOne(d *protocol.Dialect, call protocol.Call, a *answerer) outcome {
 	case protocol.Say:
 		return outcome{dialect: d, request: r, stdout: r.Reply.Stdout, exit: r.Reply.Exit, quiet: r.Reply.Quiet}
 	case protocol.Get:
-		c, err = a.Get(nil, r)
+		c, err = a.Get(context.Background(), r)
 	case protocol.Forget:
-		err = a.Forget(nil, r)
+		err = a.Forget(context.Background(), r)
 	default:
 		err = fmt.Errorf("decoded to no verb")
 	}
