@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/http"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -15,12 +16,16 @@ import (
 
 // fakeClock stands still but for the waits that a client asks for.
 type fakeClock struct {
+	mu    sync.Mutex // the server reads it, too
 	now   time.Time
 	waits []time.Duration
 }
 
-func (f *fakeClock) Now() time.Time { return f.now }
+func (f *fakeClock) Now() time.Time { f.mu.Lock(); defer f.mu.Unlock(); return f.now }
+
 func (f *fakeClock) Sleep(_ context.Context, d time.Duration) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
 	f.waits = append(f.waits, d)
 	f.now = f.now.Add(d)
 	return nil
