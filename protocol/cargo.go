@@ -72,7 +72,8 @@ func decodeCargo(call Call) (Request, error) {
 	if err := cargoRegistry(&r, doc); err != nil {
 		return r, err
 	}
-	return r, cargoKind(&r, doc)
+	err = cargoKind(&r, doc)
+	return r, err
 }
 
 // cutPluginFlag takes off the flag that cargo adds to the command line.

@@ -57,7 +57,8 @@ func decodeGoauth(call Call) (Request, error) {
 	if !strings.HasPrefix(rest[0], "https://") {
 		return r, malformed("not an https URL: name a profile with --profile; the go command adds the URL itself")
 	}
-	return r, setURL(&r, rest[0])
+	err = setURL(&r, rest[0])
+	return r, err
 }
 
 // encodeGoauth writes one set. The go command looks prefixes up by the very

@@ -78,7 +78,8 @@ func decodeKeyring(call Call) (Request, error) {
 	default:
 		return r, malformed("keyring: the mode is password or creds, the output plain or json")
 	}
-	return r, keyringWords(&r, words)
+	err := keyringWords(&r, words)
+	return r, err
 }
 
 func keyringWords(r *Request, words []string) error {

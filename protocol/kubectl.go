@@ -64,7 +64,8 @@ func decodeKubectl(call Call) (Request, error) {
 	if len(info) > execInfoLimit {
 		return r, malformed("KUBERNETES_EXEC_INFO is longer than 128 KiB")
 	}
-	return r, readExecInfo(&r, []byte(info))
+	err = readExecInfo(&r, []byte(info))
+	return r, err
 }
 
 func readExecInfo(r *Request, info []byte) error {

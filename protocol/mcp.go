@@ -42,7 +42,8 @@ func decodeMCP(call Call) (Request, error) {
 	if r.Address != "" && r.Address != server {
 		return r, malformed("the URL in the arguments is not that of the server")
 	}
-	return r, setURL(&r, server)
+	err = setURL(&r, server)
+	return r, err
 }
 
 func encodeMCP(_ Request, c Credential) ([]byte, error) {

@@ -28,7 +28,8 @@ func decodePnpm(call Call) (Request, error) {
 	if err != nil {
 		return r, err
 	}
-	return r, nameOrURL(&r, rest)
+	err = nameOrURL(&r, rest)
+	return r, err
 }
 
 func encodePnpm(_ Request, c Credential) ([]byte, error) {
