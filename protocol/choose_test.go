@@ -167,3 +167,18 @@ func TestExitCodes(t *testing.T) {
 		t.Error("an error of no kind is not exit 1")
 	}
 }
+
+// TestValidProfile (T18): a profile's name becomes a file's name and a part of
+// executables' names.
+func TestValidProfile(t *testing.T) {
+	for name, want := range map[string]bool{
+		"a": true, "0": true, "jama": true, "jama-2": true, "a_b": true, "a.b": true, "a-": true, "a.b.c": true,
+		strings.Repeat("a", 64): true, strings.Repeat("a", 65): false, "": false,
+		"-a": false, "_a": false, ".a": false, "..": false, "a..b": false, "A": false, "a/b": false, `a\b`: false,
+		"a b": false, "a\x00": false, "a\n": false, "\u00e4": false, "a%2e": false, "a:b": false, "~a": false,
+	} {
+		if got := protocol.ValidProfile(name); got != want {
+			t.Errorf("%q: %v, want %v", name, got, want)
+		}
+	}
+}
