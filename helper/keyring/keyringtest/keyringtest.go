@@ -291,6 +291,7 @@ func atOnce(t *testing.T, k keyring.Keyring, again func() keyring.Keyring, trait
 				got, err := own.Get(t.Context(), Key(8))
 				if err != nil {
 					t.Errorf("reader: %v", err)
+					return
 				}
 				if err == nil && !whole[got.Reveal()] {
 					t.Errorf("reader: a torn value of %d octets", got.Len())

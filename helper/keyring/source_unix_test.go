@@ -1,0 +1,244 @@
+//go:build unix
+
+package keyring_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/credhelper/credhelper/helper/keyring"
+)
+
+// TestSourceFile: owner root or us, nobody else can write, links are followed
+// (Kubernetes mounts are links), and nothing waits.
+func TestSourceFile(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		make func(path string) error
+		want error
+	}{
+		{"private", put(canary, 0o600), nil},
+		{"with a line end", put(canary+"\n", 0o400), nil},
+		{"readable by all, as a mount is", put(canary, 0o444), nil},
+		{"behind two links, as Kubernetes mounts it", func(path string) error {
+			dir := filepath.Dir(path)
+			return errors.Join(os.Mkdir(dir+"/..2026", 0o755), put(canary, 0o644)(dir+"/..2026/secret"),
+				os.Symlink("..2026", dir+"/..data"), os.Symlink("..data/secret", path))
+		}, nil},
+		{"64 KiB", put(strings.Repeat("x", keyring.MaxSecret), 0o600), nil},
+		{"longer", put(strings.Repeat("x", keyring.MaxSecret+1), 0o600), keyring.ErrInvalid},
+		{"endless", func(path string) error { return os.Symlink("/dev/zero", path) }, keyring.ErrUnsafe},
+		{"pipe", func(path string) error { return syscall.Mkfifo(path, 0o600) }, keyring.ErrUnsafe},
+		{"folder", func(path string) error { return os.Mkdir(path, 0o700) }, keyring.ErrUnsafe},
+		{"writable by the group", put(canary, 0o620), keyring.ErrUnsafe},
+		{"writable by all", put(canary, 0o602), keyring.ErrUnsafe},
+		{"link to a writable one", func(path string) error {
+			return errors.Join(put(canary, 0o666)(path+".open"), os.Symlink(path+".open", path))
+		}, keyring.ErrUnsafe},
+		{"somebody else's", foreign, keyring.ErrUnsafe},
+		{"missing", func(string) error { return nil }, keyring.ErrNotFound},
+		{"link to nothing", func(path string) error { return os.Symlink("/none", path) }, keyring.ErrNotFound},
+		{"empty", put("", 0o600), keyring.ErrInvalid},
+		{"only a line end", put("\n", 0o600), keyring.ErrInvalid},
+		{"byte order mark", put("\ufeff"+canary, 0o600), keyring.ErrInvalid},
+		{"two lines", put(canary+"\nmore\n", 0o600), keyring.ErrInvalid},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			path := filepath.Join(t.TempDir(), "secret")
+			if err := c.make(path); err != nil {
+				t.Fatal(err)
+			}
+			start := time.Now()
+			got, err := read(t, keyring.Surroundings{}, "file", path)
+			if !errors.Is(err, c.want) || err == nil && got != canary && len(got) != keyring.MaxSecret {
+				t.Errorf("%d octets, %v; want %v", len(got), err, c.want)
+			}
+			if took := time.Since(start); took > 2*time.Second {
+				t.Errorf("it took %v", took)
+			}
+		})
+	}
+}
+
+func put(content string, mode os.FileMode) func(string) error {
+	return func(path string) error {
+		return errors.Join(os.WriteFile(path, []byte(content), 0o600), os.Chmod(path, mode))
+	}
+}
+
+// foreign makes path somebody else's. An ordinary user cannot give files away;
+// what he can do is let everybody write it, which must be refused as well.
+func foreign(path string) error {
+	if os.Geteuid() == 0 {
+		return errors.Join(put(canary, 0o644)(path), os.Chown(path, 12345, -1))
+	}
+	return put(canary, 0o666)(path)
+}
+
+// TestReadKey: a private key has lines, or is binary, and comes as it is.
+func TestReadKey(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "key.pem")
+	for _, content := range []string{"-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n", "\x30\x82\x00\xff"} {
+		if err := put(content, 0o600)(path); err != nil {
+			t.Fatal(err)
+		}
+		source, err := keyring.NewSource([]string{"file", path}, keyring.Surroundings{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, err := source.ReadKey(t.Context()); err != nil || got.Reveal() != content {
+			t.Errorf("%d octets, %v", got.Len(), err)
+		}
+	}
+	if err := os.Truncate(path, 0); err != nil {
+		t.Fatal(err)
+	}
+	source, _ := keyring.NewSource([]string{"file", path}, keyring.Surroundings{})
+	if _, err := source.ReadKey(t.Context()); !errors.Is(err, keyring.ErrInvalid) {
+		t.Errorf("empty: %v", err)
+	}
+}
+
+// script writes a program for TestSourceCommand.
+func script(t *testing.T, body string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "program")
+	if err := os.WriteFile(path, []byte("#!/bin/sh\n"+body+"\n"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// TestSourceCommand: what a command may do and what it is stopped at.
+func TestSourceCommand(t *testing.T) {
+	for _, c := range []struct {
+		name, body, want string
+		err              error
+	}{
+		{"prints a line", "echo value", "value", nil},
+		{"prints without a line end", "printf value", "value", nil},
+		{"its stdin is empty", "cat; echo value", "value", nil},
+		{"its stderr goes nowhere", "echo " + canary + " >&2; echo value", "value", nil},
+		{"prints nothing", "true", "", keyring.ErrInvalid},
+		{"prints two lines", "echo a; echo b", "", keyring.ErrInvalid},
+		{"fails after printing", "echo " + canary + "; exit 3", "", keyring.ErrUnavailable},
+		{"dies of a signal", "kill -9 $$", "", keyring.ErrUnavailable},
+		{"prints without end", "yes " + canary, "", keyring.ErrInvalid},
+		{"leaves a child that holds its output", "sleep 60 & echo value", "", keyring.ErrUnavailable},
+		{"runs where nothing is found by accident", "pwd", "/", nil},
+		{"gets no shell", "echo value", "value", nil},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			around := keyring.Surroundings{Environ: []string{"PATH=/usr/bin:/bin"}}
+			start := time.Now()
+			got, err := read(t, around, "command", script(t, c.body), "$(echo "+canary+")", ";", "&&")
+			if got != c.want || !errors.Is(err, c.err) {
+				t.Errorf("%q, %v; want %q, %v", got, err, c.want, c.err)
+			}
+			if took := time.Since(start); took > 3*time.Second {
+				t.Errorf("it took %v", took)
+			}
+		})
+	}
+}
+
+// TestSourceCommandTimeout: a command that does not end is killed with its
+// children, all of them, at its limit or at the caller's.
+func TestSourceCommandTimeout(t *testing.T) {
+	pids := filepath.Join(t.TempDir(), "pids")
+	path := script(t, fmt.Sprintf("trap '' TERM INT HUP; sleep 61 & echo $! $$ >%s; wait; sleep 62", pids))
+	source, err := keyring.NewSource([]string{"command", path}, keyring.Surroundings{Environ: []string{"PATH=/usr/bin:/bin"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, limit := range map[string]time.Duration{"the caller's": 700 * time.Millisecond, "its own": time.Minute} {
+		ctx, cancel := context.WithTimeout(t.Context(), limit)
+		start := time.Now()
+		_, err = source.Read(ctx)
+		cancel()
+		if took := time.Since(start); !errors.Is(err, keyring.ErrUnavailable) || took > 4*time.Second {
+			t.Errorf("%s limit: %v after %v", name, err, took)
+		}
+		text, err := os.ReadFile(pids)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, field := range strings.Fields(string(text)) {
+			pid, _ := strconv.Atoi(field)
+			if !gone(pid) {
+				t.Errorf("%s limit: process %d is still there", name, pid)
+			}
+		}
+	}
+}
+
+// gone waits a moment for a process to be a zombie or nothing.
+func gone(pid int) bool {
+	for range 50 {
+		stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+		if err != nil && syscall.Kill(pid, 0) != nil || strings.Contains(string(stat), ") Z ") {
+			return true
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
+	return false
+}
+
+// TestSourceCommandEnvironment (T7): the child gets what its tools need and
+// nothing else.
+func TestSourceCommandEnvironment(t *testing.T) {
+	out := filepath.Join(t.TempDir(), "environment")
+	path := script(t, "env >"+out+"; echo value")
+	around := keyring.Surroundings{Environ: []string{
+		"PATH=/usr/bin::.:bin:/bin", "HOME=/home/a", "SECRET=" + canary, "CREDHELPER_HOME=/x", "AWS_SECRET_ACCESS_KEY=" + canary,
+		"LD_PRELOAD=/tmp/x.so", "BASH_ENV=/tmp/x", "PYTHONPATH=/tmp", "GNUPGHOME=/g", "LC_ALL=C",
+	}}
+	if _, err := read(t, around, "command", path); err != nil {
+		t.Fatal(err)
+	}
+	text, err := os.ReadFile(out)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"PATH=/usr/bin:/bin\n", "HOME=/home/a\n", "GNUPGHOME=/g\n", "LC_ALL=C\n"} {
+		if !strings.Contains(string(text), want) {
+			t.Errorf("the child misses %q", want)
+		}
+	}
+	for _, bad := range []string{canary, "CREDHELPER", "LD_PRELOAD", "BASH_ENV", "PYTHONPATH"} {
+		if strings.Contains(string(text), bad) {
+			t.Errorf("the child has %s", bad)
+		}
+	}
+}
+
+// TestSourceCommandProgram: a program that others can replace is not run.
+func TestSourceCommandProgram(t *testing.T) {
+	ran := filepath.Join(t.TempDir(), "ran")
+	for name, change := range map[string]func(string) error{
+		"writable by all":       func(p string) error { return os.Chmod(p, 0o777) },
+		"writable by the group": func(p string) error { return os.Chmod(p, 0o770) },
+		"a folder":              func(p string) error { return errors.Join(os.Remove(p), os.Mkdir(p, 0o700)) },
+		"gone":                  os.Remove,
+		"not executable":        func(p string) error { return os.Chmod(p, 0o600) },
+	} {
+		path := script(t, "echo x >"+ran+"; echo value")
+		if err := change(path); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := read(t, keyring.Surroundings{}, "command", path); !errors.Is(err, keyring.ErrUnsafe) && !errors.Is(err, keyring.ErrUnavailable) {
+			t.Errorf("%s: %v", name, err)
+		}
+		if _, err := os.Stat(ran); err == nil {
+			t.Fatalf("%s: it ran", name)
+		}
+	}
+}
