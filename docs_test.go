@@ -1,0 +1,98 @@
+package house
+
+import (
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+// TestSecurityPage: every test that docs/security.md calls a proof exists, and
+// the page has proofs at all.
+func TestSecurityPage(t *testing.T) {
+	page, err := os.ReadFile("docs/security.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	known := map[string]bool{}
+	for _, f := range append(sources(t, true), nestedTests(t)...) {
+		for _, m := range regexp.MustCompile(`(?m)^func ((?:Test|Fuzz)\w+)\(`).FindAllStringSubmatch(f.text, -1) {
+			known[m[1]] = true
+		}
+	}
+	cited := regexp.MustCompile(`\b(?:Test|Fuzz)[A-Z]\w+`).FindAllString(string(page), -1)
+	if len(cited) < 20 {
+		t.Errorf("the page names %d tests", len(cited))
+	}
+	for _, name := range cited {
+		if !known[name] {
+			t.Errorf("docs/security.md names %s, which does not exist", name)
+		}
+	}
+	for _, m := range regexp.MustCompile("`([\\w-]+\\.txtar)`").FindAllStringSubmatch(string(page), -1) {
+		if found, _ := filepath.Glob("cmd/*/testdata/script/" + m[1]); len(found) == 0 {
+			t.Errorf("docs/security.md names the script %s, which does not exist", m[1])
+		}
+	}
+}
+
+// nestedTests are the tests of the nested module.
+func nestedTests(t *testing.T) (files []goFile) {
+	t.Helper()
+	paths, err := filepath.Glob("test/*/*_test.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	more, _ := filepath.Glob("test/*_test.go")
+	for _, path := range append(paths, more...) {
+		text, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		files = append(files, goFile{path: path, text: string(text)})
+	}
+	return files
+}
+
+// TestLinks: every relative link of a page leads somewhere.
+func TestLinks(t *testing.T) {
+	var pages []string
+	for _, pattern := range []string{"*.md", "docs/*.md", "docs/*/*.md"} {
+		found, err := filepath.Glob(pattern)
+		if err != nil {
+			t.Fatal(err)
+		}
+		pages = append(pages, found...)
+	}
+	links := 0
+	for _, page := range pages {
+		text, err := os.ReadFile(page)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range regexp.MustCompile(`\]\(([^)#\s]+)(?:#[^)]*)?\)`).FindAllStringSubmatch(string(text), -1) {
+			if strings.Contains(m[1], "://") {
+				continue
+			}
+			links++
+			if _, err := os.Stat(filepath.Join(filepath.Dir(page), m[1])); err != nil {
+				t.Errorf("%s links to %s, which does not exist", page, m[1])
+			}
+		}
+	}
+	if links < 10 {
+		t.Errorf("%d links found: the test is blind", links)
+	}
+}
+
+// TestReadme: it is short enough to be read.
+func TestReadme(t *testing.T) {
+	text, err := os.ReadFile("README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := strings.Count(string(text), "\n"); n > 250 {
+		t.Errorf("README.md has %d lines, more than 250", n)
+	}
+}
