@@ -225,3 +225,34 @@ func TestParseRetryAfter(t *testing.T) {
 		}
 	}
 }
+
+// TestNotRepeatable (A10, row 30): a grant that may be used up by asking is asked
+// once, but for the two answers that say that nothing was done, and before
+// anything was sent.
+func TestNotRepeatable(t *testing.T) {
+	was := oauth.Grants[0]
+	oauth.Grants[0].Repeatable = false
+	t.Cleanup(func() { oauth.Grants[0] = was })
+	for _, c := range []struct {
+		behaviour string
+		tries     int
+	}{
+		{"status-500", 1}, {"status-502", 1}, {"status-504", 1}, {"status-408", 1}, {"reset-late", 1}, {"close-late", 1},
+		{"garbage", 1}, {"status-429", 2}, {"status-503", 2},
+	} {
+		client, _, _ := retrying(t, c.behaviour)
+		token, err := client.Token(t.Context())
+		var e *oauth.Error
+		switch {
+		case c.tries == 1 && (!errors.As(err, &e) || e.Tries != 1):
+			t.Errorf("%s: got %v, want an error after one request", c.behaviour, err)
+		case c.tries == 2 && (err != nil || token.Tries != 2):
+			t.Errorf("%s: got %v, want a token from the second request", c.behaviour, err)
+		}
+	}
+	client, _, clock := retrying(t)
+	client.TokenURL = "http://127.0.0.1:1/token"
+	if _, err := client.Token(t.Context()); err == nil || len(clock.waits) != 2 {
+		t.Errorf("got %v after waits %v: dialling uses nothing up", err, clock.waits)
+	}
+}
