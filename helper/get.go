@@ -66,30 +66,53 @@ func (a *asking) close() {
 	}
 }
 
-// find sets the profile that answers. A route that still holds spares the
-// reading of every other profile.
+// find sets the profile that answers, and the origin of it that the URL belongs
+// to.
 func (a *asking) find() (err error) {
 	r := a.request
-	if r.Profile == "" && a.store != nil && r.URL != (origin.URL{}) {
-		if name := a.routed(r.URL); name != "" {
-			if p, err := a.Profile(name); err == nil && p.owning(r.URL) != "" {
-				a.profile, a.origin = p, p.owning(r.URL)
+	switch {
+	case r.Profile == "" && r.URL == (origin.URL{}):
+		return malformed("the request names neither a URL nor a profile")
+	case r.Profile == "":
+		return a.findOwner()
+	}
+	if a.profile, err = a.Profile(r.Profile); err != nil {
+		return err
+	}
+	if r.URL == (origin.URL{}) {
+		if len(a.profile.Origins) > 0 {
+			a.origin = a.profile.Origins[0].String()
+		}
+		return nil
+	}
+	a.origin = a.profile.owning(r.URL)
+	return a.profile.mustOwn(r.URL)
+}
+
+// findOwner finds the profile that owns the URL. A route that still holds spares
+// the reading of every other profile.
+func (a *asking) findOwner() error {
+	u := a.request.URL
+	if a.store != nil {
+		if name := a.routed(u); name != "" {
+			if p, err := a.Profile(name); err == nil && p.owning(u) != "" {
+				a.profile, a.origin = p, p.owning(u)
 				return nil
 			}
 		}
-		stamps := a.stamps() // before anything is read, so that a change in between shows
-		all, broken := a.load()
-		claims := claimsOf(all)
-		c, err := choose(claims, r.URL)
-		if err != nil {
-			return blame(err, broken, r.URL)
-		}
-		a.profile, a.origin = c.profile, c.origin.String()
-		a.compileRoutes(claims, r.URL, stamps)
-		return nil
 	}
-	a.profile, a.origin, err = a.Helper.find(r)
-	return err
+	stamps := a.stamps() // before anything is read, so that a change in between shows
+	all, broken := a.load()
+	claims := claimsOf(all)
+	c, err := choose(claims, u)
+	if err != nil {
+		return blame(err, broken, u)
+	}
+	a.profile, a.origin = c.profile, c.origin.String()
+	if a.store != nil {
+		a.compileRoutes(claims, u, stamps)
+	}
+	return nil
 }
 
 // answer is steps 6 to 10 of a request: cache, lock, cache again, fetch.

@@ -35,6 +35,8 @@ type Config struct {
 	// from its own beginning.
 	Start time.Time
 	Now   func() time.Time
+	// Clock puts the machine's start beside a time (A21); nil: cache.ClockAt.
+	Clock func(time.Time) cache.Clock
 
 	// Env reads one variable, Environ is the whole environment: proxies, secrets of
 	// ["env", NAME] and the few variables that commands of ["command", ...] get.
@@ -68,7 +70,12 @@ type Helper struct {
 var _ protocol.Answerer = (*Helper)(nil)
 
 // New makes a Helper. It touches no file.
-func New(config Config) *Helper { return &Helper{config: config} }
+func New(config Config) *Helper {
+	if config.Clock == nil {
+		config.Clock = cache.ClockAt
+	}
+	return &Helper{config: config}
+}
 
 // answerTime is the end of every answer to a tool: Bazel stops waiting after 10 s.
 const answerTime = 8 * time.Second
@@ -87,7 +94,7 @@ func (h *Helper) deadline(ctx context.Context, r protocol.Request) (context.Cont
 }
 
 func (h *Helper) now() time.Time     { return h.config.Now() }
-func (h *Helper) clock() cache.Clock { return cache.ClockAt(h.now()) }
+func (h *Helper) clock() cache.Clock { return h.config.Clock(h.now()) }
 
 func (h *Helper) report(text string) {
 	if h.config.Report != nil {

@@ -25,8 +25,16 @@ func claimsOf(profiles []*Profile) (claims []claim) {
 // Match finds the one profile that owns the URL (O12). No profile is
 // protocol.ErrNoProfile with the nearest reason; two with an equal right to it
 // are protocol.ErrAmbiguous; plain http to a host that a profile owns by https is
-// protocol.ErrPolicy. Nothing but configuration files is touched (O15).
-func (h *Helper) Match(u origin.URL) (*Profile, error) {
+// protocol.ErrPolicy. A profile that is named only narrows (O14): it must own the
+// URL. Nothing but configuration files is touched (O15).
+func (h *Helper) Match(u origin.URL, name string) (*Profile, error) {
+	if name != "" {
+		p, err := h.Profile(name)
+		if err != nil {
+			return nil, err
+		}
+		return p, p.mustOwn(u)
+	}
 	all, broken := h.load()
 	c, err := choose(claimsOf(all), u)
 	if err == nil {
@@ -59,7 +67,7 @@ func choose(claims []claim, u origin.URL) (claim, error) {
 }
 
 // unowned says that no profile owns the URL, and why the nearest one does not.
-func unowned(u origin.URL, reason origin.Reason) error {
+func unowned(u origin.URL, reason origin.Reason) *protocol.Error {
 	e := &protocol.Error{Kind: protocol.ErrNoProfile, Text: "no profile owns " + u.String(), Hint: "see why: credhelper explain URL"}
 	switch {
 	case reason == origin.PlainHTTP:
@@ -91,37 +99,15 @@ func blame(err error, broken []brokenFile, u origin.URL) error {
 	return e
 }
 
-// find returns the profile that answers r, and the origin of it that the URL
-// belongs to. A profile that the request names only narrows (O14): it must own
-// the URL if there is one.
-func (h *Helper) find(r protocol.Request) (*Profile, string, error) {
-	asksURL := r.URL != (origin.URL{})
-	if r.Profile == "" {
-		if !asksURL {
-			return nil, "", malformed("the request names neither a URL nor a profile")
-		}
-		p, err := h.Match(r.URL)
-		if err != nil {
-			return nil, "", err
-		}
-		return p, p.owning(r.URL), nil
+// mustOwn refuses a URL that the named profile does not own.
+func (p *Profile) mustOwn(u origin.URL) error {
+	_, reason := origin.Best(p.Origins, u)
+	if reason == origin.Release {
+		return nil
 	}
-	p, err := h.Profile(r.Profile)
-	if err != nil {
-		return nil, "", err
-	}
-	if !asksURL {
-		if len(p.Origins) > 0 {
-			return p, p.Origins[0].String(), nil
-		}
-		return p, "", nil
-	}
-	if _, reason := origin.Best(p.Origins, r.URL); reason != origin.Release {
-		err := unowned(r.URL, reason).(*protocol.Error)
-		err.Text = "profile " + p.Name + " does not own " + r.URL.String() + ": " + reason.String()
-		return nil, "", err
-	}
-	return p, p.owning(r.URL), nil
+	e := unowned(u, reason)
+	e.Text = "profile " + p.Name + " does not own " + u.String() + ": " + reason.String()
+	return e
 }
 
 // owning is the profile's origin that u belongs to, "" if none.
