@@ -54,6 +54,8 @@ var rooms = []room{
 	{path: "cmd/internal/process", may: join(sys, []string{"protocol"}), not: []string{"net/http", "net", "fmt", "os/exec", "encoding/json"}},
 	{path: "cmd/credhelper", may: join(levelZero, sys, []string{"protocol", "helper/cache", "cmd/internal/process"}), not: []string{"net/http", "net", "os/user", "encoding/json"}},
 	{path: "cmd/credhelper-engine", may: []string{""}},
+	{path: "internal/program", may: []string{"helper/cache"}, tests: true},
+	{path: "scripts/internal/bench", may: []string{"internal/program", "helper/cache", "helper/oauth/oauthtest"}, tests: true},
 }
 
 func join(lists ...[]string) (all []string) {

@@ -1,0 +1,153 @@
+// Package program builds the whole program as it is released and gives tests and
+// measurements throw-away homes to run it in. Only tests and scripts import it.
+package program
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+
+	"github.com/credhelper/credhelper/helper/cache"
+)
+
+// Links are the names under which tools call the front.
+var Links = [...]string{"git-credential-credhelper", "docker-credential-credhelper", "credhelper-bazel"}
+
+// Build builds both executables into dir, exactly as they are released: without
+// cgo, stripped, not position-independent, since each of cgo and PIE doubles the
+// start of the front. It must be called inside the module.
+func Build(dir string) error {
+	mod, err := exec.Command("go", "env", "GOMOD").Output()
+	if err != nil {
+		return fmt.Errorf("go env GOMOD: %w", err)
+	}
+	cmd := exec.Command("go", "build", "-trimpath", "-buildmode=exe", "-ldflags=-s -w", "-o", dir+"/",
+		"./cmd/credhelper", "./cmd/credhelper-engine")
+	cmd.Dir = filepath.Dir(strings.TrimSpace(string(mod)))
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("go build: %w\n%s", err, out)
+	}
+	return Link(dir)
+}
+
+// Link makes the links for tools beside the front in dir.
+func Link(dir string) error {
+	for _, name := range Links {
+		if err := os.Symlink("credhelper", filepath.Join(dir, name)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Home is a home of its own for the program: nothing of the person or machine
+// that runs the test is read or changed.
+type Home struct {
+	Dir  string     // what CREDHELPER_HOME says
+	Bin  string     // directory of the executables
+	Env  []string   // the whole environment of the program
+	Dirs cache.Dirs // where its files are
+}
+
+// NewHome makes a home in the existing directory dir for the executables in bin.
+// Its keyring is the encrypted file, opened by a key file.
+func NewHome(dir, bin string) (*Home, error) {
+	h := &Home{Dir: dir, Bin: bin, Env: []string{
+		"PATH=" + os.Getenv("PATH"), "HOME=" + dir, "CREDHELPER_HOME=" + dir, "LC_ALL=C.UTF-8", "CI=1",
+	}}
+	var err error
+	h.Dirs, err = cache.FindDirs(func(name string) string {
+		if name == "CREDHELPER_HOME" {
+			return dir
+		}
+		return ""
+	}, os.Getuid())
+	if err != nil {
+		return nil, err
+	}
+	_, err = h.Run("", "keyring", "use", "file")
+	return h, err
+}
+
+// Command is a call of credhelper, or of the link that the first argument names.
+func (h *Home) Command(args ...string) *exec.Cmd {
+	name := "credhelper"
+	for _, link := range Links {
+		if args[0] == link {
+			name, args = link, args[1:]
+			break
+		}
+	}
+	cmd := exec.Command(filepath.Join(h.Bin, name), args...)
+	cmd.Env, cmd.Dir = h.Env, h.Dir
+	return cmd
+}
+
+// Run calls credhelper with a text on stdin and returns its stdout. The error of
+// a failure has stderr in it.
+func (h *Home) Run(stdin string, args ...string) (stdout string, err error) {
+	cmd := h.Command(args...)
+	var out, said bytes.Buffer
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = strings.NewReader(stdin), &out, &said
+	if err := cmd.Run(); err != nil {
+		return out.String(), fmt.Errorf("%s: %w: %s", strings.Join(cmd.Args, " "), err, said.String())
+	}
+	return out.String(), nil
+}
+
+// Profile is a client of a test server, for AddProfile.
+type Profile struct {
+	Name     string
+	Origin   string // "https://api.example.com"
+	TokenURL string
+	ClientID string
+	Secret   string // "": none is stored
+	More     string // lines of TOML
+}
+
+// AddProfile provisions a profile as an administrator would: its file first, the
+// secret later.
+func (h *Home) AddProfile(p Profile) error {
+	text := fmt.Sprintf("preset = \"oauth2\"\norigins = [%q]\ntoken_url = %q\nclient_id = %q\n%s\n", p.Origin, p.TokenURL, p.ClientID, p.More)
+	if err := os.MkdirAll(h.Dirs.Profiles(), 0o700); err != nil {
+		return err
+	}
+	if err := os.WriteFile(filepath.Join(h.Dirs.Profiles(), p.Name+".toml"), []byte(text), 0o600); err != nil {
+		return err
+	}
+	if p.Secret == "" {
+		return nil
+	}
+	_, err := h.Run(p.Secret, "rotate", p.Name, "--secret-stdin")
+	return err
+}
+
+// Entries are the sealed tokens of the home.
+func (h *Home) Entries() []string {
+	paths, _ := filepath.Glob(h.Dirs.Run() + "/t-*")
+	return paths
+}
+
+// Empty removes every sealed token, as if all had ended.
+func (h *Home) Empty() error {
+	for _, path := range h.Entries() {
+		if err := os.Remove(path); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Close takes the home's key out of the kernel's keyring, where each user may
+// keep only some 200. The directory is the caller's.
+func (h *Home) Close() {
+	if s, err := cache.Open(h.Dirs); err == nil {
+		_ = s.ForgetKey(context.Background())
+		s.Close()
+	}
+}

@@ -1,0 +1,82 @@
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"os/exec"
+	"regexp"
+	"strconv"
+)
+
+var collected = regexp.MustCompile(`Collected : (\d+)`)
+
+// instructions counts what the processor does in user space for one cached
+// answer. It hardly depends on the machine's load, so it is the gate in CI.
+func (b *bench) instructions() ([]figure, error) {
+	const runs, bound = 9, 0.70
+	l := b.launch(nameToken)
+	var counts []float64
+	for range runs {
+		cmd := exec.Command("valgrind", append([]string{"--tool=callgrind", "--callgrind-out-file=/dev/null"}, l.argv...)...)
+		cmd.Env, cmd.Dir = l.env, l.dir
+		var stderr bytes.Buffer
+		cmd.Stderr = &stderr
+		out, err := cmd.Output()
+		if err != nil {
+			return nil, fmt.Errorf("valgrind (Debian package valgrind): %w: %s", err, stderr.String())
+		}
+		count := collected.FindSubmatch(stderr.Bytes())
+		if count == nil || !bytes.Contains(out, []byte(l.want)) {
+			return nil, fmt.Errorf("valgrind counted nothing, or not an answer: %s", stderr.String())
+		}
+		n, err := strconv.ParseFloat(string(count[1]), 64)
+		if err != nil {
+			return nil, err
+		}
+		counts = append(counts, n/1e6)
+	}
+	return []figure{{name: "instructions of credhelper token NAME", value: median(counts), format: "%.3f million", bound: bound,
+		note: fmt.Sprintf("callgrind, median of %d", runs)}}, nil
+}
+
+var perOp = regexp.MustCompile(`(?m)^BenchmarkGet\S*\s+\d+\s+([\d.]+) ns/op`)
+
+// inside is the Go benchmark of opening and checking one sealed entry.
+func (b *bench) inside() ([]figure, error) {
+	cmd := exec.Command("go", "test", "-run=^$", "-bench=^BenchmarkGet$", "-benchtime=0.3s", "-count=5", "./helper/cache")
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		return nil, fmt.Errorf("go test -bench: %w\n%s", err, out)
+	}
+	var times []float64
+	for _, m := range perOp.FindAllSubmatch(out, -1) {
+		ns, err := strconv.ParseFloat(string(m[1]), 64)
+		if err != nil {
+			return nil, err
+		}
+		times = append(times, ns/1000)
+	}
+	if len(times) == 0 {
+		return nil, fmt.Errorf("no BenchmarkGet in helper/cache:\n%s", out)
+	}
+	return []figure{{name: "open and check one sealed entry, inside", value: median(times), format: "%.1f µs", bound: 10, note: "go test -bench, median of 5"}}, nil
+}
+
+// memory is the most that one cached answer had resident.
+func (b *bench) memory() ([]figure, error) {
+	const runs, bound = 15, 3
+	var sizes []float64
+	for _, name := range []string{nameToken, nameEmpty} {
+		var one []float64
+		for range runs {
+			octets, err := peak(b.launch(name))
+			if err != nil {
+				return nil, err
+			}
+			one = append(one, float64(octets)/(1<<20))
+		}
+		sizes = append(sizes, median(one))
+	}
+	return []figure{{name: "peak resident memory of credhelper token NAME", value: sizes[0], format: "%.2f MiB", bound: bound,
+		note: fmt.Sprintf("median of %d; an empty program has %.2f MiB", runs, sizes[1])}}, nil
+}

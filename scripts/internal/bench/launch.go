@@ -1,0 +1,71 @@
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"os/exec"
+	"time"
+)
+
+// launch is one call of a program: what a tool starts and waits for.
+type launch struct {
+	name   string
+	argv   []string // argv[0] is the executable's path
+	env    []string
+	dir    string
+	stdin  string // path of the file that is stdin; "": nothing
+	rarely bool   // too slow for each round
+	want   string // what stdout must hold, so that no failure counts as fast
+}
+
+// once runs the launch and tells how long it took from start to end. The child
+// is started by clone(CLONE_VM|CLONE_VFORK), like posix_spawn: the size of this
+// process does not count.
+func (l *launch) once(null *os.File) (time.Duration, error) {
+	stdin := null
+	if l.stdin != "" {
+		file, err := os.Open(l.stdin)
+		if err != nil {
+			return 0, err
+		}
+		defer file.Close()
+		stdin = file
+	}
+	attr := os.ProcAttr{Dir: l.dir, Env: l.env, Files: []*os.File{stdin, null, null}}
+	began := time.Now()
+	process, err := os.StartProcess(l.argv[0], l.argv, &attr)
+	if err != nil {
+		return 0, err
+	}
+	state, err := process.Wait()
+	took := time.Since(began)
+	if err == nil && !state.Success() {
+		err = fmt.Errorf("%s: %v", l.name, state)
+	}
+	return took, err
+}
+
+// check runs the launch once and looks at its answer.
+func (l *launch) check() error {
+	cmd := exec.Command(l.argv[0], l.argv[1:]...)
+	cmd.Env, cmd.Dir = l.env, l.dir
+	if l.stdin != "" {
+		file, err := os.Open(l.stdin)
+		if err != nil {
+			return err
+		}
+		defer file.Close()
+		cmd.Stdin = file
+	}
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
+	out, err := cmd.Output()
+	if err != nil {
+		return fmt.Errorf("%s: %w: %s", l.name, err, stderr.String())
+	}
+	if !bytes.Contains(out, []byte(l.want)) {
+		return fmt.Errorf("%s does not answer with the token: %.100q", l.name, out)
+	}
+	return nil
+}

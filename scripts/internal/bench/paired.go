@@ -1,0 +1,67 @@
+package main
+
+import (
+	"math/rand/v2"
+	"os"
+	"runtime/debug"
+	"time"
+)
+
+// A machine that is shared is never quiet. So all programs run in one run, once
+// in each round, in an order that is shuffled anew, and what counts is the median
+// over the rounds of the ratio of two times of the same round.
+
+// times are those of one program, one each round; 0: it did not run then.
+type times []time.Duration
+
+// pairedRun measures all launches together.
+func pairedRun(launches []*launch, rounds int) (map[string]times, error) {
+	null, err := os.OpenFile(os.DevNull, os.O_RDWR, 0)
+	if err != nil {
+		return nil, err
+	}
+	defer null.Close()
+	defer debug.SetGCPercent(debug.SetGCPercent(-1)) // a collection here would fall on some program
+	result := map[string]times{}
+	for _, l := range launches {
+		if err := l.check(); err != nil {
+			return nil, err
+		}
+		result[l.name] = make(times, rounds)
+	}
+	const rare = 15
+	for round := range rounds {
+		for _, i := range rand.Perm(len(launches)) {
+			l := launches[i]
+			if l.rarely && round%rare != 0 {
+				continue
+			}
+			if result[l.name][round], err = l.once(null); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return result, nil
+}
+
+// over is the median of the ratios of two programs' times.
+func (t times) over(base times) float64 {
+	var ratios []float64
+	for i := range t {
+		if t[i] > 0 && base[i] > 0 {
+			ratios = append(ratios, float64(t[i])/float64(base[i]))
+		}
+	}
+	return median(ratios)
+}
+
+// milliseconds is the median time.
+func (t times) milliseconds() float64 {
+	var all []float64
+	for _, d := range t {
+		if d > 0 {
+			all = append(all, d.Seconds()*1000)
+		}
+	}
+	return median(all)
+}

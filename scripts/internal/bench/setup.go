@@ -1,0 +1,183 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/credhelper/credhelper/helper/oauth/oauthtest"
+	"github.com/credhelper/credhelper/internal/program"
+)
+
+// bench is what the parts measure with.
+type bench struct {
+	rounds   int
+	dir      string
+	server   *oauthtest.Server
+	one      *program.Home // with one profile
+	many     *program.Home // with 10,000
+	audit    *program.Home // that logs every answer
+	launches []*launch
+	ends     []func()
+}
+
+const (
+	profileName = "jama"
+	host        = "api.example.com"
+	tokenSize   = 1200 // octets, of the usual signed token
+	manyOthers  = 9999
+)
+
+// setUp builds everything, starts the authorization server, and makes the homes
+// with the real command line.
+func setUp(rounds int) (b *bench, err error) {
+	b = &bench{rounds: rounds}
+	if b.dir, err = os.MkdirTemp("", "credhelper-bench-*"); err != nil {
+		return nil, err
+	}
+	b.ends = append(b.ends, func() { os.RemoveAll(b.dir) })
+	defer func() {
+		if err != nil {
+			b.close()
+		}
+	}()
+	if err := program.Build(b.dir); err != nil {
+		return b, err
+	}
+	for _, name := range []string{"empty", "line"} {
+		cmd := exec.Command("go", "build", "-trimpath", "-ldflags=-s -w", "-o", filepath.Join(b.dir, name), "./scripts/internal/bench/testdata/"+name)
+		cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+		if out, err := cmd.CombinedOutput(); err != nil {
+			return b, fmt.Errorf("go build: %w\n%s", err, out)
+		}
+	}
+	b.server, err = oauthtest.New(oauthtest.Options{
+		Clients: []oauthtest.Client{{ID: "bench", Secret: "bench-secret"}}, TokenSize: tokenSize, Lifetime: 12 * time.Hour,
+	})
+	if err != nil {
+		return b, err
+	}
+	b.ends = append(b.ends, b.server.Close)
+	if err := b.homes(); err != nil {
+		return b, err
+	}
+	return b, b.calls()
+}
+
+func (b *bench) close() {
+	for i := len(b.ends) - 1; i >= 0; i-- {
+		b.ends[i]()
+	}
+}
+
+// homes makes the three homes, each with the profile and its token.
+func (b *bench) homes() (err error) {
+	for _, h := range []struct {
+		into     **program.Home
+		name     string
+		others   int
+		settings string
+	}{{&b.one, "one", 0, ""}, {&b.many, "many", manyOthers, ""}, {&b.audit, "audit", 0, "audit = \"all\"\n"}} {
+		dir := filepath.Join(b.dir, h.name)
+		if err := os.Mkdir(dir, 0o700); err != nil {
+			return err
+		}
+		home, err := program.NewHome(dir, b.dir)
+		if err != nil {
+			return err
+		}
+		*h.into = home
+		b.ends = append(b.ends, home.Close)
+		if err := b.profiles(home, h.others); err != nil {
+			return err
+		}
+		if h.settings != "" {
+			text, err := os.ReadFile(home.Dirs.Settings())
+			if err == nil {
+				err = os.WriteFile(home.Dirs.Settings(), append([]byte(h.settings), text...), 0o600)
+			}
+			if err != nil {
+				return err
+			}
+		}
+		// Twice: stamps younger than 10 ms are not trusted, so the first answer may
+		// not be one that the front can give again.
+		for range 2 {
+			time.Sleep(50 * time.Millisecond)
+			for _, by := range []string{profileName, "https://" + host + "/rest"} {
+				if _, err := home.Run("", "header", by); err != nil {
+					return err
+				}
+			}
+		}
+	}
+	return nil
+}
+
+// profiles adds the one that is asked for, and others on other hosts.
+func (b *bench) profiles(home *program.Home, others int) error {
+	p := program.Profile{TokenURL: b.server.TokenURL(), ClientID: "bench"}
+	for i := range others {
+		p.Name, p.Origin = fmt.Sprintf("other-%d", i), fmt.Sprintf("https://host-%d.example.org", i)
+		if err := home.AddProfile(p); err != nil {
+			return err
+		}
+	}
+	p.Name, p.Origin, p.Secret = profileName, "https://"+host, "bench-secret"
+	return home.AddProfile(p)
+}
+
+// calls says what is started in the paired run.
+func (b *bench) calls() error {
+	token, err := b.one.Run("", "token", profileName)
+	if err != nil {
+		return err
+	}
+	token = strings.TrimSpace(token)
+	stdin := func(name, text string) string {
+		path := filepath.Join(b.dir, name+".stdin")
+		if e := os.WriteFile(path, []byte(text), 0o600); e != nil {
+			err = e
+		}
+		return path
+	}
+	git := stdin("git", "protocol=https\nhost="+host+"\n\n")
+	call := func(name string, home *program.Home, stdin string, args ...string) {
+		cmd := home.Command(args...)
+		b.launches = append(b.launches, &launch{name: name, argv: cmd.Args, env: cmd.Env, dir: cmd.Dir, stdin: stdin})
+	}
+	for _, name := range []string{"empty", "line"} {
+		full := map[string]string{"empty": nameEmpty, "line": nameLine}[name]
+		b.launches = append(b.launches, &launch{name: full, argv: []string{filepath.Join(b.dir, name)}, env: b.one.Env, dir: b.dir})
+	}
+	url := "https://" + host + "/rest/v1/projects?maxResults=1"
+	call(nameToken, b.one, "", "token", profileName)
+	call(nameHeader, b.one, "", "header", url)
+	call(nameGet, b.one, stdin("native", `{"uri":"`+url+`"}`), "get")
+	call(nameGit, b.one, git, "git-credential-credhelper", "get")
+	call(nameDocker, b.one, stdin("docker", "https://"+host), "docker-credential-credhelper", "get")
+	call(nameMany, b.many, "", "token", profileName)
+	call(nameManyBy, b.many, "", "header", url)
+	call(nameAudit, b.audit, "", "token", profileName)
+	for _, l := range b.launches[2:] {
+		if l.want = token; !strings.HasPrefix(l.dir, b.one.Dir) {
+			l.want = "." // another home's token
+		}
+		l.rarely = l.name == nameAudit
+	}
+	return errors.Join(err, b.daemon(token, git), b.pass(token))
+}
+
+// launch finds one by its name.
+func (b *bench) launch(name string) *launch {
+	for _, l := range b.launches {
+		if l.name == name {
+			return l
+		}
+	}
+	panic("no launch " + name)
+}

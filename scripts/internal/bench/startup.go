@@ -1,0 +1,48 @@
+package main
+
+import "fmt"
+
+// The names of what is measured together.
+const (
+	nameEmpty  = "an empty Go program"
+	nameLine   = "a Go program that writes one line"
+	nameToken  = "credhelper token NAME"
+	nameHeader = "credhelper header URL"
+	nameGet    = "credhelper get (native JSON)"
+	nameGit    = "git-credential-credhelper get"
+	nameDocker = "docker-credential-credhelper get"
+	nameMany   = "credhelper token NAME, 10,000 profiles"
+	nameManyBy = "credhelper header URL, 10,000 profiles"
+	nameAudit  = "credhelper token NAME, audit = \"all\" (by the engine)"
+	nameDaemon = "git credential-cache get, warm daemon"
+	namePass   = "docker-credential-pass get"
+)
+
+// paired measures what a cached answer costs a tool that starts us.
+func (b *bench) paired() ([]figure, error) {
+	result, err := pairedRun(b.launches, b.rounds)
+	if err != nil {
+		return nil, err
+	}
+	empty, ratio := result[nameEmpty], "%.2f"
+	figures := []figure{
+		{name: nameEmpty, value: empty.milliseconds(), format: "%.2f ms", note: fmt.Sprintf("median of %d rounds; ratios below are medians of pairs", b.rounds)},
+		{name: nameLine + " / empty", value: result[nameLine].over(empty), format: ratio, note: "the floor"},
+	}
+	for _, f := range []struct {
+		name  string
+		bound float64
+	}{{nameToken, 1.40}, {nameHeader, 1.45}, {nameGet, 1.45}, {nameGit, 1.45}, {nameDocker, 1.45}, {nameDaemon, 0}, {namePass, 0}, {nameAudit, 0}} {
+		if t, measured := result[f.name]; measured {
+			figures = append(figures, figure{
+				name: f.name + " / empty", value: t.over(empty), format: ratio, bound: f.bound,
+				note: fmt.Sprintf("%.2f ms", t.milliseconds()),
+			})
+		}
+	}
+	return append(figures,
+		figure{name: "token NAME / git credential-cache get", value: result[nameToken].over(result[nameDaemon]), format: ratio, bound: 1.00},
+		figure{name: "token NAME, 10,000 profiles / 1 profile", value: result[nameMany].over(result[nameToken]), format: ratio, bound: 1.05},
+		figure{name: "header URL, 10,000 profiles / 1 profile", value: result[nameManyBy].over(result[nameHeader]), format: ratio, bound: 1.05},
+	), nil
+}
