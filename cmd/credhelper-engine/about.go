@@ -1,0 +1,144 @@
+package main
+
+import (
+	"io"
+	"runtime"
+	"runtime/debug"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/credhelper/credhelper/helper"
+	"github.com/credhelper/credhelper/helper/oauth"
+	"github.com/credhelper/credhelper/protocol"
+)
+
+// versionCommand says what this is and what it can do, from the tables.
+func (s *session) versionCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:     "version",
+		Short:   "say the version; --json with dialects, presets, keyrings and grants",
+		GroupID: groupKeep,
+		Args:    between(0, 0, "version [--json]"),
+		RunE:    func(*cobra.Command, []string) error { return s.version() },
+	}
+}
+
+type versionRecord struct {
+	Version     string        `json:"version"`
+	Go          string        `json:"go"`
+	System      string        `json:"system"`
+	Dialects    []dialectName `json:"dialects"`
+	Presets     []string      `json:"presets"`
+	Keyrings    []string      `json:"keyrings"`
+	Grants      []string      `json:"grants"`
+	ClientAuths []string      `json:"client_authentications"`
+}
+
+type dialectName struct {
+	Name  string   `json:"name"`
+	Title string   `json:"title"`
+	Words []string `json:"words,omitempty"`
+	Link  string   `json:"link,omitempty"`
+}
+
+func (s *session) version() error {
+	r := versionRecord{
+		Version:  release(),
+		Go:       runtime.Version(),
+		System:   runtime.GOOS + "/" + runtime.GOARCH,
+		Presets:  helper.PresetNames(),
+		Keyrings: backendNames(),
+	}
+	for _, d := range protocol.Dialects {
+		r.Dialects = append(r.Dialects, dialectName{d.Name, d.Title, d.Words, d.Link})
+	}
+	for _, g := range oauth.Grants {
+		r.Grants = append(r.Grants, g.Name)
+	}
+	for _, a := range oauth.ClientAuths {
+		r.ClientAuths = append(r.ClientAuths, a.Name)
+	}
+	if s.flags.json {
+		return s.printJSON(r)
+	}
+	return s.print("credhelper " + r.Version + " (" + r.Go + ", " + r.System + ")\n")
+}
+
+// release is the version that the Go tool wrote into the executable.
+func release() string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok || info.Main.Version == "" {
+		return "(unknown)"
+	}
+	return info.Main.Version
+}
+
+// completionCommand writes the completion of a shell.
+func (s *session) completionCommand() *cobra.Command {
+	shells := []string{"bash", "zsh", "fish", "powershell"}
+	line := "completion " + strings.Join(shells, "|")
+	return &cobra.Command{
+		Use:       "completion SHELL",
+		Short:     "write the completion script of bash, zsh, fish or powershell",
+		Example:   "  source <(credhelper completion bash)",
+		GroupID:   groupKeep,
+		ValidArgs: shells,
+		Args:      between(1, 1, line),
+		RunE: func(c *cobra.Command, args []string) error {
+			var b strings.Builder
+			generate := map[string]func(io.Writer) error{
+				"bash":       func(w io.Writer) error { return c.Root().GenBashCompletionV2(w, true) },
+				"zsh":        c.Root().GenZshCompletion,
+				"fish":       func(w io.Writer) error { return c.Root().GenFishCompletion(w, true) },
+				"powershell": c.Root().GenPowerShellCompletionWithDesc,
+			}[args[0]]
+			if generate == nil {
+				return usage(line)
+			}
+			if err := generate(&b); err != nil {
+				return err
+			}
+			return s.print(b.String())
+		},
+	}
+}
+
+// completeProfiles completes the names of profiles.
+func (s *session) completeProfiles(*cobra.Command, []string, string) ([]cobra.Completion, cobra.ShellCompDirective) {
+	h, err := s.open()
+	if err != nil {
+		return nil, cobra.ShellCompDirectiveNoFileComp
+	}
+	names, _ := h.ProfileNames()
+	return names, cobra.ShellCompDirectiveNoFileComp
+}
+
+// dialectHelp is the help of one of credhelper's own words.
+func dialectHelp(d *protocol.Dialect) string {
+	text := "credhelper " + d.Name + ": " + d.Title + "\n\n"
+	if use, known := ownUsage[d.Name]; known {
+		return text + use + commonUsage
+	}
+	return text + commonUsage
+}
+
+// ownUsage is how credhelper's own words are called.
+var ownUsage = map[string]string{
+	"get": "Usage:\n  credhelper get   a request on stdin, an answer on stdout, both JSON:\n" +
+		"                   {\"uri\": \"https://...\"} or {\"profile\": \"NAME\"}, optionally \"min_ttl\" and \"refused\"\n",
+	"token": "Usage:\n  credhelper token NAME|URL\n",
+	"header": "Usage:\n  credhelper header NAME|URL [--format FORMAT]\n\n" +
+		"Formats: header, token, headers-json, json, curl-config, env, env-fish, env-powershell, netrc\n",
+	"reject": "Usage:\n  credhelper reject NAME|URL   the refused token on stdin; dropped only if it is the current one\n",
+}
+
+const commonUsage = `
+Flags:
+      --profile NAME   the profile, beside a URL: it must own the URL
+      --min-ttl TIME   the token must live that much longer (90, 90s, 5m, 1h)
+      --refresh        fetch a new token even if there is a good one
+      --timeout TIME   give up earlier or later than after 8 s
+      --json           answer in JSON
+      --no-store       write nothing; the secret comes from --secret-stdin or --secret-file FILE
+`

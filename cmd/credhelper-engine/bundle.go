@@ -1,0 +1,90 @@
+package main
+
+import (
+	"archive/tar"
+	"compress/gzip"
+	"encoding/json"
+	"os"
+	"strings"
+
+	"github.com/credhelper/credhelper/helper"
+)
+
+// writeBundle writes the findings, the profiles and the last part of the log as
+// an archive for a ticket. There is no secret in any of them; the user's home
+// and name are taken out.
+func (x *examination) writeBundle(path string) error {
+	parts, err := x.bundleParts()
+	if err != nil {
+		return err
+	}
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return policy("--bundle: " + err.Error())
+	}
+	packed := gzip.NewWriter(f)
+	archive := tar.NewWriter(packed)
+	for _, part := range parts {
+		text := x.redact(part.text)
+		header := tar.Header{Name: "credhelper/" + part.name, Mode: 0o600, Size: int64(len(text)), ModTime: x.now(), Typeflag: tar.TypeReg}
+		if err = archive.WriteHeader(&header); err == nil {
+			_, err = archive.Write([]byte(text))
+		}
+		if err != nil {
+			break
+		}
+	}
+	for _, close := range [...]func() error{archive.Close, packed.Close, f.Close} {
+		if e := close(); err == nil {
+			err = e
+		}
+	}
+	if err != nil {
+		os.Remove(path)
+		return policy("--bundle: " + err.Error())
+	}
+	return nil
+}
+
+type bundlePart struct{ name, text string }
+
+func (x *examination) bundleParts() ([]bundlePart, error) {
+	findings, err := json.MarshalIndent(x.findings, "", "  ")
+	if err != nil {
+		return nil, err
+	}
+	parts := []bundlePart{{"doctor.json", string(findings) + "\n"}, {"version.txt", release() + "\n"}}
+	all, _ := x.helper.Profiles()
+	for _, p := range all {
+		text, err := p.Resolved()
+		if err != nil {
+			return nil, err
+		}
+		parts = append(parts, bundlePart{"profiles/" + p.Name + ".toml", string(text)})
+	}
+	const lines = 500
+	var log []string
+	_ = x.helper.Log(func(r helper.Record) bool {
+		if line, err := json.Marshal(r); err == nil {
+			log = append(log, string(line))
+		}
+		return true
+	})
+	log = log[max(0, len(log)-lines):]
+	return append(parts, bundlePart{"log.jsonl", strings.Join(log, "\n") + "\n"}), nil
+}
+
+// redact takes the user's name and home out of a text.
+func (x *examination) redact(text string) string {
+	for _, name := range [...]string{"CREDHELPER_HOME", "HOME"} {
+		if home := x.env(name); len(home) > 1 {
+			text = strings.ReplaceAll(text, home, "$"+name)
+		}
+	}
+	for _, name := range [...]string{"USER", "LOGNAME"} {
+		if user := x.env(name); len(user) > 3 {
+			text = strings.ReplaceAll(text, user, "$"+name)
+		}
+	}
+	return text
+}

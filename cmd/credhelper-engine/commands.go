@@ -1,0 +1,269 @@
+package main
+
+import (
+	"context"
+	"io"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"github.com/credhelper/credhelper/protocol"
+)
+
+// The groups of the help.
+const (
+	groupUse    = "use"
+	groupManage = "manage"
+	groupKeep   = "keep"
+	groupTools  = "tools"
+)
+
+// patient marks the verbs that a person sits in front of, or whose own command
+// takes as long as it takes; all others end after 8 s.
+var patient = map[string]string{"patient": ""}
+
+// commands is every verb, in the order of the help.
+func (s *session) commands() *cobra.Command {
+	root := &cobra.Command{
+		Use:   "credhelper",
+		Short: "get OAuth 2.0 bearer tokens, and answer tools in their own words",
+		Long: "credhelper keeps OAuth client secrets in an encrypted keyring, fetches a token\n" +
+			"once, keeps it sealed until it ends, and gives it only to the origin it belongs to.",
+		Example: "  credhelper add jama --preset jama --url https://example.jamacloud.com --client-id ID\n" +
+			"  credhelper curl jama -- /rest/v1/projects",
+		Args:                       noVerb,
+		SilenceErrors:              true,
+		SilenceUsage:               true,
+		DisableSuggestions:         false,
+		SuggestionsMinimumDistance: 2,
+		PersistentPreRunE:          s.prepare,
+		RunE:                       func(c *cobra.Command, _ []string) error { return c.Help() },
+	}
+	root.SetOut(answerWriter{s})
+	root.SetErr(io.Discard) // errors are said in one place
+	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
+		return &protocol.Error{Kind: protocol.ErrMalformed, Text: c.Name() + ": " + err.Error(), Hint: "see " + c.CommandPath() + " --help"}
+	})
+	s.commonFlags(root.PersistentFlags())
+	root.AddGroup(
+		&cobra.Group{ID: groupUse, Title: "Use tokens:"},
+		&cobra.Group{ID: groupManage, Title: "Manage profiles:"},
+		&cobra.Group{ID: groupKeep, Title: "Keyring, cache and diagnosis:"},
+		&cobra.Group{ID: groupTools, Title: "Answers in a tool's own words (usually called by the tool):"},
+	)
+	root.CompletionOptions.DisableDefaultCmd = true
+	root.SetHelpCommandGroupID(groupKeep)
+	root.AddCommand(
+		s.curlCommand(), s.execCommand(), s.testCommand(),
+		s.addCommand(), s.listCommand(), s.showCommand(), s.editCommand(), s.removeCommand(), s.rotateCommand(),
+		s.rebindCommand(), s.exportCommand(), s.importCommand(),
+		s.statusCommand(), s.explainCommand(), s.doctorCommand(), s.logCommand(),
+		s.unlockCommand(), s.lockCommand(), s.cacheCommand(), s.keyringCommand(),
+		s.versionCommand(), s.completionCommand(),
+	)
+	root.AddCommand(s.dialectCommands()...)
+	return root
+}
+
+// noVerb refuses a word that is no verb, with the nearest one.
+func noVerb(c *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	hint := "see credhelper --help"
+	if near := c.SuggestionsFor(args[0]); len(near) > 0 {
+		hint = "did you mean credhelper " + near[0] + "?"
+	}
+	return &protocol.Error{Kind: protocol.ErrMalformed, Text: "no verb " + protocol.Printable(args[0]), Hint: hint}
+}
+
+func (s *session) commonFlags(flags *pflag.FlagSet) {
+	flags.BoolVar(&s.flags.noInput, "no-input", false, "never ask anything (CI in the environment says the same)")
+	flags.BoolVar(&s.flags.json, "json", false, "answer in JSON, where there is one")
+	flags.BoolVarP(&s.flags.verbose, "verbose", "v", false, "say more: exact times, what happens")
+	flags.BoolVar(&s.flags.noStore, "no-store", false, "write nothing; the secret comes from --secret-stdin or --secret-file")
+	flags.StringVar(&s.flags.timeout, "timeout", "", "give up after this many seconds (8)")
+	flags.BoolVar(&s.secret.stdin, "secret-stdin", false, "read the secret from stdin")
+	flags.StringVar(&s.secret.file, "secret-file", "", "read the secret from `FILE`")
+	_ = flags.MarkHidden("no-store") // shown where they mean something
+	_ = flags.MarkHidden("secret-stdin")
+	_ = flags.MarkHidden("secret-file")
+}
+
+// prepare starts the watchdog, unless a person sits in front of the verb.
+func (s *session) prepare(c *cobra.Command, _ []string) error {
+	for v := c; v != nil; v = v.Parent() {
+		if _, isPatient := v.Annotations["patient"]; isPatient {
+			s.patient = true
+		}
+	}
+	limit := answerTime
+	if s.flags.timeout != "" {
+		d, err := seconds(s.flags.timeout)
+		if err != nil || d == 0 {
+			return malformed("--timeout wants whole seconds, or a number with s, m or h")
+		}
+		limit = d
+	} else if s.patient {
+		return nil
+	}
+	ctx, cancel := s.watch(limit, s.fail)
+	context.AfterFunc(c.Context(), cancel)
+	c.SetContext(ctx)
+	return nil
+}
+
+// seconds reads "90", "90s", "5m" or "1h".
+func seconds(text string) (time.Duration, error) {
+	if strings.Trim(text, "0123456789") == "" {
+		text += "s"
+	}
+	d, err := time.ParseDuration(text)
+	if err == nil && (d < 0 || d > 7*24*time.Hour || d%time.Second != 0) {
+		err = malformed("out of range")
+	}
+	return d, err
+}
+
+// answerWriter is stdout for cobra's help.
+type answerWriter struct{ s *session }
+
+// Write implements io.Writer.
+func (w answerWriter) Write(p []byte) (int, error) { return len(p), w.s.print(string(p)) }
+
+// requestFlags are the flags of the verbs that fetch a token.
+type requestFlags struct {
+	profile string
+	minTTL  string
+	refresh bool
+}
+
+func (r *requestFlags) register(c *cobra.Command) {
+	c.Flags().StringVar(&r.profile, "profile", "", "the profile's `NAME`")
+	c.Flags().StringVar(&r.minTTL, "min-ttl", "", "the token must live this many seconds more")
+	c.Flags().BoolVar(&r.refresh, "refresh", false, "fetch a new token even if there is a good one")
+	if c.Annotations == nil {
+		c.Annotations = patient
+	}
+}
+
+// request is the request that the flags make, for a profile or any of them ("").
+func (r *requestFlags) request(name string) (protocol.Request, error) {
+	request := protocol.Request{Verb: protocol.Get, Profile: name, Refresh: r.refresh}
+	if r.profile != "" && name != "" && r.profile != name {
+		return request, malformed("two profiles named: " + protocol.Printable(r.profile) + " and " + protocol.Printable(name))
+	}
+	if name != "" && !protocol.ValidProfile(name) {
+		return request, malformed("not a profile's name: " + protocol.Printable(name))
+	}
+	if r.minTTL != "" {
+		d, err := seconds(r.minTTL)
+		if err != nil {
+			return request, malformed("--min-ttl wants whole seconds, or a number with s, m or h")
+		}
+		request.MinTTL = int64(d / time.Second)
+	}
+	return request, nil
+}
+
+// usage is a call with the wrong arguments.
+func usage(line string) error {
+	return &protocol.Error{Kind: protocol.ErrMalformed, Text: "usage: credhelper " + line, Hint: "see credhelper " + strings.Fields(line)[0] + " --help"}
+}
+
+// between wants at least and at most so many arguments.
+func between(least, most int, line string) cobra.PositionalArgs {
+	return func(_ *cobra.Command, args []string) error {
+		if len(args) < least || len(args) > most {
+			return usage(line)
+		}
+		return nil
+	}
+}
+
+// nameBeforeDash wants "--" with at most one argument before it.
+func nameBeforeDash(line string) cobra.PositionalArgs {
+	return func(c *cobra.Command, _ []string) error {
+		if at := c.ArgsLenAtDash(); at < 0 || at > 1 {
+			return usage(line)
+		}
+		return nil
+	}
+}
+
+// splitAtDash parts the profile's name, "" if there is none, from what follows
+// "--".
+func splitAtDash(c *cobra.Command, args []string) (name string, rest []string) {
+	at := c.ArgsLenAtDash()
+	if at > 0 {
+		name = args[0]
+	}
+	return name, args[at:]
+}
+
+// dialectCommands shows the dialects in the help and completes them. A call that
+// begins with their word does not come here, except with flags before it.
+func (s *session) dialectCommands() (list []*cobra.Command) {
+	for _, d := range protocol.Dialects {
+		group := groupTools
+		if ownDialect(d) {
+			group = groupUse
+		}
+		list = append(list, &cobra.Command{
+			Use:                d.Name,
+			Short:              d.Title,
+			Aliases:            d.Words,
+			GroupID:            group,
+			DisableFlagParsing: true,
+			Annotations:        patient, // it has a watchdog of its own
+			ValidArgsFunction:  s.completeProfiles,
+			RunE: func(_ *cobra.Command, args []string) error {
+				return exitCode(s.answerTool(d, protocol.Call{Args: args, Env: s.env}))
+			},
+		})
+	}
+	return list
+}
+
+// ownDialect tells credhelper's own words from tools' dialects, which have a
+// link's name too.
+func ownDialect(d *protocol.Dialect) bool { return d.Link == "" }
+
+// ownFlags takes off a dialect's arguments the flags that only the engine knows,
+// and answers --help.
+func (s *session) ownFlags(d *protocol.Dialect, args []string) ([]string, error) {
+	var kept []string
+	for i := 0; i < len(args); i++ {
+		name, value, joined := strings.Cut(args[i], "=")
+		switch name {
+		case "--":
+			return slices.Concat(kept, args[i:]), nil
+		case "-h", "--help":
+			if err := s.print(dialectHelp(d)); err != nil {
+				return nil, err
+			}
+			return nil, exitCode(0)
+		case "--no-store":
+			s.flags.noStore = true
+		case "--secret-stdin":
+			s.secret.stdin = true
+		case "--secret-file":
+			if !joined {
+				if i++; i == len(args) {
+					return nil, malformed("--secret-file needs a value")
+				}
+				value = args[i]
+			}
+			s.secret.file = value
+		default:
+			kept = append(kept, args[i])
+		}
+	}
+	if (s.secret.stdin || s.secret.file != "") && !s.flags.noStore {
+		return nil, malformed("--secret-stdin and --secret-file belong to --no-store here; rotate stores a secret")
+	}
+	return kept, nil
+}

@@ -1,0 +1,335 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/credhelper/credhelper/helper"
+	"github.com/credhelper/credhelper/protocol"
+	"github.com/credhelper/credhelper/protocol/origin"
+	"github.com/credhelper/credhelper/protocol/secret"
+)
+
+// curlCommand signs one request of curl's. The token reaches curl in a
+// configuration on a descriptor: not in argv, not in the environment, not in a
+// file. What could carry it elsewhere is refused by the table in curl_table.go.
+func (s *session) curlCommand() *cobra.Command {
+	var r requestFlags
+	c := &cobra.Command{
+		Use:     "curl [NAME] -- [CURL'S OPTIONS] URL",
+		Short:   "run curl with the token; a relative URL is taken under the profile's base",
+		Example: "  credhelper curl jama -- /rest/v1/projects\n  credhelper curl -- -sS https://example.jamacloud.com/rest/v1/users/current",
+		GroupID: groupUse,
+		Args:    nameBeforeDash("curl [NAME] -- [CURL'S OPTIONS] URL"),
+		RunE: func(c *cobra.Command, args []string) error {
+			name, rest := splitAtDash(c, args)
+			if name == "" {
+				name = r.profile
+			}
+			return s.curl(c.Context(), name, rest, r)
+		},
+	}
+	r.register(c)
+	return c
+}
+
+// curlCall is one signed call of curl.
+type curlCall struct {
+	s       *session
+	args    curlArgs
+	request protocol.Request
+	profile *helper.Profile
+	program string
+}
+
+func (s *session) curl(ctx context.Context, name string, args []string, flags requestFlags) error {
+	read, err := readCurlArgs(args)
+	if err != nil {
+		return err
+	}
+	call := curlCall{s: s, args: read}
+	if call.request, err = flags.request(name); err != nil {
+		return err
+	}
+	h, err := s.open()
+	if err != nil {
+		return err
+	}
+	if err := call.address(h); err != nil {
+		return err
+	}
+	if call.program, err = s.findProgram("curl"); err != nil {
+		return err
+	}
+	credential, err := h.Get(ctx, call.request)
+	if err != nil {
+		return err
+	}
+	if err := call.checkRedirects(ctx, credential); err != nil {
+		return err
+	}
+	result, err := call.run(ctx, credential)
+	if err != nil {
+		return err
+	}
+	if result.status == 401 && result.held && call.args.repeat {
+		result = call.again(ctx, h, credential, result)
+	}
+	return result.finish(s, call.args.dump)
+}
+
+// again asks for another token and repeats the request once. If there is none,
+// the first answer stands.
+func (c *curlCall) again(ctx context.Context, h *helper.Helper, refused protocol.Credential, first curlResult) curlResult {
+	r := c.request
+	r.Refused = refused.Secret
+	credential, err := h.Get(ctx, r)
+	if err != nil || credential.Secret.Equal(refused.Secret) {
+		if err != nil {
+			c.s.say("credhelper: the token was refused, and there is no other: " + err.Error())
+		}
+		return first
+	}
+	second, err := c.run(ctx, credential)
+	if err != nil {
+		return first
+	}
+	return second
+}
+
+// address decides which URL is asked and which profile signs it. What curl gets
+// is the very text that was checked.
+func (c *curlCall) address(h *helper.Helper) (err error) {
+	url := c.args.url
+	if !strings.Contains(url, "://") {
+		if c.request.Profile == "" {
+			return curlUsage("a relative URL needs a profile before the --")
+		}
+		p, err := h.Profile(c.request.Profile)
+		if err != nil {
+			return err
+		}
+		if p.URL == "" {
+			return policy("profile " + p.Name + " has no url that " + protocol.Printable(url) + " could be relative to")
+		}
+		// All slashes: "//evil.test/" must not become an address of its own.
+		url = strings.TrimRight(p.URL, "/") + "/" + strings.TrimLeft(url, "/")
+	}
+	u, reason := origin.ParseURL(url)
+	if reason != origin.Release {
+		return policy("no token for this URL: " + reason.String())
+	}
+	c.request.URL, c.request.Address = u, url
+	c.profile, err = h.Match(u, c.request.Profile)
+	return err
+}
+
+// findProgram finds a program in the absolute entries of PATH: a relative one
+// would be whatever lies in the current directory (T5).
+func (s *session) findProgram(name string) (string, error) {
+	if strings.ContainsRune(name, filepath.Separator) {
+		return name, nil
+	}
+	for _, dir := range filepath.SplitList(s.env("PATH")) {
+		if !filepath.IsAbs(dir) {
+			continue
+		}
+		if path, err := exec.LookPath(filepath.Join(dir, name)); err == nil {
+			return path, nil
+		}
+	}
+	return "", &protocol.Error{Kind: protocol.ErrMalformed, Text: name + " is not in any absolute directory of PATH"}
+}
+
+// firstSafeCurl follows a redirect to another host, port or scheme without the
+// Authorization header: before 7.58 it did not look at the host, before 7.83 at
+// neither port nor scheme (CVE-2018-1000007, CVE-2022-27774).
+var firstSafeCurl = [2]int{7, 83}
+
+// checkRedirects refuses --location where curl would not keep the token from the
+// redirect's target.
+func (c *curlCall) checkRedirects(ctx context.Context, credential protocol.Credential) error {
+	if !c.args.follow {
+		return nil
+	}
+	if credential.Header != "" && !strings.EqualFold(credential.Header, "Authorization") {
+		return refusedCurlOption("--location", "curl sends the header "+credential.Header+" to whatever host it is redirected to")
+	}
+	if o, err := origin.Parse(credential.Origin); err != nil || o.Path() != "" {
+		return refusedCurlOption("--location", "the profile's token is for a path of its host, and curl keeps it wherever on that host it is redirected")
+	}
+	version, err := curlVersion(ctx, c.program, c.environment())
+	if err != nil {
+		return err
+	}
+	if version[0] < firstSafeCurl[0] || version[0] == firstSafeCurl[0] && version[1] < firstSafeCurl[1] {
+		return refusedCurlOption("--location", "this curl is older than 7.83 and does not keep the token from other hosts")
+	}
+	return nil
+}
+
+// curlVersion runs curl --version: "curl 7.88.1 (x86_64-...".
+func curlVersion(ctx context.Context, program string, environ []string) (v [2]int, err error) {
+	ctx, cancel := context.WithTimeout(ctx, 3*time.Second)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, program, "--disable", "--version")
+	cmd.Env = environ
+	out, err := cmd.Output()
+	if err != nil {
+		return v, policy(program + " --version: " + err.Error())
+	}
+	fields := bytes.Fields(out)
+	if len(fields) > 1 {
+		for i, part := range strings.SplitN(string(fields[1]), ".", 3)[:min(2, bytes.Count(fields[1], []byte("."))+1)] {
+			for _, digit := range []byte(part) {
+				if digit < '0' || digit > '9' || v[i] > 1e6 {
+					return v, policy(program + " does not say its version")
+				}
+				v[i] = 10*v[i] + int(digit-'0')
+			}
+		}
+	}
+	return v, nil
+}
+
+// curlVariables is what curl gets of the environment. A preloaded library, a key
+// log (SSLKEYLOGFILE) and the secrets of other programs are not among it (T7).
+var curlVariables = [...]string{
+	"HOME", "USER", "LOGNAME", "PATH", "TMPDIR", "TZ", "TERM", "COLUMNS", "LANG", "LC_ALL", "LC_CTYPE", "LC_MESSAGES",
+	"http_proxy", "https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY", "no_proxy", "NO_PROXY",
+	"SSL_CERT_FILE", "SSL_CERT_DIR", "CURL_CA_BUNDLE",
+	"SystemRoot", "USERPROFILE", "TEMP", "TMP",
+}
+
+func (c *curlCall) environment() []string {
+	var kept []string
+	for _, name := range curlVariables {
+		if value, found := c.s.lookup(name); found {
+			kept = append(kept, name+"="+value)
+		}
+	}
+	return kept
+}
+
+// config is what curl reads on the descriptor. It comes after the user's options
+// and wins over them.
+func (c *curlCall) config(credential protocol.Credential, dump string) []byte {
+	loopback := c.request.URL.Scheme() == "http"
+	schemes := "=https"
+	if loopback {
+		schemes = "=http,https"
+	}
+	var b bytes.Buffer
+	b.WriteString("globoff\nsuppress-connect-headers\ntlsv1.2\n")
+	curlLine(&b, "proto", schemes)
+	curlLine(&b, "proto-redir", schemes)
+	curlLine(&b, "url", c.request.Address)
+	name, value := "Authorization", credential.Secret.Reveal()
+	if credential.Header != "" {
+		name = credential.Header
+	}
+	if credential.Scheme != "" {
+		value = credential.Scheme + " " + value
+	}
+	curlLine(&b, "header", name+": "+value)
+	curlLine(&b, "dump-header", dump)
+	switch proxy := c.profile.Proxy; {
+	case proxy == "none" || isLoopback(c.request.URL):
+		curlLine(&b, "noproxy", "*")
+	case proxy != "":
+		curlLine(&b, "proxy", proxy)
+	}
+	if c.profile.CAFile != "" {
+		// Some builds would take the system's directory of CAs besides.
+		curlLine(&b, "cacert", c.profile.CAFile)
+		curlLine(&b, "capath", os.DevNull)
+	}
+	if !c.args.output && !c.args.silent && isTerminal(c.s.stdout) {
+		// We stand between curl and the terminal, and it would show its progress
+		// meter over the answer.
+		b.WriteString("silent\nshow-error\n")
+	}
+	return b.Bytes()
+}
+
+// curlLine writes one option in the syntax of curl's configuration.
+func curlLine(b *bytes.Buffer, name, value string) {
+	b.WriteString(name + ` = "`)
+	for i := range len(value) {
+		if value[i] == '"' || value[i] == '\\' {
+			b.WriteByte('\\')
+		}
+		b.WriteByte(value[i])
+	}
+	b.WriteString("\"\n")
+}
+
+func isLoopback(u origin.URL) bool {
+	o, err := origin.Parse(u.Scheme() + "://" + bracketed(u.Host()))
+	return err == nil && o.Loopback()
+}
+
+func bracketed(host string) string {
+	if strings.Contains(host, ":") && !strings.HasPrefix(host, "[") {
+		return "[" + host + "]"
+	}
+	return host
+}
+
+// redactor writes on what curl says and takes the token out of it, also where it
+// comes in two pieces.
+type redactor struct {
+	to    func([]byte) error
+	token secret.Text
+	held  []byte
+}
+
+// Write implements io.Writer.
+func (r *redactor) Write(p []byte) (int, error) {
+	token := []byte(r.token.Reveal())
+	r.held = bytes.ReplaceAll(append(r.held, p...), token, []byte(secret.Redacted))
+	keep := 0 // octets at the end that the token could begin with
+	for n := min(len(token)-1, len(r.held)); n > 0; n-- {
+		if bytes.HasSuffix(r.held, token[:n]) {
+			keep = n
+			break
+		}
+	}
+	out := r.held[:len(r.held)-keep]
+	r.held = append([]byte(nil), r.held[len(r.held)-keep:]...)
+	if len(out) == 0 {
+		return len(p), nil
+	}
+	return len(p), r.to(out)
+}
+
+// flush writes what was held back and is no token after all.
+func (r *redactor) flush() {
+	if len(r.held) > 0 {
+		_ = r.to(r.held)
+		r.held = nil
+	}
+}
+
+// childExit is the exit code of a command that ran: its own, or 128+n.
+func childExit(err error) (int, error) {
+	var exit *exec.ExitError
+	if err == nil {
+		return 0, nil
+	}
+	if !errors.As(err, &exit) {
+		return 0, err
+	}
+	if code := exit.ExitCode(); code >= 0 {
+		return code, nil
+	}
+	return 128 + killedBy(exit.ProcessState), nil
+}

@@ -1,0 +1,324 @@
+package main
+
+import (
+	"strings"
+
+	"github.com/credhelper/credhelper/protocol"
+)
+
+// What curl's options may do beside a token. Everything that could send the
+// token elsewhere, show it, weaken TLS, or answer for another request is
+// refused; what is only about ftp, mail, ssh and the like has no use here.
+type curlRule uint8
+
+const (
+	// allow passes the option on.
+	allow curlRule = iota
+	// once passes it on, and the request is not repeated after a 401: the second
+	// time it would do something else (append, resume, name another file).
+	once
+	// headers passes it on if its value cannot forge a header line.
+	headers
+	// body passes it on; the request is not repeated if the body comes from
+	// stdin or from another pipe, which are read once.
+	body
+	// method passes it on if it is an HTTP method.
+	method
+	// header passes it on if it is a header that the helper does not write.
+	header
+	// target is the URL.
+	target
+	// dump is --dump-header: the helper needs it for itself and copies.
+	dump
+	// verbose passes it on and its output through the redactor.
+	verbose
+	// given is refused silently, so to speak: the helper sets it anyway.
+	given
+	// refuse does not pass it on; the row says why.
+	refuse
+)
+
+// curlOption is one option of curl.
+type curlOption struct {
+	name  string   // without dashes
+	short byte     // 0 if there is none
+	value bool     // takes a value
+	rule  curlRule // what becomes of it
+	why   string   // for refuse
+}
+
+// Why options are refused.
+const (
+	whyToken   = "credhelper itself signs the request"
+	whyRoute   = "it could send the token to another machine"
+	whyProxy   = "the proxy comes from the profile (proxy = ...) or the environment"
+	whyTLS     = "the CA comes from the profile (ca_file = ...), and TLS is not weakened"
+	whyShow    = "it could show the token"
+	whyOne     = "one request with one URL is signed"
+	whyConfig  = "a configuration file could hold any option"
+	whyNotHTTP = "it is not about HTTP"
+	whyProto   = "credhelper allows the origin's scheme only"
+	whyMisc    = "it has no use beside a token"
+)
+
+// findCurlOption finds the row of an option by its exact name.
+func findCurlOption(name string) (curlOption, bool) {
+	for _, o := range curlOptions {
+		if o.name == name {
+			return o, true
+		}
+	}
+	return curlOption{}, false
+}
+
+func findCurlLetter(letter byte) (curlOption, bool) {
+	for _, o := range curlOptions {
+		if o.short == letter {
+			return o, true
+		}
+	}
+	return curlOption{}, false
+}
+
+// curlArgs are the arguments of one curl call, read.
+type curlArgs struct {
+	pass    []string // options for curl
+	url     string   // the one URL, as written
+	dump    string   // file for the response headers; "" if not wanted
+	repeat  bool     // the request can be made again
+	verbose bool
+	follow  bool // --location
+	output  bool // the body goes to a file
+	silent  bool
+	include bool // headers are part of the output
+}
+
+// readCurlArgs reads curl's arguments by the table. It refuses abbreviations: a
+// newer curl could take one for an option that the table does not know.
+func readCurlArgs(args []string) (curlArgs, error) {
+	c := curlArgs{repeat: true}
+	for len(args) > 0 {
+		arg := args[0]
+		args = args[1:]
+		switch {
+		case arg == "--":
+			for _, url := range args {
+				if err := c.setURL(url); err != nil {
+					return c, err
+				}
+			}
+			args = nil
+		case strings.HasPrefix(arg, "--"):
+			used, err := c.long(arg[2:], args)
+			if err != nil {
+				return c, err
+			}
+			args = args[used:]
+		case len(arg) > 1 && arg[0] == '-':
+			used, err := c.cluster(arg[1:], args)
+			if err != nil {
+				return c, err
+			}
+			args = args[used:]
+		default:
+			if err := c.setURL(arg); err != nil {
+				return c, err
+			}
+		}
+	}
+	if c.url == "" {
+		return c, curlUsage("which URL?")
+	}
+	return c, nil
+}
+
+func (c *curlArgs) setURL(url string) error {
+	if url == "" {
+		return curlUsage("an empty URL")
+	}
+	if c.url != "" {
+		return curlUsage("two URLs; " + whyOne)
+	}
+	c.url = url
+	return nil
+}
+
+// long reads one long option and says how many of rest were its value.
+func (c *curlArgs) long(name string, rest []string) (used int, err error) {
+	if base, no := strings.CutPrefix(name, "no-"); no {
+		if _, own := findCurlOption(name); !own {
+			return 0, c.negated(base)
+		}
+	}
+	o, known := findCurlOption(name)
+	if !known {
+		return 0, unknownCurlOption("--" + name)
+	}
+	if !o.value {
+		return 0, c.take(o, "")
+	}
+	if len(rest) == 0 {
+		return 0, curlUsage("curl's --" + o.name + " needs a value")
+	}
+	return 1, c.take(o, rest[0])
+}
+
+// negated reads --no-NAME, which switches off an option without a value.
+func (c *curlArgs) negated(name string) error {
+	o, known := findCurlOption(name)
+	if !known || o.value {
+		return unknownCurlOption("--no-" + name)
+	}
+	switch o.rule {
+	case allow, once:
+		c.pass = append(c.pass, "--no-"+name)
+		return nil
+	}
+	return refusedCurlOption("--no-"+name, "credhelper decides about --"+name)
+}
+
+// cluster reads short options written together, as -sSo FILE or -XPOST.
+func (c *curlArgs) cluster(letters string, rest []string) (used int, err error) {
+	for i := range len(letters) {
+		o, known := findCurlLetter(letters[i])
+		if !known {
+			return 0, unknownCurlOption("-" + letters[i:i+1])
+		}
+		if !o.value {
+			if err := c.take(o, ""); err != nil {
+				return 0, err
+			}
+			continue
+		}
+		if joined := letters[i+1:]; joined != "" {
+			return 0, c.take(o, joined)
+		}
+		if len(rest) == 0 {
+			return 0, curlUsage("curl's -" + letters[i:i+1] + " needs a value")
+		}
+		return 1, c.take(o, rest[0])
+	}
+	return 0, nil
+}
+
+// take decides about one option.
+func (c *curlArgs) take(o curlOption, value string) error {
+	switch o.rule {
+	case refuse:
+		return refusedCurlOption("--"+o.name, o.why)
+	case given:
+		return nil
+	case target:
+		return c.setURL(value)
+	case dump:
+		c.dump = value
+		return nil
+	case verbose:
+		c.verbose = true
+	case once:
+		c.repeat = false
+	case body:
+		c.repeat = c.repeat && !readOnce(value)
+	case method:
+		if strings.Trim(value, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz-_") != "" || value == "" {
+			return refusedCurlOption("--"+o.name, "that is not an HTTP method")
+		}
+	case headers:
+		if !oneHeaderLine(value) {
+			return refusedCurlOption("--"+o.name, "its value has control characters")
+		}
+	case header:
+		if err := checkCurlHeader(value); err != nil {
+			return err
+		}
+	}
+	c.note(o.name)
+	c.pass = append(c.pass, "--"+o.name)
+	if o.value {
+		c.pass = append(c.pass, value)
+	}
+	return nil
+}
+
+// note remembers options that change how the helper runs curl.
+func (c *curlArgs) note(name string) {
+	switch name {
+	case "location":
+		c.follow = true
+	case "output", "remote-name", "remote-name-all":
+		c.output = true
+	case "silent", "progress-bar":
+		c.silent = true
+	case "include", "head":
+		c.include = true
+	}
+}
+
+// readOnce tells whether a body comes from stdin or could come from another
+// stream: curl's forms are "-", "@-", "name@-", "part=@-;type=...", "part=<-".
+func readOnce(value string) bool {
+	for _, stream := range [...]string{"@-", "<-", "@/dev/", "</dev/", "@/proc/", "</proc/"} {
+		if strings.Contains(value, stream) {
+			return true
+		}
+	}
+	return value == "-" || value == "." || strings.HasPrefix(value, "/dev/") || strings.HasPrefix(value, "/proc/")
+}
+
+// oneHeaderLine tells whether a value stays in its line.
+func oneHeaderLine(value string) bool {
+	for i := range len(value) {
+		if value[i] < 0x20 && value[i] != '\t' || value[i] == 0x7f {
+			return false
+		}
+	}
+	return true
+}
+
+// checkCurlHeader lets through any header that neither signs the request nor
+// says which host it is for.
+func checkCurlHeader(value string) error {
+	const option = "--header"
+	if !oneHeaderLine(value) {
+		return refusedCurlOption(option, "its value has control characters")
+	}
+	if strings.HasPrefix(value, "@") {
+		return refusedCurlOption(option, "headers from a file are not looked through; write them out")
+	}
+	name := value
+	if i := strings.IndexAny(value, ":;"); i >= 0 {
+		name = value[:i]
+	}
+	switch strings.ToLower(strings.TrimSpace(name)) {
+	case "authorization":
+		return refusedCurlOption(option, whyToken)
+	case "host":
+		return refusedCurlOption(option, whyRoute)
+	case "":
+		return refusedCurlOption(option, "it has no name")
+	}
+	return nil
+}
+
+// curlWayOut is the hint for everything that the table does not let through.
+const curlWayOut = "another way: credhelper header --format curl-config URL | curl --disable --config - ..."
+
+func curlUsage(text string) error {
+	return &protocol.Error{Kind: protocol.ErrMalformed, Text: "curl: " + text, Hint: "usage: credhelper curl [NAME] -- [CURL'S OPTIONS] URL"}
+}
+
+func unknownCurlOption(option string) error {
+	return &protocol.Error{
+		Kind: protocol.ErrMalformed,
+		Text: "curl: option " + protocol.Printable(option) + " is not in credhelper's table of curl's options",
+		Hint: curlWayOut,
+	}
+}
+
+func refusedCurlOption(option, why string) error {
+	return &protocol.Error{
+		Kind: protocol.ErrMalformed,
+		Text: "curl: option " + option + " is refused: " + why,
+		Hint: curlWayOut,
+	}
+}

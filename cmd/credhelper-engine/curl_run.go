@@ -1,0 +1,152 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"os"
+	"os/exec"
+	"strconv"
+	"strings"
+
+	"github.com/credhelper/credhelper/protocol"
+)
+
+// curlResult is one run of curl.
+type curlResult struct {
+	code    int
+	status  int    // of the final answer; 0 if none came
+	held    bool   // nothing of the answer was written yet
+	output  []byte // what was held
+	headers []byte // all response headers
+	err     error  // of our own stdout
+}
+
+// run runs curl once. Its output is held until the status of the final answer is
+// known, because a 401 may lead to a second run, whose output is the one that
+// counts; then it streams.
+func (c *curlCall) run(ctx context.Context, credential protocol.Credential) (curlResult, error) {
+	plumbing, err := newCurlPlumbing()
+	if err != nil {
+		return curlResult{}, policy("curl: " + err.Error())
+	}
+	defer plumbing.close()
+	if err := plumbing.give(c.config(credential, plumbing.headersPath)); err != nil {
+		return curlResult{}, policy("curl: " + err.Error())
+	}
+	argv := append([]string{"--disable"}, c.args.pass...)
+	argv = append(argv, "--config", plumbing.configPath)
+	cmd := exec.CommandContext(ctx, c.program, argv...)
+	cmd.Env = c.environment()
+	cmd.Stdin, cmd.Stderr = c.s.stdin, c.s.stderr
+	plumbing.attach(cmd)
+	gate := &curlGate{out: c.s.stdout, headers: plumbing, follow: c.args.follow, repeat: c.args.repeat}
+	cmd.Stdout = gate
+	redact := &redactor{token: credential.Secret, to: func(b []byte) error { _, err := c.s.stderr.Write(b); return err }}
+	if c.args.verbose {
+		cmd.Stderr = redact
+	}
+	signals := holdSignals()
+	defer signals.stop()
+	err = c.s.limits.ForChild(cmd.Start)
+	plumbing.started()
+	if err != nil {
+		return curlResult{}, policy("cannot run " + c.program + ": " + err.Error())
+	}
+	signals.passTo(cmd.Process)
+	err = cmd.Wait()
+	redact.flush()
+	result := curlResult{held: !gate.open, output: gate.held, headers: plumbing.headers(), err: gate.err}
+	if result.code, err = childExit(err); err != nil && gate.err == nil {
+		return curlResult{}, policy("curl: " + err.Error())
+	}
+	result.status, _ = finalStatus(result.headers, false)
+	return result, nil
+}
+
+// finish writes what was held and the response headers where they were wanted.
+func (r curlResult) finish(s *session, dump string) error {
+	if r.err != nil {
+		return errors.New("stdout: " + r.err.Error())
+	}
+	if dump == "-" {
+		r.output = append(bytes.Clone(r.headers), r.output...)
+	} else if dump != "" {
+		if err := os.WriteFile(dump, r.headers, 0o666); err != nil {
+			return policy("--dump-header: " + err.Error())
+		}
+	}
+	if len(r.output) > 0 {
+		if _, err := s.stdout.Write(r.output); err != nil {
+			return errors.New("stdout: " + err.Error())
+		}
+	}
+	return exitCode(r.code)
+}
+
+// longestHeld is how much of a 401's body is held; one that has more is written,
+// and the request not repeated.
+const longestHeld = 1 << 20
+
+// curlGate takes curl's output and lets it through once the status is known not
+// to lead to a second run.
+type curlGate struct {
+	out     io.Writer
+	headers *curlPlumbing
+	follow  bool
+	repeat  bool
+	open    bool
+	held    []byte
+	err     error
+}
+
+// Write implements io.Writer.
+func (g *curlGate) Write(p []byte) (int, error) {
+	if !g.open {
+		status, final := finalStatus(g.headers.headers(), g.follow)
+		if g.repeat && (!final || status == 401) && len(g.held)+len(p) <= longestHeld {
+			g.held = append(g.held, p...)
+			return len(p), nil
+		}
+		g.open = true
+		if len(g.held) > 0 {
+			if _, g.err = g.out.Write(g.held); g.err != nil {
+				return 0, g.err
+			}
+			g.held = nil
+		}
+	}
+	n, err := g.out.Write(p)
+	if err != nil {
+		g.err = err
+	}
+	return n, err
+}
+
+// finalStatus is the status of the last answer whose headers are complete, and
+// whether it is the final one: no 1xx, and no redirect that is being followed.
+func finalStatus(headers []byte, follow bool) (status int, final bool) {
+	var located bool
+	for len(headers) > 0 {
+		end := bytes.IndexByte(headers, '\n')
+		if end < 0 {
+			break
+		}
+		line := strings.TrimRight(string(headers[:end]), "\r")
+		headers = headers[end+1:]
+		switch {
+		case strings.HasPrefix(line, "HTTP/"):
+			final, located = false, false
+			status = 0
+			if fields := strings.Fields(line); len(fields) > 1 {
+				status, _ = strconv.Atoi(fields[1])
+			}
+		case line == "":
+			final = status >= 200 && !(follow && located && status >= 300 && status < 400)
+		case len(line) > 9 && strings.EqualFold(line[:9], "location:"):
+			located = true
+		}
+	}
+	return status, final
+}

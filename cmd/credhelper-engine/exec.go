@@ -1,0 +1,196 @@
+package main
+
+import (
+	"context"
+	"os/exec"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/credhelper/credhelper/helper"
+	"github.com/credhelper/credhelper/helper/keyring/desktop"
+	"github.com/credhelper/credhelper/protocol"
+)
+
+// tokenFileVariable names the file with the token, for the command.
+const tokenFileVariable = "BEARER_TOKEN_FILE"
+
+// execCommand runs a command that finds the token in a file, which is renewed
+// while it runs.
+func (s *session) execCommand() *cobra.Command {
+	var r requestFlags
+	var variable string
+	c := &cobra.Command{
+		Use:   "exec NAME -- COMMAND [ARGUMENTS]",
+		Short: "run a command with the token in the file BEARER_TOKEN_FILE, renewed while it runs",
+		Long: "Runs a command with BEARER_TOKEN_FILE set to a private file that holds the\n" +
+			"token, is replaced before the token ends, and is removed with the command.\n" +
+			"Read it for every request. --env VAR puts the token itself into a variable,\n" +
+			"where it is not renewed and other programs of yours can see it.",
+		GroupID: groupUse,
+		Args:    nameBeforeDash("exec NAME -- COMMAND [ARGUMENTS]"),
+		RunE: func(c *cobra.Command, args []string) error {
+			name, command := splitAtDash(c, args)
+			if name == "" {
+				name = r.profile
+			}
+			if name == "" || len(command) == 0 {
+				return usage("exec NAME -- COMMAND [ARGUMENTS]")
+			}
+			request, err := r.request(name)
+			if err != nil {
+				return err
+			}
+			if variable != "" && !validVariable(variable) {
+				return malformed("--env: not the name of a variable")
+			}
+			return s.exec(c.Context(), request, variable, command)
+		},
+	}
+	r.register(c)
+	c.Flags().StringVar(&variable, "env", "", "put the token into the variable `VAR`, too; it is not renewed there")
+	return c
+}
+
+func (s *session) exec(ctx context.Context, r protocol.Request, variable string, command []string) error {
+	h, err := s.open()
+	if err != nil {
+		return err
+	}
+	program, err := s.findProgram(command[0])
+	if err != nil {
+		return err
+	}
+	p, err := h.Profile(r.Profile)
+	if err != nil {
+		return err
+	}
+	credential, err := h.Get(ctx, r)
+	if err != nil {
+		return err
+	}
+	dirs, err := s.dirs()
+	if err != nil {
+		return err
+	}
+	signals := holdSignals() // from here on there is something to remove
+	defer signals.stop()
+	file, err := newTokenFile(dirs)
+	if err != nil {
+		return err
+	}
+	defer file.remove()
+	if err := file.write(credential.Secret); err != nil {
+		return err
+	}
+	cmd := exec.Command(program, command[1:]...)
+	cmd.Args[0] = command[0]
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = s.stdin, s.stdout, s.stderr
+	cmd.Env = s.childEnvironment(p, file.path)
+	if variable != "" {
+		s.say("credhelper: --env " + variable + ": the token is not renewed there, and your other programs can see it; " + tokenFileVariable + " is better")
+		cmd.Env = append(withoutVariable(cmd.Env, variable), variable+"="+credential.Secret.Reveal())
+	}
+	if err := s.limits.ForChild(cmd.Start); err != nil {
+		return policy("cannot run " + program + ": " + err.Error())
+	}
+	signals.passTo(cmd.Process)
+	ctx, cancel := context.WithCancel(ctx)
+	renewed := make(chan struct{})
+	go func() {
+		defer close(renewed)
+		s.renew(ctx, h, r, credential, file)
+	}()
+	err = cmd.Wait()
+	cancel()
+	<-renewed // or it would write the file again after it was removed
+	code, err := childExit(err)
+	if err != nil {
+		return policy(program + ": " + err.Error())
+	}
+	return exitCode(code)
+}
+
+// childEnvironment is the environment of the user's own command: ours, less the
+// variable that holds the profile's secret (T7) and with the token's file.
+func (s *session) childEnvironment(p *helper.Profile, path string) []string {
+	environ := withoutVariable(desktop.Environ(s.environ), tokenFileVariable)
+	if name := p.SecretVariable(); name != "" {
+		environ = withoutVariable(environ, name)
+	}
+	return append(environ, tokenFileVariable+"="+path)
+}
+
+func withoutVariable(environ []string, name string) []string {
+	kept := make([]string, 0, len(environ)+2)
+	for _, entry := range environ {
+		if !strings.HasPrefix(entry, name+"=") {
+			kept = append(kept, entry)
+		}
+	}
+	return kept
+}
+
+// validVariable tells whether name can be a variable that no shell misreads.
+func validVariable(name string) bool {
+	for i := range len(name) {
+		c := name[i]
+		switch {
+		case 'A' <= c && c <= 'Z', 'a' <= c && c <= 'z', c == '_':
+		case i > 0 && '0' <= c && c <= '9':
+		default:
+			return false
+		}
+	}
+	return name != ""
+}
+
+// renew replaces the token in the file before it ends, until the context does.
+func (s *session) renew(ctx context.Context, h *helper.Helper, r protocol.Request, c protocol.Credential, file *tokenFile) {
+	failures := 0
+	for {
+		left := time.Unix(c.Expires, 0).Sub(s.now())
+		if sleep(ctx, renewalWait(left, failures)) != nil {
+			return
+		}
+		// A token with a longer life than the one in the file: if another process
+		// fetched it already, it comes from the cache.
+		r.MinTTL = max(1, c.Expires-s.now().Unix()+1)
+		next, err := h.Get(ctx, r)
+		switch {
+		case ctx.Err() != nil:
+			return
+		case err == nil && !next.Secret.Equal(c.Secret):
+			err = file.write(next.Secret)
+		case err == nil: // the old one again: the server has no other yet
+			failures++
+			c = next
+			continue
+		}
+		if err != nil {
+			if failures++; failures == 1 {
+				s.say("credhelper: " + tokenFileVariable + " is not renewed, trying on: " + err.Error())
+			}
+			continue
+		}
+		if failures > 0 {
+			s.say("credhelper: " + tokenFileVariable + " is renewed again")
+		}
+		c, failures = next, 0
+	}
+}
+
+// renewalWait is how long to leave a token alone that has left to live: the last
+// tenth of its life, at most 5 minutes and at least a third of a short life, is
+// for renewing. After failures the waits double, up to a minute.
+func renewalWait(left time.Duration, failures int) time.Duration {
+	if failures > 0 {
+		return min(time.Second<<min(failures-1, 6), time.Minute)
+	}
+	margin := min(left/10, 5*time.Minute)
+	if left < 5*time.Minute {
+		margin = left / 3
+	}
+	return max(left-margin, 100*time.Millisecond)
+}

@@ -1,0 +1,18 @@
+// Credhelper-engine is the part of credhelper that fetches tokens, keeps secrets
+// and talks to people. Nobody types its name: credhelper hands over to it what it
+// cannot answer from the sealed cache.
+package main
+
+import (
+	"os"
+	"time"
+)
+
+func main() {
+	os.Exit(run(os.Args, &session{
+		stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr,
+		environ: os.Environ(),
+		now:     time.Now,
+		exit:    os.Exit,
+	}))
+}

@@ -1,0 +1,373 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+
+	"github.com/pelletier/go-toml/v2"
+	"github.com/spf13/cobra"
+
+	"github.com/credhelper/credhelper/helper"
+	"github.com/credhelper/credhelper/helper/keyring/desktop"
+	"github.com/credhelper/credhelper/protocol"
+)
+
+// listCommand lists profiles.
+func (s *session) listCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:     "list",
+		Short:   "list the profiles",
+		GroupID: groupManage,
+		Args:    between(0, 0, "list [--json]"),
+		RunE:    func(*cobra.Command, []string) error { return s.list() },
+	}
+}
+
+// listed is one line of list --json.
+type listed struct {
+	Name    string   `json:"name"`
+	Preset  string   `json:"preset,omitempty"`
+	Title   string   `json:"title,omitempty"`
+	URL     string   `json:"url,omitempty"`
+	Origins []string `json:"origins"`
+	File    string   `json:"file"`
+}
+
+func (s *session) list() error {
+	h, err := s.open()
+	if err != nil {
+		return err
+	}
+	all, problems := h.Profiles()
+	rows := [][]string{{"PROFILE", "SYSTEM", "ORIGINS"}}
+	records := []listed{}
+	for _, p := range all {
+		origins := p.OriginTexts()
+		rows = append(rows, []string{p.Name, p.Title, orDash(strings.Join(origins, " "))})
+		records = append(records, listed{p.Name, p.Preset, p.Title, p.URL, origins, p.File})
+	}
+	switch {
+	case s.flags.json:
+		err = s.printJSON(records)
+	case len(all) > 0:
+		err = s.print(s.screen().table(rows))
+	case len(problems) == 0:
+		s.say("No profiles yet. Make one: credhelper add NAME --preset PRESET ... (presets: " + strings.Join(helper.PresetNames(), ", ") + ")")
+	}
+	if err != nil {
+		return err
+	}
+	return summary(problems)
+}
+
+// summary is what is wrong with several profiles in one line.
+func summary(problems []error) error {
+	switch len(problems) {
+	case 0:
+		return nil
+	case 1:
+		return problems[0]
+	}
+	return &protocol.Error{
+		Kind: protocol.ErrPolicy,
+		Text: fmt.Sprintf("%d profiles cannot be used; the first: %v", len(problems), problems[0]),
+		Hint: "see all of them: credhelper doctor",
+	}
+}
+
+func orDash(text string) string {
+	if text == "" {
+		return "-"
+	}
+	return text
+}
+
+// showCommand shows a profile.
+func (s *session) showCommand() *cobra.Command {
+	var full bool
+	c := &cobra.Command{
+		Use:               "show NAME",
+		Short:             "show a profile; --full with all that its preset and the defaults add",
+		GroupID:           groupManage,
+		Args:              between(1, 1, "show NAME [--full]"),
+		ValidArgsFunction: s.completeProfiles,
+		RunE:              func(_ *cobra.Command, args []string) error { return s.show(args[0], full) },
+	}
+	c.Flags().BoolVar(&full, "full", false, "with the preset's and default members")
+	return c
+}
+
+func (s *session) show(name string, full bool) error {
+	h, err := s.open()
+	if err != nil {
+		return err
+	}
+	p, err := h.Profile(name)
+	if err != nil {
+		return err
+	}
+	text := p.Text()
+	if full || s.flags.json {
+		if text, err = p.Resolved(); err != nil {
+			return err
+		}
+	}
+	if s.flags.json {
+		var members map[string]any
+		if err := toml.Unmarshal(text, &members); err != nil {
+			return err
+		}
+		return s.printJSON(members)
+	}
+	if full {
+		for _, o := range p.OriginTexts() {
+			if both := helper.BothForms(o); both != o {
+				text = append([]byte("# "+both+"\n"), text...)
+			}
+		}
+		text = append([]byte("# "+p.File+"\n"), text...)
+	}
+	return s.print(string(text))
+}
+
+// editCommand opens a profile in the editor.
+func (s *session) editCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:               "edit NAME",
+		Short:             "edit a profile; it is checked before it is put in place",
+		GroupID:           groupManage,
+		Args:              between(1, 1, "edit NAME"),
+		Annotations:       patient,
+		ValidArgsFunction: s.completeProfiles,
+		RunE:              func(c *cobra.Command, args []string) error { return s.edit(c.Context(), args[0]) },
+	}
+}
+
+func (s *session) edit(ctx context.Context, name string) error {
+	h, err := s.open()
+	if err != nil {
+		return err
+	}
+	text, _, err := h.ProfileText(name)
+	if err != nil {
+		return err
+	}
+	dirs, err := s.dirs()
+	if err != nil {
+		return err
+	}
+	draft, err := os.CreateTemp(dirs.Config, ".edit-*.toml") // 0600
+	if err != nil {
+		return policy(err.Error())
+	}
+	path := draft.Name()
+	_, err = draft.Write(text)
+	if e := draft.Close(); err == nil {
+		err = e
+	}
+	if err != nil {
+		os.Remove(path)
+		return policy(err.Error())
+	}
+	for {
+		if err := s.runEditor(path); err != nil {
+			os.Remove(path)
+			return err
+		}
+		edited, err := os.ReadFile(path)
+		if err != nil {
+			return policy(err.Error())
+		}
+		if string(edited) == string(text) {
+			os.Remove(path)
+			s.say("Nothing was changed.")
+			return nil
+		}
+		p, err := h.EditProfile(name, edited)
+		if err == nil {
+			os.Remove(path)
+			return s.afterEdit(ctx, h, p)
+		}
+		again, askErr := s.askYes(err.Error() + ". Edit again?")
+		if askErr != nil || !again {
+			return keepDraft(err, path)
+		}
+	}
+}
+
+// keepDraft says where the edited text is, since it was not put in place.
+func keepDraft(err error, path string) error {
+	text := strings.TrimSuffix(err.Error(), ".")
+	kept := &protocol.Error{Kind: protocol.ErrPolicy, Text: text + "; nothing was changed, your text is in " + path}
+	var known *protocol.Error
+	if errors.As(err, &known) {
+		kept.Kind, kept.Hint = known.Kind, known.Hint
+	}
+	return kept
+}
+
+// afterEdit warns where the stored secret does not fit the profile any more.
+func (s *session) afterEdit(ctx context.Context, h *helper.Helper, p *helper.Profile) error {
+	for _, w := range p.Warnings() {
+		s.say("Note: " + w)
+	}
+	if changes, err := h.Changes(ctx, p); err == nil && len(changes) > 0 {
+		s.say("The secret of " + p.Name + " was stored for another " + changes[0].Name + ". If that is right: credhelper rebind " + p.Name)
+		return nil
+	}
+	s.say("Profile " + p.Name + " is changed.")
+	return nil
+}
+
+// runEditor runs the user's editor: no shell, so it is a program and its
+// arguments, parted by blanks (T5).
+func (s *session) runEditor(path string) error {
+	command := []string{"vi"}
+	for _, name := range [...]string{"VISUAL", "EDITOR"} {
+		if words := strings.Fields(s.env(name)); len(words) > 0 {
+			command = words
+			break
+		}
+	}
+	program, err := s.findProgram(command[0])
+	if err != nil {
+		return &protocol.Error{Kind: protocol.ErrMalformed, Text: "no editor: " + err.Error(), Hint: "set EDITOR"}
+	}
+	cmd := exec.Command(program, append(command[1:], path)...)
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = s.stdin, s.stdout, s.stderr
+	cmd.Env = desktop.Environ(s.environ)
+	signals := holdSignals()
+	defer signals.stop()
+	if err := s.limits.ForChild(cmd.Start); err != nil {
+		return policy("cannot run " + program + ": " + err.Error())
+	}
+	signals.passTo(cmd.Process)
+	if code, err := childExit(cmd.Wait()); err != nil || code != 0 {
+		return policy(fmt.Sprintf("%s ended with %d; nothing was changed", filepath.Base(program), code))
+	}
+	return nil
+}
+
+// removeCommand removes a profile with its secret.
+func (s *session) removeCommand() *cobra.Command {
+	var yes bool
+	c := &cobra.Command{
+		Use:               "remove NAME",
+		Short:             "remove a profile, its secret and its cached token",
+		GroupID:           groupManage,
+		Args:              between(1, 1, "remove NAME [--yes]"),
+		Annotations:       patient,
+		ValidArgsFunction: s.completeProfiles,
+		RunE:              func(c *cobra.Command, args []string) error { return s.remove(c.Context(), args[0], yes) },
+	}
+	c.Flags().BoolVarP(&yes, "yes", "y", false, "do not ask")
+	return c
+}
+
+func (s *session) remove(ctx context.Context, name string, yes bool) error {
+	h, err := s.open()
+	if err != nil {
+		return err
+	}
+	if _, _, err := h.ProfileText(name); err != nil {
+		return err
+	}
+	// A script that removes a profile means it; a person may have mistyped, and
+	// many secrets are shown only once.
+	if !yes && s.interactive() && isTerminal(s.stdin) {
+		if sure, err := s.askYes("Remove profile " + name + " and its secret?"); err != nil || !sure {
+			return errors.Join(err, malformed("nothing was removed"))
+		}
+	}
+	if err := h.RemoveProfile(ctx, name); err != nil {
+		return err
+	}
+	s.say("Profile " + name + " is removed.")
+	return nil
+}
+
+// exportCommand writes profiles without secrets.
+func (s *session) exportCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:               "export [NAME ...]",
+		Short:             "write profiles, never secrets, as one TOML document",
+		GroupID:           groupManage,
+		ValidArgsFunction: s.completeProfiles,
+		Args:              cobra.ArbitraryArgs,
+		RunE: func(_ *cobra.Command, args []string) error {
+			h, err := s.open()
+			if err != nil {
+				return err
+			}
+			text, err := h.Export(args...)
+			if err != nil {
+				return err
+			}
+			return s.print(string(text))
+		},
+	}
+}
+
+// importCommand reads what export wrote.
+func (s *session) importCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:     "import FILE",
+		Short:   "add the profiles of an exported document (- is stdin)",
+		GroupID: groupManage,
+		Args:    between(1, 1, "import FILE"),
+		RunE:    func(_ *cobra.Command, args []string) error { return s.importFile(args[0]) },
+	}
+}
+
+func (s *session) importFile(path string) error {
+	h, err := s.open()
+	if err != nil {
+		return err
+	}
+	in := s.stdin
+	if path != "-" {
+		if in, err = os.Open(path); err != nil {
+			return policy(err.Error())
+		}
+		defer in.Close()
+	}
+	text, err := readWhole(in, path)
+	if err != nil {
+		return err
+	}
+	names, err := h.Import(text)
+	if err != nil {
+		return err
+	}
+	s.say("Added " + strings.Join(names, ", ") + ". Store their secrets: credhelper rotate " + names[0])
+	return nil
+}
+
+// printJSON writes an answer as indented JSON.
+func (s *session) printJSON(v any) error {
+	text, err := json.MarshalIndent(v, "", "  ")
+	if err != nil {
+		return err
+	}
+	return s.print(string(text) + "\n")
+}
+
+// readWhole reads a document that helper.Import bounds.
+func readWhole(in *os.File, name string) ([]byte, error) {
+	const most = 1 << 20
+	text, err := io.ReadAll(io.LimitReader(in, most+1))
+	if err != nil {
+		return nil, policy(name + ": " + err.Error())
+	}
+	if len(text) > most {
+		return nil, malformed(name + " is too large to be an export")
+	}
+	return text, nil
+}

@@ -1,0 +1,96 @@
+package main
+
+import (
+	"errors"
+	"io/fs"
+	"strings"
+
+	"github.com/credhelper/credhelper/cmd/internal/process"
+	"github.com/credhelper/credhelper/protocol"
+)
+
+// exitCode is the error of a verb that said all there was to say and only has an
+// exit code left: the one of the user's own command, mostly.
+type exitCode int
+
+func (exitCode) Error() string { return "" }
+
+func asExit(err error) (int, bool) {
+	var code exitCode
+	ok := errors.As(err, &code)
+	return int(code), ok
+}
+
+// fail says what went wrong, in one line and at most one hint, and returns the
+// exit code.
+func (s *session) fail(err error) int {
+	text := "credhelper: " + oneLine(err.Error()) + "\n"
+	var e *protocol.Error
+	if errors.As(err, &e) && e.Hint != "" {
+		text += oneLine(e.Hint) + "\n"
+	}
+	_ = process.WriteOnce(int(s.stderr.Fd()), []byte(text))
+	return protocol.ExitCode(meaning(err))
+}
+
+// meaning gives errors of this program's own, which wrap no sentinel, theirs: a
+// file that cannot be read or written is a matter of configuration.
+func meaning(err error) error {
+	var file *fs.PathError
+	if protocol.ExitCode(err) == 1 && errors.As(err, &file) {
+		return protocol.ErrPolicy
+	}
+	return err
+}
+
+// say tells a person something, one line on stderr.
+func (s *session) say(text string) {
+	_ = process.WriteOnce(int(s.stderr.Fd()), []byte(oneLine(text)+"\n"))
+}
+
+// sayPainted is say for a line whose foreign parts are clean already and whose
+// colours are ours.
+func (s *session) sayPainted(line string) {
+	_ = process.WriteOnce(int(s.stderr.Fd()), []byte(line+"\n"))
+}
+
+// print writes an answer to stdout, whole and once. A failure is exit 1: who
+// reads must not take a part for the whole (R7).
+func (s *session) print(text string) error {
+	if err := writeAll(int(s.stdout.Fd()), []byte(text)); err != nil {
+		return errors.New("stdout: " + err.Error())
+	}
+	return nil
+}
+
+// writeAll writes an answer for a person, which may be longer than a pipe takes
+// at once.
+func writeAll(fd int, b []byte) error {
+	const most = 32 << 10
+	for len(b) > most {
+		if err := process.WriteOnce(fd, b[:most]); err != nil {
+			return err
+		}
+		b = b[most:]
+	}
+	if len(b) == 0 {
+		return nil
+	}
+	return process.WriteOnce(fd, b)
+}
+
+// oneLine makes a text fit for one line of a terminal: only 0x20-0x7E (T23).
+func oneLine(s string) string {
+	const longest = 2000
+	s = strings.TrimRight(s, "\n")
+	b := []byte(s[:min(len(s), longest)])
+	for i, c := range b {
+		if c < 0x20 || c > 0x7e {
+			b[i] = '?'
+		}
+	}
+	return string(b)
+}
+
+func malformed(text string) error { return &protocol.Error{Kind: protocol.ErrMalformed, Text: text} }
+func policy(text string) error    { return &protocol.Error{Kind: protocol.ErrPolicy, Text: text} }

@@ -1,0 +1,140 @@
+package main
+
+import (
+	"path/filepath"
+	"strconv"
+	"strings"
+
+	"github.com/credhelper/credhelper/helper"
+	"github.com/credhelper/credhelper/protocol/origin"
+)
+
+// setupPlace is for whom and where something is wired.
+type setupPlace struct {
+	name       string          // of the profile; "" if none is named
+	profile    *helper.Profile // nil if none is named, or it is gone
+	credhelper string          // absolute path of the executable that tools call
+	links      string          // directory for links
+	home       string
+	env        func(string) string
+}
+
+// id is what the marks of a block say: the tool, and the profile if one is named.
+func (p *setupPlace) id(tool string) string { return strings.TrimSpace(tool + " " + p.name) }
+
+// suffixed is the name of a link that carries the profile, if one is named.
+func (p *setupPlace) suffixed(link string) string {
+	if p.name == "" {
+		return link
+	}
+	return link + "-" + p.name
+}
+
+// link is a link of that name in the directory for links.
+func (p *setupPlace) link(name, word string, users ...string) toolLink {
+	return toolLink{path: filepath.Join(p.links, name), target: p.credhelper, users: users, word: word}
+}
+
+// under is a path below the home directory.
+func (p *setupPlace) under(parts ...string) string {
+	return filepath.Join(append([]string{p.home}, parts...)...)
+}
+
+// config is a path below the directory of configurations.
+func (p *setupPlace) config(parts ...string) string {
+	if dir := p.env("XDG_CONFIG_HOME"); filepath.IsAbs(dir) {
+		return filepath.Join(append([]string{dir}, parts...)...)
+	}
+	return p.under(append([]string{".config"}, parts...)...)
+}
+
+// file is what the tool's own variable names, else its usual place.
+func (p *setupPlace) file(variable, usual string) string {
+	if path := p.env(variable); filepath.IsAbs(path) {
+		return path
+	}
+	return usual
+}
+
+// in is a file in the directory that the tool's own variable names, else in its
+// usual one.
+func (p *setupPlace) in(variable, usual, name string) string {
+	return filepath.Join(p.file(variable, usual), name)
+}
+
+// origins are the profile's web origins; none if there is no profile.
+func (p *setupPlace) origins() []origin.Origin {
+	if p.profile == nil {
+		return nil
+	}
+	var all []origin.Origin
+	for _, o := range p.profile.Origins {
+		if strings.HasPrefix(o.String(), "https://") || strings.HasPrefix(o.String(), "http://") {
+			all = append(all, o)
+		}
+	}
+	return all
+}
+
+// authority is an origin's host, or *.host, with the port if it is not the usual.
+func authority(o origin.Origin) string {
+	_, rest, _ := strings.Cut(o.String(), "://")
+	host, _, _ := strings.Cut(rest, "/")
+	return host
+}
+
+// hosts are the places of the profile as host[:port], each once. Wildcards are
+// left out where a tool knows none.
+func (p *setupPlace) hosts(wildcards bool) []string {
+	var all []string
+	seen := map[string]bool{}
+	for _, o := range p.origins() {
+		_, wildcard := o.Wildcard()
+		host := authority(o)
+		if wildcard && !wildcards || seen[host] {
+			continue
+		}
+		seen[host] = true
+		all = append(all, host)
+	}
+	return all
+}
+
+// url is where the profile's system lies: its base, else its first origin.
+func (p *setupPlace) url() string {
+	switch origins := p.origins(); {
+	case p.profile == nil:
+		return ""
+	case p.profile.URL != "":
+		return p.profile.URL
+	case len(origins) > 0:
+		return origins[0].String()
+	}
+	return ""
+}
+
+// plainPath tells whether a path can stand in a command line, a list or an
+// assignment of any tool without quotes.
+func plainPath(path string) bool {
+	for _, c := range path {
+		switch {
+		case 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', '0' <= c && c <= '9':
+		case strings.ContainsRune("/._-+@,", c):
+		default:
+			return false
+		}
+	}
+	return true
+}
+
+// shellWord is a path as a word of a shell.
+func shellWord(path string) string {
+	if plainPath(path) {
+		return path
+	}
+	return "'" + strings.ReplaceAll(path, "'", `'\''`) + "'"
+}
+
+// quoted is a text in double quotes with backslash escapes, as TOML, YAML, JSON
+// and git's configuration read it.
+func quoted(text string) string { return strconv.Quote(text) }

@@ -1,0 +1,352 @@
+package main
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/credhelper/credhelper/helper"
+	"github.com/credhelper/credhelper/protocol"
+	"github.com/credhelper/credhelper/protocol/origin"
+)
+
+// before are files as setup may find them, by tool; every tool is also tried
+// without its file.
+var before = map[string][]string{
+	"git": {
+		"[user]\n\tname = A\n",
+		"[user]\n\tname = A", // no line end
+		"[credential]\n\thelper = cache\n",
+		"# only a comment\r\n",
+	},
+	"docker": {
+		"{}", "{}\n", "{ }\n", "{\n}\n",
+		`{"auths":{}}`,
+		"{\n\t\"auths\": {\n\t\t\"https://index.docker.io/v1/\": {}\n\t},\n\t\"credsStore\": \"pass\"\n}",
+		"{\n  \"credHelpers\": {\n    \"other.example.net\": \"ecr-login\"\n  }\n}\n",
+		"{\n  \"credHelpers\": {}\n}\n",
+		"{\"credHelpers\":{\"other.example.net\":\"pass\"},\"x\":[{\"credHelpers\":{}}]}\n",
+		`{"a":"{\"credHelpers\":{}}","b":"}"}`,
+	},
+	"podman": {"{\n\t\"auths\": {\n\t\t\"quay.io\": {\n\t\t\t\"auth\": \"YTpi\"\n\t\t}\n\t}\n}"},
+	"kubectl": {
+		"apiVersion: v1\nkind: Config\nclusters: []\nusers: []\ncontexts: []\n",
+		"apiVersion: v1\nkind: Config\nusers:\n- name: admin\n  user:\n    token: x\ncurrent-context: c\n",
+		"apiVersion: v1\nusers:\n  - name: admin\n    user: {}\nkind: Config\n",
+		"apiVersion: v1\nkind: Config\nusers: null\n",
+		"apiVersion: v1\nkind: Config\n",
+	},
+	"cargo": {
+		"[registries.mine]\nindex = \"sparse+https://x/\"\n",
+		"[registry]\ndefault = \"mine\"\n\n[net]\noffline = true\n",
+		"[registry] # ours\n",
+		"[registry]", // no line end
+	},
+	"terraform": {"plugin_cache_dir = \"/x\"\n", "credentials \"a.example\" {\n  token = \"x\"\n}\n"},
+	"opentofu":  {"plugin_cache_dir = \"/x\"\n"},
+	"goauth":    {"GOFLAGS=-mod=mod\nGOPRIVATE=x\n", "GOAUTH=netrc\n", "GOAUTH=git /home/me; netrc\nGOFLAGS=\n", "GOFLAGS=-mod=mod"},
+	"bazel":     {"build --jobs=2\n"},
+	"pip":       {"[global]\nindex-url = https://x/\n", "[install]\nuser = true\n", "[global]\n\n[install]\n"},
+	"uv":        {"[pip]\nno-build = true\n", "offline = true\n"},
+	"pnpm":      {"registry=https://registry.npmjs.org/\n"},
+	"rclone":    {"[other]\ntype = local\n", "[work]\ntype = webdav\nurl = https://dav.example.com\n"},
+	"codex":     {"model = \"x\"\n", "[model_providers.work]\nname = \"mine\"\nbase_url = \"https://x\"\n"},
+	"claude":    {"{\n  \"theme\": \"dark\"\n}\n"},
+	"mcp": {
+		"{\n  \"mcpServers\": {}\n}\n",
+		"{\"projects\":{},\"mcpServers\":{\"other\":{\"command\":\"x\"}}}",
+		"{\n  \"mcpServers\": {\n    \"work\": {\n      \"type\": \"http\",\n      \"url\": \"https://mcp.example.com\"\n    }\n  }\n}\n",
+	},
+}
+
+// taken are files that already say something else: setup leaves them alone.
+var taken = map[string][]string{
+	"docker":    {`{"credHelpers":{"git.example.com":"pass"}}`, `{"credHelpers":"x"}`, `[]`, `not JSON`, `{"a":1,}`},
+	"kubectl":   {`{"users":[]}`, "users: [{name: a}]\n", "users:\n- name: credhelper-work\n  user: {}\n"},
+	"cargo":     {"[registry]\nglobal-credential-providers = [\"cargo:token\"]\n"},
+	"terraform": {"credentials_helper \"other\" {\n}\n"},
+	"goauth":    {"GOAUTH=off\n"},
+	"pip":       {"[global]\nkeyring-provider = import\n"},
+	"uv":        {"keyring-provider = \"disabled\"\n"},
+	"rclone":    {"[work]\ntype = webdav\nbearer_token_command = other\n"},
+	"codex":     {"[model_providers.work.auth]\ncommand = \"x\"\n"},
+	"claude":    {`{"apiKeyHelper":"other"}`},
+	"mcp":       {`{"mcpServers":{"work":{"url":"x","headersHelper":"other"}}}`},
+}
+
+func testPlace(t *testing.T) *setupPlace {
+	t.Helper()
+	profile := &helper.Profile{Name: "work", URL: "https://git.example.com/base"}
+	for _, text := range []string{"https://git.example.com", "https://src.example.com:8443/alpha/", "https://*.cdn.example.com"} {
+		o, err := origin.Parse(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		profile.Origins = append(profile.Origins, o)
+	}
+	home := t.TempDir()
+	return &setupPlace{
+		name: "work", profile: profile, credhelper: "/opt/credhelper/credhelper", links: filepath.Join(home, ".local", "bin"),
+		home: home, env: func(string) string { return "" },
+	}
+}
+
+// content is every file and link below a directory.
+func content(t *testing.T, dir string) string {
+	t.Helper()
+	var b strings.Builder
+	err := filepath.WalkDir(dir, func(path string, entry fs.DirEntry, err error) error {
+		switch {
+		case err != nil || entry.IsDir():
+			return err
+		case entry.Type()&fs.ModeSymlink != 0:
+			target, err := os.Readlink(path)
+			b.WriteString(path + " -> " + target + "\n")
+			return err
+		}
+		data, err := os.ReadFile(path)
+		b.WriteString(path + ":\n" + string(data) + "\x00\n")
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b.String()
+}
+
+func applyAll(t *testing.T, w wiring) (changed bool) {
+	t.Helper()
+	for _, l := range w.links {
+		c, err := l.apply()
+		if err != nil {
+			t.Fatal(err)
+		}
+		changed = changed || c
+	}
+	for _, e := range w.edits {
+		c, err := e.apply()
+		if err != nil {
+			t.Fatal(err)
+		}
+		changed = changed || c
+	}
+	return changed
+}
+
+func undoAll(t *testing.T, w wiring) {
+	t.Helper()
+	for _, e := range w.edits {
+		if _, err := e.undo(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, l := range w.links {
+		if _, err := l.undo(); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// TestSetupTakesBack: for every tool and file, writing twice is writing once, and
+// taking back restores every octet.
+func TestSetupTakesBack(t *testing.T) {
+	for _, tool := range setupTools {
+		for i, text := range append([]string{""}, before[tool.names[0]]...) {
+			place := testPlace(t)
+			w, err := tool.wire(place)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if w.shell != "" {
+				break
+			}
+			t.Run(tool.names[0], func(t *testing.T) {
+				if i > 0 {
+					if err := writeConfig(w.edits[0].path, text); err != nil {
+						t.Fatal(err)
+					}
+				}
+				old := content(t, place.home)
+				if !applyAll(t, w) {
+					t.Fatal("nothing was written")
+				}
+				once := content(t, place.home)
+				if applyAll(t, w) {
+					t.Errorf("the second time changed\n%s\nto\n%s", once, content(t, place.home))
+				}
+				if !strings.Contains(once, "credhelper") {
+					t.Errorf("what is there does not name credhelper:\n%s", once)
+				}
+				undoAll(t, w)
+				if now := content(t, place.home); now != old {
+					t.Errorf("taken back:\n%s\nbefore:\n%s\nin between:\n%s", now, old, once)
+				}
+			})
+		}
+	}
+}
+
+// TestSetupKeepsLaterEdits: what a person wrote after setup stays, also without
+// the copy of the file.
+func TestSetupKeepsLaterEdits(t *testing.T) {
+	const later = "# mine\n"
+	for _, tool := range setupTools {
+		for _, text := range before[tool.names[0]] {
+			place := testPlace(t)
+			w, err := tool.wire(place)
+			if err != nil {
+				t.Fatal(err)
+			}
+			file := w.edits[0].path
+			if strings.HasSuffix(file, ".json") || strings.Contains(text, "credHelpers") || !strings.HasSuffix(text, "\n") || strings.Contains(text, "GOAUTH=netrc") ||
+				strings.Contains(text, "users: ") || tool.names[0] == "kubectl" && !strings.Contains(text, "users:") {
+				continue // these end otherwise, or are written in a shorter form afterwards
+			}
+			t.Run(tool.names[0], func(t *testing.T) {
+				if err := writeConfig(file, text); err != nil {
+					t.Fatal(err)
+				}
+				applyAll(t, w)
+				now, _, _ := readConfig(file)
+				if err := writeConfig(file, now+later); err != nil {
+					t.Fatal(err)
+				}
+				if err := os.Remove(file + backupSuffix); err != nil {
+					t.Fatal(err)
+				}
+				undoAll(t, w)
+				if now, _, _ := readConfig(file); now != text+later {
+					t.Errorf("left:\n%s\nwant:\n%s", now, text+later)
+				}
+			})
+		}
+	}
+}
+
+// TestSetupMembers: JSON keeps what was added beside ours.
+func TestSetupMembers(t *testing.T) {
+	ours := func(_ []string, value string) bool { return value == `"credhelper-work"` }
+	edit := memberEdit("", []jsonSetting{{[]string{"credHelpers", "a"}, "credhelper-work"}, {[]string{"credHelpers", "b"}, "credhelper-work"}}, ours)
+	for _, c := range []struct{ now, left string }{
+		{`{"credHelpers":{"a":"credhelper-work","b":"credhelper-work"}}`, `{}`},
+		{`{"credHelpers":{"a":"credhelper-work","c":"x","b":"credhelper-work"}}`, `{"credHelpers":{"c":"x"}}`},
+		{`{"credHelpers":{"c":"x","a":"credhelper-work"},"z":1}`, `{"credHelpers":{"c":"x"},"z":1}`},
+		{`{"y":1,"credHelpers":{"a":"credhelper-work"},"z":1}`, `{"y":1,"z":1}`},
+		{`{"y":1,"credHelpers":{"a":"credhelper-work"}}`, `{"y":1}`},
+		{`{"y":{"a":"credhelper-work"}}`, `{"y":{"a":"credhelper-work"}}`},
+		{`{"credHelpers":{"a":"credhelper-other"}}`, `{"credHelpers":{"a":"credhelper-other"}}`},
+		{`{"credHelpers":[]}`, `{"credHelpers":[]}`},
+	} {
+		left, err := edit.drop(c.now)
+		if err != nil || left != c.left {
+			t.Errorf("%s became %s, want %s (%v)", c.now, left, c.left, err)
+		}
+	}
+}
+
+// TestSetupLeavesAlone: a file that says something else is not touched, and the
+// error is one of configuration.
+func TestSetupLeavesAlone(t *testing.T) {
+	for _, tool := range setupTools {
+		for _, text := range taken[tool.names[0]] {
+			place := testPlace(t)
+			w, err := tool.wire(place)
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Run(tool.names[0], func(t *testing.T) {
+				if err := writeConfig(w.edits[0].path, text); err != nil {
+					t.Fatal(err)
+				}
+				err := w.edits[0].check()
+				if !errors.Is(err, protocol.ErrPolicy) {
+					t.Errorf("%q: error %v, want one of policy", text, err)
+				}
+				if _, err := w.edits[0].apply(); err == nil {
+					t.Error("applied")
+				}
+				if now, _, _ := readConfig(w.edits[0].path); now != text {
+					t.Errorf("%q became %q", text, now)
+				}
+			})
+		}
+	}
+}
+
+// TestSetupLinks: a link of ours is renewed, anything else at its place stays.
+func TestSetupLinks(t *testing.T) {
+	dir := t.TempDir()
+	path := func(name string) string { return filepath.Join(dir, name) }
+	for name, target := range map[string]string{"moved": "/old/credhelper", "foreign": "/usr/bin/keyring", "right": "/opt/credhelper/credhelper"} {
+		if err := os.Symlink(target, path(name)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.WriteFile(path("file"), []byte("x"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range map[string]struct{ changed, fails bool }{
+		"new": {true, false}, "moved": {true, false}, "right": {false, false}, "foreign": {false, true}, "file": {false, true},
+	} {
+		l := toolLink{path: path(name), target: "/opt/credhelper/credhelper"}
+		changed, err := l.apply()
+		if changed != want.changed || (err != nil) != want.fails {
+			t.Errorf("%s: changed %v, error %v", name, changed, err)
+		}
+		removed, err := l.undo()
+		if err != nil || removed == want.fails {
+			t.Errorf("%s: removed %v, error %v", name, removed, err)
+		}
+	}
+}
+
+// TestSetupTools: names are unique, and a tool that is wired without a profile is
+// wired without any profile's places.
+func TestSetupTools(t *testing.T) {
+	seen := map[string]bool{}
+	for _, tool := range setupTools {
+		for _, name := range tool.names {
+			if seen[name] {
+				t.Errorf("%s is there twice", name)
+			}
+			seen[name] = true
+		}
+		if tool.needs == profileMust {
+			continue
+		}
+		place := testPlace(t)
+		place.name, place.profile = "", nil
+		w, err := tool.wire(place)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, e := range w.edits {
+			if e.show == "" || strings.Contains(e.show, "example.com") {
+				t.Errorf("%s without a profile: %q", tool.names[0], e.show)
+			}
+		}
+	}
+}
+
+// TestSetupOddPaths: a path with a blank is quoted where the tool reads quotes,
+// and refused where it does not.
+func TestSetupOddPaths(t *testing.T) {
+	refused := map[string]bool{"goauth": true, "rclone": true}
+	for _, tool := range setupTools {
+		place := testPlace(t)
+		place.credhelper = "/opt/my programs/credhelper"
+		_, err := tool.wire(place)
+		if refused[tool.names[0]] != (err != nil) {
+			t.Errorf("%s: error %v", tool.names[0], err)
+		}
+	}
+	place := testPlace(t)
+	place.credhelper = "/opt/my programs/credhelper"
+	w, _ := wireGit(place)
+	if want := `helper = "!'/opt/my programs/credhelper' git"`; !strings.Contains(w.edits[0].show, want) {
+		t.Errorf("git: %s", w.edits[0].show)
+	}
+}

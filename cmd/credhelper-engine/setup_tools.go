@@ -1,0 +1,268 @@
+package main
+
+import (
+	"path/filepath"
+	"strings"
+)
+
+// setupTool is one tool that setup can wire.
+type setupTool struct {
+	names []string
+	title string
+	needs setupNeed
+	wire  func(*setupPlace) (wiring, error)
+}
+
+// setupNeed says whether a profile has to be named.
+type setupNeed uint8
+
+const (
+	profileMay setupNeed = iota // the tool asks by URL; a profile narrows
+	profileMust
+)
+
+// wiring is what connects one tool with credhelper.
+type wiring struct {
+	about string // one line for people
+	links []toolLink
+	edits []fileEdit
+	next  []string // what is left for the person
+	shell string   // the whole of it, where there is no file to write
+}
+
+// setupTools is the one list of tools that setup wires; a row each.
+var setupTools = [...]setupTool{
+	{[]string{"git"}, "git over https", profileMay, wireGit},
+	{[]string{"docker"}, "docker, crane, oras, helm and who else reads docker's configuration", profileMust, wireDocker},
+	{[]string{"podman", "skopeo", "buildah"}, "podman, skopeo, buildah", profileMust, wirePodman},
+	{[]string{"kubectl", "k8s"}, "kubectl, helm and every client-go program", profileMust, wireKubectl},
+	{[]string{"cargo"}, "cargo's private registries", profileMay, wireCargo},
+	{[]string{"terraform"}, "Terraform's registries and back ends", profileMay, wireTerraform},
+	{[]string{"opentofu", "tofu"}, "OpenTofu, the same", profileMay, wireTofu},
+	{[]string{"goauth", "go"}, "the go command's module proxies", profileMay, wireGoauth},
+	{[]string{"bazel"}, "Bazel's downloads, remote cache and execution", profileMay, wireBazel},
+	{[]string{"pip"}, "pip's private indexes", profileMay, wirePip},
+	{[]string{"uv"}, "uv's private indexes", profileMay, wireUv},
+	{[]string{"pnpm"}, "pnpm's private registries", profileMust, wirePnpm},
+	{[]string{"rclone"}, "an rclone remote (WebDAV)", profileMust, wireRclone},
+	{[]string{"codex"}, "a model provider of Codex CLI", profileMust, wireCodex},
+	{[]string{"claude"}, "Claude Code's apiKeyHelper", profileMust, wireClaude},
+	{[]string{"mcp"}, "an MCP server of Claude Code (headersHelper)", profileMust, wireMCP},
+	{[]string{"yarn"}, "Yarn 2 and later", profileMay, noteYarn},
+	{[]string{"npm"}, "npm", profileMust, noteNpm},
+	{[]string{"curl"}, "curl", profileMust, noteCurl},
+	{[]string{"wget"}, "wget", profileMust, noteWget},
+	{[]string{"httpie", "http"}, "HTTPie", profileMust, noteHTTPie},
+	{[]string{"restish"}, "Restish", profileMust, noteRestish},
+	{[]string{"msmtp", "mbsync", "mutt", "mail"}, "msmtp, mbsync, mutt", profileMust, noteMail},
+}
+
+// findSetupTool is the row of a name; nil if there is none.
+func findSetupTool(name string) *setupTool {
+	for i := range setupTools {
+		for _, n := range setupTools[i].names {
+			if n == name {
+				return &setupTools[i]
+			}
+		}
+	}
+	return nil
+}
+
+// wireGit asks credhelper for the profile's hosts and for nothing else; without
+// a profile for every host, behind the helpers that are there. The path is only
+// sent where a profile needs it.
+func wireGit(p *setupPlace) (wiring, error) {
+	command := shellWord(p.credhelper) + " git"
+	if !filepath.IsAbs(command) {
+		command = "!" + command // a quoted path is the shell's
+	}
+	if !plainPath(p.credhelper) {
+		command = quoted(command)
+	}
+	lines, about := "", "git asks credhelper for every https host that a profile owns"
+	if p.name == "" {
+		lines = "[credential]\n\thelper = " + command + "\n"
+	}
+	paths := map[string]bool{}
+	for _, o := range p.origins() {
+		paths[gitSection(o.String())] = paths[gitSection(o.String())] || o.Path() != ""
+	}
+	for _, o := range p.origins() {
+		section := gitSection(o.String())
+		withPath, open := paths[section]
+		if !open {
+			continue
+		}
+		delete(paths, section)
+		lines += "[credential " + quoted(section) + "]\n\thelper =\n\thelper = " + command + "\n"
+		if withPath {
+			lines += "\tuseHttpPath = true\n"
+		}
+	}
+	if p.name != "" {
+		about = "git asks credhelper for " + strings.Join(p.hosts(true), ", ") + " only"
+	}
+	file := p.under(".gitconfig")
+	if other := p.config("git", "config"); !isFile(file) && isFile(other) {
+		file = other
+	}
+	return wiring{
+		about: about,
+		edits: []fileEdit{blockEdit(p.file("GIT_CONFIG_GLOBAL", file), "#", p.id("git"), lines, atEnd)},
+	}, nil
+}
+
+// gitSection is an origin without its path, which git compares whole.
+func gitSection(url string) string {
+	scheme, rest, _ := strings.Cut(url, "://")
+	host, _, _ := strings.Cut(rest, "/")
+	return scheme + "://" + host
+}
+
+func wireDocker(p *setupPlace) (wiring, error) {
+	return wireCredHelpers(p, p.in("DOCKER_CONFIG", p.under(".docker"), "config.json"))
+}
+
+func wirePodman(p *setupPlace) (wiring, error) {
+	return wireCredHelpers(p, p.file("REGISTRY_AUTH_FILE", p.config("containers", "auth.json")))
+}
+
+// wireCredHelpers names the helper for each host of the profile. Both families
+// of tools find it by the same name in PATH, so they share the link.
+func wireCredHelpers(p *setupPlace, file string) (wiring, error) {
+	helper := "credhelper-" + p.name
+	var settings []jsonSetting
+	for _, host := range p.hosts(false) {
+		settings = append(settings, jsonSetting{[]string{"credHelpers", host}, helper})
+	}
+	if len(settings) == 0 && p.profile != nil {
+		return wiring{}, policy("profile " + p.name + " has no host that docker could name")
+	}
+	if len(settings) == 0 {
+		settings = []jsonSetting{{[]string{"credHelpers", "-"}, helper}}
+	}
+	users := []string{
+		p.in("DOCKER_CONFIG", p.under(".docker"), "config.json"),
+		p.file("REGISTRY_AUTH_FILE", p.config("containers", "auth.json")),
+	}
+	link := p.link("docker-credential-"+helper, quoted(helper), users...)
+	link.inPath = true
+	return wiring{
+		about: "the registries of profile " + p.name + " get its token as password",
+		links: []toolLink{link},
+		edits: []fileEdit{memberEdit(file, settings, func(_ []string, value string) bool { return value == quoted(helper) })},
+	}, nil
+}
+
+func wireKubectl(p *setupPlace) (wiring, error) {
+	user := "credhelper-" + p.name
+	lines := "- name: " + user + "\n" +
+		"  user:\n" +
+		"    exec:\n" +
+		"      apiVersion: client.authentication.k8s.io/v1\n" +
+		"      command: " + quoted(p.credhelper) + "\n" +
+		"      args: [kubectl, --profile, " + p.name + "]\n" +
+		"      interactiveMode: Never\n" +
+		"      provideClusterInfo: true\n"
+	file := p.under(".kube", "config")
+	if list := filepath.SplitList(p.env("KUBECONFIG")); len(list) > 0 && filepath.IsAbs(list[0]) {
+		file = list[0]
+	}
+	edit := blockEdit(file, "#", p.id("kubectl"), lines, underUsers(user))
+	edit.trace, edit.manual = "name: "+user+"\n", "kubectl config delete-user "+user
+	return wiring{
+		about: "a kubeconfig user that gets its token from profile " + p.name,
+		edits: []fileEdit{edit},
+		next:  []string{"use it in a context: kubectl config set-context --current --user=" + user},
+	}, nil
+}
+
+// wireCargo adds a provider for all registries: cargo asks the last one first,
+// and goes on to the next where no profile owns the registry.
+func wireCargo(p *setupPlace) (wiring, error) {
+	file := p.in("CARGO_HOME", p.under(".cargo"), "config.toml")
+	name := p.suffixed("cargo-credential-credhelper")
+	link := p.link(name, name+`"`, file)
+	if !plainPath(link.path) {
+		return wiring{}, policy("cargo splits " + link.path + " at its blanks")
+	}
+	const key = "global-credential-providers"
+	lines := key + " = [\"cargo:token\", " + quoted(link.path) + "]\n"
+	return wiring{
+		about: "cargo asks credhelper first, and its own token file where no profile owns the registry",
+		links: []toolLink{link},
+		edits: []fileEdit{blockEdit(file, "#", p.id("cargo"), lines, underHeader("registry", key, "#", p.id("cargo"), lines))},
+	}, nil
+}
+
+func wireTerraform(p *setupPlace) (wiring, error) {
+	return wireHashicorp(p, "terraform", p.file("TF_CLI_CONFIG_FILE", p.under(".terraformrc")))
+}
+
+// wireTofu keeps to the file that OpenTofu reads now: a new .tofurc would hide a
+// .terraformrc.
+func wireTofu(p *setupPlace) (wiring, error) {
+	file := p.under(".tofurc")
+	if other := p.under(".terraformrc"); !isFile(file) && isFile(other) {
+		file = other
+	}
+	return wireHashicorp(p, "opentofu", p.file("TF_CLI_CONFIG_FILE", file))
+}
+
+func wireHashicorp(p *setupPlace, tool, file string) (wiring, error) {
+	args := ""
+	if p.name != "" {
+		args = "  args = [\"--profile\", " + quoted(p.name) + "]\n"
+	}
+	lines := "credentials_helper \"credhelper\" {\n" + args + "}\n"
+	only := onlyOnce(atEnd, "a credentials_helper, of which there may be only one", func(line string) bool {
+		return strings.HasPrefix(line, "credentials_helper")
+	})
+	link := toolLink{
+		path:   p.under(".terraform.d", "plugins", "terraform-credentials-credhelper"),
+		target: p.credhelper,
+		users:  []string{p.under(".terraformrc"), p.under(".tofurc"), file},
+		word:   "credentials_helper \"credhelper\"",
+	}
+	return wiring{
+		about: tool + " asks credhelper for the tokens of its hosts",
+		links: []toolLink{link},
+		edits: []fileEdit{blockEdit(file, "#", p.id(tool), lines, only)},
+	}, nil
+}
+
+func wireGoauth(p *setupPlace) (wiring, error) {
+	if strings.ContainsAny(p.credhelper, "'\"; ") {
+		return wiring{}, policy("GOAUTH cannot hold the path " + p.credhelper)
+	}
+	command := p.credhelper + " goauth"
+	if p.name != "" {
+		command += " --profile " + p.name
+	}
+	return wiring{
+		about: "the go command asks credhelper after a 401, then .netrc",
+		edits: []fileEdit{goauthEdit(p.file("GOENV", p.config("go", "env")), command)},
+	}, nil
+}
+
+func wireBazel(p *setupPlace) (wiring, error) {
+	file := p.under(".bazelrc")
+	link := p.link("credhelper-bazel", "credhelper-bazel", file)
+	if !plainPath(link.path) {
+		return wiring{}, policy("bazel splits " + link.path + " at its blanks")
+	}
+	lines := ""
+	for _, host := range p.hosts(true) {
+		host, _, _ := strings.Cut(host, ":")
+		lines += "common --credential_helper=" + host + "=" + link.path + "\n"
+	}
+	if p.name == "" {
+		lines = "common --credential_helper=" + link.path + "\n"
+	}
+	return wiring{
+		about: "Bazel 7 and later asks credhelper",
+		links: []toolLink{link},
+		edits: []fileEdit{blockEdit(file, "#", p.id("bazel"), lines, atEnd)},
+	}, nil
+}

@@ -1,0 +1,247 @@
+package main
+
+import (
+	"encoding/json"
+	"strings"
+)
+
+// wirePip makes the link that pip runs as "keyring". It shadows Python's own
+// command, so nothing but this verb makes it.
+func wirePip(p *setupPlace) (wiring, error) {
+	const key = "keyring-provider"
+	file := p.file("PIP_CONFIG_FILE", p.config("pip", "pip.conf"))
+	lines := key + " = subprocess\n"
+	return wiring{
+		about: "pip asks credhelper, under the name keyring, after a 401",
+		links: []toolLink{p.keyringLink()},
+		edits: []fileEdit{blockEdit(file, "#", "pip", lines, underHeader("global", key, "#", "pip", lines))},
+		next:  []string{"pip up to 26.1 only asks with a user name in the index URL: https://oauth2@HOST/simple/"},
+	}, nil
+}
+
+func wireUv(p *setupPlace) (wiring, error) {
+	const key = "keyring-provider"
+	only := onlyOnce(atTop, key, func(line string) bool { return setsKey(line, key) })
+	return wiring{
+		about: "uv asks credhelper, under the name keyring, after a 401",
+		links: []toolLink{p.keyringLink()},
+		edits: []fileEdit{blockEdit(p.config("uv", "uv.toml"), "#", "uv", key+" = \"subprocess\"\n", only)},
+		next:  []string{"without a user name in the URL the index needs authenticate = \"always\""},
+	}, nil
+}
+
+// keyringLink is shared by pip and uv.
+func (p *setupPlace) keyringLink() toolLink {
+	link := p.link("keyring", ">>> credhelper setup",
+		p.file("PIP_CONFIG_FILE", p.config("pip", "pip.conf")), p.config("uv", "uv.toml"))
+	link.inPath = true
+	return link
+}
+
+// wirePnpm names the helper for each registry of the profile. Up to pnpm 10 it is
+// a path without arguments.
+func wirePnpm(p *setupPlace) (wiring, error) {
+	file := p.file("NPM_CONFIG_USERCONFIG", p.under(".npmrc"))
+	name := p.suffixed("credhelper-pnpm")
+	link := p.link(name, name+"\n", file)
+	if !plainPath(link.path) {
+		return wiring{}, policy("pnpm cannot run " + link.path)
+	}
+	lines := ""
+	for _, o := range p.origins() {
+		if _, wildcard := o.Wildcard(); !wildcard {
+			lines += "//" + authority(o) + o.Path() + "/:tokenHelper=" + link.path + "\n"
+		}
+	}
+	return wiring{
+		about: "pnpm gets the header for the registries of profile " + p.name + " from credhelper",
+		links: []toolLink{link},
+		edits: []fileEdit{blockEdit(file, "#", p.id("pnpm"), lines, atEnd)},
+	}, nil
+}
+
+// wireRclone adds the command to the remote of the profile's name, and the remote
+// if there is none. rclone splits the command at blanks.
+func wireRclone(p *setupPlace) (wiring, error) {
+	const key = "bearer_token_command"
+	if !plainPath(p.credhelper) {
+		return wiring{}, policy("rclone splits " + p.credhelper + " at its blanks")
+	}
+	file := p.file("RCLONE_CONFIG", p.config("rclone", "rclone.conf"))
+	command := key + " = " + p.credhelper + " token " + p.name + "\n"
+	remote := "type = webdav\nurl = " + p.url() + "\nvendor = other\n" + command
+	edit := sectionEdit(file, p.id("rclone"), p.name, key, command, remote)
+	edit.trace, edit.manual = command, "rclone config update "+p.name+" "+key+" \"\""
+	return wiring{about: "an rclone remote " + p.name + " with a fresh token for every 401", edits: []fileEdit{edit}}, nil
+}
+
+// wireCodex writes the command of a model provider, and the provider if there is
+// none. Codex stops waiting after 5 s, so the answer comes within 4.
+func wireCodex(p *setupPlace) (wiring, error) {
+	file := p.in("CODEX_HOME", p.under(".codex"), "config.toml")
+	auth := "[model_providers." + p.name + ".auth]\n" +
+		"command = " + quoted(p.credhelper) + "\n" +
+		"args = [\"token\", " + quoted(p.name) + ", \"--timeout\", \"4s\"]\n" +
+		"timeout_ms = 5000\n" +
+		"refresh_interval_ms = 300000\n"
+	header := "[model_providers." + p.name + "]"
+	provider := header + "\nname = " + quoted(p.name) + "\nbase_url = " + quoted(p.url()) + "\n\n"
+	begin, end := marks("#", p.id("codex"))
+	place := func(text, _ string) (string, error) {
+		switch {
+		case headerEnd(text, "[model_providers."+p.name+".auth]") >= 0:
+			return "", conflict("provider " + p.name + " has an auth table already")
+		case headerEnd(text, header) >= 0:
+			return atEnd(text, begin+auth+end)
+		}
+		return atEnd(text, begin+provider+auth+end)
+	}
+	return wiring{
+		about: "Codex gets the key of model provider " + p.name + " from credhelper",
+		edits: []fileEdit{blockEdit(file, "#", p.id("codex"), provider+auth, place)},
+		next:  []string{"choose it: model_provider = " + quoted(p.name)},
+	}, nil
+}
+
+func wireClaude(p *setupPlace) (wiring, error) {
+	file := p.in("CLAUDE_CONFIG_DIR", p.under(".claude"), "settings.json")
+	command := shellWord(p.credhelper) + " token " + p.name + " --timeout 4s"
+	return wiring{
+		about: "Claude Code sends the token of profile " + p.name + " as its API key",
+		edits: []fileEdit{memberEdit(file, []jsonSetting{{[]string{"apiKeyHelper"}, command}}, func(path []string, value string) bool {
+			return path[0] == "apiKeyHelper" && strings.HasSuffix(value, " token "+p.name+` --timeout 4s"`)
+		})},
+	}, nil
+}
+
+// wireMCP adds the command to the server of the profile's name, and the server if
+// there is none.
+func wireMCP(p *setupPlace) (wiring, error) {
+	file := p.in("CLAUDE_CONFIG_DIR", p.home, ".claude.json")
+	command := shellWord(p.credhelper) + " mcp --profile " + p.name
+	parent := []string{"mcpServers", p.name}
+	ours := func(helper string) bool { return strings.HasSuffix(helper, " mcp --profile "+p.name) }
+	helper := memberEdit(file, []jsonSetting{{append(parent, "headersHelper"), command}}, func(path []string, value string) bool {
+		var text string
+		return path[len(path)-1] == "headersHelper" && json.Unmarshal([]byte(value), &text) == nil && ours(text)
+	})
+	server := mcpServer{Type: "http", URL: p.url(), HeadersHelper: command}
+	whole := memberEdit(file, []jsonSetting{{parent, server}}, func(path []string, value string) bool {
+		var members map[string]any
+		if path[len(path)-1] != p.name || json.Unmarshal([]byte(value), &members) != nil {
+			return false
+		}
+		text, _ := members["headersHelper"].(string)
+		return len(members) == 3 && members["type"] == "http" && ours(text)
+	})
+	return wiring{
+		about: "the MCP server " + p.name + " gets its header from credhelper",
+		edits: []fileEdit{{
+			path: file,
+			show: whole.show,
+			add: func(text string) (string, error) {
+				if hasMember(text, parent) {
+					return helper.add(text)
+				}
+				return whole.add(text)
+			},
+			drop: func(text string) (string, error) {
+				if left, err := whole.drop(text); err != nil || left != text {
+					return left, err
+				}
+				return helper.drop(text)
+			},
+		}},
+	}, nil
+}
+
+// mcpServer is an entry of mcpServers, its members in the order that clients
+// write them.
+type mcpServer struct {
+	Type          string `json:"type"`
+	URL           string `json:"url"`
+	HeadersHelper string `json:"headersHelper"`
+}
+
+// sectionEdit puts one line under the section's header, or a whole section where
+// there is none.
+func sectionEdit(file, id, section, key, line, whole string) fileEdit {
+	begin, end := marks("#", id)
+	edit := blockEdit(file, "#", id, line, underHeader(section, key, "#", id, whole))
+	edit.show = "[" + section + "]\n" + whole
+	edit.drop = func(text string) (string, error) { return cutBlock(text, begin, end), nil }
+	return edit
+}
+
+// The tools below have no place where setup could write something once.
+
+func noteYarn(*setupPlace) (wiring, error) {
+	return wiring{about: "Yarn 2 and later takes the header from a plugin of the project", shell: `cat > .yarn/credhelper.cjs <<'END'
+const { execFileSync } = require('node:child_process');
+module.exports = { name: 'credhelper', factory: () => ({ hooks: {
+  getNpmAuthenticationHeader: (current, registry) => {
+    try { return execFileSync('credhelper', ['pnpm', registry], { encoding: 'utf8' }).trim(); } catch { return current; }
+  },
+} }) };
+END
+printf 'plugins:\n  - path: .yarn/credhelper.cjs\n' >> .yarnrc.yml
+`}, nil
+}
+
+func noteNpm(p *setupPlace) (wiring, error) {
+	return wiring{about: "npm runs no command; it reads a variable for as long as it runs", shell: `printf '%s\n' '//HOST/:_authToken=${BEARER_TOKEN}' >> .npmrc
+credhelper exec ` + p.name + ` --env BEARER_TOKEN -- npm install
+`}, nil
+}
+
+func noteCurl(p *setupPlace) (wiring, error) {
+	return wiring{about: "curl needs no setup", shell: `credhelper curl ` + p.name + ` -- /PATH
+credhelper header --format curl-config ` + p.url() + ` | curl --config -
+`}, nil
+}
+
+// noteWget: wget refuses a pipe for its configuration.
+func noteWget(p *setupPlace) (wiring, error) {
+	return wiring{about: "wget reads the header from a regular file", shell: `( umask 077 && f=$(mktemp) && trap 'rm -f "$f"' EXIT &&
+  printf 'header = %s\n' "$(credhelper header ` + p.name + `)" > "$f" &&
+  wget --config="$f" ` + p.url() + ` )
+`}, nil
+}
+
+func noteHTTPie(p *setupPlace) (wiring, error) {
+	return wiring{about: "HTTPie reads the value of a header from a file", shell: `http ` + p.url() + ` Authorization:@<(credhelper pnpm ` + p.name + `)
+`}, nil
+}
+
+// noteRestish: its external tool gets the request as JSON and adds the headers
+// that it answers with, which is native JSON but for the name.
+func noteRestish(p *setupPlace) (wiring, error) {
+	type params struct {
+		Commandline string `json:"commandline"`
+		OmitBody    string `json:"omitbody"`
+	}
+	entry := map[string]any{p.name: map[string]any{
+		"base": p.url(),
+		"profiles": map[string]any{"default": map[string]any{
+			"auth": map[string]any{"name": "external-tool", "params": params{shellWord(p.credhelper) + " get", "true"}},
+		}},
+	}}
+	return wiring{about: "Restish 0.15 and later runs a tool for each request; in its apis.json", shell: jsonText(entry, "") + "\n"}, nil
+}
+
+func noteMail(p *setupPlace) (wiring, error) {
+	command := shellWord(p.credhelper) + " token " + p.name
+	return wiring{about: "mail programs take the token from a command", shell: `# ~/.msmtprc
+auth xoauth2
+passwordeval ` + quoted(command) + `
+
+# ~/.mbsyncrc (with the XOAUTH2 plugin of SASL)
+AuthMechs XOAUTH2
+PassCmd ` + quoted(command) + `
+
+# ~/.muttrc
+set imap_authenticators="oauthbearer:xoauth2"
+set imap_oauth_refresh_command=` + quoted(command) + `
+set smtp_oauth_refresh_command=` + quoted(command) + `
+`}, nil
+}

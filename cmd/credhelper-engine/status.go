@@ -1,0 +1,422 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/credhelper/credhelper/helper"
+	"github.com/credhelper/credhelper/protocol"
+)
+
+// testCommand asks the server and the API, whatever the cache says.
+func (s *session) testCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:               "test NAME",
+		Short:             "fetch a token and ask the API who it is for",
+		GroupID:           groupUse,
+		Args:              between(1, 1, "test NAME"),
+		Annotations:       patient,
+		ValidArgsFunction: s.completeProfiles,
+		RunE:              func(c *cobra.Command, args []string) error { return s.test(c.Context(), args[0]) },
+	}
+}
+
+// testedRecord is test --json.
+type testedRecord struct {
+	Profile  string `json:"profile"`
+	TokenURL string `json:"token_url,omitempty"`
+	Seconds  int64  `json:"token_seconds,omitempty"`
+	ProbeURL string `json:"probe_url,omitempty"`
+	Status   int    `json:"probe_status,omitempty"`
+	Identity string `json:"identity,omitempty"`
+	Exit     int    `json:"exit"`
+	Error    string `json:"error,omitempty"`
+}
+
+func (s *session) test(ctx context.Context, name string) error {
+	h, err := s.open()
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, 2*answerTime)
+	defer cancel()
+	t, err := h.Test(ctx, name)
+	if s.flags.json {
+		r := testedRecord{
+			Profile: t.Profile, TokenURL: t.TokenURL, Seconds: int64(t.Life / time.Second),
+			ProbeURL: t.ProbeURL, Status: t.Status, Identity: t.Identity, Exit: protocol.ExitCode(err),
+		}
+		if err != nil {
+			r.Error = oneLine(err.Error())
+		}
+		return errors.Join(s.printJSON(r), err)
+	}
+	s.sayTested(t)
+	if s.flags.verbose && t.Life > 0 {
+		s.say(fmt.Sprintf("    tries %d, server's clock %s, scope %s", t.Tries, t.Skew, orNone(t.Scope)))
+	}
+	return err
+}
+
+// statusCommand shows how profiles stand, without asking any server.
+func (s *session) statusCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:               "status [NAME ...]",
+		Short:             "show tokens, secrets and waits, without asking any server",
+		GroupID:           groupKeep,
+		Args:              cobra.ArbitraryArgs,
+		ValidArgsFunction: s.completeProfiles,
+		RunE:              func(c *cobra.Command, args []string) error { return s.status(c.Context(), args) },
+	}
+}
+
+// statusRecord is one profile of status --json. Times are RFC 3339, "" if unknown.
+type statusRecord struct {
+	Profile       string `json:"profile"`
+	System        string `json:"system,omitempty"`
+	Error         string `json:"error,omitempty"`
+	Token         string `json:"token"` // cached, none, refused, waiting
+	TokenExpires  string `json:"token_expires,omitempty"`
+	TokenSeconds  int64  `json:"token_seconds,omitempty"`
+	WaitSeconds   int64  `json:"wait_seconds,omitempty"`
+	Reason        string `json:"reason,omitempty"`
+	Source        string `json:"secret_source,omitempty"`
+	SecretError   string `json:"secret_error,omitempty"`
+	SecretCreated string `json:"secret_created,omitempty"`
+	SecretExpires string `json:"secret_expires,omitempty"`
+	Previous      bool   `json:"previous_secret_kept,omitempty"`
+	Rebind        bool   `json:"rebind_needed,omitempty"`
+	LastFetched   string `json:"last_fetched,omitempty"`
+}
+
+func (s *session) status(ctx context.Context, names []string) error {
+	h, err := s.open()
+	if err != nil {
+		return err
+	}
+	list, err := h.Status(ctx, names...)
+	if err != nil {
+		return err
+	}
+	fetched := lastFetched(h)
+	now := s.now()
+	var problems []error
+	rows := [][]string{{"PROFILE", "SYSTEM", "TOKEN", "SECRET", "LAST FETCHED"}}
+	records := []statusRecord{}
+	for _, st := range list {
+		last := fetched[st.Profile]
+		if st.Err != nil {
+			problems = append(problems, st.Err)
+		}
+		rows = append(rows, s.statusRow(st, last, now))
+		records = append(records, recordOf(st, last))
+	}
+	switch {
+	case s.flags.json:
+		err = s.printJSON(records)
+	case len(list) == 0:
+		s.say("No profiles yet. Make one: credhelper add NAME --preset PRESET ...")
+	default:
+		err = s.print(s.screen().table(rows))
+	}
+	if err == nil && !s.flags.json {
+		err = s.sayKeyring(ctx, h)
+	}
+	if err != nil {
+		return err
+	}
+	return summary(problems)
+}
+
+// sayKeyring says where secrets are and what opens them, below the table.
+func (s *session) sayKeyring(ctx context.Context, h *helper.Helper) error {
+	settings, err := h.Settings()
+	if err != nil {
+		return err
+	}
+	if settings.Keyring == "" {
+		return s.print("keyring: none chosen yet\n")
+	}
+	return s.print("keyring: " + oneLine(s.describeKeyring(ctx, settings.Keyring)) + "\n")
+}
+
+// lastFetched is when a token of each profile was fetched last, as far as the log
+// goes back.
+func lastFetched(h *helper.Helper) map[string]time.Time {
+	last := map[string]time.Time{}
+	_ = h.Log(func(r helper.Record) bool {
+		if r.Event == "fetch" {
+			last[r.Profile] = r.Time
+		}
+		return true
+	})
+	return last
+}
+
+func (s *session) statusRow(st helper.Status, last, now time.Time) []string {
+	c := s.screen()
+	if st.Err != nil {
+		return []string{st.Profile, "-", c.paint(red, "cannot be used"), "-", "-"}
+	}
+	return []string{st.Profile, orDash(st.System), s.tokenCell(c, st.Token, now), s.secretCell(c, st, now), s.ago(last, now)}
+}
+
+// tokenCell shows how long the token lives, as a bar on a terminal.
+func (s *session) tokenCell(c screen, t helper.TokenStatus, now time.Time) string {
+	var cell string
+	switch {
+	case t.Wait > 0 && t.Refused:
+		cell = c.paint(red, "refused: wait "+span(t.Wait))
+	case t.Wait > 0:
+		cell = c.paint(yellow, "wait "+span(t.Wait))
+	case t.Cached:
+		cell = c.bar(int64(t.Left), int64(t.Life), 14) + span(t.Left)
+	default:
+		return "fetched when asked"
+	}
+	if s.flags.verbose {
+		end := t.Expires
+		if t.Wait > 0 {
+			end = now.Add(t.Wait)
+		}
+		cell += " (until " + end.UTC().Format(time.RFC3339) + ")"
+	}
+	return cell
+}
+
+// soon is how long before its end a secret is warned about.
+const soon = 30 * 24 * time.Hour
+
+func (s *session) secretCell(c screen, st helper.Status, now time.Time) string {
+	switch {
+	case st.SecretErr != nil && errors.Is(st.SecretErr, protocol.ErrNoSecret):
+		return c.paint(red, "missing")
+	case st.SecretErr != nil && errors.Is(st.SecretErr, protocol.ErrLocked):
+		return c.paint(yellow, "locked")
+	case st.SecretErr != nil:
+		return c.paint(red, "cannot be read")
+	case len(st.Changes) > 0:
+		return c.paint(red, "for another "+st.Changes[0].Name+" (rebind)")
+	}
+	if left := st.SecretExpires.Sub(now); !st.SecretExpires.IsZero() && left < soon {
+		if left <= 0 {
+			return c.paint(red, "expired "+s.ago(st.SecretExpires, now)+" (!)")
+		}
+		return c.paint(yellow, "expires in "+span(left)+" (!)")
+	}
+	if st.SecretCreated.IsZero() {
+		return "from " + st.Source
+	}
+	text := span(now.Sub(st.SecretCreated)) + " old"
+	if st.HasPrevious {
+		text += ", earlier one kept"
+	}
+	if s.flags.verbose {
+		text += " (" + st.SecretCreated.UTC().Format(time.RFC3339) + ")"
+	}
+	return text
+}
+
+func (s *session) ago(t, now time.Time) string {
+	if t.IsZero() {
+		return "-"
+	}
+	text := span(now.Sub(t)) + " ago"
+	if s.flags.verbose {
+		text += " (" + t.UTC().Format(time.RFC3339) + ")"
+	}
+	return text
+}
+
+func recordOf(st helper.Status, last time.Time) statusRecord {
+	r := statusRecord{
+		Profile: st.Profile, System: st.System, Token: "none", Source: st.Source,
+		SecretCreated: stamp(st.SecretCreated), SecretExpires: stamp(st.SecretExpires),
+		Previous: st.HasPrevious, Rebind: len(st.Changes) > 0, LastFetched: stamp(last),
+	}
+	for _, e := range [...]struct {
+		err  error
+		into *string
+	}{{st.Err, &r.Error}, {st.SecretErr, &r.SecretError}} {
+		if e.err != nil {
+			*e.into = oneLine(e.err.Error())
+		}
+	}
+	t := st.Token
+	if t.Cached {
+		r.Token, r.TokenExpires, r.TokenSeconds = "cached", stamp(t.Expires), int64(t.Left/time.Second)
+	}
+	if t.Wait > 0 {
+		r.Token, r.WaitSeconds, r.Reason = "waiting", int64(t.Wait/time.Second), oneLine(t.Reason)
+		if t.Refused {
+			r.Token = "refused"
+		}
+	}
+	return r
+}
+
+// stamp is a time in JSON, "" for the zero time.
+func stamp(t time.Time) string {
+	if t.IsZero() {
+		return ""
+	}
+	return t.UTC().Format(time.RFC3339)
+}
+
+// span is a duration for people, in its greatest unit.
+func span(d time.Duration) string {
+	d = max(d, 0)
+	switch {
+	case d < 2*time.Minute:
+		return fmt.Sprintf("%d s", (d+time.Second/2)/time.Second)
+	case d < 2*time.Hour:
+		return fmt.Sprintf("%d min", d/time.Minute)
+	case d < 48*time.Hour:
+		return fmt.Sprintf("%d h", d/time.Hour)
+	}
+	return fmt.Sprintf("%d days", d/(24*time.Hour))
+}
+
+// explainCommand says which profile answers for a URL, and why no other.
+func (s *session) explainCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:     "explain URL",
+		Short:   "say which profile owns a URL, and why",
+		GroupID: groupKeep,
+		Args:    between(1, 1, "explain URL"),
+		RunE:    func(_ *cobra.Command, args []string) error { return s.explain(args[0]) },
+	}
+}
+
+func (s *session) explain(url string) error {
+	h, err := s.open()
+	if err != nil {
+		return err
+	}
+	x := h.Explain(url)
+	var lines []string
+	if x.Err == nil {
+		here := 0
+		for _, o := range x.Also {
+			if o.Host {
+				here++
+			}
+		}
+		line := "profile " + x.Owner + "  owns " + helper.BothForms(x.Origin)
+		if here > 0 {
+			line += fmt.Sprintf("   (the closest of %d on this host)", here+1)
+		}
+		lines = append(lines, line)
+	}
+	for _, o := range x.Also {
+		line := "also there: " + o.Profile + " owns " + helper.BothForms(o.Origin)
+		if o.Reason != "" {
+			line += ": " + o.Reason + " (" + o.Rule + ")"
+		}
+		lines = append(lines, line)
+	}
+	for _, problem := range x.Skipped {
+		lines = append(lines, "left out: "+oneLine(problem.Error()))
+	}
+	if x.Err == nil {
+		lines = append(lines, "token: "+explainToken(x.Token))
+	}
+	if x.Err != nil {
+		// A refusal's stdout is empty; what is near is for the person at stderr.
+		for _, line := range lines {
+			s.say(line)
+		}
+		return x.Err
+	}
+	return s.print(strings.Join(lines, "\n") + "\n")
+}
+
+func explainToken(t helper.TokenStatus) string {
+	switch {
+	case t.Cached:
+		return "cached, " + span(t.Left) + " left; would be answered without network"
+	case t.Wait > 0:
+		return "not asked for again for " + span(t.Wait) + "; the earlier reason: " + oneLine(t.Reason)
+	}
+	return "none cached; would be fetched"
+}
+
+// logCommand shows what happened.
+func (s *session) logCommand() *cobra.Command {
+	var last int
+	c := &cobra.Command{
+		Use:     "log",
+		Short:   "show fetches, refusals, failures and changes of secrets",
+		GroupID: groupKeep,
+		Args:    between(0, 0, "log [--json]"),
+		RunE:    func(*cobra.Command, []string) error { return s.log(last) },
+	}
+	c.Flags().IntVarP(&last, "last", "n", 0, "only the last `N` lines")
+	return c
+}
+
+func (s *session) log(last int) error {
+	h, err := s.open()
+	if err != nil {
+		return err
+	}
+	records := []helper.Record{}
+	if err := h.Log(func(r helper.Record) bool { records = append(records, r); return true }); err != nil {
+		return err
+	}
+	if last > 0 && len(records) > last {
+		records = records[len(records)-last:]
+	}
+	if s.flags.json {
+		return s.printJSON(records)
+	}
+	var b strings.Builder
+	for _, r := range records {
+		fmt.Fprintf(&b, "%s  %-14s %s", r.Time.UTC().Format(time.RFC3339), oneLine(r.Event), oneLine(r.Profile))
+		for _, part := range [...]string{r.URI, r.Text} {
+			if part != "" {
+				b.WriteString("  " + oneLine(part))
+			}
+		}
+		if r.Expires > 0 {
+			b.WriteString("  until " + time.Unix(r.Expires, 0).UTC().Format(time.RFC3339))
+		}
+		b.WriteString("\n")
+	}
+	return s.print(b.String())
+}
+
+// cacheCommand empties the cache.
+func (s *session) cacheCommand() *cobra.Command {
+	c := &cobra.Command{
+		Use:     "cache",
+		Short:   "drop cached tokens and remembered refusals; secrets stay",
+		GroupID: groupKeep,
+		Args:    between(1, 1, "cache clear [NAME]"),
+		RunE:    func(*cobra.Command, []string) error { return usage("cache clear [NAME]") },
+	}
+	c.AddCommand(&cobra.Command{
+		Use:               "clear [NAME]",
+		Short:             "drop the cached token of a profile, or everything cached",
+		Args:              between(0, 1, "cache clear [NAME]"),
+		ValidArgsFunction: s.completeProfiles,
+		RunE: func(c *cobra.Command, args []string) error {
+			name := ""
+			h, err := s.open()
+			if err == nil && len(args) == 1 {
+				name = args[0]
+				_, err = h.Profile(name)
+			}
+			if err != nil {
+				return err
+			}
+			return h.ClearCache(c.Context(), name)
+		},
+	})
+	return c
+}

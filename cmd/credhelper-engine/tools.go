@@ -1,0 +1,199 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"github.com/credhelper/credhelper/cmd/internal/process"
+	"github.com/credhelper/credhelper/protocol"
+)
+
+// answerTime is the end of everything that nobody sits in front of: Bazel stops
+// waiting after 10 s, and git, docker and kubectl never do (R2).
+const answerTime = 8 * time.Second
+
+// answered lets one answer through: the tool's, or the watchdog's.
+type answered struct {
+	once sync.Once
+	code int
+}
+
+// answerTool answers the request that the front could not answer from the cache.
+// Nothing on this road prompts.
+func (s *session) answerTool(d *protocol.Dialect, call protocol.Call) int {
+	if d.Link == "" {
+		var err error
+		if call.Args, err = s.ownFlags(d, call.Args); err != nil {
+			if code, isExit := asExit(err); isExit {
+				return code
+			}
+			return s.refuse(d, protocol.Request{}, err)
+		}
+	}
+	var want protocol.Stdin
+	if d.Stdin != nil {
+		want = d.Stdin(call.Args)
+	}
+	if want.Until == protocol.OneLine {
+		return s.converse(d, call, want)
+	}
+	var err error
+	if call.Stdin, err = process.ReadRequest(int(s.stdin.Fd()), want, s.start); err != nil {
+		return s.refuse(d, protocol.Request{}, err)
+	}
+	d = protocol.Settle(d, call.Stdin)
+	r, err := d.Decode(call)
+	if err != nil {
+		return s.refuse(d, r, err)
+	}
+	limit := answerTime
+	if r.Timeout > 0 {
+		limit = time.Duration(r.Timeout) * time.Second
+	}
+	ctx, cancel := s.watch(limit, func(err error) int { return s.refuse(d, r, err) })
+	defer cancel()
+	reply, err := s.answer(ctx, d, r)
+	return s.reply(reply, err)
+}
+
+// answer finds what one request gets. err is why nothing was found, for stderr.
+func (s *session) answer(ctx context.Context, d *protocol.Dialect, r protocol.Request) (protocol.Reply, error) {
+	switch r.Verb {
+	case protocol.Say:
+		return r.Reply, nil
+	case protocol.Forget:
+		h, err := s.open()
+		if err == nil {
+			err = h.Forget(ctx, r)
+		}
+		if err != nil {
+			return d.Refuse(r, err), err
+		}
+		return encoded(d, r, protocol.Credential{})
+	}
+	h, err := s.open()
+	if err != nil {
+		return d.Refuse(r, err), err
+	}
+	c, err := h.Get(ctx, r)
+	if err != nil {
+		return d.Refuse(r, err), err
+	}
+	return encoded(d, r, c)
+}
+
+func encoded(d *protocol.Dialect, r protocol.Request, c protocol.Credential) (protocol.Reply, error) {
+	answer, err := d.Encode(r, c)
+	if err != nil {
+		return d.Refuse(r, err), err
+	}
+	return protocol.Reply{Stdout: answer}, nil
+}
+
+// refuse answers in the dialect's words for "no".
+func (s *session) refuse(d *protocol.Dialect, r protocol.Request, err error) int {
+	return s.reply(d.Refuse(r, err), err)
+}
+
+// reply writes one answer, whole and once, and returns the exit code. Whatever
+// was to be saved was saved before (R7).
+func (s *session) reply(r protocol.Reply, err error) int {
+	a := s.answered
+	a.once.Do(func() { a.code = s.write(r, err) })
+	return a.code
+}
+
+func (s *session) write(r protocol.Reply, err error) int {
+	if len(r.Stdout) > 0 {
+		if e := process.WriteOnce(int(s.stdout.Fd()), r.Stdout); e != nil {
+			s.fail(errors.New("stdout: " + e.Error()))
+			return 1
+		}
+	}
+	if err != nil && !r.Quiet {
+		s.fail(err)
+	}
+	return r.Exit
+}
+
+// watch ends what takes longer than limit since the process began: the context a
+// little earlier, for an answer that says what was slow, and the process at the
+// limit, whatever it hangs in.
+func (s *session) watch(limit time.Duration, refuse func(error) int) (context.Context, context.CancelFunc) {
+	const before = 300 * time.Millisecond
+	end := s.start.Add(limit)
+	ctx, cancel := context.WithDeadline(context.Background(), end.Add(-min(before, limit/10)))
+	timer := time.AfterFunc(end.Sub(s.now()), func() {
+		code := refuse(&protocol.Error{
+			Kind: protocol.ErrUnreachable,
+			Text: "no answer within " + limit.String(),
+			Hint: "see what is slow: credhelper doctor",
+		})
+		s.exit(code)
+	})
+	return ctx, func() { timer.Stop(); cancel() }
+}
+
+// converse speaks in lines until the tool ends the stream (cargo): a greeting,
+// then one line of answer for each line of request. The pipe stays open between
+// them, so each has its own 8 s.
+func (s *session) converse(d *protocol.Dialect, call protocol.Call, want protocol.Stdin) int {
+	if err := process.WriteOnce(int(s.stdout.Fd()), []byte(d.Greeting)); err != nil && d.Greeting != "" {
+		return 1
+	}
+	lines := bufio.NewReaderSize(s.stdin, 64<<10)
+	for {
+		line, err := readLine(lines, want.Limit)
+		if line == nil && err == nil {
+			return 0
+		}
+		s.start, s.answered = s.now(), new(answered)
+		call.Stdin = line
+		if code := s.lineAnswer(d, call, err); code != 0 {
+			return code
+		}
+		if err != nil {
+			return 1 // where the next line begins is not known
+		}
+	}
+}
+
+func (s *session) lineAnswer(d *protocol.Dialect, call protocol.Call, err error) int {
+	var r protocol.Request
+	if err == nil {
+		r, err = d.Decode(call)
+	}
+	if err != nil {
+		return s.refuse(d, r, err)
+	}
+	s.helper = nil // a new answer, a new deadline
+	ctx, cancel := s.watch(answerTime, func(err error) int { return s.refuse(d, r, err) })
+	defer cancel()
+	reply, err := s.answer(ctx, d, r)
+	return s.reply(reply, err)
+}
+
+// readLine reads one line of at most limit octets, without its end; nil at the
+// end of the stream. A last line without an end counts: cargo's own tests send
+// one.
+func readLine(lines *bufio.Reader, limit int) ([]byte, error) {
+	var line []byte
+	for {
+		part, err := lines.ReadSlice('\n')
+		line = append(line, part...)
+		switch {
+		case len(line) > limit+1:
+			return line, malformed("the request is too long")
+		case err == nil:
+			return line[:len(line)-1], nil
+		case errors.Is(err, bufio.ErrBufferFull):
+		case len(line) > 0:
+			return line, nil
+		default:
+			return nil, nil
+		}
+	}
+}
