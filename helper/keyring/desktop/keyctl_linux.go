@@ -1,10 +1,12 @@
 package desktop
 
 import (
+	"context"
 	"encoding/binary"
 	"fmt"
 	"runtime"
 	"strings"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -16,18 +18,33 @@ import (
 // shared one, two writers of one key would take it from each other, and
 // goroutines that change threads would find themselves in another. The thread
 // ends with call, since it is never unlocked, and its keyring with it.
-func inOwnSession(call func() error) error {
-	done := make(chan error, 1)
-	go func() {
-		runtime.LockOSThread()
-		// No name: a new one. x/sys's own function can only pass an empty name, which is EINVAL.
-		if _, err := unix.KeyctlInt(unix.KEYCTL_JOIN_SESSION_KEYRING, 0, 0, 0, 0); err != nil {
-			done <- fmt.Errorf("%w: the kernel keyring refuses: %w", keyring.ErrUnavailable, err)
-			return
+//
+// An ordinary user has 200 keys (/proc/sys/kernel/keys/maxkeys), and the
+// kernel takes back a replaced one some milliseconds later: a write that finds
+// no room is tried again for as long as there is time.
+func inOwnSession(ctx context.Context, call func() error) error {
+	for pause := 5 * time.Millisecond; ; pause *= 2 {
+		done := make(chan error, 1)
+		go func() {
+			runtime.LockOSThread()
+			// No name: a new one. x/sys's own function can only pass an empty name, which is EINVAL.
+			if _, err := unix.KeyctlInt(unix.KEYCTL_JOIN_SESSION_KEYRING, 0, 0, 0, 0); err != nil {
+				done <- fmt.Errorf("%w: the kernel keyring refuses: %w", keyring.ErrUnavailable, err)
+				return
+			}
+			done <- call()
+		}()
+		err := <-done
+		// The library keeps the text of the error only.
+		if err == nil || pause > time.Second || !strings.Contains(err.Error(), unix.EDQUOT.Error()) {
+			return err
 		}
-		done <- call()
-	}()
-	return <-done
+		select {
+		case <-ctx.Done():
+			return err
+		case <-time.After(pause):
+		}
+	}
 }
 
 // userKeyNames lists what is in the user keyring. The library's own list fails

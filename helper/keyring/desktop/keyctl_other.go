@@ -3,14 +3,18 @@
 package desktop
 
 import (
+	"context"
 	"fmt"
 
 	"github.com/credhelper/credhelper/helper/keyring"
 )
 
-// inOwnSession: only Linux has a kernel keyring.
-func inOwnSession(func() error) error {
+// Only Linux has a kernel keyring; the library does not open one elsewhere.
+
+func inOwnSession(context.Context, func() error) error {
 	return fmt.Errorf("%w: this system has no kernel keyring", keyring.ErrUnavailable)
 }
 
-func userKeyNames() ([]string, error) { return nil, inOwnSession(nil) }
+func userKeyNames() ([]string, error) {
+	return nil, fmt.Errorf("%w: this system has no kernel keyring", keyring.ErrUnavailable)
+}

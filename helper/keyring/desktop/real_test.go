@@ -1,4 +1,4 @@
-//go:build realkeyring
+//go:build linux && realkeyring
 
 package desktop_test
 
@@ -261,7 +261,8 @@ func TestSecretServiceStopped(t *testing.T) {
 
 func TestKeyctl(t *testing.T) {
 	keyringtest.Run(t, keyringtest.Traits{Writers: 50, Plant: func(t *testing.T) {
-		must(t, os.Environ(), "", "keyctl", "add", "user", "another-program", "theirs", "@u")
+		theirs := must(t, os.Environ(), "", "keyctl", "add", "user", "another-program", "theirs", "@u")
+		t.Cleanup(func() { must(t, os.Environ(), "", "keyctl", "unlink", theirs, "@u") })
 		gone := must(t, os.Environ(), "", "keyctl", "add", "user", "credhelper:expired", "theirs", "@u")
 		must(t, os.Environ(), "", "keyctl", "setperm", gone, "0x3f3f0000")
 		must(t, os.Environ(), "", "keyctl", "timeout", gone, "1")

@@ -25,8 +25,8 @@ type ring struct {
 	// ready, if set, returns an error where the library would prompt, wait or
 	// answer with nonsense. key is "" for what concerns no key.
 	ready func(ctx context.Context, use use, key string) error
-	// around, if set, runs a call of the library in the surroundings it needs.
-	around func(call func() error) error
+	// around, if set, runs a writing call in the surroundings it needs.
+	around func(ctx context.Context, call func() error) error
 	// names, if set, lists the keys where the library's own way does not do.
 	names func() ([]string, error)
 
@@ -61,8 +61,8 @@ func (r *ring) call(ctx context.Context, what use, key string, do func(library.K
 		}
 		return do(opened)
 	}
-	if r.around != nil {
-		return r.failed(r.around(run))
+	if what == writing && r.around != nil {
+		return r.failed(r.around(ctx, run))
 	}
 	return r.failed(run())
 }

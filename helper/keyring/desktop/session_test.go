@@ -1,4 +1,4 @@
-//go:build !realkeyring
+//go:build !realkeyring || !linux
 
 package desktop_test
 

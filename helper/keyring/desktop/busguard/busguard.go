@@ -20,9 +20,6 @@ import "strings"
 // variable is where every D-Bus library looks for the bus.
 const variable = "DBUS_SESSION_BUS_ADDRESS"
 
-// nowhere is a transport that no library knows.
-const nowhere = "disabled:"
-
 // The variable as it was, for children, and what the guard found. They are
 // written by init and never again.
 var (

@@ -15,6 +15,9 @@ import (
 // patience is the time a bus has to answer; a healthy one takes 1 ms.
 const patience = 500 * time.Millisecond
 
+// nowhere is a transport that no library knows.
+const nowhere = "disabled:"
+
 // init is explained in the package comment.
 func init() {
 	original, given = os.LookupEnv(variable)

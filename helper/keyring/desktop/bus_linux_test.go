@@ -1,0 +1,190 @@
+package desktop_test
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+// child runs the test binary in a role with this environment and nothing else,
+// and returns what it printed and how long it took.
+func child(t *testing.T, what string, env ...string) (out, stderr string, took time.Duration) {
+	t.Helper()
+	exe, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, exe)
+	cmd.Env = append(env, role+"="+what, "CREDHELPER_DESKTOP_TEST_STATE="+t.TempDir())
+	var errOut bytes.Buffer
+	cmd.Stderr = &errOut
+	start := time.Now()
+	printed, err := cmd.Output()
+	took = time.Since(start)
+	if err != nil {
+		t.Fatalf("child %s: %v after %v: %s", what, err, took, errOut.String())
+	}
+	return strings.TrimSpace(string(printed)), errOut.String(), took
+}
+
+// decoyLaunch puts a dbus-launch first in PATH that leaves a trace.
+func decoyLaunch(t *testing.T) (path, trace string) {
+	t.Helper()
+	dir := t.TempDir()
+	trace = filepath.Join(dir, "launched")
+	script := "#!/bin/sh\necho x >>" + trace + "\n"
+	if err := os.WriteFile(filepath.Join(dir, "dbus-launch"), []byte(script), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	return "PATH=" + dir + ":/usr/bin:/bin", trace
+}
+
+// bus starts a server on a Unix socket that serves each connection so.
+func bus(t *testing.T, serve func(net.Conn)) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "bus")
+	listener, err := net.Listen("unix", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { listener.Close() })
+	go func() {
+		for {
+			conn, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			go serve(conn)
+		}
+	}()
+	return path
+}
+
+// daemons counts the processes called dbus-daemon.
+func daemons(t *testing.T) int {
+	t.Helper()
+	found, err := filepath.Glob("/proc/[0-9]*/comm")
+	if err != nil || len(found) == 0 {
+		t.Fatalf("no processes in /proc: %v", err)
+	}
+	n := 0
+	for _, comm := range found {
+		if name, err := os.ReadFile(comm); err == nil && strings.TrimSpace(string(name)) == "dbus-daemon" {
+			n++
+		}
+	}
+	return n
+}
+
+// What a bad bus does with a connection.
+
+func silent(conn net.Conn) { _, _ = conn.Read(make([]byte, 1)); select {} }
+
+func halfway(conn net.Conn) { // authenticates, then says nothing more
+	r := bufio.NewReader(conn)
+	for {
+		line, err := r.ReadString('\n')
+		if err != nil {
+			return
+		}
+		if strings.Contains(line, "AUTH") {
+			_, _ = conn.Write([]byte("OK 0123456789abcdef0123456789abcdef\r\n"))
+		}
+	}
+}
+
+func garbage(conn net.Conn) { _, _ = conn.Write(bytes.Repeat([]byte("\xff\x00garbage\r\n"), 1000)) }
+
+func closing(conn net.Conn) { conn.Close() }
+
+func drip(conn net.Conn) {
+	for {
+		if _, err := conn.Write([]byte("O")); err != nil {
+			return
+		}
+		time.Sleep(100 * time.Millisecond)
+	}
+}
+
+// TestBadBus (F9): whatever the session bus is, a process that links this
+// package reaches main at once, starts nothing, and secret-service fails
+// within the limit.
+func TestBadBus(t *testing.T) {
+	empty := t.TempDir()
+	for _, c := range []struct{ name, address, runtime string }{
+		{"no address, no runtime folder", "", ""},
+		{"no address, empty runtime folder", "", empty},
+		{"relative runtime folder", "", "run"},
+		{"autolaunch", "autolaunch:", empty},
+		{"dead address", "unix:path=" + empty + "/none", empty},
+		{"address of a plain file", "unix:path=/etc/hostname", empty},
+		{"transport that runs a program", "unixexec:path=/bin/sleep,argv1=60", empty},
+		{"nonsense", ";;=%zz,unix:path=%f", empty},
+		{"tcp to nowhere", "tcp:host=192.0.2.1,port=1", empty},
+		{"silent", "unix:path=" + bus(t, silent), empty},
+		{"silent in the runtime folder", "", filepath.Dir(bus(t, silent))},
+		{"silent after authentication", "unix:path=" + bus(t, halfway), empty},
+		{"garbage", "unix:path=" + bus(t, garbage), empty},
+		{"closes at once", "unix:path=" + bus(t, closing), empty},
+		{"drips", "unix:path=" + bus(t, drip), empty},
+		{"two silent ones", "unix:path=" + bus(t, silent) + ";unix:path=" + bus(t, silent), empty},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			path, trace := decoyLaunch(t)
+			env := []string{path}
+			if c.address != "" {
+				env = append(env, "DBUS_SESSION_BUS_ADDRESS="+c.address)
+			}
+			if c.runtime != "" {
+				env = append(env, "XDG_RUNTIME_DIR="+c.runtime)
+			}
+			if out, _, took := child(t, "link", env...); out != "linked" || took > 3*time.Second {
+				t.Errorf("main was reached after %v, printing %q", took, out)
+			}
+			for _, what := range []string{"get", "probe"} {
+				if out, stderr, took := child(t, what, env...); !strings.HasPrefix(out, "unavailable ") || stderr != "" || took > 4*time.Second {
+					t.Errorf("%s: %q, stderr %q, after %v; want unavailable", what, out, stderr, took)
+				}
+			}
+			if _, err := os.Stat(trace); err == nil {
+				t.Error("dbus-launch was started")
+			}
+		})
+	}
+}
+
+// TestNoDaemonLeaks (F9): without an address the library would start
+// dbus-launch, and leave one dbus-daemon behind each time.
+func TestNoDaemonLeaks(t *testing.T) {
+	before := daemons(t)
+	for range 20 {
+		child(t, "link", "PATH="+os.Getenv("PATH"), "HOME="+t.TempDir())
+	}
+	if after := daemons(t); after > before {
+		t.Errorf("%d dbus-daemons more than before", after-before)
+	}
+}
+
+// TestGuardRunsFirst reads the order of initialization: the guard is worth
+// nothing after the library.
+func TestGuardRunsFirst(t *testing.T) {
+	_, trace, _ := child(t, "link", "GODEBUG=inittrace=1")
+	guard := strings.Index(trace, "init github.com/credhelper/credhelper/helper/keyring/desktop/busguard ")
+	lib := strings.Index(trace, "init github.com/99designs/keyring ")
+	if guard < 0 || lib < 0 {
+		t.Fatalf("the trace does not show both packages:\n%s", trace)
+	}
+	if guard > lib {
+		t.Errorf("99designs/keyring is initialized before the guard:\n%s", trace)
+	}
+}
