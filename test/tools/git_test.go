@@ -1,0 +1,200 @@
+//go:build tools
+
+package tools
+
+import (
+	"net/http"
+	"net/http/cgi"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// gits are the two gits: Debian 12's knows user name and password only, Debian
+// 13's (2.46 and later) sends any scheme. The first is whatever this machine has.
+var gits = []struct{ name string }{{"old"}, {"new"}}
+
+// useGit puts one of the two in front of the others and tells which it is.
+func (w *world) useGit(name string) (scheme string) {
+	w.t.Helper()
+	w.setenv("GIT_TERMINAL_PROMPT=0", "GIT_SSL_CAINFO="+authorityFile(), "GIT_CONFIG_NOSYSTEM=1",
+		"GIT_AUTHOR_NAME=t", "GIT_AUTHOR_EMAIL=t@example.com", "GIT_COMMITTER_NAME=t", "GIT_COMMITTER_EMAIL=t@example.com")
+	scheme = "Basic"
+	path := w.bin + ":/usr/bin:/bin"
+	if name == "new" {
+		scheme = "Bearer"
+		path = w.bin + ":" + suite + ":/usr/bin:/bin"
+		w.setenv("GIT_EXEC_PATH=" + suite)
+	}
+	w.setenv("PATH=" + path)
+	version := strings.TrimSpace(w.ok(nil, "git", "version"))
+	w.t.Log(version)
+	if name == "new" && version < "git version 2.46" {
+		w.t.Fatalf("%s is too old to send a bearer token", version)
+	}
+	return scheme
+}
+
+// repositories serves bare repositories at /team/app.git and so on, for reading
+// and writing, with git's own server.
+func repositories(t *testing.T, names ...string) http.Handler {
+	t.Helper()
+	root := t.TempDir()
+	for _, name := range names {
+		if out, err := exec.Command("git", "init", "-q", "--bare", "-b", "main", filepath.Join(root, name)).CombinedOutput(); err != nil {
+			t.Fatalf("git init: %v %s", err, out)
+		}
+	}
+	place, err := exec.Command("git", "--exec-path").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	backend := &cgi.Handler{
+		Path: filepath.Join(strings.TrimSpace(string(place)), "git-http-backend"),
+		Env:  []string{"GIT_PROJECT_ROOT=" + root, "GIT_HTTP_EXPORT_ALL=1", "REMOTE_USER=tools"},
+	}
+	return backend
+}
+
+// Clone, commit, push and fetch with one token, and nothing for another host
+// (issue 3; house.md 6: "not ours" is silence).
+func TestGit(t *testing.T) {
+	for _, g := range gits {
+		t.Run(g.name, func(t *testing.T) {
+			w := newWorld(t)
+			scheme := w.useGit(g.name)
+			site := w.site(scheme, repositories(t, "team/app.git"))
+			stranger := w.stranger(scheme, repositories(t, "team/app.git"))
+			w.profile("work", site.URL)
+			w.setup("git")
+
+			w.ok(nil, "git", "clone", "-q", site.URL+"/team/app.git", "app")
+			app := in(w.home + "/app")
+			w.write("app/file", "text\n")
+			w.ok(app, "git", "add", "file")
+			w.ok(app, "git", "commit", "-q", "-m", "first")
+			w.ok(app, "git", "push", "-q", "origin", "HEAD:main")
+			w.ok(app, "git", "fetch", "-q")
+			if out := w.ok(nil, "git", "ls-remote", site.URL+"/team/app.git", "main"); !strings.Contains(out, "refs/heads/main") {
+				t.Errorf("the push did not arrive: %q", out)
+			}
+			site.served(t)
+			w.requests(1)
+
+			r := w.fails(nil, "git", "ls-remote", stranger.URL+"/team/app.git")
+			if strings.Contains(r.stderr, "credhelper") {
+				t.Errorf("somebody else's host is no matter of ours, but: %s", r.stderr)
+			}
+			stranger.asked(t)
+			w.requests(1)
+		})
+	}
+}
+
+// A token that the server no longer takes. git 2.46 asks again within the same
+// command, by state[] and continue; an older one fails, calls erase, and the next
+// command works. Either way one more token request, not two.
+func TestGitStaleToken(t *testing.T) {
+	for _, g := range gits {
+		t.Run(g.name, func(t *testing.T) {
+			w := newWorld(t)
+			scheme := w.useGit(g.name)
+			site := w.site(scheme, repositories(t, "app.git"))
+			w.profile("work", site.URL)
+			w.setup("git")
+			w.ok(nil, "git", "ls-remote", site.URL+"/app.git")
+			w.auth.RevokeAll()
+			site.forgetSeen()
+
+			if g.name == "old" {
+				w.fails(nil, "git", "ls-remote", site.URL+"/app.git")
+			}
+			w.ok(nil, "git", "ls-remote", site.URL+"/app.git")
+			site.served(t)
+			w.requests(2)
+			if stale := site.requests()[1]; stale.token == "" || stale.status != 401 {
+				t.Errorf("the second request is not the stale token's: %v", stale)
+			}
+			w.ok(nil, "git", "ls-remote", site.URL+"/app.git")
+			w.requests(2)
+		})
+	}
+}
+
+// http.proactiveAuth asks before the first request; no 401 is seen.
+func TestGitProactive(t *testing.T) {
+	w := newWorld(t)
+	scheme := w.useGit("new")
+	site := w.site(scheme, repositories(t, "app.git"))
+	w.profile("work", site.URL)
+	w.setup("git")
+	w.ok(nil, "git", "-c", "http.proactiveAuth=auto", "ls-remote", site.URL+"/app.git")
+	site.served(t)
+	if n := site.refused(); n != 0 {
+		t.Errorf("%d requests were refused first", n)
+	}
+}
+
+// Two profiles share a host by path; setup makes git send the path, and a third
+// path gets nothing (O9, O12).
+func TestGitPaths(t *testing.T) {
+	for _, g := range gits {
+		t.Run(g.name, func(t *testing.T) {
+			w := newWorld(t)
+			scheme := w.useGit(g.name)
+			site := w.site(scheme, repositories(t, "red/app.git", "blue/app.git", "green/app.git"))
+			w.profile("red", site.URL+"/red")
+			w.profile("blue", site.URL+"/blue")
+			w.setup("git", "red")
+			w.setup("git", "blue")
+			w.ok(nil, "git", "ls-remote", site.URL+"/red/app.git")
+			w.requests(1)
+			w.ok(nil, "git", "ls-remote", site.URL+"/blue/app.git")
+			w.requests(2)
+			site.served(t)
+			site.forgetSeen()
+			w.fails(nil, "git", "ls-remote", site.URL+"/green/app.git")
+			for _, r := range site.requests() {
+				if r.token != "" {
+					t.Errorf("a path of no profile got a token: %v", r)
+				}
+			}
+		})
+	}
+}
+
+// A server that only offers Bearer, and a git that can only send Basic: the header
+// comes from a file that git includes, which sink keeps fresh.
+func TestGitOldWithHeaderFile(t *testing.T) {
+	w := newWorld(t)
+	w.useGit("old")
+	site := w.site("Bearer", repositories(t, "app.git"))
+	stranger := w.stranger("Bearer", repositories(t, "app.git"))
+	w.profile("work", site.URL)
+	file := w.home + "/bearer.gitconfig"
+	w.sink("work", file, "git-include")
+	w.ok(nil, "git", "config", "--global", "include.path", file)
+	w.ok(nil, "git", "ls-remote", site.URL+"/app.git")
+	site.served(t)
+	w.fails(nil, "git", "ls-remote", stranger.URL+"/app.git")
+	stranger.asked(t)
+}
+
+// The server knows the secret no more: git shows our one line, and its own.
+func TestGitFailure(t *testing.T) {
+	for _, g := range gits {
+		t.Run(g.name, func(t *testing.T) {
+			w := newWorld(t)
+			scheme := w.useGit(g.name)
+			site := w.site(scheme, repositories(t, "app.git"))
+			w.profile("work", site.URL)
+			w.setup("git")
+			w.refuseSecret()
+			r := w.fails(nil, "git", "ls-remote", site.URL+"/app.git")
+			if !strings.Contains(r.stderr, "credhelper: ") {
+				t.Errorf("the reason is not shown: %s", r.stderr)
+			}
+		})
+	}
+}

@@ -1,0 +1,266 @@
+//go:build tools
+
+package tools
+
+import (
+	"archive/tar"
+	"bytes"
+	"crypto/rand"
+	"encoding/json"
+	"log"
+	"net/http"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/google/go-containerregistry/pkg/registry"
+)
+
+// A registry of container images takes the token as a password. Either directly,
+// or at a token endpoint that gives a short registry token for it; clients must be
+// able to do both, and so must our answer.
+var registries = []struct {
+	name  string
+	start func(*world) *site
+}{
+	{"basic", func(w *world) *site { return w.site("Basic", images()) }},
+	{"token endpoint", func(w *world) *site { return withTokenEndpoint(w.site, images()) }},
+}
+
+func images() http.Handler { return registry.New(registry.Logger(log.New(&testLog{}, "", 0))) }
+
+// withTokenEndpoint serves images to who brings a registry token, and /token for
+// who brings ours as password.
+func withTokenEndpoint(start func(string, http.Handler) *site, images http.Handler) *site {
+	var mu sync.Mutex
+	issued := map[string]bool{}
+	mux := http.NewServeMux()
+	s := start("Basic", mux)
+	s.open = func(r *http.Request) bool { return r.URL.Path != "/token" }
+	mux.HandleFunc("/token", func(w http.ResponseWriter, r *http.Request) {
+		token := rand.Text()
+		mu.Lock()
+		issued[token] = true
+		mu.Unlock()
+		json.NewEncoder(w).Encode(map[string]any{"token": token, "access_token": token, "expires_in": 300})
+	})
+	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
+		token, _ := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
+		mu.Lock()
+		good := issued[token]
+		mu.Unlock()
+		if !good {
+			w.Header().Set("WWW-Authenticate", `Bearer realm="`+s.URL+`/token",service="tools",scope="repository:team/app:pull,push"`)
+			http.Error(w, `{"errors":[{"code":"UNAUTHORIZED"}]}`, http.StatusUnauthorized)
+			return
+		}
+		images.ServeHTTP(w, r)
+	})
+	return s
+}
+
+// A client of registries, wired by setup, and what it does with one image.
+var registryClients = []struct {
+	name  string
+	setup string // credhelper setup's word
+	// push makes team/app:1 there, list shows its tags, pull gets it.
+	push, list, pull func(w *world, host string) []string
+	wants            string // in list's answer
+}{
+	{
+		name: "crane", setup: "docker", wants: "1",
+		push: func(w *world, host string) []string {
+			return []string{"crane", "append", "-f", w.layer(), "-t", host + "/team/app:1"}
+		},
+		list: func(_ *world, host string) []string { return []string{"crane", "ls", host + "/team/app"} },
+		pull: func(w *world, host string) []string {
+			return []string{"crane", "pull", host + "/team/app:1", w.home + "/image.tar"}
+		},
+	},
+	{
+		name: "oras", setup: "docker", wants: "1",
+		push: func(w *world, host string) []string {
+			return []string{"oras", "push", "--disable-path-validation", host + "/team/app:1", w.write("artifact", "text") + ":text/plain"}
+		},
+		list: func(_ *world, host string) []string { return []string{"oras", "repo", "tags", host + "/team/app"} },
+		pull: func(w *world, host string) []string {
+			return []string{"oras", "pull", "-o", w.home + "/pulled", host + "/team/app:1"}
+		},
+	},
+	{
+		name: "skopeo", setup: "skopeo", wants: `"1"`,
+		push: func(w *world, host string) []string {
+			return []string{"skopeo", "--insecure-policy", "copy", "dir:" + w.imageDir(), "docker://" + host + "/team/app:1"}
+		},
+		list: func(_ *world, host string) []string {
+			return []string{"skopeo", "list-tags", "docker://" + host + "/team/app"}
+		},
+		pull: func(w *world, host string) []string {
+			return []string{"skopeo", "--insecure-policy", "copy", "docker://" + host + "/team/app:1", "dir:" + w.home + "/pulled"}
+		},
+	},
+	{
+		name: "podman", setup: "podman", wants: "1",
+		push: func(w *world, host string) []string {
+			return []string{"skopeo", "--insecure-policy", "copy", "dir:" + w.imageDir(), "docker://" + host + "/team/app:1"}
+		},
+		list: func(_ *world, host string) []string {
+			return []string{"podman", "search", "--list-tags", host + "/team/app"}
+		},
+		pull: func(w *world, host string) []string { return w.storing("podman", "pull", "-q", host+"/team/app:1") },
+	},
+	{
+		name: "buildah", setup: "buildah", wants: "",
+		push: func(w *world, host string) []string {
+			return []string{"skopeo", "--insecure-policy", "copy", "dir:" + w.imageDir(), "docker://" + host + "/team/app:1"}
+		},
+		list: func(w *world, host string) []string { return w.storing("buildah", "pull", "-q", host+"/team/app:1") },
+		pull: func(w *world, host string) []string { return w.storing("buildah", "pull", "-q", host+"/team/app:1") },
+	},
+}
+
+// storing adds the options that keep a tool's image store below the home.
+func (w *world) storing(tool string, args ...string) []string {
+	return append([]string{tool, "--root", w.home + "/images", "--runroot", w.home + "/tmp/run", "--storage-driver", "vfs"}, args...)
+}
+
+// layer is a tar file with one file in it.
+func (w *world) layer() string {
+	var b bytes.Buffer
+	t := tar.NewWriter(&b)
+	if err := t.WriteHeader(&tar.Header{Name: "file", Mode: 0o644, Size: 5, Typeflag: tar.TypeReg}); err != nil {
+		w.t.Fatal(err)
+	}
+	t.Write([]byte("text\n"))
+	t.Close()
+	return w.write("layer.tar", b.String())
+}
+
+// imageDir is an image in skopeo's own form, made by crane without any registry.
+func (w *world) imageDir() string {
+	image := w.home + "/image.tar"
+	w.ok(nil, "crane", "append", "-f", w.layer(), "-t", "localhost/made:1", "-o", image)
+	dir := w.home + "/image.dir"
+	w.ok(nil, "skopeo", "--insecure-policy", "copy", "docker-archive:"+image, "dir:"+dir)
+	return dir
+}
+
+// Push, list and pull with one token, at both kinds of registry.
+func TestRegistryClients(t *testing.T) {
+	for _, client := range registryClients {
+		for _, kind := range registries {
+			t.Run(client.name+" "+kind.name, func(t *testing.T) {
+				w := newWorld(t)
+				site := kind.start(w)
+				w.profile("work", site.URL)
+				w.registrySetup(client.setup, "work")
+				w.ok(nil, client.push(w, site.Host())...)
+				if out := w.ok(nil, client.list(w, site.Host())...); !strings.Contains(out, client.wants) {
+					t.Errorf("no tag %s in %q", client.wants, out)
+				}
+				w.ok(nil, client.pull(w, site.Host())...)
+				site.served(t)
+				w.requests(1)
+			})
+		}
+	}
+}
+
+// registrySetup wires a client. containers' tools look for a helper in the file
+// of REGISTRY_AUTH_FILE, the others in docker's.
+func (w *world) registrySetup(tool, profile string) {
+	w.t.Helper()
+	w.setenv("DOCKER_CONFIG="+w.home+"/.docker", "REGISTRY_AUTH_FILE="+w.home+"/auth.json")
+	w.setup(tool, profile)
+}
+
+// A helper for all registries is asked for each one. Somebody else's gets no
+// credential, and the client goes on without one: that is what the fixed sentence
+// is for (house.md 6).
+func TestRegistryClientsElsewhere(t *testing.T) {
+	for _, client := range registryClients {
+		t.Run(client.name, func(t *testing.T) {
+			w := newWorld(t)
+			site := w.site("Basic", images())
+			stranger := w.stranger("Basic", images())
+			free := w.site("Basic", images())
+			free.open = func(*http.Request) bool { return true }
+			w.profile("work", site.URL)
+			w.setenv("DOCKER_CONFIG="+w.home+"/.docker", "REGISTRY_AUTH_FILE="+w.home+"/auth.json")
+			w.link("docker-credential-credhelper")
+			w.write(".docker/config.json", `{"credsStore":"credhelper"}`)
+			w.write("auth.json", `{"credHelpers":{"`+stranger.Host()+`":"credhelper","`+free.Host()+`":"credhelper"}}`)
+
+			w.fails(nil, client.list(w, stranger.Host())...)
+			stranger.asked(t)
+			w.requests(0)
+
+			// The free one has the image already: only its reading is asked.
+			w.ok(nil, "crane", "append", "-f", w.layer(), "-t", free.Host()+"/team/app:1")
+			w.ok(nil, client.list(w, free.Host())...)
+			for _, r := range free.requests() {
+				if r.authorization != "" {
+					t.Errorf("a registry that wants nothing got %v", r)
+				}
+			}
+		})
+	}
+}
+
+// docker login uses what the helper has, and cannot store it, and says so; logout
+// drops the cached token; manifest inspect reads with it.
+func TestDocker(t *testing.T) {
+	for _, kind := range registries {
+		t.Run(kind.name, func(t *testing.T) {
+			w := newWorld(t)
+			site := kind.start(w)
+			w.profile("work", site.URL)
+			w.registrySetup("docker", "work")
+			w.ok(nil, "crane", "append", "-f", w.layer(), "-t", site.Host()+"/team/app:1")
+			w.requests(1)
+
+			if out := w.ok(nil, "docker", "manifest", "inspect", site.Host()+"/team/app:1"); !strings.Contains(out, "layers") {
+				t.Errorf("manifest inspect: %s", out)
+			}
+			r := w.run(nil, "docker", "login", site.Host())
+			t.Logf("docker login: exit %d\n%s%s", r.code, r.stdout, r.stderr)
+			site.served(t)
+
+			r = w.run(nil, "docker", "logout", site.Host())
+			t.Logf("docker logout: exit %d\n%s%s", r.code, r.stdout, r.stderr)
+			if r.code != 0 {
+				t.Errorf("docker logout: exit %d", r.code)
+			}
+			w.requests(1)
+			w.ok(nil, "crane", "ls", site.Host()+"/team/app")
+			w.requests(2)
+			if _, err := filepath.Glob(w.home + "/.docker/config.json"); err != nil {
+				t.Fatal(err)
+			}
+		})
+	}
+}
+
+// A failure is shown by the client, in our words, and is not taken for "no
+// credential here" (house.md 6: another sentence).
+func TestRegistryClientsFailure(t *testing.T) {
+	for _, client := range registryClients {
+		t.Run(client.name, func(t *testing.T) {
+			w := newWorld(t)
+			site := w.site("Basic", images())
+			w.profile("work", site.URL)
+			w.registrySetup(client.setup, "work")
+			w.refuseSecret()
+			r := w.fails(nil, client.list(w, site.Host())...)
+			if !strings.Contains(r.stderr, "credhelper: ") {
+				t.Errorf("the reason is not shown: %s", r.stderr)
+			}
+			for _, got := range site.requests() {
+				if got.token != "" {
+					t.Errorf("a credential from nowhere: %v", got)
+				}
+			}
+		})
+	}
+}
