@@ -59,7 +59,7 @@ func (s *session) commands() *cobra.Command {
 	root.AddCommand(
 		s.curlCommand(), s.execCommand(), s.testCommand(),
 		s.addCommand(), s.listCommand(), s.showCommand(), s.editCommand(), s.removeCommand(), s.rotateCommand(),
-		s.rebindCommand(), s.exportCommand(), s.importCommand(),
+		s.rebindCommand(), s.exportCommand(), s.importCommand(), s.setupCommand(),
 		s.statusCommand(), s.explainCommand(), s.doctorCommand(), s.logCommand(),
 		s.unlockCommand(), s.lockCommand(), s.cacheCommand(), s.keyringCommand(),
 		s.versionCommand(), s.completionCommand(),

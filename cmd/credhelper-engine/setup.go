@@ -42,7 +42,6 @@ func (s *session) setupCommand() *cobra.Command {
 	}
 	c.Flags().BoolVar(&flags.write, "write", false, "apply it; files are kept as they were beside the new ones")
 	c.Flags().BoolVar(&flags.remove, "remove", false, "take back what --write did")
-	c.MarkFlagsMutuallyExclusive("write", "remove")
 	return c
 }
 
@@ -68,6 +67,9 @@ func setupList() string {
 }
 
 func (s *session) setup(flags setupFlags, args []string) error {
+	if flags.write && flags.remove {
+		return malformed("--write or --remove, not both")
+	}
 	tool := findSetupTool(args[0])
 	if tool == nil {
 		return &protocol.Error{
@@ -79,7 +81,7 @@ func (s *session) setup(flags setupFlags, args []string) error {
 	if len(args) < 2 && tool.needs == profileMust {
 		return &protocol.Error{
 			Kind: protocol.ErrMalformed,
-			Text: args[0] + " does not say whom a token is for, so a profile must be named",
+			Text: "for " + args[0] + " a profile must be named",
 			Hint: "credhelper setup " + args[0] + " NAME; the names: credhelper list",
 		}
 	}

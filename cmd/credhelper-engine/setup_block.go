@@ -169,6 +169,26 @@ func underUsers(item string) placement {
 	}
 }
 
+// cutUser takes a user out of a kubeconfig that kubectl wrote anew, which drops
+// comments: the item of that name, if it runs credhelper.
+func cutUser(text, name string) string {
+	at, start, depth := 0, -1, 0
+	for line := range strings.Lines(text) {
+		trimmed := strings.TrimLeft(line, " ")
+		if start >= 0 && len(line)-len(trimmed) <= depth {
+			break
+		}
+		if start < 0 && strings.TrimSpace(trimmed) == "- name: "+name {
+			start, depth = at, len(line)-len(trimmed)
+		}
+		at += len(line)
+	}
+	if start < 0 || !strings.Contains(text[start:at], "kubectl") || !strings.Contains(text[start:at], "--profile") {
+		return text
+	}
+	return text[:start] + text[at:]
+}
+
 func indent(text string, by int) string {
 	var b strings.Builder
 	for line := range strings.Lines(text) {

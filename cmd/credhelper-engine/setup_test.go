@@ -247,6 +247,26 @@ func TestSetupMembers(t *testing.T) {
 	}
 }
 
+// TestSetupKubectlRewrites: kubectl drops the comments when it writes its file;
+// its user is still found, an equal name of somebody else's is not.
+func TestSetupKubectlRewrites(t *testing.T) {
+	const head, tail = "apiVersion: v1\nusers:\n- name: admin\n  user:\n    token: x\n", "- name: zoe\n  user: {}\n"
+	const ours = "- name: credhelper-work\n  user:\n    exec:\n      args:\n      - kubectl\n      - --profile\n      - work\n      command: /usr/bin/credhelper\n"
+	w, err := wireKubectl(testPlace(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for now, want := range map[string]string{
+		head + ours + tail: head + tail,
+		head + ours:        head,
+		head + "- name: credhelper-work\n  user:\n    token: x\n": head + "- name: credhelper-work\n  user:\n    token: x\n",
+	} {
+		if left, err := w.edits[0].drop(now); err != nil || left != want {
+			t.Errorf("left:\n%s\nwant:\n%s (%v)", left, want, err)
+		}
+	}
+}
+
 // TestSetupLeavesAlone: a file that says something else is not touched, and the
 // error is one of configuration.
 func TestSetupLeavesAlone(t *testing.T) {

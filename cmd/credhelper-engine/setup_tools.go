@@ -170,7 +170,8 @@ func wireKubectl(p *setupPlace) (wiring, error) {
 		file = list[0]
 	}
 	edit := blockEdit(file, "#", p.id("kubectl"), lines, underUsers(user))
-	edit.trace, edit.manual = "name: "+user+"\n", "kubectl config delete-user "+user
+	begin, end := marks("#", p.id("kubectl"))
+	edit.drop = func(text string) (string, error) { return cutUser(cutBlock(text, begin, end), user), nil }
 	return wiring{
 		about: "a kubeconfig user that gets its token from profile " + p.name,
 		edits: []fileEdit{edit},
@@ -178,21 +179,21 @@ func wireKubectl(p *setupPlace) (wiring, error) {
 	}, nil
 }
 
-// wireCargo adds a provider for all registries: cargo asks the last one first,
-// and goes on to the next where no profile owns the registry.
+// wireCargo adds a provider for all registries and profiles: cargo asks the last
+// one first, and goes on to the next where no profile owns the registry. There
+// is one list of providers, so a profile's name would only shut out the others.
 func wireCargo(p *setupPlace) (wiring, error) {
+	const name, key = "cargo-credential-credhelper", "global-credential-providers"
 	file := p.in("CARGO_HOME", p.under(".cargo"), "config.toml")
-	name := p.suffixed("cargo-credential-credhelper")
 	link := p.link(name, name+`"`, file)
 	if !plainPath(link.path) {
 		return wiring{}, policy("cargo splits " + link.path + " at its blanks")
 	}
-	const key = "global-credential-providers"
 	lines := key + " = [\"cargo:token\", " + quoted(link.path) + "]\n"
 	return wiring{
 		about: "cargo asks credhelper first, and its own token file where no profile owns the registry",
 		links: []toolLink{link},
-		edits: []fileEdit{blockEdit(file, "#", p.id("cargo"), lines, underHeader("registry", key, "#", p.id("cargo"), lines))},
+		edits: []fileEdit{blockEdit(file, "#", "cargo", lines, underHeader("registry", key, "#", "cargo", lines))},
 	}, nil
 }
 
@@ -210,12 +211,10 @@ func wireTofu(p *setupPlace) (wiring, error) {
 	return wireHashicorp(p, "opentofu", p.file("TF_CLI_CONFIG_FILE", file))
 }
 
+// wireHashicorp names no profile: there may be one helper, and it is asked for
+// every host.
 func wireHashicorp(p *setupPlace, tool, file string) (wiring, error) {
-	args := ""
-	if p.name != "" {
-		args = "  args = [\"--profile\", " + quoted(p.name) + "]\n"
-	}
-	lines := "credentials_helper \"credhelper\" {\n" + args + "}\n"
+	const lines = "credentials_helper \"credhelper\" {\n}\n"
 	only := onlyOnce(atEnd, "a credentials_helper, of which there may be only one", func(line string) bool {
 		return strings.HasPrefix(line, "credentials_helper")
 	})
@@ -228,7 +227,7 @@ func wireHashicorp(p *setupPlace, tool, file string) (wiring, error) {
 	return wiring{
 		about: tool + " asks credhelper for the tokens of its hosts",
 		links: []toolLink{link},
-		edits: []fileEdit{blockEdit(file, "#", p.id(tool), lines, only)},
+		edits: []fileEdit{blockEdit(file, "#", tool, lines, only)},
 	}, nil
 }
 
