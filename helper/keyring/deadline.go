@@ -50,9 +50,9 @@ func within[T any](parent context.Context, limit time.Duration, call func(contex
 		value T
 		err   error
 	}
-	if err := parent.Err(); err != nil { // nothing is begun that nobody waits for
+	if err := begin(parent, nil); err != nil {
 		var none T
-		return none, fmt.Errorf("%w: no time was left to ask it: %w", ErrUnavailable, err)
+		return none, err
 	}
 	ctx, cancel := context.WithTimeout(parent, limit)
 	done := make(chan outcome, 1) // one place, so that an overdue call can end
@@ -78,4 +78,16 @@ func within[T any](parent context.Context, limit time.Duration, call func(contex
 		return none, fmt.Errorf("%w: it did not answer in the time that was left: %w", ErrUnavailable, err)
 	}
 	return none, fmt.Errorf("%w: it did not answer within %v", ErrUnavailable, limit)
+}
+
+// begin is the first step of every call: what is wrong with its arguments, or
+// that nobody waits for it.
+func begin(ctx context.Context, wrong error) error {
+	if wrong != nil {
+		return wrong
+	}
+	if err := ctx.Err(); err != nil {
+		return fmt.Errorf("%w: no time was left to ask it: %w", ErrUnavailable, err)
+	}
+	return nil
 }

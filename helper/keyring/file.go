@@ -93,7 +93,7 @@ func OpenFile(config FileConfig) (*File, error) {
 // locked: the names are no secret, and "store it" is then the better advice
 // than "unlock".
 func (f *File) Get(ctx context.Context, key string) (secret.Text, error) {
-	if err := errors.Join(CheckKey(key), ctx.Err()); err != nil {
+	if err := begin(ctx, CheckKey(key)); err != nil {
 		return secret.Text{}, err
 	}
 	dir, err := openDirectory(f.config.Dir, false)
@@ -140,7 +140,7 @@ func (f *File) Set(ctx context.Context, key string, value secret.Text) error {
 
 // Delete removes an item; that needs no key.
 func (f *File) Delete(ctx context.Context, key string) error {
-	if err := errors.Join(CheckKey(key), ctx.Err()); err != nil {
+	if err := begin(ctx, CheckKey(key)); err != nil {
 		return err
 	}
 	if names, err := f.Names(ctx); err == nil && len(names) == 0 {
@@ -156,6 +156,9 @@ func (f *File) Delete(ctx context.Context, key string) error {
 
 // Names lists the items; that needs no key.
 func (f *File) Names(ctx context.Context) ([]string, error) {
+	if err := begin(ctx, nil); err != nil {
+		return nil, err
+	}
 	dir, err := openDirectory(f.config.Dir, false)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
@@ -167,13 +170,13 @@ func (f *File) Names(ctx context.Context) ([]string, error) {
 	if err != nil {
 		return nil, f.in(err)
 	}
-	return names, ctx.Err()
+	return names, nil
 }
 
 // changing runs one change of the directory under its lock, which is dropped
 // before anything else is asked of the caller.
 func (f *File) changing(ctx context.Context, change func(*directory) error) error {
-	if err := ctx.Err(); err != nil {
+	if err := begin(ctx, nil); err != nil {
 		return err
 	}
 	dir, err := openDirectory(f.config.Dir, true)

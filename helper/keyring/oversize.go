@@ -66,7 +66,7 @@ func (k oversize) Get(ctx context.Context, key string) (secret.Text, error) {
 }
 
 func (k oversize) Set(ctx context.Context, key string, value secret.Text) error {
-	if err := errors.Join(CheckSet(key, value), ctx.Err()); err != nil {
+	if err := begin(ctx, CheckSet(key, value)); err != nil {
 		return err
 	}
 	old := k.pointsTo(ctx, key)
@@ -87,7 +87,7 @@ func (k oversize) Set(ctx context.Context, key string, value secret.Text) error 
 }
 
 func (k oversize) Delete(ctx context.Context, key string) error {
-	if err := errors.Join(CheckKey(key), ctx.Err()); err != nil {
+	if err := begin(ctx, CheckKey(key)); err != nil {
 		return err
 	}
 	old := k.pointsTo(ctx, key)

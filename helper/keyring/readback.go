@@ -73,7 +73,7 @@ func (k alone) Delete(ctx context.Context, key string) error {
 }
 
 func (k alone) locked(ctx context.Context, call func() error) error {
-	if err := ctx.Err(); err != nil {
+	if err := begin(ctx, nil); err != nil {
 		return err
 	}
 	dir, err := openDirectory(k.dir, true)

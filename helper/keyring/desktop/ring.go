@@ -47,7 +47,7 @@ const (
 // call runs one call of the library, after every check.
 func (r *ring) call(ctx context.Context, what use, key string, do func(library.Keyring) error) error {
 	if err := ctx.Err(); err != nil {
-		return err
+		return r.failed(err)
 	}
 	run := func() error {
 		opened, err := r.open()
