@@ -78,10 +78,11 @@ func (s *session) add(ctx context.Context, name string, f addFlags) error {
 	if !draft.InKeyring() {
 		return s.addWithSource(ctx, h, draft, f.noVerify)
 	}
-	if err := s.chooseKeyring(ctx, h); err != nil {
+	choice, err := s.chooseKeyring(ctx, h)
+	if err != nil {
 		return err
 	}
-	text, err := s.readSecret(secretQuestion(draft))
+	text, err := s.readSecret(secretQuestion(draft), func() { choice.announce(s) })
 	if errors.Is(err, errNoTerminal) && f.noVerify {
 		if err := h.AddProfile(ctx, draft, secret.Text{}); err != nil {
 			return err
@@ -95,8 +96,11 @@ func (s *session) add(ctx context.Context, name string, f addFlags) error {
 	var doubt error
 	if !f.noVerify {
 		if doubt, err = s.verify(ctx, h, draft, text); err != nil {
-			return notStored(err, "nothing was stored")
+			return refusedAdd(err, name)
 		}
+	}
+	if err := choice.settle(ctx, s, h); err != nil {
+		return err
 	}
 	if err := h.AddProfile(ctx, draft, text); err != nil {
 		return err
@@ -209,6 +213,17 @@ func notStored(err error, what string) error {
 	return e
 }
 
+// refusedAdd is a refusal while there is no profile yet that a hint could be
+// about.
+func refusedAdd(err error, name string) error {
+	err = notStored(err, "nothing was stored")
+	var e *protocol.Error
+	if errors.As(err, &e) {
+		e.Hint = strings.ReplaceAll(e.Hint, "credhelper rotate "+name, "credhelper add "+name+" ...")
+	}
+	return err
+}
+
 func (s *session) added(p *helper.Profile) {
 	try := "credhelper token " + p.Name
 	if p.URL != "" {
@@ -287,10 +302,11 @@ func (s *session) storeNew(ctx context.Context, h *helper.Helper, p *helper.Prof
 			return malformed("--expires wants a date, YYYY-MM-DD")
 		}
 	}
-	if err := s.chooseKeyring(ctx, h); err != nil {
+	choice, err := s.chooseKeyring(ctx, h)
+	if err != nil {
 		return err
 	}
-	text, err := s.readSecret(secretQuestion(p))
+	text, err := s.readSecret(secretQuestion(p), func() { choice.announce(s) })
 	if err != nil {
 		return err
 	}
@@ -299,6 +315,9 @@ func (s *session) storeNew(ctx context.Context, h *helper.Helper, p *helper.Prof
 		if doubt, err = s.verify(ctx, h, p, text); err != nil {
 			return notStored(err, "the secret that was stored before is unchanged")
 		}
+	}
+	if err := choice.settle(ctx, s, h); err != nil {
+		return err
 	}
 	if err := h.StoreSecret(ctx, p, text, expires); err != nil {
 		return err

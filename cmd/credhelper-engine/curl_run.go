@@ -41,7 +41,7 @@ func (c *curlCall) run(ctx context.Context, credential protocol.Credential) (cur
 	cmd.Env = c.environment()
 	cmd.Stdin, cmd.Stderr = c.s.stdin, c.s.stderr
 	plumbing.attach(cmd)
-	gate := &curlGate{out: c.s.stdout, headers: plumbing, follow: c.args.follow, repeat: c.args.repeat}
+	gate := &curlGate{out: c.s.stdout, headers: plumbing, follow: c.args.follow, repeat: c.args.repeat, show: c.args.dump == "-"}
 	cmd.Stdout = gate
 	redact := &redactor{token: credential.Secret, to: func(b []byte) error { _, err := c.s.stderr.Write(b); return err }}
 	if c.args.verbose {
@@ -70,9 +70,9 @@ func (r curlResult) finish(s *session, dump string) error {
 	if r.err != nil {
 		return errors.New("stdout: " + r.err.Error())
 	}
-	if dump == "-" {
+	if dump == "-" && r.held {
 		r.output = append(bytes.Clone(r.headers), r.output...)
-	} else if dump != "" {
+	} else if dump != "" && dump != "-" {
 		if err := os.WriteFile(dump, r.headers, 0o666); err != nil {
 			return policy("--dump-header: " + err.Error())
 		}
@@ -96,6 +96,7 @@ type curlGate struct {
 	headers *curlPlumbing
 	follow  bool
 	repeat  bool
+	show    bool // --dump-header -: the headers come before the body
 	open    bool
 	held    []byte
 	err     error
@@ -110,11 +111,13 @@ func (g *curlGate) Write(p []byte) (int, error) {
 			return len(p), nil
 		}
 		g.open = true
-		if len(g.held) > 0 {
-			if _, g.err = g.out.Write(g.held); g.err != nil {
-				return 0, g.err
-			}
-			g.held = nil
+		before := g.held
+		if g.show {
+			before = append(g.headers.headers(), before...)
+		}
+		g.held = nil
+		if _, g.err = g.out.Write(before); g.err != nil {
+			return 0, g.err
 		}
 	}
 	n, err := g.out.Write(p)

@@ -231,7 +231,7 @@ func (s *session) unlockFirst(ctx context.Context, file *keyring.File) error {
 
 func (s *session) newPassphrase() (secret.Text, error) {
 	if s.secret.stdin || s.secret.file != "" {
-		return s.readSecret("")
+		return s.readSecret("", func() {})
 	}
 	first, err := s.askSecret("New passphrase")
 	if err != nil {
@@ -299,7 +299,7 @@ func (s *session) unlock(ctx context.Context, keep time.Duration) error {
 		s.say("Nothing to unlock: nothing was stored yet.")
 		return nil
 	}
-	passphrase, err := s.readSecret("Passphrase of the keyring")
+	passphrase, err := s.readSecret("Passphrase of the keyring", func() {})
 	if err != nil {
 		return err
 	}
@@ -358,36 +358,60 @@ func orNone(name string) string {
 	return name
 }
 
-// chooseKeyring chooses for add where nothing was chosen yet: a Secret Service
-// that answers, else the encrypted file. It says what it chose.
-func (s *session) chooseKeyring(ctx context.Context, h *helper.Helper) error {
+// keyringChoice is where a first secret will go.
+type keyringChoice struct {
+	name  string
+	fresh bool // chosen now, not written yet
+	said  bool
+}
+
+// chooseKeyring chooses where nothing was chosen yet: a Secret Service that
+// answers, else the encrypted file. Nothing is written before there is a secret
+// to store.
+func (s *session) chooseKeyring(ctx context.Context, h *helper.Helper) (*keyringChoice, error) {
 	settings, err := h.Settings()
 	if err != nil || settings.Keyring != "" {
-		return err
+		return &keyringChoice{name: settings.Keyring}, err
 	}
-	name := fileKeyring
 	switch err := desktop.SecretServiceAnswers(ctx); {
 	case err == nil:
-		name = "secret-service"
+		return &keyringChoice{name: "secret-service", fresh: true}, nil
 	case errors.Is(err, keyring.ErrLocked):
 		// It is there and somebody would have to unlock it: not ours to decide.
-		return &protocol.Error{
+		return nil, &protocol.Error{
 			Kind: protocol.ErrLocked,
 			Text: "your desktop's keyring is locked",
 			Hint: "unlock it, or keep secrets elsewhere: credhelper keyring use file",
 		}
 	}
-	if err := s.prepareKeyring(ctx, name); err != nil {
-		return keyringTrouble(name, err)
+	return &keyringChoice{name: fileKeyring, fresh: true}, nil
+}
+
+// announce says what was chosen, once.
+func (k *keyringChoice) announce(s *session) {
+	if !k.fresh || k.said {
+		return
 	}
-	if err := h.UseKeyring(name); err != nil {
-		return err
-	}
-	if name != fileKeyring {
+	k.said = true
+	if k.name != fileKeyring {
 		s.say("Keyring: your desktop's keyring answers, so secrets go there (Secret Service).")
-		return nil
+		return
 	}
 	s.say("Keyring: no desktop keyring answers here, so secrets go into an encrypted file (age).")
 	s.say("         Opened by a key file only you can read. Set a passphrase any time: credhelper keyring passphrase")
+}
+
+// settle makes the keyring ready and writes the choice.
+func (k *keyringChoice) settle(ctx context.Context, s *session, h *helper.Helper) error {
+	if !k.fresh {
+		return nil
+	}
+	if err := s.prepareKeyring(ctx, k.name); err != nil {
+		return keyringTrouble(k.name, err)
+	}
+	if err := h.UseKeyring(k.name); err != nil {
+		return err
+	}
+	k.announce(s)
 	return nil
 }

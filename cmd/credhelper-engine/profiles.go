@@ -352,11 +352,14 @@ func (s *session) importFile(path string) error {
 
 // printJSON writes an answer as indented JSON.
 func (s *session) printJSON(v any) error {
-	text, err := json.MarshalIndent(v, "", "  ")
-	if err != nil {
+	var b strings.Builder
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false) // it goes to people and jq, and addresses have <>
+	e.SetIndent("", "  ")
+	if err := e.Encode(v); err != nil {
 		return err
 	}
-	return s.print(string(text) + "\n")
+	return s.print(b.String())
 }
 
 // readWhole reads a document that helper.Import bounds.

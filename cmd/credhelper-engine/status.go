@@ -113,6 +113,9 @@ func (s *session) status(ctx context.Context, names []string) error {
 		if st.Err != nil {
 			problems = append(problems, st.Err)
 		}
+		if errors.Is(st.Err, protocol.ErrUnknown) {
+			return st.Err // a name that somebody typed
+		}
 		rows = append(rows, s.statusRow(st, last, now))
 		records = append(records, recordOf(st, last))
 	}

@@ -171,9 +171,10 @@ type secretFlags struct {
 	file  string
 }
 
-// readSecret reads the secret from where the flags say, else it asks. stdin is
-// read to its end, which whoever pipes something into it provides.
-func (s *session) readSecret(question string) (secret.Text, error) {
+// readSecret reads the secret from where the flags say, else it asks; first runs
+// before somebody is asked. stdin is read to its end, which whoever pipes
+// something into it provides.
+func (s *session) readSecret(question string, first func()) (secret.Text, error) {
 	raw, given, err := s.secretOctets()
 	switch {
 	case err != nil:
@@ -181,6 +182,10 @@ func (s *session) readSecret(question string) (secret.Text, error) {
 	case given:
 		defer clear(raw)
 		return cleanSecret(raw)
+	}
+	if tty, err := s.openTerminal(); err == nil {
+		tty.Close()
+		first()
 	}
 	return s.askSecret(question)
 }

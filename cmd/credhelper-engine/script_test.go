@@ -1,0 +1,359 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"runtime"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/credhelper/credhelper/helper/oauth/oauthtest"
+)
+
+// The scripts of testdata/script run both executables, as built for a release,
+// against the authorization server of package oauthtest. They have words of
+// their own:
+//
+//	server NAME PRODUCT [id=ID] [secret=S] [tenant=T] [life=D] [delay=D] [base=/P] [cert=C] [size=N]
+//	                     starts a server; $NAME is its address, $NAME_CA its authority
+//	server-queue NAME BEHAVIOUR ...   server-always NAME BEHAVIOUR   server-revoke NAME
+//	server-secret NAME ID SECRET      server-life NAME DURATION
+//	requests NAME N      so many token requests came in all
+//	calls NAME N         so many calls of the API came
+//	trapped NAME N       so many followed a redirect
+//	expect CODE CMD...   runs a command that must end with CODE
+//	refused CODE CMD...  the same, and stdout is empty, stderr one line and at most one hint
+//	storm N CMD...       runs a command N times at once; all succeed with one output
+//	mode FILE MODE       sets and "mode? FILE MODE" checks a file's mode
+//	hosts NAME           starts a plain web server that echoes headers (see testHosts)
+
+// bin is where TestMain built the executables.
+var bin string
+
+func TestMain(m *testing.M) {
+	code, err := build(m.Run)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	os.Exit(code)
+}
+
+func build(run func() int) (int, error) {
+	dir, err := os.MkdirTemp("", "credhelper-bin-")
+	if err != nil {
+		return 1, err
+	}
+	defer os.RemoveAll(dir)
+	if err := os.Chmod(dir, 0o755); err != nil {
+		return 1, err
+	}
+	cmd := exec.Command("go", "build", "-o", dir, ".", "../credhelper")
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return 1, fmt.Errorf("go build: %v\n%s", err, out)
+	}
+	bin = dir
+	return run(), nil
+}
+
+func TestScripts(t *testing.T) {
+	const dir = "testdata/script"
+	if scripts, _ := filepath.Glob(dir + "/*.txtar"); len(scripts) < 1 {
+		t.Fatalf("%s has %d scripts: the test is blind", dir, len(scripts))
+	}
+	testscript.Run(t, testscript.Params{
+		Dir:                 dir,
+		Setup:               setup,
+		RequireExplicitExec: true,
+		RequireUniqueNames:  true,
+		Condition: func(name string) (bool, error) {
+			if name == "root" {
+				return os.Geteuid() == 0, nil
+			}
+			return false, errors.New("no such condition")
+		},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"server":        cmdServer,
+			"server-queue":  cmdQueue,
+			"server-always": cmdAlways,
+			"server-revoke": cmdRevoke,
+			"server-secret": cmdSecret,
+			"server-life":   cmdLife,
+			"requests":      counter((*oauthtest.Server).Count),
+			"calls":         counter(func(s *oauthtest.Server) int { return len(s.Calls()) }),
+			"trapped":       counter((*oauthtest.Server).Trapped),
+			"expect":        cmdExpect,
+			"refused":       cmdRefused,
+			"storm":         cmdStorm,
+			"mode":          cmdMode,
+			"hosts":         cmdHosts,
+			"sleep":         cmdSleep,
+			"within":        cmdWithin,
+			"replace":       cmdReplace,
+		},
+	})
+}
+
+// servers is what the servers of a script are kept under.
+type serversKey struct{}
+
+func setup(env *testscript.Env) error {
+	home := filepath.Join(env.WorkDir, "home")
+	for _, dir := range []string{home, filepath.Join(env.WorkDir, "user")} {
+		if err := os.MkdirAll(dir, 0o700); err != nil {
+			return err
+		}
+	}
+	env.Values[serversKey{}] = map[string]*oauthtest.Server{}
+	env.Vars = append(env.Vars,
+		"PATH="+bin+":/usr/local/bin:/usr/bin:/bin",
+		"BIN="+bin,
+		"HOME="+filepath.Join(env.WorkDir, "user"),
+		"CREDHELPER_HOME="+home,
+		"CI=1", // whoever runs the tests in a terminal must not be asked
+		"XDG_RUNTIME_DIR="+filepath.Join(env.WorkDir, "no-runtime-dir"),
+		"LANG=C",
+	)
+	return nil
+}
+
+func servers(ts *testscript.TestScript) map[string]*oauthtest.Server {
+	return ts.Value(serversKey{}).(map[string]*oauthtest.Server)
+}
+
+func server(ts *testscript.TestScript, name string) *oauthtest.Server {
+	s := servers(ts)[name]
+	if s == nil {
+		ts.Fatalf("there is no server %s", name)
+	}
+	return s
+}
+
+func cmdServer(ts *testscript.TestScript, _ bool, args []string) {
+	if len(args) < 2 {
+		ts.Fatalf("usage: server NAME PRODUCT [key=value ...]")
+	}
+	options := oauthtest.Options{Product: args[1]}
+	client := oauthtest.Client{ID: "client", Secret: "s3cret"}
+	for _, arg := range args[2:] {
+		key, value, _ := strings.Cut(arg, "=")
+		var err error
+		switch key {
+		case "id":
+			client.ID = value
+		case "secret":
+			client.Secret = value
+		case "tenant":
+			client.Tenant = value
+		case "nouser":
+			client.NoUser = true
+		case "barred":
+			client.Barred = true
+		case "life":
+			options.Lifetime, err = time.ParseDuration(value)
+		case "delay":
+			options.Delay, err = time.ParseDuration(value)
+		case "base":
+			options.BasePath = value
+		case "cert":
+			options.Certificate = value
+		case "size":
+			options.TokenSize, err = strconv.Atoi(value)
+		default:
+			err = errors.New("no option " + key)
+		}
+		ts.Check(err)
+	}
+	options.Clients = []oauthtest.Client{client}
+	s, err := oauthtest.New(options)
+	ts.Check(err)
+	ts.Defer(s.Close)
+	servers(ts)[args[0]] = s
+	ts.Setenv(args[0], s.URL())
+	if roots := s.RootsPEM(); roots != nil {
+		path := ts.MkAbs(args[0] + "-ca.pem")
+		ts.Check(os.WriteFile(path, roots, 0o644))
+		ts.Setenv(args[0]+"_CA", path)
+	}
+}
+
+func cmdQueue(ts *testscript.TestScript, _ bool, args []string) {
+	ts.Check(server(ts, args[0]).Queue(args[1:]...))
+}
+
+func cmdAlways(ts *testscript.TestScript, _ bool, args []string) {
+	ts.Check(server(ts, args[0]).Always(args[1]))
+}
+
+func cmdRevoke(ts *testscript.TestScript, _ bool, args []string) { server(ts, args[0]).RevokeAll() }
+
+func cmdSecret(ts *testscript.TestScript, _ bool, args []string) {
+	server(ts, args[0]).SetClient(oauthtest.Client{ID: args[1], Secret: args[2]})
+}
+
+func cmdLife(ts *testscript.TestScript, _ bool, args []string) {
+	d, err := time.ParseDuration(args[1])
+	ts.Check(err)
+	server(ts, args[0]).SetLifetime(d)
+}
+
+func counter(of func(*oauthtest.Server) int) func(*testscript.TestScript, bool, []string) {
+	return func(ts *testscript.TestScript, neg bool, args []string) {
+		want, err := strconv.Atoi(args[1])
+		ts.Check(err)
+		if got := of(server(ts, args[0])); (got == want) == neg {
+			ts.Fatalf("%d, want %d (negated: %v)", got, want, neg)
+		}
+	}
+}
+
+// cmdExpect runs a command and checks its exit code.
+func cmdExpect(ts *testscript.TestScript, _ bool, args []string) {
+	want, err := strconv.Atoi(args[0])
+	ts.Check(err)
+	err = ts.Exec(args[1], args[2:]...)
+	if got := exitOf(ts, err); got != want {
+		ts.Fatalf("exit code %d, want %d", got, want)
+	}
+}
+
+func exitOf(ts *testscript.TestScript, err error) int {
+	var exit *exec.ExitError
+	if err != nil && !errors.As(err, &exit) {
+		ts.Fatalf("%v", err)
+	}
+	if err == nil {
+		return 0
+	}
+	return exit.ExitCode()
+}
+
+// oneClearLine is what stderr holds after a failure: one line of ours, and at
+// most one hint, printable (R7, T23).
+var oneClearLine = regexp.MustCompile(`^credhelper: [\x20-\x7e]+\n([\x20-\x7e]+\n)?$`)
+
+func cmdRefused(ts *testscript.TestScript, _ bool, args []string) {
+	cmdExpect(ts, false, args)
+	if out := ts.ReadFile("stdout"); out != "" {
+		ts.Fatalf("stdout is not empty: %q", out)
+	}
+	if text := ts.ReadFile("stderr"); !oneClearLine.MatchString(text) {
+		ts.Fatalf("stderr is not one line and at most one hint: %q", text)
+	}
+}
+
+// cmdStorm runs a command many times at once and keeps the one output for stdout.
+func cmdStorm(ts *testscript.TestScript, _ bool, args []string) {
+	n, err := strconv.Atoi(args[0])
+	ts.Check(err)
+	type result struct {
+		out string
+		err error
+	}
+	results := make(chan result, n)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	for range n {
+		go func() {
+			cmd := exec.CommandContext(ctx, filepath.Join(bin, args[1]), args[2:]...)
+			cmd.Env = []string{"HOME=" + ts.Getenv("HOME"), "CREDHELPER_HOME=" + ts.Getenv("CREDHELPER_HOME"), "PATH=" + ts.Getenv("PATH"), "CI=1"}
+			cmd.Stdin = strings.NewReader(ts.Getenv("STORM_STDIN"))
+			var stderr strings.Builder
+			cmd.Stderr = &stderr
+			out, err := cmd.Output()
+			if err != nil {
+				err = fmt.Errorf("%w: %s", err, stderr.String())
+			}
+			results <- result{string(out), err}
+		}()
+	}
+	seen := map[string]int{}
+	for range n {
+		r := <-results
+		ts.Check(r.err)
+		seen[r.out]++
+	}
+	if len(seen) != 1 {
+		ts.Fatalf("%d different answers: %v", len(seen), seen)
+	}
+}
+
+func cmdMode(ts *testscript.TestScript, neg bool, args []string) {
+	want, err := strconv.ParseUint(args[1], 8, 32)
+	ts.Check(err)
+	info, err := os.Stat(ts.MkAbs(args[0]))
+	ts.Check(err)
+	if got := info.Mode().Perm(); (got == fs.FileMode(want)) == neg {
+		ts.Fatalf("%s has mode %04o", args[0], got)
+	}
+}
+
+// cmdHosts starts a web server whose answers show what came: /echo the headers,
+// /redirect?to=URL a redirect, /status/N a status.
+func cmdHosts(ts *testscript.TestScript, _ bool, args []string) {
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch {
+		case r.URL.Path == "/redirect":
+			http.Redirect(w, r, r.URL.Query().Get("to"), http.StatusFound)
+		case strings.HasPrefix(r.URL.Path, "/status/"):
+			code, _ := strconv.Atoi(strings.TrimPrefix(r.URL.Path, "/status/"))
+			w.WriteHeader(code)
+			fmt.Fprintf(w, "status %d\n", code)
+		default:
+			fmt.Fprintf(w, "%s %s\n", r.Method, r.URL.RequestURI())
+			for name, values := range r.Header {
+				fmt.Fprintf(w, "%s: %s\n", name, strings.Join(values, ", "))
+			}
+		}
+	}))
+	ts.Defer(s.Close)
+	ts.Setenv(args[0], s.URL)
+}
+
+func cmdSleep(ts *testscript.TestScript, _ bool, args []string) {
+	d, err := time.ParseDuration(args[0])
+	ts.Check(err)
+	time.Sleep(d)
+}
+
+// cmdWithin runs another command and fails if it took longer.
+func cmdWithin(ts *testscript.TestScript, _ bool, args []string) {
+	limit, err := time.ParseDuration(args[0])
+	ts.Check(err)
+	began := time.Now()
+	cmdRefused(ts, false, args[1:])
+	if took := time.Since(began); took > limit {
+		ts.Fatalf("it took %v, not %v", took, limit)
+	}
+}
+
+// cmdReplace replaces a text in a file, as a person with an editor would.
+func cmdReplace(ts *testscript.TestScript, _ bool, args []string) {
+	path := ts.MkAbs(args[0])
+	text := ts.ReadFile(args[0])
+	if !strings.Contains(text, args[1]) {
+		ts.Fatalf("%s has no %q", args[0], args[1])
+	}
+	ts.Check(os.WriteFile(path, []byte(strings.ReplaceAll(text, args[1], args[2])), 0o600))
+}
+
+// TestNoScriptForAnotherSystem keeps the scripts from being run where they
+// cannot: they need Linux.
+func TestNoScriptForAnotherSystem(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		t.Fatal("the scripts are for Linux; other systems are cross-compiled only")
+	}
+}
