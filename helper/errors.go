@@ -142,9 +142,11 @@ func waiting(p *Profile, m cache.Mark, now time.Time) error {
 	}
 	until := time.Unix(m.Until, 0).UTC()
 	text := fmt.Sprintf("profile %s: %s %s ago, not asked again until %sZ (%s); the earlier reason: %s",
-		p.Name, verb, span(now.Sub(time.Unix(m.At, 0))), until.Format(time.TimeOnly), span(until.Sub(now)), m.Reason)
+		p.Name, verb, span(seconds(now.Unix()-m.At)), until.Format(time.TimeOnly), span(seconds(m.Until-now.Unix())), m.Reason)
 	return &protocol.Error{Kind: kind, Text: clean(text), Hint: hint}
 }
+
+func seconds(n int64) time.Duration { return time.Duration(n) * time.Second }
 
 // span is a duration for people, in its greatest unit.
 func span(d time.Duration) string {

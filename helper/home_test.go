@@ -118,7 +118,7 @@ func (h *home) write(path, content string) {
 
 func (h *home) settle() { time.Sleep(25 * time.Millisecond) }
 
-// profile writes a profile; {server} stands for the server's address, {token} for
+// profile writes a profile; {server} stands for the server's address, {endpoint} for
 // its token endpoint's.
 func (h *home) profile(name, content string) {
 	h.t.Helper()
@@ -126,14 +126,14 @@ func (h *home) profile(name, content string) {
 }
 
 func (h *home) fill(s string) string {
-	return strings.NewReplacer("{server}", h.server.URL(), "{token}", h.server.TokenURL()).Replace(s)
+	return strings.NewReplacer("{server}", h.server.URL(), "{endpoint}", h.server.TokenURL()).Replace(s)
 }
 
 // plain is a profile of the server's one client.
 const plain = `
 client_id = "client"
 url       = "{server}"
-token_url = "{token}"
+token_url = "{endpoint}"
 `
 
 // ready is a home whose profile "demo" has its secret.
@@ -276,3 +276,5 @@ func (m *memory) Names(ctx context.Context) ([]string, error) {
 	slices.Sort(names)
 	return names, err
 }
+
+func newHelper(c helper.Config) *helper.Helper { return helper.New(c) }

@@ -289,8 +289,8 @@ func (p *Profile) takeHeader(d *document, f *File) error {
 	name, template, given := strings.Cut(f.Header, ":")
 	if given {
 		word, found := strings.CutSuffix(strings.TrimSpace(template), "{token}")
-		word = strings.TrimSuffix(word, " ")
-		if !found || word != "" && !isToken(word) {
+		word, spaced := strings.CutSuffix(word, " ")
+		if !found || word != "" && !(spaced && isToken(word)) {
 			return d.wrong("header", `is "NAME" or "NAME: WORD {token}"`)
 		}
 		p.Scheme = word

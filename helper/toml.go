@@ -160,10 +160,11 @@ func isKnown(known map[string]bool, key string) bool {
 // nearest is the known name that a misspelt one was meant to be, "" if none is
 // near: at most two edits, and fewer than half of its letters.
 func nearest(name string, known map[string]bool) string {
-	best, least := "", 3
-	for k := range known {
-		d := distance(strings.ToLower(name), strings.ToLower(k), least)
-		if 2*d < max(len(name), len(k)) && (d < least || d == least && best != "" && k < best) {
+	const far = 3
+	best, least := "", far
+	for _, k := range sortedKeys(known) {
+		d := distance(strings.ToLower(name), strings.ToLower(k), far)
+		if d < least && 2*d < max(len(name), len(k)) {
 			best, least = k, d
 		}
 	}
