@@ -83,6 +83,7 @@ var checks = [...]func(*examination){
 	(*examination).sealing,
 	(*examination).secrets,
 	(*examination).profiles,
+	(*examination).tools,
 	(*examination).leftovers,
 }
 
@@ -312,7 +313,7 @@ func (x *examination) profile(p *helper.Profile) {
 	case st.SecretErr != nil:
 		x.fail("profile", st.SecretErr)
 	case len(st.Changes) > 0:
-		x.add("profile", bad, p.Name+": its secret was stored for another "+st.Changes[0].Name, "credhelper rebind "+p.Name)
+		x.add("profile", bad, p.Name+": its secret was stored for other "+st.Changes[0].Name, "credhelper rebind "+p.Name)
 	case !st.SecretExpires.IsZero() && left <= 0:
 		x.add("profile", bad, p.Name+": its secret expired "+span(-left)+" ago", "credhelper rotate "+p.Name)
 	case st.Token.Wait > 0:
