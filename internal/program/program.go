@@ -18,14 +18,14 @@ import (
 var Links = [...]string{"git-credential-credhelper", "docker-credential-credhelper", "credhelper-bazel"}
 
 // Build builds both executables into dir, exactly as they are released: without
-// cgo, stripped, not position-independent, since each of cgo and PIE doubles the
-// start of the front. It must be called inside the module.
+// cgo, stripped, and on Linux not position-independent, since each of cgo and PIE
+// doubles the start of the front. It must be called inside the module.
 func Build(dir string) error {
 	mod, err := exec.Command("go", "env", "GOMOD").Output()
 	if err != nil {
 		return fmt.Errorf("go env GOMOD: %w", err)
 	}
-	cmd := exec.Command("go", "build", "-trimpath", "-buildmode=exe", "-ldflags=-s -w", "-o", dir+"/",
+	cmd := exec.Command("go", "build", "-trimpath", "-ldflags=-s -w", "-o", dir+"/",
 		"./cmd/credhelper", "./cmd/credhelper-engine")
 	cmd.Dir = filepath.Dir(strings.TrimSpace(string(mod)))
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")

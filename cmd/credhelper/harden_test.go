@@ -1,0 +1,234 @@
+package main_test
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/credhelper/credhelper/internal/program"
+)
+
+// ordinary is the user that root's tests become, stranger another one.
+const ordinary, stranger = 65534, 65533
+
+// as runs cmd as a user if this is root; else it is left as it is.
+func as(cmd *exec.Cmd, uid uint32) *exec.Cmd {
+	if os.Geteuid() == 0 {
+		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: uid, Gid: uid}}
+	}
+	return cmd
+}
+
+// enterable lets every user into a directory of t.TempDir, whose parent lets
+// nobody.
+func enterable(t *testing.T, dir string) {
+	t.Helper()
+	if err := errors.Join(os.Chmod(filepath.Dir(dir), 0o755), os.Chmod(dir, 0o755)); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// ordinaryHome is a directory of the ordinary user's in which credhelper runs.
+func ordinaryHome(t *testing.T) *program.Home {
+	t.Helper()
+	dir := t.TempDir()
+	enterable(t, dir)
+	if os.Geteuid() == 0 {
+		if err := os.Chown(dir, ordinary, ordinary); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return &program.Home{Dir: dir, Bin: bin, Env: []string{"PATH=" + os.Getenv("PATH"), "HOME=" + dir, "CREDHELPER_HOME=" + dir}}
+}
+
+// waiting starts credhelper where it waits for its request, with an unlimited core
+// size and as an ordinary user.
+func waiting(t *testing.T, h *program.Home) (process *exec.Cmd, stdin io.Closer) {
+	t.Helper()
+	cmd := as(shell(t, h, `ulimit -S -c "$(ulimit -H -c)"; exec "$@"`, "get"), ordinary)
+	pipe, err := cmd.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	for i := 0; ; i++ { // until it is credhelper, and waits
+		text, _ := os.ReadFile(fmt.Sprintf("/proc/%d/wchan", cmd.Process.Pid))
+		name, _ := os.ReadFile(fmt.Sprintf("/proc/%d/comm", cmd.Process.Pid))
+		if strings.HasPrefix(string(name), "credhelper") && (strings.Contains(string(text), "poll") || i > 300) {
+			return cmd, pipe
+		}
+		if time.Sleep(time.Millisecond); i == 1500 {
+			t.Fatal("credhelper get does not wait for its request")
+		}
+	}
+}
+
+// TestNoCore (T9): killed by SIGABRT in the middle of a request it leaves no core,
+// whatever the user's limit says.
+func TestNoCore(t *testing.T) {
+	h := ordinaryHome(t)
+	process, stdin := waiting(t, h)
+	defer stdin.Close()
+	limits, err := os.ReadFile(fmt.Sprintf("/proc/%d/limits", process.Process.Pid))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, line := range strings.Split(string(limits), "\n") {
+		if fields := strings.Fields(line); strings.HasPrefix(line, "Max core file size") && fields[4] != "0" {
+			t.Errorf("soft core limit: %s", line)
+		}
+	}
+	if err := process.Process.Signal(syscall.SIGABRT); err != nil {
+		t.Fatal(err)
+	}
+	_ = process.Wait() // aborted, as it should be
+	if process.ProcessState.Sys().(syscall.WaitStatus).CoreDump() {
+		t.Error("a core was dumped")
+	}
+	if cores, _ := filepath.Glob(h.Dir + "/core*"); len(cores) != 0 {
+		t.Errorf("cores: %v", cores)
+	}
+}
+
+// TestNoDebugger (T9): another process of the same user can neither attach nor
+// read memory or environment. The same user's sleep shows that it could.
+func TestNoDebugger(t *testing.T) {
+	h := ordinaryHome(t)
+	process, stdin := waiting(t, h)
+	defer func() {
+		stdin.Close()
+		_ = process.Wait()
+	}()
+	control := as(exec.Command(need(t, "sleep"), "60"), ordinary)
+	if err := control.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		_ = control.Process.Kill()
+		_ = control.Wait()
+	}()
+	read := func(pid int, file string) error {
+		cmd := as(exec.Command(need(t, "head"), "-c", "1", fmt.Sprintf("/proc/%d/%s", pid, file)), ordinary)
+		out, err := cmd.Output()
+		if err == nil && len(out) == 0 {
+			err = errors.New("nothing read")
+		}
+		return err
+	}
+	if err := read(control.Process.Pid, "environ"); err != nil {
+		t.Fatalf("the control's environment cannot be read: %v; the test is blind", err)
+	}
+	for _, file := range []string{"environ", "maps", "mem"} {
+		if read(process.Process.Pid, file) == nil {
+			t.Errorf("/proc/PID/%s can be read", file)
+		}
+	}
+	gdb := as(exec.Command(need(t, "gdb"), "-nx", "-batch", "-p", fmt.Sprint(process.Process.Pid), "-ex", "info registers"), ordinary)
+	gdb.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + h.Dir, "LC_ALL=C"}
+	out, _ := gdb.CombinedOutput() // gdb's exit code says nothing
+	if !strings.Contains(string(out), "Operation not permitted") || strings.Contains(string(out), "rip") {
+		t.Errorf("gdb -p says: %s", out)
+	}
+}
+
+// TestOtherUser (T1): nothing that credhelper leaves can be read or written by
+// another user, whatever the umask, even in a directory that all may enter.
+func TestOtherUser(t *testing.T) {
+	s := newServer(t)
+	for _, umask := range []int{0, 0o022, 0o077} {
+		old := syscall.Umask(umask)
+		h := newHome(t, s)
+		_, err := h.Run("", "token", "jama")
+		syscall.Umask(old)
+		if err != nil {
+			t.Fatal(err)
+		}
+		enterable(t, h.Dir)
+		control(t, h.Dir)
+		kept := 0
+		for _, top := range []string{h.Dirs.State, h.Dirs.Data} {
+			err := filepath.WalkDir(top, func(path string, d os.DirEntry, err error) error {
+				if err != nil {
+					return err
+				}
+				kept++
+				info, err := d.Info()
+				if err != nil {
+					return err
+				}
+				if info.Mode().Perm()&0o077 != 0 {
+					t.Errorf("umask %o: %s is %v", umask, path, info.Mode())
+				}
+				if os.Geteuid() == 0 {
+					strangers(t, path)
+				}
+				return nil
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		if kept < 8 {
+			t.Errorf("only %d files and directories: the test is blind", kept)
+		}
+	}
+}
+
+// control fails the test if another user cannot even read what all may read there.
+func control(t *testing.T, dir string) {
+	t.Helper()
+	path := filepath.Join(dir, "for-all")
+	if err := errors.Join(os.WriteFile(path, []byte("for all"), 0o644), os.Chmod(path, 0o644)); err != nil {
+		t.Fatal(err)
+	}
+	if out, err := as(exec.Command(need(t, "cat"), path), stranger).Output(); err != nil || string(out) != "for all" {
+		t.Fatalf("another user cannot enter %s: %v; the test is blind", dir, err)
+	}
+}
+
+// strangers fails if another user can open path. Only root can become one.
+func strangers(t *testing.T, path string) {
+	t.Helper()
+	for _, call := range [][]string{{"ls", path}, {"cat", path}, {"touch", path}} {
+		cmd := as(exec.Command(need(t, call[0]), call[1:]...), stranger)
+		cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "LC_ALL=C"}
+		out, err := cmd.CombinedOutput()
+		if err == nil || !strings.Contains(string(out), "Permission denied") {
+			t.Errorf("another user: %s %s: %v %s", call[0], path, err, out)
+		}
+	}
+}
+
+// TestForeignHome: root with a user's home, which sudo leaves, is refused before
+// anything is made there; so is a user with somebody else's home.
+func TestForeignHome(t *testing.T) {
+	s := newServer(t)
+	h := newHome(t, s)
+	owner := ordinary
+	call := h.Command("token", "jama")
+	if os.Geteuid() == 0 {
+		if err := os.Chown(h.Dir, owner, owner); err != nil {
+			t.Fatal(err)
+		}
+	} else {
+		// An ordinary user cannot give a directory away: root's will do.
+		call.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=/", "CREDHELPER_HOME=/"}
+	}
+	r := finish(t, call)
+	if r.code == 0 || r.stdout != "" {
+		t.Errorf("%+v", r)
+	}
+	sane(t, "a home of somebody else", r)
+	if os.Geteuid() == 0 && (r.code != 9 || !strings.Contains(r.stderr, "sudo")) {
+		t.Errorf("exit %d, want 9 and a word about sudo: %s", r.code, r.stderr)
+	}
+}

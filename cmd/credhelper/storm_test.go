@@ -1,0 +1,165 @@
+package main_test
+
+import (
+	"bytes"
+	"os/exec"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/credhelper/credhelper/internal/program"
+)
+
+// crowd runs n processes at once and returns how they ended.
+func crowd(t testing.TB, h *program.Home, n int, args ...string) []result {
+	t.Helper()
+	results := make([]result, n)
+	var group sync.WaitGroup
+	for i := range results {
+		group.Go(func() { results[i] = finish(t, h.Command(args...)) })
+	}
+	group.Wait()
+	return results
+}
+
+// TestStorm (F14): 200 processes on an empty cache make one token request, and
+// all of them answer with its token.
+func TestStorm(t *testing.T) {
+	processes, repeats := 200, 3
+	if testing.Short() {
+		processes, repeats = 50, 1
+	}
+	s := newServer(t)
+	s.slow(50 * time.Millisecond)
+	h := newHome(t, s)
+	for range repeats {
+		if err := h.Empty(); err != nil {
+			t.Fatal(err)
+		}
+		before := s.requests()
+		tokens := map[string]int{}
+		for _, r := range crowd(t, h, processes, "token", "jama") {
+			if r.code != 0 || r.stderr != "" {
+				t.Errorf("%+v", r)
+			}
+			tokens[r.token()]++
+		}
+		if n := s.requests() - before; n != 1 || len(tokens) != 1 {
+			t.Errorf("%d requests, want 1; %d different answers, want 1", n, len(tokens))
+		}
+	}
+}
+
+// TestRefusedTogether: of 50 processes that report the same refused token exactly
+// one causes a request; all get the new token.
+func TestRefusedTogether(t *testing.T) {
+	s := newServer(t)
+	h := warmHome(t, s)
+	old, err := h.Run("", "token", "jama")
+	if err != nil {
+		t.Fatal(err)
+	}
+	refused := string(bytes.TrimSpace([]byte(old)))
+	before := s.requests()
+	s.slow(50 * time.Millisecond)
+	var group sync.WaitGroup
+	for range 50 {
+		group.Go(func() {
+			out, err := h.Run(`{"profile":"jama","refused":"`+refused+`"}`, "get")
+			if err != nil || bytes.Contains([]byte(out), []byte(refused)) {
+				t.Errorf("%v, or the refused token again", err)
+			}
+		})
+	}
+	group.Wait()
+	if n := s.requests() - before; n != 1 {
+		t.Errorf("%d requests, want 1", n)
+	}
+}
+
+// leaderAndWaiters starts a process that the server keeps busy, and n more that
+// wait for it.
+func leaderAndWaiters(t *testing.T, s *server, h *program.Home, n int) (leader *exec.Cmd, waiters []*exec.Cmd, outs []*bytes.Buffer) {
+	t.Helper()
+	if err := h.Empty(); err != nil {
+		t.Fatal(err)
+	}
+	s.slow(3 * time.Second)
+	before := s.requests()
+	leader = h.Command("token", "jama")
+	if err := leader.Start(); err != nil {
+		t.Fatal(err)
+	}
+	for i := 0; s.requests() == before; i++ {
+		if time.Sleep(time.Millisecond); i == 10_000 {
+			t.Fatal("the leader asks nothing")
+		}
+	}
+	s.slow(50 * time.Millisecond)
+	for range n {
+		cmd, out := h.Command("token", "jama"), new(bytes.Buffer)
+		cmd.Stdout = out
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		waiters, outs = append(waiters, cmd), append(outs, out)
+	}
+	time.Sleep(700 * time.Millisecond) // until they all wait for the lock
+	return leader, waiters, outs
+}
+
+// TestLeaderKilled (F15): SIGKILL of the fetching process while 20 wait: the next
+// takes over at once, nobody fails, two requests.
+func TestLeaderKilled(t *testing.T) {
+	s := newServer(t)
+	h := newHome(t, s)
+	before := s.requests()
+	leader, waiters, outs := leaderAndWaiters(t, s, h, 20)
+	if err := leader.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	killed := time.Now()
+	_ = leader.Wait() // killed, as it should be
+	for i, w := range waiters {
+		if err := w.Wait(); err != nil || !s.knows(string(bytes.TrimSpace(outs[i].Bytes()))) {
+			t.Errorf("a waiter: %v, %d octets", err, outs[i].Len())
+		}
+	}
+	if took := time.Since(killed); took > 2*time.Second {
+		t.Errorf("the others took %v after the kill: they did not take over at once", took)
+	}
+	if n := s.requests() - before; n != 2 {
+		t.Errorf("%d requests, want 2", n)
+	}
+}
+
+// TestLeaderStopped (T25, F15): a stopped process that holds the lock delays the
+// others by no more than their bound; they say that another one is busy.
+func TestLeaderStopped(t *testing.T) {
+	t.Parallel() // it waits, mostly
+	s := newServer(t)
+	h := newHome(t, s)
+	before := s.requests()
+	leader, _, _ := leaderAndWaiters(t, s, h, 0)
+	defer func() {
+		_ = leader.Process.Kill()
+		_ = leader.Wait()
+	}()
+	if err := leader.Process.Signal(syscall.SIGSTOP); err != nil {
+		t.Fatal(err)
+	}
+	began := time.Now()
+	for _, r := range crowd(t, h, 20, "token", "jama") {
+		sane(t, "behind a stopped process", r)
+		if r.code != 10 {
+			t.Errorf("exit %d, want 10 (another process is busy): %s", r.code, r.stderr)
+		}
+	}
+	if took := time.Since(began); took > 9*time.Second {
+		t.Errorf("they took %v, more than 8 s", took)
+	}
+	if n := s.requests() - before; n != 1 {
+		t.Errorf("%d requests; nobody may fetch without the lock", n)
+	}
+}
