@@ -184,4 +184,3 @@ func TestDamagedSecret(t *testing.T) {
 	h.store("demo", "secret")
 	h.mustGet(named)
 }
-

@@ -4,12 +4,10 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/pelletier/go-toml/v2"
@@ -255,7 +253,7 @@ func (h *Helper) Import(text []byte) ([]string, error) {
 		return nil, malformed("the document is too large to be an export")
 	}
 	var all bundle
-	if err := strictBundle(text, &all); err != nil {
+	if _, err := readDocument("import", text, &all); err != nil {
 		return nil, err
 	}
 	if all.Version != bundleVersion || len(all.Profiles) == 0 {
@@ -263,15 +261,7 @@ func (h *Helper) Import(text []byte) ([]string, error) {
 	}
 	var drafts []*Profile
 	for _, name := range sortedKeys(all.Profiles) {
-		p, err := h.Draft(name, all.Profiles[name])
-		if err == nil {
-			err = h.CheckNew(p)
-		}
-		for _, other := range drafts {
-			if o, both := shared(p, other); err == nil && both {
-				err = fmt.Errorf("%w: it and %s both claim %s", protocol.ErrAmbiguous, other.Name, o)
-			}
-		}
+		p, err := h.imported(name, all.Profiles[name], drafts)
 		if err != nil {
 			return nil, about(name, err, "")
 		}
@@ -290,22 +280,19 @@ func (h *Helper) Import(text []byte) ([]string, error) {
 	return done, nil
 }
 
-// strictBundle refuses unknown members of an export, whose profiles have names of
-// their own.
-func strictBundle(text []byte, all *bundle) error {
-	d := toml.NewDecoder(bytes.NewReader(text)).DisallowUnknownFields()
-	err := d.Decode(all)
-	var missing *toml.StrictMissingError
-	var at *toml.DecodeError
-	switch {
-	case errors.As(err, &missing) && len(missing.Errors) > 0:
-		line, _ := missing.Errors[0].Position()
-		return policy(fmt.Sprintf("line %d: unknown key %s", line, short(strings.Join(missing.Errors[0].Key(), "."))))
-	case errors.As(err, &at):
-		line, _ := at.Position()
-		return policy(fmt.Sprintf("line %d: %s", line, short(strings.TrimPrefix(at.Error(), "toml: "))))
-	case err != nil:
-		return policy("the document cannot be read: " + short(err.Error()))
+// imported is one profile of an export, beside those before it.
+func (h *Helper) imported(name string, f File, before []*Profile) (*Profile, error) {
+	p, err := h.Draft(name, f)
+	if err != nil {
+		return nil, err
 	}
-	return nil
+	if p.Secret[0] == "command" { // somebody else's program would run
+		return nil, policy("its secret comes from a command; if you trust it, add the profile by hand")
+	}
+	for _, other := range before {
+		if o, both := shared(p, other); both {
+			return nil, &protocol.Error{Kind: protocol.ErrAmbiguous, Text: "it and " + other.Name + " both claim " + o}
+		}
+	}
+	return p, h.CheckNew(p)
 }

@@ -132,6 +132,7 @@ func readLog(path string, yield func(Record) bool) (bool, error) {
 	}
 	defer f.Close()
 	lines := bufio.NewScanner(io.LimitReader(f, 2*logLimit))
+	lines.Buffer(nil, 2*logLimit)
 	for lines.Scan() {
 		var r Record
 		if json.Unmarshal(lines.Bytes(), &r) == nil && !yield(r) {

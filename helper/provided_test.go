@@ -42,49 +42,6 @@ func TestModes(t *testing.T) {
 	}
 }
 
-// TestForeignOwner (T14): a profile of another user is refused, whoever we are.
-func TestForeignOwner(t *testing.T) {
-	h := ready(t, oauthtest.Options{})
-	path := h.dirs.Profiles() + "/demo.toml"
-	if os.Geteuid() != 0 {
-		// Nobody but root can give a file away; a file of somebody else that every
-		// system has must do.
-		foreign := foreignFile(t)
-		if err := os.Remove(path); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.Symlink(foreign, path); err != nil {
-			t.Fatal(err)
-		}
-	} else if err := os.Chown(path, 12345, 12345); err != nil {
-		t.Fatal(err)
-	}
-	_, err := h.helper().Profile("demo")
-	wantError(t, err, protocol.ErrPolicy, "neither root nor you")
-}
-
-// foreignFile finds a readable regular file of neither root nor us.
-func foreignFile(t *testing.T) string {
-	for _, dir := range []string{"/var/cache/man", "/var/lib/man-db", "/var/mail", "/run/dbus", "/var/lib", "/proc"} {
-		entries, _ := os.ReadDir(dir)
-		for _, e := range entries {
-			path := filepath.Join(dir, e.Name())
-			if dir == "/proc" {
-				path += "/status"
-			}
-			info, err := os.Stat(path)
-			if err != nil || !info.Mode().IsRegular() || info.Mode().Perm()&0o004 == 0 {
-				continue
-			}
-			if uid := int(info.Sys().(*syscall.Stat_t).Uid); uid != 0 && uid != os.Geteuid() {
-				return path
-			}
-		}
-	}
-	t.Skip("this machine has no file of a third user")
-	return ""
-}
-
 // TestKubernetesMount: a mounted volume shows files as links to links into a
 // folder that is swapped as a whole; the swap counts at the next call.
 func TestKubernetesMount(t *testing.T) {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"slices"
 	"strings"
 
 	"github.com/pelletier/go-toml/v2"
@@ -140,6 +141,7 @@ func keysOf(t reflect.Type, prefix string, known map[string]bool) {
 	switch t.Kind() {
 	case reflect.Map:
 		known[prefix+"*"] = true
+		keysOf(t.Elem(), prefix+"*.", known)
 	case reflect.Struct:
 		for i := range t.NumField() {
 			name, _, _ := strings.Cut(t.Field(i).Tag.Get("toml"), ",")
@@ -153,8 +155,18 @@ func keysOf(t reflect.Type, prefix string, known map[string]bool) {
 }
 
 func isKnown(known map[string]bool, key string) bool {
-	dot := strings.LastIndexByte(key, '.')
-	return known[key] || dot >= 0 && known[key[:dot+1]+"*"]
+	if known[key] {
+		return true
+	}
+	parts := strings.Split(key, ".")
+	for k := range known {
+		if fits := strings.Split(k, "."); strings.Contains(k, "*") && len(fits) == len(parts) {
+			if slices.EqualFunc(fits, parts, func(f, p string) bool { return f == "*" || f == p }) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // nearest is the known name that a misspelt one was meant to be, "" if none is
