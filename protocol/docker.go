@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/credhelper/credhelper/protocol/origin"
+	"github.com/credhelper/credhelper/protocol/secret"
 	"github.com/credhelper/credhelper/protocol/strictjson"
 )
 
@@ -25,6 +26,11 @@ import (
 // words: "credentials not found in native keychain" lets a client go on without
 // a credential, any other text stops it and is shown.
 //
+// store is refused: tokens come from where they are made. But docker login with
+// what get answered ends in a store of that very secret, and a refusal makes it ask
+// for another password. So the token that is current anyway is stored by doing
+// nothing.
+//
 // A server without a scheme is https: nothing in the request says otherwise.
 
 var docker = Dialect{
@@ -44,14 +50,20 @@ const (
 	dockerNoServer = "no credentials server URL"
 )
 
-var errNoServer = malformed(dockerNoServer)
+var (
+	errNoServer = malformed(dockerNoServer)
+	errReadOnly = policy("read-only: tokens come from the profile; nothing was saved, and no login is needed")
+)
+
+// dockerStore is the shape of store.
+const dockerStore = "store"
 
 func stdinDocker(args []string) Stdin {
 	switch operation(args) {
 	case "get", "erase":
 		return Stdin{EOF, 8 << 10}
 	case "store":
-		return Stdin{Drain, 64 << 10}
+		return Stdin{EOF, 64 << 10}
 	}
 	return Stdin{}
 }
@@ -70,7 +82,8 @@ func decodeDocker(call Call) (Request, error) {
 		// docker logout names no token: whichever is cached goes.
 		r.Verb = Forget
 	case "store":
-		return r, policy("read-only: tokens come from the profile; nothing was saved, and no login is needed")
+		err = readStore(&r, call.Stdin)
+		return r, err
 	case "list":
 		// The docker CLI gets every listed entry, and one that fails fails them all.
 		return Request{Verb: Say, Reply: Reply{Stdout: []byte("{}\n")}}, nil
@@ -81,6 +94,20 @@ func decodeDocker(call Call) (Request, error) {
 	}
 	err = readServer(&r, strings.Trim(string(call.Stdin), " \t\r\n"))
 	return r, err
+}
+
+// readStore reads what a login wants kept.
+func readStore(r *Request, stdin []byte) error {
+	doc, err := strictjson.Parse(stdin)
+	if err != nil || doc.Kind() != strictjson.Object {
+		return errReadOnly
+	}
+	offered := textMember(doc, "Secret")
+	if !secret.ValidToken(offered, true) || readServer(r, textMember(doc, "ServerURL")) != nil {
+		return errReadOnly
+	}
+	r.Shape, r.Offered = dockerStore, secret.New(offered)
+	return nil
 }
 
 // readServer reads the key under which a client looks for a registry.
@@ -104,6 +131,12 @@ func encodeDocker(r Request, c Credential) ([]byte, error) {
 	if r.Verb != Get {
 		return nil, nil
 	}
+	if r.Shape == dockerStore {
+		if !c.Secret.Equal(r.Offered) {
+			return nil, errReadOnly
+		}
+		return nil, nil
+	}
 	if err := bearerOnly(c, "docker"); err != nil {
 		return nil, err
 	}
@@ -120,6 +153,9 @@ func encodeDocker(r Request, c Credential) ([]byte, error) {
 // refuseDocker puts the text on stdout, where clients look for it. stderr would
 // show it to the user a second time.
 func refuseDocker(r Request, err error) Reply {
+	if r.Shape == dockerStore && notOurs(err) {
+		err = errReadOnly
+	}
 	switch {
 	case notOurs(err) && r.Verb == Forget:
 		return Reply{Quiet: true}

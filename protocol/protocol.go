@@ -50,6 +50,7 @@ type Request struct {
 	Profile  string      // narrows (O14); must own URL if there is one
 	Username string      // as the tool sent it; never decides anything
 	Refused  secret.Text // the token that the tool saw refused; it wants another one
+	Offered  secret.Text // what the tool wants stored; it is, if it is the current token (docker)
 	MinTTL   int64       // seconds that the token must still live; 0: the profile's setting
 	Refresh  bool        // fetch even if the cached token is good
 	Timeout  int64       // seconds for the whole answer; 0: the usual 8
