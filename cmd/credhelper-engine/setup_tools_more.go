@@ -175,7 +175,18 @@ func sectionEdit(file, id, section, key, line, whole string) fileEdit {
 
 // The tools below have no place where setup could write something once.
 
-func noteYarn(*setupPlace) (wiring, error) {
+// noteYarn: Yarn asks its plugins only for a registry with npmAlwaysAuth, and
+// fails where they then have no header: so it is set for the profile's alone.
+func noteYarn(p *setupPlace) (wiring, error) {
+	registries := ""
+	for _, o := range p.origins() {
+		if _, wildcard := o.Wildcard(); !wildcard {
+			registries += "  \"" + o.String() + "\":\n    npmAlwaysAuth: true\n"
+		}
+	}
+	if registries == "" {
+		registries = "  \"https://HOST\":\n    npmAlwaysAuth: true\n"
+	}
 	return wiring{about: "Yarn 2 and later takes the header from a plugin of the project", shell: `cat > .yarn/credhelper.cjs <<'END'
 const { execFileSync } = require('node:child_process');
 module.exports = { name: 'credhelper', factory: () => ({ hooks: {
@@ -184,7 +195,11 @@ module.exports = { name: 'credhelper', factory: () => ({ hooks: {
   },
 } }) };
 END
-printf 'plugins:\n  - path: .yarn/credhelper.cjs\n' >> .yarnrc.yml
+cat >> .yarnrc.yml <<'END'
+plugins:
+  - path: .yarn/credhelper.cjs
+npmRegistries:
+` + registries + `END
 `}, nil
 }
 
