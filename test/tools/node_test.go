@@ -81,12 +81,12 @@ func TestYarn(t *testing.T) {
 	add := func(folder string, s *site) result {
 		where := w.project(folder)
 		w.write(folder+"/yarn.lock", "")
-		w.write(folder+"/.yarnrc.yml", "npmRegistryServer: \""+s.URL+"\"\nnpmAlwaysAuth: true\nhttpsCaFilePath: \""+authorityFile()+"\"\n"+
+		w.write(folder+"/.yarnrc.yml", "npmRegistryServer: \""+s.URL+"\"\nhttpsCaFilePath: \""+authorityFile()+"\"\n"+
 			"enableTelemetry: false\nenableGlobalCache: false\nnodeLinker: node-modules\nnpmMinimalAgeGate: 0\nhttpRetry: 0\n")
 		if err := os.MkdirAll(w.home+"/"+folder+"/.yarn", 0o700); err != nil {
 			t.Fatal(err)
 		}
-		w.ok(where, "sh", "-euc", w.printed("yarn"))
+		w.ok(where, "sh", "-euc", w.printed("yarn", "work"))
 		return w.run(where, "yarn", "add", "demo")
 	}
 	if r := add("app", ours); r.code != 0 {

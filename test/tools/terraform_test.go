@@ -17,6 +17,7 @@ import (
 func modules(start func(string, http.Handler) *site) *site {
 	mux := http.NewServeMux()
 	s := start("Bearer", mux)
+	s.URL = strings.Replace(s.URL, "localhost", "127.0.0.1", 1) // a registry's name must have a dot
 	s.open = func(r *http.Request) bool { return strings.HasPrefix(r.URL.Path, "/archive/") }
 	mux.HandleFunc("/.well-known/terraform.json", func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", "application/json")

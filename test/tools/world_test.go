@@ -57,9 +57,12 @@ func testMain(m *testing.M) int {
 type world struct {
 	t    *testing.T
 	home string
-	bin  string // both executables and, later, their links; first in PATH
+	bin  string // both executables and links that a test makes; first in PATH, setup's ~/.local/bin next
 	env  []string
-	auth *oauthtest.Server
+	// short is a directory with a path of at most 50 octets, which podman wants; ""
+	// until it is needed.
+	short string
+	auth  *oauthtest.Server
 }
 
 // newWorld makes a home without a profile.
@@ -87,7 +90,7 @@ func newWorld(t *testing.T) *world {
 		"TMPDIR=" + w.home + "/tmp",
 		"XDG_RUNTIME_DIR=" + w.home + "/tmp",
 		"CREDHELPER_HOME=" + dir + "/credhelper",
-		"PATH=" + strings.Join([]string{w.bin, os.Getenv("TOOL_PATH"), os.Getenv("PATH")}, ":"),
+		"PATH=" + strings.Join([]string{w.bin, w.home + "/.local/bin", os.Getenv("TOOL_PATH"), os.Getenv("PATH")}, ":"),
 		"LC_ALL=C.UTF-8",
 		"SSL_CERT_FILE=" + authorityFile(),
 	}
