@@ -262,7 +262,6 @@ func (s *session) rotateCommand() *cobra.Command {
 	c.Flags().BoolVar(&f.noVerify, "no-verify", false, "store it without asking the server")
 	c.Flags().StringVar(&f.expires, "expires", "", "when the secret ends, as `YYYY-MM-DD`")
 	s.secretFlagsOf(c)
-	c.MarkFlagsMutuallyExclusive("confirm", "rollback")
 	return c
 }
 
@@ -276,6 +275,8 @@ func (s *session) rotate(ctx context.Context, name string, f rotateFlags) error 
 		return err
 	}
 	switch {
+	case f.confirm && f.rollback:
+		return malformed("--confirm and --rollback: one of them")
 	case f.confirm:
 		if err := h.ConfirmSecret(ctx, p); err != nil {
 			return err
@@ -361,14 +362,22 @@ func (s *session) rebind(ctx context.Context, name string, yes bool) error {
 		s.say("Nothing to do: the secret of " + name + " was stored for what the profile says.")
 		return nil
 	}
+	if !yes {
+		tty, err := s.openTerminal()
+		if err != nil {
+			return &protocol.Error{
+				Kind: protocol.ErrPolicy,
+				Text: "profile " + name + ": its secret was stored for " + changes[0].Name + " " + orNone(protocol.Printable(changes[0].Stored)) + ", and nobody is there to agree to " + orNone(protocol.Printable(changes[0].Now)),
+				Hint: "if that is right: credhelper rebind " + name + " --yes",
+			}
+		}
+		tty.Close()
+	}
 	for _, c := range changes {
 		s.say(c.Name + ": stored for " + orNone(protocol.Printable(c.Stored)) + ", the profile says " + orNone(protocol.Printable(c.Now)))
 	}
 	if !yes {
 		sure, err := s.askYes("Use the secret for that from now on?")
-		if errors.Is(err, errNoTerminal) {
-			return &protocol.Error{Kind: protocol.ErrPolicy, Text: "profile " + name + ": nobody is there to agree", Hint: "if the changes are right: credhelper rebind " + name + " --yes"}
-		}
 		if err != nil || !sure {
 			return errors.Join(err, policy("profile "+name+": the secret stays bound to what it was stored for"))
 		}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"os/exec"
 	"strings"
 	"time"
@@ -148,7 +149,8 @@ func validVariable(name string) bool {
 
 // renew replaces the token in the file before it ends, until the context does.
 func (s *session) renew(ctx context.Context, h *helper.Helper, r protocol.Request, c protocol.Credential, file *tokenFile) {
-	failures := 0
+	failures, why := 0, ""
+	s.warn = func(text string) { why = text } // said once, not with every try
 	for {
 		left := time.Unix(c.Expires, 0).Sub(s.now())
 		if sleep(ctx, renewalWait(left, failures)) != nil {
@@ -163,10 +165,8 @@ func (s *session) renew(ctx context.Context, h *helper.Helper, r protocol.Reques
 			return
 		case err == nil && !next.Secret.Equal(c.Secret):
 			err = file.write(next.Secret)
-		case err == nil: // the old one again: the server has no other yet
-			failures++
-			c = next
-			continue
+		case err == nil: // the old one again: the helper warned why
+			err = errors.New(why)
 		}
 		if err != nil {
 			if failures++; failures == 1 {

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"strings"
 	"time"
 
@@ -184,6 +183,7 @@ func (s *session) setPassphrase(ctx context.Context, keyFile bool) error {
 		if err := file.UseKeyFile(ctx); err != nil {
 			return keyringTrouble(fileKeyring, err)
 		}
+		_ = file.Lock(ctx) // what unlock left in the kernel is not needed any more
 		s.say("The keyring is now opened by a key file that only you can read: " + s.keyFilePath())
 		return nil
 	}
@@ -306,7 +306,7 @@ func (s *session) unlock(ctx context.Context, keep time.Duration) error {
 	if err := file.Unlock(ctx, passphrase, keep); err != nil {
 		return keyringTrouble(fileKeyring, err)
 	}
-	s.say(fmt.Sprintf("The keyring is open for %s. Close it earlier with: credhelper lock", keep))
+	s.say("The keyring is open for " + span(keep) + ". Close it earlier with: credhelper lock")
 	return nil
 }
 

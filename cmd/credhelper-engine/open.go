@@ -43,7 +43,7 @@ func (s *session) open() (*helper.Helper, error) {
 		HTTP:    oauth.NewHTTPClient,
 		Keyring: s.openKeyring,
 		NoStore: s.flags.noStore,
-		Report:  func(text string) { s.say("credhelper: " + text) },
+		Report:  s.report,
 	}
 	if s.patient {
 		config.Start = time.Time{}
@@ -61,6 +61,15 @@ func (s *session) open() (*helper.Helper, error) {
 	}
 	s.helper = helper.New(config)
 	return s.helper, nil
+}
+
+// report takes the helper's warnings.
+func (s *session) report(text string) {
+	if s.warn != nil {
+		s.warn(text)
+		return
+	}
+	s.say("credhelper: " + text)
 }
 
 // keyringTime is what a keyring has for one call (S4).

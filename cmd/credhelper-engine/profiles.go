@@ -219,7 +219,7 @@ func (s *session) afterEdit(ctx context.Context, h *helper.Helper, p *helper.Pro
 		s.say("Note: " + w)
 	}
 	if changes, err := h.Changes(ctx, p); err == nil && len(changes) > 0 {
-		s.say("The secret of " + p.Name + " was stored for another " + changes[0].Name + ". If that is right: credhelper rebind " + p.Name)
+		s.say("The secret of " + p.Name + " was stored for other " + changes[0].Name + ". If that is right: credhelper rebind " + p.Name)
 		return nil
 	}
 	s.say("Profile " + p.Name + " is changed.")

@@ -99,6 +99,9 @@ func (s *session) status(ctx context.Context, names []string) error {
 	if err != nil {
 		return err
 	}
+	if _, err := h.Settings(); err != nil {
+		return err
+	}
 	list, err := h.Status(ctx, names...)
 	if err != nil {
 		return err
@@ -204,7 +207,7 @@ func (s *session) secretCell(c screen, st helper.Status, now time.Time) string {
 	case st.SecretErr != nil:
 		return c.paint(red, "cannot be read")
 	case len(st.Changes) > 0:
-		return c.paint(red, "for another "+st.Changes[0].Name+" (rebind)")
+		return c.paint(red, "for other "+st.Changes[0].Name+" (rebind)")
 	}
 	if left := st.SecretExpires.Sub(now); !st.SecretExpires.IsZero() && left < soon {
 		if left <= 0 {
