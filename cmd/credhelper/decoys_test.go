@@ -23,6 +23,9 @@ var decoyPrograms = []string{
 // TestDecoys (T4, T5): whatever lies in the current directory is neither read nor
 // run: no configuration, no executable, on a hit, a miss, in diagnosis, in curl.
 func TestDecoys(t *testing.T) {
+	if elsewhere(t) {
+		return
+	}
 	s := newServer(t)
 	h := warmHome(t, s)
 	addProfile(t, h, s, "local", s.URL)

@@ -148,6 +148,9 @@ func points(t *testing.T, s *sweep, v victim) (list []string) {
 // TestKillSweep (F1): SIGKILL at every point of a command that changes something
 // leaves the old or the new, never a torn file, and the next call works.
 func TestKillSweep(t *testing.T) {
+	if elsewhere(t) {
+		return
+	}
 	const workers, least = 2, 300
 	limit := math.MaxInt
 	if testing.Short() {

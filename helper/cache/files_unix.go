@@ -150,6 +150,7 @@ func (d directory) remove(name string) error {
 // makeDirectory makes a directory and those above it, each 0700, and opens it
 // with the checks of openDirectory. What exists is not changed.
 func makeDirectory(path string) (directory, error) {
+	var above error // why a parent could not be made
 	for i := 1; i <= len(path); i++ {
 		if i < len(path) && path[i] != '/' {
 			continue
@@ -157,9 +158,18 @@ func makeDirectory(path string) (directory, error) {
 		err := unix.Mkdir(path[:i], 0o700)
 		if err == nil {
 			err = unix.Chmod(path[:i], 0o700) // the umask may have taken too much
-		} else if errors.Is(err, fs.ErrExist) || i < len(path) {
-			// A parent may be unwritable or even unreadable and yet hold the next one.
+		} else if errors.Is(err, fs.ErrExist) {
 			err = nil
+		}
+		if i < len(path) {
+			// A parent may be unwritable or even unreadable and yet hold the next one.
+			if err != nil {
+				above = &fs.PathError{Op: "mkdir", Path: path[:i], Err: err}
+			}
+			continue
+		}
+		if errors.Is(err, fs.ErrNotExist) && above != nil {
+			return directory{}, above
 		}
 		if err != nil {
 			return directory{}, &fs.PathError{Op: "mkdir", Path: path[:i], Err: err}

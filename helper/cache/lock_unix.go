@@ -24,6 +24,7 @@ func (d directory) acquire(ctx context.Context, name string, wait bool) (*Lock, 
 		if err != nil {
 			return nil, &fs.PathError{Op: "lock", Path: d.path + "/" + name, Err: err}
 		}
+		private(fd)
 		if err := d.flock(ctx, fd, wait); err != nil {
 			return nil, err
 		}
@@ -33,6 +34,15 @@ func (d directory) acquire(ctx context.Context, name string, wait bool) (*Lock, 
 		// Somebody deleted the file while we waited: the lock we hold is on a
 		// file that nobody else will find (F16).
 		unix.Close(fd)
+	}
+}
+
+// private gives a new lock file the mode that the umask may have taken from it. A
+// file that has it is left alone: its ctime is in every entry.
+func private(fd int) {
+	var st unix.Stat_t
+	if unix.Fstat(fd, &st) == nil && st.Mode&0o777 != 0o600 && st.Size == 0 {
+		_ = unix.Fchmod(fd, 0o600) // another user's file stays as it is
 	}
 }
 
