@@ -10,6 +10,7 @@ import (
 
 	"github.com/credhelper/credhelper/cmd/internal/process"
 	"github.com/credhelper/credhelper/helper"
+	"github.com/credhelper/credhelper/helper/keyring/desktop"
 	"github.com/credhelper/credhelper/protocol"
 )
 
@@ -59,6 +60,9 @@ func run(argv []string, s *session) int {
 			Text: "credhelper and credhelper-engine are not of the same release (handover " + protocol.Printable(handover.Version) + " and " + process.Version + ")",
 			Hint: "install both files of one release",
 		})
+	}
+	if s.wantsBus(argv[3:]) {
+		s.again(argv, desktop.AskBus)
 	}
 	if _, err := process.Harden(); err != nil {
 		return s.fail(err)

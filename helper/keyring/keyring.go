@@ -123,13 +123,15 @@ type Backend struct {
 	InPlace bool
 	// Desktop says that package desktop opens it; File is opened here.
 	Desktop bool
+	// Bus says that it lies on the session bus.
+	Bus bool
 }
 
 // Backends lists every backend, once. A new one is a row here and a file: in
 // this package, or in desktop with its opener.
 var Backends = [...]Backend{
 	{Name: "file", Title: "encrypted file (age)"},
-	{Name: "secret-service", Title: "desktop keyring (Secret Service)", Desktop: true},
+	{Name: "secret-service", Title: "desktop keyring (Secret Service)", Desktop: true, Bus: true},
 	{Name: "pass", Title: "password store (pass)", InPlace: true, Desktop: true},
 	// The kernel takes 32,767 octets a key, but gives an ordinary user 20,000
 	// octets for all keys of all programs (/proc/sys/kernel/keys/maxbytes).

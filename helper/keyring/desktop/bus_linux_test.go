@@ -11,6 +11,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/credhelper/credhelper/helper/keyring/desktop"
 )
 
 // child runs the test binary in a role with this environment and nothing else,
@@ -141,7 +143,7 @@ func TestBadBus(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			path, trace := decoyLaunch(t)
-			env := []string{path}
+			env := []string{path, desktop.AskBus}
 			if c.address != "" {
 				env = append(env, "DBUS_SESSION_BUS_ADDRESS="+c.address)
 			}
@@ -163,12 +165,35 @@ func TestBadBus(t *testing.T) {
 	}
 }
 
+// TestNoContact: a process that did not ask for the bus does not connect to it,
+// however healthy it is; whoever keeps secrets in the file keyring has nothing to
+// do with D-Bus.
+func TestNoContact(t *testing.T) {
+	connections := make(chan struct{}, 10)
+	address := "DBUS_SESSION_BUS_ADDRESS=unix:path=" + bus(t, func(conn net.Conn) {
+		connections <- struct{}{}
+		conn.Close()
+	})
+	child(t, "link", address)
+	if out, _, _ := child(t, "get", address); !strings.HasPrefix(out, "unavailable ") {
+		t.Errorf("get: %q, want unavailable", out)
+	}
+	if n := len(connections); n != 0 {
+		t.Errorf("%d connections to the bus", n)
+	}
+	child(t, "link", address, desktop.AskBus)
+	if len(connections) == 0 {
+		t.Error("no connection even when asked: the test is blind")
+	}
+}
+
 // TestNoDaemonLeaks (F9): without an address the library would start
 // dbus-launch, and leave one dbus-daemon behind each time.
 func TestNoDaemonLeaks(t *testing.T) {
 	before := daemons(t)
 	for range 20 {
 		child(t, "link", "PATH="+os.Getenv("PATH"), "HOME="+t.TempDir())
+		child(t, "link", "PATH="+os.Getenv("PATH"), "HOME="+t.TempDir(), desktop.AskBus)
 	}
 	if after := daemons(t); after > before {
 		t.Errorf("%d dbus-daemons more than before", after-before)

@@ -70,7 +70,7 @@ func startSession(dir string, unlock bool) (s *session, err error) {
 	if !eventually(func() bool { return strings.Contains(address.String(), "\n") }) {
 		return s, errors.New("dbus-daemon printed no address")
 	}
-	s.env = append(base, "DBUS_SESSION_BUS_ADDRESS="+strings.TrimSpace(address.String()))
+	s.env = append(base, desktop.AskBus, "DBUS_SESSION_BUS_ADDRESS="+strings.TrimSpace(address.String()))
 
 	s.daemon = exec.Command("gnome-keyring-daemon", "--foreground", "--components=secrets")
 	if unlock {

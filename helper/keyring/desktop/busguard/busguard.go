@@ -1,13 +1,16 @@
-// Package busguard keeps the process from D-Bus when D-Bus does not answer.
+// Package busguard keeps the process from D-Bus unless it asked for it, and from
+// a bus that does not answer.
 //
 // 99designs/keyring connects to the session bus in its own init, before main,
 // whatever backend is wanted. A bus that accepts and never answers would hang
 // the process there for ever; without an address the D-Bus library starts
-// dbus-launch, which leaves a dbus-daemon behind on every run (security.md 0.1,
-// F9). Nothing in main can help, so this package has an init too, the only one
-// of the project: it asks the bus itself, within half a second, and if nothing
-// answers it names a bus that cannot exist, at which the library gives up at
-// once.
+// dbus-launch, which leaves a dbus-daemon behind on every run (F9). Nothing in
+// main can help, so this package has an init too, the only one of the project.
+// It names a bus that cannot exist, at which the library gives up at once.
+//
+// Whoever needs the bus, because its configuration says so, starts itself again
+// with the variable Ask. Only then the guard asks the bus, within half a second,
+// and leaves its address to the library if it answers.
 //
 // It must run first. Go initializes packages in the order of their import
 // paths as soon as their own imports are ready: this one imports less than the
@@ -20,13 +23,23 @@ import "strings"
 // variable is where every D-Bus library looks for the bus.
 const variable = "DBUS_SESSION_BUS_ADDRESS"
 
+// Ask, set to "yes" in the environment of a process, makes the guard ask the bus.
+// The guard takes it away, so no child inherits it.
+const Ask = "CREDHELPER_ASK_BUS"
+
 // The variable as it was, for children, and what the guard found. They are
 // written by init and never again.
 var (
 	original string
 	given    bool
+	guarded  bool // this system has a guard
+	asked    bool
 	answered bool
 )
+
+// NeedsAsking tells whether there could be a bus that was not asked when the
+// process started.
+func NeedsAsking() bool { return guarded && !asked }
 
 // Answered tells whether a session bus answered when the process started.
 func Answered() bool { return answered }
@@ -36,7 +49,7 @@ func Answered() bool { return answered }
 func Environ(environ []string) []string {
 	kept := make([]string, 0, len(environ)+1)
 	for _, entry := range environ {
-		if !strings.HasPrefix(entry, variable+"=") {
+		if !strings.HasPrefix(entry, variable+"=") && !strings.HasPrefix(entry, Ask+"=") {
 			kept = append(kept, entry)
 		}
 	}

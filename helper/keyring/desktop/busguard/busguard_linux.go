@@ -21,7 +21,12 @@ const nowhere = "disabled:"
 // init is explained in the package comment.
 func init() {
 	original, given = os.LookupEnv(variable)
-	address := firstAnswering(candidates(original, os.Getenv("XDG_RUNTIME_DIR"), os.Getuid()), time.Now().Add(patience))
+	guarded, asked = true, os.Getenv(Ask) == "yes"
+	_ = os.Unsetenv(Ask)
+	var address string
+	if asked {
+		address = firstAnswering(candidates(original, os.Getenv("XDG_RUNTIME_DIR"), os.Getuid()), time.Now().Add(patience))
+	}
 	answered = address != ""
 	if !answered {
 		address = nowhere
