@@ -80,7 +80,7 @@ func (s *session) curl(ctx context.Context, name string, args []string, flags re
 	if err != nil {
 		return err
 	}
-	if result.status == 401 && result.held && call.args.repeat {
+	if result.status == 401 && result.held && call.args.repeat && sameServer(call.request.Address, result.headers) {
 		result = call.again(ctx, h, credential, result)
 	}
 	return result.finish(s, call.args.dump)
@@ -109,7 +109,8 @@ func (c *curlCall) again(ctx context.Context, h *helper.Helper, refused protocol
 // is the very text that was checked.
 func (c *curlCall) address(h *helper.Helper) (err error) {
 	url := c.args.url
-	if !strings.Contains(url, "://") {
+	scheme, _, found := strings.Cut(url, "://")
+	if !found || strings.ContainsAny(scheme, "/?#") { // a query may hold an address
 		if c.request.Profile == "" {
 			return curlUsage("a relative URL needs a profile before the --")
 		}

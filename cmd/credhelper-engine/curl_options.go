@@ -227,6 +227,7 @@ func (c *curlArgs) take(o curlOption, value string) error {
 		if !oneHeaderLine(value) {
 			return refusedCurlOption("--"+o.name, "its value has control characters")
 		}
+		c.repeat = c.repeat && value != "-" // cookies from stdin
 	case header:
 		if err := checkCurlHeader(value); err != nil {
 			return err

@@ -251,6 +251,6 @@ var curlOptions = [...]curlOption{
 	{name: "user-agent", short: 'A', value: true, rule: headers},
 	{name: "verbose", short: 'v', rule: verbose},
 	{name: "version", short: 'V', rule: refuse, why: whyMisc},
-	{name: "write-out", short: 'w', value: true},
+	{name: "write-out", short: 'w', value: true, rule: body},
 	{name: "xattr"},
 }
