@@ -50,7 +50,7 @@ func TestOrigins(t *testing.T) {
 		{"https://me@bücher.example", ""},
 		{"https://bücher.example\\@evil.test", ""},
 	} {
-		p, err := a.Draft("demo", helper.File{ClientID: "x", TokenURL: "https://login.example/token", Origins: []string{c[0]}})
+		p, err := a.Draft("demo", helper.File{ClientID: "x", TokenURL: "https://login.example/token", Origins: &[]string{c[0]}})
 		got := ""
 		if err == nil {
 			got = strings.Join(p.OriginTexts(), " ")

@@ -47,7 +47,8 @@ func (h *Helper) Draft(name string, f File) (*Profile, error) {
 // settle writes what the secret is bound to into the file, as it was resolved.
 func (f *File) settle(p *Profile) {
 	f.URL = p.URL
-	f.Origins = p.OriginTexts()
+	origins := p.OriginTexts()
+	f.Origins = &origins
 	f.TokenURL, f.AuthorizationURL, f.DeviceURL = p.TokenURL, p.AuthorizationURL, p.DeviceURL
 	f.RevocationURL, f.IntrospectionURL, f.Issuer = p.RevocationURL, p.IntrospectionURL, p.Issuer
 	f.Grant, f.ClientAuth, f.Scopes, f.Audience = p.Grant, p.ClientAuth, p.Scopes, p.Audience

@@ -49,7 +49,8 @@ func about(profile string, err error, hint string) error {
 	if known := new(protocol.Error); errors.As(err, &known) && known.Hint != "" {
 		hint = known.Hint
 	}
-	return &protocol.Error{Kind: kind, Text: clean("profile " + profile + ": " + err.Error()), Hint: clean(hint)}
+	text, prefix := err.Error(), "profile "+profile+": "
+	return &protocol.Error{Kind: kind, Text: clean(prefix + strings.TrimPrefix(text, prefix)), Hint: clean(hint)}
 }
 
 // kindOf is the sentinel that an error means; nil for a bug.

@@ -20,6 +20,9 @@ type asking struct {
 	binding  [32]byte
 	settings Settings
 	store    *cache.Store // nil with NoStore
+
+	claims  []claim    // of all profiles, where no route led to this one
+	claimed *stampList // of what the claims were read from
 }
 
 // Get answers a request (house rules: one fetch for all processes, a deadline of
@@ -40,23 +43,29 @@ func (h *Helper) Get(ctx context.Context, r protocol.Request) (protocol.Credenti
 	return c, err
 }
 
-// ask finds the profile and opens the cache.
+// ask finds the profile and opens the cache. Who owns nothing makes nothing: the
+// cache is only made for a profile that answers.
 func (h *Helper) ask(r protocol.Request) (*asking, error) {
 	a := &asking{Helper: h, request: r}
-	var err error
+	var err, unsafe error
 	if a.settings, err = h.Settings(); err != nil {
 		return nil, err
 	}
-	if !h.config.NoStore {
-		if a.store, err = cache.Create(h.config.Dirs); err != nil {
-			return nil, storeError(err)
+	a.store, unsafe = h.cacheStore()
+	err = a.find()
+	if err == nil && a.store == nil && !h.config.NoStore {
+		if err = unsafe; err == nil {
+			if a.store, err = cache.Create(h.config.Dirs); err != nil {
+				err = storeError(err)
+			}
 		}
 	}
-	if err := a.find(); err != nil {
+	if err != nil {
 		a.close()
 		return nil, err
 	}
 	a.binding = a.profile.tokenBinding()
+	a.compileRoutes(a.claims, r.URL, a.claimed)
 	return a, nil
 }
 
@@ -109,9 +118,7 @@ func (a *asking) findOwner() error {
 		return blame(err, broken, u)
 	}
 	a.profile, a.origin = c.profile, c.origin.String()
-	if a.store != nil {
-		a.compileRoutes(claims, u, stamps)
-	}
+	a.claims, a.claimed = claims, stamps
 	return nil
 }
 

@@ -45,8 +45,8 @@ type Config struct {
 
 	// HTTP makes the client for token endpoints and probes: oauth.NewHTTPClient.
 	HTTP func(oauth.HTTPOptions) (*http.Client, error)
-	// Keyring opens the keyring that the settings name. It is called at most once,
-	// and only when a secret is needed.
+	// Keyring opens the keyring that the settings name. It is called once, and only
+	// when a secret is needed; after a failure, again at the next need.
 	Keyring func(context.Context, Settings) (keyring.Keyring, error)
 
 	// NoStore reads and writes nothing below the state directory: no cache, no
@@ -62,9 +62,8 @@ type Config struct {
 type Helper struct {
 	config Config
 
-	keyringOnce sync.Once
-	keyring     keyring.Keyring
-	keyringErr  error
+	opening sync.Mutex
+	keyring keyring.Keyring // once it was opened
 }
 
 var _ protocol.Answerer = (*Helper)(nil)

@@ -20,13 +20,13 @@ type File struct {
 	Cloud    string `toml:"cloud,omitempty"`
 	ClientID string `toml:"client_id,omitempty"`
 
-	Origins          []string `toml:"origins,omitempty"`
-	TokenURL         string   `toml:"token_url,omitempty"`
-	AuthorizationURL string   `toml:"authorization_url,omitempty"`
-	DeviceURL        string   `toml:"device_url,omitempty"`
-	RevocationURL    string   `toml:"revocation_url,omitempty"`
-	IntrospectionURL string   `toml:"introspection_url,omitempty"`
-	Issuer           string   `toml:"issuer,omitempty"`
+	Origins          *[]string `toml:"origins,omitempty"` // nil: the url; an empty list: none (O1)
+	TokenURL         string    `toml:"token_url,omitempty"`
+	AuthorizationURL string    `toml:"authorization_url,omitempty"`
+	DeviceURL        string    `toml:"device_url,omitempty"`
+	RevocationURL    string    `toml:"revocation_url,omitempty"`
+	IntrospectionURL string    `toml:"introspection_url,omitempty"`
+	Issuer           string    `toml:"issuer,omitempty"`
 
 	Grant         string         `toml:"grant,omitempty"`
 	ClientAuth    string         `toml:"client_auth,omitempty"`
@@ -124,7 +124,10 @@ func setText(v reflect.Value, key, value string) error {
 	case string:
 		v.SetString(value)
 	case []string:
-		v.Set(reflect.ValueOf(strings.FieldsFunc(value, func(r rune) bool { return r == ' ' || r == ',' })))
+		v.Set(reflect.ValueOf(words(value)))
+	case *[]string:
+		list := words(value)
+		v.Set(reflect.ValueOf(&list))
 	case *bool:
 		b, err := strconv.ParseBool(value)
 		if err != nil {
@@ -136,15 +139,16 @@ func setText(v reflect.Value, key, value string) error {
 			return malformed("key " + key + " cannot be set this way; use credhelper edit")
 		}
 		v.Set(reflect.ValueOf(value))
-		if words := strings.Fields(value); key == "secret" && len(words) > 1 {
-			list := make([]any, len(words))
-			for i, w := range words {
-				list[i] = w
-			}
+		if list := strings.Fields(value); key == "secret" && len(list) > 1 {
 			v.Set(reflect.ValueOf(list))
 		}
 	}
 	return nil
+}
+
+// words splits a list as it is typed.
+func words(s string) []string {
+	return strings.FieldsFunc(s, func(r rune) bool { return r == ' ' || r == ',' })
 }
 
 // textList reads a member that is one text or a list of them.

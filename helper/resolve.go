@@ -163,6 +163,12 @@ func replaceTexts(v reflect.Value, r *strings.Replacer) {
 	switch v.Kind() {
 	case reflect.String:
 		v.SetString(r.Replace(v.String()))
+	case reflect.Pointer:
+		if list, ok := v.Interface().(*[]string); ok && list != nil {
+			own := slices.Clone(*list)
+			replaceTexts(reflect.ValueOf(&own).Elem(), r)
+			v.Set(reflect.ValueOf(&own))
+		}
 	case reflect.Slice:
 		if v.Type().Elem().Kind() != reflect.String {
 			return
@@ -188,7 +194,14 @@ func (p *Profile) takeAddresses(d *document, f *File) error {
 			return d.wrong("url", "%s", problem)
 		}
 	}
-	for _, s := range f.Origins {
+	written := f.Origins
+	if written == nil {
+		written = &[]string{}
+		if p.URL != "" {
+			written = &[]string{p.URL}
+		}
+	}
+	for _, s := range *written {
 		o, problem := parseOrigin(s)
 		if problem != "" {
 			return d.wrong("origins", "%q: %s", short(s), problem)
@@ -196,10 +209,6 @@ func (p *Profile) takeAddresses(d *document, f *File) error {
 		if !slices.Contains(p.Origins, o) {
 			p.Origins = append(p.Origins, o)
 		}
-	}
-	if f.Origins == nil && p.URL != "" {
-		o, _ := parseOrigin(p.URL)
-		p.Origins = []origin.Origin{o}
 	}
 	for _, e := range [...]struct {
 		key, text string

@@ -41,6 +41,9 @@ func (a *asking) routed(u origin.URL) string {
 // compileRoutes writes the routes that lead to u's host, if no two profiles claim
 // the same there. A route that cannot be written costs time, nothing else.
 func (a *asking) compileRoutes(claims []claim, u origin.URL, stamps *stampList) {
+	if a.store == nil || len(claims) == 0 {
+		return
+	}
 	exact, wildcard := origin.RouteKeys(u)
 	var onHost, onParent []claim
 	ownsExact := false

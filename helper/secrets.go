@@ -93,8 +93,16 @@ func (h *Helper) putEnvelope(ctx context.Context, p *Profile, e *envelope) error
 // openKeyring opens the keyring that the settings name, once, within its time.
 // Opening may hang where a desktop's bus is dead, whatever the context says.
 func (h *Helper) openKeyring(ctx context.Context) (keyring.Keyring, error) {
-	h.keyringOnce.Do(func() { h.keyring, h.keyringErr = h.open(ctx) })
-	return h.keyring, h.keyringErr
+	h.opening.Lock()
+	defer h.opening.Unlock()
+	if h.keyring != nil {
+		return h.keyring, nil
+	}
+	k, err := h.open(ctx)
+	if err == nil {
+		h.keyring = k
+	}
+	return k, err
 }
 
 func (h *Helper) open(ctx context.Context) (keyring.Keyring, error) {

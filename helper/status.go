@@ -56,13 +56,17 @@ func (h *Helper) Status(ctx context.Context, names ...string) ([]Status, error) 
 		defer store.Close()
 	}
 	list := make([]Status, len(names))
+	var down error // a keyring that does not answer is not asked for each profile
 	for i, name := range names {
-		list[i] = h.status(ctx, store, name)
+		list[i] = h.status(ctx, store, name, down)
+		if errors.Is(list[i].SecretErr, protocol.ErrLocked) {
+			down = list[i].SecretErr
+		}
 	}
 	return list, nil
 }
 
-func (h *Helper) status(ctx context.Context, store *cache.Store, name string) Status {
+func (h *Helper) status(ctx context.Context, store *cache.Store, name string, down error) Status {
 	s := Status{Profile: name}
 	p, err := h.Profile(name)
 	if err != nil {
@@ -71,7 +75,7 @@ func (h *Helper) status(ctx context.Context, store *cache.Store, name string) St
 	}
 	s.System, s.Source, s.SecretExpires = p.system(), p.Secret[0], p.SecretExpires
 	s.Token = h.tokenStatus(store, p)
-	if !p.InKeyring() {
+	if s.SecretErr = down; !p.InKeyring() || down != nil {
 		return s
 	}
 	e, err := h.envelope(ctx, p)
@@ -177,8 +181,8 @@ func (h *Helper) ClearCache(ctx context.Context, name string) error {
 		return err
 	}
 	defer store.Close()
-	names := []string{name}
-	if name == "" {
+	names, all := []string{name}, name == ""
+	if all {
 		store.Sweep(h.now())
 		if names, err = h.ProfileNames(); err != nil {
 			return err
@@ -188,11 +192,16 @@ func (h *Helper) ClearCache(ctx context.Context, name string) error {
 		if !protocol.ValidProfile(name) {
 			return h.unknownProfile(short(name))
 		}
+		if _, err := store.Get(name); err != nil && all {
+			if _, marked := store.Mark(name); !marked {
+				continue
+			}
+		}
 		if err := h.forget(ctx, name, "cache cleared"); err != nil {
 			return err
 		}
 	}
-	if name == "" {
+	if all {
 		err = store.DropAll()
 	}
 	if err != nil {
