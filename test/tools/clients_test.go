@@ -116,6 +116,7 @@ func TestRedirect(t *testing.T) {
 	}
 	site.served(t)
 	stranger.asked(t)
+	w.requests(1) // the stranger's 401 says nothing about our token
 }
 
 // A 401 makes credhelper curl fetch one new token and try once more.
@@ -151,5 +152,15 @@ func TestRclone(t *testing.T) {
 		t.Error(err)
 	}
 	site.served(t)
+	w.requests(1)
+
+	// A remote elsewhere whose command names its address gets nothing.
+	stranger := w.stranger("Bearer", dav())
+	w.append(".config/rclone/rclone.conf", "[stranger]\ntype = webdav\nurl = "+stranger.URL+"\nvendor = other\n"+
+		"bearer_token_command = credhelper token "+stranger.URL+"\n")
+	r := w.fails(nil, "rclone", "cat", "stranger:file", "--low-level-retries", "1", "--retries", "1")
+	if !strings.Contains(r.stderr, "credhelper: ") {
+		t.Errorf("the reason is not shown: %s", r.stderr)
+	}
 	w.requests(1)
 }

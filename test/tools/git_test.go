@@ -164,23 +164,6 @@ func TestGitPaths(t *testing.T) {
 	}
 }
 
-// A server that only offers Bearer, and a git that can only send Basic: the header
-// comes from a file that git includes, which sink keeps fresh.
-func TestGitOldWithHeaderFile(t *testing.T) {
-	w := newWorld(t)
-	w.useGit("old")
-	site := w.site("Bearer", repositories(t, "app.git"))
-	stranger := w.stranger("Bearer", repositories(t, "app.git"))
-	w.profile("work", site.URL)
-	file := w.home + "/bearer.gitconfig"
-	w.sink("work", file, "git-include")
-	w.ok(nil, "git", "config", "--global", "include.path", file)
-	w.ok(nil, "git", "ls-remote", site.URL+"/app.git")
-	site.served(t)
-	w.fails(nil, "git", "ls-remote", stranger.URL+"/app.git")
-	stranger.asked(t)
-}
-
 // The server knows the secret no more: git shows our one line, and its own.
 func TestGitFailure(t *testing.T) {
 	for _, g := range gits {

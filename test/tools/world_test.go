@@ -317,9 +317,3 @@ func (w *world) requests(want int) {
 	}
 }
 
-// sink writes the token file of a profile once, in the background until the test
-// ends.
-func (w *world) sink(profile, file, format string) {
-	w.t.Helper()
-	w.t.Fatal("credhelper sink is not there yet")
-}
