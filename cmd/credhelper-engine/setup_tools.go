@@ -107,10 +107,15 @@ func wireGit(p *setupPlace) (wiring, error) {
 	if other := p.config("git", "config"); !isFile(file) && isFile(other) {
 		file = other
 	}
-	return wiring{
+	w := wiring{
 		about: about,
 		edits: []fileEdit{blockEdit(p.file("GIT_CONFIG_GLOBAL", file), "#", p.id("git"), lines, atEnd)},
-	}, nil
+	}
+	if p.name == "" {
+		// git hands every answer to all its helpers to store.
+		w.next = []string{"beside a helper that stores (store, cache, libsecret) name a profile instead: that one would be given the tokens, and answer with them when they have ended"}
+	}
+	return w, nil
 }
 
 // gitSection is an origin without its path, which git compares whole.

@@ -5,6 +5,7 @@ package tools
 import (
 	"net/http"
 	"net/http/cgi"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
@@ -177,6 +178,31 @@ func TestGitFailure(t *testing.T) {
 			r := w.fails(nil, "git", "ls-remote", site.URL+"/app.git")
 			if !strings.Contains(r.stderr, "credhelper: ") {
 				t.Errorf("the reason is not shown: %s", r.stderr)
+			}
+		})
+	}
+}
+
+// A helper that stores, beside ours: what git gives it to store must not be our
+// token. With the profile named, setup takes the others out of the way for its
+// hosts; elsewhere they work as before.
+func TestGitBesideStore(t *testing.T) {
+	for _, g := range gits {
+		t.Run(g.name, func(t *testing.T) {
+			w := newWorld(t)
+			scheme := w.useGit(g.name)
+			site := w.site(scheme, repositories(t, "app.git"))
+			w.profile("work", site.URL)
+			w.ok(nil, "git", "config", "--global", "credential.helper", "store")
+			w.setup("git", "work")
+			w.ok(nil, "git", "ls-remote", site.URL+"/app.git")
+			site.served(t)
+			if stored, err := os.ReadFile(w.home + "/.git-credentials"); err == nil {
+				t.Errorf("git stored the token: %s", stored)
+			}
+			w.ok(input("protocol=https\nhost=other.example\nusername=u\npassword=p\n\n"), "git", "credential", "approve")
+			if out := w.ok(input("protocol=https\nhost=other.example\n\n"), "git", "credential", "fill"); !strings.Contains(out, "password=p\n") {
+				t.Errorf("the other helper lost what it stored: %s", out)
 			}
 		})
 	}

@@ -316,4 +316,3 @@ func (w *world) requests(want int) {
 		w.t.Errorf("the authorization server saw %d token requests, want %d", got, want)
 	}
 }
-
