@@ -165,6 +165,33 @@ func TestSecretLife(t *testing.T) {
 	wantError(t, err, protocol.ErrNoSecret)
 }
 
+// TestNoSecretForAnotherEndpoint (T14): neither storing a new secret nor rolling
+// back hands an old one to an endpoint that it was not stored for.
+func TestNoSecretForAnotherEndpoint(t *testing.T) {
+	ctx := context.Background()
+	moved := strings.Replace(plain, "{endpoint}", "https://evil.test/token", 1)
+	t.Run("store, then roll back", func(t *testing.T) {
+		h := ready(t, oauthtest.Options{})
+		h.profile("demo", moved)
+		h.store("demo", "another")
+		p, err := h.helper().Profile("demo")
+		if err != nil {
+			t.Fatal(err)
+		}
+		wantError(t, h.helper().RollbackSecret(ctx, p), protocol.ErrNoSecret)
+	})
+	t.Run("rotate, move, roll back", func(t *testing.T) {
+		h := ready(t, oauthtest.Options{})
+		h.store("demo", "another")
+		h.profile("demo", moved)
+		p, err := h.helper().Profile("demo")
+		if err != nil {
+			t.Fatal(err)
+		}
+		wantError(t, h.helper().RollbackSecret(ctx, p), protocol.ErrPolicy, "stored for token_url", "evil.test")
+	})
+}
+
 // TestDamagedSecret: damage is an error that names the way back, and the way back
 // works.
 func TestDamagedSecret(t *testing.T) {

@@ -150,7 +150,7 @@ func (h *Helper) AddProfile(ctx context.Context, p *Profile, s secret.Text) erro
 			return err
 		}
 	}
-	if err := writeOwn(h.pathOf(p.Name), p.text); err != nil {
+	if err := h.writeOwn(h.pathOf(p.Name), p.text); err != nil {
 		if !s.IsZero() {
 			_ = h.DeleteSecret(ctx, p.Name)
 		}
@@ -174,7 +174,7 @@ func (h *Helper) EditProfile(name string, text []byte) (*Profile, error) {
 	if err := h.checkClaims(p); err != nil {
 		return nil, err
 	}
-	return p, writeOwn(path, text)
+	return p, h.writeOwn(path, text)
 }
 
 // ProfileText reads a profile's file, valid or not, and says where it lies.
@@ -270,7 +270,7 @@ func (h *Helper) Import(text []byte) ([]string, error) {
 	}
 	var done []string
 	for _, p := range drafts {
-		if err := writeOwn(h.pathOf(p.Name), p.text); err != nil {
+		if err := h.writeOwn(h.pathOf(p.Name), p.text); err != nil {
 			for _, name := range done {
 				_ = os.Remove(h.pathOf(name))
 			}

@@ -18,7 +18,7 @@ func (a *asking) fetch(ctx context.Context, lock *cache.Lock, old *cache.Entry) 
 	if err != nil {
 		// A token that is still good is better than none (A23).
 		if old != nil && old.Usable(a.clock(), 0) {
-			a.logFailure(a, err)
+			a.logFailure(a.record(""), err)
 			a.report(err.Error() + "; the cached token is still good for " + span(time.Unix(old.Expires, 0).Sub(a.now())))
 			return a.hit(old), nil
 		}
@@ -42,6 +42,7 @@ func (a *asking) keep(ctx context.Context, lock *cache.Lock, token *oauth.Token)
 	if _, marked := a.store.Mark(a.profile.Name); marked {
 		_ = a.store.DropMark(a.profile.Name)
 	}
+	a.store.Sweep(a.now()) // what killed processes left (F1)
 	if lock == nil {
 		return
 	}

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 )
 
 // maxConfig is the most octets that a profile, a preset or the settings may have.
@@ -83,12 +84,13 @@ func namesIn(dir string) ([]string, error) {
 // writeOwn puts a file of ours in place, whole or not at all, with mode 0600. Its
 // directory is made with mode 0700 if there is none. A link in its place is
 // replaced, not followed: what it points to is somebody's else.
-func writeOwn(path string, content []byte) error {
+func (h *Helper) writeOwn(path string, content []byte) error {
 	dir := filepath.Dir(path)
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return unwritable(path, err)
 	}
-	f, err := os.CreateTemp(dir, ".new-*") // 0600, O_EXCL
+	sweepTemps(dir, h.now())
+	f, err := os.CreateTemp(dir, tempPrefix+"*") // 0600, O_EXCL
 	if err != nil {
 		return unwritable(path, err)
 	}
@@ -111,6 +113,20 @@ func writeOwn(path string, content []byte) error {
 		return unwritable(path, err)
 	}
 	return syncDirectory(dir)
+}
+
+// tempPrefix begins the names of files that are not finished yet; namesIn does not
+// see them.
+const tempPrefix = ".new-"
+
+// sweepTemps removes what killed processes left more than an hour ago (F1).
+func sweepTemps(dir string, now time.Time) {
+	left, _ := filepath.Glob(filepath.Join(dir, tempPrefix+"*"))
+	for _, path := range left {
+		if info, err := os.Lstat(path); err == nil && now.Sub(info.ModTime()) > time.Hour {
+			_ = os.Remove(path)
+		}
+	}
 }
 
 // syncDirectory makes a rename last. Not every file system can; then it is as

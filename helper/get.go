@@ -33,12 +33,15 @@ func (h *Helper) Get(ctx context.Context, r protocol.Request) (protocol.Credenti
 	defer cancel()
 	a, err := h.ask(r)
 	if err != nil {
+		if !errors.Is(err, protocol.ErrNoProfile) { // tools ask about every host there is
+			h.logFailure(Record{Profile: short(r.Profile)}, err)
+		}
 		return protocol.Credential{}, err
 	}
 	defer a.close()
 	c, err := a.answer(ctx)
 	if err != nil {
-		h.logFailure(a, err)
+		h.logFailure(a.record(""), err)
 	}
 	return c, err
 }
@@ -129,7 +132,7 @@ func (a *asking) answer(ctx context.Context) (protocol.Credential, error) {
 	}
 	seen := a.cached()
 	if seen != nil && !a.request.Refresh && a.fresh(seen) {
-		a.restamp(seen)
+		a.restamp(ctx, seen)
 		return a.hit(seen), nil
 	}
 	if a.request.Refresh {
@@ -258,7 +261,7 @@ func (a *asking) credential(token secret.Text, expires int64, source string) pro
 // restamp seals the entry anew when files behind it changed and what they say
 // about the token did not, so that the front can answer again. It is worth no
 // wait.
-func (a *asking) restamp(e *cache.Entry) {
+func (a *asking) restamp(ctx context.Context, e *cache.Entry) {
 	if e.Current() && e.Audit == (a.settings.Audit == auditAll) || !a.profile.trueStamp {
 		return
 	}
@@ -273,7 +276,7 @@ func (a *asking) restamp(e *cache.Entry) {
 	}
 	entry := a.entry(e.Token, e.Issued, e.Expires)
 	entry.BootedAt = e.BootedAt
-	_ = a.store.Put(context.Background(), lock, entry)
+	_ = a.store.Put(ctx, lock, entry)
 }
 
 // entry is what is sealed for a token.

@@ -69,8 +69,8 @@ func (h *Helper) homeID() string {
 }
 
 // logFailure writes the line that a person sees, too.
-func (h *Helper) logFailure(a *asking, err error) {
-	r := a.record("failed")
+func (h *Helper) logFailure(r Record, err error) {
+	r.Event = "failed"
 	if errors.Is(err, protocol.ErrRefused) {
 		r.Event = "refused"
 	}

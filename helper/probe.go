@@ -59,7 +59,7 @@ func (h *Helper) Test(ctx context.Context, name string) (Tested, error) {
 	defer a.close()
 	token, err := a.renew(ctx)
 	if err != nil {
-		h.logFailure(a, err)
+		h.logFailure(a.record(""), err)
 		return t, err
 	}
 	t.note(token, h.now())

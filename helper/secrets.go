@@ -148,9 +148,10 @@ func (h *Helper) open(ctx context.Context) (keyring.Keyring, error) {
 }
 
 // StoreSecret stores the secret of a profile and binds it to what the profile
-// says now. The one before, if there is one, is kept for RollbackSecret. A cached
-// token and a mark of the old secret are dropped. expires is what the person
-// knows about its end, or zero.
+// says now. The one before is kept for RollbackSecret, if it was bound to the same:
+// otherwise storing one secret would hand another to a new endpoint (T14). A cached
+// token and a mark of the old secret are dropped. expires is what the person knows
+// about its end, or zero.
 func (h *Helper) StoreSecret(ctx context.Context, p *Profile, s secret.Text, expires time.Time) error {
 	if !p.InKeyring() {
 		return policy("profile " + p.Name + ": its secret is not in the keyring but comes from " + short(p.Secret[0]))
@@ -158,8 +159,9 @@ func (h *Helper) StoreSecret(ctx context.Context, p *Profile, s secret.Text, exp
 	e := &envelope{profile: p.Name, bound: p.Bounds(), current: held{s, h.now().UTC(), expires}}
 	old, err := h.readEnvelope(ctx, p)
 	switch {
-	case err == nil:
+	case err == nil && len(p.changes(old.bound)) == 0:
 		e.previous = old.current
+	case err == nil:
 	case errors.Is(err, keyring.ErrNotFound):
 	case errors.Is(err, keyring.ErrDamaged): // to store it again is the way back
 	default:
@@ -199,6 +201,9 @@ func (h *Helper) RollbackSecret(ctx context.Context, p *Profile) error {
 	}
 	if e.previous.secret.IsZero() {
 		return &protocol.Error{Kind: protocol.ErrNoSecret, Text: "profile " + p.Name + ": there is no earlier secret to go back to"}
+	}
+	if changed := p.changes(e.bound); len(changed) > 0 {
+		return p.unbound(changed)
 	}
 	e.current, e.previous = e.previous, e.current
 	return h.changeSecret(ctx, p, "secret rolled back", e)

@@ -90,5 +90,5 @@ func (h *Helper) UseKeyring(backend string) error {
 	if err := toml.Unmarshal([]byte(text), &check); err != nil || check.Keyring != backend {
 		return policy(path + ": write " + line + " into it by hand")
 	}
-	return writeOwn(path, []byte(text))
+	return h.writeOwn(path, []byte(text))
 }

@@ -10,6 +10,8 @@ import (
 
 	"github.com/pelletier/go-toml/v2"
 	"github.com/pelletier/go-toml/v2/unstable"
+
+	"github.com/credhelper/credhelper/protocol"
 )
 
 // document is a configuration file that was read: where it lies, what it says,
@@ -51,6 +53,15 @@ func (d *document) wrong(key, format string, args ...any) error {
 		text = short(strings.ReplaceAll(key, quotedDot, ".")) + ": " + text
 	}
 	return policy(place + ": " + text)
+}
+
+// caused is an error that a key of the file led to; it keeps its hint.
+func (d *document) caused(key string, err error) error {
+	e := d.wrong(key, "%s", err.Error()).(*protocol.Error)
+	if known := new(protocol.Error); errors.As(err, &known) {
+		e.Hint = known.Hint
+	}
+	return e
 }
 
 func (d *document) decodeError(err error) error {

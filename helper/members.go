@@ -1,0 +1,245 @@
+package helper
+
+import (
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/credhelper/credhelper/helper/keyring"
+	"github.com/credhelper/credhelper/helper/oauth"
+	"github.com/credhelper/credhelper/protocol/origin"
+	"github.com/credhelper/credhelper/protocol/secret"
+)
+
+// Each step below reads some members of a profile, its preset's and the defaults
+// filled in, and says with line and key what is wrong with them. Together they
+// let nothing through that a later step would have to doubt.
+
+func (p *Profile) takeAddresses(d *document, f *File) error {
+	var problem string
+	if f.URL != "" {
+		if p.URL, problem = parseBase(f.URL); problem != "" {
+			return d.wrong("url", "%s", problem)
+		}
+	}
+	written := f.Origins
+	if written == nil {
+		written = &[]string{}
+		if p.URL != "" {
+			written = &[]string{p.URL}
+		}
+	}
+	for _, s := range *written {
+		o, problem := parseOrigin(s)
+		if problem != "" {
+			return d.wrong("origins", "%q: %s", short(s), problem)
+		}
+		if !slices.Contains(p.Origins, o) {
+			p.Origins = append(p.Origins, o)
+		}
+	}
+	for _, e := range [...]struct {
+		key, text string
+		into      *string
+	}{
+		{"token_url", f.TokenURL, &p.TokenURL}, {"authorization_url", f.AuthorizationURL, &p.AuthorizationURL},
+		{"device_url", f.DeviceURL, &p.DeviceURL}, {"revocation_url", f.RevocationURL, &p.RevocationURL},
+		{"introspection_url", f.IntrospectionURL, &p.IntrospectionURL}, {"issuer", f.Issuer, &p.Issuer},
+	} {
+		if e.text == "" {
+			continue
+		}
+		if *e.into, problem = parseEndpoint(e.text); problem != "" {
+			return d.wrong(e.key, "%s", problem)
+		}
+	}
+	if p.TokenURL == "" {
+		return d.wrong("token_url", "is missing, and there is no preset that knows it")
+	}
+	return nil
+}
+
+func (p *Profile) takeClient(d *document, f *File) error {
+	p.ClientID, p.Tenant, p.Cloud = f.ClientID, f.Tenant, f.Cloud
+	p.Grant, p.ClientAuth, p.Scopes, p.Audience = f.Grant, f.ClientAuth, f.Scopes, f.Audience
+	if p.ClientID == "" {
+		return d.wrong("client_id", "is missing")
+	}
+	if _, known := oauth.FindGrant(p.Grant); !known {
+		return d.wrong("grant", "%q is none of %s", short(p.Grant), strings.Join(grantNames(), ", "))
+	}
+	if _, known := oauth.FindClientAuth(p.ClientAuth); !known {
+		return d.wrong("client_auth", "%q is none of %s", short(p.ClientAuth), strings.Join(clientAuthNames(), ", "))
+	}
+	switch f.BasicEncoding {
+	case "", "form":
+	case "raw":
+		p.RawBasic = true
+	default:
+		return d.wrong("basic_encoding", `is "form" (RFC 6749 2.3.1) or "raw"`)
+	}
+	if f.Assertion != nil {
+		return d.wrong("assertion", "client_auth %q signs no assertions", p.ClientAuth)
+	}
+	var ok bool
+	if p.Resource, ok = textList(f.Resource); !ok {
+		return d.wrong("resource", "is a text or a list of texts")
+	}
+	for _, name := range sortedKeys(f.Params) {
+		values, ok := textList(f.Params[name])
+		if !ok {
+			return d.wrong("params."+name, "is a text or a list of texts")
+		}
+		for _, v := range values {
+			p.Params = append(p.Params, [2]string{name, v})
+		}
+	}
+	return nil
+}
+
+func (p *Profile) takeSecret(d *document, f *File) error {
+	var ok bool
+	if p.Secret, ok = textList(f.Secret); !ok || len(p.Secret) == 0 {
+		return d.wrong("secret", `is "keyring", or a list such as ["file", "/path"]`)
+	}
+	if !p.InKeyring() {
+		if _, err := keyring.NewSource(p.Secret, keyring.Surroundings{}); err != nil {
+			return d.wrong("secret", "%s", short(err.Error()))
+		}
+	}
+	if p.SecretExpires, ok = day(f.SecretExpires); !ok {
+		return d.wrong("secret_expires", "is a date, YYYY-MM-DD")
+	}
+	return nil
+}
+
+// takeHeader reads "NAME" or "NAME: TEMPLATE". What a sealed entry can hold is a
+// word and the token, so that is what a template may say.
+func (p *Profile) takeHeader(d *document, f *File) error {
+	p.Username, p.Scheme = f.Username, "Bearer"
+	if strings.ContainsRune(p.Username, ':') || !isASCII(p.Username) || len(p.Username) > 255 {
+		return d.wrong("username", "is ASCII without a colon, as Basic needs it (RFC 7617 2)")
+	}
+	if f.Header == "" {
+		return nil
+	}
+	name, template, given := strings.Cut(f.Header, ":")
+	if given {
+		word, found := strings.CutSuffix(strings.TrimSpace(template), "{token}")
+		word, spaced := strings.CutSuffix(word, " ")
+		if !found || word != "" && !(spaced && isToken(word)) {
+			return d.wrong("header", `is "NAME" or "NAME: WORD {token}"`)
+		}
+		p.Scheme = word
+	}
+	if !isToken(name) || slices.Contains(framing[:], strings.ToLower(name)) {
+		return d.wrong("header", "%q cannot be the name of the field that carries a token", short(name))
+	}
+	if !strings.EqualFold(name, "Authorization") {
+		p.Header = name
+	}
+	return nil
+}
+
+// framing are the fields that would change the request itself.
+var framing = [...]string{"host", "connection", "content-length", "transfer-encoding", "te", "trailer", "upgrade", "expect"}
+
+// isToken is RFC 9110 5.6.2.
+func isToken(s string) bool {
+	for i := range len(s) {
+		if c := s[i]; c <= ' ' || c >= 0x7f || strings.IndexByte("\"(),/:;<=>?@[\\]{}", c) >= 0 {
+			return false
+		}
+	}
+	return s != ""
+}
+
+func (p *Profile) takeLives(d *document, f *File) error {
+	for _, t := range [...]struct {
+		key   string
+		value any
+		into  *time.Duration
+	}{{"min_ttl", f.MinTTL, &p.MinTTL}, {"default_ttl", f.DefaultTTL, &p.DefaultTTL}, {"max_ttl", f.MaxTTL, &p.MaxTTL}} {
+		var ok bool
+		if *t.into, ok = duration(t.value); !ok {
+			return d.wrong(t.key, `is whole seconds, or a text such as "90s", "5m", "1h"`)
+		}
+	}
+	return nil
+}
+
+func (p *Profile) takeConnection(d *document, f *File) error {
+	const largestBundle = 1 << 20
+	p.CAFile, p.Proxy = f.CAFile, f.Proxy
+	if problem := parseProxy(p.Proxy); problem != "" {
+		return d.wrong("proxy", "%s", problem)
+	}
+	if p.CAFile != "" {
+		if !filepath.IsAbs(p.CAFile) { // T4: nothing depends on the current directory
+			return d.wrong("ca_file", "is an absolute path")
+		}
+		var err error
+		if p.CA, err = readProvided(p.CAFile, largestBundle); err != nil {
+			return d.wrong("ca_file", "%s", clean(err.Error()))
+		}
+	}
+	p.AllowMissingTokenType, p.AllowFormReply = yes(f.AllowMissingTokenType), yes(f.AllowFormReply)
+	p.RequireScopes, p.Notes = yes(f.RequireScopes), f.Notes
+	switch f.TokenCharset {
+	case "":
+	case "wide":
+		p.WideToken = true
+	default:
+		return d.wrong("token_charset", `can only be "wide" (0x21-0x7E)`)
+	}
+	return nil
+}
+
+// takeProbe makes sure that the probe's token goes nowhere that the profile does
+// not own.
+func (p *Profile) takeProbe(d *document, f *File) error {
+	if f.Probe == nil || f.Probe.Path == "" {
+		return nil
+	}
+	p.Probe = *f.Probe
+	switch p.Probe.Method {
+	case "":
+		p.Probe.Method = "GET"
+	case "GET", "HEAD":
+	default:
+		return d.wrong("probe.method", `is "GET" or "HEAD": a probe changes nothing`)
+	}
+	if p.URL == "" {
+		return d.wrong("probe", "needs url, which its path is taken under")
+	}
+	u, r := origin.ParseURL(p.ProbeURL())
+	if r == origin.Release && p.Probe.Path[0] != '/' {
+		r = origin.Form
+	}
+	if r == origin.Release {
+		_, r = origin.Best(p.Origins, u)
+	}
+	if r != origin.Release {
+		return d.wrong("probe", "lies outside the profile's origins: %s", r)
+	}
+	return nil
+}
+
+// ProbeURL is the address of the probe; "" if there is none.
+func (p *Profile) ProbeURL() string {
+	if p.Probe.Path == "" {
+		return ""
+	}
+	return p.URL + p.Probe.Path
+}
+
+// check lets package oauth look at the whole, with a stand-in for the secret.
+func (p *Profile) check(d *document) error {
+	c := p.client()
+	c.Secret = secret.New("stand-in")
+	if err := c.Check(); err != nil {
+		return d.wrong("", "%s", short(err.Error()))
+	}
+	return nil
+}
