@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -37,6 +38,8 @@ import (
 //	refused CODE CMD...  the same, and stdout is empty, stderr one line and at most one hint
 //	storm N CMD...       runs a command N times at once; all succeed with one output
 //	mode FILE MODE       sets and "mode? FILE MODE" checks a file's mode
+//	silent-socket FILE   a Unix socket that takes connections and says nothing
+//	within TIME CODE CMD like refused, and in that time
 //	hosts NAME           starts a plain web server that echoes headers (see testHosts)
 
 // bin is where TestMain built the executables.
@@ -51,7 +54,12 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
+// build builds the executables, or takes those of CREDHELPER_TEST_BIN where
+// there is no Go and no source: the tests as an ordinary user.
 func build(run func() int) (int, error) {
+	if bin = os.Getenv("CREDHELPER_TEST_BIN"); bin != "" {
+		return run(), nil
+	}
 	dir, err := os.MkdirTemp("", "credhelper-bin-")
 	if err != nil {
 		return 1, err
@@ -100,6 +108,7 @@ func TestScripts(t *testing.T) {
 			"storm":         cmdStorm,
 			"mode":          cmdMode,
 			"hosts":         cmdHosts,
+			"silent-socket": cmdSilentSocket,
 			"sleep":         cmdSleep,
 			"within":        cmdWithin,
 			"replace":       cmdReplace,
@@ -323,6 +332,23 @@ func cmdHosts(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Setenv(args[0], s.URL)
 }
 
+// cmdSilentSocket listens on a Unix socket, takes every connection, and says
+// nothing: a session bus that hangs (F9).
+func cmdSilentSocket(ts *testscript.TestScript, _ bool, args []string) {
+	l, err := net.Listen("unix", ts.MkAbs(args[0]))
+	ts.Check(err)
+	ts.Defer(func() { l.Close() })
+	go func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			defer c.Close()
+		}
+	}()
+}
+
 func cmdSleep(ts *testscript.TestScript, _ bool, args []string) {
 	d, err := time.ParseDuration(args[0])
 	ts.Check(err)
@@ -348,6 +374,14 @@ func cmdReplace(ts *testscript.TestScript, _ bool, args []string) {
 		ts.Fatalf("%s has no %q", args[0], args[1])
 	}
 	ts.Check(os.WriteFile(path, []byte(strings.ReplaceAll(text, args[1], args[2])), 0o600))
+}
+
+// TestOrdinaryUser: where the caller says that these tests run as an ordinary
+// user, they must not be root's, who passes every check of modes.
+func TestOrdinaryUser(t *testing.T) {
+	if os.Getenv("CREDHELPER_TEST_USER") == "ordinary" && os.Geteuid() == 0 {
+		t.Fatal("this is root")
+	}
 }
 
 // TestNoScriptForAnotherSystem keeps the scripts from being run where they
