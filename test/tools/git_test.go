@@ -204,6 +204,8 @@ func TestGitBesideStore(t *testing.T) {
 			if out := w.ok(input("protocol=https\nhost=other.example\n\n"), "git", "credential", "fill"); !strings.Contains(out, "password=p\n") {
 				t.Errorf("the other helper lost what it stored: %s", out)
 			}
+			w.ok(input("protocol=https\nhost=other.example\nusername=u\npassword=p\n\n"), "git", "credential", "reject")
+			w.fails(input("protocol=https\nhost=other.example\n\n"), "git", "credential", "fill")
 		})
 	}
 }
