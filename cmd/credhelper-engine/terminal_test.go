@@ -1,0 +1,300 @@
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"os/exec"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/credhelper/credhelper/helper/oauth/oauthtest"
+)
+
+// person is one command with a terminal of its own, and somebody who types.
+type person struct {
+	t       *testing.T
+	master  *os.File
+	slave   *os.File
+	cmd     *exec.Cmd
+	screen  bytes.Buffer // all that the terminal showed
+	read    chan []byte
+	done    chan error
+	timeout <-chan time.Time
+}
+
+// sit starts credhelper in a session with a controlling terminal. stdin and
+// stdout are not the terminal, as in a pipe: prompts go to the terminal all the
+// same.
+func sit(t *testing.T, home string, args ...string) *person {
+	t.Helper()
+	master, err := os.OpenFile("/dev/ptmx", os.O_RDWR|syscall.O_NOCTTY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	number, err := unix.IoctlGetInt(int(master.Fd()), unix.TIOCGPTN)
+	if err == nil {
+		err = unix.IoctlSetPointerInt(int(master.Fd()), unix.TIOCSPTLCK, 0)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	slave, err := os.OpenFile(fmt.Sprintf("/dev/pts/%d", number), os.O_RDWR|syscall.O_NOCTTY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := &person{t: t, master: master, slave: slave, read: make(chan []byte, 64), done: make(chan error, 1), timeout: time.After(20 * time.Second)}
+	p.cmd = exec.Command(bin+"/credhelper", args...)
+	p.cmd.Env = []string{"PATH=" + bin + ":/usr/bin:/bin", "HOME=" + home, "CREDHELPER_HOME=" + home, "TERM=xterm"}
+	p.cmd.Stderr = slave
+	p.cmd.ExtraFiles = []*os.File{slave}
+	p.cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Setctty: true, Ctty: 3}
+	if err := p.cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	go func() {
+		for {
+			b := make([]byte, 4096)
+			n, err := master.Read(b)
+			if err != nil {
+				return
+			}
+			p.read <- b[:n]
+		}
+	}()
+	go func() { p.done <- p.cmd.Wait() }()
+	t.Cleanup(func() { _ = p.cmd.Process.Kill(); slave.Close(); master.Close() })
+	return p
+}
+
+// see waits until the terminal shows a text.
+func (p *person) see(text string) {
+	p.t.Helper()
+	for !strings.Contains(p.screen.String(), text) {
+		select {
+		case b := <-p.read:
+			p.screen.Write(b)
+		case <-p.timeout:
+			p.t.Fatalf("the terminal does not show %q: %q", text, p.screen.String())
+		}
+	}
+}
+
+// types types a text. The prompt comes before echo is switched off, as it does
+// for a person, who is slower.
+func (p *person) types(text string) {
+	p.t.Helper()
+	for range 200 {
+		if !p.echoes() {
+			break
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	if _, err := p.master.WriteString(text); err != nil {
+		p.t.Fatal(err)
+	}
+}
+
+func (p *person) echoes() bool {
+	p.t.Helper()
+	modes, err := unix.IoctlGetTermios(int(p.slave.Fd()), unix.TCGETS)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	return modes.Lflag&unix.ECHO != 0
+}
+
+// ends waits for the end and returns the exit code.
+func (p *person) ends() int {
+	p.t.Helper()
+	for {
+		select {
+		case b := <-p.read:
+			p.screen.Write(b)
+		case err := <-p.done:
+			for drained := false; !drained; {
+				select {
+				case b := <-p.read:
+					p.screen.Write(b)
+				case <-time.After(50 * time.Millisecond):
+					drained = true
+				}
+			}
+			code, err := childExit(err)
+			if err != nil {
+				p.t.Fatal(err)
+			}
+			return code
+		case <-p.timeout:
+			p.t.Fatalf("it does not end: %q", p.screen.String())
+		}
+	}
+}
+
+func newHome(t *testing.T) string {
+	t.Helper()
+	home := t.TempDir()
+	if err := os.Chmod(home, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	return home
+}
+
+const typed = "typed-s3cret-CANARY"
+
+func jamaServer(t *testing.T) *oauthtest.Server {
+	t.Helper()
+	server, err := oauthtest.New(oauthtest.Options{Product: "jama", Clients: []oauthtest.Client{{ID: "client", Secret: typed}}, Fault: t.Errorf})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(server.Close)
+	return server
+}
+
+func addArgs(server *oauthtest.Server) []string {
+	return []string{"add", "jama", "--preset", "jama", "--url", server.URL(), "--client-id", "client"}
+}
+
+// TestAddAsksWithoutEcho: the secret is asked for on the terminal, not shown, and
+// the terminal is as it was (F22).
+func TestAddAsksWithoutEcho(t *testing.T) {
+	server, home := jamaServer(t), newHome(t)
+	p := sit(t, home, addArgs(server)...)
+	p.see("Client secret of client (Jama Connect), not shown: ")
+	p.types(typed + "\n")
+	if code := p.ends(); code != 0 {
+		t.Fatalf("exit %d: %s", code, p.screen.String())
+	}
+	for _, want := range []string{"********", "opened by a key file", "identity   James Example", `Added profile "jama"`} {
+		if !strings.Contains(strings.ToLower(p.screen.String()), strings.ToLower(want)) {
+			t.Errorf("the terminal does not show %q: %s", want, p.screen.String())
+		}
+	}
+	if strings.Contains(p.screen.String(), typed) {
+		t.Error("the terminal shows the secret")
+	}
+	if !p.echoes() {
+		t.Error("the terminal stays without echo")
+	}
+}
+
+// TestPromptEndsCleanly: whatever ends a prompt, the terminal echoes again, the
+// exit code says what it was, and nothing is left behind (F22).
+func TestPromptEndsCleanly(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		end  func(p *person)
+		code int
+	}{
+		{"ctrl-c", func(p *person) { p.types("half\x03") }, 130},
+		{"empty", func(p *person) { p.types("\n") }, 2},
+		{"term", func(p *person) { p.types(""); _ = p.cmd.Process.Signal(syscall.SIGTERM) }, 143},
+		{"hup", func(p *person) { p.types(""); _ = p.cmd.Process.Signal(syscall.SIGHUP) }, 129},
+		{"quit", func(p *person) { p.types("\x1c") }, 131},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			server, home := jamaServer(t), newHome(t)
+			p := sit(t, home, addArgs(server)...)
+			p.see("not shown: ")
+			c.end(p)
+			if code := p.ends(); code != c.code {
+				t.Errorf("exit %d, want %d: %s", code, c.code, p.screen.String())
+			}
+			if !p.echoes() {
+				t.Error("the terminal stays without echo")
+			}
+			if _, err := os.Stat(home + "/config/profiles/jama.toml"); err == nil {
+				t.Error("half a profile is left")
+			}
+			if server.Count() != 0 {
+				t.Error("the server was asked")
+			}
+		})
+	}
+}
+
+// TestTooLongForATerminal: a terminal in line mode cuts at 4095 octets without a
+// word; what was cut must not become the secret.
+func TestTooLongForATerminal(t *testing.T) {
+	p := sit(t, newHome(t), addArgs(jamaServer(t))...)
+	p.see("not shown: ")
+	p.types(strings.Repeat("x", 5000))
+	p.types("\n")
+	if code := p.ends(); code != 2 || !strings.Contains(p.screen.String(), "--secret-file") {
+		t.Errorf("exit %d: %s", code, p.screen.String())
+	}
+}
+
+// TestRefusedSecretIsNotKept: the person reads why, and nothing is stored.
+func TestRefusedSecretIsNotKept(t *testing.T) {
+	server, home := jamaServer(t), newHome(t)
+	p := sit(t, home, addArgs(server)...)
+	p.see("not shown: ")
+	p.types("wrong\n")
+	if code := p.ends(); code != 7 || !strings.Contains(p.screen.String(), "401 invalid_client") {
+		t.Errorf("exit %d: %s", code, p.screen.String())
+	}
+	if _, err := os.Stat(home + "/data"); err == nil {
+		t.Error("something was stored")
+	}
+}
+
+// TestPassphrase: set, unlock, wrong, change; asked twice when it is new.
+func TestPassphrase(t *testing.T) {
+	server, home := jamaServer(t), newHome(t)
+	p := sit(t, home, addArgs(server)...)
+	p.see("not shown: ")
+	p.types(typed + "\n")
+	if code := p.ends(); code != 0 {
+		t.Fatal(p.screen.String())
+	}
+	p = sit(t, home, "keyring", "passphrase")
+	p.see("New passphrase: ")
+	p.types("one two three\n")
+	p.see("The same again: ")
+	p.types("one two four\n")
+	if code := p.ends(); code != 2 || !strings.Contains(p.screen.String(), "not the same") {
+		t.Errorf("exit %d: %s", code, p.screen.String())
+	}
+	p = sit(t, home, "keyring", "passphrase")
+	p.see("New passphrase: ")
+	p.types("one two three\n")
+	p.see("The same again: ")
+	p.types("one two three\n")
+	if code := p.ends(); code != 0 {
+		t.Errorf("exit %d: %s", code, p.screen.String())
+	}
+	p = sit(t, home, "unlock")
+	p.see("Passphrase of the keyring: ")
+	p.types("one two four\n")
+	if code := p.ends(); code != 5 || !strings.Contains(p.screen.String(), "wrong passphrase") {
+		t.Errorf("exit %d: %s", code, p.screen.String())
+	}
+	p = sit(t, home, "unlock")
+	p.see("Passphrase of the keyring: ")
+	p.types("one two three\n")
+	if code := p.ends(); code != 0 {
+		t.Errorf("exit %d: %s", code, p.screen.String())
+	}
+	p = sit(t, home, "lock")
+	if code := p.ends(); code != 0 {
+		t.Errorf("exit %d: %s", code, p.screen.String())
+	}
+}
+
+// TestToolsAreNeverAsked: a terminal being there does not make a tool's road one
+// that prompts (T27).
+func TestToolsAreNeverAsked(t *testing.T) {
+	for _, args := range [][]string{{"token", "nobody"}, {"header", "https://example.com/"}, {"list"}, {"status"}} {
+		p := sit(t, newHome(t), args...)
+		p.ends()
+		if strings.Contains(p.screen.String(), ": \n") || !p.echoes() {
+			t.Errorf("%v asked: %s", args, p.screen.String())
+		}
+	}
+}
