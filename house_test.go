@@ -50,7 +50,7 @@ var rooms = []room{
 		"github.com/99designs/keyring", "github.com/godbus/dbus"}, sys), not: []string{"net/http"}},
 	{path: "helper/keyring/desktop/busguard", may: sys},
 	{path: "helper", may: join(levelZero, sys, []string{"protocol", "helper/cache", "helper/oauth", "helper/keyring", "github.com/pelletier/go-toml/v2",
-		"golang.org/x/oauth2", "golang.org/x/net/idna", "golang.org/x/net/publicsuffix"})},
+		"golang.org/x/oauth2", "golang.org/x/net/idna", "golang.org/x/net/publicsuffix", "golang.org/x/net/http/httpproxy"})},
 	{path: "cmd/internal/process", may: join(sys, []string{"protocol"}), not: []string{"net/http", "net", "fmt", "os/exec", "encoding/json"}},
 	{path: "cmd/credhelper", may: join(levelZero, sys, []string{"protocol", "helper/cache", "cmd/internal/process"}), not: []string{"net/http", "net", "os/user", "encoding/json"}},
 	{path: "cmd/credhelper-engine", may: []string{""}},

@@ -1,3 +1,5 @@
+//go:build linux
+
 package cache
 
 import (
@@ -6,69 +8,11 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strings"
-	"syscall"
 	"testing"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
 )
-
-// child runs this test again in a process of its own, prepared by prepare.
-func child(t *testing.T, prepare func(*exec.Cmd)) {
-	t.Helper()
-	self, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
-	dir, err := os.MkdirTemp("", "cache-child-*")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer os.RemoveAll(dir)
-	cmd := exec.Command(self, "-test.run=^"+t.Name()+"$", "-test.v")
-	cmd.Env = append(os.Environ(), "CACHE_TEST_CHILD=1", "TMPDIR="+dir)
-	cmd.Dir = dir
-	prepare(cmd)
-	out, err := cmd.CombinedOutput()
-	if err != nil || !strings.Contains(string(out), "--- PASS: "+t.Name()) {
-		t.Errorf("in the child: %v\n%s", err, out)
-	}
-}
-
-// asUser runs the test as an ordinary user, because root passes every check of
-// modes and owners.
-func asUser(t *testing.T) {
-	t.Helper()
-	const nobody = 65534
-	self, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
-	// The test binary lies in a directory that only root may enter.
-	dir, err := os.MkdirTemp("", "cache-user-*")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer os.RemoveAll(dir)
-	copied := filepath.Join(dir, "cache.test")
-	binary, err := os.ReadFile(self)
-	if err == nil {
-		err = os.WriteFile(copied, binary, 0o755)
-	}
-	if err == nil {
-		err = errors.Join(os.Chmod(dir, 0o755), os.Mkdir(filepath.Join(dir, "tmp"), 0o700), os.Chown(filepath.Join(dir, "tmp"), nobody, nobody))
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	child(t, func(cmd *exec.Cmd) {
-		cmd.Path = copied
-		cmd.Dir = dir
-		cmd.Env = append(cmd.Env, "TMPDIR="+filepath.Join(dir, "tmp"))
-		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: nobody, Gid: nobody}}
-	})
-}
 
 // TestContainer: where a seccomp filter refuses add_key, keyctl and request_key,
 // as container runtimes do by default, the cache still works: the key then lies

@@ -33,6 +33,9 @@ func Run(t *testing.T, traits Traits, open func(t *testing.T) keyring.Keyring) {
 	if traits.Writers < 2 {
 		t.Fatal("keyringtest: at least two writers are needed to find a race")
 	}
+	if testing.Short() { // the race detector makes each writer several times as slow
+		traits.Writers = min(traits.Writers, 10)
+	}
 	if traits.Plant != nil {
 		traits.Plant(t)
 	}
