@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"debug/buildinfo"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -175,7 +176,20 @@ func (x *examination) executables() {
 			x.add("front", note, "PATH finds "+found+", this one is "+front, "")
 			return
 		}
-		x.add("front", good, found, "")
+		x.frontVersion(found)
+	}
+}
+
+// frontVersion compares the releases of both executables.
+func (x *examination) frontVersion(path string) {
+	info, err := buildinfo.ReadFile(path)
+	switch {
+	case err != nil:
+		x.add("front", note, path+": "+err.Error(), "")
+	case info.Main.Version != release():
+		x.add("front", note, info.Main.Version+" in "+path+", another release than the engine", "install both files of one release")
+	default:
+		x.add("front", good, info.Main.Version+" in "+path, "")
 	}
 }
 

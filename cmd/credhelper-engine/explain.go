@@ -1,0 +1,150 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/credhelper/credhelper/helper"
+)
+
+// explainCommand says which profile answers for a URL, and why no other.
+func (s *session) explainCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:     "explain URL",
+		Short:   "say which profile owns a URL, and why",
+		GroupID: groupKeep,
+		Args:    between(1, 1, "explain URL"),
+		RunE:    func(_ *cobra.Command, args []string) error { return s.explain(args[0]) },
+	}
+}
+
+func (s *session) explain(url string) error {
+	h, err := s.open()
+	if err != nil {
+		return err
+	}
+	x := h.Explain(url)
+	var lines []string
+	if x.Err == nil {
+		here := 0
+		for _, o := range x.Also {
+			if o.Host {
+				here++
+			}
+		}
+		line := "profile " + x.Owner + "  owns " + helper.BothForms(x.Origin)
+		if here > 0 {
+			line += fmt.Sprintf("   (the closest of %d on this host)", here+1)
+		}
+		lines = append(lines, line)
+	}
+	for _, o := range x.Also {
+		line := "also there: " + o.Profile + " owns " + helper.BothForms(o.Origin)
+		if o.Reason != "" {
+			line += ": " + o.Reason + " (" + o.Rule + ")"
+		}
+		lines = append(lines, line)
+	}
+	for _, problem := range x.Skipped {
+		lines = append(lines, "left out: "+oneLine(problem.Error()))
+	}
+	if x.Err == nil {
+		lines = append(lines, "token: "+explainToken(x.Token))
+	}
+	if x.Err != nil {
+		// A refusal's stdout is empty; what is near is for the person at stderr.
+		for _, line := range lines {
+			s.say(line)
+		}
+		return x.Err
+	}
+	return s.print(strings.Join(lines, "\n") + "\n")
+}
+
+func explainToken(t helper.TokenStatus) string {
+	switch {
+	case t.Cached:
+		return "cached, " + span(t.Left) + " left; would be answered without network"
+	case t.Wait > 0:
+		return "not asked for again for " + span(t.Wait) + "; the earlier reason: " + oneLine(t.Reason)
+	}
+	return "none cached; would be fetched"
+}
+
+// logCommand shows what happened.
+func (s *session) logCommand() *cobra.Command {
+	var last int
+	c := &cobra.Command{
+		Use:     "log",
+		Short:   "show fetches, refusals, failures and changes of secrets",
+		GroupID: groupKeep,
+		Args:    between(0, 0, "log [--json]"),
+		RunE:    func(*cobra.Command, []string) error { return s.log(last) },
+	}
+	c.Flags().IntVarP(&last, "last", "n", 0, "only the last `N` lines")
+	return c
+}
+
+func (s *session) log(last int) error {
+	h, err := s.open()
+	if err != nil {
+		return err
+	}
+	records := []helper.Record{}
+	if err := h.Log(func(r helper.Record) bool { records = append(records, r); return true }); err != nil {
+		return err
+	}
+	if last > 0 && len(records) > last {
+		records = records[len(records)-last:]
+	}
+	if s.flags.json {
+		return s.printJSON(records)
+	}
+	var b strings.Builder
+	for _, r := range records {
+		fmt.Fprintf(&b, "%s  %-14s %s", r.Time.UTC().Format(time.RFC3339), oneLine(r.Event), oneLine(r.Profile))
+		for _, part := range [...]string{r.URI, r.Text} {
+			if part != "" {
+				b.WriteString("  " + oneLine(part))
+			}
+		}
+		if r.Expires > 0 {
+			b.WriteString("  until " + time.Unix(r.Expires, 0).UTC().Format(time.RFC3339))
+		}
+		b.WriteString("\n")
+	}
+	return s.print(b.String())
+}
+
+// cacheCommand empties the cache.
+func (s *session) cacheCommand() *cobra.Command {
+	c := &cobra.Command{
+		Use:     "cache",
+		Short:   "drop cached tokens and remembered refusals; secrets stay",
+		GroupID: groupKeep,
+		Args:    between(1, 1, "cache clear [NAME]"),
+		RunE:    func(*cobra.Command, []string) error { return usage("cache clear [NAME]") },
+	}
+	c.AddCommand(&cobra.Command{
+		Use:               "clear [NAME]",
+		Short:             "drop the cached token of a profile, or everything cached",
+		Args:              between(0, 1, "cache clear [NAME]"),
+		ValidArgsFunction: s.completeProfiles,
+		RunE: func(c *cobra.Command, args []string) error {
+			name := ""
+			h, err := s.open()
+			if err == nil && len(args) == 1 {
+				name = args[0]
+				_, err = h.Profile(name)
+			}
+			if err != nil {
+				return err
+			}
+			return h.ClearCache(c.Context(), name)
+		},
+	})
+	return c
+}

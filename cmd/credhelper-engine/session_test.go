@@ -1,0 +1,128 @@
+package main
+
+import (
+	"errors"
+	"os"
+	"testing"
+	"time"
+
+	"github.com/credhelper/credhelper/protocol"
+)
+
+// TestWatch: whatever hangs, and wherever, the process ends at its limit with an
+// answer (R2).
+func TestWatch(t *testing.T) {
+	exited := make(chan int, 1)
+	s := &session{now: time.Now, start: time.Now(), answered: new(answered), exit: func(code int) { exited <- code }}
+	refused := make(chan error, 1)
+	ctx, cancel := s.watch(200*time.Millisecond, func(err error) int {
+		refused <- err
+		return protocol.ExitCode(err)
+	})
+	defer cancel()
+	<-ctx.Done() // a little earlier, for whoever looks at it
+	if early := 200*time.Millisecond - time.Since(s.start); early < 0 {
+		t.Errorf("the context ended after the limit")
+	}
+	if code := <-exited; code != 8 {
+		t.Errorf("exit %d", code)
+	}
+	if err := <-refused; !errors.Is(err, protocol.ErrUnreachable) {
+		t.Error(err)
+	}
+	ctx, cancel = s.watch(time.Hour, nil)
+	cancel()
+	if ctx.Err() == nil {
+		t.Error("a watch that was ended goes on")
+	}
+}
+
+// TestOneAnswer: the watchdog and the answer do not both write (R7).
+func TestOneAnswer(t *testing.T) {
+	out, err := os.CreateTemp(t.TempDir(), "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &session{stdout: out, stderr: out, answered: new(answered)}
+	if code := s.reply(protocol.Reply{Stdout: []byte("first"), Exit: 3}, nil); code != 3 {
+		t.Errorf("exit %d", code)
+	}
+	if code := s.reply(protocol.Reply{Stdout: []byte("second"), Exit: 0}, errors.New("x")); code != 3 {
+		t.Errorf("exit %d", code)
+	}
+	if text, _ := os.ReadFile(out.Name()); string(text) != "first" {
+		t.Errorf("%q was written", text)
+	}
+}
+
+// TestOneLine: whatever an error says, a terminal gets one line of printable
+// ASCII (T23).
+func TestOneLine(t *testing.T) {
+	for in, want := range map[string]string{
+		"plain\n":                  "plain",
+		"two\nlines":               "two?lines",
+		"\x1b]52;c;x\a":            "?]52;c;x?",
+		"\u202eevil\u2028":         "???evil???",
+		"tab\tand\rreturn":         "tab?and?return",
+		string(make([]byte, 3000)): string(questionMarks(2000)),
+	} {
+		if got := oneLine(in); got != want {
+			t.Errorf("%q: %q", in, got)
+		}
+	}
+}
+
+func questionMarks(n int) []byte {
+	b := make([]byte, n)
+	for i := range b {
+		b[i] = '?'
+	}
+	return b
+}
+
+// TestRenewalWait: a token is renewed before it ends, whatever its life, and a
+// server that fails is asked ever more seldom.
+func TestRenewalWait(t *testing.T) {
+	for left, want := range map[time.Duration]time.Duration{
+		3 * time.Second:  2 * time.Second,
+		time.Minute:      40 * time.Second,
+		10 * time.Minute: 9 * time.Minute,
+		time.Hour:        55 * time.Minute,
+		24 * time.Hour:   24*time.Hour - 5*time.Minute,
+		0:                100 * time.Millisecond,
+		-time.Hour:       100 * time.Millisecond,
+	} {
+		if got := renewalWait(left, 0); got != want {
+			t.Errorf("%v left: wait %v, want %v", left, got, want)
+		}
+	}
+	for failures, want := range map[int]time.Duration{1: time.Second, 2: 2 * time.Second, 6: 32 * time.Second, 7: time.Minute, 1000: time.Minute} {
+		if got := renewalWait(time.Hour, failures); got != want {
+			t.Errorf("%d failures: wait %v, want %v", failures, got, want)
+		}
+	}
+}
+
+// TestScreen: columns line up with and without colours; bars and colours only
+// where the terminal has them.
+func TestScreen(t *testing.T) {
+	rows := [][]string{{"A", "LONG"}, {"value", "x"}}
+	if got := (screen{}).table(rows); got != "A       LONG\nvalue   x\n" {
+		t.Errorf("%q", got)
+	}
+	c := screen{colour: true, bars: true}
+	if got := c.table([][]string{{"A", "B"}, {c.paint(red, "ab"), "x"}, {"abcd", "y"}}); got != "\x1b[1mA      B\x1b[0m\n\x1b[31mab\x1b[0m     x\nabcd   y\n" {
+		t.Errorf("%q", got)
+	}
+	if got := c.bar(1, 2, 4); got != "\u2588\u2588\u2591\u2591 " {
+		t.Errorf("%q", got)
+	}
+	for _, part := range []int64{-1, 0, 5, 99} {
+		if got := width(c.bar(part, 4, 4)); got != 5 {
+			t.Errorf("bar of %d: %d columns", part, got)
+		}
+	}
+	if (screen{}).bar(1, 2, 4) != "" || (screen{}).paint(red, "x") != "x" {
+		t.Error("colours without a terminal")
+	}
+}

@@ -1,0 +1,206 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/credhelper/credhelper/helper/cache"
+	"github.com/credhelper/credhelper/helper/keyring"
+	"github.com/credhelper/credhelper/protocol"
+	"github.com/credhelper/credhelper/protocol/secret"
+)
+
+// setPassphrase asks twice: nobody can say later what was mistyped once.
+func (s *session) setPassphrase(ctx context.Context, keyFile bool) error {
+	h, err := s.open()
+	if err != nil {
+		return err
+	}
+	settings, err := h.Settings()
+	if err != nil {
+		return err
+	}
+	if settings.Keyring != fileKeyring {
+		return policy("the keyring in use is " + orNone(settings.Keyring) + ", which has no passphrase of ours")
+	}
+	file, err := s.openFile(ctx)
+	if err != nil {
+		return keyringTrouble(fileKeyring, err)
+	}
+	if err := s.unlockFirst(ctx, file); err != nil {
+		return err
+	}
+	if keyFile {
+		if err := file.UseKeyFile(ctx); err != nil {
+			return keyringTrouble(fileKeyring, err)
+		}
+		_ = file.Lock(ctx) // what unlock left in the kernel is not needed any more
+		s.say("The keyring is now opened by a key file that only you can read: " + s.keyFilePath())
+		return nil
+	}
+	passphrase, err := s.newPassphrase()
+	if err != nil {
+		return err
+	}
+	if err := file.UsePassphrase(ctx, passphrase); err != nil {
+		return keyringTrouble(fileKeyring, err)
+	}
+	_ = file.Lock(ctx)
+	s.say("The passphrase is set. Unlock the keyring for up to 8 hours with: credhelper unlock")
+	return nil
+}
+
+func (s *session) keyFilePath() string {
+	dirs, err := s.dirs()
+	if err != nil {
+		return ""
+	}
+	return dirs.KeyFile()
+}
+
+// unlockFirst opens a locked keyring for this process only.
+func (s *session) unlockFirst(ctx context.Context, file *keyring.File) error {
+	opener, err := file.Opener(ctx)
+	if err != nil {
+		return keyringTrouble(fileKeyring, err)
+	}
+	if opener != keyring.OpenedByPassphrase {
+		return nil
+	}
+	if s.secret.stdin || s.secret.file != "" {
+		return &protocol.Error{Kind: protocol.ErrLocked, Text: "the keyring is locked", Hint: "unlock it first: credhelper unlock"}
+	}
+	passphrase, err := s.askSecret("Passphrase of the keyring, as it is now")
+	if err != nil {
+		return err
+	}
+	if err := file.Unlock(ctx, passphrase, 0); err != nil {
+		return keyringTrouble(fileKeyring, err)
+	}
+	return nil
+}
+
+func (s *session) newPassphrase() (secret.Text, error) {
+	if s.secret.stdin || s.secret.file != "" {
+		return s.readSecret("", func() {})
+	}
+	first, err := s.askSecret("New passphrase")
+	if err != nil {
+		return secret.Text{}, err
+	}
+	second, err := s.askSecret("The same again")
+	if err != nil {
+		return secret.Text{}, err
+	}
+	if !first.Equal(second) {
+		return secret.Text{}, malformed("the two are not the same; nothing was changed")
+	}
+	return first, nil
+}
+
+// unlockCommand opens the encrypted file keyring for a while.
+func (s *session) unlockCommand() *cobra.Command {
+	var life string
+	c := &cobra.Command{
+		Use:         "unlock",
+		Short:       "open the encrypted file keyring with its passphrase, for up to 8 hours",
+		GroupID:     groupKeep,
+		Args:        between(0, 0, "unlock [--for TIME]"),
+		Annotations: patient,
+		RunE: func(c *cobra.Command, _ []string) error {
+			keep, err := seconds(life)
+			if err != nil || keep <= 0 || keep > keyring.MaxUnlocked {
+				return malformed("--for wants at most 8h")
+			}
+			return s.unlock(c.Context(), keep)
+		},
+	}
+	c.Flags().StringVar(&life, "for", "8h", "how long it stays open")
+	return c
+}
+
+func (s *session) unlock(ctx context.Context, keep time.Duration) error {
+	h, err := s.open()
+	if err != nil {
+		return err
+	}
+	settings, err := h.Settings()
+	if err != nil {
+		return err
+	}
+	if settings.Keyring != fileKeyring {
+		return policy("the keyring in use is " + orNone(settings.Keyring) + "; it is not unlocked by credhelper")
+	}
+	if err := s.createHome(); err != nil {
+		return err
+	}
+	file, err := s.openFile(ctx)
+	if err != nil {
+		return keyringTrouble(fileKeyring, err)
+	}
+	opener, err := file.Opener(ctx)
+	if err != nil {
+		return keyringTrouble(fileKeyring, err)
+	}
+	switch opener {
+	case keyring.OpenedByKeyFile, keyring.OpenedByCredential:
+		s.say("Nothing to unlock: the keyring is opened by " + string(opener) + ".")
+		return nil
+	case keyring.OpenedByNothing:
+		s.say("Nothing to unlock: nothing was stored yet.")
+		return nil
+	}
+	passphrase, err := s.readSecret("Passphrase of the keyring", func() {})
+	if err != nil {
+		return err
+	}
+	if err := file.Unlock(ctx, passphrase, keep); err != nil {
+		return keyringTrouble(fileKeyring, err)
+	}
+	s.say("The keyring is open for " + span(keep) + ". Close it earlier with: credhelper lock")
+	return nil
+}
+
+// lockCommand forgets the keys: of the keyring and of the sealed tokens.
+func (s *session) lockCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:     "lock",
+		Short:   "forget the unlocked keyring and the key of all cached tokens",
+		GroupID: groupKeep,
+		Args:    between(0, 0, "lock"),
+		RunE:    func(c *cobra.Command, _ []string) error { return s.lock(c.Context()) },
+	}
+}
+
+func (s *session) lock(ctx context.Context) error {
+	dirs, err := s.dirs()
+	if err != nil {
+		return err
+	}
+	file, err := s.openFile(ctx)
+	if err != nil {
+		return keyringTrouble(fileKeyring, err)
+	}
+	if err := file.Lock(ctx); err != nil {
+		return keyringTrouble(fileKeyring, err)
+	}
+	store, err := cache.Open(dirs)
+	if err == nil {
+		defer store.Close()
+		// The derived key cannot be forgotten, so what it opens goes, too.
+		if err := errors.Join(store.ForgetKey(ctx), store.DropAll()); err != nil {
+			return policy(err.Error())
+		}
+	}
+	opener, _ := file.Opener(ctx)
+	switch opener {
+	case keyring.OpenedByKeyFile, keyring.OpenedByCredential:
+		s.say("Cached tokens are gone. The keyring itself is opened by " + string(opener) + " and has no lock: credhelper keyring passphrase sets one.")
+	default:
+		s.say("Locked: the keyring, and every cached token.")
+	}
+	return nil
+}
