@@ -63,6 +63,7 @@ var formats = [...]struct {
 		return appendShell(b, "$env:BEARER_TOKEN = '", c, "'\n")
 	}},
 	{"netrc", appendNetrc},
+	{"git-include", appendGitInclude},
 	{"json", appendNative},
 }
 

@@ -133,6 +133,8 @@ func readPlain(shape, answer string) (told, error) {
 		return readMCP(shape, answer)
 	case "curl-config":
 		return readCurlConfig(answer)
+	case "git-include":
+		return readGitInclude(answer)
 	}
 	line, err := oneLine(answer)
 	if err != nil {
@@ -193,6 +195,29 @@ func readCurlConfig(answer string) (told, error) {
 		default:
 			return got, fmt.Errorf("option %s", name)
 		}
+	}
+	return got, nil
+}
+
+// readGitInclude reads sections as git-config(1) describes its files: every one
+// has the same header and lets git follow no redirect.
+func readGitInclude(answer string) (told, error) {
+	var got told
+	if strings.Count(answer, "\n[http \"http")+1 != strings.Count(answer, "\n\tfollowRedirects = false\n") {
+		return got, errors.New("a section without followRedirects")
+	}
+	for line := range strings.Lines(answer) {
+		name, quoted, ok := strings.Cut(strings.TrimSuffix(line, "\n"), ` = "`)
+		if !ok {
+			continue
+		}
+		quoted, closed := strings.CutSuffix(quoted, `"`)
+		value := strings.NewReplacer(`\\`, `\`, `\"`, `"`).Replace(quoted)
+		header, rest, _ := strings.Cut(value, ": ")
+		if name != "\textraHeader" || !closed || got.header != "" && (got.header != header || got.value != rest) {
+			return got, fmt.Errorf("variable %q", line)
+		}
+		got.header, got.value = header, rest
 	}
 	return got, nil
 }
