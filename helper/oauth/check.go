@@ -11,31 +11,63 @@ import (
 var reserved = [...]string{
 	"grant_type", "client_id", "client_secret", "client_assertion", "client_assertion_type", "scope", "resource", "audience",
 	"refresh_token", "assertion", "code", "code_verifier", "redirect_uri", "device_code", "subject_token", "actor_token",
+	"subject_token_type", "actor_token_type", "requested_token_type", "code_challenge", "code_challenge_method", "state", "response_type",
 }
 
 // Check refuses a client that could not ask, or could only ask in a way that
-// gives something away. It sends nothing; its errors are *Error of kind Policy.
+// gives something away: a key that does not fit, a certificate that is over. It
+// sends nothing; its errors are *Error of kind Policy.
 func (c *Client) Check() error {
-	if reason := BadEndpoint(c.TokenURL); reason != "" {
-		return policy("token_url " + reason)
+	if err := c.CheckSettings(); err != nil {
+		return err
 	}
-	if _, ok := FindGrant(c.Grant); !ok {
+	grant, _ := FindGrant(c.Grant)
+	auth, _ := FindClientAuth(c.Auth)
+	if err := c.checkProof(auth); err != nil || grant.Check == nil {
+		return err
+	}
+	return grant.Check(c)
+}
+
+// checkProof looks at what the client proves itself with.
+func (c *Client) checkProof(auth ClientAuth) error {
+	switch {
+	case auth.NeedsSecret && c.Secret.IsZero():
+		return policy("client_auth " + quoted(c.Auth) + " needs a secret and there is none")
+	case auth.NeedsKey && c.Key == nil:
+		return policy("client_auth " + quoted(c.Auth) + " needs a private key and there is none")
+	case auth.Check == nil:
+		return nil
+	}
+	return auth.Check(c)
+}
+
+// CheckSettings is Check without the secret, the key and what the grant shows:
+// all that can be said of a profile before its secret is there.
+func (c *Client) CheckSettings() error {
+	grant, known := FindGrant(c.Grant)
+	if !known {
 		return policy("unknown grant " + quoted(c.Grant))
 	}
-	auth, ok := FindClientAuth(c.Auth)
-	if !ok {
+	if c.TokenURL != "" || grant.Make == nil {
+		if reason := BadEndpoint(c.TokenURL); reason != "" {
+			return policy("token_url " + reason)
+		}
+	}
+	auth, known := FindClientAuth(c.Auth)
+	if !known {
 		return policy("unknown client_auth " + quoted(c.Auth))
 	}
 	if c.ID == "" {
 		return policy("client_id is missing")
 	}
-	if auth.NeedsSecret && c.Secret.IsZero() {
-		return policy("client_auth " + quoted(c.Auth) + " needs a secret and there is none")
-	}
-	if auth.Check != nil {
-		if err := auth.Check(c); err != nil {
+	if auth.Suits != nil {
+		if err := auth.Suits(c); err != nil {
 			return err
 		}
+	}
+	if err := c.Assertion.checkSettings(); err != nil {
+		return err
 	}
 	return c.checkFields()
 }

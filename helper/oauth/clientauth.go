@@ -12,6 +12,9 @@ import (
 type ClientAuth struct {
 	Name        string // as profiles spell it
 	NeedsSecret bool   // Client.Secret must be there
+	KeepsSecret bool   // and signs, but is never sent
+	NeedsKey    bool   // Client.Key must be there
+	TLS         bool   // the connection carries the key's certificate (RFC 8705)
 
 	// Style tells x/oauth2 where id and secret go. Never the zero value, which
 	// probes.
@@ -23,7 +26,10 @@ type ClientAuth struct {
 	// Dress changes the request that x/oauth2 has built; nil if it is right.
 	Dress func(c *Client, r *http.Request)
 
-	// Check refuses what this way cannot carry; nil if it carries all.
+	// Suits refuses settings that this way cannot carry; nil if it carries all.
+	Suits func(c *Client) error
+
+	// Check refuses a secret or key that this way cannot use; nil if any will do.
 	Check func(c *Client) error
 }
 
@@ -32,6 +38,11 @@ var ClientAuths = [...]ClientAuth{
 	basicAuth,
 	postAuth,
 	noAuth,
+	privateKeyJWT,
+	clientSecretJWT,
+	tlsClientAuth,
+	selfSignedTLS,
+	federation,
 }
 
 // FindClientAuth returns the row of that name.

@@ -20,7 +20,7 @@ var basicAuth = ClientAuth{
 			r.SetBasicAuth(c.ID, c.Secret.Reveal())
 		}
 	},
-	Check: func(c *Client) error {
+	Suits: func(c *Client) error {
 		if c.RawBasic && strings.Contains(c.ID, ":") {
 			return policy("the client id holds a colon, which raw Basic cannot carry (RFC 7617 2)")
 		}

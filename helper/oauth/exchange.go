@@ -58,7 +58,10 @@ func (c *Client) try(ctx context.Context) (*Token, *Error) {
 	ctx = context.WithValue(ctx, oauth2.HTTPClient, &http.Client{Transport: x, CheckRedirect: neverFollow})
 
 	config := clientcredentials.Config{ClientID: c.ID, TokenURL: c.TokenURL, EndpointParams: form, AuthStyle: auth.Style}
-	if auth.NeedsSecret {
+	if grant.Anonymous && auth.Name == noAuth.Name {
+		config.ClientID = "" // the assertion says who asks (RFC 7521 4.1)
+	}
+	if auth.NeedsSecret && !auth.KeepsSecret {
 		config.ClientSecret = c.Secret.Reveal()
 	}
 	got, err := config.Token(ctx)
@@ -188,9 +191,15 @@ func endpoint(rawURL string) string {
 }
 
 func asError(err error) *Error {
+	return asReason(err, "the request could not be made")
+}
+
+// asReason is err if it is one of ours, else the reason: foreign texts may hold
+// anything.
+func asReason(err error, reason string) *Error {
 	var e *Error
 	if errors.As(err, &e) {
 		return e
 	}
-	return &Error{Kind: Policy, Reason: "the request could not be made"}
+	return &Error{Kind: Policy, Reason: reason}
 }

@@ -12,7 +12,7 @@ import (
 // known are the members that anything depends on; all others are ignored and
 // never shown (4.5 row 38).
 var known = [...]string{
-	"access_token", "token_type", "expires_in", "scope", "refresh_token",
+	"access_token", "token_type", "expires_in", "scope", "refresh_token", "issued_token_type",
 	"error", "error_description", "message", "correlation_id",
 }
 

@@ -11,6 +11,16 @@ type Grant struct {
 	// and using it twice can revoke the whole sign-in (A10).
 	Repeatable bool
 
+	Person    bool // a person has to take part: Authorize or Device, then Renewal
+	Anonymous bool // with client_auth "none" no client_id is sent: an assertion names the client (RFC 7521 4.1)
+
+	// Check refuses what the request needs and the Client has not; nil if it needs
+	// nothing.
+	Check func(c *Client) error
+
+	// Make makes the token here, without any request; nil: Fields are sent.
+	Make func(c *Client) (*Token, error)
+
 	// Fields are the form fields of one request, grant_type among them. It is
 	// called for each try, so that what may be used once is made anew.
 	Fields func(c *Client) ([][2]string, error)
@@ -19,6 +29,12 @@ type Grant struct {
 // Grants are all the ways to a token. A new one is a file and a row.
 var Grants = [...]Grant{
 	clientCredentials,
+	refreshGrant,
+	authorizationCode,
+	deviceCode,
+	jwtBearer,
+	tokenExchange,
+	selfSigned,
 }
 
 // FindGrant returns the row of that name.

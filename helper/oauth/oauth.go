@@ -40,6 +40,10 @@ type Client struct {
 	Auth     string // name of a row of ClientAuths
 	RawBasic bool   // "basic" sends id and secret without form encoding (some servers never decode them)
 
+	Key       *Key      // private key of the client, with its certificate where one is shown; nil: none
+	Assertion Assertion // how JWTs are signed
+	Use       Use       // what the grant shows or uses up
+
 	Scopes   []string    // scope tokens (RFC 6749 3.3); none: no scope field
 	Audience string      // "audience" field; "" sends none
 	Resource []string    // "resource" fields, absolute URIs (RFC 8707 2)
@@ -61,6 +65,22 @@ type Client struct {
 	Trace func(step string, took time.Duration, n int) // nil, or told of each try: its outcome in a word, its time, its number
 }
 
+// Use is what a grant shows to the server, beside who asks. Only the members of
+// the grant in force count.
+type Use struct {
+	Refresh secret.Text // refresh_token (RFC 6749 6)
+
+	Code     secret.Text // authorization code (RFC 6749 4.1.3)
+	Verifier secret.Text // code_verifier (RFC 7636 4.5)
+	Redirect string      // redirect_uri, as it was in the authorization request
+	Device   secret.Text // device_code (RFC 8628 3.4)
+
+	// Subject is the token to be exchanged (RFC 8693 2.1), asked for at each try.
+	Subject     func() (secret.Text, error)
+	SubjectType string // subject_token_type; "": an access token
+	Requested   string // requested_token_type; "": the server's choice
+}
+
 // Token is an access token as the server's answer was understood.
 type Token struct {
 	Access   secret.Text   // matches RFC 6750's grammar (A16), or the wide one if the Client says so
@@ -79,6 +99,9 @@ func (c *Client) Token(ctx context.Context) (*Token, error) {
 	if err := c.Check(); err != nil {
 		return nil, err
 	}
+	if grant, _ := FindGrant(c.Grant); grant.Make != nil {
+		return grant.Make(c)
+	}
 	token, failure := c.persist(ctx)
 	if failure != nil {
 		return nil, failure
@@ -96,15 +119,7 @@ func (c *Client) form(g Grant) (url.Values, error) {
 	for _, f := range fields {
 		form.Add(f[0], f[1])
 	}
-	for _, r := range c.Resource {
-		form.Add("resource", r)
-	}
-	if c.Audience != "" {
-		form.Set("audience", c.Audience)
-	}
-	for _, p := range c.Params {
-		form.Add(p[0], p[1])
-	}
+	c.addCommon(form)
 	return form, nil
 }
 

@@ -50,7 +50,7 @@ func (a answer) malformed(reason string) *Error {
 // interpret reads the members of RFC 6749 5.1. The reason never repeats a value.
 func (c *Client) interpret(f fields) (reply, string) {
 	var r reply
-	if reason := c.checkType(f["token_type"]); reason != "" {
+	if reason := c.checkType(f["token_type"]); reason != "" && !c.notApplicable(f["token_type"], f["issued_token_type"]) {
 		return r, reason
 	}
 	access := f["access_token"]

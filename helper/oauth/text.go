@@ -32,16 +32,26 @@ func Sanitise(s string) string {
 // a cut through its middle would leave a piece that no longer matches.
 func (c *Client) foreign(s string) string { return Sanitise(c.redact(s)) }
 
-// redact takes the client's secret out of a text, as it is and in the forms in
-// which a server that echoes the request would show it (4.5 row 24).
+// redact takes every secret of the client out of a text, as it is and in the
+// forms in which a server that echoes the request would show it (4.5 row 24).
 func (c *Client) redact(s string) string {
-	plain := c.Secret.Reveal()
-	if plain == "" || s == "" {
+	if s == "" {
+		return s
+	}
+	s = redactJWTs(s)
+	for _, t := range [...]secret.Text{c.Secret, c.Use.Refresh, c.Use.Code, c.Use.Verifier, c.Use.Device} {
+		s = redactText(s, c.ID, t.Reveal())
+	}
+	return s
+}
+
+func redactText(s, id, plain string) string {
+	if plain == "" {
 		return s
 	}
 	form := url.QueryEscape(plain)
-	pairs := c.ID + ":" + plain
-	escaped := url.QueryEscape(c.ID) + ":" + form
+	pairs := id + ":" + plain
+	escaped := url.QueryEscape(id) + ":" + form
 	forms := []string{
 		base64.StdEncoding.EncodeToString([]byte(pairs)), base64.StdEncoding.EncodeToString([]byte(escaped)),
 		plain, form, strings.ToLower(form), url.PathEscape(plain), html.EscapeString(plain), url.QueryEscape(form),
@@ -53,3 +63,24 @@ func (c *Client) redact(s string) string {
 	}
 	return s
 }
+
+// redactJWTs takes out whatever begins as a JWT does, "eyJ" (that is {" in
+// base64url): assertions and subject tokens are made anew for each try, and no
+// message needs one.
+func redactJWTs(s string) string {
+	var out strings.Builder
+	for {
+		i := strings.Index(s, "eyJ")
+		if i < 0 {
+			return out.String() + s
+		}
+		end := i
+		for end < len(s) && strings.IndexByte(jwtOctets, s[end]) >= 0 {
+			end++
+		}
+		out.WriteString(s[:i] + secret.Redacted)
+		s = s[end:]
+	}
+}
+
+const jwtOctets = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_."

@@ -1,0 +1,123 @@
+package oauth
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/subtle"
+	"net/url"
+	"strings"
+
+	"golang.org/x/oauth2"
+
+	"github.com/credhelper/credhelper/protocol/secret"
+)
+
+// SignIn is one sign-in with a browser: authorization code with PKCE (RFC 6749
+// 4.1, RFC 7636, RFC 8252). The caller opens URL in a browser and gives what
+// comes back to Finish, or lets Serve do so on a listener of its own.
+type SignIn struct {
+	URL      string // to open in a browser; holds no secret that counts by itself
+	Redirect string // redirect_uri
+
+	client *Client
+	issuer string
+	must   bool // "iss" must come back (RFC 9207 2.4)
+	state  secret.Text
+	pkce   secret.Text
+}
+
+// Sign says where a sign-in goes and comes back.
+type Sign struct {
+	AuthorizationURL string // absolute https URL; a query is kept (RFC 6749 3.1)
+	Redirect         string // redirect_uri: http on 127.0.0.1, [::1] or localhost
+	Issuer           string // what "iss" must be (RFC 9207); "": it is not looked at
+	MustIssuer       bool   // the server says that it always sends "iss"
+}
+
+// Begin makes a sign-in: a fresh state, a fresh verifier, S256 always (A7). Its
+// errors are *Error of kind Policy; nothing is sent.
+func (c *Client) Begin(s Sign) (*SignIn, error) {
+	asking := *c
+	asking.Grant = authorizationCode.Name
+	if err := asking.CheckSettings(); err != nil {
+		return nil, err
+	}
+	page, query, _ := strings.Cut(s.AuthorizationURL, "?")
+	if reason := BadEndpoint(page); reason != "" {
+		return nil, policy("authorization_url " + reason)
+	}
+	if reason := badRedirect(s.Redirect); reason != "" {
+		return nil, policy("redirect " + reason)
+	}
+	fields, err := url.ParseQuery(query)
+	if err != nil {
+		return nil, policy("authorization_url holds a query that cannot be read")
+	}
+	in := &SignIn{
+		Redirect: s.Redirect, client: &asking, issuer: s.Issuer, must: s.MustIssuer,
+		state: secret.New(rand.Text() + rand.Text()), pkce: secret.New(oauth2.GenerateVerifier()),
+	}
+	for _, f := range withScope([][2]string{
+		{"response_type", "code"}, {"client_id", c.ID}, {"redirect_uri", s.Redirect}, {"state", in.state.Reveal()},
+		{"code_challenge", oauth2.S256ChallengeFromVerifier(in.pkce.Reveal())}, {"code_challenge_method", "S256"},
+	}, c.Scopes) {
+		fields.Set(f[0], f[1])
+	}
+	asking.addCommon(fields)
+	in.URL = page + "?" + fields.Encode()
+	return in, nil
+}
+
+// badRedirect says why no answer can come back to an address of this machine
+// (RFC 8252 7.3).
+func badRedirect(redirect string) string {
+	u, err := url.Parse(redirect)
+	switch {
+	case err != nil || u.Scheme != "http" || u.User != nil || u.RawQuery != "" || u.Fragment != "":
+		return "is not http://127.0.0.1:PORT/PATH"
+	case u.Hostname() != "localhost" && !loopback(u.Hostname()):
+		return "is not on this machine (RFC 8252 7.3)"
+	}
+	return ""
+}
+
+// Finish checks what came back and asks for the token. Nothing is sent unless
+// state and issuer are right (A7, T13). Its errors are *Error.
+func (in *SignIn) Finish(ctx context.Context, back url.Values) (*Token, error) {
+	code, failure := in.check(back)
+	if failure != nil {
+		return nil, failure
+	}
+	in.client.Use = Use{Code: code, Verifier: in.pkce, Redirect: in.Redirect}
+	return in.client.Token(ctx)
+}
+
+// check holds the answer of RFC 6749 4.1.2 against what was asked. State comes
+// first: what did not begin here is not even read.
+func (in *SignIn) check(back url.Values) (secret.Text, *Error) {
+	refused := func(reason string) (secret.Text, *Error) {
+		return secret.Text{}, &Error{Kind: Refused, Reason: reason}
+	}
+	for name, values := range back {
+		if len(values) > 1 {
+			return refused("the browser came back with " + Sanitise(name) + " more than once (RFC 6749 3.1)")
+		}
+	}
+	if subtle.ConstantTimeCompare([]byte(back.Get("state")), []byte(in.state.Reveal())) != 1 {
+		return refused("the browser came back with another state: this sign-in was not begun here (RFC 6749 10.12)")
+	}
+	switch iss, came := back["iss"]; {
+	case came && in.issuer != "" && iss[0] != in.issuer:
+		return refused("the answer is from another server than the one that was asked (RFC 9207 2.4)")
+	case !came && in.must:
+		return refused("the answer does not say which server it is from, and this one always does (RFC 9207 2.4)")
+	}
+	if code := back.Get("error"); code != "" {
+		return secret.Text{}, &Error{Kind: Refused, Code: in.client.foreign(code), Description: in.client.foreign(back.Get("error_description"))}
+	}
+	code := secret.New(back.Get("code"))
+	if usable("authorization code", code) != nil {
+		return refused("the browser came back without a code")
+	}
+	return code, nil
+}

@@ -1,0 +1,63 @@
+package oauth
+
+import (
+	"encoding/base64"
+	"strings"
+	"time"
+
+	"github.com/credhelper/credhelper/protocol/secret"
+	"github.com/credhelper/credhelper/protocol/strictjson"
+)
+
+// Claim is one member of a JWT's header or payload, as it may be shown.
+type Claim struct {
+	Name  string
+	Value string // a text as it is, else its JSON; printable ASCII, cut
+}
+
+// Claims is what a JWT says of itself. Nothing in it was verified: it is for a
+// person to look at, and decides nothing.
+type Claims struct {
+	Header  []Claim
+	Payload []Claim
+	Expires time.Time // "exp"; zero if there is none
+	Issued  time.Time // "iat"
+}
+
+// ClaimsOf reads a token that is a JWT (RFC 7519); false for one that is opaque.
+// The signature, which makes the token count, is never part of it.
+func ClaimsOf(token secret.Text) (Claims, bool) {
+	part := strings.Split(token.Reveal(), ".")
+	if len(part) != 3 {
+		return Claims{}, false
+	}
+	header, ok1 := jwtPart(part[0])
+	payload, ok2 := jwtPart(part[1])
+	if !ok1 || !ok2 {
+		return Claims{}, false
+	}
+	return Claims{
+		Header: claimsIn(header), Payload: claimsIn(payload),
+		Expires: dateOf(secondsOf(payload, "exp")), Issued: dateOf(secondsOf(payload, "iat")),
+	}, true
+}
+
+func jwtPart(encoded string) (strictjson.Value, bool) {
+	octets, err := base64.RawURLEncoding.DecodeString(encoded)
+	if err != nil {
+		return strictjson.Value{}, false
+	}
+	value, err := strictjson.Parse(octets)
+	return value, err == nil && value.Kind() == strictjson.Object
+}
+
+func claimsIn(v strictjson.Value) (list []Claim) {
+	for name, member := range v.Members() {
+		value := string(member.Raw())
+		if s, err := member.Text(); err == nil {
+			value = s
+		}
+		list = append(list, Claim{Name: Sanitise(name), Value: Sanitise(redactJWTs(value))})
+	}
+	return list
+}

@@ -1,0 +1,71 @@
+package oauth
+
+import (
+	"github.com/go-jose/go-jose/v4"
+	"golang.org/x/oauth2"
+
+	"github.com/credhelper/credhelper/protocol/secret"
+)
+
+// jwtBearerType is RFC 7523 2.2.
+const jwtBearerType = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
+
+// privateKeyJWT proves the client by a signature of its private key (RFC 7523
+// 2.2; OpenID Connect Core 9).
+var privateKeyJWT = ClientAuth{
+	Name:     "private_key_jwt",
+	NeedsKey: true,
+	Style:    oauth2.AuthStyleInParams,
+	Fields:   func(c *Client) ([][2]string, error) { return assertionFields(c.signed()) },
+	Check:    func(c *Client) error { return c.Assertion.check(c.Key, c.now()) },
+}
+
+// leastSecret is RFC 7518 3.2: a key for HS256 is no shorter than its digest.
+const leastSecret = 32
+
+// clientSecretJWT proves the client by a MAC with its secret, which never leaves
+// (OpenID Connect Core 9). The Style sends the id only, because the secret is not
+// given to x/oauth2.
+var clientSecretJWT = ClientAuth{
+	Name:        "client_secret_jwt",
+	NeedsSecret: true,
+	KeepsSecret: true,
+	Style:       oauth2.AuthStyleInParams,
+	Fields: func(c *Client) ([][2]string, error) {
+		key := jose.SigningKey{Algorithm: jose.HS256, Key: []byte(c.Secret.Reveal())}
+		return assertionFields(c.sign(key, (&jose.SignerOptions{}).WithType("JWT")))
+	},
+	Suits: func(c *Client) error {
+		if c.Assertion.Alg != "" && c.Assertion.Alg != "HS256" {
+			return policy(`client_auth "client_secret_jwt" signs with HS256 only`)
+		}
+		return nil
+	},
+	Check: func(c *Client) error {
+		if c.Secret.Len() < leastSecret {
+			return policy(`client_auth "client_secret_jwt" needs a secret of at least 32 octets (RFC 7518 3.2)`)
+		}
+		return nil
+	},
+}
+
+// federation shows an assertion that somebody else signed: the identity token of
+// a workload or a CI job, which the server was told to trust (RFC 7523 2.2).
+var federation = ClientAuth{
+	Name:   "federation",
+	Style:  oauth2.AuthStyleInParams,
+	Fields: func(c *Client) ([][2]string, error) { return assertionFields(c.Assertion.ready()) },
+	Check: func(c *Client) error {
+		if c.Assertion.Ready == nil {
+			return policy(`client_auth "federation" needs an assertion from a file or a command`)
+		}
+		return nil
+	},
+}
+
+func assertionFields(assertion secret.Text, err error) ([][2]string, error) {
+	if err != nil {
+		return nil, err
+	}
+	return [][2]string{{"client_assertion_type", jwtBearerType}, {"client_assertion", assertion.Reveal()}}, nil
+}

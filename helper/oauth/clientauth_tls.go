@@ -1,0 +1,44 @@
+package oauth
+
+import (
+	"net/http"
+	"strings"
+
+	"golang.org/x/oauth2"
+)
+
+// tlsClientAuth is RFC 8705 2.1, with a certificate of an authority that the
+// server knows; selfSignedTLS is 2.2, with one that it was given. On the wire they
+// are the same: the client's certificate in the handshake, client_id in the form.
+var tlsClientAuth = ClientAuth{
+	Name: "tls_client_auth", NeedsKey: true, TLS: true, Style: oauth2.AuthStyleInParams, Suits: wantsHTTPS, Check: checkTLS,
+}
+
+var selfSignedTLS = ClientAuth{
+	Name: "self_signed_tls_client_auth", NeedsKey: true, TLS: true, Style: oauth2.AuthStyleInParams, Suits: wantsHTTPS, Check: checkTLS,
+}
+
+func wantsHTTPS(c *Client) error {
+	if !strings.HasPrefix(c.TokenURL, "https:") {
+		return policy("client_auth " + quoted(c.Auth) + " needs https")
+	}
+	return nil
+}
+
+// checkTLS makes sure that the connection will carry the certificate: without it
+// the request would name a client and prove nothing.
+func checkTLS(c *Client) error {
+	if c.Key.Certificate() == nil {
+		return policy("client_auth " + quoted(c.Auth) + " needs a certificate and there is none")
+	}
+	if reason := c.Key.expired(c.now()); reason != "" {
+		return policy(reason)
+	}
+	if c.HTTP == nil {
+		return nil
+	}
+	if t, known := c.HTTP.Transport.(*http.Transport); known && (t.TLSClientConfig == nil || len(t.TLSClientConfig.Certificates) == 0) {
+		return policy("client_auth " + quoted(c.Auth) + ": the connection was made without the client's certificate")
+	}
+	return nil
+}

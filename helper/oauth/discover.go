@@ -1,0 +1,187 @@
+package oauth
+
+import (
+	"context"
+	"net/http"
+	"net/http/httptrace"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/credhelper/credhelper/protocol/strictjson"
+)
+
+// The life of what was discovered, where the answer's Cache-Control says nothing
+// or too much.
+const (
+	metadataLife     = time.Hour
+	metadataShortest = 5 * time.Minute
+	metadataLongest  = 24 * time.Hour
+)
+
+// Metadata is what a server says about itself (OpenID Connect Discovery 3, RFC
+// 8414 2). Every address lies on the issuer's own origin.
+type Metadata struct {
+	Issuer           string
+	TokenURL         string
+	AuthorizationURL string   // "" where there is none, as with the next three
+	DeviceURL        string   // RFC 8628 4
+	RevocationURL    string   // RFC 7009
+	IntrospectionURL string   // RFC 7662
+	SendsIssuer      bool     // authorization_response_iss_parameter_supported (RFC 9207 3)
+	Grants           []string // grant_types_supported, as on the wire
+	ClientAuths      []string // token_endpoint_auth_methods_supported
+	Expires          time.Time
+}
+
+// Discover asks an issuer where its endpoints are: OpenID Connect's address
+// first, RFC 8414's if there is nothing. The document must name this very issuer,
+// and no endpoint on another origin: else whoever answers for one server could
+// have the secrets of another (T13). Only c's HTTP, Now and timeouts are used. Its
+// errors are *Error.
+func (c *Client) Discover(ctx context.Context, issuer string) (*Metadata, error) {
+	if reason := BadEndpoint(issuer); reason != "" {
+		return nil, policy("issuer " + reason)
+	}
+	var first *Error
+	for _, address := range wellKnown(issuer) {
+		m, failure := c.discoverAt(ctx, issuer, address)
+		if failure == nil {
+			return m, nil
+		}
+		if first == nil {
+			first = failure
+		}
+		if failure.Status != http.StatusNotFound {
+			return nil, failure
+		}
+	}
+	return nil, first
+}
+
+// wellKnown are the addresses of OpenID Connect Discovery 4 and RFC 8414 3.1,
+// which put the issuer's path on different sides.
+func wellKnown(issuer string) []string {
+	u, err := url.Parse(issuer)
+	if err != nil {
+		return nil
+	}
+	base, path := u.Scheme+"://"+u.Host, strings.TrimSuffix(u.EscapedPath(), "/")
+	return []string{base + path + "/.well-known/openid-configuration", base + "/.well-known/oauth-authorization-server" + path}
+}
+
+func (c *Client) discoverAt(ctx context.Context, issuer, address string) (*Metadata, *Error) {
+	a, life, failure := c.get(ctx, address)
+	if failure == nil && a.status != http.StatusOK {
+		failure = &Error{Kind: kindOf(a.status), Status: a.status, Reason: "the server does not describe itself here"}
+	}
+	var value strictjson.Value
+	if failure == nil {
+		value, failure = a.object(address)
+	}
+	var m *Metadata
+	if failure == nil {
+		var reason string
+		if m, reason = readMetadata(value, issuer); reason != "" {
+			failure = &Error{Kind: Malformed, Status: a.status, Reason: reason}
+		}
+	}
+	if failure != nil {
+		failure.URL = endpoint(address)
+		return nil, failure
+	}
+	m.Expires = c.now().Add(life)
+	return m, nil
+}
+
+// readMetadata is the document as far as anything depends on it.
+func readMetadata(v strictjson.Value, issuer string) (*Metadata, string) {
+	m := &Metadata{Issuer: textOf(v, "issuer"), Grants: textsOf(v, "grant_types_supported"), ClientAuths: textsOf(v, "token_endpoint_auth_methods_supported")}
+	if m.Issuer != issuer {
+		return nil, "the document is about another issuer (RFC 8414 3.3)"
+	}
+	for _, e := range [...]struct {
+		name string
+		into *string
+	}{
+		{"token_endpoint", &m.TokenURL}, {"authorization_endpoint", &m.AuthorizationURL}, {"device_authorization_endpoint", &m.DeviceURL},
+		{"revocation_endpoint", &m.RevocationURL}, {"introspection_endpoint", &m.IntrospectionURL},
+	} {
+		address := textOf(v, e.name)
+		if address == "" {
+			continue
+		}
+		if BadEndpoint(address) != "" || !sameOrigin(address, issuer) {
+			return nil, "the document's " + e.name + " is not on the issuer's own origin"
+		}
+		*e.into = address
+	}
+	if m.TokenURL == "" {
+		return nil, "the document names no token_endpoint"
+	}
+	if flag, found := v.Get("authorization_response_iss_parameter_supported"); found {
+		m.SendsIssuer, _ = flag.Bool()
+	}
+	return m, ""
+}
+
+func sameOrigin(a, b string) bool {
+	u, err1 := url.Parse(a)
+	w, err2 := url.Parse(b)
+	return err1 == nil && err2 == nil && u.Scheme == w.Scheme && strings.EqualFold(u.Hostname(), w.Hostname()) && portOf(u) == portOf(w)
+}
+
+func portOf(u *url.URL) string {
+	if p := u.Port(); p != "" {
+		return p
+	}
+	return map[string]string{"https": "443", "http": "80"}[u.Scheme]
+}
+
+func textsOf(v strictjson.Value, name string) (list []string) {
+	member, found := v.Get(name)
+	if !found || member.Kind() != strictjson.Array {
+		return nil
+	}
+	for e := range member.Elements() {
+		if s, err := e.Text(); err == nil && len(list) < 100 {
+			list = append(list, Sanitise(s))
+		}
+	}
+	return list
+}
+
+// get fetches a document that holds no secret, within the same limits.
+func (c *Client) get(ctx context.Context, address string) (answer, time.Duration, *Error) {
+	ctx, cancel := context.WithTimeout(ctx, or(c.TryTimeout, tryTimeout))
+	defer cancel()
+	x := &exchange{client: c, base: c.transport(), mayAsk: true, sent: c.now()}
+	r, err := http.NewRequestWithContext(httptrace.WithClientTrace(ctx, x.trace()), http.MethodGet, address, nil)
+	if err != nil {
+		return answer{}, 0, asError(err)
+	}
+	r.Header.Set("Accept", "application/json")
+	r.Header.Set("Accept-Encoding", "identity")
+	r.Header.Set("User-Agent", userAgent)
+	resp, err := x.base.RoundTrip(r)
+	if err != nil {
+		return answer{}, 0, x.unanswered(ctx, err)
+	}
+	defer resp.Body.Close()
+	a, failure := x.read(ctx, resp)
+	return a, maxAge(resp.Header), failure
+}
+
+// maxAge is how long a document may be kept (RFC 9111 5.2.2.1), within bounds.
+func maxAge(h http.Header) time.Duration {
+	for _, line := range h.Values("Cache-Control") {
+		for directive := range strings.SplitSeq(line, ",") {
+			value, found := strings.CutPrefix(strings.ToLower(strings.TrimSpace(directive)), "max-age=")
+			if n, err := strconv.ParseInt(value, 10, 32); found && err == nil {
+				return max(metadataShortest, min(time.Duration(n)*time.Second, metadataLongest))
+			}
+		}
+	}
+	return metadataLife
+}

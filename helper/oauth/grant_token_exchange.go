@@ -1,0 +1,52 @@
+package oauth
+
+import "strings"
+
+const (
+	tokenTypePrefix = "urn:ietf:params:oauth:token-type:"
+	accessTokenType = tokenTypePrefix + "access_token"
+)
+
+// tokenExchange is RFC 8693: a token of one place for a token of another.
+var tokenExchange = Grant{
+	Name:       "token_exchange",
+	Type:       "urn:ietf:params:oauth:grant-type:token-exchange",
+	Repeatable: true,
+	Fields: func(c *Client) ([][2]string, error) {
+		subject, err := c.Use.Subject()
+		if err != nil {
+			return nil, asReason(err, "the subject token cannot be had")
+		}
+		token := strings.TrimSpace(subject.Reveal())
+		if !refreshToken(token) {
+			return nil, policy("the subject token is not one line of printable ASCII")
+		}
+		fields := [][2]string{
+			{"grant_type", "urn:ietf:params:oauth:grant-type:token-exchange"},
+			{"subject_token", token}, {"subject_token_type", orText(c.Use.SubjectType, accessTokenType)},
+		}
+		if c.Use.Requested != "" {
+			fields = append(fields, [2]string{"requested_token_type", c.Use.Requested})
+		}
+		return withScope(fields, c.Scopes), nil
+	},
+	Check: func(c *Client) error {
+		if c.Use.Subject == nil {
+			return policy(`grant "token_exchange" needs a subject token and there is none`)
+		}
+		for _, t := range [...]string{c.Use.SubjectType, c.Use.Requested} {
+			if t != "" && !strings.Contains(t, ":") {
+				return policy("the token type " + quoted(t) + " is no URI (RFC 8693 3)")
+			}
+		}
+		return nil
+	},
+}
+
+// notApplicable tells whether the type "N_A" is right: the server says so of an
+// ID token or another JWT that was asked for by name, which its resource takes as
+// a bearer (RFC 8693 2.2.1). It is not right for anything that was not asked for.
+func (c *Client) notApplicable(kind, issued field) bool {
+	return c.Grant == tokenExchange.Name && kind.shape == text && strings.EqualFold(kind.text, "N_A") &&
+		c.Use.Requested != "" && c.Use.Requested != tokenTypePrefix+"refresh_token" && issued.text == c.Use.Requested
+}

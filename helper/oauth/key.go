@@ -1,0 +1,306 @@
+package oauth
+
+import (
+	"bytes"
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/ed25519"
+	"crypto/elliptic"
+	"crypto/rsa"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/json"
+	"encoding/pem"
+	"time"
+
+	"github.com/youmark/pkcs8"
+	pkcs12 "software.sslmate.com/src/go-pkcs12"
+
+	"github.com/credhelper/credhelper/protocol/secret"
+	"github.com/credhelper/credhelper/protocol/strictjson"
+)
+
+// keyLimit is the most that a file with a key and its certificates may have.
+const keyLimit = 256 << 10
+
+// Key is a client's private key with the certificates that go with it, the leaf
+// first. It cannot be printed: its fields are not exported, and its text is
+// secret.Redacted.
+type Key struct {
+	signer crypto.Signer
+	chain  []*x509.Certificate
+	id     string // the key's own name, where its file has one (Google's JSON)
+}
+
+// String keeps a key out of logs (T12).
+func (k *Key) String() string { return secret.Redacted }
+
+// GoString keeps a key out of %#v.
+func (k *Key) GoString() string { return secret.Redacted }
+
+// Certificate is the leaf, nil if the key came alone.
+func (k *Key) Certificate() *x509.Certificate {
+	if len(k.chain) == 0 {
+		return nil
+	}
+	return k.chain[0]
+}
+
+// ReadKey reads a private key in any of the forms in which they are handed out:
+// PEM with PKCS#8, encrypted PKCS#8 (RFC 5958), PKCS#1 or SEC1, and certificates
+// beside it; PKCS#12 (RFC 7292); bare DER; the JSON file of a Google service
+// account. password opens the encrypted ones. It checks that the key is one of
+// those that Alg can sign with and long enough, and that it fits its certificate.
+// Its errors are *Error of kind Policy and quote nothing.
+func ReadKey(data []byte, password secret.Text) (*Key, error) {
+	k, reason := readKey(data, password)
+	if reason == "" {
+		reason = k.unfit()
+	}
+	if reason != "" {
+		return nil, policy(reason)
+	}
+	return k, nil
+}
+
+func readKey(data []byte, password secret.Text) (*Key, string) {
+	trimmed := bytes.TrimSpace(data)
+	switch {
+	case len(data) > keyLimit:
+		return nil, "the key file is too large"
+	case len(trimmed) == 0:
+		return nil, "the key file is empty"
+	case bytes.Contains(trimmed, []byte("-----BEGIN ")):
+		return readPEM(trimmed, password)
+	case trimmed[0] == '{':
+		return readServiceAccount(trimmed)
+	}
+	return readDER(data, password)
+}
+
+// readPEM takes one key and any number of certificates, in any order.
+func readPEM(data []byte, password secret.Text) (*Key, string) {
+	k := &Key{}
+	for {
+		var block *pem.Block
+		if block, data = pem.Decode(data); block == nil {
+			break
+		}
+		switch block.Type {
+		case "CERTIFICATE":
+			cert, err := x509.ParseCertificate(block.Bytes)
+			if err != nil {
+				return nil, "the key file holds a certificate that cannot be read"
+			}
+			k.chain = append(k.chain, cert)
+		case "PRIVATE KEY", "RSA PRIVATE KEY", "EC PRIVATE KEY", "ENCRYPTED PRIVATE KEY":
+			if k.signer != nil {
+				return nil, "the key file holds more than one private key"
+			}
+			var reason string
+			if k.signer, reason = parseBlock(block, password); reason != "" {
+				return nil, reason
+			}
+		}
+	}
+	if k.signer == nil {
+		return nil, "the key file holds no private key"
+	}
+	k.order()
+	return k, ""
+}
+
+// parseBlock reads one private key. RFC 1421's own encryption (DEK-Info) derives
+// its key with one round of MD5; openssl pkcs8 -topk8 makes a good file of it.
+func parseBlock(block *pem.Block, password secret.Text) (crypto.Signer, string) {
+	if block.Headers["DEK-Info"] != "" {
+		return nil, "the key is encrypted in an outdated way; convert it: openssl pkcs8 -topk8"
+	}
+	var key any
+	var err error
+	switch block.Type {
+	case "RSA PRIVATE KEY":
+		key, err = x509.ParsePKCS1PrivateKey(block.Bytes)
+	case "EC PRIVATE KEY":
+		key, err = x509.ParseECPrivateKey(block.Bytes)
+	case "ENCRYPTED PRIVATE KEY":
+		if password.IsZero() {
+			return nil, "the key is encrypted and no password was given"
+		}
+		if key, err = pkcs8.ParsePKCS8PrivateKey(block.Bytes, []byte(password.Reveal())); err != nil {
+			return nil, "the key cannot be decrypted: a wrong password, or an unknown cipher"
+		}
+	default:
+		key, err = x509.ParsePKCS8PrivateKey(block.Bytes)
+	}
+	if err != nil {
+		return nil, "the private key cannot be read"
+	}
+	return signerOf(key)
+}
+
+func signerOf(key any) (crypto.Signer, string) {
+	switch key := key.(type) {
+	case *rsa.PrivateKey:
+		return key, ""
+	case *ecdsa.PrivateKey:
+		return key, ""
+	case ed25519.PrivateKey:
+		return key, ""
+	}
+	return nil, "the private key is neither RSA, EC nor Ed25519"
+}
+
+// readDER tries PKCS#8 and then PKCS#12, the only two that come without armour.
+func readDER(data []byte, password secret.Text) (*Key, string) {
+	if key, err := x509.ParsePKCS8PrivateKey(data); err == nil {
+		signer, reason := signerOf(key)
+		return &Key{signer: signer}, reason
+	}
+	key, leaf, more, err := pkcs12.DecodeChain(data, password.Reveal())
+	switch {
+	case err == pkcs12.ErrIncorrectPassword && password.IsZero():
+		return nil, "the key is encrypted and no password was given"
+	case err == pkcs12.ErrIncorrectPassword:
+		return nil, "the key cannot be decrypted: a wrong password"
+	case err != nil:
+		return nil, "the key file is neither PEM, PKCS#8, PKCS#12 nor a service account's JSON"
+	}
+	signer, reason := signerOf(key)
+	return &Key{signer: signer, chain: append([]*x509.Certificate{leaf}, more...)}, reason
+}
+
+// readServiceAccount reads the file that Google hands out for a service account
+// (developers.google.com/identity/protocols/oauth2/service-account).
+func readServiceAccount(data []byte) (*Key, string) {
+	value, err := strictjson.Parse(data)
+	if err != nil {
+		return nil, "the key file is no acceptable JSON"
+	}
+	var armoured, id string
+	for name, into := range map[string]*string{"private_key": &armoured, "private_key_id": &id} {
+		if member, found := value.Get(name); found {
+			_ = json.Unmarshal([]byte(member.Raw()), into) // what is no text stays empty
+		}
+	}
+	block, _ := pem.Decode([]byte(armoured))
+	if block == nil {
+		return nil, "the JSON has no private_key in PEM form"
+	}
+	signer, reason := parseBlock(block, secret.Text{})
+	return &Key{signer: signer, id: Sanitise(id)}, reason
+}
+
+// order puts the certificate of the key first: bundles come in any order.
+func (k *Key) order() {
+	for i, cert := range k.chain {
+		if k.fits(cert) {
+			k.chain[0], k.chain[i] = k.chain[i], k.chain[0]
+			return
+		}
+	}
+}
+
+// fits tells whether a certificate is for this key.
+func (k *Key) fits(cert *x509.Certificate) bool {
+	public, ok := cert.PublicKey.(interface{ Equal(crypto.PublicKey) bool })
+	return ok && public.Equal(k.signer.Public())
+}
+
+// unfit says why a key must not be used; "" if it may. 2048 bits is the least
+// that RFC 7518 3.3 and 3.5 allow.
+func (k *Key) unfit() string {
+	switch key := k.signer.(type) {
+	case *rsa.PrivateKey:
+		if key.N.BitLen() < 2048 {
+			return "the RSA key has fewer than 2048 bits (RFC 7518 3.3)"
+		}
+	case *ecdsa.PrivateKey:
+		if key.Curve != elliptic.P256() {
+			return "the EC key is not on the curve P-256"
+		}
+	}
+	if len(k.chain) > 0 && !k.fits(k.chain[0]) {
+		return "the private key does not belong to the certificate"
+	}
+	return ""
+}
+
+// WithCertificates returns the key with the certificates of a PEM or DER file,
+// one of which must be the key's. Its errors are *Error of kind Policy.
+func (k *Key) WithCertificates(data []byte) (*Key, error) {
+	if len(data) > keyLimit {
+		return nil, policy("the certificate file is too large")
+	}
+	with := &Key{signer: k.signer, id: k.id}
+	rest := data
+	for {
+		var block *pem.Block
+		if block, rest = pem.Decode(rest); block == nil {
+			break
+		}
+		if block.Type != "CERTIFICATE" {
+			continue
+		}
+		cert, err := x509.ParseCertificate(block.Bytes)
+		if err != nil {
+			return nil, policy("the certificate cannot be read")
+		}
+		with.chain = append(with.chain, cert)
+	}
+	if with.chain == nil {
+		cert, err := x509.ParseCertificate(data)
+		if err != nil {
+			return nil, policy("the certificate file holds no certificate")
+		}
+		with.chain = append(with.chain, cert)
+	}
+	with.order()
+	if reason := with.unfit(); reason != "" {
+		return nil, policy(reason)
+	}
+	return with, nil
+}
+
+// expired says that a certificate is not valid now, "" if it is: the server will
+// say no, and a few of its refusals lock an account.
+func (k *Key) expired(now time.Time) string {
+	cert := k.Certificate()
+	switch {
+	case cert == nil:
+		return ""
+	case now.After(cert.NotAfter):
+		return "the client's certificate expired on " + cert.NotAfter.UTC().Format(time.DateOnly)
+	case now.Before(cert.NotBefore):
+		return "the client's certificate is not valid before " + cert.NotBefore.UTC().Format(time.DateTime) + "Z"
+	}
+	return ""
+}
+
+// TLS is the key as a client certificate (RFC 8705); it fails without a
+// certificate.
+func (k *Key) TLS() (tls.Certificate, error) {
+	if len(k.chain) == 0 {
+		return tls.Certificate{}, policy("the key has no certificate to show to the server")
+	}
+	c := tls.Certificate{PrivateKey: k.signer, Leaf: k.chain[0]}
+	for _, cert := range k.chain {
+		c.Certificate = append(c.Certificate, cert.Raw)
+	}
+	return c, nil
+}
+
+// PEM is the key with its certificates in the one form that keyrings keep:
+// PKCS#8 and X.509, not encrypted.
+func (k *Key) PEM() (secret.Text, error) {
+	der, err := x509.MarshalPKCS8PrivateKey(k.signer)
+	if err != nil {
+		return secret.Text{}, policy("the private key cannot be written")
+	}
+	var out bytes.Buffer
+	_ = pem.Encode(&out, &pem.Block{Type: "PRIVATE KEY", Bytes: der}) // a buffer never fails
+	for _, cert := range k.chain {
+		_ = pem.Encode(&out, &pem.Block{Type: "CERTIFICATE", Bytes: cert.Raw})
+	}
+	return secret.New(out.String()), nil
+}

@@ -1,0 +1,177 @@
+package oauth
+
+import (
+	"context"
+	"errors"
+	"html/template"
+	"net"
+	"net/http"
+	"net/url"
+	"sync"
+	"time"
+)
+
+// signInTime is how long a browser may take to come back (A7).
+const signInTime = 5 * time.Minute
+
+// ListenLoopback listens where a browser will come back to: redirect is
+// http://127.0.0.1/PATH, also [::1] and localhost, with a port or, without one or
+// with 0, any that is free (RFC 8252 7.3). It returns the redirect with its port.
+// The listener is on a loopback address whatever "localhost" resolves to.
+func ListenLoopback(ctx context.Context, redirect string) (net.Listener, string, error) {
+	if reason := badRedirect(redirect); reason != "" {
+		return nil, "", policy("redirect " + reason)
+	}
+	u, err := url.Parse(redirect)
+	if err != nil {
+		return nil, "", policy("redirect is not an address")
+	}
+	host := u.Hostname()
+	if host == "localhost" {
+		host = "127.0.0.1"
+	}
+	var config net.ListenConfig
+	listener, err := config.Listen(ctx, "tcp", net.JoinHostPort(host, orText(u.Port(), "0")))
+	if err != nil {
+		return nil, "", policy("no listener for the browser on " + Sanitise(u.Host) + errnoText(err))
+	}
+	_, port, err := net.SplitHostPort(listener.Addr().String())
+	if err != nil {
+		listener.Close()
+		return nil, "", policy("no listener for the browser")
+	}
+	u.Host = net.JoinHostPort(u.Hostname(), port)
+	return listener, u.String(), nil
+}
+
+// Serve waits on l for the browser to come back, once, for five minutes at most,
+// asks for the token, and only then tells the person in the browser how it ended.
+// l is closed in any case. Its errors are *Error.
+func (in *SignIn) Serve(ctx context.Context, l net.Listener) (*Token, error) {
+	ctx, cancel := context.WithTimeoutCause(ctx, signInTime, errLate)
+	defer cancel()
+	back, err := url.Parse(in.Redirect)
+	if err != nil {
+		return nil, policy("redirect is not an address")
+	}
+	type end struct {
+		token *Token
+		err   error
+	}
+	ended := make(chan end, 1)
+	var once sync.Once
+	server := &http.Server{
+		ReadHeaderTimeout: tryTimeout, MaxHeaderBytes: 64 << 10,
+		Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			path := orText(back.Path, "/")
+			// Another host's name in front of this address is a page that plays with
+			// name resolution.
+			if r.URL.Path != path || r.Method != http.MethodGet || r.Host != back.Host {
+				http.Error(w, "there is nothing here", http.StatusNotFound)
+				return
+			}
+			first := false
+			once.Do(func() { first = true })
+			if !first {
+				http.Error(w, "this sign-in is over", http.StatusGone)
+				return
+			}
+			token, err := in.Finish(ctx, r.URL.Query())
+			showEnd(w, err)
+			ended <- end{token, err}
+		}),
+	}
+	go func() { _ = server.Serve(l) }() // ends with Shutdown
+	defer func() {
+		short, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
+		defer cancel()
+		if server.Shutdown(short) != nil {
+			server.Close()
+		}
+	}()
+	select {
+	case e := <-ended:
+		return e.token, e.err
+	case <-ctx.Done():
+		if errors.Is(context.Cause(ctx), errLate) {
+			return nil, &Error{Kind: Refused, Reason: "nobody signed in within five minutes"}
+		}
+		return nil, &Error{Kind: Unreachable, Reason: "cancelled", cause: context.Canceled}
+	}
+}
+
+var errLate = errors.New("the browser did not come back")
+
+// ending is what a page at the end of a sign-in says.
+type ending struct {
+	Good         bool
+	Title        string
+	Text, Detail string
+}
+
+// endingOf explains an end to whoever looks at the browser. The terminal has the
+// same reason; the page never has a code or token.
+func endingOf(err error) ending {
+	var e *Error
+	if !errors.As(err, &e) {
+		return ending{Good: true, Title: "Signed in", Text: "You can close this window and go back to the terminal."}
+	}
+	out := ending{Title: "Not signed in", Text: "The reason is in the terminal, too. You can close this window and try again from there.", Detail: e.Error()}
+	switch {
+	case e.Code == "access_denied":
+		out.Title, out.Text = "Sign-in was declined", "Nothing was allowed and nothing was stored. You can close this window."
+	case e.Code != "" && e.Status == 0:
+		out.Title = "The server refused to sign you in"
+	case e.Kind == Unreachable:
+		out.Title = "The server did not answer"
+	case e.Kind == Refused && e.Status == 0:
+		out.Title, out.Text = "This answer was not accepted", "It does not belong to the sign-in that was begun in the terminal. You can close this window and begin again from there."
+	}
+	return out
+}
+
+// showEnd writes the page: one file, no script, nothing loaded from anywhere, not
+// kept, and no address with a code in it given on.
+func showEnd(w http.ResponseWriter, err error) {
+	h := w.Header()
+	h.Set("Content-Type", "text/html; charset=utf-8")
+	h.Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'")
+	h.Set("Referrer-Policy", "no-referrer")
+	h.Set("Cache-Control", "no-store")
+	h.Set("X-Content-Type-Options", "nosniff")
+	h.Set("Connection", "close")
+	end := endingOf(err)
+	if !end.Good {
+		w.WriteHeader(http.StatusBadRequest)
+	}
+	_ = endPage.Execute(w, end) // a browser that has gone has seen enough
+}
+
+var endPage = template.Must(template.New("end").Parse(`<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>{{.Title}} - credhelper</title>
+<style>
+:root { color-scheme: light dark; --ink: #1c2430; --soft: #5b6675; --page: #f5f6f8; --card: #fff; --line: #dde1e7; --good: #1a7f4b; --bad: #b3382c; }
+@media (prefers-color-scheme: dark) { :root { --ink: #e8ebef; --soft: #a3adba; --page: #14181e; --card: #1d232b; --line: #313a46; --good: #4cc38a; --bad: #ef7d70; } }
+body { margin: 0; min-height: 100vh; display: grid; place-items: center; background: var(--page); color: var(--ink); font: 16px/1.5 system-ui, sans-serif; }
+main { box-sizing: border-box; width: min(30rem, 92vw); padding: 2rem; background: var(--card); border: 1px solid var(--line); border-top: 4px solid var(--bad); border-radius: 8px; }
+main.good { border-top-color: var(--good); }
+h1 { margin: 0 0 .5rem; font-size: 1.35rem; }
+p { margin: 0; color: var(--soft); }
+code { display: block; margin-top: 1rem; padding: .75rem; border: 1px solid var(--line); border-radius: 6px; font: 13px/1.45 ui-monospace, monospace; color: var(--ink); overflow-wrap: anywhere; }
+</style>
+</head>
+<body>
+<main{{if .Good}} class="good"{{end}}>
+<h1>{{.Title}}</h1>
+<p>{{.Text}}</p>
+{{- if .Detail}}
+<code>{{.Detail}}</code>
+{{- end}}
+</main>
+</body>
+</html>
+`))
