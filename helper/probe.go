@@ -28,10 +28,12 @@ type Tested struct {
 	ProbeURL string // "" if the profile has no probe
 	Status   int    // HTTP status of the probe; 0 if there was no answer
 	Identity string // whom the API takes the token for; printable ASCII
+
+	token *oauth.Token // for Keep
 }
 
 // Try asks for a token with the given secret, which is not stored, and asks the
-// API who it is for. Nothing is read from or written to the cache; a mark does
+// API who it is for; Keep caches the token later. Nothing is read from or written to the cache; a mark does
 // not stop it, because a person asked. Errors of the probe are
 // protocol.ErrProbe; those of the token endpoint are as Get has them.
 func (h *Helper) Try(ctx context.Context, p *Profile, s secret.Text) (Tested, error) {
@@ -42,6 +44,26 @@ func (h *Helper) Try(ctx context.Context, p *Profile, s secret.Text) (Tested, er
 	}
 	t.note(token, h.now())
 	return t, h.probe(ctx, p, token.Access, &t)
+}
+
+// Keep caches the token of a Try, once its secret and profile are stored: the
+// first tool that asks then causes no second request. Failing costs only that.
+func (h *Helper) Keep(ctx context.Context, t Tested) {
+	if t.token == nil || h.config.NoStore {
+		return
+	}
+	a, err := h.ask(protocol.Request{Verb: protocol.Get, Profile: t.Profile})
+	if err != nil {
+		return
+	}
+	defer a.close()
+	lock, err := a.store.TryLock(t.Profile)
+	if err != nil {
+		return
+	}
+	defer lock.Unlock()
+	a.keep(ctx, lock, t.token)
+	a.log(a.record("fetch").ofToken(h, t.token.Access, t.token.Expires.Unix()).tries(t.token.Tries))
 }
 
 // Test is Try with the stored secret. It asks the server even if a token is
@@ -97,6 +119,7 @@ func (a *asking) renew(ctx context.Context) (*oauth.Token, error) {
 
 func (t *Tested) note(token *oauth.Token, now time.Time) {
 	t.Life, t.Tries, t.Skew, t.Scope = token.Expires.Sub(now), token.Tries, token.Skew, short(token.Scope)
+	t.token = token
 }
 
 // The limits of a probe's answer.

@@ -93,9 +93,10 @@ func (s *session) add(ctx context.Context, name string, f addFlags) error {
 	if err != nil {
 		return err
 	}
+	var tested helper.Tested
 	var doubt error
 	if !f.noVerify {
-		if doubt, err = s.verify(ctx, h, draft, text); err != nil {
+		if tested, doubt, err = s.verify(ctx, h, draft, text); err != nil {
 			return refusedAdd(err, name)
 		}
 	}
@@ -105,6 +106,7 @@ func (s *session) add(ctx context.Context, name string, f addFlags) error {
 	if err := h.AddProfile(ctx, draft, text); err != nil {
 		return err
 	}
+	h.Keep(ctx, tested)
 	s.added(draft)
 	return doubt
 }
@@ -169,20 +171,18 @@ func (s *session) addWithSource(ctx context.Context, h *helper.Helper, draft *he
 // verify asks for a token and the API whom it is for. doubt is an error that says
 // nothing against the secret, so that storing it loses nothing: no network, or an
 // API that does not let this account in. err is a refusal.
-func (s *session) verify(ctx context.Context, h *helper.Helper, p *helper.Profile, text secret.Text) (doubt, err error) {
+func (s *session) verify(ctx context.Context, h *helper.Helper, p *helper.Profile, text secret.Text) (tested helper.Tested, doubt, err error) {
 	ctx, cancel := context.WithTimeout(ctx, 2*answerTime)
 	defer cancel()
-	tested, err := h.Try(ctx, p, text)
+	tested, err = h.Try(ctx, p, text)
 	s.sayTested(tested)
 	switch {
-	case err == nil:
-		return nil, nil
 	case errors.Is(err, protocol.ErrUnreachable):
-		return notStored(err, "stored, but not verified: credhelper test "+p.Name), nil
+		return tested, notStored(err, "stored, but not verified: credhelper test "+p.Name), nil
 	case errors.Is(err, protocol.ErrProbe):
-		return notStored(err, "stored, for the token itself is good"), nil
+		return tested, notStored(err, "stored, for the token itself is good"), nil
 	}
-	return nil, err
+	return tested, nil, err
 }
 
 // sayTested tells what a test found out, as far as it came.
@@ -311,9 +311,10 @@ func (s *session) storeNew(ctx context.Context, h *helper.Helper, p *helper.Prof
 	if err != nil {
 		return err
 	}
+	var tested helper.Tested
 	var doubt error
 	if !f.noVerify {
-		if doubt, err = s.verify(ctx, h, p, text); err != nil {
+		if tested, doubt, err = s.verify(ctx, h, p, text); err != nil {
 			return notStored(err, "the secret that was stored before is unchanged")
 		}
 	}
@@ -323,6 +324,7 @@ func (s *session) storeNew(ctx context.Context, h *helper.Helper, p *helper.Prof
 	if err := h.StoreSecret(ctx, p, text, expires); err != nil {
 		return err
 	}
+	h.Keep(ctx, tested)
 	s.say(fmt.Sprintf("The new secret of %s is stored. Once it works everywhere: credhelper rotate %s --confirm", p.Name, p.Name))
 	return doubt
 }
