@@ -80,29 +80,6 @@ func questionMarks(n int) []byte {
 	return b
 }
 
-// TestRenewalWait: a token is renewed before it ends, whatever its life, and a
-// server that fails is asked ever more seldom.
-func TestRenewalWait(t *testing.T) {
-	for left, want := range map[time.Duration]time.Duration{
-		3 * time.Second:  2 * time.Second,
-		time.Minute:      40 * time.Second,
-		10 * time.Minute: 9 * time.Minute,
-		time.Hour:        55 * time.Minute,
-		24 * time.Hour:   24*time.Hour - 5*time.Minute,
-		0:                100 * time.Millisecond,
-		-time.Hour:       100 * time.Millisecond,
-	} {
-		if got := renewalWait(left, 0); got != want {
-			t.Errorf("%v left: wait %v, want %v", left, got, want)
-		}
-	}
-	for failures, want := range map[int]time.Duration{1: time.Second, 2: 2 * time.Second, 6: 32 * time.Second, 7: time.Minute, 1000: time.Minute} {
-		if got := renewalWait(time.Hour, failures); got != want {
-			t.Errorf("%d failures: wait %v, want %v", failures, got, want)
-		}
-	}
-}
-
 // TestScreen: columns line up with and without colours; bars and colours only
 // where the terminal has them.
 func TestScreen(t *testing.T) {
