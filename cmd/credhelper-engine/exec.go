@@ -2,10 +2,8 @@ package main
 
 import (
 	"context"
-	"errors"
 	"os/exec"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -77,12 +75,13 @@ func (s *session) exec(ctx context.Context, r protocol.Request, variable string,
 	}
 	signals := holdSignals() // from here on there is something to remove
 	defer signals.stop()
-	file, err := newTokenFile(dirs)
+	file, remove, err := newTokenFile(dirs)
 	if err != nil {
 		return err
 	}
-	defer file.remove()
-	if err := file.write(credential.Secret); err != nil {
+	defer remove()
+	put := func(c protocol.Credential) error { return file.write([]byte(c.Secret.Reveal() + "\n")) }
+	if err := put(credential); err != nil {
 		return err
 	}
 	cmd := exec.Command(program, command[1:]...)
@@ -99,9 +98,12 @@ func (s *session) exec(ctx context.Context, r protocol.Request, variable string,
 	signals.passTo(cmd.Process)
 	ctx, cancel := context.WithCancel(ctx)
 	renewed := make(chan struct{})
+	renewal := s.newRenewal(h, r, tokenFileVariable)
+	renewal.put = put
+	renewal.hold(credential)
 	go func() {
 		defer close(renewed)
-		s.renew(ctx, h, r, credential, file)
+		_ = renewal.run(ctx, nil) // it has its first token
 	}()
 	err = cmd.Wait()
 	cancel()
@@ -147,50 +149,17 @@ func validVariable(name string) bool {
 	return name != ""
 }
 
-// renew replaces the token in the file before it ends, until the context does.
-func (s *session) renew(ctx context.Context, h *helper.Helper, r protocol.Request, c protocol.Credential, file *tokenFile) {
-	failures, why := 0, ""
-	s.warn = func(text string) { why = text } // said once, not with every try
-	for {
-		left := time.Unix(c.Expires, 0).Sub(s.now())
-		if sleep(ctx, renewalWait(left, failures)) != nil {
-			return
-		}
-		// A token with a longer life than the one in the file: if another process
-		// fetched it already, it comes from the cache.
-		r.MinTTL = max(1, c.Expires-s.now().Unix()+1)
-		next, err := h.Get(ctx, r)
-		switch {
-		case ctx.Err() != nil:
-			return
-		case err == nil && !next.Secret.Equal(c.Secret):
-			err = file.write(next.Secret)
-		case err == nil: // the old one again: the helper warned why
-			err = errors.New(why)
-		}
-		if err != nil {
-			if failures++; failures == 1 {
-				s.say("credhelper: " + tokenFileVariable + " is not renewed, trying on: " + err.Error())
-			}
-			continue
-		}
-		if failures > 0 {
-			s.say("credhelper: " + tokenFileVariable + " is renewed again")
-		}
-		c, failures = next, 0
+// newRenewal makes the renewal of a file that people call by that name.
+func (s *session) newRenewal(h *helper.Helper, r protocol.Request, file string) *renewal {
+	return &renewal{
+		file:    file,
+		request: r,
+		now:     s.now,
+		get: func(ctx context.Context, r protocol.Request) (c protocol.Credential, warning string, err error) {
+			s.warn = func(text string) { warning = text } // said once, not with every try
+			c, err = h.Get(ctx, r)
+			return c, warning, err
+		},
+		say: func(text string) { s.say("credhelper: " + text) },
 	}
-}
-
-// renewalWait is how long to leave a token alone that has left to live: the last
-// tenth of its life, at most 5 minutes and at least a third of a short life, is
-// for renewing. After failures the waits double, up to a minute.
-func renewalWait(left time.Duration, failures int) time.Duration {
-	if failures > 0 {
-		return min(time.Second<<min(failures-1, 6), time.Minute)
-	}
-	margin := min(left/10, 5*time.Minute)
-	if left < 5*time.Minute {
-		margin = left / 3
-	}
-	return max(left-margin, 100*time.Millisecond)
 }

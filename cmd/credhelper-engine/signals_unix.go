@@ -54,3 +54,19 @@ func ownedByUs(info fs.FileInfo) bool {
 	st, ok := info.Sys().(*syscall.Stat_t)
 	return ok && int(st.Uid) == os.Geteuid()
 }
+
+// ownedByRoot tells whether a file is root's.
+func ownedByRoot(info fs.FileInfo) bool {
+	st, ok := info.Sys().(*syscall.Stat_t)
+	return ok && st.Uid == 0
+}
+
+// hasTerminal tells whether this process belongs to a terminal, which sends SIGHUP
+// when it goes away.
+func hasTerminal() bool {
+	tty, err := os.OpenFile("/dev/tty", os.O_RDONLY|syscall.O_NOCTTY, 0)
+	if err == nil {
+		tty.Close()
+	}
+	return err == nil
+}

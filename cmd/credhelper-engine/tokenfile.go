@@ -1,111 +1,182 @@
 package main
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
-
-	"github.com/credhelper/credhelper/cmd/internal/process"
-	"github.com/credhelper/credhelper/helper/cache"
-	"github.com/credhelper/credhelper/protocol/secret"
 )
 
-// tokenFile is a private file that holds the current token, one line, and is
-// replaced whole. It has a directory of its own, so that renaming in it disturbs
-// nobody.
+// A tokenFile holds what exec's command, or the readers of sink, get as token. It
+// is replaced whole by rename(2): who opens it reads the old content or the new
+// one, never a part, never nothing; a kill -9 at any moment leaves one of the two.
 type tokenFile struct {
-	dir, path string
+	path string
+	last fs.FileInfo // of what we wrote last; nil before
 }
 
-const (
-	tokenDirPrefix = "exec-" // then the number of the process and something random
-	tokenName      = "token"
-)
-
-// newTokenFile makes the directory in the first place that takes it: the user's
-// runtime directory and /dev/shm end with the machine's uptime, the state
-// directory is the last resort. What killed processes left there is removed.
-func newTokenFile(dirs cache.Dirs) (*tokenFile, error) {
-	var last error
-	for _, parent := range tokenPlaces(dirs) {
-		if last = makePrivate(parent); last != nil {
-			continue
-		}
-		sweepTokenFiles(parent)
-		dir, err := os.MkdirTemp(parent, tokenDirPrefix+strconv.Itoa(os.Getpid())+"-*") // 0700
-		if err != nil {
-			last = err
-			continue
-		}
-		return &tokenFile{dir, filepath.Join(dir, tokenName)}, nil
-	}
-	return nil, policy("no place for a private file: " + last.Error())
-}
-
-func tokenPlaces(dirs cache.Dirs) []string {
-	places := []string{filepath.Join(dirs.Runtime, "credhelper")}
-	if !windows {
-		places = append(places, "/dev/shm/credhelper-"+strconv.Itoa(process.UserID()))
-	}
-	return append(places, filepath.Join(dirs.State, "exec"))
-}
-
-// makePrivate makes a directory of ours or refuses the one that is there: others
-// must neither read what we put into it nor replace it (T1, T17).
-func makePrivate(path string) error {
-	if info, err := os.Stat(filepath.Dir(path)); err != nil || !info.IsDir() {
-		return fmt.Errorf("%s is not there", filepath.Dir(path))
-	}
-	if err := os.Mkdir(path, 0o700); err != nil && !os.IsExist(err) {
-		return err
-	}
-	info, err := os.Lstat(path)
+// write puts content in place of what was there. The directory is looked at anew
+// each time, and everything happens through one descriptor of it (T17).
+func (f *tokenFile) write(content []byte) error {
+	root, err := openPlace(filepath.Dir(f.path))
 	if err != nil {
 		return err
 	}
-	if !info.IsDir() || !ownedByUs(info) || !windows && info.Mode().Perm()&0o077 != 0 {
-		return fmt.Errorf("%s is not a private directory of ours", path)
+	defer root.Close()
+	name := filepath.Base(f.path)
+	if err := replaceable(root, name, f.path); err != nil {
+		return err
 	}
+	info, err := replace(root, name, content)
+	if err != nil {
+		return policy("cannot write " + f.path + ": " + reason(err))
+	}
+	f.last = info
 	return nil
 }
 
-// write puts a token in place of the one before.
-func (f *tokenFile) write(token secret.Text) error {
-	temp, err := os.CreateTemp(f.dir, ".new-*") // 0600
-	if err != nil {
-		return policy(err.Error())
+// remove removes the file if it is the one that we wrote.
+func (f *tokenFile) remove() error {
+	if f.last == nil {
+		return nil
 	}
-	_, err = temp.WriteString(token.Reveal() + "\n")
-	if e := temp.Close(); err == nil {
-		err = e
+	root, err := openPlace(filepath.Dir(f.path))
+	if err != nil {
+		return err
+	}
+	defer root.Close()
+	name := filepath.Base(f.path)
+	info, err := root.Lstat(name)
+	if errors.Is(err, fs.ErrNotExist) || err == nil && !os.SameFile(info, f.last) {
+		return nil
 	}
 	if err == nil {
-		err = os.Rename(temp.Name(), f.path)
+		err = root.Remove(name)
 	}
 	if err != nil {
-		os.Remove(temp.Name())
-		return policy("cannot write the token's file: " + err.Error())
+		return policy("cannot remove " + f.path + ": " + reason(err))
+	}
+	f.last = nil
+	syncDir(root)
+	return nil
+}
+
+// openPlace opens a directory in which nobody else can put another file in the
+// place of ours: it is ours or root's, others cannot write to it, and it is no
+// link that somebody could turn (T1, T17). The descriptor is checked, not the path.
+func openPlace(dir string) (*os.Root, error) {
+	link, err := os.Lstat(dir)
+	if err != nil {
+		return nil, policy(dir + ": " + reason(err))
+	}
+	if link.Mode()&fs.ModeSymlink != 0 {
+		return nil, policy(dir + " is a link; name the directory that it leads to")
+	}
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return nil, policy(dir + ": " + reason(err))
+	}
+	info, err := root.Stat(".")
+	switch {
+	case err != nil:
+	case !os.SameFile(link, info):
+		err = policy(dir + " is being replaced")
+	case !ownedByUs(info) && !ownedByRoot(info):
+		err = policy(dir + " belongs to another user, who could put another file there")
+	case !windows && info.Mode().Perm()&0o022 != 0:
+		err = policy(fmt.Sprintf("others can write to %s (mode %04o) and put another file there", dir, info.Mode().Perm()))
+	}
+	if err != nil {
+		root.Close()
+		return nil, err
+	}
+	return root, nil
+}
+
+// replaceable refuses what is no ordinary file of ours: a link would have the
+// token written, or read, somewhere else.
+func replaceable(root *os.Root, name, path string) error {
+	info, err := root.Lstat(name)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil
+	case err != nil:
+		return policy(path + ": " + reason(err))
+	case info.Mode()&fs.ModeSymlink != 0:
+		return policy(path + " is a link; name the file that it leads to")
+	case !info.Mode().IsRegular():
+		return policy(path + " is not an ordinary file")
+	case !ownedByUs(info):
+		return policy(path + " belongs to another user")
 	}
 	return nil
 }
 
-// remove removes the file with its directory.
-func (f *tokenFile) remove() { _ = os.RemoveAll(f.dir) }
-
-// sweepTokenFiles removes what processes left that no longer exist: only a kill
-// -9 keeps one from removing its own.
-func sweepTokenFiles(parent string) int {
-	entries, _ := os.ReadDir(parent)
-	swept := 0
-	for _, e := range entries {
-		rest, ours := strings.CutPrefix(e.Name(), tokenDirPrefix)
-		number, _, _ := strings.Cut(rest, "-")
-		pid, err := strconv.Atoi(number)
-		if ours && err == nil && !alive(pid) && os.RemoveAll(filepath.Join(parent, e.Name())) == nil {
-			swept++
+// replace writes beside the file, and renames: both the content and the new name
+// are on the disk when it returns.
+func replace(root *os.Root, name string, content []byte) (fs.FileInfo, error) {
+	temp := tempName(name, os.Getpid())
+	f, err := root.OpenFile(temp, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if errors.Is(err, fs.ErrExist) { // a killed process had our number
+		if err = root.Remove(temp); err == nil {
+			f, err = root.OpenFile(temp, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 		}
 	}
-	return swept
+	if err != nil {
+		return nil, err
+	}
+	_, err = f.Write(content)
+	info, e := f.Stat()
+	err = errors.Join(err, e, f.Chmod(0o600), f.Sync(), f.Close()) // the mode whatever the umask
+	if err == nil {
+		err = root.Rename(temp, name)
+	}
+	if err != nil {
+		_ = root.Remove(temp)
+		return nil, err
+	}
+	syncDir(root)
+	return info, nil
+}
+
+// syncDir makes a rename survive a loss of power. Where a directory cannot be
+// synced, the file system does what it does.
+func syncDir(root *os.Root) {
+	if dir, err := root.Open("."); err == nil {
+		_ = dir.Sync()
+		dir.Close()
+	}
+}
+
+// tempName is hidden, for readers that take every file of a directory, and tells
+// whose it is.
+func tempName(name string, pid int) string { return "." + name + ".tmp-" + strconv.Itoa(pid) }
+
+// sweepTemps removes what writers of the file left that no longer exist: only a
+// kill -9 keeps one from removing its own.
+func sweepTemps(path string) {
+	entries, _ := os.ReadDir(filepath.Dir(path))
+	for _, e := range entries {
+		number, ours := strings.CutPrefix(e.Name(), "."+filepath.Base(path)+".tmp-")
+		if pid, err := strconv.Atoi(number); ours && err == nil && !alive(pid) {
+			_ = os.Remove(filepath.Join(filepath.Dir(path), e.Name()))
+		}
+	}
+}
+
+// reason is why a call of the file system failed, without names of temporary
+// files.
+func reason(err error) string {
+	var path *fs.PathError
+	var link *os.LinkError
+	switch {
+	case errors.As(err, &path):
+		return path.Err.Error()
+	case errors.As(err, &link):
+		return link.Err.Error()
+	}
+	return err.Error()
 }

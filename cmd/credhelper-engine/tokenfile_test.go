@@ -1,0 +1,376 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/credhelper/credhelper/protocol"
+	"github.com/credhelper/credhelper/protocol/secret"
+)
+
+// TestTokenFileIsWhole: a thousand renewals, and a reader that never stops never
+// sees a missing, short, empty or mixed file, nor one that others may read.
+func TestTokenFileIsWhole(t *testing.T) {
+	f := &tokenFile{path: filepath.Join(private(t), "token")}
+	content := func(i int) []byte { return bytes.Repeat([]byte{byte('a' + i%26)}, 1+i*7%5000) }
+	if err := f.write(append(content(0), '\n')); err != nil {
+		t.Fatal(err)
+	}
+	done, reads := make(chan struct{}), make(chan error, 1)
+	go func() {
+		n := 0
+		for ; ; n++ {
+			select {
+			case <-done:
+				if n < 100 {
+					reads <- fmt.Errorf("only %d reads", n)
+				}
+				close(reads)
+				return
+			default:
+			}
+			b, err := os.ReadFile(f.path)
+			if err == nil && (len(b) < 2 || b[len(b)-1] != '\n' || bytes.Count(b, b[:1]) != len(b)-1) {
+				err = fmt.Errorf("read %d: torn file of %d octets", n, len(b))
+			}
+			if err != nil {
+				reads <- err
+				return
+			}
+		}
+	}()
+	for i := 1; i <= 1000; i++ {
+		if err := f.write(append(content(i), '\n')); err != nil {
+			t.Fatal(err)
+		}
+	}
+	close(done)
+	if err := <-reads; err != nil {
+		t.Fatal(err)
+	}
+	if info, err := os.Stat(f.path); err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("%v %v", info.Mode(), err)
+	}
+	if names := listing(t, filepath.Dir(f.path)); names != "token" {
+		t.Errorf("left behind: %s", names)
+	}
+}
+
+// private is a directory of ours that others cannot write to.
+func private(t *testing.T) string {
+	t.Helper()
+	dir := t.TempDir()
+	if err := os.Chmod(dir, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
+
+func listing(t *testing.T, dir string) string {
+	t.Helper()
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var names []string
+	for _, e := range entries {
+		names = append(names, e.Name())
+	}
+	return strings.Join(names, " ")
+}
+
+// TestTokenFileRefuses (T1, T17): what somebody else could turn against us is
+// refused, each with its reason, and stays as it was.
+func TestTokenFileRefuses(t *testing.T) {
+	make := func(err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, c := range []struct {
+		name  string
+		place func(dir string) string // returns the target
+		says  string
+	}{
+		{"a link", func(dir string) string {
+			make(os.WriteFile(filepath.Join(dir, "victim"), []byte("mine"), 0o600))
+			make(os.Symlink("victim", filepath.Join(dir, "token")))
+			return filepath.Join(dir, "token")
+		}, "is a link"},
+		{"a link to nothing", func(dir string) string {
+			make(os.Symlink("nowhere", filepath.Join(dir, "token")))
+			return filepath.Join(dir, "token")
+		}, "is a link"},
+		{"a directory", func(dir string) string {
+			make(os.Mkdir(filepath.Join(dir, "token"), 0o700))
+			return filepath.Join(dir, "token")
+		}, "not an ordinary file"},
+		{"a pipe", func(dir string) string {
+			make(syscall.Mkfifo(filepath.Join(dir, "token"), 0o600))
+			return filepath.Join(dir, "token")
+		}, "not an ordinary file"},
+		{"a directory that all can write to", func(dir string) string {
+			make(os.Chmod(dir, 0o777))
+			return filepath.Join(dir, "token")
+		}, "others can write to"},
+		{"the same with the sticky bit", func(dir string) string {
+			make(os.Chmod(dir, 0o777|fs.ModeSticky))
+			return filepath.Join(dir, "token")
+		}, "others can write to"},
+		{"a directory that the group can write to", func(dir string) string {
+			make(os.Chmod(dir, 0o770))
+			return filepath.Join(dir, "token")
+		}, "others can write to"},
+		{"a link to a directory", func(dir string) string {
+			make(os.Mkdir(filepath.Join(dir, "real"), 0o700))
+			make(os.Symlink("real", filepath.Join(dir, "place")))
+			return filepath.Join(dir, "place", "token")
+		}, "is a link"},
+		{"no directory", func(dir string) string { return filepath.Join(dir, "none", "token") }, "no such file"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			dir := private(t)
+			f := &tokenFile{path: c.place(dir)}
+			before := listing(t, dir)
+			err := f.write([]byte("t0k\n"))
+			if !errors.Is(err, protocol.ErrPolicy) || !strings.Contains(err.Error(), c.says) {
+				t.Errorf("got %v, want something with %q", err, c.says)
+			}
+			if after := listing(t, dir); after != before {
+				t.Errorf("before %q, after %q", before, after)
+			}
+			if b, err := os.ReadFile(filepath.Join(dir, "victim")); err == nil && string(b) != "mine" {
+				t.Errorf("written through the link: %q", b)
+			}
+		})
+	}
+}
+
+// TestTokenFileOfAnother: only what we wrote is removed.
+func TestTokenFileOfAnother(t *testing.T) {
+	f := &tokenFile{path: filepath.Join(private(t), "token")}
+	for range 2 {
+		if err := f.write([]byte("t0k\n")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	other := &tokenFile{path: f.path}
+	if err := other.write([]byte("theirs\n")); err != nil {
+		t.Fatal(err)
+	}
+	if err := f.remove(); err != nil {
+		t.Fatal(err)
+	}
+	if b, _ := os.ReadFile(f.path); string(b) != "theirs\n" {
+		t.Errorf("%q", b)
+	}
+	if err := other.remove(); err != nil || listing(t, filepath.Dir(f.path)) != "" {
+		t.Errorf("%v, left: %s", err, listing(t, filepath.Dir(f.path)))
+	}
+}
+
+// TestSweepTemps: what a killed writer left goes, what a living one writes stays.
+func TestSweepTemps(t *testing.T) {
+	dir := private(t)
+	const nobody = 1 << 30 // beyond every pid_max
+	for _, name := range []string{tempName("token", nobody), tempName("token", os.Getpid()), tempName("other", nobody), ".token.tmp-x", "token"} {
+		if err := os.WriteFile(filepath.Join(dir, name), nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	sweepTemps(filepath.Join(dir, "token"))
+	if got, want := listing(t, dir), fmt.Sprintf("%s %s .token.tmp-x token", tempName("other", nobody), tempName("token", os.Getpid())); got != want {
+		t.Errorf("got  %s\nwant %s", got, want)
+	}
+}
+
+// TestRenewalWait: a token is renewed before it ends, whatever its life, and a
+// server that fails is asked ever more seldom.
+func TestRenewalWait(t *testing.T) {
+	for _, c := range []struct{ left, want, wait time.Duration }{
+		{3 * time.Second, 0, 2 * time.Second},
+		{time.Minute, 0, 40 * time.Second},
+		{10 * time.Minute, 0, 9 * time.Minute},
+		{time.Hour, 0, 55 * time.Minute},
+		{time.Hour, 20 * time.Minute, 40 * time.Minute},
+		{time.Hour, 24 * time.Hour, 30 * time.Minute}, // more than there is: half of it
+		{24 * time.Hour, 0, 24*time.Hour - 5*time.Minute},
+		{0, 0, 100 * time.Millisecond},
+		{-time.Hour, 0, 100 * time.Millisecond},
+	} {
+		if got := renewalWait(c.left, c.want); got != c.wait {
+			t.Errorf("%v left, %v wanted: wait %v, not %v", c.left, c.want, got, c.wait)
+		}
+	}
+	for failures, want := range map[int]time.Duration{1: time.Second, 2: 2 * time.Second, 6: 32 * time.Second, 7: time.Minute, 1000: time.Minute} {
+		if got := retryWait(failures); got != want {
+			t.Errorf("%d failures: wait %v, not %v", failures, got, want)
+		}
+	}
+	for range 1000 {
+		if got := sooner(time.Hour); got > time.Hour || got < 57*time.Minute {
+			t.Fatalf("%v", got)
+		}
+	}
+}
+
+// stage plays a server and a file for a renewal, in the time of synctest.
+type stage struct {
+	*renewal
+	began  time.Time
+	err    error         // what the server says; nil: a new token
+	life   time.Duration // of the tokens that it gives
+	gets   int
+	writes int
+	asked  []protocol.Request
+	lines  []string
+}
+
+func newStage(life time.Duration) *stage {
+	g := &stage{began: time.Now(), life: life}
+	g.renewal = &renewal{
+		file: "F",
+		now:  time.Now,
+		get: func(_ context.Context, r protocol.Request) (protocol.Credential, string, error) {
+			g.gets++
+			g.asked = append(g.asked, r)
+			return protocol.Credential{Secret: secret.New(fmt.Sprintf("t%d", g.gets)), Expires: time.Now().Add(g.life).Unix()}, "", g.err
+		},
+		put:  func(protocol.Credential) error { g.writes++; return nil },
+		drop: func() error { g.lines = append(g.lines, "(dropped)"); return nil },
+		say:  func(line string) { g.lines = append(g.lines, line) },
+	}
+	return g
+}
+
+// TestRenewalOutage: the server is gone for longer than the token lives. The old
+// file stays as long as it is worth something, goes when it is not, and comes back;
+// each change is one line, and the server is not hammered.
+func TestRenewalOutage(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := newStage(time.Hour)
+		ctx, cancel := context.WithCancel(t.Context())
+		ended := make(chan error)
+		go func() { ended <- g.run(ctx, nil) }()
+		time.Sleep(50 * time.Minute)
+		g.err = &protocol.Error{Kind: protocol.ErrUnreachable, Text: "503"}
+		time.Sleep(9 * time.Minute)
+		synctest.Wait()
+		if g.writes != 1 || len(g.lines) != 1 || g.lines[0] != "F is not renewed, trying on: 503" {
+			t.Errorf("before the end: %d writes, %q", g.writes, g.lines)
+		}
+		time.Sleep(time.Hour)
+		synctest.Wait()
+		if g.gets > 90 {
+			t.Errorf("%d requests in 70 minutes of outage", g.gets)
+		}
+		g.err = nil
+		time.Sleep(2 * time.Minute)
+		synctest.Wait()
+		want := []string{"F is not renewed, trying on: 503", "(dropped)", "F is removed: its token has ended", "F is renewed again"}
+		if strings.Join(g.lines, "|") != strings.Join(want, "|") || g.writes != 2 {
+			t.Errorf("%d writes, %q", g.writes, g.lines)
+		}
+		cancel()
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// TestRenewalBegins: without a first token, what passes is waited for, and what
+// only a person can mend ends it.
+func TestRenewalBegins(t *testing.T) {
+	for _, c := range []struct {
+		kind  error
+		waits bool
+	}{
+		{protocol.ErrUnreachable, true}, {protocol.ErrBusy, true}, {protocol.ErrLocked, true},
+		{protocol.ErrMalformed, false}, {protocol.ErrUnknown, false}, {protocol.ErrNoSecret, false},
+		{protocol.ErrLogin, false}, {protocol.ErrRefused, false}, {protocol.ErrPolicy, false},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			g := newStage(time.Hour)
+			g.err = &protocol.Error{Kind: c.kind, Text: "no"}
+			ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
+			defer cancel()
+			err := g.run(ctx, nil)
+			if c.waits && (err != nil || len(g.lines) != 1 || g.gets < 10 || g.gets > 30) || !c.waits && (!errors.Is(err, c.kind) || g.gets != 1) {
+				t.Errorf("%v: %v after %d requests, %q", c.kind, err, g.gets, g.lines)
+			}
+		})
+	}
+}
+
+// TestRenewalAsked: who asks gets a new token at once, and the watchdog hears of
+// us in between.
+func TestRenewalAsked(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := newStage(time.Hour)
+		beats := 0
+		g.beat = func() { beats++ }
+		ask := make(chan struct{})
+		ctx, cancel := context.WithCancel(t.Context())
+		ended := make(chan error)
+		go func() { ended <- g.run(ctx, ask) }()
+		time.Sleep(10 * time.Minute)
+		ask <- struct{}{}
+		synctest.Wait()
+		if g.writes != 2 || g.asked[0].Refresh || !g.asked[1].Refresh {
+			t.Errorf("%d writes, %v", g.writes, g.asked)
+		}
+		if want := int(10 * time.Minute / tick); beats < want || beats > want+5 {
+			t.Errorf("%d beats, want about %d", beats, want)
+		}
+		cancel()
+		<-ended
+	})
+}
+
+// TestRenewalSameToken: a server that gives its one token until that ends is no
+// failure; a write that fails is one, and is tried again.
+func TestRenewalSameToken(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := newStage(time.Minute)
+		end := time.Now().Add(time.Minute)
+		g.get = func(context.Context, protocol.Request) (protocol.Credential, string, error) {
+			g.gets++
+			if !time.Now().Before(end) {
+				return protocol.Credential{Secret: secret.New("second"), Expires: time.Now().Add(time.Hour).Unix()}, "", nil
+			}
+			return protocol.Credential{Secret: secret.New("first"), Expires: end.Unix()}, "", nil
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+		defer cancel()
+		if err := g.run(ctx, nil); err != nil || g.writes != 2 || g.gets > 25 {
+			t.Errorf("%v, %d writes, %d requests, %q", err, g.writes, g.gets, g.lines)
+		}
+	})
+	synctest.Test(t, func(t *testing.T) {
+		g := newStage(time.Hour)
+		full := true
+		g.put = func(protocol.Credential) error {
+			if g.writes++; full && g.writes > 1 {
+				return policy("no space left on device")
+			}
+			return nil
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), 59*time.Minute)
+		time.AfterFunc(58*time.Minute, func() { full = false })
+		defer cancel()
+		if err := g.run(ctx, nil); err != nil || strings.Join(g.lines, "|") != "F is not renewed, trying on: no space left on device|F is renewed again" {
+			t.Errorf("%v, %q", err, g.lines)
+		}
+	})
+}
