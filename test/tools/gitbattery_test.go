@@ -3,6 +3,7 @@
 package tools
 
 import (
+	"os"
 	"strings"
 	"testing"
 )
@@ -118,3 +119,45 @@ func (c question) run(t *testing.T, w *world, modern bool, known string) string 
 	}
 	return now
 }
+
+// git's own test script for external helpers, t0303. Alone, credhelper passes all
+// but the four questions that give a helper a password and want it back; in front
+// of a helper that stores, it passes all: it is in nobody's way.
+func TestGitOwnScript(t *testing.T) {
+	script := os.Getenv("TOOL_GIT_SCRIPT")
+	if script == "" {
+		t.Fatal("TOOL_GIT_SCRIPT is not set: run scripts/test-tools")
+	}
+	const stores = "t0303.3 t0303.9 t0303.11 t0303.12" // what one password, two users, one of two, an empty name were
+	for _, c := range []struct{ name, helper, skip, passed string }{
+		{"alone", "credhelper", stores, "ok 1 - helper (credhelper) has no existing data"},
+		{"before store", "both", "", "ok 3 - helper (both) can retrieve password"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			w := newWorld(t)
+			w.useGit("old")
+			w.profile("work", "https://git.example.com")
+			w.token("work")
+			w.link("git-credential-credhelper")
+			w.write(w.bin+"/git-credential-both", bothHelpers)
+			w.ok(nil, "chmod", "755", w.bin+"/git-credential-both")
+			w.setenv("GIT_TEST_INSTALLED=/usr/bin", "GIT_TEST_CREDENTIAL_HELPER="+c.helper, "GIT_SKIP_TESTS="+c.skip, "GIT_TEST_CHAIN_LINT=0",
+				"TEST_OUTPUT_DIRECTORY="+w.home+"/results")
+			out := w.ok(in(script+"/t"), "sh", "./t0303-credential-external.sh", "--root="+w.home+"/trash")
+			t.Log(out)
+			if !strings.Contains(out, c.passed) || strings.Contains(out, "not ok") || !strings.Contains(out, "# passed all ") {
+				t.Error("the script did not pass")
+			}
+			w.requests(1)
+		})
+	}
+}
+
+// bothHelpers is credhelper and git's store one after the other, as git itself asks
+// them, for a script that takes one name.
+const bothHelpers = `#!/bin/sh
+request=$(cat)
+answer=$(printf '%s\n' "$request" | git-credential-credhelper "$1")
+[ -z "$answer" ] || { printf '%s\n' "$answer"; exit; }
+printf '%s\n' "$request" | git credential-store "$1"
+`
