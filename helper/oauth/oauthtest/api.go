@@ -21,7 +21,14 @@ func (s *Server) routes() http.Handler {
 			s.token(w, r)
 		default:
 			got := s.record(r, &s.calls)
-			s.write(w, s.product.api(s, path, got))
+			answer, is := said{}, false
+			if s.product.full {
+				answer, is = s.around(path, got)
+			}
+			if !is {
+				answer = s.product.api(s, path, got)
+			}
+			s.write(w, answer)
 		}
 	})
 }
@@ -58,7 +65,8 @@ func (s *Server) tooFast(n int) bool {
 }
 
 // control lets a script look and steer: GET /_/count, /_/calls, /_/faults,
-// /_/trapped; POST /_/queue?name=N, /_/always?name=N, /_/revoke, /_/delay?ms=N.
+// /_/trapped; POST /_/queue?name=N, /_/always?name=N, /_/quirks?name=N, /_/revoke,
+// /_/end-sign-ins, /_/delay?ms=N.
 func (s *Server) control(w http.ResponseWriter, r *http.Request) {
 	name := r.URL.Query().Get("name")
 	answer, err := "", error(nil)
@@ -75,6 +83,10 @@ func (s *Server) control(w http.ResponseWriter, r *http.Request) {
 		err = s.Queue(strings.Split(name, ",")...)
 	case "POST /_/always":
 		err = s.Always(name)
+	case "POST /_/quirks":
+		err = s.SetQuirks(strings.FieldsFunc(name, func(r rune) bool { return r == ',' })...)
+	case "POST /_/end-sign-ins":
+		s.EndSignIns()
 	case "POST /_/revoke":
 		s.RevokeAll()
 	case "POST /_/delay":

@@ -97,6 +97,7 @@ func (c certificate) make(host string, now time.Time) (*tls.Config, []byte, erro
 	}
 	config := &tls.Config{
 		Certificates: []tls.Certificate{{Certificate: [][]byte{der}, PrivateKey: key}},
+		ClientAuth:   tls.RequestClientCert, // RFC 8705: who shows one is looked at
 		MinVersion:   tls.VersionTLS10, MaxVersion: c.max, NextProtos: []string{"http/1.1"},
 	}
 	return config, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: ca}), nil

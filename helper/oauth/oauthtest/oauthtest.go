@@ -16,6 +16,7 @@ package oauthtest
 import (
 	"context"
 	"crypto/tls"
+	"crypto/x509"
 	"fmt"
 	"io"
 	"log"
@@ -30,9 +31,14 @@ import (
 type Client struct {
 	ID     string
 	Secret string
-	Auth   string   // "basic", "post", "either", "raw" (Basic that is not form-decoded), "none"; "" is the product's
+	Auth   string   // "basic", "post", "either", "raw" (Basic that is not form-decoded), "none", "private_key_jwt", "client_secret_jwt", "tls"; "" is the product's
 	Scopes []string // what it may ask for; nil: anything
 	Tenant string   // Entra: the tenant that knows it; "": every one
+
+	Key             Key               // of assertions; nil: the certificate's
+	Certificate     *x509.Certificate // of assertions or connections (RFC 8705 2.2)
+	Alg             string            // the only one for assertions; "": any
+	NeedsThumbprint bool              // assertions must name the certificate, as at Entra
 
 	Expired bool // the secret's time is over
 	NoUser  bool // the API knows no user for it
@@ -67,6 +73,7 @@ type Request struct {
 	Host   string
 	Header http.Header
 	Body   string
+	Peer   *x509.Certificate // the client's, as TLS had it; nil if it showed none
 }
 
 // Server is a running server. Its methods may be called at any time.
@@ -86,6 +93,11 @@ type Server struct {
 	calls    []Request // to the API
 	faults   []string
 	queue    []string
+	quirks   []string
+	jti      map[string]bool
+	codes    map[string]*started   // of browsers and devices
+	refresh  map[string]*refreshed // refresh tokens, the used ones, too
+	revoked  []string
 	always   string
 	delay    time.Duration
 	lifetime time.Duration
@@ -114,6 +126,7 @@ func New(o Options) (*Server, error) {
 	}
 	s := &Server{
 		options: o, product: product, clients: slices.Clone(o.Clients), issued: map[string]issue{},
+		jti: map[string]bool{}, codes: map[string]*started{}, refresh: map[string]*refreshed{},
 		delay: o.Delay, lifetime: o.Lifetime, ending: make(chan struct{}),
 	}
 	if err := s.listen(); err != nil {
@@ -286,6 +299,9 @@ func (s *Server) SetClient(c Client) {
 
 // RevokeAll makes every token that was issued so far a dead one.
 func (s *Server) RevokeAll() { s.mu.Lock(); defer s.mu.Unlock(); clear(s.issued) }
+
+// EndSignIns makes every refresh token a dead one, as an administrator can.
+func (s *Server) EndSignIns() { s.mu.Lock(); defer s.mu.Unlock(); clear(s.refresh) }
 
 // fault notes a broken rule.
 func (s *Server) fault(format string, args ...any) {

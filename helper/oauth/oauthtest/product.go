@@ -11,6 +11,7 @@ type Product struct {
 	isToken   func(path string) bool
 	token     func(s *Server, a asked) said
 	api       func(s *Server, path string, r Request) said
+	full      bool // has the endpoints of signin.go beside its token endpoint
 }
 
 // Products are all the systems that can be played. A new one is a file and a row.

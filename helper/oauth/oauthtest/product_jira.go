@@ -7,7 +7,7 @@ package oauthtest
 // developers.miniorange.com, "OAuth Tokens"; jira-node/node-jira-client issue 255.
 var jira = func() Product {
 	path, is := fixed("/token")
-	return Product{Name: "jira-miniorange", tokenPath: path, isToken: is, token: plainToken, api: jiraAPI}
+	return Product{Name: "jira-miniorange", tokenPath: path, isToken: is, token: plainToken, api: jiraAPI, full: true}
 }()
 
 func jiraAPI(s *Server, path string, r Request) said {

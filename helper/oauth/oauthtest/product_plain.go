@@ -9,32 +9,44 @@ import (
 // resource, /me.
 var plain = func() Product {
 	path, is := fixed("/token")
-	return Product{Name: "plain", tokenPath: path, isToken: is, token: plainToken, api: plainAPI}
+	return Product{Name: "plain", tokenPath: path, isToken: is, token: plainToken, api: plainAPI, full: true}
 }()
 
 func plainToken(s *Server, a asked) said {
-	c, refusal := s.usual(a, "either")
+	name := a.form.Get("grant_type")
+	c, refusal := s.who(a, "either")
+	if claims, ok := unverified(a.form.Get("assertion")); name == jwtBearerGrant && a.id == "" && a.way == "none" && ok {
+		c, _ = s.client(claims.Issuer) // RFC 7521 4.1: the assertion says who asks
+		refusal = nil
+	}
 	if refusal != nil {
 		return *refusal
 	}
-	token, seconds := s.issue(c, a.form.Get("scope"))
-	answer := map[string]any{"access_token": token, "token_type": "Bearer", "expires_in": seconds}
-	if scope := a.form.Get("scope"); scope != "" {
-		answer["scope"] = scope
+	for _, g := range grants {
+		if g.name == name {
+			return g.play(s, c, a)
+		}
 	}
-	return said{200, nil, answer}
+	return refuse(400, "unsupported_grant_type", "")
 }
 
-// usual are the refusals of RFC 6749 5.2, in the order in which servers look.
+// usual is who for products that have one grant.
 func (s *Server) usual(a asked, way string) (Client, *said) {
+	c, refusal := s.who(a, way)
+	if refusal == nil && a.form.Get("grant_type") != "client_credentials" {
+		return c, &said{400, nil, oauthError{"unsupported_grant_type", ""}}
+	}
+	return c, refusal
+}
+
+// who are the refusals of RFC 6749 5.2, in the order in which servers look.
+func (s *Server) who(a asked, way string) (Client, *said) {
 	c, _, right := s.authenticate(a, way)
 	switch {
 	case !right && a.way == "basic":
 		return c, &said{401, [][2]string{{"WWW-Authenticate", `Basic realm="oauthtest"`}}, oauthError{"invalid_client", ""}}
 	case !right:
 		return c, &said{401, nil, oauthError{"invalid_client", ""}}
-	case a.form.Get("grant_type") != "client_credentials":
-		return c, &said{400, nil, oauthError{"unsupported_grant_type", ""}}
 	}
 	for _, scope := range strings.Fields(a.form.Get("scope")) {
 		if c.Scopes != nil && !slices.Contains(c.Scopes, scope) {

@@ -1,6 +1,7 @@
 package oauthtest
 
 import (
+	"crypto/x509"
 	"encoding/base64"
 	"io"
 	"mime"
@@ -15,7 +16,9 @@ type asked struct {
 	path   string // below the base path
 	id     string
 	secret string
-	way    string // "basic", "post" or "none": how the client said who it is
+	way    string // "basic", "post", "assertion" or "none": how the client said who it is
+	proof  string // the client assertion
+	peer   *x509.Certificate
 	raw    [2]string
 }
 
@@ -26,6 +29,9 @@ func (s *Server) record(r *http.Request, into *[]Request) Request {
 		Time: s.options.Now(), Method: r.Method, Target: r.RequestURI, Proto: r.Proto, Host: r.Host,
 		Header: r.Header.Clone(), Body: string(body),
 	}
+	if r.TLS != nil && len(r.TLS.PeerCertificates) > 0 {
+		got.Peer = r.TLS.PeerCertificates[0]
+	}
 	s.mu.Lock()
 	*into = append(*into, got)
 	s.mu.Unlock()
@@ -35,7 +41,7 @@ func (s *Server) record(r *http.Request, into *[]Request) Request {
 // check holds a token request against RFC 6749 and RFC 6750 and says which rule
 // it breaks; "" if none.
 func check(r Request) (asked, string) {
-	a := asked{way: "none"}
+	a := asked{way: "none", peer: r.Peer}
 	media, params, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
 	path, query, _ := strings.Cut(r.Target, "?")
 	switch {
@@ -57,10 +63,14 @@ func check(r Request) (asked, string) {
 		return a, "Accept " + r.Header.Get("Accept")
 	}
 	a.path = path
-	if broken := a.checkForm(r.Body); broken != "" {
+	broken := a.checkForm(r.Body)
+	if broken != "" && a.form == nil {
 		return a, broken
 	}
-	return a, a.identify(r.Header.Get("Authorization"))
+	if double := a.identify(r.Header.Get("Authorization")); double != "" {
+		return a, double
+	}
+	return a, broken
 }
 
 // checkForm reads the body. RFC 6749 3.2: no parameter twice (RFC 8707 and 8693
@@ -81,10 +91,10 @@ func (a *asked) checkForm(body string) string {
 			}
 		}
 	}
+	a.form = form
 	if form.Get("grant_type") == "" {
 		return "no grant_type (RFC 6749 4.4.2)"
 	}
-	a.form = form
 	return ""
 }
 
@@ -96,6 +106,9 @@ func (a *asked) identify(authorization string) string {
 		if a.id == "" {
 			return "a client_secret without client_id"
 		}
+	}
+	if broken := a.identifyByAssertion(authorization); broken != "" {
+		return broken
 	}
 	if authorization == "" {
 		return ""
@@ -109,10 +122,7 @@ func (a *asked) identify(authorization string) string {
 	switch {
 	case err != nil || !found:
 		return "a Basic credential that cannot be read"
-	case a.way == "post":
-		return "two ways of client authentication at once (RFC 6749 2.3)"
-	}
-	if a.form.Get("client_assertion") != "" {
+	case a.way != "none":
 		return "two ways of client authentication at once (RFC 6749 2.3)"
 	}
 	a.way, a.raw = "basic", [2]string{id, secret}
@@ -125,6 +135,28 @@ func (a *asked) identify(authorization string) string {
 		return "client_id in the form is not that of Basic"
 	}
 	a.id, a.secret = decodedID, decodedSecret
+	return ""
+}
+
+// identifyByAssertion is RFC 7523 2.2; RFC 7521 4.2 wants client_id, if it is
+// there, to be the subject.
+func (a *asked) identifyByAssertion(authorization string) string {
+	a.proof = a.form.Get("client_assertion")
+	if a.proof == "" {
+		return ""
+	}
+	claims, ok := unverified(a.proof)
+	switch {
+	case a.way != "none" || authorization != "":
+		return "two ways of client authentication at once (RFC 6749 2.3)"
+	case a.form.Get("client_assertion_type") != jwtBearerType:
+		return "client_assertion_type " + a.form.Get("client_assertion_type") + " (RFC 7523 2.2)"
+	case ok && a.id != "" && claims.Subject != a.id:
+		return "client_id is not the assertion's subject (RFC 7521 4.2)"
+	case ok:
+		a.id = claims.Subject
+	}
+	a.way = "assertion"
 	return ""
 }
 
@@ -148,8 +180,12 @@ func (s *Server) authenticate(a asked, way string) (c Client, known, right bool)
 		right = a.way == "post"
 	case "none":
 		return c, true, a.way == "none"
+	case "private_key_jwt", "client_secret_jwt":
+		return c, true, a.way == "assertion" && s.badAssertion(c, a.proof, true) == ""
+	case "tls":
+		return c, true, a.way == "none" && sameCertificate(c, a.peer)
 	default:
-		right = a.way != "none"
+		right = a.way == "basic" || a.way == "post"
 	}
 	return c, true, right && secret == c.Secret && !c.Expired
 }

@@ -14,6 +14,7 @@ type issue struct {
 	client  Client
 	expires time.Time
 	scope   string
+	family  string // the sign-in it belongs to; "" if none
 }
 
 // said is an answer of a product, before it is written.
@@ -84,6 +85,11 @@ func (s *Server) write(w http.ResponseWriter, a said) {
 // issue gives a new token out: JWT-like, since products' tokens are, with a
 // number inside so that no two are equal.
 func (s *Server) issue(c Client, scope string) (token string, seconds int64) {
+	return s.issueTo(c, scope, "")
+}
+
+// issueTo is issue for a sign-in.
+func (s *Server) issueTo(c Client, scope, family string) (token string, seconds int64) {
 	now := s.options.Now()
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -98,6 +104,6 @@ func (s *Server) issue(c Client, scope string) (token string, seconds int64) {
 	if more := s.options.TokenSize - len(token); more > 0 {
 		token += strings.Repeat("x", more)
 	}
-	s.issued[token] = issue{client: c, expires: now.Add(s.lifetime), scope: scope}
+	s.issued[token] = issue{client: c, expires: now.Add(s.lifetime), scope: scope, family: family}
 	return token, int64(s.lifetime / time.Second)
 }

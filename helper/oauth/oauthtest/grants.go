@@ -1,0 +1,212 @@
+package oauthtest
+
+import (
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/base64"
+	"slices"
+	"strings"
+	"time"
+)
+
+// grant is one grant of the plain server. It has a client that proved itself.
+type grant struct {
+	name string // grant_type
+	play func(s *Server, c Client, a asked) said
+}
+
+var grants = [...]grant{
+	{"client_credentials", clientCredentials},
+	{"authorization_code", codeGrant},
+	{"refresh_token", refreshGrant},
+	{"urn:ietf:params:oauth:grant-type:device_code", deviceGrant},
+	{jwtBearerGrant, assertionGrant},
+	{"urn:ietf:params:oauth:grant-type:token-exchange", exchangeGrant},
+}
+
+const jwtBearerGrant = "urn:ietf:params:oauth:grant-type:jwt-bearer"
+
+// started is a sign-in: a code or a device code that leads to tokens, and the
+// family that they belong to.
+type started struct {
+	client    Client
+	scope     string
+	challenge string
+	redirect  string
+	family    string
+	expires   time.Time
+	asked     int  // how often a device code was asked about
+	used      bool // a code counts once
+}
+
+// refreshed is a refresh token that was given out.
+type refreshed struct {
+	client Client
+	scope  string
+	family string
+	used   bool
+}
+
+func refuse(status int, code, text string) said { return said{status, nil, oauthError{code, text}} }
+
+// granted is the answer of RFC 6749 5.1.
+func (s *Server) granted(c Client, scope, family string) said {
+	token, seconds := s.issueTo(c, scope, family)
+	kind := "Bearer"
+	if s.odd("dpop") {
+		kind = "DPoP"
+	}
+	answer := map[string]any{"access_token": token, "token_type": kind, "expires_in": seconds}
+	if scope != "" {
+		answer["scope"] = scope
+	}
+	if family != "" {
+		answer["refresh_token"] = s.newRefresh(c, scope, family)
+	}
+	return said{200, nil, answer}
+}
+
+func (s *Server) newRefresh(c Client, scope, family string) string {
+	token := "r-" + rand.Text() + rand.Text()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.refresh[token] = &refreshed{client: c, scope: scope, family: family}
+	return token
+}
+
+func clientCredentials(s *Server, c Client, a asked) said { return s.granted(c, a.form.Get("scope"), "") }
+
+// codeGrant is RFC 6749 4.1.3 with RFC 7636 4.6. A code that comes twice kills
+// what it gave (RFC 6749 4.1.2).
+func codeGrant(s *Server, c Client, a asked) said {
+	s.mu.Lock()
+	code := s.codes[a.form.Get("code")]
+	again := code != nil && code.used
+	if code != nil {
+		code.used = true
+	}
+	s.mu.Unlock()
+	sum := sha256.Sum256([]byte(a.form.Get("code_verifier")))
+	switch {
+	case code == nil || code.client.ID != c.ID || s.options.Now().After(code.expires):
+		return refuse(400, "invalid_grant", "unknown code")
+	case again:
+		s.fault("a code twice (RFC 6749 4.1.2)")
+		s.kill(code.family)
+		return refuse(400, "invalid_grant", "the code was used")
+	case code.redirect != a.form.Get("redirect_uri"):
+		s.fault("redirect_uri is not that of the authorization request (RFC 6749 4.1.3)")
+		return refuse(400, "invalid_grant", "redirect_uri")
+	case base64.RawURLEncoding.EncodeToString(sum[:]) != code.challenge:
+		s.fault("code_verifier does not fit (RFC 7636 4.6)")
+		return refuse(400, "invalid_grant", "code_verifier")
+	}
+	return s.granted(c, code.scope, code.family)
+}
+
+// refreshGrant is RFC 6749 6 with rotation and the detection of reuse (RFC 9700
+// 4.14.2): a token that was replaced kills the whole family.
+func refreshGrant(s *Server, c Client, a asked) said {
+	s.mu.Lock()
+	old := s.refresh[a.form.Get("refresh_token")]
+	again := old != nil && old.used
+	keep := slices.Contains(s.quirks, "refresh-kept")
+	if old != nil && !keep {
+		old.used = true
+	}
+	s.mu.Unlock()
+	switch {
+	case old == nil || old.client.ID != c.ID:
+		return refuse(400, "invalid_grant", "unknown refresh token")
+	case again:
+		s.fault("a refresh token twice (RFC 9700 4.14.2)")
+		s.kill(old.family)
+		return refuse(400, "invalid_grant", "the refresh token was used; the sign-in is over")
+	case keep:
+		token, seconds := s.issueTo(c, old.scope, old.family)
+		return said{200, nil, map[string]any{"access_token": token, "token_type": "Bearer", "expires_in": seconds}}
+	}
+	return s.granted(c, old.scope, old.family)
+}
+
+// kill ends a sign-in: its access tokens and refresh tokens.
+func (s *Server) kill(family string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for token, known := range s.issued {
+		if known.family == family {
+			delete(s.issued, token)
+		}
+	}
+	for token, known := range s.refresh {
+		if known.family == family {
+			delete(s.refresh, token)
+		}
+	}
+}
+
+// deviceGrant is RFC 8628 3.5. The person has finished at the second question,
+// at the fourth with device-pending.
+func deviceGrant(s *Server, c Client, a asked) said {
+	s.mu.Lock()
+	device := s.codes[a.form.Get("device_code")]
+	n, over := 0, false
+	if device != nil {
+		device.asked++
+		n, over = device.asked, s.options.Now().After(device.expires)
+	}
+	s.mu.Unlock()
+	wanted := 2
+	if s.odd("device-pending") {
+		wanted = 4
+	}
+	switch {
+	case device == nil || device.client.ID != c.ID:
+		return refuse(400, "invalid_grant", "unknown device code")
+	case over, s.odd("device-expired"):
+		return refuse(400, "expired_token", "")
+	case s.odd("device-denied"):
+		return refuse(400, "access_denied", "the person declined")
+	case s.odd("device-slow") && n == 1:
+		return refuse(400, "slow_down", "")
+	case n < wanted:
+		return refuse(400, "authorization_pending", "")
+	}
+	return s.granted(c, device.scope, device.family)
+}
+
+// assertionGrant is RFC 7523 2.1.
+func assertionGrant(s *Server, c Client, a asked) said {
+	if reason := s.badAssertion(c, a.form.Get("assertion"), false); reason != "" {
+		return refuse(400, "invalid_grant", reason)
+	}
+	return s.granted(c, a.form.Get("scope"), "")
+}
+
+// exchangeGrant is RFC 8693 2. The subject must be a token of this server, or
+// "subject" for scripts.
+func exchangeGrant(s *Server, c Client, a asked) said {
+	subject := a.form.Get("subject_token")
+	s.mu.Lock()
+	_, known := s.issued[subject]
+	s.mu.Unlock()
+	kind := a.form.Get("subject_token_type")
+	switch {
+	case !strings.HasPrefix(kind, "urn:ietf:params:oauth:token-type:"):
+		s.fault("subject_token_type %q (RFC 8693 2.1)", kind)
+		return refuse(400, "invalid_request", "subject_token_type")
+	case !known && subject != "subject":
+		return refuse(400, "invalid_grant", "unknown subject token")
+	}
+	answer := s.granted(c, a.form.Get("scope"), "")
+	body := answer.body.(map[string]any)
+	body["issued_token_type"] = "urn:ietf:params:oauth:token-type:access_token"
+	if s.odd("exchange-refresh") {
+		body["issued_token_type"] = "urn:ietf:params:oauth:token-type:refresh_token"
+	}
+	if s.odd("exchange-na") {
+		body["token_type"], body["issued_token_type"] = "N_A", "urn:ietf:params:oauth:token-type:id_token"
+		delete(body, "expires_in")
+	}
+	return answer
+}
