@@ -7,6 +7,7 @@ import (
 	"bytes"
 	"crypto/rand"
 	"encoding/json"
+	"io"
 	"log"
 	"net/http"
 	"os"
@@ -28,7 +29,7 @@ var registries = []struct {
 	{"token endpoint", func(w *world) *site { return withTokenEndpoint(w.site, images()) }},
 }
 
-func images() http.Handler { return registry.New(registry.Logger(log.New(&testLog{}, "", 0))) }
+func images() http.Handler { return registry.New(registry.Logger(log.New(io.Discard, "", 0))) }
 
 // withTokenEndpoint serves images to who brings a registry token, and /token for
 // who brings ours as password.
