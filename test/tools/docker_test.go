@@ -84,7 +84,7 @@ func (e *engine) serve(w http.ResponseWriter, r *http.Request) {
 func (e *engine) check(server string, a dockerAuth) bool {
 	good := a.Password != "" && e.world.good(a.Password)
 	line := fmt.Sprintf("%s user=%q good=%v", server, a.Username, good)
-	e.world.t.Logf("the docker engine saw: %s password=%.12s", line, a.Password)
+	e.world.t.Logf("the docker engine saw: %s password=...%s", line, a.Password[max(0, len(a.Password)-12):])
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.seen = append(e.seen, line)

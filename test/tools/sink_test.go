@@ -74,7 +74,7 @@ func TestGitOldWithHeaderFile(t *testing.T) {
 	file := w.home + "/bearer.gitconfig"
 	stop := w.sink("work", file, "git-include")
 	w.ok(nil, "git", "config", "--global", "include.path", file)
-	for end := time.Now().Add(10 * time.Second); time.Now().Before(end); time.Sleep(500 * time.Millisecond) {
+	for end := time.Now().Add(10 * time.Second); time.Now().Before(end); time.Sleep(time.Second) {
 		w.ok(nil, "git", "ls-remote", site.URL+"/app.git")
 	}
 	site.served(t)

@@ -88,11 +88,11 @@ func (s seen) String() string {
 	if shown == "" {
 		shown = "(no Authorization)"
 	}
-	if len(shown) > 40 {
-		shown = fmt.Sprintf("%s... (%d octets)", shown[:40], len(shown))
+	if scheme, rest, ok := strings.Cut(shown, " "); ok && len(shown) > 40 {
+		shown = fmt.Sprintf("%s %s...%s (%d octets)", scheme, rest[:12], rest[len(rest)-12:], len(shown))
 	}
 	if s.user != "" {
-		shown += " = " + s.user + ":" + s.token[:min(len(s.token), 12)] + "..."
+		shown += " = " + s.user + ":..." + s.token[max(0, len(s.token)-12):]
 	}
 	return fmt.Sprintf("%-4s %-60s %s -> %d", s.method, s.target, shown, s.status)
 }
