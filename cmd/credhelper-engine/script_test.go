@@ -391,3 +391,13 @@ func TestNoScriptForAnotherSystem(t *testing.T) {
 		t.Fatal("the scripts are for Linux; other systems are cross-compiled only")
 	}
 }
+
+// newHome is an empty home below a directory of the test.
+func newHome(t *testing.T) string {
+	t.Helper()
+	home := t.TempDir()
+	if err := os.Chmod(home, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	return home
+}

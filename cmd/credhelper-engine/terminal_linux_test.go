@@ -135,15 +135,6 @@ func (p *person) ends() int {
 	}
 }
 
-func newHome(t *testing.T) string {
-	t.Helper()
-	home := t.TempDir()
-	if err := os.Chmod(home, 0o700); err != nil {
-		t.Fatal(err)
-	}
-	return home
-}
-
 const typed = "typed-s3cret-CANARY"
 
 func jamaServer(t *testing.T) *oauthtest.Server {
