@@ -28,9 +28,16 @@ type held struct {
 }
 
 // secretKey is the name that the keyring knows a profile's secret by: a digest,
-// so that no name from outside reaches a keyring (T18).
-func secretKey(profile string) string {
-	return keyring.Prefix + cache.KeyOf("secret", profile).String()
+// so that no name from outside reaches a keyring (T18). A keyring of the desktop
+// is the user's, not the home's: below CREDHELPER_HOME the name says which home it
+// is, or a test's "jama" would overwrite the real one's secret.
+func (h *Helper) secretKey(profile string) string {
+	fields := []string{profile}
+	settings, err := h.Settings()
+	if backend, _ := keyring.BackendNamed(settings.Keyring); err == nil && backend.Desktop && h.config.Dirs.System == "" {
+		fields = append(fields, h.config.Dirs.Config)
+	}
+	return keyring.Prefix + cache.KeyOf("secret", fields...).String()
 }
 
 const envelopeVersion = 1

@@ -68,7 +68,7 @@ func (h *Helper) readEnvelope(ctx context.Context, p *Profile) (*envelope, error
 	if err != nil {
 		return nil, err
 	}
-	value, err := k.Get(ctx, secretKey(p.Name))
+	value, err := k.Get(ctx, h.secretKey(p.Name))
 	if err != nil {
 		return nil, err
 	}
@@ -84,7 +84,7 @@ func (h *Helper) putEnvelope(ctx context.Context, p *Profile, e *envelope) error
 	if err != nil {
 		return about(p.Name, err, "")
 	}
-	if err := k.Set(ctx, secretKey(p.Name), value); err != nil {
+	if err := k.Set(ctx, h.secretKey(p.Name), value); err != nil {
 		return keyringError(p, err)
 	}
 	return nil
@@ -239,7 +239,7 @@ func (h *Helper) DeleteSecret(ctx context.Context, name string) error {
 	if err != nil {
 		return about(name, err, "")
 	}
-	if err := k.Delete(ctx, secretKey(name)); err != nil {
+	if err := k.Delete(ctx, h.secretKey(name)); err != nil {
 		return about(name, err, "")
 	}
 	return h.forget(ctx, name, "secret deleted")
