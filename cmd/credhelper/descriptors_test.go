@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/credhelper/credhelper/internal/program"
 )
@@ -139,5 +140,44 @@ func TestBrokenPipe(t *testing.T) {
 		if len(h.Entries()) != 1 {
 			t.Errorf("%s: the token was not saved", state)
 		}
+	}
+}
+
+// TestStdinNeverEnds (R2, T24): a tool that opens stdin and sends nothing, or a part,
+// waits 2 s, not for ever.
+func TestStdinNeverEnds(t *testing.T) {
+	s := newServer(t)
+	h := warmHome(t, s)
+	for _, c := range []struct {
+		sent string
+		args []string
+	}{
+		{"", []string{"get"}},
+		{`{"uri":"https://api.exam`, []string{"get"}},
+		{"protocol=https\nhost=api.example.com\n", []string{"git-credential-credhelper", "get"}},
+		{"https://api.example.com", []string{"docker-credential-credhelper", "get"}},
+		{"", []string{"reject", "jama"}},
+	} {
+		t.Run(c.args[0], func(t *testing.T) {
+			t.Parallel() // it waits, mostly
+			cmd := h.Command(c.args...)
+			stdin, err := cmd.StdinPipe()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := io.WriteString(stdin, c.sent); err != nil {
+				t.Fatal(err)
+			}
+			began := time.Now()
+			r := finish(t, cmd)
+			stdin.Close()
+			if took := time.Since(began); took > 3*time.Second {
+				t.Errorf("%v with %q on stdin takes %v", c.args, c.sent, took)
+			}
+			if r.code == 0 || strings.Contains(r.stdout, "canary") {
+				t.Errorf("%v with %q on stdin: %+v", c.args, c.sent, r)
+			}
+			quiet(t, c.args[0], r)
+		})
 	}
 }

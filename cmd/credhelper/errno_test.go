@@ -53,7 +53,8 @@ func stillAnswers(t *testing.T, what string, s *server, r result) {
 	quiet(t, what, r)
 }
 
-var injectedWrite = regexp.MustCompile(`(?m)^\d+ +write\((\d+<[^>]*>).*\(INJECTED\)`)
+// aWrite is a line of strace's log on which a thread begins to write.
+var aWrite = regexp.MustCompile(`^(\d+) +write\((\d+<[^>]*>)`)
 
 // TestWriteErrors (F2, F3, R7): any single write that fails, or is cut short,
 // either does not matter to the answer or ends in a clean failure. The log of
@@ -115,8 +116,14 @@ func injectWrite(t *testing.T, h *program.Home, fault string, n int) (r result, 
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, m := range injectedWrite.FindAllStringSubmatch(string(content), -1) {
-		on = append(on, m[1])
+	writing := map[string]string{} // thread to descriptor: a call may be told in two lines
+	for _, line := range strings.Split(string(content), "\n") {
+		if m := aWrite.FindStringSubmatch(line); m != nil {
+			writing[m[1]] = m[2]
+		}
+		if thread, _, _ := strings.Cut(line, " "); strings.HasSuffix(line, "(INJECTED)") {
+			on = append(on, writing[thread])
+		}
 	}
 	return r, on
 }

@@ -4,6 +4,7 @@ package main_test
 
 import (
 	"bytes"
+	"math/rand/v2"
 	"os/exec"
 	"sync"
 	"syscall"
@@ -163,5 +164,40 @@ func TestLeaderStopped(t *testing.T) {
 	}
 	if n := s.requests() - before; n != 1 {
 		t.Errorf("%d requests; nobody may fetch without the lock", n)
+	}
+}
+
+// TestStormWithKills (F14): processes of a crowd that are killed at random moments,
+// the fetching one among them, cost at most a request each; all others answer.
+func TestStormWithKills(t *testing.T) {
+	const processes, kills = 60, 6
+	s := newServer(t)
+	h := newHome(t, s)
+	s.slow(30 * time.Millisecond)
+	for range 3 {
+		if err := h.Empty(); err != nil {
+			t.Fatal(err)
+		}
+		before := s.requests()
+		crowd, outs := make([]*exec.Cmd, processes), make([]bytes.Buffer, processes)
+		for i := range crowd {
+			crowd[i] = h.Command("token", "jama")
+			crowd[i].Stdout = &outs[i]
+			if err := crowd[i].Start(); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for i := range kills {
+			time.Sleep(time.Duration(rand.IntN(20)) * time.Millisecond)
+			_ = crowd[i].Process.Kill() // it may have ended
+		}
+		for i, process := range crowd {
+			if err := process.Wait(); i >= kills && (err != nil || !s.knows(string(bytes.TrimSpace(outs[i].Bytes())))) {
+				t.Errorf("a process that nobody killed: %v, %d octets", err, outs[i].Len())
+			}
+		}
+		if n := s.requests() - before; n < 1 || n > 1+kills {
+			t.Errorf("%d requests for %d kills", n, kills)
+		}
 	}
 }
