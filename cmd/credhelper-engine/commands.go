@@ -57,7 +57,7 @@ func (s *session) commands() *cobra.Command {
 	root.CompletionOptions.DisableDefaultCmd = true
 	root.SetHelpCommandGroupID(groupKeep)
 	root.AddCommand(
-		s.curlCommand(), s.execCommand(), s.testCommand(),
+		s.curlCommand(), s.execCommand(), s.sinkCommand(), s.testCommand(),
 		s.addCommand(), s.listCommand(), s.showCommand(), s.editCommand(), s.removeCommand(), s.rotateCommand(),
 		s.rebindCommand(), s.exportCommand(), s.importCommand(), s.setupCommand(),
 		s.statusCommand(), s.explainCommand(), s.doctorCommand(), s.logCommand(),

@@ -92,25 +92,30 @@ func (s *session) exec(ctx context.Context, r protocol.Request, variable string,
 		s.say("credhelper: --env " + variable + ": the token is not renewed there, and your other programs can see it; " + tokenFileVariable + " is better")
 		cmd.Env = append(withoutVariable(cmd.Env, variable), variable+"="+credential.Secret.Reveal())
 	}
+	renewal := s.newRenewal(h, r, tokenFileVariable)
+	renewal.put = put
+	renewal.hold(credential)
+	return s.runRenewed(ctx, cmd, signals, renewal)
+}
+
+// runRenewed runs the command, and the renewal as long as the command runs.
+func (s *session) runRenewed(ctx context.Context, cmd *exec.Cmd, signals *heldSignals, renewal *renewal) error {
 	if err := s.limits.ForChild(cmd.Start); err != nil {
-		return policy("cannot run " + program + ": " + err.Error())
+		return policy("cannot run " + cmd.Path + ": " + err.Error())
 	}
 	signals.passTo(cmd.Process)
 	ctx, cancel := context.WithCancel(ctx)
 	renewed := make(chan struct{})
-	renewal := s.newRenewal(h, r, tokenFileVariable)
-	renewal.put = put
-	renewal.hold(credential)
 	go func() {
 		defer close(renewed)
 		_ = renewal.run(ctx, nil) // it has its first token
 	}()
-	err = cmd.Wait()
+	err := cmd.Wait()
 	cancel()
 	<-renewed // or it would write the file again after it was removed
 	code, err := childExit(err)
 	if err != nil {
-		return policy(program + ": " + err.Error())
+		return policy(cmd.Path + ": " + err.Error())
 	}
 	return exitCode(code)
 }
@@ -155,6 +160,7 @@ func (s *session) newRenewal(h *helper.Helper, r protocol.Request, file string) 
 		file:    file,
 		request: r,
 		now:     s.now,
+		tick:    tick,
 		get: func(ctx context.Context, r protocol.Request) (c protocol.Credential, warning string, err error) {
 			s.warn = func(text string) { warning = text } // said once, not with every try
 			c, err = h.Get(ctx, r)

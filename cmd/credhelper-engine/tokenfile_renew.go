@@ -20,7 +20,8 @@ type renewal struct {
 	put     func(protocol.Credential) error // into the file
 	drop    func() error                    // removes a file whose token has ended; nil leaves it
 	say     func(string)
-	beat    func() // called every tick at least; nil for nobody listens
+	beat    func()        // called every tick at least; nil for nobody listens
+	tick    time.Duration // the longest sleep
 
 	held     protocol.Credential // what the file holds; Expires is 0 before the first
 	since    time.Time           // when that, or the last failure, happened
@@ -32,7 +33,7 @@ type renewal struct {
 	dropped  bool                // the file is gone until the next token
 }
 
-// tick is the longest sleep: a timer does not see the machine's sleep nor a clock
+// tick is the usual longest sleep: a timer does not see the machine's sleep nor a clock
 // that is set, so the time is looked at this often.
 const tick = 20 * time.Second
 
@@ -79,7 +80,7 @@ func (r *renewal) sleep(ctx context.Context, ask <-chan struct{}) (asked bool) {
 		if left <= 0 {
 			return false
 		}
-		timer := time.NewTimer(min(left, tick))
+		timer := time.NewTimer(min(left, r.tick))
 		select {
 		case <-timer.C:
 		case <-ask:
@@ -140,7 +141,7 @@ func (r *renewal) renew(ctx context.Context, fresh bool) error {
 		r.failed(err)
 		return err
 	}
-	again := r.failures > 0 || r.dropped
+	again := r.held.Expires != 0 && (r.failures > 0 || r.dropped)
 	r.hold(c)
 	if again {
 		r.say(r.file + " is renewed again")
@@ -154,6 +155,9 @@ func (r *renewal) failed(err error) {
 	r.since, r.wait = r.now(), sooner(retryWait(r.failures))
 	const unknown = 1 // what the helper warned of while the old token is good
 	code := protocol.ExitCode(meaning(err))
+	if r.held.Expires == 0 && lasting(err) {
+		return // run ends with it
+	}
 	if r.failures > 1 && (code == r.trouble || code == unknown || r.trouble == unknown) {
 		return
 	}

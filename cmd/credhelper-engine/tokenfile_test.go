@@ -242,6 +242,7 @@ func newStage(life time.Duration) *stage {
 	g.renewal = &renewal{
 		file: "F",
 		now:  time.Now,
+		tick: tick,
 		get: func(_ context.Context, r protocol.Request) (protocol.Credential, string, error) {
 			g.gets++
 			g.asked = append(g.asked, r)

@@ -1,0 +1,174 @@
+package main
+
+import (
+	"context"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"syscall"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/credhelper/credhelper/protocol"
+)
+
+// sinkFlags are what sink is told besides whose token.
+type sinkFlags struct {
+	requestFlags
+	file, format string
+	once, keep   bool
+}
+
+// sinkCommand keeps a file with the token for programs that read one.
+func (s *session) sinkCommand() *cobra.Command {
+	const line = "sink NAME --file FILE [--format FORMAT] [--once | --keep]"
+	var f sinkFlags
+	c := &cobra.Command{
+		Use:   line,
+		Short: "keep a file with the token, for programs that read one",
+		Long: "Writes the token into a file of mode 0600 and replaces it, whole, before the\n" +
+			"token ends. While the server gives no new token the old one stays, until it has\n" +
+			"ended; then the file is removed. Ends on SIGTERM or Ctrl-C and removes the file,\n" +
+			"too. SIGHUP renews at once, unless sink runs in a terminal.\n\n" +
+			"Under systemd use Type=notify: sink is ready when the file is there.",
+		GroupID: groupUse,
+		Args:    between(0, 1, line),
+		RunE: func(c *cobra.Command, args []string) error {
+			if f.file == "" {
+				return usage(line)
+			}
+			if f.once && f.keep {
+				return malformed("--once always keeps the file; --keep is for the other case")
+			}
+			if s.flags.timeout != "" && !f.once {
+				return malformed("--timeout belongs to --once; sink itself has no end")
+			}
+			return s.sink(c.Context(), f, args)
+		},
+		ValidArgsFunction: s.completeProfiles,
+	}
+	f.register(c)
+	c.Flags().StringVar(&f.file, "file", "", "the `FILE` to keep; its directory must be there and be closed to others")
+	c.Flags().StringVar(&f.format, "format", "", "token (default), header, headers-json, curl-config, env, env-fish,\n"+
+		"env-powershell, netrc, git-include or json")
+	c.Flags().BoolVar(&f.once, "once", false, "write it once and end, for cron")
+	c.Flags().BoolVar(&f.keep, "keep", false, "leave the file there when sink ends")
+	return c
+}
+
+func (s *session) sink(ctx context.Context, f sinkFlags, args []string) error {
+	request, err := s.sinkRequest(f, args)
+	if err != nil {
+		return err
+	}
+	h, err := s.open()
+	if err != nil {
+		return err
+	}
+	path, err := filepath.Abs(f.file)
+	if err != nil {
+		return policy("--file: " + err.Error())
+	}
+	target := &sinkTarget{tokenFile: tokenFile{path: path}, request: request}
+	if err := target.prepare(); err != nil {
+		return err
+	}
+	if f.once {
+		c, err := h.Get(ctx, request)
+		if err == nil {
+			err = target.put(c)
+		}
+		return err
+	}
+	n := openNotifier(s.env, s.now, os.Getpid())
+	defer n.close()
+	r := s.newRenewal(h, request, path)
+	r.put, r.drop = target.put, target.remove
+	r.beat, r.tick = n.beat, n.tick()
+	r.say = func(text string) {
+		s.say("credhelper: " + text)
+		n.status(oneLine(text))
+	}
+	target.first = func(c protocol.Credential) {
+		n.ready()
+		r.say(path + " holds the token of " + c.Profile + ", for " + span(time.Unix(c.Expires, 0).Sub(s.now())) + " now")
+	}
+	ctx, ask, stop := s.sinkSignals(ctx)
+	defer stop()
+	err = r.run(ctx, ask)
+	n.stopping()
+	if err != nil || f.keep || target.last == nil {
+		return err
+	}
+	if err := target.remove(); err != nil {
+		return err
+	}
+	r.say(path + " is removed: sink ends")
+	return nil
+}
+
+// sinkRequest reads the arguments as the header verb does, which makes the same
+// answers.
+func (s *session) sinkRequest(f sinkFlags, args []string) (protocol.Request, error) {
+	format := f.format
+	switch {
+	case format == "" && s.flags.json:
+		format = "json"
+	case format == "":
+		format = "token"
+	}
+	words := []string{"--format", format}
+	if f.profile != "" {
+		words = append(words, "--profile", f.profile)
+	}
+	if f.minTTL != "" {
+		words = append(words, "--min-ttl", f.minTTL)
+	}
+	if f.refresh {
+		words = append(words, "--refresh")
+	}
+	return headerDialect().Decode(protocol.Call{Args: append(append(words, "--"), args...), Env: s.env})
+}
+
+// headerDialect is the row of the header verb.
+func headerDialect() *protocol.Dialect {
+	for _, d := range protocol.Dialects {
+		if d.Name == "header" {
+			return d
+		}
+	}
+	panic("the header dialect is gone")
+}
+
+// sinkSignals ends the context when we are to end, and passes SIGHUP on as the
+// wish for a new token. From a terminal SIGHUP means that it went away, and
+// whoever started us under nohup wants us to live on.
+func (s *session) sinkSignals(ctx context.Context) (_ context.Context, ask <-chan struct{}, stop func()) {
+	ctx, cancel := context.WithCancel(ctx)
+	came, asks := make(chan os.Signal, 4), make(chan struct{}, 1)
+	for _, sig := range endingSignals {
+		if sig != syscall.SIGHUP || !signal.Ignored(sig) {
+			signal.Notify(came, sig)
+		}
+	}
+	renews := !hasTerminal()
+	go func() {
+		for {
+			select {
+			case sig := <-came:
+				if sig != syscall.SIGHUP || !renews {
+					cancel()
+					return
+				}
+				select {
+				case asks <- struct{}{}:
+				default: // it is on its way already
+				}
+			case <-ctx.Done():
+				return
+			}
+		}
+	}()
+	return ctx, asks, func() { signal.Stop(came); cancel() }
+}

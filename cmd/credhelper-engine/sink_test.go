@@ -1,0 +1,198 @@
+package main
+
+import (
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/credhelper/credhelper/protocol"
+	"github.com/credhelper/credhelper/protocol/secret"
+)
+
+// TestSinkTargetForm: what an earlier sink wrote is overwritten, what a person
+// wrote is not.
+func TestSinkTargetForm(t *testing.T) {
+	for _, c := range []struct {
+		name, format, old string
+		ok                bool
+	}{
+		{"an empty file", "token", "", true},
+		{"an older token", "token", "0ld\n", true},
+		{"a line of text", "token", "my notes\n", false},
+		{"two lines", "token", "a\nb\n", false},
+		{"an older header", "header", "Authorization: Bearer 0ld\n", true},
+		{"another header", "header", "X-Key: 0ld\n", false},
+		{"an older JSON", "json", `{"headers":{"Authorization":["Bearer 0ld"]},"expires":"2001-01-01T00:00:00Z"}` + "\n", true},
+		{"another JSON", "json", `{"a":1}` + "\n", false},
+		{"the entry", "netrc", "machine git.example.com login oauth2 password 0ld\n", true},
+		{"the entry and more", "netrc", "machine git.example.com login oauth2 password 0ld\nmachine b login c password d\n", false},
+		{"the file for git", "git-include", "[http \"https://git.example.com\"]\n\textraHeader = \"Authorization: Bearer 0ld\"\n\tfollowRedirects = false\n", true},
+		{"git's own configuration", "git-include", "[user]\n\tname = A\n\temail = a@example.com\n", false},
+		{"an older variable", "env", "export BEARER_TOKEN='0ld'\n", true},
+		{"another variable", "env", "export PATH='/x'\n", false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			target := &sinkTarget{
+				tokenFile: tokenFile{path: filepath.Join(private(t), "file")},
+				request:   protocol.Request{Shape: c.format},
+			}
+			if err := os.WriteFile(target.path, []byte(c.old), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			err := target.put(protocol.Credential{
+				Profile: "work", Scheme: "Bearer", Secret: secret.New("t0k"), Expires: 1893456000,
+				Origin: "https://git.example.com", Origins: []string{"https://git.example.com"},
+			})
+			now, _ := os.ReadFile(target.path)
+			if written := strings.Contains(string(now), "t0k"); (err == nil) != c.ok || written != c.ok {
+				t.Errorf("%v; the file is %q", err, now)
+			}
+		})
+	}
+}
+
+// TestNotify: what a service manager hears, by both kinds of address.
+func TestNotify(t *testing.T) {
+	dir, err := os.MkdirTemp("", "n") // an address has at most 108 octets
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer os.RemoveAll(dir)
+	for _, address := range []string{filepath.Join(dir, "s"), "@credhelper-test-" + filepath.Base(dir)} {
+		conn, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: address, Net: "unixgram"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		env := map[string]string{"NOTIFY_SOCKET": address, "WATCHDOG_USEC": "40000000", "WATCHDOG_PID": "7"}
+		now := time.Unix(1_800_000_000, 0)
+		n := openNotifier(func(name string) string { return env[name] }, func() time.Time { return now }, 7)
+		n.ready()
+		n.beat()
+		n.beat() // too early
+		now = now.Add(10 * time.Second)
+		n.beat()
+		n.status("all is well")
+		n.stopping()
+		n.close()
+		for _, want := range []string{"READY=1", "WATCHDOG=1", "WATCHDOG=1", "STATUS=all is well", "STOPPING=1"} {
+			buf := make([]byte, 100)
+			conn.SetReadDeadline(time.Now().Add(5 * time.Second))
+			size, err := conn.Read(buf)
+			if err != nil || string(buf[:size]) != want {
+				t.Errorf("%s: heard %q (%v), want %q", address, buf[:size], err, want)
+			}
+		}
+		conn.Close()
+	}
+}
+
+// TestNotifyNobody: no manager, another process's watchdog, or an address that
+// leads nowhere: sink works all the same.
+func TestNotifyNobody(t *testing.T) {
+	for _, env := range []map[string]string{
+		{},
+		{"NOTIFY_SOCKET": "vsock:2:1234"},
+		{"NOTIFY_SOCKET": "/nowhere/at/all"},
+		{"NOTIFY_SOCKET": "relative"},
+		{"WATCHDOG_USEC": "1000000"},
+	} {
+		n := openNotifier(func(name string) string { return env[name] }, time.Now, 7)
+		n.ready()
+		n.beat()
+		n.close()
+		if n.conn != nil || n.tick() != tick {
+			t.Errorf("%v: %v, a beat each %v", env, n.conn, n.tick())
+		}
+	}
+}
+
+// bearerSite serves a git repository to who shows the token as Bearer, redirects
+// what is below /away/, and keeps the Authorization headers that came.
+type bearerSite struct {
+	*httptest.Server
+	mu    sync.Mutex
+	heard []string
+}
+
+func newBearerSite(t *testing.T, root, away string) *bearerSite {
+	t.Helper()
+	site := &bearerSite{}
+	files := http.FileServer(http.Dir(root))
+	site.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		site.mu.Lock()
+		site.heard = append(site.heard, r.Header.Values("Authorization")...)
+		site.mu.Unlock()
+		switch rest, redirected := strings.CutPrefix(r.URL.Path, "/away/"); {
+		case redirected:
+			http.Redirect(w, r, away+"/"+rest+"?"+r.URL.RawQuery, http.StatusFound)
+		case away != "" && len(r.Header.Values("Authorization")) != 1 || away != "" && r.Header.Get("Authorization") != "Bearer t0k":
+			w.Header().Set("WWW-Authenticate", `Bearer realm="x"`)
+			w.WriteHeader(http.StatusUnauthorized)
+		default:
+			files.ServeHTTP(w, r)
+		}
+	}))
+	t.Cleanup(site.Close)
+	return site
+}
+
+// TestSinkForGit: the real git reaches a server that takes nothing but Bearer
+// through the file, sends the header once although two sections fit, sends it
+// nowhere else, and does not follow a redirect with it.
+func TestSinkForGit(t *testing.T) {
+	dir := private(t)
+	git := func(args ...string) (string, error) {
+		cmd := exec.Command("git", args...)
+		cmd.Env = []string{"HOME=" + dir, "PATH=" + os.Getenv("PATH"), "GIT_CONFIG_NOSYSTEM=1", "GIT_TERMINAL_PROMPT=0", "LANG=C"}
+		cmd.Dir = dir
+		out, err := cmd.CombinedOutput()
+		return string(out), err
+	}
+	must := func(args ...string) {
+		t.Helper()
+		if out, err := git(args...); err != nil {
+			t.Fatalf("git %v: %v\n%s", args, err, out)
+		}
+	}
+	must("init", "-q", "work")
+	must("-C", "work", "-c", "user.name=A", "-c", "user.email=a@example.com", "commit", "-q", "--allow-empty", "-m", "x")
+	must("clone", "-q", "--bare", "work", "app.git")
+	must("-C", "app.git", "update-server-info")
+	stranger := newBearerSite(t, dir, "")
+	site := newBearerSite(t, dir, stranger.URL)
+
+	target := &sinkTarget{tokenFile: tokenFile{path: filepath.Join(dir, "bearer")}, request: protocol.Request{Shape: "git-include"}}
+	err := target.put(protocol.Credential{
+		Profile: "work", Scheme: "Bearer", Secret: secret.New("t0k"), Expires: 1893456000,
+		Origins: []string{site.URL, site.URL + "/app.git"},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if out, err := git("ls-remote", site.URL+"/app.git"); err == nil {
+		t.Fatalf("without the file: %s", out)
+	}
+	must("config", "--global", "include.path", target.path)
+	must("ls-remote", site.URL+"/app.git")
+	must("clone", "-q", site.URL+"/app.git", "copy")
+	must("ls-remote", stranger.URL+"/app.git")
+	if out, err := git("ls-remote", site.URL+"/away/app.git"); err == nil {
+		t.Errorf("git followed a redirect with the header:\n%s", out)
+	}
+	if len(stranger.heard) > 0 {
+		t.Errorf("the other host got %q", stranger.heard)
+	}
+	if err := target.remove(); err != nil {
+		t.Fatal(err)
+	}
+	if out, err := git("ls-remote", site.URL+"/app.git"); err == nil {
+		t.Errorf("after sink ended: %s", out)
+	}
+}
