@@ -70,10 +70,10 @@ func readKey(data []byte, password secret.Text) (*Key, string) {
 		return nil, "the key file is too large"
 	case len(trimmed) == 0:
 		return nil, "the key file is empty"
-	case bytes.Contains(trimmed, []byte("-----BEGIN ")):
-		return readPEM(trimmed, password)
 	case trimmed[0] == '{':
 		return readServiceAccount(trimmed)
+	case bytes.Contains(trimmed, []byte("-----BEGIN ")):
+		return readPEM(trimmed, password)
 	}
 	return readDER(data, password)
 }

@@ -74,7 +74,9 @@ func (s *Server) newRefresh(c Client, scope, family string) string {
 	return token
 }
 
-func clientCredentials(s *Server, c Client, a asked) said { return s.granted(c, a.form.Get("scope"), "") }
+func clientCredentials(s *Server, c Client, a asked) said {
+	return s.granted(c, a.form.Get("scope"), "")
+}
 
 // codeGrant is RFC 6749 4.1.3 with RFC 7636 4.6. A code that comes twice kills
 // what it gave (RFC 6749 4.1.2).
