@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"os"
 	"path/filepath"
@@ -17,7 +18,10 @@ import (
 // tool, and links in a directory for executables.
 
 // setupFlags are what setup is told besides tool and profile.
-type setupFlags struct{ write, remove bool }
+type setupFlags struct {
+	write, remove bool
+	bearerFile    string
+}
 
 func (s *session) setupCommand() *cobra.Command {
 	var flags setupFlags
@@ -33,15 +37,16 @@ func (s *session) setupCommand() *cobra.Command {
 			}
 			return s.completeProfiles(nil, nil, "")
 		},
-		RunE: func(_ *cobra.Command, args []string) error {
+		RunE: func(c *cobra.Command, args []string) error {
 			if len(args) == 0 {
 				return s.print(setupList())
 			}
-			return s.setup(flags, args)
+			return s.setup(c.Context(), flags, args)
 		},
 	}
 	c.Flags().BoolVar(&flags.write, "write", false, "apply it; files are kept as they were beside the new ones")
 	c.Flags().BoolVar(&flags.remove, "remove", false, "take back what --write did")
+	c.Flags().StringVar(&flags.bearerFile, "bearer-file", "", "git: include `FILE`, in which sink keeps the header (for git before 2.46)")
 	return c
 }
 
@@ -66,7 +71,7 @@ func setupList() string {
 	return b.String()
 }
 
-func (s *session) setup(flags setupFlags, args []string) error {
+func (s *session) setup(ctx context.Context, flags setupFlags, args []string) error {
 	if flags.write && flags.remove {
 		return malformed("--write or --remove, not both")
 	}
@@ -89,6 +94,10 @@ func (s *session) setup(flags setupFlags, args []string) error {
 	if err != nil {
 		return err
 	}
+	place.gitVersion = func() string { return s.gitVersion(ctx) }
+	if place.bearerFile, err = bearerFile(flags, tool, place); err != nil {
+		return err
+	}
 	w, err := tool.wire(place)
 	switch {
 	case err != nil:
@@ -105,6 +114,20 @@ func (s *session) setup(flags setupFlags, args []string) error {
 		return s.undoWiring(w)
 	}
 	return s.printWiring(place, w)
+}
+
+// bearerFile is the file that git is to include, as git needs it: absolute, since
+// it would look for another beside its own configuration.
+func bearerFile(flags setupFlags, tool *setupTool, p *setupPlace) (string, error) {
+	switch {
+	case flags.bearerFile == "":
+		return "", nil
+	case tool.names[0] != "git" || p.name == "":
+		return "", malformed("--bearer-file is for setup git NAME")
+	case oneLine(flags.bearerFile) != flags.bearerFile:
+		return "", malformed("--bearer-file: git could not read this name")
+	}
+	return filepath.Abs(flags.bearerFile)
 }
 
 // setupPlace finds for whom and where. A profile that is gone can still have its
@@ -182,7 +205,7 @@ func (s *session) printWiring(p *setupPlace, w wiring) error {
 	for _, e := range w.edits {
 		b.WriteString("# in " + e.path + ":\n" + e.show)
 	}
-	for _, text := range w.next {
+	for _, text := range slices.Concat(w.next, w.hints) {
 		b.WriteString("# " + text + "\n")
 	}
 	if err := s.print(b.String()); err != nil {

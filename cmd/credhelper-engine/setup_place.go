@@ -16,6 +16,8 @@ type setupPlace struct {
 	credhelper string          // absolute path of the executable that tools call
 	links      string          // directory for links
 	home       string
+	bearerFile string        // that git includes; "" for none
+	gitVersion func() string // what git says of itself; may be nil
 	env        func(string) string
 }
 

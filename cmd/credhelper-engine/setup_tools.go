@@ -27,6 +27,7 @@ type wiring struct {
 	links []toolLink
 	edits []fileEdit
 	next  []string // what is left for the person
+	hints []string // what could be done besides, said where nothing is written
 	shell string   // the whole of it, where there is no file to write
 }
 
@@ -67,62 +68,6 @@ func findSetupTool(name string) *setupTool {
 		}
 	}
 	return nil
-}
-
-// wireGit asks credhelper for the profile's hosts and for nothing else; without
-// a profile for every host, behind the helpers that are there. The path is only
-// sent where a profile needs it.
-func wireGit(p *setupPlace) (wiring, error) {
-	command := shellWord(p.credhelper) + " git"
-	if !filepath.IsAbs(command) {
-		command = "!" + command // a quoted path is the shell's
-	}
-	if !plainPath(p.credhelper) {
-		command = quoted(command)
-	}
-	lines, about := "", "git asks credhelper for every https host that a profile owns"
-	if p.name == "" {
-		lines = "[credential]\n\thelper = " + command + "\n"
-	}
-	paths := map[string]bool{}
-	for _, o := range p.origins() {
-		paths[gitSection(o.String())] = paths[gitSection(o.String())] || o.Path() != ""
-	}
-	for _, o := range p.origins() {
-		section := gitSection(o.String())
-		withPath, open := paths[section]
-		if !open {
-			continue
-		}
-		delete(paths, section)
-		lines += "[credential " + quoted(section) + "]\n\thelper =\n\thelper = " + command + "\n"
-		if withPath {
-			lines += "\tuseHttpPath = true\n"
-		}
-	}
-	if p.name != "" {
-		about = "git asks credhelper for " + strings.Join(p.hosts(true), ", ") + " only"
-	}
-	file := p.under(".gitconfig")
-	if other := p.config("git", "config"); !isFile(file) && isFile(other) {
-		file = other
-	}
-	w := wiring{
-		about: about,
-		edits: []fileEdit{blockEdit(p.file("GIT_CONFIG_GLOBAL", file), "#", p.id("git"), lines, atEnd)},
-	}
-	if p.name == "" {
-		// git hands every answer to all its helpers to store.
-		w.next = []string{"beside a helper that stores (store, cache, libsecret) name a profile instead: that one would be given the tokens, and answer with them when they have ended"}
-	}
-	return w, nil
-}
-
-// gitSection is an origin without its path, which git compares whole.
-func gitSection(url string) string {
-	scheme, rest, _ := strings.Cut(url, "://")
-	host, _, _ := strings.Cut(rest, "/")
-	return scheme + "://" + host
 }
 
 func wireDocker(p *setupPlace) (wiring, error) {

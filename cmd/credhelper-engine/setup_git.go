@@ -1,0 +1,139 @@
+package main
+
+import (
+	"context"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// wireGit asks credhelper for the profile's hosts and for nothing else; without
+// a profile for every host, behind the helpers that are there. The path is only
+// sent where a profile needs it.
+func wireGit(p *setupPlace) (wiring, error) {
+	command := shellWord(p.credhelper) + " git"
+	if !filepath.IsAbs(command) {
+		command = "!" + command // a quoted path is the shell's
+	}
+	if !plainPath(p.credhelper) {
+		command = quoted(command)
+	}
+	lines, about := "", "git asks credhelper for every https host that a profile owns"
+	if p.name == "" {
+		lines = "[credential]\n\thelper = " + command + "\n"
+	}
+	paths := map[string]bool{}
+	for _, o := range p.origins() {
+		paths[gitSection(o.String())] = paths[gitSection(o.String())] || o.Path() != ""
+	}
+	for _, o := range p.origins() {
+		section := gitSection(o.String())
+		withPath, open := paths[section]
+		if !open {
+			continue
+		}
+		delete(paths, section)
+		lines += "[credential " + quoted(section) + "]\n\thelper =\n\thelper = " + command + "\n"
+		if withPath {
+			lines += "\tuseHttpPath = true\n"
+		}
+	}
+	if p.name != "" {
+		about = "git asks credhelper for " + strings.Join(p.hosts(true), ", ") + " only"
+	}
+	include, next, hints := p.gitInclude()
+	file := p.under(".gitconfig")
+	if other := p.config("git", "config"); !isFile(file) && isFile(other) {
+		file = other
+	}
+	if p.name == "" {
+		// git hands every answer to all its helpers to store.
+		next = []string{"beside a helper that stores (store, cache, libsecret) name a profile instead: that one would be given the tokens, and answer with them when they have ended"}
+	}
+	return wiring{
+		about: about,
+		edits: []fileEdit{blockEdit(p.file("GIT_CONFIG_GLOBAL", file), "#", p.id("git"), lines+include, atEnd)},
+		next:  next,
+		hints: hints,
+	}, nil
+}
+
+// gitInclude is the way of a git that cannot send Bearer from a helper to a server
+// that takes nothing else: a file of sink's with the header, which git includes.
+// With it the helper is only asked when the header was refused.
+func (p *setupPlace) gitInclude() (lines string, next, hints []string) {
+	if p.bearerFile != "" {
+		return "[include]\n\tpath = " + quoted(p.bearerFile) + "\n",
+			[]string{"git includes the header from that file as long as this keeps it: " + p.sinkCall(p.bearerFile)}, nil
+	}
+	old := p.olderGit()
+	if old == "" || len(p.origins()) == 0 {
+		return "", nil, nil
+	}
+	file := p.bearerPlace()
+	return "", nil, []string{
+		"git " + old + " cannot send Bearer. For a server that takes nothing else, git can include",
+		"a file with the header, which sink keeps fresh:",
+		"  credhelper setup git " + p.name + " --write --bearer-file " + shellWord(file),
+		"  " + p.sinkCall(file),
+	}
+}
+
+// gitSection is an origin without its path, which git compares whole.
+func gitSection(url string) string {
+	scheme, rest, _ := strings.Cut(url, "://")
+	host, _, _ := strings.Cut(rest, "/")
+	return scheme + "://" + host
+}
+
+// sinkCall is what to run, or to have run, for the file.
+func (p *setupPlace) sinkCall(file string) string {
+	return "credhelper sink " + p.name + " --format git-include --file " + shellWord(file)
+}
+
+// bearerPlace is a good place for the file: one that ends with the session if
+// there is such a place, and that sink finds closed to others.
+func (p *setupPlace) bearerPlace() string {
+	return filepath.Join(p.file("XDG_RUNTIME_DIR", p.home), ".git-bearer-"+p.name)
+}
+
+// firstBearerGit takes authtype and credential from a helper.
+var firstBearerGit = [2]int{2, 46}
+
+// olderGit is the version of the git in PATH if that cannot send Bearer; "" if it
+// can, or there is none.
+func (p *setupPlace) olderGit() string {
+	if p.gitVersion == nil {
+		return ""
+	}
+	words := strings.Fields(p.gitVersion()) // git version 2.39.5 (Apple Git-154)
+	if len(words) < 3 || words[0] != "git" || words[1] != "version" {
+		return ""
+	}
+	parts := strings.Split(words[2], ".")
+	if len(parts) < 2 {
+		return ""
+	}
+	major, errMajor := strconv.Atoi(parts[0])
+	minor, errMinor := strconv.Atoi(parts[1])
+	if errMajor != nil || errMinor != nil || major > firstBearerGit[0] || major == firstBearerGit[0] && minor >= firstBearerGit[1] {
+		return ""
+	}
+	return oneLine(words[2])
+}
+
+// gitVersion is what git says of itself; "" if it cannot be asked.
+func (s *session) gitVersion(ctx context.Context) string {
+	program, err := s.findProgram("git")
+	if err != nil {
+		return ""
+	}
+	ctx, cancel := context.WithTimeout(ctx, 3*time.Second)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, program, "version")
+	cmd.Env = []string{"PATH=" + s.env("PATH"), "SystemRoot=" + s.env("SystemRoot"), "LC_ALL=C"}
+	out, _ := cmd.Output()
+	return string(out)
+}

@@ -1,0 +1,58 @@
+package main
+
+import (
+	"strings"
+	"testing"
+)
+
+// TestSetupGitBearer: the file with the header is offered to a git that needs it,
+// wired when it is named, and taken back with the rest.
+func TestSetupGitBearer(t *testing.T) {
+	for version, offered := range map[string]bool{
+		"git version 2.39.5\n":                     true,
+		"git version 2.39.3 (Apple Git-146)\n":     true,
+		"git version 2.45.2.windows.1\n":           true,
+		"git version 1.9.1\n":                      true,
+		"git version 2.46.0\n":                     false,
+		"git version 2.100.1\n":                    false,
+		"git version 3.0.0\n":                      false,
+		"git version 2.47.0-rc1\n":                 false,
+		"":                                         false,
+		"something else\n":                         false,
+		"git version unknown\n":                    false,
+		"hub version 2.14.2\ngit version 2.39.5\n": false,
+	} {
+		place := testPlace(t)
+		place.gitVersion = func() string { return version }
+		w, err := wireGit(place)
+		if err != nil {
+			t.Fatal(err)
+		}
+		hints := strings.Join(w.hints, "\n")
+		if got := strings.Contains(hints, "setup git work --write --bearer-file "+place.home+"/.git-bearer-work"); got != offered {
+			t.Errorf("%q: %q", version, hints)
+		}
+		if strings.Contains(w.edits[0].show, "include") {
+			t.Errorf("%q: included without being asked to", version)
+		}
+	}
+
+	place := testPlace(t)
+	before := content(t, place.home)
+	place.bearerFile = "/run/user/1000/the \"header\""
+	w, err := wireGit(place)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !applyAll(t, w) || !strings.Contains(content(t, place.home), "[include]\n\tpath = \"/run/user/1000/the \\\"header\\\"\"\n") {
+		t.Errorf("written: %s", content(t, place.home))
+	}
+	place.bearerFile = "" // --remove does not name it
+	if w, err = wireGit(place); err != nil {
+		t.Fatal(err)
+	}
+	undoAll(t, w)
+	if after := content(t, place.home); after != before {
+		t.Errorf("left: %s", after)
+	}
+}
