@@ -32,9 +32,13 @@ type held struct {
 // is the user's, not the home's: below CREDHELPER_HOME the name says which home it
 // is, or a test's "jama" would overwrite the real one's secret.
 func (h *Helper) secretKey(profile string) string {
+	settings, _ := h.Settings()
+	return h.secretKeyIn(settings.Keyring, profile)
+}
+
+func (h *Helper) secretKeyIn(backendName, profile string) string {
 	fields := []string{profile}
-	settings, err := h.Settings()
-	if backend, _ := keyring.BackendNamed(settings.Keyring); err == nil && backend.Desktop && h.config.Dirs.System == "" {
+	if backend, _ := keyring.BackendNamed(backendName); backend.Desktop && h.config.Dirs.System == "" {
 		fields = append(fields, h.config.Dirs.Config)
 	}
 	return keyring.Prefix + cache.KeyOf("secret", fields...).String()

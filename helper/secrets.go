@@ -110,6 +110,11 @@ func (h *Helper) open(ctx context.Context) (keyring.Keyring, error) {
 	if err != nil {
 		return nil, err
 	}
+	return h.openOf(ctx, settings)
+}
+
+// openOf opens the keyring that these settings name.
+func (h *Helper) openOf(ctx context.Context, settings Settings) (keyring.Keyring, error) {
 	if settings.Keyring == "" {
 		return nil, &protocol.Error{Kind: protocol.ErrLocked, Text: "no keyring has been chosen yet",
 			Hint: "choose one: credhelper keyring use file"}

@@ -24,18 +24,19 @@ func (s *session) keyringCommand() *cobra.Command {
 			return usage("keyring use BACKEND | keyring passphrase")
 		},
 	}
-	var volatile bool
+	var volatile, leave bool
 	use := &cobra.Command{
 		Use:               "use BACKEND",
-		Short:             "keep secrets in " + strings.Join(backendNames(), ", "),
+		Short:             "keep secrets in " + strings.Join(backendNames(), ", ") + "; those stored so far are moved",
 		Args:              between(1, 1, "keyring use BACKEND"),
 		ValidArgsFunction: cobra.FixedCompletions(backendNames(), cobra.ShellCompDirectiveNoFileComp),
 		Annotations:       patient,
 		RunE: func(c *cobra.Command, args []string) error {
-			return s.useKeyring(c.Context(), args[0], volatile)
+			return s.useKeyring(c.Context(), args[0], volatile, leave)
 		},
 	}
 	use.Flags().BoolVar(&volatile, "volatile", false, "take a keyring that forgets everything when the machine stops")
+	use.Flags().BoolVar(&leave, "leave-secrets", false, "do not bring along what the keyring before holds")
 	var keyFile bool
 	passphrase := &cobra.Command{
 		Use:         "passphrase",
@@ -58,7 +59,7 @@ func backendNames() (names []string) {
 	return names
 }
 
-func (s *session) useKeyring(ctx context.Context, name string, volatile bool) error {
+func (s *session) useKeyring(ctx context.Context, name string, volatile, leave bool) error {
 	backend, known := keyring.BackendNamed(name)
 	if !known {
 		return malformed("no keyring backend " + protocol.Printable(name) + "; there are " + strings.Join(backendNames(), ", "))
@@ -81,12 +82,33 @@ func (s *session) useKeyring(ctx context.Context, name string, volatile bool) er
 	if err := s.prepareKeyring(ctx, name); err != nil {
 		return keyringTrouble(name, err)
 	}
-	if err := h.UseKeyring(name); err != nil {
-		return err
+	if leave {
+		if err := h.UseKeyring(name); err != nil {
+			return err
+		}
+		s.say("Keyring: " + s.describeKeyring(ctx, name) + ". What is stored in " + before.Keyring + " stays there.")
+		return nil
+	}
+	moved, err := h.MoveSecrets(ctx, name)
+	if err != nil {
+		return &protocol.Error{
+			Kind: asKind(keyringTrouble(before.Keyring, err)),
+			Text: err.Error() + " (nothing was changed)",
+			Hint: "unlock it (credhelper unlock), or leave its secrets where they are: credhelper keyring use " + name + " --leave-secrets",
+		}
 	}
 	s.say("Keyring: " + s.describeKeyring(ctx, name) + ".")
-	if before.Keyring != "" && before.Keyring != name {
-		s.say("Secrets that are stored stay in " + before.Keyring + "; store them again with credhelper rotate NAME.")
+	if len(moved) > 0 {
+		s.say("Moved from " + before.Keyring + ": the secrets of " + strings.Join(moved, ", ") + ".")
+	}
+	return nil
+}
+
+// asKind is the sentinel of an error.
+func asKind(err error) error {
+	var e *protocol.Error
+	if errors.As(err, &e) {
+		return e.Kind
 	}
 	return nil
 }

@@ -1,0 +1,59 @@
+package helper_test
+
+import (
+	"context"
+	"errors"
+	"testing"
+
+	"github.com/credhelper/credhelper/helper"
+	"github.com/credhelper/credhelper/helper/keyring"
+	"github.com/credhelper/credhelper/helper/oauth/oauthtest"
+	"github.com/credhelper/credhelper/protocol/secret"
+)
+
+// deaf is a keyring that takes no value, or takes it and loses it.
+type deaf struct {
+	keyring.Keyring
+	err error
+}
+
+func (d deaf) Set(context.Context, string, secret.Text) error { return d.err }
+
+// TestMoveSecrets: another keyring gets the secrets that were shown once, and
+// whatever goes wrong on the way leaves them with the old one.
+func TestMoveSecrets(t *testing.T) {
+	for _, c := range []struct {
+		name  string
+		wrong func(keyring.Keyring) keyring.Keyring // what the new keyring is like
+		moved bool
+	}{
+		{"to a good one", func(k keyring.Keyring) keyring.Keyring { return k }, true},
+		{"to one that fails", func(k keyring.Keyring) keyring.Keyring { return deaf{k, keyring.ErrUnavailable} }, false},
+		{"to one that drops what it is given (F10)", func(k keyring.Keyring) keyring.Keyring { return deaf{k, nil} }, false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			h := ready(t, oauthtest.Options{})
+			h.profile("bare", plain) // has no secret yet
+			other := &memory{items: map[string]secret.Text{}}
+			config := h.config()
+			config.Keyring = func(_ context.Context, s helper.Settings) (keyring.Keyring, error) {
+				if s.Keyring == "pass" {
+					return c.wrong(other), nil
+				}
+				return h.keyring, nil
+			}
+			moved, err := helper.New(config).MoveSecrets(t.Context(), "pass")
+			settings, _ := helper.New(config).Settings()
+			if c.moved {
+				if err != nil || len(moved) != 1 || moved[0] != "demo" || settings.Keyring != "pass" || len(h.keyring.items) != 0 || len(other.items) != 1 {
+					t.Fatalf("moved %q, %v; keyring %s; %d left, %d there", moved, err, settings.Keyring, len(h.keyring.items), len(other.items))
+				}
+			} else if !errors.Is(err, keyring.ErrUnavailable) || settings.Keyring != "file" || len(h.keyring.items) != 1 {
+				t.Fatalf("%v; keyring %s, %d left", err, settings.Keyring, len(h.keyring.items))
+			}
+			if _, err := helper.New(config).Test(t.Context(), "demo"); err != nil {
+				t.Errorf("the secret is not found any more: %v", err)
+			}
+		})
+	}
+}
