@@ -125,6 +125,10 @@ func TestScripts(t *testing.T) {
 type serversKey struct{}
 
 func setup(env *testscript.Env) error {
+	examples, err := filepath.Abs("../../examples")
+	if err != nil {
+		return err
+	}
 	home := filepath.Join(env.WorkDir, "home")
 	for _, dir := range []string{home, filepath.Join(env.WorkDir, "user")} {
 		if err := os.MkdirAll(dir, 0o700); err != nil {
@@ -135,6 +139,7 @@ func setup(env *testscript.Env) error {
 	env.Vars = append(env.Vars,
 		"PATH="+bin+":/usr/local/bin:/usr/bin:/bin",
 		"BIN="+bin,
+		"EXAMPLES="+examples,
 		"HOME="+filepath.Join(env.WorkDir, "user"),
 		"CREDHELPER_HOME="+home,
 		"CI=1", // whoever runs the tests in a terminal must not be asked
