@@ -10,6 +10,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"syscall"
 	"testing"
@@ -231,8 +232,8 @@ func TestRenewalWait(t *testing.T) {
 type stage struct {
 	*renewal
 	began  time.Time
-	err    error         // what the server says; nil: a new token
-	life   time.Duration // of the tokens that it gives
+	fails  func(after time.Duration) error // what the server says by then; nil: a new token
+	life   time.Duration                   // of the tokens that it gives
 	gets   int
 	writes int
 	asked  []protocol.Request
@@ -240,7 +241,7 @@ type stage struct {
 }
 
 func newStage(life time.Duration) *stage {
-	g := &stage{began: time.Now(), life: life}
+	g := &stage{began: time.Now(), life: life, fails: func(time.Duration) error { return nil }}
 	g.renewal = &renewal{
 		file: "F",
 		now:  time.Now,
@@ -248,7 +249,7 @@ func newStage(life time.Duration) *stage {
 		get: func(_ context.Context, r protocol.Request) (protocol.Credential, string, error) {
 			g.gets++
 			g.asked = append(g.asked, r)
-			return protocol.Credential{Secret: secret.New(fmt.Sprintf("t%d", g.gets)), Expires: time.Now().Add(g.life).Unix()}, "", g.err
+			return protocol.Credential{Secret: secret.New(fmt.Sprintf("t%d", g.gets)), Expires: time.Now().Add(g.life).Unix()}, "", g.fails(time.Since(g.began))
 		},
 		put:  func(protocol.Credential) error { g.writes++; return nil },
 		drop: func() error { g.lines = append(g.lines, "(dropped)"); return nil },
@@ -263,31 +264,26 @@ func newStage(life time.Duration) *stage {
 func TestRenewalOutage(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := newStage(time.Hour)
-		ctx, cancel := context.WithCancel(t.Context())
-		ended := make(chan error)
-		go func() { ended <- g.run(ctx, nil) }()
-		time.Sleep(50 * time.Minute)
-		g.err = &protocol.Error{Kind: protocol.ErrUnreachable, Text: "503"}
-		time.Sleep(9 * time.Minute)
-		synctest.Wait()
-		if g.writes != 1 || len(g.lines) != 1 || g.lines[0] != "F is not renewed, trying on: 503" {
-			t.Errorf("before the end: %d writes, %q", g.writes, g.lines)
+		g.fails = func(after time.Duration) error {
+			if after < 50*time.Minute || after > 2*time.Hour {
+				return nil
+			}
+			return &protocol.Error{Kind: protocol.ErrUnreachable, Text: "503"}
 		}
-		time.Sleep(time.Hour)
-		synctest.Wait()
+		ctx, cancel := context.WithTimeout(t.Context(), 2*time.Hour+5*time.Minute)
+		defer cancel()
+		g.say = func(line string) {
+			g.lines = append(g.lines, fmt.Sprintf("%d min: %s", time.Since(g.began)/time.Minute, line))
+		}
+		if err := g.run(ctx, nil); err != nil {
+			t.Error(err)
+		}
 		if g.gets > 90 {
 			t.Errorf("%d requests in 70 minutes of outage", g.gets)
 		}
-		g.err = nil
-		time.Sleep(2 * time.Minute)
-		synctest.Wait()
-		want := []string{"F is not renewed, trying on: 503", "(dropped)", "F is removed: its token has ended", "F is renewed again"}
-		if strings.Join(g.lines, "|") != strings.Join(want, "|") || g.writes != 2 {
-			t.Errorf("%d writes, %q", g.writes, g.lines)
-		}
-		cancel()
-		if err := <-ended; err != nil {
-			t.Error(err)
+		lines := strings.Join(g.lines, "|")
+		if !regexp.MustCompile(`^5\d min: F is not renewed, trying on: 503\|\(dropped\)\|60 min: F is removed: its token has ended\|12[01] min: F is renewed again$`).MatchString(lines) || g.writes != 2 {
+			t.Errorf("%d writes, %s", g.writes, lines)
 		}
 	})
 }
@@ -305,7 +301,7 @@ func TestRenewalBegins(t *testing.T) {
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			g := newStage(time.Hour)
-			g.err = &protocol.Error{Kind: c.kind, Text: "no"}
+			g.fails = func(time.Duration) error { return &protocol.Error{Kind: c.kind, Text: "no"} }
 			ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
 			defer cancel()
 			err := g.run(ctx, nil)
@@ -362,15 +358,13 @@ func TestRenewalSameToken(t *testing.T) {
 	})
 	synctest.Test(t, func(t *testing.T) {
 		g := newStage(time.Hour)
-		full := true
 		g.put = func(protocol.Credential) error {
-			if g.writes++; full && g.writes > 1 {
+			if g.writes++; time.Since(g.began) < 58*time.Minute && g.writes > 1 {
 				return policy("no space left on device")
 			}
 			return nil
 		}
 		ctx, cancel := context.WithTimeout(t.Context(), 59*time.Minute)
-		time.AfterFunc(58*time.Minute, func() { full = false })
 		defer cancel()
 		if err := g.run(ctx, nil); err != nil || strings.Join(g.lines, "|") != "F is not renewed, trying on: no space left on device|F is renewed again" {
 			t.Errorf("%v, %q", err, g.lines)
