@@ -287,8 +287,10 @@ func (h *Helper) imported(name string, f File, before []*Profile) (*Profile, err
 	if err != nil {
 		return nil, err
 	}
-	if p.Secret[0] == "command" { // somebody else's program would run
-		return nil, policy("its secret comes from a command; if you trust it, add the profile by hand")
+	// Somebody else's program would run, or somebody else's endpoint get what lies
+	// in a file or variable of ours.
+	if !p.InKeyring() {
+		return nil, policy("its secret comes from elsewhere on this machine (" + p.Secret[0] + "); if you trust the document, add this profile by hand")
 	}
 	for _, other := range before {
 		if o, both := shared(p, other); both {

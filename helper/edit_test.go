@@ -152,7 +152,7 @@ func TestExportImport(t *testing.T) {
 		t.Error("secrets travelled")
 	}
 	_, err = other.helper().Import(text)
-	wantError(t, err, protocol.ErrPolicy, "profile demo is there already")
+	wantError(t, err, protocol.ErrPolicy, "profile demo: is there already")
 }
 
 // TestBadImport: an export from somebody else's hand adds all or nothing.
@@ -172,7 +172,9 @@ func TestBadImport(t *testing.T) {
 		"a secret":            {head + "client_secret = \"" + canary + "\"\n", protocol.ErrPolicy, "unknown key"},
 		"a bad name":          {head + "[profiles.\"../evil\"]\nclient_id = \"x\"\n", protocol.ErrMalformed, "no profile can be called"},
 		"a bad profile":       {head + "[profiles.zzz]\nclient_id = \"x\"\n", protocol.ErrPolicy, "profile zzz"},
-		"a command":           {head + "secret = [\"command\", \"/bin/sh\"]\n", protocol.ErrPolicy, "comes from a command"},
+		"a command":           {head + "secret = [\"command\", \"/bin/sh\"]\n", protocol.ErrPolicy, "from elsewhere on this machine (command)"},
+		"a file":              {head + "secret = [\"file\", \"/home/me/.netrc\"]\n", protocol.ErrPolicy, "from elsewhere on this machine (file)"},
+		"a variable":          {head + "secret = [\"env\", \"AWS_SECRET_ACCESS_KEY\"]\n", protocol.ErrPolicy, "from elsewhere on this machine (env)"},
 		"one origin for both": {head + "origins = [\"https://a.example\"]\n[profiles.zzz]\nclient_id = \"x\"\ntoken_url = \"https://login.example/token\"\norigins = [\"https://a.example\"]\n", protocol.ErrAmbiguous, "both claim https://a.example"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -49,8 +49,9 @@ func about(profile string, err error, hint string) error {
 	if known := new(protocol.Error); errors.As(err, &known) && known.Hint != "" {
 		hint = known.Hint
 	}
-	text, prefix := err.Error(), "profile "+profile+": "
-	return &protocol.Error{Kind: kind, Text: clean(prefix + strings.TrimPrefix(text, prefix)), Hint: clean(hint)}
+	noun := "profile " + profile
+	text := strings.TrimPrefix(err.Error(), noun) // said once
+	return &protocol.Error{Kind: kind, Text: clean(noun + ": " + strings.TrimLeft(text, ": ")), Hint: clean(hint)}
 }
 
 // kindOf is the sentinel that an error means; nil for a bug.
@@ -86,6 +87,9 @@ func keyringError(p *Profile, err error) error {
 		return &protocol.Error{Kind: protocol.ErrNoSecret, Text: "profile " + p.Name + ": no secret is stored", Hint: hint}
 	case errors.Is(err, keyring.ErrNotFound):
 		hint = "its secret comes from " + clean(strings.Join(p.Secret[:min(2, len(p.Secret))], " "))
+	case errors.Is(err, keyring.ErrKeyGone): // no unlocking helps
+	case strings.Contains(err.Error(), "credhelper unlock"):
+		hint = "" // said already
 	case errors.Is(err, keyring.ErrLocked):
 		hint = "unlock it: credhelper unlock"
 	case errors.Is(err, keyring.ErrDamaged):

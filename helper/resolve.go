@@ -112,7 +112,7 @@ func (d *document) checkTexts(v reflect.Value, key string) error {
 // complete fills the gaps of a file from the preset.
 func (preset *Preset) complete(f *File, d *document) error {
 	for _, n := range preset.Needs {
-		if f.missing(n.Key) {
+		if f.Lacks(n.Key) {
 			return d.wrong("", "preset %s needs %s: %s", preset.Name, n.Key, n.Ask)
 		}
 	}
@@ -139,8 +139,8 @@ func (preset *Preset) complete(f *File, d *document) error {
 	return nil
 }
 
-// missing tells whether the file has no member of that key.
-func (f *File) missing(key string) bool {
+// Lacks tells whether the file has no member of that key.
+func (f *File) Lacks(key string) bool {
 	v := reflect.ValueOf(f).Elem()
 	for i := range v.NumField() {
 		if name, _, _ := strings.Cut(v.Type().Field(i).Tag.Get("toml"), ","); name == key {

@@ -133,7 +133,8 @@ func (h *Helper) Explain(address string) Explanation {
 	x := Explanation{URL: short(address)}
 	u, reason := origin.ParseURL(address)
 	if reason != origin.Release {
-		x.Err = &protocol.Error{Kind: protocol.ErrPolicy, Text: "not a URL that a token is given for: " + reason.String() + " (" + reason.Rule() + ")"}
+		x.Err = &protocol.Error{Kind: protocol.ErrPolicy, Text: "not a URL that a token is given for: " + reason.String() + " (" + reason.Rule() + ")",
+			Hint: "a URL begins with https:// and a host; a profile's origins are shown by credhelper show NAME"}
 		return x
 	}
 	x.URL = u.String() + short(u.Path())

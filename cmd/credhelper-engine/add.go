@@ -111,8 +111,7 @@ func (s *session) add(ctx context.Context, name string, f addFlags) error {
 	return doubt
 }
 
-// draft makes the profile of the flags, and asks for what the preset needs and
-// nobody gave.
+// draft makes the profile of the flags.
 func (s *session) draft(h *helper.Helper, name string, f addFlags) (*helper.Profile, error) {
 	file := helper.File{Preset: f.preset, URL: f.url, ClientID: f.clientID, CAFile: f.caFile, Proxy: f.proxy}
 	if f.expires != "" {
@@ -137,7 +136,42 @@ func (s *session) draft(h *helper.Helper, name string, f addFlags) (*helper.Prof
 			Hint: "--preset is one of " + strings.Join(helper.PresetNames(), ", ") + "; with oauth2 everything is given by --set",
 		}
 	}
+	if err := lacking(h, &file); err != nil {
+		return nil, err
+	}
 	return h.Draft(name, file)
+}
+
+// lacking names all that the preset needs and nobody gave, with the flags that
+// give it; an unknown preset is Draft's to tell.
+func lacking(h *helper.Helper, file *helper.File) error {
+	preset, err := h.Preset(file.Preset)
+	if err != nil {
+		return nil
+	}
+	var keys, flags []string
+	for _, need := range preset.Needs {
+		if !file.Lacks(need.Key) {
+			continue
+		}
+		keys = append(keys, need.Key+" ("+need.Ask+")")
+		switch need.Key {
+		case "url":
+			flags = append(flags, "--url ADDRESS")
+		case "client_id":
+			flags = append(flags, "--client-id ID")
+		default:
+			flags = append(flags, "--set "+need.Key+"=...")
+		}
+	}
+	if len(keys) == 0 {
+		return nil
+	}
+	return &protocol.Error{
+		Kind: protocol.ErrMalformed,
+		Text: "add: preset " + preset.Name + " needs " + strings.Join(keys, " and "),
+		Hint: "add " + strings.Join(flags, " "),
+	}
 }
 
 // secretQuestion asks for the secret of a product's client.
@@ -205,7 +239,7 @@ func lastPart(url string) string {
 
 // notStored adds to an error what became of the secret.
 func notStored(err error, what string) error {
-	e := &protocol.Error{Text: err.Error() + " (" + what + ")"}
+	e := &protocol.Error{Text: err.Error() + "; " + what}
 	var known *protocol.Error
 	if errors.As(err, &known) {
 		e.Kind, e.Hint = known.Kind, known.Hint

@@ -45,7 +45,11 @@ func (s *session) commands() *cobra.Command {
 	root.SetOut(answerWriter{s})
 	root.SetErr(io.Discard) // errors are said in one place
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
-		return &protocol.Error{Kind: protocol.ErrMalformed, Text: c.Name() + ": " + err.Error(), Hint: "see " + c.CommandPath() + " --help"}
+		place := c.Name() + ": "
+		if !c.HasParent() {
+			place = "" // the name stands in front of every error already
+		}
+		return &protocol.Error{Kind: protocol.ErrMalformed, Text: place + err.Error(), Hint: "see " + c.CommandPath() + " --help"}
 	})
 	s.commonFlags(root.PersistentFlags())
 	root.AddGroup(

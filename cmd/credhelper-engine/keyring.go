@@ -155,7 +155,11 @@ func keyringTrouble(name string, err error) error {
 	if !strings.Contains(text, name) {
 		text = "keyring " + name + ": " + text
 	}
-	return &protocol.Error{Kind: kind, Text: text, Hint: "see what is wrong: credhelper doctor"}
+	hint := "see what is wrong: credhelper doctor"
+	if errors.Is(err, keyring.ErrPassphrase) {
+		hint = "nothing was changed; try again: credhelper unlock"
+	}
+	return &protocol.Error{Kind: kind, Text: text, Hint: hint}
 }
 
 // describeKeyring says in words what a keyring is and what opens it.

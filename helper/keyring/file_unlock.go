@@ -22,6 +22,10 @@ var ErrPassphrase = fmt.Errorf("wrong passphrase: %w", ErrLocked)
 // working day.
 const MaxUnlocked = 8 * time.Hour
 
+// ErrKeyGone: what opened the keyring is not there any more (F11). It is an
+// ErrLocked too, which no unlocking ends.
+var ErrKeyGone = fmt.Errorf("%w: the key is gone", ErrLocked)
+
 // The delay after wrong passphrases: it doubles with each, up to maxDelay, and
 // is forgotten after an hour without a try. It is kept on disk, because each
 // try may come from a new process; someone with a copy of the files is stopped
