@@ -42,7 +42,7 @@ func (p *Profile) Bounds() []Bound {
 	if p.Probe.Path != "" {
 		probe = p.Probe.Method + " " + p.Probe.Path
 	}
-	return []Bound{
+	list := []Bound{
 		{"profile", p.Name},
 		{"origins", strings.Join(p.OriginTexts(), " ")},
 		{"token_url", p.TokenURL},
@@ -60,6 +60,14 @@ func (p *Profile) Bounds() []Bound {
 		{"header", p.HeaderText()},
 		{"probe", probe},
 	}
+	// Members that came later are only there where they say something, so that no
+	// earlier binding changes.
+	for _, b := range [...]Bound{{"assertion", p.assertionBound()}, {"redirect", p.Redirect}} {
+		if b.Value != "" {
+			list = append(list, b)
+		}
+	}
+	return list
 }
 
 // Binding is the digest that the secret is stored with.
@@ -68,7 +76,7 @@ func (p *Profile) Binding() [32]byte { return digest("credhelper binding 1", p.B
 // tokenBinding is the digest that sealed tokens and marks carry: the secret's
 // binding and what else makes another token of the same secret.
 func (p *Profile) tokenBinding() [32]byte {
-	return digest("credhelper token 1", append(p.Bounds(),
+	list := append(p.Bounds(),
 		Bound{"scopes", strings.Join(p.Scopes, " ")},
 		Bound{"audience", p.Audience},
 		Bound{"resource", strings.Join(p.Resource, " ")},
@@ -76,7 +84,11 @@ func (p *Profile) tokenBinding() [32]byte {
 		Bound{"default_ttl", strconv.FormatInt(int64(p.DefaultTTL), 10)},
 		Bound{"max_ttl", strconv.FormatInt(int64(p.MaxTTL), 10)},
 		Bound{"wide", strconv.FormatBool(p.WideToken)},
-	))
+	)
+	if exchange := p.Exchange.SubjectType + " " + p.Exchange.Requested + " " + strings.Join(p.Subject, "\x00"); exchange != "  " {
+		list = append(list, Bound{"exchange", exchange})
+	}
+	return digest("credhelper token 1", list)
 }
 
 // digest hashes each name and value preceded by its length, so that no two lists

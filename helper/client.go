@@ -1,6 +1,7 @@
 package helper
 
 import (
+	"crypto/tls"
 	"net/http"
 	"net/url"
 
@@ -27,12 +28,15 @@ func (p *Profile) client() *oauth.Client {
 		RequireScopes:    p.RequireScopes,
 		DefaultTTL:       p.DefaultTTL,
 		MaxTTL:           p.MaxTTL,
+		Assertion:        p.Assertion,
+		Use:              p.Exchange,
 	}
 }
 
-// connection makes the client for the profile's endpoints and probe.
-func (h *Helper) connection(p *Profile) (*http.Client, error) {
-	client, err := h.config.HTTP(oauth.HTTPOptions{RootsPEM: p.CA, Proxy: h.proxy(p)})
+// connection makes the client for the profile's endpoints and probe. It shows the
+// given certificates to whoever asks for one (RFC 8705).
+func (h *Helper) connection(p *Profile, shown ...tls.Certificate) (*http.Client, error) {
+	client, err := h.config.HTTP(oauth.HTTPOptions{RootsPEM: p.CA, Proxy: h.proxy(p), Certificates: shown})
 	if err != nil {
 		return nil, about(p.Name, err, "")
 	}

@@ -38,8 +38,13 @@ var takenByAdd = map[string]func(*helper.File, string) error{
 	"--preset":    func(f *helper.File, v string) error { f.Preset = v; return nil },
 	"--url":       func(f *helper.File, v string) error { f.URL = v; return nil },
 	"--client-id": func(f *helper.File, v string) error { f.ClientID = v; return nil },
-	"--ca-file":   func(f *helper.File, v string) error { f.CAFile = v; return nil },
-	"--proxy":     func(f *helper.File, v string) error { f.Proxy = v; return nil },
+	"--issuer": func(f *helper.File, v string) error { // what discovery would find
+		f.Issuer, f.TokenURL = v, v+"/token"
+		return nil
+	},
+	"--key-file": func(*helper.File, string) error { return nil },
+	"--ca-file":  func(f *helper.File, v string) error { f.CAFile = v; return nil },
+	"--proxy":    func(f *helper.File, v string) error { f.Proxy = v; return nil },
 	"--set": func(f *helper.File, v string) error {
 		key, value, _ := strings.Cut(v, "=")
 		return f.Set(key, value)

@@ -52,6 +52,10 @@ func (f *File) settle(p *Profile) {
 	f.TokenURL, f.AuthorizationURL, f.DeviceURL = p.TokenURL, p.AuthorizationURL, p.DeviceURL
 	f.RevocationURL, f.IntrospectionURL, f.Issuer = p.RevocationURL, p.IntrospectionURL, p.Issuer
 	f.Grant, f.ClientAuth, f.Scopes, f.Audience = p.Grant, p.ClientAuth, p.Scopes, p.Audience
+	f.Redirect = p.Redirect
+	if p.file.Assertion != nil || p.preset != nil && p.preset.Profile.Assertion != nil {
+		f.Assertion = p.assertionFile()
+	}
 	if p.RawBasic {
 		f.BasicEncoding = "raw"
 	}

@@ -120,8 +120,12 @@ func tokenError(p *Profile, err error) error {
 	if !errors.As(err, &e) {
 		return about(p.Name, err, "")
 	}
+	kind := oauthKind(e)
+	if p.Person() && e.Code == "invalid_grant" {
+		kind = protocol.ErrLogin // the sign-in is over, and only a person can begin another
+	}
 	return &protocol.Error{
-		Kind: oauthKind(e),
+		Kind: kind,
 		Text: clean("profile " + p.Name + ": token endpoint: " + e.Error()),
 		Hint: clean(oauth.HintFor(e, p.Name, p.hints())),
 	}
@@ -144,6 +148,9 @@ func waiting(p *Profile, m cache.Mark, now time.Time) error {
 	if m.Refused {
 		kind, verb = protocol.ErrRefused, "refused"
 		hint = "after mending it, or to ask at once: credhelper test " + p.Name
+		if p.Person() && strings.Contains(m.Reason, "invalid_grant") {
+			kind, hint = protocol.ErrLogin, "sign in: credhelper login "+p.Name
+		}
 	}
 	until := time.Unix(m.Until, 0).UTC()
 	text := fmt.Sprintf("profile %s: %s %s ago, not asked again until %sZ (%s); the earlier reason: %s",

@@ -14,7 +14,7 @@ import (
 // fetch asks the server for a token and seals it. old is an entry that may still
 // be good, or nil; lock is nil where nothing is stored or nothing locks.
 func (a *asking) fetch(ctx context.Context, lock *cache.Lock, old *cache.Entry) (protocol.Credential, error) {
-	token, err := a.obtain(ctx)
+	token, err := a.obtainLocked(ctx, lock)
 	if err != nil {
 		// A token that is still good is better than none (A23).
 		if old != nil && old.Usable(a.clock(), 0) {
@@ -52,6 +52,15 @@ func (a *asking) keep(ctx context.Context, lock *cache.Lock, token *oauth.Token)
 	}
 }
 
+// obtainLocked is obtain, which a sign-in needs a lock for: two that renew it at
+// once would end it.
+func (a *asking) obtainLocked(ctx context.Context, lock *cache.Lock) (*oauth.Token, error) {
+	if lock == nil && a.profile.Person() {
+		return nil, policy("profile " + a.profile.Name + ": a sign-in can only be renewed where its state can be stored and locked")
+	}
+	return a.obtain(ctx)
+}
+
 // obtain asks once, unless a mark says that it is too early.
 func (a *asking) obtain(ctx context.Context) (*oauth.Token, error) {
 	p := a.profile
@@ -59,9 +68,9 @@ func (a *asking) obtain(ctx context.Context) (*oauth.Token, error) {
 	if marked && !mark.Refused {
 		return nil, waiting(p, mark, a.now())
 	}
-	s, err := a.secret(ctx, p)
-	if marked && (err != nil && !errors.Is(err, protocol.ErrNoSecret) && !errors.Is(err, protocol.ErrPolicy) ||
-		err == nil && mark.Secret == cache.SecretMark(p.Name, s.Reveal())) {
+	s, err := a.shows(ctx)
+	if marked && (err != nil && !errors.Is(err, protocol.ErrNoSecret) && !errors.Is(err, protocol.ErrPolicy) && !errors.Is(err, protocol.ErrLogin) ||
+		err == nil && mark.Secret == s.mark(p.Name)) {
 		return nil, waiting(p, mark, a.now())
 	}
 	if err != nil {
@@ -70,9 +79,38 @@ func (a *asking) obtain(ctx context.Context) (*oauth.Token, error) {
 	return a.once(ctx, s)
 }
 
+// proof is what a request shows the server: the client's secret or key, and the
+// refresh token of a sign-in.
+type proof struct{ secret, refresh secret.Text }
+
+// mark recognises what was refused.
+func (s proof) mark(profile string) uint16 {
+	return cache.SecretMark(profile, s.secret.Reveal()+s.refresh.Reveal())
+}
+
+// shows reads what the request will show.
+func (a *asking) shows(ctx context.Context) (s proof, err error) {
+	if a.profile.Person() {
+		if s.refresh, err = a.refresh(ctx, a.profile); err != nil {
+			return s, err
+		}
+	}
+	s.secret, err = a.secret(ctx, a.profile)
+	return s, err
+}
+
 // once asks the server and remembers a refusal.
-func (a *asking) once(ctx context.Context, s secret.Text) (*oauth.Token, error) {
-	token, err := a.token(ctx, a.profile, s)
+func (a *asking) once(ctx context.Context, s proof) (*oauth.Token, error) {
+	client, err := a.prepare(ctx, a.profile, s.secret)
+	if err != nil {
+		return nil, err
+	}
+	var token *oauth.Token
+	if a.profile.Person() {
+		token, err = a.renewSignIn(ctx, client, s.refresh)
+	} else {
+		token, err = client.Token(ctx)
+	}
 	if err != nil {
 		a.remember(err, s)
 		return nil, tokenError(a.profile, err)
@@ -82,12 +120,13 @@ func (a *asking) once(ctx context.Context, s secret.Text) (*oauth.Token, error) 
 
 // token asks the server with the given secret.
 func (h *Helper) token(ctx context.Context, p *Profile, s secret.Text) (*oauth.Token, error) {
-	connection, err := h.connection(p)
+	if p.Person() {
+		return nil, needLogin(p, "nobody is signed in")
+	}
+	client, err := h.prepare(ctx, p, s)
 	if err != nil {
 		return nil, err
 	}
-	client := p.client()
-	client.Secret, client.HTTP, client.Now = s, connection, h.config.Now
 	return client.Token(ctx)
 }
 
@@ -112,7 +151,7 @@ const longestHold = 15 * time.Minute
 
 // remember writes down a refusal (A12) or a wait that the server asked for (A11),
 // for every later call of every process.
-func (a *asking) remember(err error, s secret.Text) {
+func (a *asking) remember(err error, s proof) {
 	var e *oauth.Error
 	if !errors.As(err, &e) || a.store == nil || e.Hold() == 0 {
 		return
@@ -127,7 +166,7 @@ func (a *asking) remember(err error, s secret.Text) {
 	}
 	hold := e.Hold()
 	if m.Refused {
-		m.Secret = cache.SecretMark(a.profile.Name, s.Reveal())
+		m.Secret = s.mark(a.profile.Name)
 		last, found := a.store.Mark(a.profile.Name)
 		if found && last.Refused && last.Binding == m.Binding && last.Secret == m.Secret {
 			m.Count = min(last.Count+1, 100)

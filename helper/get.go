@@ -145,7 +145,7 @@ func (a *asking) answer(ctx context.Context) (protocol.Credential, error) {
 // not the one that the tool saw refused; else nil.
 func (a *asking) cached() *cache.Entry {
 	e, err := a.store.Get(a.profile.Name)
-	if err != nil || e.Binding != a.binding || e.Token.Equal(a.request.Refused) ||
+	if err != nil || e.Binding != a.binding || a.request.Refuses(e.Token) ||
 		!secret.ValidToken(e.Token.Reveal(), a.profile.WideToken) {
 		return nil
 	}

@@ -215,6 +215,9 @@ type memory struct {
 	fails error
 	slow  time.Duration
 	gets  int
+
+	setFails error  // storing fails, reading does not
+	after    func() // called once, after a Get
 }
 
 func (m *memory) act(ctx context.Context) error {
@@ -233,6 +236,10 @@ func (m *memory) act(ctx context.Context) error {
 
 func (m *memory) Get(ctx context.Context, key string) (secret.Text, error) {
 	err := m.act(ctx)
+	if after := m.after; after != nil {
+		m.after = nil
+		defer after()
+	}
 	defer m.mu.Unlock()
 	m.gets++
 	if err != nil {
@@ -248,6 +255,9 @@ func (m *memory) Get(ctx context.Context, key string) (secret.Text, error) {
 func (m *memory) Set(ctx context.Context, key string, value secret.Text) error {
 	err := m.act(ctx)
 	defer m.mu.Unlock()
+	if err == nil {
+		err = m.setFails
+	}
 	if err == nil {
 		err = keyring.CheckSet(key, value)
 	}

@@ -9,7 +9,6 @@ import (
 	"github.com/credhelper/credhelper/helper/keyring"
 	"github.com/credhelper/credhelper/helper/oauth"
 	"github.com/credhelper/credhelper/protocol/origin"
-	"github.com/credhelper/credhelper/protocol/secret"
 )
 
 // Each step below reads some members of a profile, its preset's and the defaults
@@ -54,7 +53,7 @@ func (p *Profile) takeAddresses(d *document, f *File) error {
 			return d.wrong(e.key, "%s", problem)
 		}
 	}
-	if p.TokenURL == "" {
+	if grant, _ := oauth.FindGrant(f.Grant); p.TokenURL == "" && grant.Make == nil {
 		return d.wrong("token_url", "is missing, and there is no preset that knows it")
 	}
 	return nil
@@ -78,9 +77,6 @@ func (p *Profile) takeClient(d *document, f *File) error {
 		p.RawBasic = true
 	default:
 		return d.wrong("basic_encoding", `is "form" (RFC 6749 2.3.1) or "raw"`)
-	}
-	if f.Assertion != nil {
-		return d.wrong("assertion", "client_auth %q signs no assertions", p.ClientAuth)
 	}
 	var ok bool
 	if p.Resource, ok = textList(f.Resource); !ok {
@@ -234,11 +230,9 @@ func (p *Profile) ProbeURL() string {
 	return p.URL + p.Probe.Path
 }
 
-// check lets package oauth look at the whole, with a stand-in for the secret.
+// check lets package oauth look at the whole.
 func (p *Profile) check(d *document) error {
-	c := p.client()
-	c.Secret = secret.New("stand-in")
-	if err := c.Check(); err != nil {
+	if err := p.client().CheckSettings(); err != nil {
 		return d.wrong("", "%s", short(err.Error()))
 	}
 	return nil

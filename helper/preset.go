@@ -18,7 +18,7 @@ import (
 var embedded embed.FS
 
 // Preset is what is known about a product: a profile with gaps, and what its
-// errors mean. {url}, {tenant} and {cloud} in the texts of Profile are filled in
+// errors mean. {url}, {tenant}, {cloud} and {issuer} in the texts of Profile are filled in
 // from the profile that names the preset.
 type Preset struct {
 	Name string `toml:"-"`
@@ -28,6 +28,8 @@ type Preset struct {
 	Source []string `toml:"source"` // pages that the facts are taken from
 	Date   string   `toml:"date"`   // when they were read there, YYYY-MM-DD
 	Notes  string   `toml:"notes,omitempty"`
+
+	Discover bool `toml:"discover,omitempty"` // the issuer is asked for its endpoints when a profile is added
 
 	Needs  []Need            `toml:"needs,omitempty"`
 	Clouds map[string]string `toml:"clouds,omitempty"` // name -> what stands for {cloud}

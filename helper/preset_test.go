@@ -24,7 +24,18 @@ var given = map[string]helper.File{
 	"jira-miniorange": {URL: "https://jira.example.com", TokenURL: "https://login.example/oauth/token", ClientID: "jira-cli"},
 	"jira-datacenter": {URL: "https://jira.example.com/jira", ClientID: "service"},
 	"jira-cloud":      {Tenant: "a1b2c3d4-0000-1111-2222-333344445555", ClientID: "service"},
-	"oauth2":          {URL: "https://api.example.com", TokenURL: "https://login.example/oauth/token", ClientID: "me"},
+	"entra-user": {Tenant: "example.onmicrosoft.com", ClientID: "11111111-2222-3333-4444-555555555555", URL: "https://graph.microsoft.com/v1.0",
+		Scopes: []string{"https://graph.microsoft.com/User.Read", "offline_access"}},
+	"entra-device": {Tenant: "example.onmicrosoft.com", ClientID: "11111111-2222-3333-4444-555555555555", URL: "https://graph.microsoft.com/v1.0",
+		Scopes: []string{"https://graph.microsoft.com/User.Read", "offline_access"}},
+	"jira-miniorange-user": {URL: "https://jira.example.com", ClientID: "jira-cli", TokenURL: "https://login.example/oauth/token",
+		AuthorizationURL: "https://login.example/oauth/authorize"},
+	"jira-miniorange-jwt":    {URL: "https://jira.example.com", ClientID: "credhelper", Assertion: &helper.AssertionFile{Sub: "anna"}},
+	"jira-dc-user":           {URL: "https://jira.example.com/jira", ClientID: "service"},
+	"google-service-account": {URL: "https://www.googleapis.com", ClientID: "robot@project.iam.gserviceaccount.com", Scopes: []string{"https://www.googleapis.com/auth/drive.readonly"}},
+	"keycloak":               {URL: "https://api.example.com", ClientID: "me", Issuer: "https://sso.example.com/realms/main"},
+	"oidc":                   {URL: "https://api.example.com", ClientID: "me", Issuer: "https://login.example", TokenURL: "https://login.example/token"},
+	"oauth2":                 {URL: "https://api.example.com", TokenURL: "https://login.example/oauth/token", ClientID: "me"},
 }
 
 // TestPresets compares every embedded preset, filled in, with its golden file:

@@ -92,11 +92,14 @@ func (h *Helper) Test(ctx context.Context, name string) (Tested, error) {
 func (a *asking) renew(ctx context.Context) (*oauth.Token, error) {
 	ctx, cancel := context.WithTimeout(ctx, answerTime)
 	defer cancel()
-	s, err := a.secret(ctx, a.profile)
-	if err != nil {
-		return nil, err
-	}
 	if a.store == nil {
+		if a.profile.Person() {
+			return nil, policy("profile " + a.profile.Name + ": a sign-in can only be renewed where its state can be stored and locked")
+		}
+		s, err := a.shows(ctx)
+		if err != nil {
+			return nil, err
+		}
 		return a.once(ctx, s)
 	}
 	lock, err := a.lock(ctx, false)
@@ -108,6 +111,10 @@ func (a *asking) renew(ctx context.Context) (*oauth.Token, error) {
 	}
 	if lock != nil {
 		defer lock.Unlock()
+	}
+	s, err := a.shows(ctx)
+	if err != nil {
+		return nil, err
 	}
 	token, err := a.once(ctx, s)
 	if err == nil {

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/credhelper/credhelper/helper/cache"
+	"github.com/credhelper/credhelper/helper/oauth"
 	"github.com/credhelper/credhelper/protocol/origin"
 )
 
@@ -36,6 +37,14 @@ type Profile struct {
 	Audience   string
 	Resource   []string
 	Params     [][2]string // in ascending order of names
+
+	Redirect  string          // of sign-ins with a browser; "": http://127.0.0.1/, any port
+	Assertion oauth.Assertion // how JWTs are signed; Ready is nil
+	Cert      string          // path of the key's certificate; "" if there is none
+	Key       []string        // source of the private key; nil: the secret is the key, where one is needed
+	From      []string        // source of a ready assertion; nil: none
+	Subject   []string        // source of the token to be exchanged; nil: none
+	Exchange  oauth.Use       // the types of an exchange
 
 	Secret        []string  // {"keyring"}, or a source as keyring.NewSource takes it
 	SecretExpires time.Time // what the person noted; zero if nothing

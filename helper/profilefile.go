@@ -53,18 +53,31 @@ type File struct {
 	RequireScopes         *bool  `toml:"require_scopes,omitempty"`
 	TokenCharset          string `toml:"token_charset,omitempty"` // "wide"
 
+	Redirect           string `toml:"redirect,omitempty"`      // where a browser comes back to; a port of its own or any
+	SubjectToken       any    `toml:"subject_token,omitempty"` // source of the token to be exchanged
+	SubjectTokenType   string `toml:"subject_token_type,omitempty"`
+	RequestedTokenType string `toml:"requested_token_type,omitempty"`
+
 	Assertion *AssertionFile `toml:"assertion,omitempty"`
 	Probe     *Probe         `toml:"probe,omitempty"`
 	Notes     string         `toml:"notes,omitempty"`
 }
 
-// AssertionFile is what a client that signs says about its assertions.
+// AssertionFile is what a client that signs says about its assertions and where
+// its key is.
 type AssertionFile struct {
-	Key  any    `toml:"key,omitempty"`
-	Cert string `toml:"cert,omitempty"`
-	Alg  string `toml:"alg,omitempty"`
-	Aud  string `toml:"aud,omitempty"`
-	Life any    `toml:"life,omitempty"`
+	Key        any               `toml:"key,omitempty"`        // a source's list; nil: the profile's secret is the key
+	Cert       string            `toml:"cert,omitempty"`       // absolute path, PEM or DER
+	Alg        string            `toml:"alg,omitempty"`        // row of oauth.Algs
+	Kid        string            `toml:"kid,omitempty"`        // the key's name at the server
+	Thumbprint string            `toml:"thumbprint,omitempty"` // "x5t", "x5t#S256", "both", "none"
+	Aud        string            `toml:"aud,omitempty"`
+	Iss        string            `toml:"iss,omitempty"`
+	Sub        string            `toml:"sub,omitempty"`
+	Life       any               `toml:"life,omitempty"`
+	ScopeClaim *bool             `toml:"scope_claim,omitempty"` // scopes go into the assertion, not the form
+	Claims     map[string]string `toml:"claims,omitempty"`
+	From       any               `toml:"from,omitempty"` // source of a ready assertion
 }
 
 // Probe is one harmless request that shows whom the API takes the token for.
@@ -79,7 +92,15 @@ func (f *File) encode() ([]byte, error) { return toml.Marshal(f) }
 
 // fill sets the members that f leaves open to those of under.
 func (f *File) fill(under File) {
-	to, from := reflect.ValueOf(f).Elem(), reflect.ValueOf(under)
+	if f.Assertion != nil && under.Assertion != nil { // of which a file may say a part
+		whole := *f.Assertion
+		fillGaps(reflect.ValueOf(&whole).Elem(), reflect.ValueOf(*under.Assertion))
+		f.Assertion = &whole
+	}
+	fillGaps(reflect.ValueOf(f).Elem(), reflect.ValueOf(under))
+}
+
+func fillGaps(to, from reflect.Value) {
 	for i := range to.NumField() {
 		if to.Field(i).IsZero() {
 			to.Field(i).Set(from.Field(i))
@@ -100,6 +121,8 @@ func (f *File) Set(key, value string) error {
 		}
 		f.Params[rest] = value
 		return nil
+	case key == "cert", key == "key", dotted && name == "assertion":
+		return f.setAssertion(strings.TrimPrefix(key, "assertion."), value)
 	case key == "probe" || key == "probe.path":
 		f.Probe = &Probe{Path: value}
 		return nil
@@ -117,6 +140,42 @@ func (f *File) Set(key, value string) error {
 		}
 	}
 	return malformed("key " + key + " cannot be set this way; use credhelper edit")
+}
+
+// setAssertion sets a member of the assertion. Who names a key or a certificate
+// wants to sign with it, so that is what the client does unless it was told
+// otherwise.
+func (f *File) setAssertion(key, value string) error {
+	if f.Assertion == nil {
+		f.Assertion = &AssertionFile{}
+	}
+	if (key == "cert" || key == "key") && f.ClientAuth == "" && f.Grant == "" {
+		f.ClientAuth = "private_key_jwt"
+	}
+	if name, claim := strings.CutPrefix(key, "claims."); claim {
+		if f.Assertion.Claims == nil {
+			f.Assertion.Claims = map[string]string{}
+		}
+		f.Assertion.Claims[name] = value
+		return nil
+	}
+	v := reflect.ValueOf(f.Assertion).Elem()
+	for i := range v.NumField() {
+		name, _, _ := strings.Cut(v.Type().Field(i).Tag.Get("toml"), ",")
+		switch {
+		case name != key || name == "claims":
+		case name == "key" || name == "from":
+			list := strings.Fields(value)
+			if len(list) == 1 {
+				list = []string{"file", value}
+			}
+			v.Field(i).Set(reflect.ValueOf(list))
+			return nil
+		default:
+			return setText(v.Field(i), "assertion."+key, value)
+		}
+	}
+	return malformed("unknown key assertion." + short(key))
 }
 
 func setText(v reflect.Value, key, value string) error {
@@ -139,7 +198,7 @@ func setText(v reflect.Value, key, value string) error {
 			return malformed("key " + key + " cannot be set this way; use credhelper edit")
 		}
 		v.Set(reflect.ValueOf(value))
-		if list := strings.Fields(value); key == "secret" && len(list) > 1 {
+		if list := strings.Fields(value); (key == "secret" || key == "subject_token") && len(list) > 1 {
 			v.Set(reflect.ValueOf(list))
 		}
 	}

@@ -61,7 +61,7 @@ func (r *resolver) profile(name, place string, content []byte) (*Profile, error)
 	whole.fill(File{CAFile: r.settings.Defaults.CAFile, Proxy: r.settings.Defaults.Proxy, MinTTL: r.settings.Defaults.MinTTL,
 		Grant: "client_credentials", ClientAuth: "basic", Secret: inKeyring})
 	for _, step := range [...]func(*document, *File) error{
-		p.takeAddresses, p.takeClient, p.takeSecret, p.takeHeader, p.takeLives, p.takeConnection, p.takeProbe,
+		p.takeAddresses, p.takeClient, p.takeAssertion, p.takeSignIn, p.takeSecret, p.takeHeader, p.takeLives, p.takeConnection, p.takeProbe,
 	} {
 		if err := step(d, &whole); err != nil {
 			return nil, err
@@ -133,7 +133,7 @@ func (preset *Preset) complete(f *File, d *document) error {
 		}
 		base = canonical
 	}
-	fillIn := strings.NewReplacer("{url}", base, "{tenant}", tenant, "{cloud}", host)
+	fillIn := strings.NewReplacer("{url}", base, "{tenant}", tenant, "{cloud}", host, "{issuer}", strings.TrimSuffix(f.Issuer, "/"))
 	replaceTexts(reflect.ValueOf(&under).Elem(), fillIn)
 	f.fill(under)
 	return nil
@@ -142,6 +142,12 @@ func (preset *Preset) complete(f *File, d *document) error {
 // Lacks tells whether the file has no member of that key.
 func (f *File) Lacks(key string) bool {
 	v := reflect.ValueOf(f).Elem()
+	if rest, of := strings.CutPrefix(key, "assertion."); of {
+		if f.Assertion == nil {
+			return true
+		}
+		v, key = reflect.ValueOf(f.Assertion).Elem(), rest
+	}
 	for i := range v.NumField() {
 		if name, _, _ := strings.Cut(v.Type().Field(i).Tag.Get("toml"), ","); name == key {
 			return v.Field(i).IsZero()
@@ -159,6 +165,11 @@ func replaceTexts(v reflect.Value, r *strings.Replacer) {
 	case reflect.Pointer:
 		if list, ok := v.Interface().(*[]string); ok && list != nil {
 			own := slices.Clone(*list)
+			replaceTexts(reflect.ValueOf(&own).Elem(), r)
+			v.Set(reflect.ValueOf(&own))
+		}
+		if a, ok := v.Interface().(*AssertionFile); ok && a != nil {
+			own := *a
 			replaceTexts(reflect.ValueOf(&own).Elem(), r)
 			v.Set(reflect.ValueOf(&own))
 		}

@@ -22,12 +22,19 @@ func (h *Helper) secret(ctx context.Context, p *Profile) (secret.Text, error) {
 	if !h.config.Secret.IsZero() {
 		return h.config.Secret, nil
 	}
+	if !p.NeedsSecret() {
+		return secret.Text{}, nil
+	}
 	if !p.InKeyring() {
 		source, err := keyring.NewSource(p.Secret, h.surroundings())
 		if err != nil {
 			return secret.Text{}, keyringError(p, err)
 		}
-		s, err := source.Read(ctx)
+		read := source.Read
+		if p.SecretIsKey() {
+			read = source.ReadKey
+		}
+		s, err := read(ctx)
 		if err != nil {
 			return secret.Text{}, keyringError(p, err)
 		}
@@ -244,8 +251,10 @@ func (h *Helper) DeleteSecret(ctx context.Context, name string) error {
 	if err != nil {
 		return about(name, err, "")
 	}
-	if err := k.Delete(ctx, h.secretKey(name)); err != nil {
-		return about(name, err, "")
+	for _, key := range [...]string{h.secretKey(name), h.signInKey(name)} {
+		if err := k.Delete(ctx, key); err != nil {
+			return about(name, err, "")
+		}
 	}
 	return h.forget(ctx, name, "secret deleted")
 }

@@ -75,7 +75,7 @@ func (h *Helper) status(ctx context.Context, store *cache.Store, name string, do
 	}
 	s.System, s.Source, s.SecretExpires = p.system(), p.Secret[0], p.SecretExpires
 	s.Token = h.tokenStatus(store, p)
-	if s.SecretErr = down; !p.InKeyring() || down != nil {
+	if s.SecretErr = down; !p.InKeyring() || !p.NeedsSecret() || down != nil {
 		return s
 	}
 	e, err := h.envelope(ctx, p)

@@ -33,14 +33,19 @@ type Assertion struct {
 	Thumbprint string        // "x5t", "x5t#S256", "both", "none"; "": x5t#S256 where there is a certificate
 	Audience   string        // "aud"; "": the token endpoint as configured. No value suits all servers
 	Issuer     string        // "iss"; "": the client id
-	Subject    string        // "sub"; "": the client id
+	Subject    string        // "sub"; "": the client id; NoSubject: none
 	Life       time.Duration // from iat to exp; 0: 120 s
+	ScopeClaim bool          // scopes are the claim "scope" and no form field (Google)
 	Claims     [][2]string   // further claims, texts all; a name never repeats
 
 	// Ready is an assertion that somebody else signed: a workload's or a CI job's
 	// identity token. It is asked for each try. Nil where Key or Secret signs.
 	Ready func() (secret.Text, error)
 }
+
+// NoSubject leaves "sub" out: RFC 7523 3 demands it, and Google takes any for a
+// person to be impersonated.
+const NoSubject = "-"
 
 // alg is one way to sign.
 type alg struct {
@@ -190,6 +195,12 @@ func (c *Client) claims() map[string]any {
 	}
 	if claims["aud"] == "" { // a token that is signed here and has no endpoint
 		delete(claims, "aud")
+	}
+	if a.Subject == NoSubject {
+		delete(claims, "sub")
+	}
+	if a.ScopeClaim && len(c.Scopes) > 0 {
+		claims["scope"] = strings.Join(c.Scopes, " ")
 	}
 	for _, more := range a.Claims {
 		claims[more[0]] = more[1]

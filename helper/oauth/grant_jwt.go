@@ -18,6 +18,9 @@ var jwtBearer = Grant{
 			return nil, err
 		}
 		fields := [][2]string{{"grant_type", "urn:ietf:params:oauth:grant-type:jwt-bearer"}, {"assertion", assertion.Reveal()}}
+		if c.Assertion.ScopeClaim {
+			return fields, nil
+		}
 		return withScope(fields, c.Scopes), nil
 	},
 	Check: checkGrantAssertion,

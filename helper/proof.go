@@ -1,0 +1,225 @@
+package helper
+
+import (
+	"context"
+	"crypto/tls"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/credhelper/credhelper/helper/keyring"
+	"github.com/credhelper/credhelper/helper/oauth"
+	"github.com/credhelper/credhelper/protocol/secret"
+)
+
+// A client proves who it is by a secret, by a private key, or by what somebody
+// else signed. Where a key is needed and the profile names no place of its own for
+// it, the profile's secret is the key: in the keyring, or by reference.
+
+// NeedsKey tells whether the client signs, or shows a certificate.
+func (p *Profile) NeedsKey() bool {
+	auth, _ := oauth.FindClientAuth(p.ClientAuth)
+	return auth.NeedsKey || p.Grant == "self_signed" || p.Grant == "jwt_bearer" && p.From == nil
+}
+
+// SecretIsKey tells whether the profile's secret is its private key.
+func (p *Profile) SecretIsKey() bool { return p.NeedsKey() && p.Key == nil }
+
+// NeedsSecret tells whether there is a secret at all: public clients, and those
+// whose key or assertion lies elsewhere, have none.
+func (p *Profile) NeedsSecret() bool {
+	auth, _ := oauth.FindClientAuth(p.ClientAuth)
+	return auth.NeedsSecret || p.SecretIsKey()
+}
+
+// takeAssertion reads how the client signs, and from where it takes what it does
+// not sign itself.
+func (p *Profile) takeAssertion(d *document, f *File) error {
+	var ok bool
+	if p.Subject, ok = sourceOf(f.SubjectToken); !ok {
+		return d.wrong("subject_token", `is a list such as ["file", "/path"]`)
+	}
+	p.Exchange = oauth.Use{SubjectType: f.SubjectTokenType, Requested: f.RequestedTokenType}
+	if p.Grant == "token_exchange" && p.Subject == nil {
+		return d.wrong("subject_token", "is missing: where the token to be exchanged comes from")
+	}
+	if a := f.Assertion; a != nil {
+		p.Assertion = oauth.Assertion{
+			Alg: a.Alg, KeyID: a.Kid, Thumbprint: a.Thumbprint, Audience: a.Aud, Issuer: a.Iss, Subject: a.Sub, ScopeClaim: yes(a.ScopeClaim),
+		}
+		if p.Assertion.Life, ok = duration(a.Life); !ok {
+			return d.wrong("assertion.life", `is whole seconds, or a text such as "90s", "5m"`)
+		}
+		for _, name := range sortedKeys(a.Claims) {
+			p.Assertion.Claims = append(p.Assertion.Claims, [2]string{name, a.Claims[name]})
+		}
+		if p.Key, ok = sourceOf(a.Key); !ok {
+			return d.wrong("assertion.key", `is a list such as ["file", "/path"]; without it the profile's secret is the key`)
+		}
+		if p.From, ok = sourceOf(a.From); !ok {
+			return d.wrong("assertion.from", `is a list such as ["file", "/path"]`)
+		}
+		if p.Cert = a.Cert; p.Cert != "" && !filepath.IsAbs(p.Cert) {
+			return d.wrong("assertion.cert", "is an absolute path")
+		}
+	}
+	return p.checkProof(d, f)
+}
+
+func (p *Profile) checkProof(d *document, f *File) error {
+	signs := p.NeedsKey() || p.ClientAuth == "client_secret_jwt" || p.ClientAuth == "federation" || p.Grant == "jwt_bearer"
+	switch {
+	case f.Assertion != nil && !signs:
+		return d.wrong("assertion", "client_auth %q signs no assertions", p.ClientAuth)
+	case p.ClientAuth == "federation" && p.From == nil:
+		return d.wrong("assertion.from", `is missing: client_auth "federation" shows an assertion from there`)
+	case p.ClientAuth != "federation" && p.Grant != "jwt_bearer" && p.From != nil:
+		return d.wrong("assertion.from", `belongs to client_auth "federation" or grant "jwt_bearer"`)
+	}
+	return nil
+}
+
+// sourceOf reads the words of a source; nil where there is none.
+func sourceOf(v any) ([]string, bool) {
+	words, ok := textList(v)
+	if !ok || words == nil {
+		return nil, ok
+	}
+	_, err := keyring.NewSource(words, keyring.Surroundings{})
+	return words, err == nil
+}
+
+// assertionFile is what takeAssertion read, as a file says it.
+func (p *Profile) assertionFile() *AssertionFile {
+	a := p.Assertion
+	f := &AssertionFile{Cert: p.Cert, Alg: a.Alg, Kid: a.KeyID, Thumbprint: a.Thumbprint, Aud: a.Audience, Iss: a.Issuer, Sub: a.Subject}
+	if a.ScopeClaim {
+		f.ScopeClaim = &a.ScopeClaim
+	}
+	if p.Key != nil {
+		f.Key = p.Key
+	}
+	if p.From != nil {
+		f.From = p.From
+	}
+	if a.Life > 0 {
+		f.Life = int64(a.Life / time.Second)
+	}
+	if len(a.Claims) > 0 {
+		f.Claims = map[string]string{}
+		for _, c := range a.Claims {
+			f.Claims[c[0]] = c[1]
+		}
+	}
+	return f
+}
+
+// assertionBound is what a key is bound to: for whom it signs what.
+func (p *Profile) assertionBound() string {
+	a := p.Assertion
+	words := []string{a.Audience, a.Issuer, a.Subject}
+	for _, c := range a.Claims {
+		words = append(words, c[0]+"="+c[1])
+	}
+	return strings.TrimRight(strings.Join(words, "\x00"), "\x00")
+}
+
+// prepare makes the client of a profile, ready to ask: with its secret or key,
+// and a connection that shows its certificate where that is the proof.
+func (h *Helper) prepare(ctx context.Context, p *Profile, s secret.Text) (*oauth.Client, error) {
+	client := p.client()
+	client.Now = h.config.Now
+	if auth, _ := oauth.FindClientAuth(p.ClientAuth); auth.NeedsSecret {
+		client.Secret = s
+	}
+	var shown []tls.Certificate
+	if p.NeedsKey() {
+		key, err := h.key(ctx, p, s)
+		if err != nil {
+			return nil, err
+		}
+		client.Key = key
+		if auth, _ := oauth.FindClientAuth(p.ClientAuth); auth.TLS {
+			certificate, err := key.TLS()
+			if err != nil {
+				return nil, keyProblem(p, err)
+			}
+			shown = append(shown, certificate)
+		}
+	}
+	var err error
+	if client.HTTP, err = h.connection(p, shown...); err != nil {
+		return nil, err
+	}
+	client.Assertion.Ready = h.reading(ctx, p, p.From)
+	client.Use.Subject = h.reading(ctx, p, p.Subject)
+	return client, nil
+}
+
+// reading reads a source each time it is asked; nil where there is none.
+func (h *Helper) reading(ctx context.Context, p *Profile, words []string) func() (secret.Text, error) {
+	if words == nil {
+		return nil
+	}
+	return func() (secret.Text, error) {
+		source, err := keyring.NewSource(words, h.surroundings())
+		if err != nil {
+			return secret.Text{}, keyringError(p, err)
+		}
+		s, err := source.Read(ctx)
+		if err != nil {
+			return secret.Text{}, policyOf(p, words, err)
+		}
+		return s, nil
+	}
+}
+
+// policyOf is a source that cannot be read, in our own words: package oauth shows
+// nobody else's.
+func policyOf(p *Profile, words []string, err error) error {
+	return &oauth.Error{Kind: oauth.Policy, Reason: clean(keyringError(p, err).Error() + " (" + words[0] + ")")}
+}
+
+// key reads the client's private key and its certificate.
+func (h *Helper) key(ctx context.Context, p *Profile, s secret.Text) (*oauth.Key, error) {
+	if p.Key != nil {
+		source, err := keyring.NewSource(p.Key, h.surroundings())
+		if err == nil {
+			s, err = source.ReadKey(ctx)
+		}
+		if err != nil {
+			return nil, keyringError(p, err)
+		}
+	}
+	key, err := oauth.ReadKey([]byte(s.Reveal()), secret.Text{})
+	if err != nil {
+		return nil, keyProblem(p, err)
+	}
+	if p.Cert == "" {
+		return key, nil
+	}
+	const largest = 256 << 10
+	content, err := readProvided(p.Cert, largest)
+	if err != nil {
+		return nil, about(p.Name, err, "")
+	}
+	if key, err = key.WithCertificates(content); err != nil {
+		return nil, keyProblem(p, err)
+	}
+	return key, nil
+}
+
+func keyProblem(p *Profile, err error) error {
+	return about(p.Name, policy(clean(err.Error())), "store the right key: credhelper rotate "+p.Name+" --key-file FILE")
+}
+
+// ReadKeyFile reads a private key as it was handed out and returns it as the
+// keyring keeps it: PEM, with its certificates, not encrypted. password opens an
+// encrypted one.
+func ReadKeyFile(content []byte, password secret.Text) (secret.Text, error) {
+	key, err := oauth.ReadKey(content, password)
+	if err != nil {
+		return secret.Text{}, policy(clean(err.Error()))
+	}
+	return key.PEM()
+}

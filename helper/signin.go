@@ -1,0 +1,316 @@
+package helper
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"time"
+
+	"github.com/credhelper/credhelper/helper/cache"
+	"github.com/credhelper/credhelper/helper/keyring"
+	"github.com/credhelper/credhelper/helper/oauth"
+	"github.com/credhelper/credhelper/protocol"
+	"github.com/credhelper/credhelper/protocol/secret"
+)
+
+// A sign-in is begun by a person (credhelper login) and lives on as a refresh
+// token. On a tool's road it is only renewed: nothing there opens a browser or
+// asks anything. The server may replace the refresh token at each use and end the
+// sign-in when it sees an old one, so a new one is in the keyring before its
+// access token goes anywhere, and one process at a time renews (A10, A18, A22).
+
+// Person tells whether a person has to sign in.
+func (p *Profile) Person() bool {
+	grant, _ := oauth.FindGrant(p.Grant)
+	return grant.Person
+}
+
+func (p *Profile) takeSignIn(d *document, f *File) error {
+	switch {
+	case p.Grant == "refresh_token":
+		return d.wrong("grant", `"refresh_token" is how a sign-in is renewed; say how it begins: "authorization_code" or "device_code"`)
+	case p.Grant == "authorization_code" && p.AuthorizationURL == "":
+		return d.wrong("authorization_url", "is missing, and there is no preset that knows it")
+	case p.Grant == "device_code" && p.DeviceURL == "":
+		return d.wrong("device_url", "is missing, and there is no preset that knows it")
+	case f.Redirect != "" && p.Grant != "authorization_code":
+		return d.wrong("redirect", `belongs to grant "authorization_code"`)
+	}
+	if p.Redirect = f.Redirect; p.Redirect == "" {
+		return nil
+	}
+	sign := oauth.Sign{AuthorizationURL: p.AuthorizationURL, Redirect: p.Redirect}
+	if _, err := p.client().Begin(sign); err != nil {
+		return d.wrong("redirect", "%s", short(err.Error()))
+	}
+	return nil
+}
+
+// RedirectURL is where a browser comes back to.
+func (p *Profile) RedirectURL() string { return or(p.Redirect, "http://127.0.0.1/") }
+
+// needLogin is the answer where only a person can go on.
+func needLogin(p *Profile, why string) error {
+	return &protocol.Error{
+		Kind: protocol.ErrLogin,
+		Text: clean("profile " + p.Name + ": " + why),
+		Hint: "sign in: credhelper login " + p.Name,
+	}
+}
+
+// signInKey is the name that the keyring knows a profile's sign-in by.
+func (h *Helper) signInKey(profile string) string { return h.secretKey(profile + "\x00sign-in") }
+
+// refresh reads the refresh token of a profile. It is bound to what the profile
+// says, as every secret is (T14).
+func (h *Helper) refresh(ctx context.Context, p *Profile) (secret.Text, error) {
+	k, err := h.openKeyring(ctx)
+	if err != nil {
+		return secret.Text{}, keyringError(p, err)
+	}
+	value, err := k.Get(ctx, h.signInKey(p.Name))
+	if errors.Is(err, keyring.ErrNotFound) {
+		return secret.Text{}, needLogin(p, "nobody is signed in")
+	}
+	var e *envelope
+	if err == nil {
+		e, err = decodeEnvelope(p.Name, value)
+	}
+	if err != nil {
+		return secret.Text{}, keyringError(p, err)
+	}
+	if changed := p.changes(e.bound); len(changed) > 0 {
+		return secret.Text{}, needLogin(p, "it was changed since somebody signed in ("+changed[0].Name+")")
+	}
+	return e.current.secret, nil
+}
+
+// putRefresh stores a refresh token in the place of the one before.
+func (h *Helper) putRefresh(ctx context.Context, p *Profile, refresh secret.Text) error {
+	k, err := h.openKeyring(ctx)
+	if err != nil {
+		return keyringError(p, err)
+	}
+	e := &envelope{profile: p.Name, bound: p.Bounds(), current: held{refresh, h.now().UTC(), time.Time{}}}
+	value, err := e.encode()
+	if err != nil {
+		return about(p.Name, err, "")
+	}
+	if err := k.Set(ctx, h.signInKey(p.Name), value); err != nil {
+		return keyringError(p, err)
+	}
+	return nil
+}
+
+// renewSignIn asks for an access token with the refresh token. If the server
+// calls it dead, it is read once more: another process, without our lock, may
+// have stored the next one (A22).
+func (a *asking) renewSignIn(ctx context.Context, client *oauth.Client, refresh secret.Text) (*oauth.Token, error) {
+	p := a.profile
+	client.Grant, client.Use = "refresh_token", oauth.Use{Refresh: refresh}
+	client.Scopes = nil // what was granted stays granted (RFC 6749 6)
+	token, err := client.Token(ctx)
+	var e *oauth.Error
+	if errors.As(err, &e) && e.Code == "invalid_grant" {
+		now, readErr := a.refresh(ctx, p)
+		if readErr != nil || now.Equal(refresh) {
+			return nil, err
+		}
+		client.Use.Refresh = now
+		token, err = client.Token(ctx)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if !token.Refresh.IsZero() && !token.Refresh.Equal(client.Use.Refresh) {
+		// Whoever asked may have gone: the server has replaced the token all the same.
+		keeping, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*keyringTime)
+		defer cancel()
+		if err := a.putRefresh(keeping, p, token.Refresh); err != nil {
+			a.report("profile " + p.Name + ": the new refresh token could not be stored, so the sign-in ends with this access token: " + clean(err.Error()) +
+				"; afterwards: credhelper login " + p.Name)
+		}
+	}
+	return token, nil
+}
+
+// SignInClient is the client of a profile for a sign-in that a person takes part
+// in.
+func (h *Helper) SignInClient(ctx context.Context, p *Profile) (*oauth.Client, error) {
+	if !p.Person() {
+		return nil, &protocol.Error{Kind: protocol.ErrPolicy, Text: "profile " + p.Name + ": nobody signs in with grant " + p.Grant,
+			Hint: "its token comes by itself: credhelper token " + p.Name}
+	}
+	s, err := h.secret(ctx, p)
+	if err != nil {
+		return nil, err
+	}
+	return h.prepare(ctx, p, s)
+}
+
+// SignInError is a failed sign-in as tools see their failures.
+func (h *Helper) SignInError(p *Profile, err error) error {
+	var e *oauth.Error
+	if errors.As(err, &e) && e.Kind == oauth.Refused && e.Status == 0 {
+		return needLogin(p, "sign-in: "+e.Error())
+	}
+	return tokenError(p, err)
+}
+
+// KeepSignIn stores what a sign-in brought: the refresh token first, then the
+// access token. lasts tells whether there is a refresh token.
+func (h *Helper) KeepSignIn(ctx context.Context, p *Profile, token *oauth.Token) (lasts bool, err error) {
+	a, err := h.ask(protocol.Request{Verb: protocol.Get, Profile: p.Name})
+	if err != nil {
+		return false, err
+	}
+	defer a.close()
+	if a.store == nil {
+		return false, policy("profile " + p.Name + ": a sign-in has to be stored somewhere")
+	}
+	ctx, cancel := context.WithTimeout(ctx, answerTime)
+	defer cancel()
+	lock, err := a.lock(ctx, false)
+	if errors.Is(err, cache.ErrLocked) {
+		return false, a.busy()
+	}
+	if err != nil {
+		return false, err
+	}
+	if lock != nil {
+		defer lock.Unlock()
+	}
+	if !token.Refresh.IsZero() {
+		if err := h.putRefresh(ctx, p, token.Refresh); err != nil {
+			return false, err
+		}
+	}
+	a.keep(ctx, lock, token)
+	a.log(a.record("login").ofToken(h, token.Access, token.Expires.Unix()))
+	return !token.Refresh.IsZero(), nil
+}
+
+// SignOut revokes a profile's tokens at the server, if it can (RFC 7009), and
+// forgets them in any case (T16, T26). revoked counts what the server was told;
+// problem is why it could not be told all.
+func (h *Helper) SignOut(ctx context.Context, p *Profile) (revoked int, problem, err error) {
+	a, err := h.ask(protocol.Request{Verb: protocol.Get, Profile: p.Name})
+	if err != nil {
+		return 0, nil, err
+	}
+	defer a.close()
+	var refresh, access secret.Text
+	if a.store != nil {
+		if e, err := a.store.Get(p.Name); err == nil {
+			access = e.Token
+		}
+	}
+	if p.Person() {
+		if refresh, problem = h.refresh(ctx, p); errors.Is(problem, protocol.ErrLogin) {
+			problem = nil // nobody is signed in
+		}
+	}
+	if p.RevocationURL != "" {
+		revoked, problem = h.revoke(ctx, p, refresh, access)
+	}
+	if p.Person() {
+		k, err := h.openKeyring(ctx)
+		if err == nil {
+			err = k.Delete(ctx, h.signInKey(p.Name))
+		}
+		if err != nil {
+			return revoked, problem, keyringError(p, err)
+		}
+	}
+	return revoked, problem, h.forget(ctx, p.Name, "logout")
+}
+
+func (h *Helper) revoke(ctx context.Context, p *Profile, refresh, access secret.Text) (revoked int, problem error) {
+	if refresh.IsZero() && access.IsZero() {
+		return 0, nil
+	}
+	s, err := h.secret(ctx, p)
+	if err != nil {
+		return 0, err
+	}
+	client, err := h.prepare(ctx, p, s)
+	if err != nil {
+		return 0, err
+	}
+	for _, t := range [...]struct {
+		token secret.Text
+		hint  string
+	}{{refresh, "refresh_token"}, {access, "access_token"}} {
+		if t.token.IsZero() {
+			continue
+		}
+		if err := client.Revoke(ctx, p.RevocationURL, t.token, t.hint); err != nil {
+			problem = errors.Join(problem, endpointError(p, "revocation endpoint", err))
+			continue
+		}
+		revoked++
+	}
+	return revoked, problem
+}
+
+// Introspect asks the server about a token (RFC 7662), nil without an endpoint.
+func (h *Helper) Introspect(ctx context.Context, p *Profile, token secret.Text) (*oauth.Introspection, error) {
+	if p.IntrospectionURL == "" {
+		return nil, nil
+	}
+	s, err := h.secret(ctx, p)
+	if err != nil {
+		return nil, err
+	}
+	client, err := h.prepare(ctx, p, s)
+	if err != nil {
+		return nil, err
+	}
+	said, err := client.Introspect(ctx, p.IntrospectionURL, token)
+	if err != nil {
+		return nil, endpointError(p, "introspection endpoint", err)
+	}
+	return said, nil
+}
+
+// endpointError is a failure of an endpoint beside the token endpoint.
+func endpointError(p *Profile, what string, err error) error {
+	text := tokenError(p, err)
+	var e *protocol.Error
+	if errors.As(text, &e) {
+		e.Text, e.Hint = strings.Replace(e.Text, "token endpoint", what, 1), ""
+	}
+	return text
+}
+
+// Discover fills the endpoints that a draft leaves open with what its issuer says
+// of itself (T13). They are written into the profile and bound, so nothing that
+// the issuer says later moves them.
+func (h *Helper) Discover(ctx context.Context, f *File) error {
+	settings, err := h.Settings()
+	if err != nil {
+		return err
+	}
+	p := &Profile{Name: "new", CAFile: or(f.CAFile, settings.Defaults.CAFile), Proxy: or(f.Proxy, settings.Defaults.Proxy)}
+	if p.CAFile != "" {
+		if p.CA, err = readProvided(p.CAFile, 1<<20); err != nil {
+			return policy("ca_file: " + err.Error())
+		}
+	}
+	connection, err := h.connection(p)
+	if err != nil {
+		return err
+	}
+	client := &oauth.Client{HTTP: connection, Now: h.config.Now}
+	m, err := client.Discover(ctx, f.Issuer)
+	if err != nil {
+		var e *oauth.Error
+		if errors.As(err, &e) {
+			return &protocol.Error{Kind: oauthKind(e), Text: clean("issuer " + short(f.Issuer) + ": " + e.Error())}
+		}
+		return policy(err.Error())
+	}
+	f.fill(File{TokenURL: m.TokenURL, AuthorizationURL: m.AuthorizationURL, DeviceURL: m.DeviceURL,
+		RevocationURL: m.RevocationURL, IntrospectionURL: m.IntrospectionURL})
+	return nil
+}
