@@ -128,6 +128,8 @@ func override(t testing.TB, c *protocol.Credential, key, value string) {
 		c.Scheme = value
 	case "header":
 		c.Header = value
+	case "source":
+		c.Source = value
 	case "wide":
 		c.Wide = true
 	case "expires":
@@ -198,7 +200,7 @@ func (a *answerer) Get(_ context.Context, r protocol.Request) (protocol.Credenti
 	if claim < len(c.Origins) {
 		c.Origin = c.Origins[claim]
 	}
-	if r.Refresh || r.Refused.Equal(c.Secret) {
+	if r.Refresh || r.Refuses(c.Secret) {
 		c.Secret, c.Source = secret.New("fr3sh"), "network"
 		c.Expires += 3600
 	}

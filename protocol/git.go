@@ -23,15 +23,18 @@ import (
 //	        ephemeral=1
 //	        password_expiry_utc=1893456000
 //	        continue=1
-//	        state[]=credhelper:1
+//	        state[]=credhelper:MARK
 //
 // The left form needs the announced capability: without it git would take the
 // request for answered and have nothing to send. It is also not used where the
 // server only offers Basic, which is how GitLab and its like take tokens.
 //
 // continue=1 makes git ask once more after a 401, within the same command, with
-// our state[] handed back; the token is then fetched anew. Without it git calls
-// erase after a 401 and fails.
+// our state[] handed back. The mark in it says which token was refused: it is
+// fetched anew unless another command, of git fetch --jobs for one, has done so
+// already. A token that came from the server just now is not stale, so it goes out
+// without continue=1: a server that refuses good tokens, for lack of rights, costs
+// no second one. Without it git calls erase after a 401 and fails.
 //
 // store is ignored: tokens come from where they are made. erase drops the token
 // only if it is the current one. Whatever else git may ask is answered with
@@ -131,7 +134,8 @@ func readGitGet(r *Request, stdin []byte) error {
 	default:
 		r.Shape = gitPair
 	}
-	r.Refresh = r.Refresh || a.retry
+	r.Refresh = r.Refresh || a.retry && a.mark == ""
+	r.RefusedMark = a.mark
 	return nil
 }
 
@@ -182,7 +186,7 @@ func encodeGit(r Request, c Credential) ([]byte, error) {
 	if c.Scheme == "" || pair && c.Scheme != "Bearer" {
 		return nil, policy("profile " + c.Profile + ": git cannot send the token of this profile without its scheme")
 	}
-	again := r.Shape == gitPairContinue || r.Shape == gitHeaderContinue
+	again := (r.Shape == gitPairContinue || r.Shape == gitHeaderContinue) && c.Source == "cache"
 	b := make([]byte, 0, 256+c.Secret.Len())
 	if !pair {
 		b = append(b, "capability[]=authtype\n"...)
@@ -200,7 +204,7 @@ func encodeGit(r Request, c Credential) ([]byte, error) {
 	}
 	b = appendGit(b, "password_expiry_utc", itoa(c.Expires))
 	if again {
-		b = append(b, "continue=1\nstate[]="+gitState+"1\n"...)
+		b = append(b, "continue=1\nstate[]="+gitState+Mark(c.Secret)+"\n"...)
 	}
 	return bounded(b)
 }
@@ -224,9 +228,10 @@ type gitAttributes struct {
 	single [len(gitSingle)]string
 	seen   [len(gitSingle)]bool
 
-	authtype, state bool // announced capabilities
-	retry           bool // our state[] came back: the first token was refused
-	basic, other    bool // schemes that the server offers in wwwauth[]
+	authtype, state bool   // announced capabilities
+	retry           bool   // our state[] came back: the first token was refused
+	mark            string // of that token, if the state[] holds one
+	basic, other    bool   // schemes that the server offers in wwwauth[]
 }
 
 // gitSingle are the attributes that may come once (R5). Two values of one would
@@ -323,7 +328,7 @@ func (a *gitAttributes) repeated(key, value string) error {
 		a.authtype = a.authtype || value == "authtype"
 		a.state = a.state || value == "state"
 	case "state[]":
-		a.retry = value != "" && (a.retry || strings.HasPrefix(value, gitState))
+		a.returned(value)
 	case "wwwauth[]":
 		if value == "" {
 			a.basic, a.other = false, false
@@ -335,6 +340,20 @@ func (a *gitAttributes) repeated(key, value string) error {
 		return malformed("git: url is not for helpers; send protocol and host")
 	}
 	return nil
+}
+
+// returned notes our own state[], with or without a mark.
+func (a *gitAttributes) returned(state string) {
+	mark, ours := strings.CutPrefix(state, gitState)
+	switch {
+	case state == "":
+		a.retry, a.mark = false, ""
+	case ours:
+		a.retry, a.mark = true, ""
+		if validMark(mark) {
+			a.mark = mark
+		}
+	}
 }
 
 // challenge notes the schemes of one WWW-Authenticate field (RFC 9110 section

@@ -50,13 +50,16 @@ type Request struct {
 	Profile  string      // narrows (O14); must own URL if there is one
 	Username string      // as the tool sent it; never decides anything
 	Refused  secret.Text // the token that the tool saw refused; it wants another one
-	Offered  secret.Text // what the tool wants stored; it is, if it is the current token (docker)
-	MinTTL   int64       // seconds that the token must still live; 0: the profile's setting
-	Refresh  bool        // fetch even if the cached token is good
-	Timeout  int64       // seconds for the whole answer; 0: the usual 8
-	Shape    string      // which of its dialect's answers the tool wants; the dialect's own word
-	Address  string      // the URL as the tool wrote it, for answers that repeat it
-	Reply    Reply       // for Say
+	// RefusedMark is in the place of Refused where the tool gives back our own mark
+	// of the token (Mark) and not the token; "" if it does not.
+	RefusedMark string
+	Offered     secret.Text // what the tool wants stored; it is, if it is the current token (docker)
+	MinTTL      int64       // seconds that the token must still live; 0: the profile's setting
+	Refresh     bool        // fetch even if the cached token is good
+	Timeout     int64       // seconds for the whole answer; 0: the usual 8
+	Shape       string      // which of its dialect's answers the tool wants; the dialect's own word
+	Address     string      // the URL as the tool wrote it, for answers that repeat it
+	Reply       Reply       // for Say
 }
 
 // Credential is what a tool gets.

@@ -37,7 +37,7 @@ func cached(r protocol.Request, env func(string) string, now time.Time) (protoco
 	if err != nil || e.Audit || !e.Fresh(cache.ClockAt(now), r.MinTTL) || !e.Current() {
 		return none, false
 	}
-	if e.Token.Equal(r.Refused) {
+	if r.Refuses(e.Token) {
 		return none, false
 	}
 	claim := 0

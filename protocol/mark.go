@@ -1,0 +1,33 @@
+package protocol
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+
+	"github.com/credhelper/credhelper/protocol/secret"
+)
+
+// markDigits is the length of a mark. Its 32 bits tell one profile's tokens of a
+// day apart, and are of no use to guess one.
+const markDigits = 8
+
+// Mark is a name for a token that does not give it away: eight hexadecimal digits
+// of its SHA-256, over a prefix that no other use of a hash has.
+func Mark(token secret.Text) string {
+	sum := sha256.Sum256([]byte("credhelper token mark\x00" + token.Reveal()))
+	return hex.EncodeToString(sum[:markDigits/2])
+}
+
+func validMark(s string) bool {
+	for i := range len(s) {
+		if c := s[i]; (c < '0' || c > '9') && (c < 'a' || c > 'f') {
+			return false
+		}
+	}
+	return len(s) == markDigits
+}
+
+// Refuses tells whether the tool saw this very token refused.
+func (r Request) Refuses(token secret.Text) bool {
+	return token.Equal(r.Refused) || r.RefusedMark != "" && r.RefusedMark == Mark(token)
+}
