@@ -3,6 +3,7 @@
 package tools
 
 import (
+	"fmt"
 	"net/http"
 	"net/http/cgi"
 	"os"
@@ -206,6 +207,67 @@ func TestGitBesideStore(t *testing.T) {
 			}
 			w.ok(input("protocol=https\nhost=other.example\nusername=u\npassword=p\n\n"), "git", "credential", "reject")
 			w.fails(input("protocol=https\nhost=other.example\n\n"), "git", "credential", "fill")
+		})
+	}
+}
+
+// A server that refuses good tokens, because the account has no rights there, is no
+// reason to fetch and fetch: one git command costs one token request at the most,
+// whichever status says so (T27).
+func TestGitNoRights(t *testing.T) {
+	for _, g := range gits {
+		for _, status := range []int{http.StatusUnauthorized, http.StatusForbidden} {
+			t.Run(fmt.Sprint(g.name, status), func(t *testing.T) {
+				w := newWorld(t)
+				scheme := w.useGit(g.name)
+				site := w.site(scheme, http.HandlerFunc(func(rw http.ResponseWriter, _ *http.Request) {
+					rw.Header().Set("WWW-Authenticate", scheme+` realm="tools"`)
+					http.Error(rw, "no rights", status)
+				}))
+				w.profile("work", site.URL)
+				w.setup("git")
+				w.token("work")
+				w.requests(1) // so that the first command finds a token in the cache
+				for range 4 {
+					before := w.auth.Count()
+					w.fails(nil, "git", "ls-remote", site.URL+"/app.git")
+					if n := w.auth.Count() - before; n > 1 {
+						t.Errorf("one git command made %d token requests", n)
+					}
+				}
+				if status == http.StatusForbidden {
+					w.requests(1) // 403 is no word about the token
+				}
+			})
+		}
+	}
+}
+
+// Many gits at once, all with the same stale token: it is replaced once.
+func TestGitStaleTogether(t *testing.T) {
+	const remotes = 12
+	for _, g := range gits {
+		t.Run(g.name, func(t *testing.T) {
+			w := newWorld(t)
+			scheme := w.useGit(g.name)
+			site := w.site(scheme, repositories(t, "app.git"))
+			w.profile("work", site.URL)
+			w.setup("git")
+			w.ok(nil, "git", "init", "-q", "app")
+			app := in(w.home + "/app")
+			for i := range remotes {
+				w.ok(app, "git", "remote", "add", fmt.Sprint("r", i), site.URL+"/app.git")
+			}
+			w.token("work")
+			w.auth.RevokeAll()
+			if fetch := []string{"git", "fetch", "-q", "--all", "--jobs", "6"}; g.name == "new" {
+				w.ok(app, fetch...)
+			} else {
+				w.run(app, fetch...) // the first ones fail, as without credhelper
+				w.ok(app, fetch...)
+			}
+			site.served(t)
+			w.requests(2)
 		})
 	}
 }
