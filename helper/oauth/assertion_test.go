@@ -181,7 +181,7 @@ func TestAssertionExactly(t *testing.T) {
 				c.claims["aud"] = client.TokenURL
 			}
 			sameMap(t, "claims", claims, c.claims)
-			signed, err := jose.ParseSigned(form.Get("client_assertion"), []jose.SignatureAlgorithm{jose.PS256, jose.RS256})
+			signed, err := jose.ParseSignedCompact(form.Get("client_assertion"), []jose.SignatureAlgorithm{jose.PS256, jose.RS256})
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -126,7 +126,10 @@ func TestNotRepeated(t *testing.T) {
 				t.Fatal(err)
 			}
 			_, _ = client.Token(t.Context())
-			if n := server.Count(); n != c.requests {
+			// Whether octets left before an early reset came is the kernel's to say: then
+			// there is no second try, and the server saw none of the first.
+			n := server.Count()
+			if early := c.behaviour == "reset-early" && n == 0; n != c.requests && !early {
 				t.Errorf("%d requests, want %d", n, c.requests)
 			}
 		})

@@ -29,7 +29,7 @@ type assertionClaims struct {
 
 // unverified reads an assertion's claims before its key is known.
 func unverified(compact string) (claims assertionClaims, ok bool) {
-	signed, err := jose.ParseSigned(compact, []jose.SignatureAlgorithm{jose.RS256, jose.PS256, jose.ES256, jose.EdDSA, jose.HS256})
+	signed, err := jose.ParseSignedCompact(compact, []jose.SignatureAlgorithm{jose.RS256, jose.PS256, jose.ES256, jose.EdDSA, jose.HS256})
 	if err != nil {
 		return claims, false
 	}
@@ -49,7 +49,7 @@ func (s *Server) badAssertion(c Client, compact string, self bool) string {
 	if c.Alg != "" {
 		algorithms = []jose.SignatureAlgorithm{jose.SignatureAlgorithm(c.Alg)}
 	}
-	signed, err := jose.ParseSigned(compact, algorithms)
+	signed, err := jose.ParseSignedCompact(compact, algorithms)
 	if err != nil {
 		return "an assertion that is no JWS of the registered alg"
 	}
