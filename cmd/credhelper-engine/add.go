@@ -253,7 +253,9 @@ func refusedAdd(err error, name string) error {
 	err = notStored(err, "nothing was stored")
 	var e *protocol.Error
 	if errors.As(err, &e) {
-		e.Hint = strings.ReplaceAll(e.Hint, "credhelper rotate "+name, "credhelper add "+name+" ...")
+		for _, verb := range [...]string{"rotate", "edit"} {
+			e.Hint = strings.ReplaceAll(e.Hint, "credhelper "+verb+" "+name, "credhelper add "+name+" ...")
+		}
 	}
 	return err
 }

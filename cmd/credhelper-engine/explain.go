@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -8,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/credhelper/credhelper/helper"
+	"github.com/credhelper/credhelper/protocol"
 )
 
 // explainCommand says which profile answers for a URL, and why no other.
@@ -58,6 +60,9 @@ func (s *session) explain(url string) error {
 		// A refusal's stdout is empty; what is near is for the person at stderr.
 		for _, line := range lines {
 			s.say(line)
+		}
+		if known := new(protocol.Error); errors.As(x.Err, &known) && strings.Contains(known.Hint, "credhelper explain") {
+			return &protocol.Error{Kind: known.Kind, Text: known.Text, Hint: "profiles and what they own: credhelper list"}
 		}
 		return x.Err
 	}
