@@ -143,7 +143,7 @@ func TestBrokenPipe(t *testing.T) {
 	}
 }
 
-// TestStdinNeverEnds (R2, T24): a tool that opens stdin and sends nothing, or a part,
+// TestStdinNeverEnds (R2, T24, no. 39): a tool that opens stdin and sends nothing, or a part,
 // waits 2 s, not for ever.
 func TestStdinNeverEnds(t *testing.T) {
 	s := newServer(t)
@@ -154,6 +154,7 @@ func TestStdinNeverEnds(t *testing.T) {
 	}{
 		{"", []string{"get"}},
 		{`{"uri":"https://api.exam`, []string{"get"}},
+		{"", []string{"git-credential-credhelper", "get"}}, // no. 39
 		{"protocol=https\nhost=api.example.com\n", []string{"git-credential-credhelper", "get"}},
 		{"https://api.example.com", []string{"docker-credential-credhelper", "get"}},
 		{"", []string{"reject", "jama"}},

@@ -1,0 +1,222 @@
+//go:build linux
+
+package main_test
+
+import (
+	"bufio"
+	"bytes"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/credhelper/credhelper/internal/program"
+)
+
+// How tools hold their pipes. The numbers are those of the hostile inputs in the
+// security promises, 3.2; the others are vectors.
+
+const gitRequest = "protocol=https\nhost=api.example.com\n\n"
+
+// fillsPassword fails unless git's answer holds a token that the server gave.
+func fillsPassword(t testing.TB, what string, s *server, r result) {
+	t.Helper()
+	_, rest, _ := strings.Cut(r.stdout, "\npassword=")
+	token, _, _ := strings.Cut(rest, "\n")
+	if r.code != 0 || r.stderr != "" || !s.knows(token) {
+		t.Errorf("%s: exit %d, %d octets, %s", what, r.code, len(r.stdout), r.stderr)
+	}
+}
+
+// bothStates is a home with a token that the front gives, and one without, for
+// which the engine gets what the front has read.
+func bothStates(t *testing.T, run func(t *testing.T, s *server, h *program.Home)) {
+	t.Run("hit", func(t *testing.T) {
+		s := newServer(t)
+		run(t, s, warmHome(t, s))
+	})
+	t.Run("miss", func(t *testing.T) {
+		s := newServer(t)
+		run(t, s, coldHome(t, s))
+	})
+}
+
+// coldHome is a home without a token.
+func coldHome(t testing.TB, s *server) *program.Home {
+	t.Helper()
+	h := newHome(t, s)
+	if err := h.Empty(); err != nil {
+		t.Fatal(err)
+	}
+	return h
+}
+
+// TestOctetByOctet (no. 6): a request may come one octet at a time.
+func TestOctetByOctet(t *testing.T) {
+	bothStates(t, func(t *testing.T, s *server, h *program.Home) {
+		cmd := h.Command("git-credential-credhelper", "get")
+		cmd.Stdin = &slowly{text: gitRequest}
+		fillsPassword(t, "octet by octet", s, finish(t, cmd))
+	})
+}
+
+// slowly gives one octet every 5 ms.
+type slowly struct{ text string }
+
+func (r *slowly) Read(p []byte) (int, error) {
+	if r.text == "" || len(p) == 0 {
+		return 0, io.EOF
+	}
+	time.Sleep(5 * time.Millisecond)
+	p[0], r.text = r.text[0], r.text[1:]
+	return 1, nil
+}
+
+// TestPipeStaysOpen (no. 8, R3): who has sent the empty line gets the answer, and
+// need not close the pipe for it.
+func TestPipeStaysOpen(t *testing.T) {
+	bothStates(t, func(t *testing.T, s *server, h *program.Home) {
+		cmd := h.Command("git-credential-credhelper", "get")
+		read, write, err := os.Pipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer read.Close()
+		defer write.Close()
+		if _, err := io.WriteString(write, gitRequest); err != nil {
+			t.Fatal(err)
+		}
+		cmd.Stdin = read
+		began := time.Now()
+		fillsPassword(t, "a pipe that stays open", s, finish(t, cmd))
+		if took := time.Since(began); took > 1500*time.Millisecond {
+			t.Errorf("it took %v: it waited for the end of the stream", took)
+		}
+	})
+}
+
+// TestCargoPipe (no. 73): cargo keeps its pipe open until it has our line, and asks
+// again on it; the greeting comes before anything was sent.
+func TestCargoPipe(t *testing.T) {
+	bothStates(t, func(t *testing.T, s *server, h *program.Home) {
+		cmd := h.Command("--cargo-plugin")
+		stdin, err := cmd.StdinPipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		stdout, err := cmd.StdoutPipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		lines := bufio.NewScanner(stdout)
+		if !lines.Scan() || lines.Text() != `{"v":[1]}` {
+			t.Fatalf("the greeting is %q", lines.Text())
+		}
+		for _, operation := range []string{"read", "publish"} {
+			more := ""
+			if operation == "publish" {
+				more = `,"name":"demo","vers":"1.0.0","cksum":"00"`
+			}
+			fmt.Fprintf(stdin, `{"v":1,"registry":{"index-url":"sparse+https://api.example.com/index/"},"kind":"get","operation":%q%s}`+"\n", operation, more)
+			if !lines.Scan() {
+				t.Fatalf("%s: no answer while the pipe is open", operation)
+			}
+			_, rest, _ := strings.Cut(lines.Text(), `"token":"Bearer `)
+			if token, _, _ := strings.Cut(rest, `"`); !s.knows(token) {
+				t.Errorf("%s: no token in %.80q", operation, lines.Text())
+			}
+		}
+		stdin.Close()
+		if err := cmd.Wait(); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// TestKubectlLeavesStdin (no. 72): in an interactive kubectl stdin is the person's,
+// and not an octet of it is taken.
+func TestKubectlLeavesStdin(t *testing.T) {
+	bothStates(t, func(t *testing.T, s *server, h *program.Home) {
+		read, write, err := os.Pipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer read.Close()
+		if _, err := io.WriteString(write, "the person's"); err != nil {
+			t.Fatal(err)
+		}
+		cmd := h.Command("kubectl")
+		cmd.Env = append(append([]string{}, cmd.Env...), `KUBERNETES_EXEC_INFO={"apiVersion":"client.authentication.k8s.io/v1",`+
+			`"kind":"ExecCredential","spec":{"cluster":{"server":"https://api.example.com"},"interactive":true}}`)
+		cmd.Stdin = read
+		r := finish(t, cmd)
+		_, rest, _ := strings.Cut(r.stdout, `"token":"`)
+		if token, _, _ := strings.Cut(rest, `"`); r.code != 0 || !s.knows(token) {
+			t.Errorf("exit %d: %s", r.code, r.stderr)
+		}
+		write.Close()
+		if left, err := io.ReadAll(read); err != nil || string(left) != "the person's" {
+			t.Errorf("of stdin is left %q, %v", left, err)
+		}
+	})
+}
+
+// TestToolsTogether (F14, A22): 50 gits and 50 dockers on an empty cache make one
+// token request, and all get its token. The gits are the real one, which runs the
+// helper itself.
+func TestToolsTogether(t *testing.T) {
+	git := need(t, "git")
+	s := newServer(t)
+	s.slow(50 * time.Millisecond)
+	h := coldHome(t, s)
+	before := s.requests()
+	fill := func() *exec.Cmd {
+		cmd := exec.Command(git, "-c", "credential.helper=", "-c", "credential.helper="+bin+"/credhelper git", "credential", "fill")
+		cmd.Env, cmd.Dir = append([]string{"GIT_TERMINAL_PROMPT=0", "GIT_CONFIG_NOSYSTEM=1"}, h.Env...), h.Dir
+		cmd.Stdin = strings.NewReader(gitRequest)
+		return cmd
+	}
+	get := func() *exec.Cmd {
+		cmd := h.Command("docker-credential-credhelper", "get")
+		cmd.Stdin = strings.NewReader("api.example.com")
+		return cmd
+	}
+	const each = 50
+	var commands [2 * each]*exec.Cmd
+	var outs [2 * each]bytes.Buffer
+	for i := range commands {
+		commands[i] = fill()
+		if i%2 == 1 {
+			commands[i] = get()
+		}
+		commands[i].Stdout = &outs[i]
+		if err := commands[i].Start(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	tokens := map[string]int{}
+	for i, cmd := range commands {
+		if err := cmd.Wait(); err != nil {
+			t.Errorf("%v: %v", cmd.Args[len(cmd.Args)-1], err)
+		}
+		before, after := "\npassword=", "\n"
+		if i%2 == 1 {
+			before, after = `"Secret":"`, `"`
+		}
+		_, rest, _ := strings.Cut(outs[i].String(), before)
+		token, _, _ := strings.Cut(rest, after)
+		tokens[token]++
+		if !s.knows(token) {
+			t.Errorf("no token in %.80q", outs[i].String())
+		}
+	}
+	if n := s.requests() - before; n != 1 || len(tokens) != 1 {
+		t.Errorf("%d token requests, want 1; %d different tokens, want 1", n, len(tokens))
+	}
+}
