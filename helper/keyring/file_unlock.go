@@ -24,7 +24,7 @@ const MaxUnlocked = 8 * time.Hour
 
 // ErrKeyGone: what opened the keyring is not there any more (F11). It is an
 // ErrLocked too, which no unlocking ends.
-var ErrKeyGone = fmt.Errorf("%w: the key is gone", ErrLocked)
+var ErrKeyGone = fmt.Errorf("%w: its key is gone", ErrLocked)
 
 // The delay after wrong passphrases: it doubles with each, up to maxDelay, and
 // is forgotten after an hour without a try. It is kept on disk, because each
