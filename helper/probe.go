@@ -46,6 +46,13 @@ func (h *Helper) Try(ctx context.Context, p *Profile, s secret.Text) (Tested, er
 	return t, h.probe(ctx, p, token.Access, &t)
 }
 
+// Identify asks the API whom a token is for that somebody has just signed in for.
+func (h *Helper) Identify(ctx context.Context, p *Profile, token *oauth.Token) (Tested, error) {
+	t := Tested{Profile: p.Name, TokenURL: p.TokenURL, ProbeURL: p.ProbeURL()}
+	t.note(token, h.now())
+	return t, h.probe(ctx, p, token.Access, &t)
+}
+
 // Keep caches the token of a Try, once its secret and profile are stored: the
 // first tool that asks then causes no second request. Failing costs only that.
 func (h *Helper) Keep(ctx context.Context, t Tested) {

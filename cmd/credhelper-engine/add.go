@@ -17,6 +17,7 @@ import (
 // addFlags are what a person gives for a new profile.
 type addFlags struct {
 	preset, url, clientID string
+	issuer                string
 	set                   []string
 	caFile, proxy         string
 	expires               string
@@ -44,6 +45,7 @@ func (s *session) addCommand() *cobra.Command {
 	flags.StringVar(&f.preset, "preset", "", "what is known about the product: `PRESET`")
 	flags.StringVar(&f.url, "url", "", "base address of the product")
 	flags.StringVar(&f.clientID, "client-id", "", "the client's `ID`")
+	flags.StringVar(&f.issuer, "issuer", "", "`URL` of the authorization server; preset oidc asks it for its endpoints")
 	flags.StringArrayVar(&f.set, "set", nil, "set a member of the profile: `KEY=VALUE` (repeatable)")
 	flags.StringVar(&f.caFile, "ca-file", "", "PEM `FILE` of the authorities to trust instead of the system's")
 	flags.StringVar(&f.proxy, "proxy", "", "proxy `URL`, or none")
@@ -58,6 +60,7 @@ func (s *session) addCommand() *cobra.Command {
 func (s *session) secretFlagsOf(c *cobra.Command) {
 	c.Flags().BoolVar(&s.secret.stdin, "secret-stdin", false, "read the secret from stdin")
 	c.Flags().StringVar(&s.secret.file, "secret-file", "", "read the secret from `FILE`")
+	c.Flags().StringVar(&s.secret.key, "key-file", "", "the client signs: keep the private key of `FILE` (PEM, PKCS#12, Google's JSON)")
 }
 
 func (s *session) add(ctx context.Context, name string, f addFlags) error {
@@ -65,7 +68,7 @@ func (s *session) add(ctx context.Context, name string, f addFlags) error {
 	if err != nil {
 		return err
 	}
-	draft, err := s.draft(h, name, f)
+	draft, err := s.draft(ctx, h, name, f)
 	if err != nil {
 		return err
 	}
@@ -75,6 +78,9 @@ func (s *session) add(ctx context.Context, name string, f addFlags) error {
 	for _, w := range draft.Warnings() {
 		s.say("Note: " + w)
 	}
+	if !draft.NeedsSecret() {
+		return s.addWithoutSecret(ctx, h, draft, f.noVerify)
+	}
 	if !draft.InKeyring() {
 		return s.addWithSource(ctx, h, draft, f.noVerify)
 	}
@@ -82,7 +88,7 @@ func (s *session) add(ctx context.Context, name string, f addFlags) error {
 	if err != nil {
 		return err
 	}
-	text, err := s.readSecret(secretQuestion(draft), func() { choice.announce(s) })
+	text, err := s.readProof(draft, func() { choice.announce(s) })
 	if errors.Is(err, errNoTerminal) && f.noVerify {
 		if err := h.AddProfile(ctx, draft, secret.Text{}); err != nil {
 			return err
@@ -112,8 +118,8 @@ func (s *session) add(ctx context.Context, name string, f addFlags) error {
 }
 
 // draft makes the profile of the flags.
-func (s *session) draft(h *helper.Helper, name string, f addFlags) (*helper.Profile, error) {
-	file := helper.File{Preset: f.preset, URL: f.url, ClientID: f.clientID, CAFile: f.caFile, Proxy: f.proxy}
+func (s *session) draft(ctx context.Context, h *helper.Helper, name string, f addFlags) (*helper.Profile, error) {
+	file := helper.File{Preset: f.preset, URL: f.url, ClientID: f.clientID, CAFile: f.caFile, Proxy: f.proxy, Issuer: f.issuer}
 	if f.expires != "" {
 		if _, err := time.Parse(time.DateOnly, f.expires); err != nil {
 			return nil, malformed("--expires wants a date, YYYY-MM-DD")
@@ -139,7 +145,15 @@ func (s *session) draft(h *helper.Helper, name string, f addFlags) (*helper.Prof
 	if err := lacking(h, &file); err != nil {
 		return nil, err
 	}
-	return h.Draft(name, file)
+	if err := s.endpoints(ctx, h, &file); err != nil {
+		return nil, err
+	}
+	draft, err := h.Draft(name, file)
+	if err == nil && s.secret.key != "" && file.ClientAuth == "" && !draft.NeedsKey() {
+		file.ClientAuth = "private_key_jwt" // who brings a key wants to sign with it
+		return h.Draft(name, file)
+	}
+	return draft, err
 }
 
 // lacking names all that the preset needs and nobody gave, with the flags that
@@ -206,6 +220,9 @@ func (s *session) addWithSource(ctx context.Context, h *helper.Helper, draft *he
 // nothing against the secret, so that storing it loses nothing: no network, or an
 // API that does not let this account in. err is a refusal.
 func (s *session) verify(ctx context.Context, h *helper.Helper, p *helper.Profile, text secret.Text) (tested helper.Tested, doubt, err error) {
+	if p.Person() { // who signs in will see
+		return tested, nil, nil
+	}
 	ctx, cancel := context.WithTimeout(ctx, 2*answerTime)
 	defer cancel()
 	tested, err = h.Try(ctx, p, text)
@@ -261,6 +278,10 @@ func refusedAdd(err error, name string) error {
 }
 
 func (s *session) added(p *helper.Profile) {
+	if p.Person() {
+		s.say("Added profile \"" + p.Name + "\". Sign in:  credhelper login " + p.Name)
+		return
+	}
 	try := "credhelper token " + p.Name
 	if p.URL != "" {
 		try = "credhelper curl " + p.Name + " -- /"
@@ -343,7 +364,7 @@ func (s *session) storeNew(ctx context.Context, h *helper.Helper, p *helper.Prof
 	if err != nil {
 		return err
 	}
-	text, err := s.readSecret(secretQuestion(p), func() { choice.announce(s) })
+	text, err := s.readProof(p, func() { choice.announce(s) })
 	if err != nil {
 		return err
 	}
@@ -363,66 +384,4 @@ func (s *session) storeNew(ctx context.Context, h *helper.Helper, p *helper.Prof
 	h.Keep(ctx, tested)
 	s.say(fmt.Sprintf("The new secret of %s is stored. Once it works everywhere: credhelper rotate %s --confirm", p.Name, p.Name))
 	return doubt
-}
-
-// rebindCommand accepts that a profile's secret is now for something else.
-func (s *session) rebindCommand() *cobra.Command {
-	var yes bool
-	c := &cobra.Command{
-		Use:               "rebind NAME",
-		Short:             "let the stored secret be used for what the profile says now",
-		GroupID:           groupManage,
-		Args:              between(1, 1, "rebind NAME [--yes]"),
-		Annotations:       patient,
-		ValidArgsFunction: s.completeProfiles,
-		RunE:              func(c *cobra.Command, args []string) error { return s.rebind(c.Context(), args[0], yes) },
-	}
-	c.Flags().BoolVarP(&yes, "yes", "y", false, "do not ask")
-	return c
-}
-
-// rebind shows both values and asks: whoever changed the profile may not have
-// been the one who owns the secret (T14).
-func (s *session) rebind(ctx context.Context, name string, yes bool) error {
-	h, err := s.open()
-	if err != nil {
-		return err
-	}
-	p, err := h.Profile(name)
-	if err != nil {
-		return err
-	}
-	changes, err := h.Changes(ctx, p)
-	if err != nil {
-		return err
-	}
-	if len(changes) == 0 {
-		s.say("Nothing to do: the secret of " + name + " was stored for what the profile says.")
-		return nil
-	}
-	if !yes {
-		tty, err := s.openTerminal()
-		if err != nil {
-			return &protocol.Error{
-				Kind: protocol.ErrPolicy,
-				Text: "profile " + name + ": its secret was stored for " + changes[0].Name + " " + orNone(protocol.Printable(changes[0].Stored)) + ", and nobody is there to agree to " + orNone(protocol.Printable(changes[0].Now)),
-				Hint: "if that is right: credhelper rebind " + name + " --yes",
-			}
-		}
-		tty.Close()
-	}
-	for _, c := range changes {
-		s.say(c.Name + ": stored for " + orNone(protocol.Printable(c.Stored)) + ", the profile says " + orNone(protocol.Printable(c.Now)))
-	}
-	if !yes {
-		sure, err := s.askYes("Use the secret for that from now on?")
-		if err != nil || !sure {
-			return errors.Join(err, policy("profile "+name+": the secret stays bound to what it was stored for"))
-		}
-	}
-	if err := h.Rebind(ctx, p); err != nil {
-		return err
-	}
-	s.say("The secret of " + name + " is bound to the profile as it is.")
-	return nil
 }

@@ -2,6 +2,11 @@ package main
 
 import (
 	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/x509"
+	"encoding/pem"
 	"errors"
 	"flag"
 	"fmt"
@@ -32,6 +37,9 @@ import (
 //	                     starts a server; $NAME is its address, $NAME_CA its authority
 //	server-queue NAME BEHAVIOUR ...   server-always NAME BEHAVIOUR   server-revoke NAME
 //	server-secret NAME ID SECRET      server-life NAME DURATION
+//	server-quirks NAME [QUIRK ...]    server-end NAME  ends every sign-in
+//	new-key FILE         writes a new private key; "server ... key=FILE" knows its public half
+//	revoked NAME N       so many tokens were revoked
 //	requests NAME N      so many token requests came in all
 //	calls NAME N         so many calls of the API came
 //	trapped NAME N       so many followed a redirect
@@ -41,6 +49,8 @@ import (
 //	mode FILE MODE       sets and "mode? FILE MODE" checks a file's mode
 //	silent-socket FILE   a Unix socket that takes connections and says nothing
 //	within TIME CODE CMD like refused, and in that time
+//	manager              is a service manager: sets NOTIFY_SOCKET
+//	notified TEXT        waits until the manager hears a line that begins so
 //	hosts NAME           starts a plain web server that echoes headers (see testHosts)
 
 // bin is where TestMain built the executables.
@@ -105,6 +115,10 @@ func TestScripts(t *testing.T) {
 			"server-revoke": cmdRevoke,
 			"server-secret": cmdSecret,
 			"server-life":   cmdLife,
+			"server-quirks": cmdQuirks,
+			"server-end":    cmdEnd,
+			"new-key":       cmdNewKey,
+			"revoked":       counter(func(s *oauthtest.Server) int { return len(s.Revoked()) }),
 			"requests":      counter((*oauthtest.Server).Count),
 			"calls":         counter(func(s *oauthtest.Server) int { return len(s.Calls()) }),
 			"trapped":       counter((*oauthtest.Server).Trapped),
@@ -115,6 +129,8 @@ func TestScripts(t *testing.T) {
 			"hosts":         cmdHosts,
 			"silent-socket": cmdSilentSocket,
 			"sleep":         cmdSleep,
+			"manager":       cmdManager,
+			"notified":      cmdNotified,
 			"within":        cmdWithin,
 			"replace":       cmdReplace,
 		},
@@ -136,6 +152,7 @@ func setup(env *testscript.Env) error {
 		}
 	}
 	env.Values[serversKey{}] = map[string]*oauthtest.Server{}
+	env.Values[managers{}] = map[string]*net.UnixConn{}
 	env.Vars = append(env.Vars,
 		"PATH="+bin+":/usr/local/bin:/usr/bin:/bin",
 		"BIN="+bin,
@@ -167,6 +184,7 @@ func cmdServer(ts *testscript.TestScript, _ bool, args []string) {
 	}
 	options := oauthtest.Options{Product: args[1]}
 	client := oauthtest.Client{ID: "client", Secret: "s3cret"}
+	var public oauthtest.Key
 	for _, arg := range args[2:] {
 		key, value, _ := strings.Cut(arg, "=")
 		var err error
@@ -181,6 +199,10 @@ func cmdServer(ts *testscript.TestScript, _ bool, args []string) {
 			client.NoUser = true
 		case "barred":
 			client.Barred = true
+		case "auth":
+			client.Auth = value
+		case "key": // the public half of a private key's file
+			public = publicKey(ts, value)
 		case "life":
 			options.Lifetime, err = time.ParseDuration(value)
 		case "delay":
@@ -195,6 +217,9 @@ func cmdServer(ts *testscript.TestScript, _ bool, args []string) {
 			err = errors.New("no option " + key)
 		}
 		ts.Check(err)
+	}
+	if public != nil {
+		client.Key = public
 	}
 	options.Clients = []oauthtest.Client{client}
 	s, err := oauthtest.New(options)
@@ -221,6 +246,27 @@ func cmdRevoke(ts *testscript.TestScript, _ bool, args []string) { server(ts, ar
 
 func cmdSecret(ts *testscript.TestScript, _ bool, args []string) {
 	server(ts, args[0]).SetClient(oauthtest.Client{ID: args[1], Secret: args[2]})
+}
+
+func cmdQuirks(ts *testscript.TestScript, _ bool, args []string) {
+	ts.Check(server(ts, args[0]).SetQuirks(args[1:]...))
+}
+
+func cmdEnd(ts *testscript.TestScript, _ bool, args []string) { server(ts, args[0]).EndSignIns() }
+
+func cmdNewKey(ts *testscript.TestScript, _ bool, args []string) {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	ts.Check(err)
+	der, err := x509.MarshalPKCS8PrivateKey(key)
+	ts.Check(err)
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}), 0o600))
+}
+
+func publicKey(ts *testscript.TestScript, path string) oauthtest.Key {
+	block, _ := pem.Decode([]byte(ts.ReadFile(path)))
+	key, err := x509.ParsePKCS8PrivateKey(block.Bytes)
+	ts.Check(err)
+	return key.(*ecdsa.PrivateKey).Public()
 }
 
 func cmdLife(ts *testscript.TestScript, _ bool, args []string) {

@@ -169,6 +169,7 @@ func signalNumber(s os.Signal) int {
 type secretFlags struct {
 	stdin bool
 	file  string
+	key   string // file of a private key
 }
 
 // readSecret reads the secret from where the flags say, else it asks; first runs

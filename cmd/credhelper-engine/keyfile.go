@@ -1,0 +1,100 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"os"
+	"strings"
+
+	"github.com/credhelper/credhelper/helper"
+	"github.com/credhelper/credhelper/protocol"
+	"github.com/credhelper/credhelper/protocol/secret"
+)
+
+// readProof reads what a profile proves itself with: a private key for clients
+// that sign, else a secret.
+func (s *session) readProof(p *helper.Profile, first func()) (secret.Text, error) {
+	switch {
+	case s.secret.key != "" && !p.SecretIsKey():
+		return secret.Text{}, malformed("--key-file: the profile proves itself with " + p.ClientAuth + ", not with a private key")
+	case s.secret.key != "":
+		return s.readKeyFile(s.secret.key)
+	case !p.SecretIsKey():
+		return s.readSecret(secretQuestion(p), first)
+	}
+	raw, given, err := s.secretOctets()
+	if err != nil {
+		return secret.Text{}, err
+	}
+	if !given {
+		return secret.Text{}, &protocol.Error{Kind: protocol.ErrMalformed, Text: "the profile needs a private key, which nobody types",
+			Hint: "give its file: --key-file FILE (PEM, PKCS#12, or a service account's JSON)"}
+	}
+	defer clear(raw)
+	return helper.ReadKeyFile(raw, secret.Text{})
+}
+
+// readKeyFile reads a private key and asks for its password if it has one. The
+// keyring keeps it without: it is encrypted there, and no tool could ask.
+func (s *session) readKeyFile(path string) (secret.Text, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return secret.Text{}, policy("--key-file: " + err.Error())
+	}
+	defer f.Close()
+	raw, err := readLimited(f, path)
+	if err != nil {
+		return secret.Text{}, err
+	}
+	defer clear(raw)
+	key, err := helper.ReadKeyFile(raw, secret.Text{})
+	if err == nil || !strings.Contains(err.Error(), "no password was given") {
+		return key, err
+	}
+	password, err := s.askSecret("Password of " + oneLine(path) + ", not shown")
+	if errors.Is(err, errNoTerminal) {
+		return secret.Text{}, &protocol.Error{Kind: protocol.ErrMalformed, Text: "the key is encrypted, and there is no terminal to ask for its password on",
+			Hint: "decrypt it into a file that only you can read: openssl pkcs8 -in FILE -out PLAIN"}
+	}
+	if err != nil {
+		return secret.Text{}, err
+	}
+	return helper.ReadKeyFile(raw, password)
+}
+
+// addWithoutSecret adds a profile that has none to store: a public client that a
+// person signs in with, or one whose proof lies elsewhere.
+func (s *session) addWithoutSecret(ctx context.Context, h *helper.Helper, draft *helper.Profile, noVerify bool) error {
+	if s.secret.stdin || s.secret.file != "" || s.secret.key != "" {
+		return malformed("client_auth " + draft.ClientAuth + " has no secret; there is none to store")
+	}
+	if !draft.Person() {
+		return s.addWithSource(ctx, h, draft, noVerify)
+	}
+	choice, err := s.chooseKeyring(ctx, h) // for the sign-in
+	if err != nil {
+		return err
+	}
+	if err := choice.settle(ctx, s, h); err != nil {
+		return err
+	}
+	if err := h.AddProfile(ctx, draft, secret.Text{}); err != nil {
+		return err
+	}
+	s.added(draft)
+	return nil
+}
+
+// endpoints asks the issuer of a preset that says so where its endpoints are.
+func (s *session) endpoints(ctx context.Context, h *helper.Helper, f *helper.File) error {
+	if f.Issuer == "" || f.TokenURL != "" || f.Preset == "" {
+		return nil
+	}
+	preset, err := h.Preset(f.Preset)
+	if err != nil || !preset.Discover {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, answerTime)
+	defer cancel()
+	return h.Discover(ctx, f)
+}

@@ -1,0 +1,139 @@
+package main
+
+import (
+	"context"
+	"io"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/cli/browser"
+	"github.com/spf13/cobra"
+
+	"github.com/credhelper/credhelper/helper"
+	"github.com/credhelper/credhelper/helper/oauth"
+	"github.com/credhelper/credhelper/protocol"
+)
+
+// loginCommand lets a person sign in. It is the only verb that opens a browser,
+// and no tool's call leads here.
+func (s *session) loginCommand() *cobra.Command {
+	var noBrowser bool
+	c := &cobra.Command{
+		Use:   "login NAME",
+		Short: "sign in with a browser or on another device",
+		Long: "Signs a person in, for profiles whose token acts for one. With grant\n" +
+			"authorization_code a browser opens and comes back to this machine; with\n" +
+			"device_code an address, a code and a QR code are shown for another device.\n" +
+			"The sign-in lasts as long as the server renews it; its refresh token is kept in\n" +
+			"the keyring.",
+		GroupID:           groupManage,
+		Args:              between(1, 1, "login NAME [--no-browser]"),
+		Annotations:       patient,
+		ValidArgsFunction: s.completeProfiles,
+		RunE:              func(c *cobra.Command, args []string) error { return s.login(c.Context(), args[0], noBrowser) },
+	}
+	c.Flags().BoolVar(&noBrowser, "no-browser", false, "only print the address to open")
+	return c
+}
+
+func (s *session) login(ctx context.Context, name string, noBrowser bool) error {
+	h, err := s.open()
+	if err != nil {
+		return err
+	}
+	p, err := h.Profile(name)
+	if err != nil {
+		return err
+	}
+	if !s.interactive() && !noBrowser {
+		return &protocol.Error{Kind: protocol.ErrLogin, Text: "profile " + name + ": nobody is here to sign in (CI or --no-input)",
+			Hint: "if somebody can open an address: credhelper login " + name + " --no-browser"}
+	}
+	client, err := h.SignInClient(ctx, p)
+	if err != nil {
+		return err
+	}
+	var token *oauth.Token
+	if p.Grant == "device_code" {
+		token, err = s.signInElsewhere(ctx, p, client)
+	} else {
+		token, err = s.signInHere(ctx, p, client, noBrowser)
+	}
+	if err != nil {
+		return h.SignInError(p, err)
+	}
+	lasts, err := h.KeepSignIn(ctx, p, token)
+	if err != nil {
+		return err
+	}
+	tested, err := h.Identify(ctx, p, token)
+	s.sayTested(tested)
+	s.say("Signed in: " + name + ".")
+	if !lasts {
+		s.say("Note: the server gave no refresh token, so this ends in " + span(tested.Life) + "; many want the scope offline_access for one")
+	}
+	return err
+}
+
+// signInHere waits for the browser of this machine to come back.
+func (s *session) signInHere(ctx context.Context, p *helper.Profile, client *oauth.Client, noBrowser bool) (*oauth.Token, error) {
+	listener, redirect, err := oauth.ListenLoopback(ctx, p.RedirectURL())
+	if err != nil {
+		return nil, err
+	}
+	in, err := client.Begin(oauth.Sign{AuthorizationURL: p.AuthorizationURL, Redirect: redirect, Issuer: p.Issuer})
+	if err != nil {
+		listener.Close()
+		return nil, err
+	}
+	s.say("Sign in at " + hostOf(p.AuthorizationURL) + " in the browser, within 5 min. If none opens, open this address on this machine:")
+	s.sayPainted(in.URL) // the only line that may be longer than others; percent-encoded ASCII
+	if !noBrowser {
+		go s.openBrowser(p, in.URL)
+	}
+	return in.Serve(ctx, listener)
+}
+
+// openBrowser starts the browser without a shell. What it says is not ours, and a
+// secret in the environment is not its business.
+func (s *session) openBrowser(p *helper.Profile, address string) {
+	if name := p.SecretVariable(); name != "" {
+		os.Unsetenv(name)
+	}
+	browser.Stdout, browser.Stderr = io.Discard, io.Discard
+	if browser.OpenURL(address) != nil {
+		s.say("No browser opened: open the address above.")
+	}
+}
+
+// signInElsewhere shows what to do on another device, and waits.
+func (s *session) signInElsewhere(ctx context.Context, p *helper.Profile, client *oauth.Client) (*oauth.Token, error) {
+	device, err := client.Device(ctx, p.DeviceURL)
+	if err != nil {
+		return nil, err
+	}
+	left := span(device.Expires.Sub(s.now()).Round(time.Minute))
+	address := device.Address
+	if device.Complete != "" {
+		address = device.Complete
+	}
+	code := s.screenOf(s.stderr).qr(address)
+	below := ""
+	if code != "" {
+		below = "QR code below, "
+	}
+	s.say("Open " + device.Address + " and enter  " + device.UserCode + "   (" + below + left + " left)")
+	if code != "" {
+		_ = writeAll(int(s.stderr.Fd()), []byte(code))
+	}
+	s.say("Waiting ...")
+	return client.Poll(ctx, device)
+}
+
+// hostOf is the host of an address for a person to compare.
+func hostOf(address string) string {
+	_, rest, _ := strings.Cut(address, "://")
+	host, _, _ := strings.Cut(rest, "/")
+	return oneLine(host)
+}

@@ -1,0 +1,72 @@
+package main
+
+import (
+	"context"
+	"errors"
+
+	"github.com/spf13/cobra"
+
+	"github.com/credhelper/credhelper/protocol"
+)
+
+// rebindCommand accepts that a profile's secret is now for something else.
+func (s *session) rebindCommand() *cobra.Command {
+	var yes bool
+	c := &cobra.Command{
+		Use:               "rebind NAME",
+		Short:             "let the stored secret be used for what the profile says now",
+		GroupID:           groupManage,
+		Args:              between(1, 1, "rebind NAME [--yes]"),
+		Annotations:       patient,
+		ValidArgsFunction: s.completeProfiles,
+		RunE:              func(c *cobra.Command, args []string) error { return s.rebind(c.Context(), args[0], yes) },
+	}
+	c.Flags().BoolVarP(&yes, "yes", "y", false, "do not ask")
+	return c
+}
+
+// rebind shows both values and asks: whoever changed the profile may not have
+// been the one who owns the secret (T14).
+func (s *session) rebind(ctx context.Context, name string, yes bool) error {
+	h, err := s.open()
+	if err != nil {
+		return err
+	}
+	p, err := h.Profile(name)
+	if err != nil {
+		return err
+	}
+	changes, err := h.Changes(ctx, p)
+	if err != nil {
+		return err
+	}
+	if len(changes) == 0 {
+		s.say("Nothing to do: the secret of " + name + " was stored for what the profile says.")
+		return nil
+	}
+	if !yes {
+		tty, err := s.openTerminal()
+		if err != nil {
+			return &protocol.Error{
+				Kind: protocol.ErrPolicy,
+				Text: "profile " + name + ": its secret was stored for " + changes[0].Name + " " + orNone(protocol.Printable(changes[0].Stored)) + ", and nobody is there to agree to " + orNone(protocol.Printable(changes[0].Now)),
+				Hint: "if that is right: credhelper rebind " + name + " --yes",
+			}
+		}
+		tty.Close()
+	}
+	for _, c := range changes {
+		s.say(c.Name + ": stored for " + orNone(protocol.Printable(c.Stored)) + ", the profile says " + orNone(protocol.Printable(c.Now)))
+	}
+	if !yes {
+		sure, err := s.askYes("Use the secret for that from now on?")
+		if err != nil || !sure {
+			return errors.Join(err, policy("profile "+name+": the secret stays bound to what it was stored for"))
+		}
+	}
+	if err := h.Rebind(ctx, p); err != nil {
+		return err
+	}
+	s.say("The secret of " + name + " is bound to the profile as it is.")
+	return nil
+}
