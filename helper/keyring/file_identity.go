@@ -90,8 +90,8 @@ func (f *File) whyLocked(dir *directory) error {
 	case err != nil:
 		return err
 	case len(names) > 0: // F11: a lost key must not be papered over by a new one
-		return fmt.Errorf("%w: bring back %s or %s from a backup, or move %s aside and store its %d secrets again",
-			ErrKeyGone, f.config.KeyFile, dir.at(identityName), dir.path, len(names))
+		return fmt.Errorf("%w: bring back %s or %s from a backup, or move %s aside and store its secrets again",
+			ErrKeyGone, f.config.KeyFile, dir.at(identityName), dir.path)
 	}
 	return fmt.Errorf("%w: it has no key yet: type credhelper keyring use file", ErrLocked)
 }
