@@ -63,7 +63,7 @@ func setupList() string {
 	var b strings.Builder
 	for _, t := range setupTools {
 		call := strings.Join(t.names, ", ") + " [NAME]"
-		if t.needs == profileMust {
+		if t.needs&profileMust != 0 {
 			call = strings.Join(t.names, ", ") + " NAME"
 		}
 		b.WriteString(call + strings.Repeat(" ", max(1, 34-len(call))) + t.title + "\n")
@@ -83,7 +83,7 @@ func (s *session) setup(ctx context.Context, flags setupFlags, args []string) er
 			Hint: "it knows " + strings.Join(setupNames(), ", "),
 		}
 	}
-	if len(args) < 2 && tool.needs == profileMust {
+	if len(args) < 2 && tool.needs&profileMust != 0 {
 		return &protocol.Error{
 			Kind: protocol.ErrMalformed,
 			Text: "for " + args[0] + " a profile must be named",
@@ -93,6 +93,11 @@ func (s *session) setup(ctx context.Context, flags setupFlags, args []string) er
 	place, err := s.setupPlace(args[1:], flags.remove)
 	if err != nil {
 		return err
+	}
+	if !flags.remove {
+		if err := place.fits(tool); err != nil {
+			return err
+		}
 	}
 	place.gitVersion = func() string { return s.gitVersion(ctx) }
 	if place.bearerFile, err = bearerFile(flags, tool, place); err != nil {

@@ -1,11 +1,13 @@
 package main
 
 import (
+	"cmp"
 	"path/filepath"
 	"strconv"
 	"strings"
 
 	"github.com/credhelper/credhelper/helper"
+	"github.com/credhelper/credhelper/protocol"
 	"github.com/credhelper/credhelper/protocol/origin"
 )
 
@@ -102,17 +104,20 @@ func (p *setupPlace) hosts(wildcards bool) []string {
 	return all
 }
 
-// url is where the profile's system lies: its base, else its first origin.
+// url is where the profile's system lies: its base, else its first origin with a
+// host, else a place to fill in below its wildcard.
 func (p *setupPlace) url() string {
-	switch origins := p.origins(); {
-	case p.profile == nil:
-		return ""
-	case p.profile.URL != "":
+	if p.profile != nil && p.profile.URL != "" {
 		return p.profile.URL
-	case len(origins) > 0:
-		return origins[0].String()
 	}
-	return ""
+	below := ""
+	for _, o := range p.origins() {
+		if _, wildcard := o.Wildcard(); !wildcard {
+			return o.String()
+		}
+		below = cmp.Or(below, strings.Replace(o.String(), "://*.", "://HOST.", 1))
+	}
+	return below
 }
 
 // plainPath tells whether a path can stand in a command line, a list or an
@@ -140,3 +145,26 @@ func shellWord(path string) string {
 // quoted is a text in double quotes with backslash escapes, as TOML, YAML, JSON
 // and git's configuration read it.
 func quoted(text string) string { return strconv.Quote(text) }
+
+// fits tells why the tool could not use the profile. Better now than in the tool's
+// words, when it is run.
+func (p *setupPlace) fits(tool *setupTool) error {
+	name := tool.names[0]
+	switch origins := p.origins(); {
+	case p.profile == nil:
+	case len(origins) == 0 && tool.needs&byName == 0:
+		return &protocol.Error{
+			Kind: protocol.ErrPolicy,
+			Text: "profile " + p.name + " owns no web origin, so its token is given for no URL, and " + name + " needs it for one",
+			Hint: "name its origins: credhelper edit " + p.name,
+		}
+	case tool.needs&hostMust != 0 && len(p.hosts(false)) == 0:
+		return policy("profile " + p.name + " owns only " + strings.Join(p.hosts(true), ", ") + ", and " + name + " has to be told one host")
+	case tool.needs&anyHeader != 0:
+	case p.profile.Header != "":
+		return policy("profile " + p.name + ": " + name + " can only send Authorization, not " + p.profile.Header)
+	case p.profile.Scheme != "Bearer" && tool.needs&anyScheme == 0:
+		return policy("profile " + p.name + ": " + name + " can only send the scheme Bearer")
+	}
+	return nil
+}

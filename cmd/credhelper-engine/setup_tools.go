@@ -13,12 +13,16 @@ type setupTool struct {
 	wire  func(*setupPlace) (wiring, error)
 }
 
-// setupNeed says whether a profile has to be named.
+// setupNeed is what a tool needs of a profile and what it can send. Without any,
+// it asks by URL, a profile only narrows, and it sends Authorization: Bearer.
 type setupNeed uint8
 
 const (
-	profileMay setupNeed = iota // the tool asks by URL; a profile narrows
-	profileMust
+	profileMust setupNeed = 1 << iota // a profile has to be named
+	hostMust                          // and has a host, no wildcard alone: the tool is told it
+	byName                            // the tool never says a URL: a profile without origins serves it
+	anyScheme                         // Authorization with the profile's own scheme
+	anyHeader                         // the profile's own header, or none at all is sent
 )
 
 // wiring is what connects one tool with credhelper.
@@ -33,29 +37,29 @@ type wiring struct {
 
 // setupTools is the one list of tools that setup wires; a row each.
 var setupTools = [...]setupTool{
-	{[]string{"git"}, "git over https", profileMay, wireGit},
-	{[]string{"docker"}, "docker, crane, oras, helm and who else reads docker's configuration", profileMust, wireDocker},
-	{[]string{"podman", "skopeo", "buildah"}, "podman, skopeo, buildah", profileMust, wirePodman},
+	{[]string{"git"}, "git over https", anyScheme, wireGit},
+	{[]string{"docker"}, "docker, crane, oras, helm and who else reads docker's configuration", profileMust | hostMust, wireDocker},
+	{[]string{"podman", "skopeo", "buildah"}, "podman, skopeo, buildah", profileMust | hostMust, wirePodman},
 	{[]string{"kubectl", "k8s"}, "kubectl, helm and every client-go program", profileMust, wireKubectl},
-	{[]string{"cargo"}, "cargo's private registries", profileMay, wireCargo},
-	{[]string{"terraform"}, "Terraform's registries and back ends", profileMay, wireTerraform},
-	{[]string{"opentofu", "tofu"}, "OpenTofu, the same", profileMay, wireTofu},
-	{[]string{"goauth", "go"}, "the go command's module proxies", profileMay, wireGoauth},
-	{[]string{"bazel"}, "Bazel's downloads, remote cache and execution", profileMay, wireBazel},
-	{[]string{"pip"}, "pip's private indexes", profileMay, wirePip},
-	{[]string{"uv"}, "uv's private indexes", profileMay, wireUv},
-	{[]string{"pnpm"}, "pnpm's private registries", profileMust, wirePnpm},
-	{[]string{"rclone"}, "an rclone remote (WebDAV)", profileMust, wireRclone},
-	{[]string{"codex"}, "a model provider of Codex CLI", profileMust, wireCodex},
-	{[]string{"claude"}, "Claude Code's apiKeyHelper", profileMust, wireClaude},
-	{[]string{"mcp"}, "an MCP server of Claude Code (headersHelper)", profileMust, wireMCP},
-	{[]string{"yarn"}, "Yarn 2 and later", profileMay, noteYarn},
-	{[]string{"npm"}, "npm", profileMust, noteNpm},
-	{[]string{"curl"}, "curl", profileMust, noteCurl},
-	{[]string{"wget"}, "wget", profileMust, noteWget},
-	{[]string{"httpie", "http"}, "HTTPie", profileMust, noteHTTPie},
-	{[]string{"restish"}, "Restish", profileMust, noteRestish},
-	{[]string{"msmtp", "mbsync", "mutt", "mail"}, "msmtp, mbsync, mutt", profileMust, noteMail},
+	{[]string{"cargo"}, "cargo's private registries", anyScheme, wireCargo},
+	{[]string{"terraform"}, "Terraform's registries and back ends", 0, wireTerraform},
+	{[]string{"opentofu", "tofu"}, "OpenTofu, the same", 0, wireTofu},
+	{[]string{"goauth", "go"}, "the go command's module proxies", anyHeader, wireGoauth},
+	{[]string{"bazel"}, "Bazel's downloads, remote cache and execution", anyHeader, wireBazel},
+	{[]string{"pip"}, "pip's private indexes", 0, wirePip},
+	{[]string{"uv"}, "uv's private indexes", 0, wireUv},
+	{[]string{"pnpm"}, "pnpm's private registries", profileMust | hostMust | anyScheme, wirePnpm},
+	{[]string{"rclone"}, "an rclone remote (WebDAV)", profileMust | hostMust, wireRclone},
+	{[]string{"codex"}, "a model provider of Codex CLI", profileMust | hostMust, wireCodex},
+	{[]string{"claude"}, "Claude Code's apiKeyHelper", profileMust | byName | anyHeader, wireClaude},
+	{[]string{"mcp"}, "an MCP server of Claude Code (headersHelper)", profileMust | hostMust | anyHeader, wireMCP},
+	{[]string{"yarn"}, "Yarn 2 and later", anyScheme, noteYarn},
+	{[]string{"npm"}, "npm", profileMust | hostMust, noteNpm},
+	{[]string{"curl"}, "curl", profileMust | anyHeader, noteCurl},
+	{[]string{"wget"}, "wget", profileMust | anyHeader, noteWget},
+	{[]string{"httpie", "http"}, "HTTPie", profileMust | anyScheme, noteHTTPie},
+	{[]string{"restish"}, "Restish", profileMust | anyHeader, noteRestish},
+	{[]string{"msmtp", "mbsync", "mutt", "mail"}, "msmtp, mbsync, mutt", profileMust | byName | anyHeader, noteMail},
 }
 
 // findSetupTool is the row of a name; nil if there is none.
@@ -86,10 +90,7 @@ func wireCredHelpers(p *setupPlace, file string) (wiring, error) {
 	for _, host := range p.hosts(false) {
 		settings = append(settings, jsonSetting{[]string{"credHelpers", host}, helper})
 	}
-	if len(settings) == 0 && p.profile != nil {
-		return wiring{}, policy("profile " + p.name + " has no host that docker could name")
-	}
-	if len(settings) == 0 {
+	if len(settings) == 0 { // to be taken back, of a profile that is gone
 		settings = []jsonSetting{{[]string{"credHelpers", "-"}, helper}}
 	}
 	users := []string{
@@ -120,6 +121,7 @@ func wireKubectl(p *setupPlace) (wiring, error) {
 		file = list[0]
 	}
 	edit := blockEdit(file, "#", p.id("kubectl"), lines, underUsers(user))
+	edit.show = "users:\n" + lines
 	begin, end := marks("#", p.id("kubectl"))
 	edit.drop = func(text string) (string, error) { return cutUser(cutBlock(text, begin, end), user), nil }
 	return wiring{
@@ -143,7 +145,7 @@ func wireCargo(p *setupPlace) (wiring, error) {
 	return wiring{
 		about: "cargo asks credhelper first, and its own token file where no profile owns the registry",
 		links: []toolLink{link},
-		edits: []fileEdit{blockEdit(file, "#", "cargo", lines, underHeader("registry", key, "#", "cargo", lines))},
+		edits: []fileEdit{sectionEdit(file, "cargo", "registry", key, lines, lines)},
 	}, nil
 }
 
@@ -162,12 +164,19 @@ func wireTofu(p *setupPlace) (wiring, error) {
 }
 
 // wireHashicorp names no profile: there may be one helper, and it is asked for
-// every host.
+// every host. Both tools may read one file; what the other's setup wrote is enough.
 func wireHashicorp(p *setupPlace, tool, file string) (wiring, error) {
-	const lines = "credentials_helper \"credhelper\" {\n}\n"
+	const header = "credentials_helper \"credhelper\" {\n"
+	const lines = header + "}\n"
 	only := onlyOnce(atEnd, "a credentials_helper, of which there may be only one", func(line string) bool {
 		return strings.HasPrefix(line, "credentials_helper")
 	})
+	place := func(text, block string) (string, error) {
+		if lineIndex(text, header) >= 0 {
+			return text, nil
+		}
+		return only(text, block)
+	}
 	link := toolLink{
 		path:   p.under(".terraform.d", "plugins", "terraform-credentials-credhelper"),
 		target: p.credhelper,
@@ -177,7 +186,7 @@ func wireHashicorp(p *setupPlace, tool, file string) (wiring, error) {
 	return wiring{
 		about: tool + " asks credhelper for the tokens of its hosts",
 		links: []toolLink{link},
-		edits: []fileEdit{blockEdit(file, "#", tool, lines, only)},
+		edits: []fileEdit{blockEdit(file, "#", tool, lines, place)},
 	}, nil
 }
 

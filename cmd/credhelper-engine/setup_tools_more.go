@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"encoding/json"
 	"strings"
 )
@@ -14,8 +15,8 @@ func wirePip(p *setupPlace) (wiring, error) {
 	return wiring{
 		about: "pip asks credhelper, under the name keyring, after a 401",
 		links: []toolLink{p.keyringLink()},
-		edits: []fileEdit{blockEdit(file, "#", "pip", lines, underHeader("global", key, "#", "pip", lines))},
-		next:  []string{"pip up to 26.1 only asks with a user name in the index URL: https://oauth2@HOST/simple/"},
+		edits: []fileEdit{sectionEdit(file, "pip", "global", key, lines, lines)},
+		next:  []string{"pip up to 26.1 only asks with a user name in the index URL: " + p.indexURL()},
 	}, nil
 }
 
@@ -28,6 +29,16 @@ func wireUv(p *setupPlace) (wiring, error) {
 		edits: []fileEdit{blockEdit(p.config("uv", "uv.toml"), "#", "uv", key+" = \"subprocess\"\n", only)},
 		next:  []string{"without a user name in the URL the index needs authenticate = \"always\""},
 	}, nil
+}
+
+// indexURL is how the URL of an index begins in which a user is named.
+func (p *setupPlace) indexURL() string {
+	url, user := "https://HOST", "oauth2" // protocol's own, for a profile without one
+	if p.profile != nil {
+		url, user = p.url(), cmp.Or(p.profile.Username, user)
+	}
+	scheme, rest, _ := strings.Cut(url, "://")
+	return scheme + "://" + user + "@" + strings.TrimSuffix(rest, "/") + "/simple/"
 }
 
 // keyringLink is shared by pip and uv.
@@ -48,16 +59,24 @@ func wirePnpm(p *setupPlace) (wiring, error) {
 		return wiring{}, policy("pnpm cannot run " + link.path)
 	}
 	lines := ""
-	for _, o := range p.origins() {
-		if _, wildcard := o.Wildcard(); !wildcard {
-			lines += "//" + authority(o) + o.Path() + "/:tokenHelper=" + link.path + "\n"
-		}
+	for _, registry := range p.registries() {
+		lines += registry + ":tokenHelper=" + link.path + "\n"
 	}
 	return wiring{
 		about: "pnpm gets the header for the registries of profile " + p.name + " from credhelper",
 		links: []toolLink{link},
 		edits: []fileEdit{blockEdit(file, "#", p.id("pnpm"), lines, atEnd)},
 	}, nil
+}
+
+// registries are the profile's places as the settings of npm and pnpm name them.
+func (p *setupPlace) registries() (all []string) {
+	for _, o := range p.origins() {
+		if _, wildcard := o.Wildcard(); !wildcard {
+			all = append(all, "//"+authority(o)+strings.TrimSuffix(o.Path(), "/")+"/")
+		}
+	}
+	return all
 }
 
 // wireRclone adds the command to the remote of the profile's name, and the remote
@@ -187,7 +206,8 @@ func noteYarn(p *setupPlace) (wiring, error) {
 	if registries == "" {
 		registries = "  \"https://HOST\":\n    npmAlwaysAuth: true\n"
 	}
-	return wiring{about: "Yarn 2 and later takes the header from a plugin of the project", shell: `cat > .yarn/credhelper.cjs <<'END'
+	return wiring{about: "Yarn 2 and later takes the header from a plugin of the project", shell: `mkdir -p .yarn
+cat > .yarn/credhelper.cjs <<'END'
 const { execFileSync } = require('node:child_process');
 module.exports = { name: 'credhelper', factory: () => ({ hooks: {
   getNpmAuthenticationHeader: (current, registry) => {
@@ -195,6 +215,7 @@ module.exports = { name: 'credhelper', factory: () => ({ hooks: {
   },
 } }) };
 END
+# what .yarnrc.yml already has under plugins or npmRegistries goes together with this
 cat >> .yarnrc.yml <<'END'
 plugins:
   - path: .yarn/credhelper.cjs
@@ -204,8 +225,11 @@ npmRegistries:
 }
 
 func noteNpm(p *setupPlace) (wiring, error) {
-	return wiring{about: "npm runs no command; it reads a variable for as long as it runs", shell: `printf '%s\n' '//HOST/:_authToken=${BEARER_TOKEN}' >> .npmrc
-credhelper exec ` + p.name + ` --env BEARER_TOKEN -- npm install
+	lines := ""
+	for _, registry := range p.registries() {
+		lines += "printf '%s\\n' '" + registry + ":_authToken=${BEARER_TOKEN}' >> .npmrc\n"
+	}
+	return wiring{about: "npm runs no command; it reads a variable for as long as it runs", shell: lines + `credhelper exec ` + p.name + ` --env BEARER_TOKEN -- npm install
 `}, nil
 }
 

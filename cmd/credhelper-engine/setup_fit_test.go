@@ -1,0 +1,167 @@
+package main
+
+import (
+	"errors"
+	"os"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/credhelper/credhelper/helper"
+	"github.com/credhelper/credhelper/protocol"
+	"github.com/credhelper/credhelper/protocol/origin"
+)
+
+// profileOf is a profile that owns these origins.
+func profileOf(t *testing.T, origins ...string) *helper.Profile {
+	t.Helper()
+	p := &helper.Profile{Name: "work", Scheme: "Bearer"}
+	for _, text := range origins {
+		o, err := origin.Parse(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		p.Origins = append(p.Origins, o)
+	}
+	return p
+}
+
+// TestSetupFits: setup refuses a profile that the tool could not use, for the
+// reason that the tool's own call would have.
+func TestSetupFits(t *testing.T) {
+	usual, nowhere, wild := profileOf(t, "https://git.example.com"), profileOf(t), profileOf(t, "https://*.cdn.example.com")
+	key, basic := profileOf(t, "https://git.example.com"), profileOf(t, "https://git.example.com")
+	key.Header, key.Scheme = "X-Api-Key", ""
+	basic.Scheme = "Token"
+	const all = "git docker podman kubectl cargo terraform opentofu goauth bazel pip uv pnpm rclone codex claude mcp yarn npm curl wget httpie restish msmtp"
+	for _, c := range []struct {
+		what    string
+		profile *helper.Profile
+		refused string // tools
+		says    string
+	}{
+		{"a usual profile", usual, "", ""},
+		{"no origins", nowhere, strings.NewReplacer("claude ", "", " msmtp", "").Replace(all), "owns no web origin"},
+		{"only a wildcard", wild, "docker podman pnpm rclone codex mcp npm", "*.cdn.example.com"},
+		{"another header", key, "git docker podman kubectl cargo terraform opentofu pip uv pnpm rclone codex yarn npm httpie", "not X-Api-Key"},
+		{"another scheme", basic, "docker podman kubectl terraform opentofu pip uv rclone codex npm", "the scheme Bearer"},
+	} {
+		tools := strings.Fields(all)
+		if len(tools) != len(setupTools) {
+			t.Fatalf("%d tools here, %d in the table", len(tools), len(setupTools))
+		}
+		for _, name := range tools {
+			place := testPlace(t)
+			place.profile = c.profile
+			err := place.fits(findSetupTool(name))
+			if want := strings.Contains(" "+c.refused+" ", " "+name+" "); (err != nil) != want {
+				t.Errorf("%s, %s: error %v", c.what, name, err)
+			}
+			if err != nil && (!errors.Is(err, protocol.ErrPolicy) || !strings.Contains(err.Error(), c.says)) {
+				t.Errorf("%s, %s: error %v, want %q in it", c.what, name, err, c.says)
+			}
+		}
+	}
+}
+
+// TestSetupShowsWhere: what is printed can be copied as it is, so it says the
+// section that it belongs to, and no place that the profile could have filled in.
+func TestSetupShowsWhere(t *testing.T) {
+	sections := map[string]string{
+		"cargo": "[registry]\n", "pip": "[global]\n", "kubectl": "users:\n", "rclone": "[work]\n", "codex": "[model_providers.work]\n",
+		"docker": "\"credHelpers\": {", "mcp": "\"mcpServers\": {",
+	}
+	for _, tool := range setupTools {
+		w, err := tool.wire(testPlace(t))
+		if err != nil {
+			t.Fatal(err)
+		}
+		shown := w.shell
+		for _, e := range w.edits {
+			shown += e.show
+		}
+		if want := sections[tool.names[0]]; !strings.Contains(shown, want) {
+			t.Errorf("%s: no %q in\n%s", tool.names[0], want, shown)
+		}
+		if strings.Contains(shown+strings.Join(w.next, ""), "HOST") {
+			t.Errorf("%s: a host to fill in, and the profile has one:\n%s", tool.names[0], shown)
+		}
+	}
+	place := testPlace(t)
+	place.profile = profileOf(t, "https://*.cdn.example.com", "https://cdn.example.com/base")
+	if got := place.url(); got != "https://cdn.example.com/base" {
+		t.Errorf("the URL of a profile with a wildcard and a host is %s", got)
+	}
+	place.profile.Origins = place.profile.Origins[:1]
+	if got := place.url(); got != "https://HOST.cdn.example.com" {
+		t.Errorf("the URL of a profile with a wildcard is %s", got)
+	}
+}
+
+// TestSetupOneFileForTwo: Terraform and OpenTofu may read one file, which may say
+// credentials_helper once.
+func TestSetupOneFileForTwo(t *testing.T) {
+	place := testPlace(t)
+	wired := map[string]wiring{}
+	for _, name := range []string{"terraform", "opentofu"} {
+		w, err := findSetupTool(name).wire(place)
+		if err != nil {
+			t.Fatal(err)
+		}
+		wired[name] = w
+		if changed := applyAll(t, w); changed != (name == "terraform") {
+			t.Errorf("%s: changed %v", name, changed)
+		}
+	}
+	once := content(t, place.home)
+	if n := strings.Count(once, "credentials_helper \"credhelper\""); n != 1 {
+		t.Errorf("%d helpers in\n%s", n, once)
+	}
+	undoAll(t, wired["opentofu"])
+	if now := content(t, place.home); now != once {
+		t.Errorf("taking back OpenTofu's took away Terraform's:\n%s", now)
+	}
+	undoAll(t, wired["terraform"])
+	if now := content(t, place.home); now != "" {
+		t.Errorf("left:\n%s", now)
+	}
+}
+
+// TestReadmeTools: what the README says to type for a tool is a row of the table,
+// with a page that is there.
+func TestReadmeTools(t *testing.T) {
+	readme, err := os.ReadFile("../../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	calls := regexp.MustCompile("`credhelper setup ([a-z0-9]+)( [a-z]+)?( --write)?`(.*)").FindAllStringSubmatch(string(readme), -1)
+	if len(calls) < 10 {
+		t.Fatalf("%d calls of setup: the test is blind", len(calls))
+	}
+	for _, call := range calls {
+		tool := findSetupTool(call[1])
+		if tool == nil {
+			t.Errorf("setup knows no %s", call[1])
+			continue
+		}
+		if call[2] == "" && tool.needs&profileMust != 0 {
+			t.Errorf("%s: a profile must be named", call[0])
+		}
+		w, err := tool.wire(testPlace(t))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if call[3] != "" && w.shell != "" {
+			t.Errorf("%s: there is nothing to write", call[0])
+		}
+	}
+	pages := regexp.MustCompile(`\((docs/dialects/[a-z]+\.md)\)`).FindAllStringSubmatch(string(readme), -1)
+	if len(pages) < 10 {
+		t.Fatalf("%d pages: the test is blind", len(pages))
+	}
+	for _, page := range pages {
+		if !isFile("../../" + page[1]) {
+			t.Errorf("%s is not there", page[1])
+		}
+	}
+}
