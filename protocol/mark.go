@@ -2,7 +2,6 @@ package protocol
 
 import (
 	"crypto/sha256"
-	"encoding/hex"
 
 	"github.com/credhelper/credhelper/protocol/secret"
 )
@@ -15,7 +14,11 @@ const markDigits = 8
 // of its SHA-256, over a prefix that no other use of a hash has.
 func Mark(token secret.Text) string {
 	sum := sha256.Sum256([]byte("credhelper token mark\x00" + token.Reveal()))
-	return hex.EncodeToString(sum[:markDigits/2])
+	var b [markDigits]byte // encoding/hex would link fmt into the front
+	for i := range b {
+		b[i] = "0123456789abcdef"[sum[i/2]>>(4*(1-i%2))&0xf]
+	}
+	return string(b[:])
 }
 
 func validMark(s string) bool {
