@@ -1,0 +1,85 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+// documented says which page shows what setup writes, and for which profile. Where
+// there are places in the page that setup's own home does not have, they are the
+// usual ones: /usr/local/bin for credhelper, /home/me/.local/bin for links.
+var documented = []struct{ page, tool, profile, origin string }{
+	{"git", "git", "work", "https://git.example.com"},
+	{"docker", "docker", "work", "https://registry.example.com"},
+	{"docker", "podman", "work", "https://registry.example.com"},
+	{"kubectl", "kubectl", "dev", "https://k8s.example.com:6443"},
+	{"cargo", "cargo", "", ""},
+	{"terraform", "terraform", "", ""},
+	{"terraform", "opentofu", "", ""},
+	{"goauth", "goauth", "", ""},
+	{"bazel", "bazel", "", ""},
+	{"bazel", "bazel", "work", "https://*.cache.example.com"},
+	{"keyring", "pip", "", ""},
+	{"keyring", "uv", "", ""},
+	{"pnpm", "pnpm", "work", "https://npm.example.com"},
+	{"mcp", "mcp", "work", "https://mcp.example.com/mcp"},
+	{"others", "codex", "work", "https://api.example.com"},
+	{"others", "yarn", "work", "https://npm.example.com"},
+}
+
+// TestDocsShowSetup: what the pages show is what setup writes, line by line, and
+// what they say to type exists.
+func TestDocsShowSetup(t *testing.T) {
+	for _, d := range documented {
+		page, err := os.ReadFile("../../docs/dialects/" + d.page + ".md")
+		if err != nil {
+			t.Fatal(err)
+		}
+		place := testPlace(t)
+		place.name, place.profile, place.credhelper = d.profile, nil, "/usr/local/bin/credhelper"
+		place.links = "/home/me/.local/bin"
+		if d.profile != "" {
+			place.profile = profileOf(t, d.origin)
+		}
+		w, err := findSetupTool(d.tool).wire(place)
+		if err != nil {
+			t.Fatal(err)
+		}
+		shown := w.shell
+		for _, e := range w.edits {
+			shown += e.show
+		}
+		if d.tool == "codex" { // the page has the auth table; the provider is the person's
+			_, shown, _ = strings.Cut(shown, "\n\n")
+		}
+		for line := range strings.Lines(shown) {
+			line = strings.TrimSpace(line)
+			if shellOnly := line == "END" || strings.HasPrefix(line, "cat ") || strings.HasPrefix(line, "mkdir ") || strings.HasPrefix(line, "# "); shellOnly {
+				continue
+			}
+			if !strings.Contains(string(page), line) {
+				t.Errorf("%s: docs/dialects/%s.md does not show %q", d.tool, d.page, line)
+			}
+		}
+	}
+	pages, _ := filepath.Glob("../../docs/dialects/*.md")
+	calls := 0
+	for _, path := range pages {
+		page, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, call := range regexp.MustCompile(`credhelper setup ([a-z][a-z0-9]*)`).FindAllStringSubmatch(string(page), -1) {
+			calls++
+			if findSetupTool(call[1]) == nil {
+				t.Errorf("%s: setup knows no %s", path, call[1])
+			}
+		}
+	}
+	if calls < 10 {
+		t.Errorf("%d calls of setup in the pages: the test is blind", calls)
+	}
+}
