@@ -101,6 +101,9 @@ func byTrace(args []string, env func(string) string) *Dialect {
 	if env("CLAUDE_CODE_MCP_SERVER_URL") != "" {
 		return byWord("mcp")
 	}
+	if env(cargoIndexURL) != "" {
+		return &cargoFromStdout
+	}
 	return nil
 }
 

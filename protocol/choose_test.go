@@ -43,6 +43,8 @@ func TestChoose(t *testing.T) {
 		{"credhelper", "KUBERNETES_EXEC_INFO", "kubectl", "", ""},
 		{"credhelper --profile work", "KUBERNETES_EXEC_INFO", "kubectl", "work", ""},
 		{"credhelper", "CLAUDE_CODE_MCP_SERVER_URL", "mcp", "", ""},
+		{"credhelper", "CARGO_REGISTRY_INDEX_URL", "cargo", "", ""},
+		{"credhelper token work", "CARGO_REGISTRY_INDEX_URL", "token", "", "work"},
 		{"credhelper token work", "KUBERNETES_EXEC_INFO", "token", "", "work"}, // a word is plainer than a trace
 
 		// a person's call

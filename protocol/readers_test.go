@@ -294,7 +294,10 @@ func readKubectl(_, answer string) (told, error) {
 }
 
 // readCargo reads the last line; those before are the greeting and other answers.
-func readCargo(_, answer string) (told, error) {
+func readCargo(shape, answer string) (told, error) {
+	if shape == "line" {
+		return readPnpm(shape, answer)
+	}
 	all := strings.SplitAfter(strings.TrimSuffix(answer, "\n"), "\n")
 	var a struct {
 		Ok struct {

@@ -133,6 +133,21 @@ func TestCargoNamedProfile(t *testing.T) {
 	w.requests(1)
 }
 
+// cargo's built-in provider runs a command without a word, and says the registry in
+// a variable (dialect chosen by its trace).
+func TestCargoFromStdout(t *testing.T) {
+	w, site, stranger := cargoWorld(t)
+	w.profile("work", site.URL)
+	provider := "credential-provider = [\"cargo:token-from-stdout\", \"credhelper\"]\n"
+	w.write(".cargo/config.toml", "[registries.mine]\nindex = \"sparse+"+site.URL+"/index/\"\n"+provider+
+		"[registries.other]\nindex = \"sparse+"+stranger.URL+"/index/\"\n"+provider)
+	w.ok(w.crate("app", "mine"), "cargo", "fetch")
+	site.served(t)
+	w.fails(w.crate("other", "other"), "cargo", "fetch")
+	stranger.asked(t)
+	w.requests(1)
+}
+
 // The reason of a failure is cargo's to show.
 func TestCargoFailure(t *testing.T) {
 	w, site, _ := cargoWorld(t)
