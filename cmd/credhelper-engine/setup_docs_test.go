@@ -6,6 +6,8 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+
+	"github.com/credhelper/credhelper/protocol"
 )
 
 // documented says which page shows what setup writes, and for which profile. Where
@@ -81,5 +83,28 @@ func TestDocsShowSetup(t *testing.T) {
 	}
 	if calls < 10 {
 		t.Errorf("%d calls of setup in the pages: the test is blind", calls)
+	}
+}
+
+// TestEveryDialectIsWired: each tool's language is wired by one command, and that is
+// in the README. credhelper's own words need none.
+func TestEveryDialectIsWired(t *testing.T) {
+	readme, err := os.ReadFile("../../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	own := map[string]bool{"get": true, "token": true, "header": true, "reject": true}
+	for _, d := range protocol.Dialects {
+		name := d.Name
+		if name == "python-keyring" {
+			name = "pip" // the link is named as pip wants it
+		}
+		switch {
+		case own[name]:
+		case findSetupTool(name) == nil:
+			t.Errorf("setup knows no %s", name)
+		case !strings.Contains(string(readme), "`credhelper setup "+name):
+			t.Errorf("the README does not say how %s is wired", name)
+		}
 	}
 }
