@@ -64,25 +64,36 @@ func (h *Helper) signInKey(profile string) string { return h.secretKey(profile +
 // refresh reads the refresh token of a profile. It is bound to what the profile
 // says, as every secret is (T14).
 func (h *Helper) refresh(ctx context.Context, p *Profile) (secret.Text, error) {
+	kept, err := h.signIn(ctx, p)
+	return kept.secret, err
+}
+
+// signedIn is when a sign-in was last renewed.
+func (h *Helper) signedIn(ctx context.Context, p *Profile) (time.Time, error) {
+	kept, err := h.signIn(ctx, p)
+	return kept.created, err
+}
+
+func (h *Helper) signIn(ctx context.Context, p *Profile) (held, error) {
 	k, err := h.openKeyring(ctx)
 	if err != nil {
-		return secret.Text{}, keyringError(p, err)
+		return held{}, keyringError(p, err)
 	}
 	value, err := k.Get(ctx, h.signInKey(p.Name))
 	if errors.Is(err, keyring.ErrNotFound) {
-		return secret.Text{}, needLogin(p, "nobody is signed in")
+		return held{}, needLogin(p, "nobody is signed in")
 	}
 	var e *envelope
 	if err == nil {
 		e, err = decodeEnvelope(p.Name, value)
 	}
 	if err != nil {
-		return secret.Text{}, keyringError(p, err)
+		return held{}, keyringError(p, err)
 	}
 	if changed := p.changes(e.bound); len(changed) > 0 {
-		return secret.Text{}, needLogin(p, "it was changed since somebody signed in ("+changed[0].Name+")")
+		return held{}, needLogin(p, "it was changed since somebody signed in ("+changed[0].Name+")")
 	}
-	return e.current.secret, nil
+	return e.current, nil
 }
 
 // putRefresh stores a refresh token in the place of the one before.

@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"math/big"
 	"net/http"
 	"strings"
 	"sync"
@@ -330,6 +331,62 @@ func TestKeys(t *testing.T) {
 			}
 			if n := h.server.Count(); n != c.requests {
 				t.Errorf("%d requests", n)
+			}
+		})
+	}
+}
+
+// certificate makes one for a key, as files have them.
+func certificate(t *testing.T, key *ecdsa.PrivateKey) (string, *x509.Certificate) {
+	t.Helper()
+	template := &x509.Certificate{SerialNumber: big.NewInt(1), NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour)}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cert, err := x509.ParseCertificate(der)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})), cert
+}
+
+// TestCertificates: a certificate in a file of its own names the key to Entra, and
+// is shown in the handshake by mutual TLS.
+func TestCertificates(t *testing.T) {
+	text, key := ecKey(t)
+	certText, cert := certificate(t, key)
+	for name, c := range map[string]struct {
+		product, auth, extra string
+		options              oauthtest.Options
+	}{
+		"Entra":      {"entra", "private_key_jwt", "scopes = [\"https://graph.microsoft.com/.default\"]\n", oauthtest.Options{}},
+		"mutual TLS": {"plain", "tls_client_auth", "ca_file = \"{ca}\"\n", oauthtest.Options{Certificate: "good"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			registered := oauthtest.Client{ID: "app", Auth: c.auth, Certificate: cert, NeedsThumbprint: true}
+			if c.auth == "tls_client_auth" {
+				registered.Auth = "tls"
+			}
+			c.options.Product, c.options.Clients = c.product, []oauthtest.Client{registered}
+			h := newHome(t, c.options)
+			h.write(h.dirs.Config+"/key.pem", text)
+			h.write(h.dirs.Config+"/cert.pem", certText)
+			h.write(h.dirs.Config+"/ca.pem", string(h.server.RootsPEM()))
+			h.write(h.dirs.Profiles()+"/demo.toml", fmt.Sprintf("url = %q\ntoken_url = %q\nclient_id = \"app\"\nclient_auth = %q\n%sassertion = { cert = %q, key = [\"file\", %q] }\n",
+				h.server.URL(), h.server.TokenURL(), c.auth, strings.ReplaceAll(c.extra, "{ca}", h.dirs.Config+"/ca.pem"), h.dirs.Config+"/cert.pem", h.dirs.Config+"/key.pem"))
+			if _, err := h.ask(); err != nil {
+				t.Fatal(err)
+			}
+			other, _ := ecKey(t) // a key that does not fit is found here
+			h.write(h.dirs.Config+"/key.pem", other)
+			before := h.server.Count()
+			_, err := h.helper().Get(context.Background(), protocol.Request{Verb: protocol.Get, Profile: "demo", Refresh: true, MinTTL: 3500})
+			if err == nil { // the cached token is still good, with a warning
+				err = errors.New(strings.Join(h.warnings, "\n"))
+			}
+			if !strings.Contains(err.Error(), "does not belong to the certificate") || h.server.Count() != before {
+				t.Errorf("%v, %d requests", err, h.server.Count()-before)
 			}
 		})
 	}

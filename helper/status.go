@@ -20,6 +20,7 @@ type Status struct {
 
 	Source        string    // "keyring", or where else the secret comes from
 	SecretErr     error     // why the secret cannot be had; nil also if it was not looked at
+	SignedIn      time.Time // when the sign-in was last renewed; zero without one
 	SecretCreated time.Time // zero if not known
 	SecretExpires time.Time // zero if not known
 	HasPrevious   bool      // an earlier secret is kept until it is confirmed
@@ -75,6 +76,15 @@ func (h *Helper) status(ctx context.Context, store *cache.Store, name string, do
 	}
 	s.System, s.Source, s.SecretExpires = p.system(), p.Secret[0], p.SecretExpires
 	s.Token = h.tokenStatus(store, p)
+	if !p.NeedsSecret() {
+		s.Source = ""
+	}
+	if p.Person() && down == nil {
+		if s.SignedIn, down = h.signedIn(ctx, p); errors.Is(down, protocol.ErrLogin) {
+			s.SecretErr = down
+			return s
+		}
+	}
 	if s.SecretErr = down; !p.InKeyring() || !p.NeedsSecret() || down != nil {
 		return s
 	}

@@ -87,6 +87,7 @@ type statusRecord struct {
 	Source        string `json:"secret_source,omitempty"`
 	SecretError   string `json:"secret_error,omitempty"`
 	SecretCreated string `json:"secret_created,omitempty"`
+	SignedIn      string `json:"signed_in,omitempty"`
 	SecretExpires string `json:"secret_expires,omitempty"`
 	Previous      bool   `json:"previous_secret_kept,omitempty"`
 	Rebind        bool   `json:"rebind_needed,omitempty"`
@@ -199,6 +200,8 @@ const soon = 30 * 24 * time.Hour
 
 func (s *session) secretCell(c screen, st helper.Status, now time.Time) string {
 	switch {
+	case st.SecretErr != nil && errors.Is(st.SecretErr, protocol.ErrLogin):
+		return c.paint(red, "sign in: login")
 	case st.SecretErr != nil && errors.Is(st.SecretErr, protocol.ErrNoSecret):
 		return c.paint(red, "missing")
 	case st.SecretErr != nil && errors.Is(st.SecretErr, protocol.ErrLocked):
@@ -214,7 +217,12 @@ func (s *session) secretCell(c screen, st helper.Status, now time.Time) string {
 		}
 		return c.paint(yellow, "expires in "+span(left)+" (!)")
 	}
-	if st.SecretCreated.IsZero() {
+	switch {
+	case !st.SignedIn.IsZero() && st.SecretCreated.IsZero():
+		return "signed in, " + span(now.Sub(st.SignedIn))
+	case st.Source == "":
+		return "none needed"
+	case st.SecretCreated.IsZero():
 		return "from " + st.Source
 	}
 	text := span(now.Sub(st.SecretCreated)) + " old"
@@ -241,7 +249,7 @@ func (s *session) ago(t, now time.Time) string {
 func recordOf(st helper.Status, last time.Time) statusRecord {
 	r := statusRecord{
 		Profile: st.Profile, System: st.System, Token: "none", Source: st.Source,
-		SecretCreated: stamp(st.SecretCreated), SecretExpires: stamp(st.SecretExpires),
+		SignedIn: stamp(st.SignedIn), SecretCreated: stamp(st.SecretCreated), SecretExpires: stamp(st.SecretExpires),
 		Previous: st.HasPrevious, Rebind: len(st.Changes) > 0, LastFetched: stamp(last),
 	}
 	for _, e := range [...]struct {

@@ -124,6 +124,8 @@ func (s *Server) entraClient(a asked) (Client, *said) {
 	case c.Expired:
 		return refuse(401, "invalid_client", 7000222, "The provided client secret keys for app '"+a.id+"' are expired. Visit the Azure portal to create new "+
 			"keys for your app: https://aka.ms/NewClientSecret, or consider using certificate credentials for added security: https://aka.ms/certCreds.")
+	case !right && a.way == "assertion":
+		return refuse(401, "invalid_client", 700027, "The certificate with identifier used to sign the client assertion is not registered on application.")
 	case !right:
 		return refuse(401, "invalid_client", 7000215, "Invalid client secret provided. Ensure the secret being sent in the request is the client secret "+
 			"value, not the client secret ID, for a secret added to app '"+a.id+"'.")
