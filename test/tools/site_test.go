@@ -53,6 +53,15 @@ func makeAuthority(file string) error {
 	return os.WriteFile(file, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: authority.Certificate[0]}), 0o644)
 }
 
+// trusting is a client of this run's servers.
+func trusting() *http.Client {
+	roots := x509.NewCertPool()
+	if root, err := x509.ParseCertificate(authority.Certificate[0]); err == nil {
+		roots.AddCert(root)
+	}
+	return &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}, DisableKeepAlives: true}}
+}
+
 // certify signs a certificate; a nil signer makes it sign itself.
 func certify(c, parent *x509.Certificate, signer any) (tls.Certificate, error) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
