@@ -92,9 +92,11 @@ func (s *session) commonFlags(flags *pflag.FlagSet) {
 	flags.StringVar(&s.flags.timeout, "timeout", "", "give up after this many seconds (8)")
 	flags.BoolVar(&s.secret.stdin, "secret-stdin", false, "read the secret from stdin")
 	flags.StringVar(&s.secret.file, "secret-file", "", "read the secret from `FILE`")
+	flags.StringVar(&s.secret.key, "key-file", "", "read the private key from `FILE`")
 	_ = flags.MarkHidden("no-store") // shown where they mean something
 	_ = flags.MarkHidden("secret-stdin")
 	_ = flags.MarkHidden("secret-file")
+	_ = flags.MarkHidden("key-file")
 }
 
 // prepare starts the watchdog, unless a person sits in front of the verb.
@@ -254,20 +256,24 @@ func (s *session) ownFlags(d *protocol.Dialect, args []string) ([]string, error)
 			s.flags.noStore = true
 		case "--secret-stdin":
 			s.secret.stdin = true
-		case "--secret-file":
+		case "--secret-file", "--key-file":
 			if !joined {
 				if i++; i == len(args) {
-					return nil, malformed("--secret-file needs a value")
+					return nil, malformed(name + " needs a value")
 				}
 				value = args[i]
+			}
+			if name == "--key-file" {
+				s.secret.key = value
+				continue
 			}
 			s.secret.file = value
 		default:
 			kept = append(kept, args[i])
 		}
 	}
-	if (s.secret.stdin || s.secret.file != "") && !s.flags.noStore {
-		return nil, malformed("--secret-stdin and --secret-file belong to --no-store here; rotate stores a secret")
+	if (s.secret.stdin || s.secret.file != "" || s.secret.key != "") && !s.flags.noStore {
+		return nil, malformed("--secret-stdin, --secret-file and --key-file belong to --no-store here; rotate stores a secret")
 	}
 	return kept, nil
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/credhelper/credhelper/helper/keyring/desktop"
 	"github.com/credhelper/credhelper/helper/oauth"
 	"github.com/credhelper/credhelper/protocol"
+	"github.com/credhelper/credhelper/protocol/secret"
 )
 
 // dirs says where everything is.
@@ -49,18 +50,25 @@ func (s *session) open() (*helper.Helper, error) {
 		config.Start = time.Time{}
 	}
 	if s.flags.noStore {
-		raw, given, err := s.secretOctets()
-		if err != nil {
+		if config.Secret, err = s.givenSecret(); err != nil {
 			return nil, err
-		}
-		if given {
-			if config.Secret, err = cleanSecret(raw); err != nil {
-				return nil, err
-			}
 		}
 	}
 	s.helper = helper.New(config)
 	return s.helper, nil
+}
+
+// givenSecret is the secret or private key that the flags give for this run only;
+// zero if they give none.
+func (s *session) givenSecret() (secret.Text, error) {
+	if s.secret.key != "" {
+		return s.readKeyFile(s.secret.key)
+	}
+	raw, given, err := s.secretOctets()
+	if err != nil || !given {
+		return secret.Text{}, err
+	}
+	return cleanSecret(raw)
 }
 
 // report takes the helper's warnings.
