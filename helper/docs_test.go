@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/credhelper/credhelper/helper"
+	"github.com/credhelper/credhelper/helper/oauth"
 	"github.com/credhelper/credhelper/helper/oauth/oauthtest"
 )
 
@@ -206,4 +207,39 @@ func TestProfilePage(t *testing.T) {
 			t.Errorf("docs/profiles.md does not say that %s is bound", key)
 		}
 	}
+}
+
+// TestGrantsPage: docs/grants.md has a row for each grant and client
+// authentication, and for nothing else.
+func TestGrantsPage(t *testing.T) {
+	auths, rest, found := strings.Cut(page(t, "docs/grants.md"), "\n## What it asks with")
+	grants, _, ended := strings.Cut(rest, "\n## Sign-ins")
+	if !found || !ended {
+		t.Fatal("the page has lost a section")
+	}
+	row := regexp.MustCompile("(?m)^\\| `([a-z_]+)` \\|")
+	for what, c := range map[string]struct {
+		text string
+		want []string
+	}{
+		"grants":                 {grants, namesOf(oauth.Grants[:], func(g oauth.Grant) string { return g.Name })},
+		"client authentications": {auths, namesOf(oauth.ClientAuths[:], func(a oauth.ClientAuth) string { return a.Name })},
+	} {
+		var got []string
+		for _, m := range row.FindAllStringSubmatch(c.text, -1) {
+			got = append(got, m[1])
+		}
+		slices.Sort(got)
+		slices.Sort(c.want)
+		if len(got) == 0 || !slices.Equal(got, c.want) {
+			t.Errorf("%s:\npage  %v\ntable %v", what, got, c.want)
+		}
+	}
+}
+
+func namesOf[T any](rows []T, name func(T) string) (names []string) {
+	for _, r := range rows {
+		names = append(names, name(r))
+	}
+	return names
 }
