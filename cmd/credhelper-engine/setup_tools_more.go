@@ -234,7 +234,11 @@ func noteNpm(p *setupPlace) (wiring, error) {
 }
 
 func noteCurl(p *setupPlace) (wiring, error) {
-	return wiring{about: "curl needs no setup", shell: `credhelper curl ` + p.name + ` -- /PATH
+	path := "/PATH" // below the profile's url
+	if p.profile != nil && p.profile.URL == "" {
+		path = strings.TrimSuffix(p.url(), "/") + path
+	}
+	return wiring{about: "curl needs no setup", shell: `credhelper curl ` + p.name + ` -- ` + path + `
 credhelper header --format curl-config ` + p.url() + ` | curl --config -
 `}, nil
 }
