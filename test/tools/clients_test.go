@@ -164,3 +164,25 @@ func TestRclone(t *testing.T) {
 	}
 	w.requests(1)
 }
+
+// What setup prints for tools that it cannot wire is typed as it stands.
+func TestPrintedLines(t *testing.T) {
+	for _, c := range []struct{ tool, flags string }{
+		{"curl", ""}, {"wget", "export WGETRC=/dev/null;"}, {"httpie", "http() { command http --ignore-stdin --check-status --body \"$@\"; };"},
+	} {
+		t.Run(c.tool, func(t *testing.T) {
+			w := newWorld(t)
+			site := w.plainSite("Bearer", api(nowhere))
+			w.profile("work", site.URL)
+			lines := w.printed(c.tool, "work")
+			w.ok(nil, "bash", "-euo", "pipefail", "-c", c.flags+"\n"+lines)
+			if calls := strings.Count(lines, site.URL); site.served(t) < calls {
+				t.Errorf("of %d calls not all came with the token:\n%s", calls, lines)
+			}
+			if site.refused() != 0 {
+				t.Error("a call was turned away")
+			}
+			w.requests(1)
+		})
+	}
+}
