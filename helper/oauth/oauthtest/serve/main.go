@@ -42,6 +42,8 @@ func run(args []string, stdin io.Reader, stdout io.Writer) error {
 	flags.DurationVar(&o.Lifetime, "lifetime", 0, "of tokens")
 	flags.DurationVar(&o.Delay, "delay", 0, "before each token answer")
 	flags.IntVar(&o.TokenSize, "token-size", 0, "octets of a token")
+	auth := flags.String("auth", "", "how the clients prove themselves: basic, post, either, raw, none, client_secret_jwt")
+	quirks := flags.String("quirks", "", "in what to be odd, separated by commas: "+strings.Join(oauthtest.Quirks(), ", "))
 	always := flags.String("always", "ok", "behaviour of the token endpoint")
 	flags.Func("client", "ID:SECRET[:TENANT], a test client; may repeat", func(v string) error {
 		part := strings.SplitN(v, ":", 3)
@@ -58,6 +60,9 @@ func run(args []string, stdin io.Reader, stdout io.Writer) error {
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
+	for i := range o.Clients {
+		o.Clients[i].Auth = *auth
+	}
 	o.Control = true
 	o.Fault = func(format string, a ...any) {
 		fmt.Fprintf(os.Stderr, time.Now().Format(time.TimeOnly)+" "+format+"\n", a...)
@@ -68,6 +73,9 @@ func run(args []string, stdin io.Reader, stdout io.Writer) error {
 	}
 	defer server.Close()
 	if err := server.Always(*always); err != nil {
+		return err
+	}
+	if err := server.SetQuirks(strings.FieldsFunc(*quirks, func(r rune) bool { return r == ',' })...); err != nil {
 		return err
 	}
 	line := where{URL: server.URL(), Token: server.TokenURL(), Roots: string(server.RootsPEM())}
