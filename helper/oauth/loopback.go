@@ -3,10 +3,12 @@ package oauth
 import (
 	"context"
 	"errors"
-	"html/template"
+	"html"
+	"io"
 	"net"
 	"net/http"
 	"net/url"
+	"strings"
 	"sync"
 	"time"
 )
@@ -144,15 +146,30 @@ func showEnd(w http.ResponseWriter, err error) {
 	if !end.Good {
 		w.WriteHeader(http.StatusBadRequest)
 	}
-	_ = endPage.Execute(w, end) // a browser that has gone has seen enough
+	_, _ = io.WriteString(w, end.page()) // a browser that has gone has seen enough
 }
 
-var endPage = template.Must(template.New("end").Parse(`<!DOCTYPE html>
+// page is the ending as HTML. html/template would make the engine start later and
+// larger for four places that one function escapes.
+func (e ending) page() string {
+	class, detail := "bad", ""
+	if e.Good {
+		class = "good"
+	}
+	if e.Detail != "" {
+		detail = "\n<code>" + html.EscapeString(e.Detail) + "</code>"
+	}
+	return strings.NewReplacer(
+		"{class}", class, "{title}", html.EscapeString(e.Title), "{text}", html.EscapeString(e.Text), "{detail}", detail,
+	).Replace(endPage)
+}
+
+const endPage = `<!DOCTYPE html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
-<title>{{.Title}} - credhelper</title>
+<title>{title} - credhelper</title>
 <style>
 :root { color-scheme: light dark; --ink: #1c2430; --soft: #5b6675; --page: #f5f6f8; --card: #fff; --line: #dde1e7; --good: #1a7f4b; --bad: #b3382c; }
 @media (prefers-color-scheme: dark) { :root { --ink: #e8ebef; --soft: #a3adba; --page: #14181e; --card: #1d232b; --line: #313a46; --good: #4cc38a; --bad: #ef7d70; } }
@@ -165,13 +182,10 @@ code { display: block; margin-top: 1rem; padding: .75rem; border: 1px solid var(
 </style>
 </head>
 <body>
-<main{{if .Good}} class="good"{{end}}>
-<h1>{{.Title}}</h1>
-<p>{{.Text}}</p>
-{{- if .Detail}}
-<code>{{.Detail}}</code>
-{{- end}}
+<main class="{class}">
+<h1>{title}</h1>
+<p>{text}</p>{detail}
 </main>
 </body>
 </html>
-`))
+`
