@@ -82,7 +82,7 @@ func decodePlain(call Call, format string) (Request, error) {
 		f.format = "json"
 	}
 	if !knownFormat(f.format) {
-		return Request{}, malformed("--format: unknown format " + Printable(f.format))
+		return Request{}, malformed("--format: unknown format " + Printable(f.format) + "; there are " + formatNames())
 	}
 	r, err := f.request(call)
 	if err != nil {
@@ -91,6 +91,14 @@ func decodePlain(call Call, format string) (Request, error) {
 	r.Shape = f.format
 	err = nameOrURL(&r, f.args)
 	return r, err
+}
+
+func formatNames() string {
+	names := formats[0].name
+	for _, f := range formats[1:] {
+		names += ", " + f.name
+	}
+	return names
 }
 
 func knownFormat(name string) bool {
