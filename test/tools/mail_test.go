@@ -110,9 +110,14 @@ func TestMsmtp(t *testing.T) {
 			w := newWorld(t)
 			m := w.mailServer()
 			w.profile("work", "smtps://localhost:"+m.port)
+			_, password, ok := strings.Cut(w.printed("msmtp", "work"), "\npasswordeval ")
+			password, _, _ = strings.Cut("passwordeval "+password, "\n")
+			if !ok {
+				t.Fatal("setup prints no passwordeval")
+			}
 			w.write(".msmtprc", "account default\nhost localhost\nport "+m.port+"\nfrom me@example.com\nuser me@example.com\n"+
 				"tls on\ntls_starttls off\ntls_trust_file "+authorityFile()+"\n"+
-				"auth "+mechanism+"\npasswordeval \"credhelper token work\"\n")
+				"auth "+mechanism+"\n"+password+"\n")
 			t.Log(strings.SplitN(w.ok(nil, "msmtp", "--version"), "\n", 2)[0])
 			w.ok(input("Subject: hello\n\ntext\n"), "msmtp", "you@example.com")
 			m.mu.Lock()
