@@ -148,7 +148,15 @@ func (s *session) cacheCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return h.ClearCache(c.Context(), name)
+			if err := h.ClearCache(c.Context(), name); err != nil {
+				return err
+			}
+			of := "every profile"
+			if name != "" {
+				of = name
+			}
+			s.say("Dropped the cached token of " + of + ", and what the server refused. Secrets stay.")
+			return nil
 		},
 	})
 	return c

@@ -229,12 +229,18 @@ func (s *session) afterEdit(ctx context.Context, h *helper.Helper, p *helper.Pro
 // runEditor runs the user's editor: no shell, so it is a program and its
 // arguments, parted by blanks (T5).
 func (s *session) runEditor(path string) error {
-	command := []string{"vi"}
+	var command []string
 	for _, name := range [...]string{"VISUAL", "EDITOR"} {
 		if words := strings.Fields(s.env(name)); len(words) > 0 {
 			command = words
 			break
 		}
+	}
+	if command == nil && !isTerminal(s.stdin) {
+		return &protocol.Error{Kind: protocol.ErrMalformed, Text: "edit: there is no terminal to edit on", Hint: "set EDITOR, or put the file in place yourself: credhelper show NAME says where it is"}
+	}
+	if command == nil {
+		command = []string{"vi"}
 	}
 	program, err := s.findProgram(command[0])
 	if err != nil {
