@@ -3,7 +3,6 @@
 package main
 
 import (
-	"fmt"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -14,8 +13,6 @@ import (
 	"sync"
 	"testing"
 	"time"
-
-	"github.com/rogpeppe/go-internal/testscript"
 
 	"github.com/credhelper/credhelper/protocol"
 	"github.com/credhelper/credhelper/protocol/secret"
@@ -114,36 +111,6 @@ func TestNotifyNobody(t *testing.T) {
 		n.close()
 		if n.conn != nil || n.tick() != tick {
 			t.Errorf("%v: %v, a beat each %v", env, n.conn, n.tick())
-		}
-	}
-}
-
-// managers is what the service manager of a script is kept under.
-type managers struct{}
-
-// cmdManager listens as a service manager does.
-func cmdManager(ts *testscript.TestScript, _ bool, _ []string) {
-	address := fmt.Sprintf("@credhelper-test-%d-%d", os.Getpid(), time.Now().UnixNano())
-	conn, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: address, Net: "unixgram"})
-	ts.Check(err)
-	ts.Defer(func() { conn.Close() })
-	ts.Setenv("NOTIFY_SOCKET", address)
-	ts.Setenv("WATCHDOG_USEC", "400000")
-	ts.Value(managers{}).(map[string]*net.UnixConn)[""] = conn
-}
-
-// cmdNotified fails after 10 s without the line; what comes before it is let go.
-func cmdNotified(ts *testscript.TestScript, _ bool, args []string) {
-	conn := ts.Value(managers{}).(map[string]*net.UnixConn)[""]
-	ts.Check(conn.SetReadDeadline(time.Now().Add(10 * time.Second)))
-	var heard []string
-	for buf := make([]byte, 4096); ; {
-		n, err := conn.Read(buf)
-		if err != nil {
-			ts.Fatalf("%v; heard %q", err, heard)
-		}
-		if heard = append(heard, string(buf[:n])); strings.HasPrefix(heard[len(heard)-1], args[0]) {
-			return
 		}
 	}
 }

@@ -32,6 +32,12 @@ type person struct {
 // same.
 func sit(t *testing.T, home string, args ...string) *person {
 	t.Helper()
+	return sitWith(t, home, nil, args...)
+}
+
+// sitWith is sit with more variables in the environment.
+func sitWith(t *testing.T, home string, environ []string, args ...string) *person {
+	t.Helper()
 	master, err := os.OpenFile("/dev/ptmx", os.O_RDWR|syscall.O_NOCTTY, 0)
 	if err != nil {
 		t.Fatal(err)
@@ -50,6 +56,7 @@ func sit(t *testing.T, home string, args ...string) *person {
 	p := &person{t: t, master: master, slave: slave, read: make(chan []byte, 64), done: make(chan error, 1), timeout: time.After(20 * time.Second)}
 	p.cmd = exec.Command(bin+"/credhelper", args...)
 	p.cmd.Env = []string{"PATH=" + bin + ":/usr/bin:/bin", "HOME=" + home, "CREDHELPER_HOME=" + home, "TERM=xterm"}
+	p.cmd.Env = append(p.cmd.Env, environ...)
 	p.cmd.Stderr = slave
 	p.cmd.ExtraFiles = []*os.File{slave}
 	p.cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Setctty: true, Ctty: 3}

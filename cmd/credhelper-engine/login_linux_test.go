@@ -1,0 +1,85 @@
+package main
+
+import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"encoding/pem"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/youmark/pkcs8"
+
+	"github.com/credhelper/credhelper/helper/oauth/oauthtest"
+)
+
+// TestKeyPassword: an encrypted key's password is asked for on the terminal and
+// not shown; a wrong one stores nothing and asks no server.
+func TestKeyPassword(t *testing.T) {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	der, err := pkcs8.MarshalPrivateKey(key, []byte(typed), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	server, err := oauthtest.New(oauthtest.Options{
+		Clients: []oauthtest.Client{{ID: "app", Auth: "private_key_jwt", Key: key.Public()}}, Fault: t.Errorf,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer server.Close()
+	home := newHome(t)
+	file := filepath.Join(t.TempDir(), "key.pem")
+	if err := os.WriteFile(file, pem.EncodeToMemory(&pem.Block{Type: "ENCRYPTED PRIVATE KEY", Bytes: der}), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	add := []string{"add", "robot", "--preset", "oauth2", "--url", server.URL(), "--client-id", "app", "--set", "token_url=" + server.TokenURL(), "--key-file", file}
+	for _, c := range []struct {
+		password, shows string
+		code, requests  int
+	}{
+		{"wrong", "a wrong password", 9, 0},
+		{typed, `Added profile "robot"`, 0, 1},
+	} {
+		p := sit(t, home, add...)
+		p.see("Password of " + file + ", not shown: ")
+		p.types(c.password + "\n")
+		if code := p.ends(); code != c.code || !strings.Contains(p.screen.String(), c.shows) || strings.Contains(p.screen.String(), typed) {
+			t.Errorf("exit %d: %s", code, p.screen.String())
+		}
+		if n := server.Count(); n != c.requests {
+			t.Errorf("%d requests", n)
+		}
+	}
+}
+
+// TestDeviceOnTerminal: address, code and QR code on a terminal that has half
+// blocks, and no QR code on one that has not.
+func TestDeviceOnTerminal(t *testing.T) {
+	server, err := oauthtest.New(oauthtest.Options{Clients: []oauthtest.Client{{ID: "app", Auth: "none"}}, Fault: t.Errorf})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer server.Close()
+	home := newHome(t)
+	p := sit(t, home, "add", "me", "--preset", "oidc", "--issuer", server.Issuer(), "--url", server.URL(), "--client-id", "app",
+		"--set", "grant=device_code", "--set", "client_auth=none")
+	if code := p.ends(); code != 0 {
+		t.Fatalf("exit %d: %s", code, p.screen.String())
+	}
+	for locale, drawn := range map[string]bool{"LANG=C.UTF-8": true, "LANG=C": false} {
+		p := sitWith(t, home, []string{locale}, "login", "me")
+		p.see(" and enter  ")
+		if code := p.ends(); code != 0 {
+			t.Fatalf("exit %d: %s", code, p.screen.String())
+		}
+		if text := p.screen.String(); strings.Contains(text, "\u2588\u2588\u2588") != drawn || strings.Contains(text, "QR code below") != drawn {
+			t.Errorf("%s: %s", locale, text)
+		}
+	}
+}
