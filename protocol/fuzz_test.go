@@ -2,6 +2,7 @@ package protocol_test
 
 import (
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 
@@ -21,6 +22,14 @@ const mostOctets = 60 << 10
 //   - a refusal holds no secret, and stays within its line whatever the error says
 func FuzzDialects(f *testing.F) {
 	usual := newAnswerer(f, "")
+	fromStdout, _, ok := protocol.Choose("credhelper", nil, func(key string) string {
+		return map[string]string{"CARGO_REGISTRY_INDEX_URL": "x"}[key]
+	})
+	if !ok {
+		f.Fatal("cargo's variable chooses nothing")
+	}
+	all := append(slices.Clone(protocol.Dialects[:]), fromStdout) // in no row: Choose finds it
+	f.Add(uint8(len(all)-1), "", []byte(nil), "sparse+https://index.crates.example.com/index/", "t0k", "user")
 	for i, d := range protocol.Dialects {
 		for _, v := range loadVectors(f, d.Name) {
 			_, args, env := v.parts(f)
@@ -38,7 +47,7 @@ func FuzzDialects(f *testing.F) {
 		f.Add(uint8(i), "get", []byte("{}"), "", "t0k\r\nX: y", "a\nb")
 	}
 	f.Fuzz(func(t *testing.T, which uint8, joined string, stdin []byte, env, token, username string) {
-		d := protocol.Dialects[int(which)%len(protocol.Dialects)]
+		d := all[int(which)%len(all)]
 		var args []string
 		if joined != "" {
 			args = strings.Split(joined, "\x00")
