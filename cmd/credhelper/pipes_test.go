@@ -10,10 +10,13 @@ import (
 	"os"
 	"os/exec"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
 	"github.com/credhelper/credhelper/internal/program"
+	"github.com/credhelper/credhelper/protocol"
+	"github.com/credhelper/credhelper/protocol/secret"
 )
 
 // How tools hold their pipes. The numbers are those of the hostile inputs in the
@@ -218,5 +221,36 @@ func TestToolsTogether(t *testing.T) {
 	}
 	if n := s.requests() - before; n != 1 || len(tokens) != 1 {
 		t.Errorf("%d token requests, want 1; %d different tokens, want 1", n, len(tokens))
+	}
+}
+
+// TestMarkedTogether (A22): fifty gits hand back the state of one stale token: it is
+// replaced once. Who comes late, with the old mark, gets the new token.
+func TestMarkedTogether(t *testing.T) {
+	s := newServer(t)
+	h := warmHome(t, s)
+	old := finish(t, h.Command("token", "jama")).token()
+	request := "capability[]=authtype\ncapability[]=state\nprotocol=https\nhost=api.example.com\n" +
+		"state[]=credhelper:" + protocol.Mark(secret.New(old)) + "\n\n"
+	before := s.requests()
+	ask := func() string {
+		cmd := h.Command("git-credential-credhelper", "get")
+		cmd.Stdin = strings.NewReader(request)
+		r := finish(t, cmd)
+		_, rest, _ := strings.Cut(r.stdout, "\ncredential=")
+		token, _, _ := strings.Cut(rest, "\n")
+		if r.code != 0 || token == old || !s.knows(token) || strings.Contains(r.stdout, "continue=") {
+			t.Errorf("exit %d: the refused token again, none, or an offer to go round: %s", r.code, r.stderr)
+		}
+		return token
+	}
+	var group sync.WaitGroup
+	for range 50 {
+		group.Go(func() { ask() })
+	}
+	group.Wait()
+	ask()
+	if n := s.requests() - before; n != 1 {
+		t.Errorf("%d token requests, want 1", n)
 	}
 }
