@@ -151,6 +151,7 @@ func setup(env *testscript.Env) error {
 			return err
 		}
 	}
+	env.Defer(func() { forgetKeys(env.WorkDir) })
 	env.Values[serversKey{}] = map[string]*oauthtest.Server{}
 	env.Values[managers{}] = map[string]*net.UnixConn{}
 	env.Vars = append(env.Vars,
@@ -164,6 +165,17 @@ func setup(env *testscript.Env) error {
 		"LANG=C",
 	)
 	return nil
+}
+
+// forgetKeys takes the keys of a script's homes out of the kernel's keyring, of
+// which an ordinary user has room for 200.
+func forgetKeys(work string) {
+	states, _ := filepath.Glob(work + "/*/state")
+	for _, state := range states {
+		lock := exec.Command(filepath.Join(bin, "credhelper"), "lock")
+		lock.Env = []string{"CREDHELPER_HOME=" + filepath.Dir(state), "CI=1"}
+		_ = lock.Run() // a home that a script broke has no key either
+	}
 }
 
 func servers(ts *testscript.TestScript) map[string]*oauthtest.Server {

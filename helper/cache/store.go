@@ -139,28 +139,35 @@ const (
 
 // HomeID is a random id of this home, made on first use: what the kernel keyring
 // knows its keys by, so that two homes never share or cancel one.
+//
+// A file that cannot be read at the moment is an error, not a reason for another
+// id: that would orphan the key and every entry sealed with it.
 func (s *Store) HomeID(ctx context.Context) ([16]byte, error) {
-	if id, ok := s.readHomeID(); ok {
-		return id, nil
+	id, err := s.readHomeID()
+	if err == nil || !errors.Is(err, ErrMiss) {
+		return id, err
 	}
 	lock, err := s.dir.acquire(ctx, homeLock, true)
 	if err != nil {
 		return [16]byte{}, err
 	}
 	defer lock.Unlock()
-	if id, ok := s.readHomeID(); ok {
-		return id, nil
+	if id, err := s.readHomeID(); err == nil || !errors.Is(err, ErrMiss) {
+		return id, err
 	}
-	var id [16]byte
 	if err := randomOctets(id[:]); err != nil {
 		return id, err
 	}
 	return id, s.replace(homeFile, id[:])
 }
 
-func (s *Store) readHomeID() (id [16]byte, ok bool) {
+// readHomeID is ErrMiss if there is no id, or something that is none.
+func (s *Store) readHomeID() (id [16]byte, err error) {
 	content, err := s.dir.read(homeFile, len(id))
-	return id, err == nil && copy(id[:], content) == len(id)
+	if errors.Is(err, fs.ErrNotExist) || err == nil && copy(id[:], content) != len(id) {
+		return [16]byte{}, ErrMiss
+	}
+	return id, err
 }
 
 // sealingKey finds the key to seal with, or makes one in the first place that
