@@ -5,16 +5,19 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/credhelper/credhelper/helper/cache"
 	"github.com/credhelper/credhelper/helper/keyring"
 )
 
-// MoveSecrets makes backend the keyring of the settings and brings the secrets of
-// all profiles along: many were shown to a person once and exist nowhere else. It
-// returns the names of the profiles whose secrets moved.
+// MoveSecrets makes backend the keyring of the settings and brings the secrets and
+// sign-ins of all profiles along: many were shown to a person once and exist
+// nowhere else. It returns the names of the profiles of which something moved.
 //
 // The order loses nothing at any point: copy and read back, then the settings,
 // then the old copies. What fails before the settings changed leaves everything
-// with the old keyring. Errors wrap those of package keyring.
+// with the old keyring. Meanwhile the locks of the profiles are held, so that
+// nobody renews a sign-in that was copied already. Errors wrap those of package
+// keyring.
 func (h *Helper) MoveSecrets(ctx context.Context, backend string) (moved []string, err error) {
 	settings, err := h.Settings()
 	if err != nil {
@@ -23,44 +26,91 @@ func (h *Helper) MoveSecrets(ctx context.Context, backend string) (moved []strin
 	if settings.Keyring == "" || settings.Keyring == backend {
 		return nil, h.UseKeyring(backend)
 	}
-	from, err := h.openOf(ctx, settings)
-	if err != nil {
-		return nil, ofKeyring(settings.Keyring, err)
+	m := move{Helper: h, before: settings.Keyring, after: backend}
+	if m.from, err = h.openOf(ctx, settings); err != nil {
+		return nil, ofKeyring(m.before, err)
 	}
-	to, err := h.openOf(ctx, Settings{Keyring: backend})
-	if err != nil {
-		return nil, ofKeyring(backend, err)
+	if m.to, err = h.openOf(ctx, Settings{Keyring: backend}); err != nil {
+		return nil, ofKeyring(m.after, err)
 	}
+	store, err := cache.Create(h.config.Dirs)
+	if err != nil {
+		return nil, storeError(err)
+	}
+	defer store.Close()
 	names, err := h.ProfileNames()
 	if err != nil {
 		return nil, err
 	}
 	for _, name := range names {
-		value, err := from.Get(ctx, h.secretKeyIn(settings.Keyring, name))
-		if errors.Is(err, keyring.ErrNotFound) {
-			continue
-		}
+		lock, err := m.profile(ctx, store, name)
 		if err != nil {
-			return nil, ofKeyring(settings.Keyring, err)
+			return nil, err
 		}
-		key := h.secretKeyIn(backend, name)
-		if err := to.Set(ctx, key, value); err != nil {
-			return nil, ofKeyring(backend, err)
+		if lock != nil {
+			defer lock.Unlock()
+			moved = append(moved, name)
 		}
-		if back, err := to.Get(ctx, key); err != nil || !back.Equal(value) {
-			return nil, ofKeyring(backend, fmt.Errorf("%w: it does not give back what it was given", keyring.ErrUnavailable))
-		}
-		moved = append(moved, name)
 	}
 	if err := h.UseKeyring(backend); err != nil {
 		return nil, err
 	}
-	for _, name := range moved {
-		if err := from.Delete(ctx, h.secretKeyIn(settings.Keyring, name)); err != nil {
-			h.report("the old copy of the secret of " + name + " is still in " + settings.Keyring + ": " + clean(err.Error()))
+	m.clear(ctx)
+	return moved, nil
+}
+
+// move is a move of secrets from one keyring to another.
+type move struct {
+	*Helper
+	from, to      keyring.Keyring
+	before, after string   // their names
+	copied        []string // items of which the copy is there
+}
+
+// profile copies what the keyring holds for one profile, under its lock; nil if
+// that is nothing.
+func (m *move) profile(ctx context.Context, store *cache.Store, name string) (lock *cache.Lock, err error) {
+	for _, item := range [...]string{name, signInItem(name)} {
+		if _, err := m.from.Get(ctx, m.secretKeyIn(m.before, item)); errors.Is(err, keyring.ErrNotFound) {
+			continue
+		}
+		if lock == nil {
+			if lock, err = store.Lock(ctx, name); err != nil {
+				return nil, fmt.Errorf("profile %s: %w", name, err)
+			}
+		}
+		if err := m.item(ctx, item); err != nil {
+			lock.Unlock()
+			return nil, err
 		}
 	}
-	return moved, nil
+	return lock, nil
+}
+
+// item copies one item and reads it back.
+func (m *move) item(ctx context.Context, item string) error {
+	value, err := m.from.Get(ctx, m.secretKeyIn(m.before, item))
+	if err != nil {
+		return ofKeyring(m.before, err)
+	}
+	key := m.secretKeyIn(m.after, item)
+	if err := m.to.Set(ctx, key, value); err != nil {
+		return ofKeyring(m.after, err)
+	}
+	if back, err := m.to.Get(ctx, key); err != nil || !back.Equal(value) {
+		return ofKeyring(m.after, fmt.Errorf("%w: it does not give back what it was given", keyring.ErrUnavailable))
+	}
+	m.copied = append(m.copied, item)
+	return nil
+}
+
+// clear removes the old copies.
+func (m *move) clear(ctx context.Context) {
+	for _, item := range m.copied {
+		if err := m.from.Delete(ctx, m.secretKeyIn(m.before, item)); err != nil {
+			m.report("an old copy is still in " + m.before + ": " + clean(err.Error()))
+		}
+	}
 }
 
 // ofKeyring says which of two keyrings an error is of.

@@ -4,10 +4,12 @@ import (
 	"context"
 	"errors"
 	"testing"
+	"time"
 
 	"github.com/credhelper/credhelper/helper"
 	"github.com/credhelper/credhelper/helper/keyring"
 	"github.com/credhelper/credhelper/helper/oauth/oauthtest"
+	"github.com/credhelper/credhelper/protocol"
 	"github.com/credhelper/credhelper/protocol/secret"
 )
 
@@ -55,5 +57,26 @@ func TestMoveSecrets(t *testing.T) {
 				t.Errorf("the secret is not found any more: %v", err)
 			}
 		})
+	}
+}
+
+// TestMoveSignIn: a sign-in, too, goes along and lasts.
+func TestMoveSignIn(t *testing.T) {
+	h := signedIn(t, oauthtest.Options{})
+	other := &memory{items: map[string]secret.Text{}}
+	config := h.config()
+	config.Keyring = func(_ context.Context, s helper.Settings) (keyring.Keyring, error) {
+		if s.Keyring == "pass" {
+			return other, nil
+		}
+		return h.keyring, nil
+	}
+	if moved, err := helper.New(config).MoveSecrets(t.Context(), "pass"); err != nil || len(moved) != 1 || len(h.keyring.items) != 0 {
+		t.Fatalf("%q, %v, %d left", moved, err, len(h.keyring.items))
+	}
+	h.wait(2 * time.Hour) // the cached token has ended
+	config.Start = h.now()
+	if _, err := helper.New(config).Get(t.Context(), protocol.Request{Verb: protocol.Get, Profile: "demo"}); err != nil {
+		t.Error(err)
 	}
 }

@@ -59,7 +59,11 @@ func needLogin(p *Profile, why string) error {
 }
 
 // signInKey is the name that the keyring knows a profile's sign-in by.
-func (h *Helper) signInKey(profile string) string { return h.secretKey(profile + "\x00sign-in") }
+func (h *Helper) signInKey(profile string) string { return h.secretKey(signInItem(profile)) }
+
+// signInItem stands for the sign-in where the profile's name stands for its
+// secret.
+func signInItem(profile string) string { return profile + "\x00sign-in" }
 
 // refresh reads the refresh token of a profile. It is bound to what the profile
 // says, as every secret is (T14).
