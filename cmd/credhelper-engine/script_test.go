@@ -16,11 +16,13 @@ import (
 	"net/http/httptest"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"regexp"
 	"runtime"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -61,6 +63,9 @@ func TestMain(m *testing.M) {
 	if flag.Lookup("test.list").Value.String() != "" {
 		os.Exit(m.Run()) // only asked for its names
 	}
+	// Whoever runs the tests may ignore hang-ups, as nohup and many a CI do, and
+	// what is started would inherit that. What a handler is set for, it does not.
+	signal.Notify(make(chan os.Signal, 1), syscall.SIGHUP)
 	code, err := build(m.Run)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
