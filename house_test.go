@@ -51,6 +51,9 @@ var rooms = []room{
 	{path: "helper/keyring/desktop/busguard", may: sys},
 	{path: "helper", may: join(levelZero, sys, []string{"protocol", "helper/cache", "helper/oauth", "helper/keyring", "github.com/pelletier/go-toml/v2",
 		"golang.org/x/oauth2", "golang.org/x/net/idna", "golang.org/x/net/publicsuffix", "golang.org/x/net/http/httpproxy"})},
+	{path: "protocol/connector", may: join(levelZero, []string{"protocol", "protocol/connector/wire", "github.com/hashicorp/go-plugin", "github.com/hashicorp/go-hclog", "google.golang.org/grpc"})},
+	{path: "protocol/connector/wire", may: []string{"google.golang.org/grpc", "google.golang.org/protobuf"}},
+	{path: "examples/connector", may: []string{"protocol", "protocol/origin", "protocol/connector"}},
 	{path: "cmd/internal/process", may: join(sys, []string{"protocol"}), not: []string{"net/http", "net", "fmt", "os/exec", "encoding/json"}},
 	{path: "cmd/credhelper", may: join(levelZero, sys, []string{"protocol", "helper/cache", "cmd/internal/process"}), not: []string{"net/http", "net", "os/user", "encoding/json"}},
 	{path: "cmd/credhelper-engine", may: []string{""}},
@@ -217,7 +220,8 @@ func sources(t *testing.T, tests bool) []goFile {
 		if d.IsDir() && (path == "test" || d.Name() == "testdata" || strings.HasPrefix(d.Name(), ".") && path != ".") {
 			return filepath.SkipDir
 		}
-		if !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") != tests {
+		generated := strings.HasSuffix(path, ".pb.go") && filepath.ToSlash(filepath.Dir(path)) == "protocol/connector/wire"
+		if !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") != tests || generated {
 			return nil
 		}
 		text, err := os.ReadFile(path)

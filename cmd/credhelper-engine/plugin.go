@@ -1,0 +1,103 @@
+package main
+
+import (
+	"os"
+	"os/signal"
+	"path/filepath"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/credhelper/credhelper/protocol/connector"
+)
+
+// pluginCommand answers one long-running program, the connector that started it
+// (package connector, docs/connectors.md).
+func (s *session) pluginCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "plugin",
+		Short: "answer a connector, which starts this through go-plugin",
+		Long: "For long-running programs that want tokens again and again: they start this\n" +
+			"command through github.com/hashicorp/go-plugin, ask it over gRPC, and end it.\n" +
+			"Typed by hand it does nothing. See docs/connectors.md.",
+		GroupID:     groupUse,
+		Annotations: patient, // each call has 8 s of its own
+		Args:        between(0, 0, "plugin"),
+		RunE: func(*cobra.Command, []string) error {
+			if s.flags.noStore || s.flags.timeout != "" {
+				return malformed("plugin takes neither --no-store nor --timeout")
+			}
+			return s.servePlugin()
+		},
+	}
+}
+
+func (s *session) servePlugin() error {
+	parent := os.Getppid()
+	if err := connector.CheckHost(); err != nil {
+		return err
+	}
+	h, err := s.open()
+	if err != nil {
+		return err
+	}
+	dir, err := s.socketDir()
+	if err != nil {
+		return policy("plugin: " + err.Error())
+	}
+	remove := sync.OnceFunc(func() { _ = os.RemoveAll(dir) })
+	defer remove()
+	s.endWithHost(parent, remove)
+	return connector.Serve(connector.ServeConfig{Answerer: h, SocketDir: dir})
+}
+
+// socketDir makes a directory for the socket, of mode 0700 whatever the umask
+// (T2): in the user's own runtime directory if there is one. The path of a socket
+// has at most 107 octets, so a long TMPDIR will not do, nor the state directory of
+// a deep home.
+func (s *session) socketDir() (string, error) {
+	const longest = 60
+	for _, parent := range []string{s.env("XDG_RUNTIME_DIR"), os.TempDir()} {
+		if !filepath.IsAbs(parent) || len(parent) > longest {
+			continue
+		}
+		if dir, err := os.MkdirTemp(parent, "credhelper-"); err == nil {
+			return dir, nil
+		}
+	}
+	return os.MkdirTemp("/tmp", "credhelper-")
+}
+
+// hostPoll is how often the parent is looked at; a host that was killed must not
+// leave us behind for more than 2 s (T20).
+const hostPoll = 500 * time.Millisecond
+
+// endWithHost ends this process when the host is gone, which another parent shows,
+// or when a signal says so. Linux's PR_SET_PDEATHSIG will not do: it fires when
+// the thread ends that started us, which in a Go or Java host is no end at all.
+// SIGINT is not for us: a terminal sends it to the whole job, and the host ends us
+// when it is done.
+func (s *session) endWithHost(parent int, clean func()) {
+	came := make(chan os.Signal, 1)
+	signal.Notify(came, syscall.SIGTERM)
+	if !signal.Ignored(syscall.SIGHUP) {
+		signal.Notify(came, syscall.SIGHUP)
+	}
+	go func() {
+		tick := time.NewTicker(hostPoll)
+		defer tick.Stop()
+		for {
+			select {
+			case <-came:
+			case <-tick.C:
+				if os.Getppid() == parent {
+					continue
+				}
+			}
+			clean()
+			s.exit(0)
+		}
+	}()
+}

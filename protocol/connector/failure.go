@@ -1,0 +1,79 @@
+package connector
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/credhelper/credhelper/protocol"
+	"github.com/credhelper/credhelper/protocol/connector/wire"
+)
+
+// kinds pairs the sentinels with their numbers on the wire. The finer ones come
+// first: they share an exit code with ErrNoProfile.
+var kinds = [...]struct {
+	kind     wire.Kind
+	sentinel error
+}{
+	{wire.Kind_UNKNOWN_NAME, protocol.ErrUnknown},
+	{wire.Kind_AMBIGUOUS, protocol.ErrAmbiguous},
+	{wire.Kind_MALFORMED, protocol.ErrMalformed},
+	{wire.Kind_NO_PROFILE, protocol.ErrNoProfile},
+	{wire.Kind_NO_SECRET, protocol.ErrNoSecret},
+	{wire.Kind_LOCKED, protocol.ErrLocked},
+	{wire.Kind_LOGIN, protocol.ErrLogin},
+	{wire.Kind_REFUSED, protocol.ErrRefused},
+	{wire.Kind_UNREACHABLE, protocol.ErrUnreachable},
+	{wire.Kind_POLICY, protocol.ErrPolicy},
+	{wire.Kind_BUSY, protocol.ErrBusy},
+}
+
+// failure is an error as it goes over the wire; nil for nil.
+func failure(err error) *wire.Failure {
+	if err == nil {
+		return nil
+	}
+	f := &wire.Failure{Text: line(err.Error())}
+	for _, k := range kinds {
+		if errors.Is(err, k.sentinel) {
+			f.Kind = k.kind
+			break
+		}
+	}
+	if e := new(protocol.Error); errors.As(err, &e) {
+		f.Hint = line(e.Hint)
+	}
+	return f
+}
+
+// errorOf is the error that a failure tells of; nil for none. A kind that this
+// release does not know has no sentinel and so is exit code 1.
+func errorOf(f *wire.Failure) error {
+	if f == nil {
+		return nil
+	}
+	e := &protocol.Error{Text: line(f.Text), Hint: line(f.Hint)}
+	for _, k := range kinds {
+		if k.kind == f.Kind {
+			e.Kind = k.sentinel
+		}
+	}
+	if e.Kind == nil {
+		return fmt.Errorf("credhelper: %s", e.Text)
+	}
+	if e.Text == "" {
+		e.Text = e.Kind.Error()
+	}
+	return e
+}
+
+// line makes a text one line of printable ASCII, whoever wrote it (T23).
+func line(s string) string {
+	const longest = 1024
+	b := []byte(s[:min(len(s), longest)])
+	for i, c := range b {
+		if c < 0x20 || c > 0x7e {
+			b[i] = '?'
+		}
+	}
+	return string(b)
+}

@@ -1,0 +1,104 @@
+package connector
+
+import (
+	"github.com/credhelper/credhelper/protocol"
+	"github.com/credhelper/credhelper/protocol/connector/wire"
+	"github.com/credhelper/credhelper/protocol/origin"
+	"github.com/credhelper/credhelper/protocol/secret"
+)
+
+// requestMessage is a request as it goes over the wire. Its URL is written out
+// and must read back as the same one: the other end decides by what it reads.
+func requestMessage(r protocol.Request) (*wire.Request, error) {
+	m := &wire.Request{
+		Profile:     r.Profile,
+		Refused:     r.Refused.Reveal(),
+		RefusedMark: r.RefusedMark,
+		MinTtl:      r.MinTTL,
+		Refresh:     r.Refresh,
+		Timeout:     r.Timeout,
+	}
+	if r.URL == (origin.URL{}) {
+		return m, nil
+	}
+	m.Url = r.URL.String() + r.URL.Path()
+	if again, _ := origin.ParseURL(m.Url); again != r.URL {
+		return nil, malformed("the URL cannot be written as one: make it with origin.ParseURL")
+	}
+	return m, nil
+}
+
+// request reads a request off the wire.
+func request(verb protocol.Verb, m *wire.Request) (protocol.Request, error) {
+	r := protocol.Request{
+		Verb:        verb,
+		Profile:     m.Profile,
+		Refused:     secret.New(m.Refused),
+		RefusedMark: m.RefusedMark,
+		MinTTL:      m.MinTtl,
+		Refresh:     m.Refresh,
+		Timeout:     min(m.Timeout, int64(answerTime.Seconds())),
+		Address:     m.Url,
+	}
+	if m.MinTtl < 0 || m.Timeout < 0 {
+		return r, malformed("seconds below zero")
+	}
+	if m.Profile != "" && !protocol.ValidProfile(m.Profile) {
+		return r, malformed("not a profile's name: " + protocol.Printable(m.Profile))
+	}
+	if m.Url == "" {
+		return r, nil
+	}
+	var reason origin.Reason
+	if r.URL, reason = origin.ParseURL(m.Url); reason != origin.Release {
+		return r, malformed("the URL: " + reason.String())
+	}
+	return r, nil
+}
+
+// credentialMessage is a credential as it goes over the wire.
+func credentialMessage(c protocol.Credential) *wire.Credential {
+	return &wire.Credential{
+		Profile:  c.Profile,
+		Scheme:   c.Scheme,
+		Header:   c.Header,
+		Username: c.Username,
+		Token:    c.Secret.Reveal(),
+		Wide:     c.Wide,
+		Expires:  c.Expires,
+		Source:   c.Source,
+		Origin:   c.Origin,
+		Origins:  c.Origins,
+	}
+}
+
+// credential reads a credential off the wire. The program puts it into a header,
+// so the grammar is checked here once more (A16, T21).
+func credential(m *wire.Credential) (protocol.Credential, error) {
+	if m == nil {
+		return protocol.Credential{}, policy("the answer holds neither a credential nor a failure")
+	}
+	if !secret.ValidToken(m.Token, m.Wide) {
+		return protocol.Credential{}, policy("the token holds characters that no header may carry")
+	}
+	if m.Expires <= 0 {
+		return protocol.Credential{}, policy("the token has no end")
+	}
+	for _, text := range append([]string{m.Profile, m.Scheme, m.Header, m.Username, m.Source, m.Origin}, m.Origins...) {
+		if line(text) != text {
+			return protocol.Credential{}, policy("the answer holds control characters")
+		}
+	}
+	return protocol.Credential{
+		Profile:  m.Profile,
+		Scheme:   m.Scheme,
+		Header:   m.Header,
+		Username: m.Username,
+		Secret:   secret.New(m.Token),
+		Wide:     m.Wide,
+		Expires:  m.Expires,
+		Source:   m.Source,
+		Origin:   m.Origin,
+		Origins:  m.Origins,
+	}, nil
+}

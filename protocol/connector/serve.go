@@ -1,0 +1,151 @@
+package connector
+
+import (
+	"context"
+	"crypto/x509"
+	"encoding/pem"
+	"errors"
+	"io"
+	"os"
+	"strings"
+	"sync"
+
+	"github.com/hashicorp/go-hclog"
+	goplugin "github.com/hashicorp/go-plugin"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/grpclog"
+
+	"github.com/credhelper/credhelper/protocol"
+	"github.com/credhelper/credhelper/protocol/connector/wire"
+)
+
+// ServeConfig is what Serve needs.
+type ServeConfig struct {
+	Answerer protocol.Answerer
+	// SocketDir is where the socket lies: a directory of mode 0700, since the
+	// socket's own mode is what the umask makes of it (T2).
+	SocketDir string
+}
+
+// CheckHost tells whether this process was started as a plugin should be: by a
+// host that knows Handshake and brought a certificate. Its errors wrap
+// ErrMalformed for a person, who gets a line that says what this is for, and
+// ErrPolicy for a host without mutual TLS: any process of this machine that
+// reaches the socket could ask it for tokens (T2).
+func CheckHost() error {
+	if os.Getenv(Handshake.MagicCookieKey) != Handshake.MagicCookieValue {
+		return &protocol.Error{
+			Kind: protocol.ErrMalformed,
+			Text: "plugin is for connectors: programs that start it and ask it for tokens through go-plugin",
+			Hint: "a person or a script wants: credhelper token NAME",
+		}
+	}
+	block, _ := pem.Decode([]byte(os.Getenv("PLUGIN_CLIENT_CERT")))
+	if block == nil {
+		return policy("plugin: the host brought no certificate: it must use go-plugin's AutoMTLS")
+	}
+	if _, err := x509.ParseCertificate(block.Bytes); err != nil {
+		return policy("plugin: the host's certificate cannot be read")
+	}
+	return checkDebug()
+}
+
+// Serve answers the host that started this process, until the host ends it. It
+// takes over the process's stdout, on which go-plugin greets the host. Errors are
+// those of CheckHost, or say why no socket could be opened.
+func Serve(config ServeConfig) error {
+	if err := CheckHost(); err != nil {
+		return err
+	}
+	// go-plugin hears of these only through the environment. A group that may use
+	// the socket is refused whatever the host wishes.
+	if err := errors.Join(os.Setenv(goplugin.EnvUnixSocketDir, config.SocketDir), os.Unsetenv(goplugin.EnvUnixSocketGroup)); err != nil {
+		return err
+	}
+	grpclog.SetLoggerV2(grpclog.NewLoggerV2(io.Discard, io.Discard, io.Discard))
+	failed := new(firstLine)
+	goplugin.Serve(&goplugin.ServeConfig{
+		HandshakeConfig: Handshake,
+		Plugins:         goplugin.PluginSet{Name: &contract{answerer: config.Answerer}},
+		Logger:          hclog.New(&hclog.LoggerOptions{Level: hclog.Error, Output: failed, DisableTime: true}),
+		GRPCServer: func(options []grpc.ServerOption) *grpc.Server {
+			return grpc.NewServer(append(options, grpc.MaxRecvMsgSize(maxMessage), grpc.MaxConcurrentStreams(128))...)
+		},
+	})
+	return failed.err()
+}
+
+// firstLine keeps the first thing that go-plugin has to say: it tells of a
+// failure only by logging it.
+type firstLine struct {
+	mu   sync.Mutex
+	text string
+}
+
+// Write implements io.Writer.
+func (f *firstLine) Write(p []byte) (int, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.text == "" {
+		f.text = line(strings.TrimSpace(string(p)))
+	}
+	return len(p), nil
+}
+
+func (f *firstLine) err() error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.text == "" {
+		return nil
+	}
+	return policy("plugin: " + f.text)
+}
+
+// contract is the plugin as go-plugin wants it, for both ends.
+type contract struct {
+	goplugin.NetRPCUnsupportedPlugin
+	answerer protocol.Answerer // of the serving end
+}
+
+// GRPCServer implements go-plugin's GRPCPlugin for the serving end.
+func (c *contract) GRPCServer(_ *goplugin.GRPCBroker, s *grpc.Server) error {
+	wire.RegisterConnectorServer(s, &server{answerer: c.answerer})
+	return nil
+}
+
+// GRPCClient implements go-plugin's GRPCPlugin for the host.
+func (c *contract) GRPCClient(_ context.Context, _ *goplugin.GRPCBroker, conn *grpc.ClientConn) (any, error) {
+	return wire.NewConnectorClient(conn), nil
+}
+
+// server answers calls. What fails is an answer, too; a status of gRPC's own
+// means that the wire is broken.
+type server struct {
+	wire.UnimplementedConnectorServer
+	answerer protocol.Answerer
+}
+
+// Get implements wire.ConnectorServer.
+func (s *server) Get(ctx context.Context, m *wire.Request) (*wire.GetReply, error) {
+	ctx, cancel := context.WithTimeout(ctx, answerTime)
+	defer cancel()
+	r, err := request(protocol.Get, m)
+	if err == nil {
+		var c protocol.Credential
+		if c, err = s.answerer.Get(ctx, r); err == nil {
+			return &wire.GetReply{Answer: &wire.GetReply_Credential{Credential: credentialMessage(c)}}, nil
+		}
+	}
+	return &wire.GetReply{Answer: &wire.GetReply_Failure{Failure: failure(err)}}, nil
+}
+
+// Forget implements wire.ConnectorServer.
+func (s *server) Forget(ctx context.Context, m *wire.Request) (*wire.ForgetReply, error) {
+	ctx, cancel := context.WithTimeout(ctx, answerTime)
+	defer cancel()
+	r, err := request(protocol.Forget, m)
+	if err == nil {
+		err = s.answerer.Forget(ctx, r)
+	}
+	return &wire.ForgetReply{Failure: failure(err)}, nil
+}
