@@ -1,0 +1,112 @@
+//go:build linux
+
+package main_test
+
+import (
+	"bufio"
+	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/base64"
+	"encoding/pem"
+	"math/big"
+	"strings"
+	"testing"
+	"time"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials"
+	"google.golang.org/protobuf/types/known/emptypb"
+
+	"github.com/credhelper/credhelper/protocol/connector/wire"
+)
+
+// TestPluginForeignHost is a host that knows nothing but the seven steps of
+// docs/connectors.md, as one in another language would be written.
+func TestPluginForeignHost(t *testing.T) {
+	s := newServer(t)
+	h := newHome(t, s)
+
+	// 1: a key and a certificate.
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	template := &x509.Certificate{
+		SerialNumber: big.NewInt(1), DNSNames: []string{"localhost"},
+		NotBefore: time.Now().Add(-time.Minute), NotAfter: time.Now().Add(24 * time.Hour),
+	}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	// 2 and 3: start it, and read its greeting.
+	cmd := h.Command("plugin")
+	cmd.Env = append(cmd.Env, "XDG_RUNTIME_DIR="+sockets(t), "CREDHELPER_CONNECTOR=v1", "PLUGIN_PROTOCOL_VERSIONS=1",
+		"PLUGIN_CLIENT_CERT="+string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})))
+	out, err := cmd.StdoutPipe()
+	if err == nil {
+		err = cmd.Start()
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = cmd.Process.Kill() }()
+	greeting, err := bufio.NewReader(out).ReadString('\n')
+	field := strings.Split(strings.TrimSpace(greeting), "|")
+	if err != nil || len(field) != 6 || strings.Join(field[:3], "|") != "1|1|unix" || field[4] != "grpc" {
+		t.Fatalf("%q, %v", greeting, err)
+	}
+	raw, err := base64.RawStdEncoding.DecodeString(field[5])
+	if err != nil {
+		t.Fatal(err)
+	}
+	theirs, err := x509.ParseCertificate(raw)
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	// 4: connect.
+	roots := x509.NewCertPool()
+	roots.AddCert(theirs)
+	conn, err := grpc.NewClient("unix:"+field[3], grpc.WithTransportCredentials(credentials.NewTLS(&tls.Config{
+		Certificates: []tls.Certificate{{Certificate: [][]byte{der}, PrivateKey: key}}, RootCAs: roots, ServerName: "localhost",
+	})))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+
+	// 5: ask.
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	remote := wire.NewConnectorClient(conn)
+	reply, err := remote.Get(ctx, &wire.Request{Url: "https://api.example.com/rest/v1"})
+	if err != nil || !s.knows(reply.GetCredential().GetToken()) {
+		t.Errorf("get: %v, failure %v", err, reply.GetFailure())
+	}
+	reply, err = remote.Get(ctx, &wire.Request{Url: "https://evil.test/"})
+	if err != nil || reply.GetFailure().GetKind() != wire.Kind_NO_PROFILE {
+		t.Errorf("a foreign URL: %v, failure %v", err, reply.GetFailure())
+	}
+	if reply, err := remote.Forget(ctx, &wire.Request{Profile: "jama", Refused: "another"}); err != nil || reply.GetFailure() != nil {
+		t.Errorf("forget: %v, %v", err, reply.GetFailure())
+	}
+
+	// 7: end it.
+	_ = conn.Invoke(ctx, "/plugin.GRPCController/Shutdown", new(emptypb.Empty), new(emptypb.Empty))
+	ended := make(chan error, 1)
+	go func() { ended <- cmd.Wait() }()
+	select {
+	case err := <-ended:
+		if err != nil {
+			t.Errorf("the plugin ended with %v", err)
+		}
+	case <-time.After(2 * time.Second):
+		t.Error("the plugin did not end")
+	}
+}
