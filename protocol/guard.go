@@ -6,9 +6,9 @@ import "github.com/credhelper/credhelper/protocol/secret"
 // reads only after the helper ended, so more would hang until its timeout (R7).
 const answerLimit = 60 << 10
 
-// check refuses a credential that no tool may get: an expired grammar, an empty
-// token, control octets in what reaches a line (dialects.md 16.5 in
-// docs/dialects/README.md, A16). Every Encode begins here.
+// check refuses a credential that no tool may get: a token outside its grammar or
+// without an end, or controls in what reaches a line (A16). Every Encode begins
+// here.
 func check(c Credential) error {
 	if !secret.ValidToken(c.Secret.Reveal(), c.Wide) {
 		return policy("the token holds characters that no header may carry")

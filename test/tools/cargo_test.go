@@ -77,7 +77,7 @@ func (w *world) crate(folder, registry string) option {
 }
 
 // Reading, publishing and asking for owners with one token; another registry is
-// left to cargo's next provider (house.md 6: url-not-supported).
+// left to cargo's next provider (docs/exit-codes.md: url-not-supported).
 func TestCargo(t *testing.T) {
 	w, site, stranger := cargoWorld(t)
 	w.profile("work", site.URL)
@@ -100,7 +100,7 @@ func TestCargo(t *testing.T) {
 }
 
 // logout drops the cached token; login has nothing to store it in, and says so
-// (3.2 #75).
+//.
 func TestCargoLoginLogout(t *testing.T) {
 	w, site, _ := cargoWorld(t)
 	w.profile("work", site.URL)

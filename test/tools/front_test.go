@@ -63,7 +63,7 @@ func gitRead(t *testing.T, name string) (*world, *site, option, []string) {
 }
 
 // The engine is taken away after the first calls; the cached answer needs it no
-// more, and neither network nor keyring nor library of it (house.md 2).
+// more, and neither network nor keyring nor library of it (docs/architecture.md).
 func TestFrontAlone(t *testing.T) {
 	for _, c := range frontTools {
 		t.Run(c.name, func(t *testing.T) {

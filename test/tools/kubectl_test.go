@@ -77,7 +77,7 @@ func TestKubectl(t *testing.T) {
 	}
 }
 
-// A cluster whose certificate is not checked can be anybody (3.2 #71).
+// A cluster whose certificate is not checked can be anybody.
 func TestKubectlUnchecked(t *testing.T) {
 	w := newWorld(t)
 	site := w.site("Bearer", cluster())

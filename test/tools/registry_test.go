@@ -188,7 +188,7 @@ func (w *world) registrySetup(tool, profile string) {
 
 // A helper for all registries is asked for each one. Somebody else's gets no
 // credential, and the client goes on without one: that is what the fixed sentence
-// is for (house.md 6).
+// is for (docs/exit-codes.md).
 func TestRegistryClientsElsewhere(t *testing.T) {
 	for _, client := range registryClients {
 		t.Run(client.name, func(t *testing.T) {
@@ -220,7 +220,7 @@ func TestRegistryClientsElsewhere(t *testing.T) {
 }
 
 // A failure is shown by the client, in our words, and is not taken for "no
-// credential here" (house.md 6: another sentence).
+// credential here" (docs/exit-codes.md: another sentence).
 func TestRegistryClientsFailure(t *testing.T) {
 	for _, client := range registryClients {
 		t.Run(client.name, func(t *testing.T) {

@@ -6,7 +6,7 @@ import (
 )
 
 // quirk is one way in which real servers differ, or a hostile one lies, where no
-// rule of a request is broken. systems.md of the docs says who does what.
+// rule of a request is broken.
 type quirk struct{ name, about string }
 
 var quirks = [...]quirk{
