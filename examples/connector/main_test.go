@@ -17,8 +17,7 @@ import (
 // API refuses the first token, as after a key rotation, and gets another one.
 func TestAsk(t *testing.T) {
 	issued, refused := 0, ""
-	var api *httptest.Server
-	api = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	api := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		token := strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer ")
 		switch {
 		case r.URL.Path == "/token":

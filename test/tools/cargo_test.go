@@ -99,8 +99,7 @@ func TestCargo(t *testing.T) {
 	w.requests(1)
 }
 
-// logout drops the cached token; login has nothing to store it in, and says so
-//.
+// logout drops the cached token; login has nothing to store it in, and says so.
 func TestCargoLoginLogout(t *testing.T) {
 	w, site, _ := cargoWorld(t)
 	w.profile("work", site.URL)
