@@ -323,11 +323,7 @@ func (s *session) rotateCommand() *cobra.Command {
 }
 
 func (s *session) rotate(ctx context.Context, name string, f rotateFlags) error {
-	h, err := s.open()
-	if err != nil {
-		return err
-	}
-	p, err := h.Profile(name)
+	h, p, err := s.openProfile(name)
 	if err != nil {
 		return err
 	}

@@ -51,11 +51,7 @@ type introspected struct {
 }
 
 func (s *session) inspect(ctx context.Context, name string) error {
-	h, err := s.open()
-	if err != nil {
-		return err
-	}
-	p, err := h.Profile(name)
+	h, p, err := s.openProfile(name)
 	if err != nil {
 		return err
 	}

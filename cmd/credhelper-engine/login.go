@@ -38,11 +38,7 @@ func (s *session) loginCommand() *cobra.Command {
 }
 
 func (s *session) login(ctx context.Context, name string, noBrowser bool) error {
-	h, err := s.open()
-	if err != nil {
-		return err
-	}
-	p, err := h.Profile(name)
+	h, p, err := s.openProfile(name)
 	if err != nil {
 		return err
 	}

@@ -25,11 +25,7 @@ func (s *session) logoutCommand() *cobra.Command {
 }
 
 func (s *session) logout(ctx context.Context, name string) error {
-	h, err := s.open()
-	if err != nil {
-		return err
-	}
-	p, err := h.Profile(name)
+	h, p, err := s.openProfile(name)
 	if err != nil {
 		return err
 	}

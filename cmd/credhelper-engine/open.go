@@ -80,6 +80,16 @@ func (s *session) report(text string) {
 	s.say("credhelper: " + text)
 }
 
+// openProfile makes the helper and reads the profile that a verb is about.
+func (s *session) openProfile(name string) (*helper.Helper, *helper.Profile, error) {
+	h, err := s.open()
+	if err != nil {
+		return nil, nil, err
+	}
+	p, err := h.Profile(name)
+	return h, p, err
+}
+
 // keyringTime is what a keyring has for one call (S4).
 const keyringTime = 3 * time.Second
 

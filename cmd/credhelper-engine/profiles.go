@@ -105,11 +105,7 @@ func (s *session) showCommand() *cobra.Command {
 }
 
 func (s *session) show(name string, full bool) error {
-	h, err := s.open()
-	if err != nil {
-		return err
-	}
-	p, err := h.Profile(name)
+	_, p, err := s.openProfile(name)
 	if err != nil {
 		return err
 	}

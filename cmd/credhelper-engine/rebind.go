@@ -28,11 +28,7 @@ func (s *session) rebindCommand() *cobra.Command {
 // rebind shows both values and asks: whoever changed the profile may not have
 // been the one who owns the secret (T14).
 func (s *session) rebind(ctx context.Context, name string, yes bool) error {
-	h, err := s.open()
-	if err != nil {
-		return err
-	}
-	p, err := h.Profile(name)
+	h, p, err := s.openProfile(name)
 	if err != nil {
 		return err
 	}

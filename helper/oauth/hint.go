@@ -70,8 +70,14 @@ func HintFor(err error, profile string, own []Hint) string {
 			}
 		}
 	}
+	if e.Kind == Unreachable && e.Status == 0 { // a server that answers "later" is the right one
+		return strings.ReplaceAll(noAnswer, "{profile}", profile)
+	}
 	return ""
 }
+
+// noAnswer is what to look at where no server answered at all.
+const noAnswer = "try again later; if it stays so, is this the server's address, and does it need a proxy? credhelper show {profile} --full"
 
 func (h Hint) fits(e *Error) bool {
 	return (h.Kind == 0 || h.Kind == e.Kind) && (h.Status == 0 || h.Status == e.Status) &&

@@ -70,6 +70,7 @@ func TestHints(t *testing.T) {
 		{fmt.Errorf("profile jama: %w", &oauth.Error{Kind: oauth.Refused, Status: 403}), nil, "basic_encoding"},
 		{&oauth.Error{Kind: oauth.Untrusted}, nil, "ca_file"},
 		{&oauth.Error{Kind: oauth.Unreachable, Status: 503}, nil, ""},
+		{&oauth.Error{Kind: oauth.Unreachable}, nil, "credhelper show jama --full"},
 		{errors.New("another"), own, ""},
 		{nil, own, ""},
 	} {
