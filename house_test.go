@@ -51,6 +51,8 @@ var rooms = []room{
 	{path: "helper/keyring/desktop/busguard", may: sys},
 	{path: "helper", may: join(levelZero, sys, []string{"protocol", "helper/cache", "helper/oauth", "helper/keyring", "github.com/pelletier/go-toml/v2",
 		"golang.org/x/oauth2", "golang.org/x/net/idna", "golang.org/x/net/publicsuffix", "golang.org/x/net/http/httpproxy"})},
+	{path: "protocol/lines", may: join(levelZero, []string{"protocol"}), not: []string{"net/http", "net", "os", "os/exec", "log"}},
+	{path: "protocol/bearer", may: join(levelZero, []string{"protocol", "golang.org/x/oauth2"}), not: []string{"os", "os/exec", "log"}},
 	{path: "protocol/connector", may: join(levelZero, []string{"protocol", "protocol/connector/wire", "github.com/hashicorp/go-plugin", "github.com/hashicorp/go-hclog", "google.golang.org/grpc"})},
 	{path: "protocol/connector/wire", may: []string{"google.golang.org/grpc", "google.golang.org/protobuf"}},
 	{path: "examples/connector", may: []string{"protocol", "protocol/origin", "protocol/connector"}},

@@ -12,6 +12,8 @@ import (
 //	        optional: "min_ttl" (seconds), "refused" (the token that was rejected)
 //	stdout  {"headers":{"Authorization":["Bearer ..."]},"expires":"2030-01-02T03:04:05Z",
 //	         "profile":"name","token":"...","token_type":"Bearer","source":"cache"}
+//	        and, for few APIs, "refresh_on":[403,404]: statuses that mean, as 401
+//	        always does, that the token may be dead
 //
 // expires has whole seconds and Z: Bazel's parser takes nothing else. Unknown
 // members are ignored, everything else is strict (package strictjson).
@@ -135,7 +137,23 @@ func appendNative(b []byte, _ Request, c Credential) ([]byte, error) {
 	b = strictjson.AppendString(append(b, `,"token":`...), c.Secret.Reveal())
 	b = strictjson.AppendString(append(b, `,"token_type":`...), c.Scheme)
 	b = strictjson.AppendString(append(b, `,"source":`...), c.Source)
+	b = appendRefreshOn(b, c.RefreshOn)
 	return append(b, "}\n"...), nil
+}
+
+// appendRefreshOn writes ,"refresh_on":[403,404], or nothing for most APIs.
+func appendRefreshOn(b []byte, statuses []int) []byte {
+	if len(statuses) == 0 {
+		return b
+	}
+	b = append(b, `,"refresh_on":[`...)
+	for i, status := range statuses {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = append(b, itoa(int64(status))...)
+	}
+	return append(b, ']')
 }
 
 // refuseBazel: a URI that nobody owns needs no credential, says EngFlow's

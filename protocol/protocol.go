@@ -74,6 +74,25 @@ type Credential struct {
 	Source   string      // "cache" or "network"
 	Origin   string      // canonical origin of the profile that the request matched, or its first one
 	Origins  []string    // all of them, canonical, for an answer that names places (GOAUTH); may be nil
+	// RefreshOn are the statuses, besides 401, by which the API says that it does not
+	// take the token: who gets one reports the token as refused and asks once more.
+	// Nil for most APIs, and for a token too young to be doubted by a status that
+	// also means other things.
+	RefreshOn []int
+}
+
+// Doubts tells whether an API's answer with this HTTP status says that it did not
+// take the credential.
+func (c Credential) Doubts(status int) bool {
+	if status == 401 {
+		return true
+	}
+	for _, s := range c.RefreshOn {
+		if s == status {
+			return true
+		}
+	}
+	return false
 }
 
 // allOrigins are the places that the credential is for.
