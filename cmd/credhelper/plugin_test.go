@@ -42,7 +42,7 @@ func sockets(t *testing.T) string {
 func connect(t *testing.T, h *program.Home, dir string, warnings *bytes.Buffer) *connector.Client {
 	t.Helper()
 	t.Setenv("XDG_RUNTIME_DIR", dir)
-	client, err := connector.StartConfig(connector.Config{
+	client, err := connector.Dial(connector.Config{
 		Path: filepath.Join(h.Bin, "credhelper"), Env: h.Env, Warnings: warnings,
 	})
 	if err != nil {
@@ -150,7 +150,7 @@ func TestPluginHost(t *testing.T) {
 	const asHost = "CREDHELPER_TEST_HOST"
 	if path := os.Getenv(asHost); path != "" { // the host, which the test started
 		syscall.Umask(0)
-		if _, err := connector.Start(path); err != nil {
+		if _, err := connector.Dial(connector.Config{Path: path}); err != nil {
 			t.Fatal(err)
 		}
 		fmt.Println("ready")

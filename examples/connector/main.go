@@ -31,7 +31,7 @@ func main() {
 
 // ask prints what the API answers.
 func ask(address string, out io.Writer) error {
-	client, err := connector.StartConfig(connector.Config{Path: "credhelper", Warnings: os.Stderr})
+	client, err := connector.Dial(connector.Config{Warnings: os.Stderr})
 	if err != nil {
 		return err
 	}

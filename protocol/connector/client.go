@@ -20,7 +20,7 @@ import (
 // Config says which credhelper a Client starts.
 type Config struct {
 	// Path is the executable: an absolute path, or a name to be found in PATH (T5:
-	// never in the current directory).
+	// never in the current directory); "" is "credhelper".
 	Path string
 	// Args are the arguments; nil is "plugin".
 	Args []string
@@ -44,15 +44,15 @@ type Client struct {
 
 var _ protocol.Answerer = (*Client)(nil)
 
-// Start starts credhelper at path ("credhelper" is looked up in PATH) and returns
-// when it is ready, after 25 ms or more. Close ends it; so does the end of this
-// program, however it comes. Errors wrap a sentinel of package protocol.
-func Start(path string) (*Client, error) { return StartConfig(Config{Path: path}) }
-
-// StartConfig is Start for callers with more to say.
-func StartConfig(config Config) (*Client, error) {
+// Dial starts credhelper and returns when it is ready, after 25 ms or more. Close
+// ends it; so does the end of this program, however it comes. Errors wrap a sentinel
+// of package protocol.
+func Dial(config Config) (*Client, error) {
 	if err := checkDebug(); err != nil {
 		return nil, err
+	}
+	if config.Path == "" {
+		config.Path = "credhelper"
 	}
 	path, err := exec.LookPath(config.Path)
 	if err != nil {

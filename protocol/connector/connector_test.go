@@ -114,7 +114,7 @@ func start(t testing.TB, warnings *bytes.Buffer) *connector.Client {
 	if warnings != nil {
 		config.Warnings = warnings
 	}
-	client, err := connector.StartConfig(config)
+	client, err := connector.Dial(config)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -256,7 +256,7 @@ func TestBadStarts(t *testing.T) {
 		{"another version", connector.Config{Path: "echo", Args: []string{"1|9|unix|/nowhere|grpc|"}}, protocol.ErrUnreachable},
 		{"says why", connector.Config{Path: "sh", Args: []string{"-c", "echo because >&2; exit 9"}}, protocol.ErrUnreachable},
 	} {
-		_, err := connector.StartConfig(c.config)
+		_, err := connector.Dial(c.config)
 		if !errors.Is(err, c.kind) || strings.Contains(err.Error(), "\n") {
 			t.Errorf("%s: %v", c.name, err)
 		}
@@ -265,7 +265,7 @@ func TestBadStarts(t *testing.T) {
 		}
 	}
 	t.Setenv("GODEBUG", "http2debug=2")
-	if _, err := connector.Start("true"); !errors.Is(err, protocol.ErrPolicy) {
+	if _, err := connector.Dial(connector.Config{Path: "true"}); !errors.Is(err, protocol.ErrPolicy) {
 		t.Errorf("with http2debug: %v", err)
 	}
 }
