@@ -25,6 +25,8 @@ type answer struct {
 	fault      string // why the body is not to be read; "" if it is
 	skew       time.Duration
 	retryAfter time.Duration
+
+	correlation string // the server's id of the request, by its header; "" if it sent none
 }
 
 // read takes an answer in, within the limits of A3 and A13. What is wrong with a
@@ -41,6 +43,7 @@ func (x *exchange) read(ctx context.Context, resp *http.Response) (answer, *Erro
 	default:
 		a.body, a.fault = readBody(resp.Body)
 	}
+	a.correlation = x.client.correlationOf(resp.Header, a.body)
 	if a.fault != "" && errors.Is(ctx.Err(), context.Canceled) {
 		return a, &Error{Kind: Unreachable, Status: a.status, Reason: "cancelled", cause: context.Canceled}
 	}

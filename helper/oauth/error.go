@@ -49,7 +49,7 @@ type Error struct {
 	Code          string        // RFC 6749 5.2 "error"; "" if none came
 	Description   string        // "error_description", the first sentence if it is Entra's
 	AADSTS        string        // the digits of Entra's code, as "7000215"; else ""
-	CorrelationID string        // Entra's, for its support; else ""
+	CorrelationID string        // how the server's own log calls the request: Entra's body, else a header; "" if it did not say
 	Reason        string        // our own words, where the server has none
 	URL           string        // scheme, host and path of the endpoint; "" for Policy
 	RetryAfter    time.Duration // how long the server wants to be left alone; 0 if it did not say
@@ -83,11 +83,15 @@ func (e *Error) Error() string {
 		text += t
 		break
 	}
-	switch {
-	case e.CorrelationID != "":
-		text += " (correlation id " + e.CorrelationID + ")"
-	case e.Description == "" && e.URL != "":
-		text += " (" + e.URL + ")"
+	var where []string
+	if e.Description == "" && e.URL != "" {
+		where = append(where, e.URL)
+	}
+	if e.CorrelationID != "" {
+		where = append(where, "correlation id "+e.CorrelationID)
+	}
+	if len(where) > 0 {
+		text += " (" + strings.Join(where, ", ") + ")"
 	}
 	if e.RetryAfter > 0 {
 		text += fmt.Sprintf("; the server asks to wait %d s", int64((e.RetryAfter+time.Second-1)/time.Second))

@@ -178,6 +178,8 @@ func (x *exchange) token(got *oauth2.Token) *Token {
 		Refresh:  x.reply.refresh,
 		Skew:     x.reply.skew,
 		Warnings: x.reply.warnings,
+
+		CorrelationID: x.reply.correlation,
 	}
 }
 

@@ -91,6 +91,8 @@ type Token struct {
 	Skew     time.Duration // server's Date less our clock, 0 if it sent none
 	Warnings []string      // one line each, for stderr; no secrets
 	Tries    int           // requests that it took
+
+	CorrelationID string // how the server's own log calls the request, by a header of its answer; "" if it did not say
 }
 
 // Token asks for a token: at most 3 requests, 6 s in all and never beyond ctx's

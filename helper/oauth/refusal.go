@@ -21,7 +21,9 @@ func (x *exchange) refusal(a answer, found fields, unreadable string) *Error {
 			e.AADSTS, e.Description = code, c.foreign(first)
 		}
 	}
-	e.CorrelationID = correlationID(found["correlation_id"].text)
+	if e.CorrelationID = correlationID(found["correlation_id"].text); e.CorrelationID == "" {
+		e.CorrelationID = a.correlation
+	}
 	if e.Code == "temporarily_unavailable" { // Microsoft: to be asked again later
 		e.Kind = Unreachable
 	}

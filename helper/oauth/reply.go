@@ -17,6 +17,8 @@ type reply struct {
 	refresh  secret.Text
 	skew     time.Duration
 	warnings []string
+
+	correlation string // the server's id of the request
 }
 
 // accept makes a token of an answer, or says why not. Only status 200 without an
@@ -36,7 +38,7 @@ func (x *exchange) accept(a answer) (reply, *Error) {
 	if reason != "" {
 		return reply{}, a.malformed(reason)
 	}
-	r.skew = a.skew
+	r.skew, r.correlation = a.skew, a.correlation
 	if a.skew.Abs() > skewWarning {
 		r.warnings = append(r.warnings, "the server's clock and ours differ by "+a.skew.Abs().String())
 	}
@@ -44,7 +46,7 @@ func (x *exchange) accept(a answer) (reply, *Error) {
 }
 
 func (a answer) malformed(reason string) *Error {
-	return &Error{Kind: Malformed, Status: a.status, Reason: reason, Skew: a.skew}
+	return &Error{Kind: Malformed, Status: a.status, Reason: reason, Skew: a.skew, CorrelationID: a.correlation}
 }
 
 // interpret reads the members of RFC 6749 5.1. The reason never repeats a value.
@@ -123,7 +125,7 @@ func (c *Client) compareScopes(r reply, a answer) (reply, *Error) {
 	}
 	text := Sanitise("not granted: scope " + strings.Join(missing, " "))
 	if c.RequireScopes {
-		return reply{}, &Error{Kind: Policy, Status: a.status, Reason: text, Skew: a.skew}
+		return reply{}, &Error{Kind: Policy, Status: a.status, Reason: text, Skew: a.skew, CorrelationID: a.correlation}
 	}
 	r.warnings = append(r.warnings, text)
 	return r, nil
