@@ -14,6 +14,9 @@ import (
 // fetch asks the server for a token and seals it. old is an entry that may still
 // be good, or nil; lock is nil where nothing is stored or nothing locks.
 func (a *asking) fetch(ctx context.Context, lock *cache.Lock, old *cache.Entry) (protocol.Credential, error) {
+	if a.flight != nil {
+		a.flight.asked = true
+	}
 	token, err := a.obtainLocked(ctx, lock)
 	if err != nil {
 		// A token that is still good is better than none (A23).
@@ -30,7 +33,9 @@ func (a *asking) fetch(ctx context.Context, lock *cache.Lock, old *cache.Entry) 
 	expires := token.Expires.Unix()
 	a.keep(ctx, lock, token)
 	a.log(a.record("fetch").ofToken(a.Helper, token.Access, expires).tries(token.Tries))
-	return a.credential(token.Access, expires, "network"), nil
+	c := credentialOf(a.entry(token.Access, token.Sent.Unix(), expires), a.clock())
+	c.Origin, c.Source = a.origin, "network"
+	return c, nil
 }
 
 // keep seals the token. It was obtained, so it is answered whatever happens to

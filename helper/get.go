@@ -23,12 +23,17 @@ type asking struct {
 
 	claims  []claim    // of all profiles, where no route led to this one
 	claimed *stampList // of what the claims were read from
+
+	flight *flight // that this request leads, if it does
 }
 
 // Get answers a request (house rules: one fetch for all processes, a deadline of
 // 8 s from the process's start, no prompt). Its errors wrap a sentinel of package
 // protocol and are one line.
 func (h *Helper) Get(ctx context.Context, r protocol.Request) (protocol.Credential, error) {
+	if c, ok := h.Cached(r); ok {
+		return c, nil
+	}
 	ctx, cancel := h.deadline(ctx, r)
 	defer cancel()
 	a, err := h.ask(r)
@@ -72,10 +77,21 @@ func (h *Helper) ask(r protocol.Request) (*asking, error) {
 	return a, nil
 }
 
+// close closes the cache, once nobody uses it any more: the fetch that this request
+// leads goes on when its caller has gone.
 func (a *asking) close() {
-	if a.store != nil {
-		a.store.Close()
+	if a.store == nil {
+		return
 	}
+	if a.flight != nil {
+		select {
+		case <-a.flight.done:
+		default:
+			go func() { <-a.flight.done; a.store.Close() }()
+			return
+		}
+	}
+	a.store.Close()
 }
 
 // find sets the profile that answers, and the origin of it that the URL belongs
@@ -106,7 +122,7 @@ func (a *asking) find() (err error) {
 func (a *asking) findOwner() error {
 	u := a.request.URL
 	if a.store != nil {
-		if name := a.routed(u); name != "" {
+		if name := a.store.Owner(u); name != "" {
 			if p, err := a.Profile(name); err == nil && p.owning(u) != "" {
 				a.profile, a.origin = p, p.owning(u)
 				return nil
@@ -170,39 +186,6 @@ func (a *asking) minTTL(e *cache.Entry) int64 {
 // most is the longest rest of life that a token of this life can be asked for.
 func most(issued, expires int64) int64 { return (expires - issued) * 9 / 10 }
 
-// lockReserve is left of the deadline when the wait for the lock ends, to answer
-// in.
-const lockReserve = 500 * time.Millisecond
-
-// fetchLocked fetches, one process at a time. With an answer at hand it only
-// tries the lock: whoever holds it is fetching, and everybody else goes on with
-// the token that is still good. Without, it waits.
-func (a *asking) fetchLocked(ctx context.Context, seen *cache.Entry, atHand bool) (protocol.Credential, error) {
-	lock, err := a.lock(ctx, atHand)
-	if errors.Is(err, cache.ErrLocked) {
-		if atHand {
-			return a.hit(seen), nil
-		}
-		if e := a.cached(); e != nil && e.Usable(a.clock(), 0) {
-			return a.hit(e), nil
-		}
-		return protocol.Credential{}, a.busy()
-	}
-	if err != nil {
-		return protocol.Credential{}, err
-	}
-	if lock != nil {
-		defer lock.Unlock()
-	}
-	// Somebody may have fetched while we waited (A22).
-	now := a.cached()
-	renewed := now != nil && (seen == nil || !now.Token.Equal(seen.Token))
-	if now != nil && a.fresh(now) && (renewed || !a.request.Refresh) {
-		return a.hit(now), nil
-	}
-	return a.fetch(ctx, lock, now)
-}
-
 // lock takes the profile's lock. nil without an error means that the file system
 // has no working locks: then the worst is a double fetch (F17).
 func (a *asking) lock(ctx context.Context, try bool) (*cache.Lock, error) {
@@ -211,8 +194,7 @@ func (a *asking) lock(ctx context.Context, try bool) (*cache.Lock, error) {
 	if try {
 		lock, err = a.store.TryLock(a.profile.Name)
 	} else {
-		deadline, _ := ctx.Deadline()
-		wait, cancel := context.WithDeadline(ctx, deadline.Add(-lockReserve))
+		wait, cancel := withReserve(ctx)
 		defer cancel()
 		lock, err = a.store.Lock(wait, a.profile.Name)
 	}
@@ -239,23 +221,9 @@ func (a *asking) hit(e *cache.Entry) protocol.Credential {
 	if a.settings.Audit == auditAll {
 		a.log(a.record("hit").ofToken(a.Helper, e.Token, e.Expires))
 	}
-	return a.credential(e.Token, e.Expires, "cache")
-}
-
-func (a *asking) credential(token secret.Text, expires int64, source string) protocol.Credential {
-	p := a.profile
-	return protocol.Credential{
-		Profile:  p.Name,
-		Scheme:   p.Scheme,
-		Header:   p.Header,
-		Username: p.Username,
-		Secret:   token,
-		Wide:     p.WideToken,
-		Expires:  expires,
-		Source:   source,
-		Origin:   a.origin,
-		Origins:  p.OriginTexts(),
-	}
+	c := credentialOf(e, a.clock())
+	c.Origin = a.origin
+	return c
 }
 
 // restamp seals the entry anew when files behind it changed and what they say
@@ -293,6 +261,7 @@ func (a *asking) entry(token secret.Text, issued, expires int64) *cache.Entry {
 		Scheme:   p.Scheme,
 		BaseURL:  p.URL,
 		Origins:  p.OriginTexts(),
+		Doubts:   p.RefreshOn,
 		Issued:   issued,
 		Expires:  expires,
 		BootedAt: a.clock().BootedAt,
@@ -319,10 +288,24 @@ func (h *Helper) Forget(ctx context.Context, r protocol.Request) error {
 		return err
 	}
 	defer a.close()
-	e, err := a.store.Get(a.profile.Name)
-	if err != nil || !drops(r, e) {
-		return nil
+	for {
+		e, err := a.store.Get(a.profile.Name)
+		if err != nil || !drops(r, e) {
+			return nil
+		}
+		f, mine := h.flights.start(a.profile.Name)
+		if mine {
+			defer h.flights.end(a.profile.Name, f)
+			return a.drop(ctx)
+		}
+		if !a.waitFor(ctx, f) {
+			return a.busy()
+		}
 	}
+}
+
+// drop removes the entry under the lock, if it still is the one reported.
+func (a *asking) drop(ctx context.Context) error {
 	lock, err := a.lock(ctx, false)
 	if errors.Is(err, cache.ErrLocked) {
 		return a.busy()
@@ -333,10 +316,12 @@ func (h *Helper) Forget(ctx context.Context, r protocol.Request) error {
 	if lock != nil {
 		defer lock.Unlock()
 	}
-	if e, err = a.store.Get(a.profile.Name); err != nil || !drops(r, e) {
+	e, err := a.store.Get(a.profile.Name)
+	if err != nil || !drops(a.request, e) {
 		return nil
 	}
-	a.log(a.record("reject").ofToken(h, e.Token, e.Expires))
+	a.log(a.record("reject").ofToken(a.Helper, e.Token, e.Expires))
+	defer a.memory.clear()
 	if err := a.store.Drop(a.profile.Name); err != nil {
 		return storeError(err)
 	}

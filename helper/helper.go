@@ -62,6 +62,9 @@ type Config struct {
 type Helper struct {
 	config Config
 
+	memory  memory
+	flights flights
+
 	opening sync.Mutex
 	keyring keyring.Keyring // once it was opened
 }

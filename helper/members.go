@@ -151,6 +151,16 @@ func isToken(s string) bool {
 	return s != ""
 }
 
+func (p *Profile) takeRefreshOn(d *document, f *File) error {
+	for _, status := range f.RefreshOn {
+		if status < 400 || status > 499 || status == 401 || status == 429 {
+			return d.wrong("refresh_on", "%d does not say that a token is dead: 403 and 404 may, and 401 always does", status)
+		}
+	}
+	p.RefreshOn = slices.Compact(slices.Sorted(slices.Values(f.RefreshOn)))
+	return nil
+}
+
 func (p *Profile) takeLives(d *document, f *File) error {
 	for _, t := range [...]struct {
 		key   string

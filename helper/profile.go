@@ -57,6 +57,10 @@ type Profile struct {
 	DefaultTTL time.Duration // of tokens whose answer tells none; 0: 300 s
 	MaxTTL     time.Duration // longest life believed; 0: 24 h
 
+	// RefreshOn are the statuses, besides 401, by which the API may say that the token
+	// is dead; nil for most.
+	RefreshOn []int
+
 	CAFile string
 	CA     []byte // its content; nil: the system's
 	Proxy  string // "" is the environment's, "none", or a URL

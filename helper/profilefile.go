@@ -48,6 +48,8 @@ type File struct {
 	CAFile string `toml:"ca_file,omitempty"`
 	Proxy  string `toml:"proxy,omitempty"` // "none" or a URL
 
+	RefreshOn []int `toml:"refresh_on,omitempty"` // HTTP statuses
+
 	AllowMissingTokenType *bool  `toml:"allow_missing_token_type,omitempty"`
 	AllowFormReply        *bool  `toml:"allow_form_reply,omitempty"`
 	RequireScopes         *bool  `toml:"require_scopes,omitempty"`
@@ -187,6 +189,16 @@ func setText(v reflect.Value, key, value string) error {
 	case *[]string:
 		list := words(value)
 		v.Set(reflect.ValueOf(&list))
+	case []int:
+		var list []int
+		for _, w := range words(value) {
+			n, err := strconv.Atoi(w)
+			if err != nil {
+				return malformed(key + " is a list of numbers")
+			}
+			list = append(list, n)
+		}
+		v.Set(reflect.ValueOf(list))
 	case *bool:
 		b, err := strconv.ParseBool(value)
 		if err != nil {

@@ -13,31 +13,6 @@ import (
 // the host's, and the parent's only if the host has none, so the host's also has
 // the wildcards over it, and the parent's also the hosts one label below.
 
-// routed finds the profile of a URL by its route; "" if there is none that holds.
-func (a *asking) routed(u origin.URL) string {
-	exact, wildcard := origin.RouteKeys(u)
-	route, err := a.store.Route(exact)
-	if err != nil && wildcard != "" {
-		route, err = a.store.Route(wildcard)
-	}
-	if err != nil {
-		return ""
-	}
-	var origins []origin.Origin
-	for _, c := range route.Claims {
-		o, err := origin.Parse(c.Origin)
-		if err != nil {
-			return ""
-		}
-		origins = append(origins, o)
-	}
-	best, reason := origin.Best(origins, u)
-	if reason != origin.Release {
-		return ""
-	}
-	return route.Claims[best].Profile
-}
-
 // compileRoutes writes the routes that lead to u's host, if no two profiles claim
 // the same there. A route that cannot be written costs time, nothing else.
 func (a *asking) compileRoutes(claims []claim, u origin.URL, stamps *stampList) {

@@ -80,7 +80,7 @@ func (s *session) curl(ctx context.Context, name string, args []string, flags re
 	if err != nil {
 		return err
 	}
-	if result.status == 401 && result.held && call.args.repeat && sameServer(call.request.Address, result.headers) {
+	if credential.Doubts(result.status) && result.held && call.args.repeat && sameServer(call.request.Address, result.headers) {
 		result = call.again(ctx, h, credential, result)
 	}
 	return result.finish(s, call.args.dump)

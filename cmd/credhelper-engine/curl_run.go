@@ -24,7 +24,7 @@ type curlResult struct {
 }
 
 // run runs curl once. Its output is held until the status of the final answer is
-// known, because a 401 may lead to a second run, whose output is the one that
+// known, because a refused token may lead to a second run, whose output is the one that
 // counts; then it streams.
 func (c *curlCall) run(ctx context.Context, credential protocol.Credential) (curlResult, error) {
 	plumbing, err := newCurlPlumbing()
@@ -41,7 +41,7 @@ func (c *curlCall) run(ctx context.Context, credential protocol.Credential) (cur
 	cmd.Env = c.environment()
 	cmd.Stdin, cmd.Stderr = c.s.stdin, c.s.stderr
 	plumbing.attach(cmd)
-	gate := &curlGate{out: c.s.stdout, headers: plumbing, follow: c.args.follow, repeat: c.args.repeat, show: c.args.dump == "-"}
+	gate := &curlGate{out: c.s.stdout, headers: plumbing, follow: c.args.follow, repeat: c.args.repeat, show: c.args.dump == "-", doubts: credential.Doubts}
 	cmd.Stdout = gate
 	redact := &redactor{token: credential.Secret, to: func(b []byte) error { _, err := c.s.stderr.Write(b); return err }}
 	if c.args.verbose {
@@ -85,7 +85,7 @@ func (r curlResult) finish(s *session, dump string) error {
 	return exitCode(r.code)
 }
 
-// longestHeld is how much of a 401's body is held; one that has more is written,
+// longestHeld is how much of a refusal's body is held; one that has more is written,
 // and the request not repeated.
 const longestHeld = 1 << 20
 
@@ -96,6 +96,7 @@ type curlGate struct {
 	headers *curlPlumbing
 	follow  bool
 	repeat  bool
+	doubts  func(status int) bool
 	show    bool // --dump-header -: the headers come before the body
 	open    bool
 	held    []byte
@@ -106,7 +107,7 @@ type curlGate struct {
 func (g *curlGate) Write(p []byte) (int, error) {
 	if !g.open {
 		status, final := finalStatus(g.headers.headers(), g.follow)
-		if g.repeat && (!final || status == 401) && len(g.held)+len(p) <= longestHeld {
+		if g.repeat && (!final || g.doubts(status)) && len(g.held)+len(p) <= longestHeld {
 			g.held = append(g.held, p...)
 			return len(p), nil
 		}

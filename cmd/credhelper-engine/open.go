@@ -2,9 +2,7 @@ package main
 
 import (
 	"context"
-	"encoding/hex"
 	"os"
-	"path/filepath"
 	"time"
 
 	"github.com/credhelper/credhelper/cmd/internal/process"
@@ -12,7 +10,6 @@ import (
 	"github.com/credhelper/credhelper/helper/cache"
 	"github.com/credhelper/credhelper/helper/keyring"
 	"github.com/credhelper/credhelper/helper/keyring/desktop"
-	"github.com/credhelper/credhelper/helper/oauth"
 	"github.com/credhelper/credhelper/protocol"
 	"github.com/credhelper/credhelper/protocol/secret"
 )
@@ -31,21 +28,12 @@ func (s *session) open() (*helper.Helper, error) {
 	if s.helper != nil {
 		return s.helper, nil
 	}
-	dirs, err := s.dirs()
+	config, err := helper.FromEnvironment(s.environ, process.UserID())
 	if err != nil {
 		return nil, err
 	}
-	config := helper.Config{
-		Dirs:    dirs,
-		Start:   s.start,
-		Now:     s.now,
-		Env:     s.env,
-		Environ: s.environ,
-		HTTP:    oauth.NewHTTPClient,
-		Keyring: s.openKeyring,
-		NoStore: s.flags.noStore,
-		Report:  s.report,
-	}
+	config.Start, config.Now, config.NoStore = s.start, s.now, s.flags.noStore
+	config.Keyring, config.Report = s.openKeyring, s.report
 	if s.patient {
 		config.Start = time.Time{}
 	}
@@ -117,36 +105,13 @@ func (s *session) openKeyring(ctx context.Context, settings helper.Settings) (ke
 	return keyring.WithDeadline(file, keyringTime), nil
 }
 
-// keyringCredential is what a systemd unit calls the key or passphrase of the
-// file keyring (LoadCredential=credhelper-keyring:...).
-const keyringCredential = "credhelper-keyring"
-
 // openFile opens the encrypted file keyring.
 func (s *session) openFile(ctx context.Context) (*keyring.File, error) {
 	dirs, err := s.dirs()
 	if err != nil {
 		return nil, err
 	}
-	config := keyring.FileConfig{
-		Dir:     dirs.Keyring(),
-		KeyFile: dirs.KeyFile(),
-		Now:     s.now,
-		Sleep:   sleep,
-	}
-	if dir := s.env("CREDENTIALS_DIRECTORY"); filepath.IsAbs(dir) {
-		if path := filepath.Join(dir, keyringCredential); exists(path) {
-			config.Credential = path
-		}
-	}
-	// A home without state, or one that cannot be written, has no id: then the
-	// kernel keeps nothing of it.
-	if store, err := cache.Open(dirs); err == nil {
-		if id, err := store.HomeID(ctx); err == nil {
-			config.Home = hex.EncodeToString(id[:])
-		}
-		store.Close()
-	}
-	return keyring.OpenFile(config)
+	return helper.OpenFile(ctx, dirs, s.env)
 }
 
 // createHome makes the state directory of this home if there is none, which also
@@ -167,15 +132,4 @@ func (s *session) createHome() error {
 func exists(path string) bool {
 	_, err := os.Lstat(path)
 	return err == nil
-}
-
-func sleep(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
 }

@@ -1,6 +1,9 @@
 package cache
 
-import "github.com/credhelper/credhelper/protocol/secret"
+import (
+	"github.com/credhelper/credhelper/protocol/origin"
+	"github.com/credhelper/credhelper/protocol/secret"
+)
 
 // Entry is one sealed token with all that an answer needs. Times are Unix
 // seconds.
@@ -15,6 +18,7 @@ type Entry struct {
 	Scheme   string   // what precedes the token in that field; "Bearer"
 	BaseURL  string   // what relative URLs are taken under; "" if there is none
 	Origins  []string // canonical origins that the token may go to
+	Doubts   []int    // statuses, besides 401, by which the API may say that the token is dead
 
 	Issued   int64 // when the request for it was sent (A20)
 	Expires  int64 // when it ends; never zero
@@ -57,6 +61,10 @@ func (e *Entry) encode() []byte {
 	for _, s := range e.Origins {
 		b = appendText(b, s)
 	}
+	b = appendUint16(b, uint16(len(e.Doubts)))
+	for _, status := range e.Doubts {
+		b = appendUint16(b, uint16(status))
+	}
 	return appendStamps(b, append([]Stamp{e.Lock}, e.Stamps...))
 }
 
@@ -81,6 +89,12 @@ func decodeEntry(b []byte) (*Entry, bool) {
 	for i := range e.Origins {
 		e.Origins[i] = s.text()
 	}
+	for range s.uint16() {
+		if s.bad {
+			return nil, false
+		}
+		e.Doubts = append(e.Doubts, int(s.uint16()))
+	}
 	stamps := s.stamps()
 	if !s.done() || len(stamps) == 0 {
 		return nil, false
@@ -91,7 +105,7 @@ func decodeEntry(b []byte) (*Entry, bool) {
 
 // fits tells whether the lengths fit the two octets that precede each text.
 func (e *Entry) fits() bool {
-	size := 256 + e.Token.Len()
+	size := 256 + e.Token.Len() + 2*len(e.Doubts)
 	for _, s := range append([]string{e.Profile, e.Username, e.Header, e.Scheme, e.BaseURL, e.Lock.Path}, e.Origins...) {
 		size += 2 + len(s)
 	}
@@ -132,6 +146,45 @@ func (e *Entry) Usable(now Clock, minTTL int64) bool {
 // Fresh tells whether the token is Usable and outside its refresh margin.
 func (e *Entry) Fresh(now Clock, minTTL int64) bool {
 	return e.Usable(now, minTTL) && now.Unix < e.Refresh
+}
+
+// doubtAge is the age, in seconds, below which a token is not doubted by a status
+// that also means other things: an API that answers 404 to many good requests must
+// not cause a token request for each.
+const doubtAge = 60
+
+// RefreshOn are the statuses, besides 401, by which the token may be taken for dead
+// at now; nil while it is young.
+func (e *Entry) RefreshOn(now Clock) []int {
+	if now.Unix < e.Issued+doubtAge {
+		return nil
+	}
+	return e.Doubts
+}
+
+// Claim is the index of the origin that a URL belongs to; -1 if it belongs to none
+// of the entry's.
+func (e *Entry) Claim(u origin.URL) int {
+	return best(len(e.Origins), u, func(i int) string { return e.Origins[i] })
+}
+
+// best is the index of the origin that the URL belongs to, -1 if there is none or
+// one of them cannot be read.
+func best(n int, u origin.URL, text func(int) string) int {
+	var room [8]origin.Origin
+	parsed := room[:0]
+	for i := range n {
+		o, err := origin.Parse(text(i))
+		if err != nil {
+			return -1
+		}
+		parsed = append(parsed, o)
+	}
+	i, reason := origin.Best(parsed, u)
+	if reason != origin.Release {
+		return -1
+	}
+	return i
 }
 
 // credible refuses a token when the wall clock went back before its issue, or

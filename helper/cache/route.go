@@ -1,5 +1,7 @@
 package cache
 
+import "github.com/credhelper/credhelper/protocol/origin"
+
 // Route says which profiles claim origins on one host. It is only a hint: the
 // origins that count lie inside the sealed entry, and a route that is wrong,
 // damaged or forged leads to a miss or to an entry that is checked itself.
@@ -28,6 +30,24 @@ func (s *Store) Route(host string) (*Route, error) {
 		return nil, ErrMiss
 	}
 	return r, nil
+}
+
+// Owner is the profile that the route of a URL's host or, if there is none, of its
+// parent domain leads to; "" if none does.
+func (s *Store) Owner(u origin.URL) string {
+	exact, wildcard := origin.RouteKeys(u)
+	r, err := s.Route(exact)
+	if err != nil && wildcard != "" {
+		r, err = s.Route(wildcard)
+	}
+	if err != nil {
+		return ""
+	}
+	i := best(len(r.Claims), u, func(i int) string { return r.Claims[i].Origin })
+	if i < 0 {
+		return ""
+	}
+	return r.Claims[i].Profile
 }
 
 // PutRoute stores the route of a host key.

@@ -7,13 +7,13 @@ import (
 
 // A sealed file is
 //
-//	magic "CRH1" | place 1 | serial 4 | home 16 | nonce 12 | AES-256-GCM
+//	magic "CRH2" | place 1 | serial 4 | home 16 | nonce 12 | AES-256-GCM
 //
 // All before the nonce, and the file's own name, are associated data: a file
 // that was renamed, cut, or changed in any octet does not open (T15). Place and
 // serial say where the key is, so that opening needs no search.
 const (
-	sealMagic  = "CRH1"
+	sealMagic  = "CRH2"
 	headerSize = len(sealMagic) + 1 + 4 + 16
 	nonceSize  = 12
 	tagSize    = 16

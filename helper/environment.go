@@ -1,0 +1,99 @@
+package helper
+
+import (
+	"context"
+	"encoding/hex"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/credhelper/credhelper/helper/cache"
+	"github.com/credhelper/credhelper/helper/keyring"
+	"github.com/credhelper/credhelper/helper/oauth"
+	"github.com/credhelper/credhelper/protocol"
+)
+
+// FromEnvironment is the Config of a Go program that imports this package, so that
+// it shares profiles, secrets and tokens with every other tool of its user:
+//
+//	config, err := helper.FromEnvironment(os.Environ(), os.Getuid())
+//	h := helper.New(config)
+//
+// Directories, proxies and secrets in variables are those of environ
+// ("NAME=value"). Of the keyrings it opens the encrypted file, which "credhelper
+// unlock" or a key file opens; a program that wants the desktop's sets Keyring to
+// an opener that calls package helper/keyring/desktop, and has that package's cost
+// in its start. Errors wrap protocol.ErrPolicy: the environment names no home.
+func FromEnvironment(environ []string, uid int) (Config, error) {
+	env := func(name string) string {
+		for _, entry := range environ {
+			if value, found := strings.CutPrefix(entry, name+"="); found {
+				return value
+			}
+		}
+		return ""
+	}
+	dirs, err := cache.FindDirs(env, uid)
+	if err != nil {
+		return Config{}, policy(err.Error())
+	}
+	return Config{
+		Dirs:    dirs,
+		Now:     time.Now,
+		Env:     env,
+		Environ: environ,
+		HTTP:    oauth.NewHTTPClient,
+		Keyring: func(ctx context.Context, settings Settings) (keyring.Keyring, error) {
+			if backend, _ := keyring.BackendNamed(settings.Keyring); backend.Desktop {
+				return nil, &protocol.Error{
+					Kind: protocol.ErrLocked,
+					Text: "this program opens the encrypted file only, and the keyring is " + short(settings.Keyring),
+					Hint: "let it ask credhelper instead (docs/connectors.md), or move the secrets: credhelper keyring use file",
+				}
+			}
+			return OpenFile(ctx, dirs, env)
+		},
+	}, nil
+}
+
+// keyringCredential is what a systemd unit calls the key or passphrase of the
+// file keyring (LoadCredential=credhelper-keyring:...).
+const keyringCredential = "credhelper-keyring"
+
+// OpenFile opens the encrypted file keyring of a home. Its errors are those of
+// package keyring.
+func OpenFile(ctx context.Context, dirs cache.Dirs, env func(string) string) (*keyring.File, error) {
+	config := keyring.FileConfig{
+		Dir:     dirs.Keyring(),
+		KeyFile: dirs.KeyFile(),
+		Now:     time.Now,
+		Sleep:   sleep,
+	}
+	if dir := env("CREDENTIALS_DIRECTORY"); filepath.IsAbs(dir) {
+		path := filepath.Join(dir, keyringCredential)
+		if _, err := os.Lstat(path); err == nil {
+			config.Credential = path
+		}
+	}
+	// A home without state, or one that cannot be written, has no id: then the
+	// kernel keeps nothing of it.
+	if store, err := cache.Open(dirs); err == nil {
+		if id, err := store.HomeID(ctx); err == nil {
+			config.Home = hex.EncodeToString(id[:])
+		}
+		store.Close()
+	}
+	return keyring.OpenFile(config)
+}
+
+func sleep(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}

@@ -1,0 +1,184 @@
+package helper
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/credhelper/credhelper/helper/cache"
+	"github.com/credhelper/credhelper/protocol"
+	"github.com/credhelper/credhelper/protocol/secret"
+)
+
+// flights lets one goroutine of this process go for a profile's token while the
+// others wait for it in memory: a wait for the lock between processes costs a
+// thread each, and a thousand connectors' goroutines would need a thousand.
+type flights struct {
+	mu sync.Mutex
+	by map[string]*flight // profile
+}
+
+// flight is one fetch, or one dropping of a token. What it brought may be read once
+// done is closed.
+type flight struct {
+	done chan struct{}
+
+	credential protocol.Credential // zero after a failure
+	binding    [32]byte
+	err        error
+	asked      bool // the server was asked, not only the cache
+	late       bool // it ended with its own caller's time, which says nothing to others
+}
+
+// start begins a flight for a profile, or returns the one under way.
+func (fs *flights) start(profile string) (f *flight, mine bool) {
+	fs.mu.Lock()
+	defer fs.mu.Unlock()
+	if f = fs.by[profile]; f != nil {
+		return f, false
+	}
+	if fs.by == nil {
+		fs.by = map[string]*flight{}
+	}
+	f = &flight{done: make(chan struct{})}
+	fs.by[profile] = f
+	return f, true
+}
+
+// end lets the others go on.
+func (fs *flights) end(profile string, f *flight) {
+	fs.mu.Lock()
+	delete(fs.by, profile)
+	fs.mu.Unlock()
+	close(f.done)
+}
+
+// fetchLocked fetches, one goroutine and one process at a time. With an answer at
+// hand nobody waits: whoever is fetching fetches for all, and everybody else goes
+// on with the token that is still good.
+func (a *asking) fetchLocked(ctx context.Context, seen *cache.Entry, atHand bool) (protocol.Credential, error) {
+	for {
+		f, mine := a.flights.start(a.profile.Name)
+		if mine {
+			return a.lead(ctx, f, seen, atHand)
+		}
+		if atHand {
+			return a.hit(seen), nil
+		}
+		if !a.waitFor(ctx, f) {
+			return a.late()
+		}
+		if c, ok := a.takes(f, seen); ok {
+			return c, nil
+		}
+		if f.err != nil && !f.late {
+			return protocol.Credential{}, f.err
+		}
+	}
+}
+
+// lead fetches for all who wait. The fetch goes on to its end when its caller hangs
+// up: the others wait for it, and a refresh token that was used up must be replaced
+// (A18).
+func (a *asking) lead(ctx context.Context, f *flight, seen *cache.Entry, atHand bool) (protocol.Credential, error) {
+	own := context.WithoutCancel(ctx)
+	cancel := context.CancelFunc(func() {})
+	if deadline, limited := ctx.Deadline(); limited {
+		own, cancel = context.WithDeadline(own, deadline)
+	}
+	a.flight = f
+	go func() {
+		defer cancel()
+		defer a.flights.end(a.profile.Name, f)
+		f.binding = a.binding
+		f.credential, f.err = a.underLock(own, seen, atHand)
+		f.late = own.Err() != nil || errors.Is(f.err, protocol.ErrBusy)
+		a.memory.clear()
+	}()
+	select {
+	case <-f.done:
+	case <-ctx.Done():
+		if !errors.Is(ctx.Err(), context.DeadlineExceeded) {
+			return protocol.Credential{}, fmt.Errorf("profile %s: %w: %w", a.profile.Name, protocol.ErrUnreachable, ctx.Err())
+		}
+		<-f.done // it has the same deadline, and says what was slow
+	}
+	return f.credential, f.err
+}
+
+// waitFor waits for another goroutine's flight; false if there is only time left
+// to answer in.
+func (a *asking) waitFor(ctx context.Context, f *flight) bool {
+	wait, cancel := withReserve(ctx)
+	defer cancel()
+	select {
+	case <-f.done:
+		return true
+	case <-wait.Done():
+		return false
+	}
+}
+
+// late is the answer when the wait was too long: a token that is still good, or
+// none.
+func (a *asking) late() (protocol.Credential, error) {
+	if e := a.cached(); e != nil && e.Usable(a.clock(), 0) {
+		return a.hit(e), nil
+	}
+	return protocol.Credential{}, a.busy()
+}
+
+// takes tells whether what another goroutine brought, or what is in the cache by
+// now, answers this request as well.
+func (a *asking) takes(f *flight, seen *cache.Entry) (protocol.Credential, bool) {
+	if now := a.cached(); now != nil && a.fresh(now) && (a.renewed(now.Token, seen) || !a.request.Refresh) {
+		return a.hit(now), true
+	}
+	c := f.credential
+	if !f.asked || c.Secret.IsZero() || f.binding != a.binding || a.request.Refuses(c.Secret) || c.Expires <= a.now().Unix() {
+		return c, false
+	}
+	c.Origin = a.origin // it may have asked for another URL
+	return c, true
+}
+
+// renewed tells whether a token is another than the one that the request began
+// with.
+func (a *asking) renewed(token secret.Text, seen *cache.Entry) bool {
+	return seen == nil || !token.Equal(seen.Token)
+}
+
+// underLock fetches once no other process does.
+func (a *asking) underLock(ctx context.Context, seen *cache.Entry, atHand bool) (protocol.Credential, error) {
+	lock, err := a.lock(ctx, atHand)
+	if errors.Is(err, cache.ErrLocked) {
+		if atHand {
+			return a.hit(seen), nil
+		}
+		return a.late()
+	}
+	if err != nil {
+		return protocol.Credential{}, err
+	}
+	if lock != nil {
+		defer lock.Unlock()
+	}
+	// Somebody may have fetched while we waited (A22).
+	now := a.cached()
+	if now != nil && a.fresh(now) && (a.renewed(now.Token, seen) || !a.request.Refresh) {
+		return a.hit(now), nil
+	}
+	return a.fetch(ctx, lock, now)
+}
+
+// lockReserve is left of the deadline when a wait for others ends, to answer in.
+const lockReserve = 500 * time.Millisecond
+
+func withReserve(ctx context.Context) (context.Context, context.CancelFunc) {
+	if deadline, limited := ctx.Deadline(); limited {
+		return context.WithDeadline(ctx, deadline.Add(-lockReserve))
+	}
+	return context.WithCancel(ctx)
+}

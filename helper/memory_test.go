@@ -1,0 +1,289 @@
+package helper_test
+
+import (
+	"context"
+	"errors"
+	"os"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/credhelper/credhelper/helper"
+	"github.com/credhelper/credhelper/helper/oauth/oauthtest"
+	"github.com/credhelper/credhelper/protocol"
+)
+
+// lasting is a helper in a program that runs long: each call has its own 8 s.
+func (h *home) lasting() *helper.Helper {
+	config := h.config()
+	config.Start = time.Time{}
+	return helper.New(config)
+}
+
+// moment is longer than an answer in memory is trusted.
+const moment = 110 * time.Millisecond
+
+// TestCached: what is in memory answers without a look at the disk for 100 ms, and
+// not a moment longer.
+func TestCached(t *testing.T) {
+	h := ready(t, oauthtest.Options{})
+	a := h.lasting()
+	if _, ok := a.Cached(named); ok {
+		t.Fatal("an answer out of nothing")
+	}
+	byURL := protocol.Request{URL: url(t, h.server.URL()+"/x")}
+	want, err := a.Get(context.Background(), byURL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, r := range []protocol.Request{named, byURL, {Profile: "demo", URL: byURL.URL}} {
+		if got, ok := a.Cached(r); !ok || !got.Secret.Equal(want.Secret) || got.Source != "cache" || got.Origin != want.Origin || got.Expires != want.Expires {
+			t.Errorf("%v: %v, source %s, origin %s", r, ok, got.Source, got.Origin)
+		}
+	}
+	for name, r := range map[string]protocol.Request{
+		"refresh":             {Profile: "demo", Refresh: true},
+		"refused":             {Profile: "demo", Refused: want.Secret},
+		"refused by its mark": {Profile: "demo", RefusedMark: protocol.Mark(want.Secret)},
+		"more life wanted":    {Profile: "demo", MinTTL: 24 * 3600},
+		"another's URL":       {Profile: "demo", URL: url(t, "https://evil.test/")},
+		"nobody's URL":        {URL: url(t, "https://evil.test/")},
+		"no profile":          {Profile: "none"},
+		"nothing":             {},
+	} {
+		if _, ok := a.Cached(r); ok {
+			t.Errorf("%s: answered", name)
+		}
+	}
+	if err := os.RemoveAll(h.dirs.Run()); err != nil {
+		t.Fatal(err)
+	}
+	b := h.lasting()
+	if _, ok := b.Cached(named); ok {
+		t.Error("another process answers from this one's memory")
+	}
+	h.wait(moment)
+	if _, ok := a.Cached(named); ok {
+		t.Error("answered from memory after its time")
+	}
+}
+
+// TestCachedClock (A21): a wall clock that goes back or leaps ends what is in
+// memory, and no token outlives its end in there.
+func TestCachedClock(t *testing.T) {
+	h := ready(t, oauthtest.Options{Lifetime: 10 * time.Minute})
+	a := h.lasting()
+	for _, jump := range []time.Duration{-time.Hour, time.Hour} {
+		if _, err := a.Get(context.Background(), named); err != nil {
+			t.Fatal(err)
+		}
+		h.jump(jump)
+		if _, ok := a.Cached(named); ok {
+			t.Errorf("the clock went %v: answered from memory", jump)
+		}
+		h.jump(-jump)
+	}
+}
+
+// TestTakenOver: a program that runs long goes on with the new secret, a moment
+// after another process rotated it, and needs no restart.
+func TestTakenOver(t *testing.T) {
+	h := ready(t, oauthtest.Options{})
+	a := h.lasting()
+	old, err := a.Get(context.Background(), named)
+	if err != nil {
+		t.Fatal(err)
+	}
+	h.server.SetClient(oauthtest.Client{ID: "client", Secret: "another"})
+	h.store("demo", "another")
+	h.wait(moment)
+	fresh, err := a.Get(context.Background(), named)
+	if err != nil || fresh.Secret.Equal(old.Secret) || fresh.Source != "network" {
+		t.Errorf("%v, source %s", err, fresh.Source)
+	}
+}
+
+// TestAuditSeesMemory: with audit = "all" nothing is answered from memory, since
+// each answer is a line of the log.
+func TestAuditSeesMemory(t *testing.T) {
+	h := ready(t, oauthtest.Options{})
+	h.write(h.dirs.Settings(), "keyring = \"file\"\naudit = \"all\"\n")
+	a := h.lasting()
+	for range 5 {
+		if _, err := a.Get(context.Background(), named); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, ok := a.Cached(named); ok {
+		t.Error("answered from memory")
+	}
+	hits := 0
+	if err := a.Log(func(r helper.Record) bool {
+		if r.Event == "hit" {
+			hits++
+		}
+		return true
+	}); err != nil || hits != 4 {
+		t.Errorf("%d hits in the log, %v; want 4", hits, err)
+	}
+}
+
+// TestRefreshOn: a status that may mean a dead token counts once the token is a
+// minute old, and an API that answers 404 to good requests causes one token request
+// a minute at most.
+func TestRefreshOn(t *testing.T) {
+	h := newHome(t, oauthtest.Options{})
+	h.profile("demo", plain+"refresh_on = [404, 403, 404]\n")
+	h.store("demo", "secret")
+	a := h.lasting()
+	first, err := a.Get(context.Background(), named)
+	if err != nil || first.RefreshOn != nil || first.Doubts(404) || !first.Doubts(401) {
+		t.Fatalf("%v, a young token is doubted by %v", err, first.RefreshOn)
+	}
+	h.wait(61 * time.Second)
+	for _, get := range []func(protocol.Request) (protocol.Credential, error){
+		h.get, func(r protocol.Request) (protocol.Credential, error) { return a.Get(context.Background(), r) },
+	} {
+		c, err := get(named)
+		if err != nil || !slices.Equal(c.RefreshOn, []int{403, 404}) || !c.Doubts(404) || c.Doubts(400) {
+			t.Errorf("%v, an old token is doubted by %v", err, c.RefreshOn)
+		}
+	}
+	again, err := a.Get(context.Background(), protocol.Request{Profile: "demo", Refused: first.Secret})
+	if err != nil || again.Secret.Equal(first.Secret) || again.Doubts(404) {
+		t.Errorf("%v, doubted by %v", err, again.RefreshOn)
+	}
+	h.profile("odd", plain+"refresh_on = [500]\n")
+	_, err = h.get(protocol.Request{Profile: "odd"})
+	wantError(t, err, protocol.ErrPolicy, "refresh_on", "500")
+}
+
+// crowd asks with one helper from many goroutines at once.
+func crowd(a *helper.Helper, n int, r protocol.Request) []answer {
+	answers := make([]answer, n)
+	var all sync.WaitGroup
+	start := make(chan struct{})
+	for i := range n {
+		all.Go(func() {
+			<-start
+			answers[i].Credential, answers[i].err = a.Get(context.Background(), r)
+		})
+	}
+	close(start)
+	all.Wait()
+	return answers
+}
+
+// TestCrowd (A22): a thousand goroutines of one program cause one token request,
+// also where nothing can be stored, and when they all report the same refused token.
+func TestCrowd(t *testing.T) {
+	h := ready(t, oauthtest.Options{Delay: 50 * time.Millisecond})
+	a := h.lasting()
+	r := named
+	for round := 1; round <= 2; round++ {
+		answers := crowd(a, 1000, r)
+		for i, got := range answers {
+			if got.err != nil || !got.Secret.Equal(answers[0].Secret) {
+				t.Fatalf("round %d, caller %d: %v", round, i, got.err)
+			}
+		}
+		if n := h.server.Count(); n != round {
+			t.Errorf("round %d: %d token requests", round, n)
+		}
+		r.Refused = answers[0].Secret
+	}
+	h.wait(moment)
+	var all sync.WaitGroup
+	for range 100 {
+		all.Go(func() {
+			if err := a.Forget(context.Background(), protocol.Request{Profile: "demo", Refused: r.Refused}); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	all.Wait()
+	if n := h.server.Count(); n != 2 {
+		t.Errorf("after late reports: %d token requests", n)
+	}
+}
+
+// TestCrowdFails: a thousand goroutines share one failure; the server is not asked
+// by each in turn.
+func TestCrowdFails(t *testing.T) {
+	h := ready(t, oauthtest.Options{Delay: 50 * time.Millisecond})
+	if err := h.server.Always("status-503"); err != nil {
+		t.Fatal(err)
+	}
+	for i, got := range crowd(h.lasting(), 1000, named) {
+		if !errors.Is(got.err, protocol.ErrUnreachable) {
+			t.Fatalf("caller %d: %v", i, got.err)
+		}
+	}
+	if n := h.server.Count(); n > 6 {
+		t.Errorf("%d token requests for one failure", n)
+	}
+}
+
+// TestHangUp (A18): a caller that hangs up is let go at once; what it began is
+// ended for those who wait, and kept.
+func TestHangUp(t *testing.T) {
+	h := ready(t, oauthtest.Options{Delay: 2 * time.Second})
+	a := h.lasting()
+	ctx, cancel := context.WithCancel(context.Background())
+	time.AfterFunc(50*time.Millisecond, cancel)
+	began := time.Now()
+	if _, err := a.Get(ctx, named); !errors.Is(err, context.Canceled) || !errors.Is(err, protocol.ErrUnreachable) || time.Since(began) > 1500*time.Millisecond {
+		t.Errorf("%v after %v", err, time.Since(began))
+	}
+	if _, err := a.Get(context.Background(), named); err != nil || h.server.Count() != 1 {
+		t.Errorf("who waited: %v, %d token requests", err, h.server.Count())
+	}
+	if _, ok := a.Cached(named); !ok {
+		t.Error("the token was not kept")
+	}
+}
+
+// TestFromEnvironment: a Go program that imports this package shares what the user's
+// tools have, and is told when it cannot open the keyring.
+func TestFromEnvironment(t *testing.T) {
+	if _, err := helper.FromEnvironment(nil, os.Getuid()); !errors.Is(err, protocol.ErrPolicy) {
+		t.Errorf("without a home: %v", err)
+	}
+	h := ready(t, oauthtest.Options{})
+	want := h.mustGet(named)
+	root := h.dirs.Config[:len(h.dirs.Config)-len("/config")]
+	config, err := helper.FromEnvironment([]string{"CREDHELPER_HOME=" + root}, os.Getuid())
+	if err != nil {
+		t.Fatal(err)
+	}
+	config.Clock = h.clock // as the test's tokens were sealed by
+	config.Dirs.Runtime = h.dirs.Runtime
+	a := helper.New(config)
+	if got, err := a.Get(context.Background(), named); err != nil || !got.Secret.Equal(want.Secret) {
+		t.Errorf("%v, source %s", err, got.Source)
+	}
+	again := protocol.Request{Profile: "demo", Refused: want.Secret}
+	_, err = a.Get(context.Background(), again)
+	wantError(t, err, protocol.ErrNoSecret, "profile demo") // the test's own keyring is in memory
+	h.write(h.dirs.Settings(), "keyring = \"secret-service\"\n")
+	_, err = helper.New(config).Get(context.Background(), again)
+	wantError(t, err, protocol.ErrLocked, "this program opens the encrypted file only", "credhelper keyring use file")
+}
+
+// BenchmarkCached is an answer from memory; see BenchmarkGet for the sealed file.
+func BenchmarkCached(b *testing.B) {
+	h := ready(b, oauthtest.Options{TokenSize: 1200})
+	config := h.config()
+	config.Start, config.Now, config.Clock = time.Time{}, time.Now, nil
+	a := helper.New(config)
+	if _, err := a.Get(context.Background(), named); err != nil {
+		b.Fatal(err)
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := a.Get(context.Background(), named); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
