@@ -1,6 +1,7 @@
 package oauthtest
 
 import (
+	"fmt"
 	"net/http"
 	"strconv"
 	"strings"
@@ -20,15 +21,7 @@ func (s *Server) routes() http.Handler {
 		case s.product.isToken(path):
 			s.token(w, r)
 		default:
-			got := s.record(r, &s.calls)
-			answer, is := said{}, false
-			if s.product.full {
-				answer, is = s.around(path, got)
-			}
-			if !is {
-				answer = s.product.api(s, path, got)
-			}
-			s.write(w, answer)
+			s.write(w, s.call(path, s.record(r, &s.calls)))
 		}
 	})
 }
@@ -64,43 +57,81 @@ func (s *Server) tooFast(n int) bool {
 	return recent > n
 }
 
-// control lets a script look and steer: GET /_/count, /_/calls, /_/faults,
-// /_/trapped; POST /_/queue?name=N, /_/always?name=N, /_/quirks?name=N, /_/revoke,
-// /_/end-sign-ins, /_/delay?ms=N.
+// control lets a script look and steer: GET /_/count, /_/calls, /_/answered,
+// /_/issues, /_/faults, /_/trapped; POST /_/queue?name=N, /_/always?name=N,
+// /_/quirks?name=N, /_/revoke, /_/end-sign-ins, /_/delay?ms=N,
+// /_/throttle?seconds=N, /_/edit?item=ID, /_/secret?client=ID&secret=S.
 func (s *Server) control(w http.ResponseWriter, r *http.Request) {
-	name := r.URL.Query().Get("name")
 	answer, err := "", error(nil)
 	switch r.Method + " " + r.URL.Path {
 	case "GET /_/count":
 		answer = strconv.Itoa(s.Count())
 	case "GET /_/calls":
 		answer = strconv.Itoa(len(s.Calls()))
+	case "GET /_/answered":
+		answer = s.answeredLines()
+	case "GET /_/issues":
+		answer = s.issueLines()
 	case "GET /_/trapped":
 		answer = strconv.Itoa(s.Trapped())
 	case "GET /_/faults":
 		answer = strings.Join(s.Faults(), "\n")
-	case "POST /_/queue":
-		err = s.Queue(strings.Split(name, ",")...)
-	case "POST /_/always":
-		err = s.Always(name)
-	case "POST /_/quirks":
-		err = s.SetQuirks(strings.FieldsFunc(name, func(r rune) bool { return r == ',' })...)
-	case "POST /_/end-sign-ins":
-		s.EndSignIns()
-	case "POST /_/revoke":
-		s.RevokeAll()
-	case "POST /_/delay":
-		var d time.Duration
-		if d, err = time.ParseDuration(r.URL.Query().Get("ms") + "ms"); err == nil {
-			s.SetDelay(d)
-		}
 	default:
-		http.NotFound(w, r)
-		return
+		var is bool
+		if is, err = s.steer(r); !is {
+			http.NotFound(w, r)
+			return
+		}
 	}
 	if err != nil {
 		http.Error(w, err.Error(), http.StatusBadRequest)
 		return
 	}
 	s.write(w, said{200, [][2]string{{"Content-Type", "text/plain"}}, answer + "\n"})
+}
+
+// steer does what a script says.
+func (s *Server) steer(r *http.Request) (is bool, err error) {
+	query := r.URL.Query()
+	name := query.Get("name")
+	switch r.Method + " " + r.URL.Path {
+	case "POST /_/queue":
+		return true, s.Queue(strings.Split(name, ",")...)
+	case "POST /_/always":
+		return true, s.Always(name)
+	case "POST /_/quirks":
+		return true, s.SetQuirks(strings.FieldsFunc(name, func(r rune) bool { return r == ',' })...)
+	case "POST /_/end-sign-ins":
+		s.EndSignIns()
+	case "POST /_/revoke":
+		s.RevokeAll()
+	case "POST /_/delay":
+		d, err := time.ParseDuration(query.Get("ms") + "ms")
+		if err == nil {
+			s.SetDelay(d)
+		}
+		return true, err
+	case "POST /_/throttle":
+		d, err := time.ParseDuration(query.Get("seconds") + "s")
+		if err == nil {
+			s.Throttle(d)
+		}
+		return true, err
+	case "POST /_/edit":
+		id, err := strconv.Atoi(query.Get("item"))
+		if err == nil {
+			err = s.EditItem(id)
+		}
+		return true, err
+	case "POST /_/secret":
+		c, known := s.client(query.Get("client"))
+		if !known {
+			return true, fmt.Errorf("oauthtest: no client %q", query.Get("client"))
+		}
+		c.Secret = query.Get("secret")
+		s.SetClient(c)
+	default:
+		return false, nil
+	}
+	return true, nil
 }

@@ -56,12 +56,18 @@ type Options struct {
 	Lifetime    time.Duration // of tokens; 0: 3599 s, as the products have it
 	Delay       time.Duration // before each token answer
 	TokenSize   int           // octets of an access token; 0: as it comes, about 300
+	Items       int           // of Jama's project; 0: 3
 	Control     bool          // serve /_/count and the like, for scripts
 	Now         func() time.Time
 
 	// Fault is called for each request that breaks a rule of the RFCs; nil: they are
 	// only kept for Faults. A test passes t.Errorf.
 	Fault func(format string, args ...any)
+
+	// OnCall is called before the nth call of the API, from 1, is answered; nil: not.
+	// A test breaks something there in the middle of a run. It must not call the
+	// server by HTTP through the client that waits for this answer.
+	OnCall func(n int, r Request)
 }
 
 // Request is a request as it came.
@@ -101,6 +107,11 @@ type Server struct {
 	always   string
 	delay    time.Duration
 	lifetime time.Duration
+	called   int // calls to the API, its authorization pages included
+	answered map[int]int
+	throttle []time.Duration // 429s to come, with their Retry-After
+	edits    map[int]int     // of Jama's items, by id
+	issues   []Issue         // of Jira
 	trapped  int
 	opened   int
 	sequence int
@@ -127,6 +138,7 @@ func New(o Options) (*Server, error) {
 	s := &Server{
 		options: o, product: product, clients: slices.Clone(o.Clients), issued: map[string]issue{},
 		jti: map[string]bool{}, codes: map[string]*started{}, refresh: map[string]*refreshed{},
+		answered: map[int]int{}, edits: map[int]int{},
 		delay: o.Delay, lifetime: o.Lifetime, ending: make(chan struct{}),
 	}
 	if err := s.listen(); err != nil {
@@ -222,6 +234,9 @@ func (s *Server) URL() string {
 	}
 	return scheme + "://" + s.listener.Addr().String() + s.options.BasePath
 }
+
+// APIURL is the base address of the product's API, without a slash at its end.
+func (s *Server) APIURL() string { return s.URL() + s.product.apiPath }
 
 // TokenURL is the product's token endpoint; Entra's is that of the tenant
 // "common-tenant" unless a client names another.

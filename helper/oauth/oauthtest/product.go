@@ -1,6 +1,9 @@
 package oauthtest
 
-import "fmt"
+import (
+	"fmt"
+	"time"
+)
 
 // Product is one system: its token endpoint and the calls of its API that a probe
 // or a demonstration makes, with the quirks that the product's own file names.
@@ -11,12 +14,14 @@ type Product struct {
 	isToken   func(path string) bool
 	token     func(s *Server, a asked) said
 	api       func(s *Server, path string, r Request) said
-	full      bool // has the endpoints of signin.go beside its token endpoint
+	apiPath   string                         // what the paths of the API begin with; "" for most
+	tooMany   func(after time.Duration) said // its 429
+	full      bool                           // has the endpoints of signin.go beside its token endpoint
 }
 
 // Products are all the systems that can be played. A new one is a file and a row.
 var Products = [...]Product{
-	plain, jama, jamaClassic, entra, entraV1, jakamo, jira,
+	plain, jama, jamaClassic, entra, entraV1, jakamo, jira, jiraCloud,
 }
 
 func findProduct(name string) (Product, error) {

@@ -13,13 +13,13 @@ const entraTenant = "11111111-2222-3333-4444-555555555555"
 // MicrosoftDocs/entra-docs, v2-oauth2-client-creds-grant-flow.md and
 // reference-error-codes.md; statuses from bodies quoted in public issues.
 var entra = Product{
-	Name: "entra", tokenPath: entraPath("/oauth2/v2.0/token"), isToken: entraIs("/oauth2/v2.0/token"), token: entraToken, api: plainAPI,
+	Name: "entra", tokenPath: entraPath("/oauth2/v2.0/token"), isToken: entraIs("/oauth2/v2.0/token"), token: entraToken, api: plainAPI, tooMany: plainTooMany,
 }
 
 // entraV1 is the v1.0 endpoint: a resource instead of a scope, and numbers as
 // texts in its answer (Microsoft's Azure Data Explorer and Partner Center pages).
 var entraV1 = Product{
-	Name: "entra-v1", tokenPath: entraPath("/oauth2/token"), isToken: entraIs("/oauth2/token"), token: entraV1Token, api: plainAPI,
+	Name: "entra-v1", tokenPath: entraPath("/oauth2/token"), isToken: entraIs("/oauth2/token"), token: entraV1Token, api: plainAPI, tooMany: plainTooMany,
 }
 
 func entraPath(end string) func(*Server) string {

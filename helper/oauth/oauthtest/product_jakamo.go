@@ -7,7 +7,7 @@ import "strings"
 // Source: Jakamo's pages "OAuth2" and "Sales Order API". Its error bodies are not
 // published; these are as short as an error can be.
 var jakamo = Product{
-	Name: "jakamo", tokenPath: entraPath("/oauth2/v2.0/token"), isToken: entraIs("/oauth2/v2.0/token"), token: entraToken, api: jakamoAPI,
+	Name: "jakamo", tokenPath: entraPath("/oauth2/v2.0/token"), isToken: entraIs("/oauth2/v2.0/token"), token: entraToken, api: jakamoAPI, tooMany: plainTooMany,
 }
 
 const jakamoOrder = `<?xml version="1.0" encoding="UTF-8"?>

@@ -1,6 +1,9 @@
 package oauthtest
 
-import "strings"
+import (
+	"strings"
+	"time"
+)
 
 // jamaPath is Jama Connect's token endpoint, below the context path if there is
 // one.
@@ -12,14 +15,14 @@ const jamaPath = "/rest/oauth/token"
 // one here is RFC 6749's.
 var jama = func() Product {
 	path, is := fixed(jamaPath)
-	return Product{Name: "jama", tokenPath: path, isToken: is, token: jamaToken, api: jamaAPI}
+	return Product{Name: "jama", tokenPath: path, isToken: is, token: jamaToken, api: jamaAPI, tooMany: jamaTooMany}
 }()
 
 // jamaClassic is Jama Connect before it: a lower-case type and members that are
 // Jama's own (article 20466885006861 shows one).
 var jamaClassic = func() Product {
 	path, is := fixed(jamaPath)
-	return Product{Name: "jama-classic", tokenPath: path, isToken: is, token: jamaClassicToken, api: jamaAPI}
+	return Product{Name: "jama-classic", tokenPath: path, isToken: is, token: jamaClassicToken, api: jamaAPI, tooMany: jamaTooMany}
 }()
 
 func jamaToken(s *Server, a asked) said {
@@ -51,7 +54,7 @@ func jamaAPI(s *Server, path string, r Request) said {
 	known, _, good := s.bearer(r)
 	switch {
 	case s.tooFast(10):
-		return jamaError(429, "Too Many Requests", "API rate limit exceeded")
+		return jamaTooMany(0)
 	case !good:
 		return jamaError(401, "Unauthorized", "Unauthorized")
 	case known.client.Barred:
@@ -64,6 +67,8 @@ func jamaAPI(s *Server, path string, r Request) said {
 				"email": "james@example.com", "type": "users", "licenseType": "NAMED", "active": true,
 			},
 		}}
+	case path == "/rest/v1/items", strings.HasPrefix(path, "/rest/v1/items/"):
+		return s.jamaItems(path, r)
 	case strings.HasPrefix(path, "/rest/v1/projects"):
 		return said{200, nil, map[string]any{
 			"meta": map[string]any{"status": "OK", "pageInfo": map[string]any{"startIndex": 0, "resultCount": 1, "totalResults": 1}},
@@ -71,6 +76,11 @@ func jamaAPI(s *Server, path string, r Request) said {
 		}}
 	}
 	return jamaError(404, "Not Found", "Resource not found")
+}
+
+// jamaTooMany is without Retry-After: Jama asks for 3, 5, 8, 13 s instead.
+func jamaTooMany(time.Duration) said {
+	return jamaError(429, "Too Many Requests", "API rate limit exceeded")
 }
 
 func jamaError(status int, name, message string) said {

@@ -9,7 +9,7 @@ import (
 // resource, /me.
 var plain = func() Product {
 	path, is := fixed("/token")
-	return Product{Name: "plain", tokenPath: path, isToken: is, token: plainToken, api: plainAPI, full: true}
+	return Product{Name: "plain", tokenPath: path, isToken: is, token: plainToken, api: plainAPI, full: true, tooMany: plainTooMany}
 }()
 
 func plainToken(s *Server, a asked) said {

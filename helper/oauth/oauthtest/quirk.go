@@ -33,6 +33,7 @@ var quirks = [...]quirk{
 	{"metadata-issuer", "the discovery document names another issuer"},
 	{"metadata-origin", "the discovery document's token endpoint is elsewhere"},
 	{"metadata-8414", "only RFC 8414's address answers"},
+	{"gateway-403", "Atlassian's gateway answers 403 instead of 404 to a token that it no longer knows"},
 	{"metadata-none", "no discovery document at all"},
 }
 

@@ -28,6 +28,7 @@ func main() {
 // where is the line on stdout.
 type where struct {
 	URL   string `json:"url"`
+	API   string `json:"api_url"`
 	Token string `json:"token_url"`
 	Roots string `json:"ca_pem,omitempty"`
 }
@@ -42,6 +43,7 @@ func run(args []string, stdin io.Reader, stdout io.Writer) error {
 	flags.DurationVar(&o.Lifetime, "lifetime", 0, "of tokens")
 	flags.DurationVar(&o.Delay, "delay", 0, "before each token answer")
 	flags.IntVar(&o.TokenSize, "token-size", 0, "octets of a token")
+	flags.IntVar(&o.Items, "items", 0, "of Jama's project")
 	auth := flags.String("auth", "", "how the clients prove themselves: basic, post, either, raw, none, client_secret_jwt")
 	quirks := flags.String("quirks", "", "in what to be odd, separated by commas: "+strings.Join(oauthtest.Quirks(), ", "))
 	always := flags.String("always", "ok", "behaviour of the token endpoint")
@@ -78,7 +80,7 @@ func run(args []string, stdin io.Reader, stdout io.Writer) error {
 	if err := server.SetQuirks(strings.FieldsFunc(*quirks, func(r rune) bool { return r == ',' })...); err != nil {
 		return err
 	}
-	line := where{URL: server.URL(), Token: server.TokenURL(), Roots: string(server.RootsPEM())}
+	line := where{URL: server.URL(), API: server.APIURL(), Token: server.TokenURL(), Roots: string(server.RootsPEM())}
 	if err := json.NewEncoder(stdout).Encode(line); err != nil {
 		return err
 	}
