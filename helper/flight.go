@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -16,8 +18,9 @@ import (
 // others wait for it in memory: a wait for the lock between processes costs a
 // thread each, and a thousand connectors' goroutines would need a thousand.
 type flights struct {
-	mu sync.Mutex
-	by map[string]*flight // profile
+	mu    sync.Mutex
+	by    map[string]*flight   // profile
+	rests map[string]time.Time // profile -> until when no flight begins that nobody waits for
 }
 
 // flight is one fetch, or one dropping of a token. What it brought may be read once
@@ -55,14 +58,51 @@ func (fs *flights) end(profile string, f *flight) {
 	close(f.done)
 }
 
+func (fs *flights) all() []*flight {
+	fs.mu.Lock()
+	defer fs.mu.Unlock()
+	return slices.Collect(maps.Values(fs.by))
+}
+
+// restTime is the pause after a fetch ahead of time that failed: the token at hand
+// is still good, and a server that is down is not asked without end.
+const restTime = 5 * time.Second
+
+// rest begins a pause; resting tells whether one holds.
+func (fs *flights) rest(profile string, now time.Time) {
+	fs.mu.Lock()
+	defer fs.mu.Unlock()
+	if fs.rests == nil {
+		fs.rests = map[string]time.Time{}
+	}
+	fs.rests[profile] = now.Add(restTime)
+}
+
+func (fs *flights) resting(profile string, now time.Time) bool {
+	fs.mu.Lock()
+	defer fs.mu.Unlock()
+	until, rests := fs.rests[profile]
+	return rests && now.Before(until) && until.Sub(now) <= restTime
+}
+
 // fetchLocked fetches, one goroutine and one process at a time. With an answer at
 // hand nobody waits: whoever is fetching fetches for all, and everybody else goes
 // on with the token that is still good.
+//
+// In a program that runs long the fetch ahead of time goes on behind the answer:
+// its caller would wait for the server once an hour, and in an outage each time.
 func (a *asking) fetchLocked(ctx context.Context, seen *cache.Entry, atHand bool) (protocol.Credential, error) {
+	behind := atHand && a.config.RunsLong && !a.profile.Person()
 	for {
+		if behind && a.flights.resting(a.profile.Name, a.now()) {
+			return a.hit(seen), nil
+		}
 		f, mine := a.flights.start(a.profile.Name)
 		if mine {
-			return a.lead(ctx, f, seen, atHand)
+			a.fly(ctx, f, seen, atHand, behind)
+			if !behind {
+				return a.wait(ctx, f)
+			}
 		}
 		if atHand {
 			return a.hit(seen), nil
@@ -79,10 +119,10 @@ func (a *asking) fetchLocked(ctx context.Context, seen *cache.Entry, atHand bool
 	}
 }
 
-// lead fetches for all who wait. The fetch goes on to its end when its caller hangs
+// fly fetches for all who wait. The fetch goes on to its end when its caller hangs
 // up: the others wait for it, and a refresh token that was used up must be replaced
 // (A18).
-func (a *asking) lead(ctx context.Context, f *flight, seen *cache.Entry, atHand bool) (protocol.Credential, error) {
+func (a *asking) fly(ctx context.Context, f *flight, seen *cache.Entry, atHand, behind bool) {
 	own := context.WithoutCancel(ctx)
 	cancel := context.CancelFunc(func() {})
 	if deadline, limited := ctx.Deadline(); limited {
@@ -95,8 +135,15 @@ func (a *asking) lead(ctx context.Context, f *flight, seen *cache.Entry, atHand 
 		f.binding = a.binding
 		f.credential, f.err = a.underLock(own, seen, atHand)
 		f.late = own.Err() != nil || errors.Is(f.err, protocol.ErrBusy)
+		if behind && (f.err != nil || f.asked && !a.renewed(f.credential.Secret, seen)) {
+			a.flights.rest(a.profile.Name, a.now())
+		}
 		a.memory.clear()
 	}()
+}
+
+// wait waits for one's own flight.
+func (a *asking) wait(ctx context.Context, f *flight) (protocol.Credential, error) {
 	select {
 	case <-f.done:
 	case <-ctx.Done():

@@ -49,10 +49,19 @@ type Config struct {
 	// when a secret is needed; after a failure, again at the next need.
 	Keyring func(context.Context, Settings) (keyring.Keyring, error)
 
+	// RunsLong is for programs that go on after an answer: near a token's end they
+	// are answered at once and the next one is fetched behind the answer. Such a
+	// program calls Wait before it ends. A sign-in is never renewed that way: its
+	// refresh token counts once, and an end in between would lose it (A18).
+	RunsLong bool
+
 	// NoStore reads and writes nothing below the state directory: no cache, no
 	// lock, no mark, no log. Secret stands in for the profile's own source.
 	NoStore bool
 	Secret  secret.Text
+
+	// Caller is who asks, for the log.
+	Caller Caller
 
 	// Report takes a warning for a person, one line without a secret; may be nil.
 	Report func(text string)
@@ -77,6 +86,13 @@ func New(config Config) *Helper {
 		config.Clock = cache.ClockAt
 	}
 	return &Helper{config: config}
+}
+
+// Wait waits for what is still being fetched behind answers, 8 s at most.
+func (h *Helper) Wait() {
+	for _, f := range h.flights.all() {
+		<-f.done
+	}
 }
 
 // answerTime is the end of every answer to a tool: Bazel stops waiting after 10 s.

@@ -17,7 +17,7 @@ import (
 // lasting is a helper in a program that runs long: each call has its own 8 s.
 func (h *home) lasting() *helper.Helper {
 	config := h.config()
-	config.Start = time.Time{}
+	config.Start, config.RunsLong = time.Time{}, true
 	return helper.New(config)
 }
 
@@ -223,6 +223,81 @@ func TestCrowdFails(t *testing.T) {
 	if n := h.server.Count(); n > 6 {
 		t.Errorf("%d token requests for one failure", n)
 	}
+}
+
+// TestAhead: a program that runs long is answered at once while the next token is
+// fetched behind the answer, and asks a server that is down now and then, not each
+// time (A23).
+func TestAhead(t *testing.T) {
+	h := ready(t, oauthtest.Options{Lifetime: 10 * time.Minute})
+	a := h.lasting()
+	old, err := a.Get(context.Background(), named)
+	if err != nil {
+		t.Fatal(err)
+	}
+	h.wait(9*time.Minute + 10*time.Second) // inside the margin of a minute
+	if err := h.server.Always("silence"); err != nil {
+		t.Fatal(err)
+	}
+	for range 20 {
+		began := time.Now()
+		got, err := a.Get(context.Background(), named)
+		if err != nil || !got.Secret.Equal(old.Secret) || time.Since(began) > 3*time.Second {
+			t.Fatalf("%v after %v", err, time.Since(began))
+		}
+	}
+	h.eventually("the silent server is given up", func() bool { return len(h.said()) > 0 })
+	asked := h.server.Count()
+	for range 20 {
+		if _, err := a.Get(context.Background(), named); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if n := h.server.Count(); n != asked || asked > 3 {
+		t.Errorf("a server that is down was asked %d and then %d times", asked, n)
+	}
+	if err := h.server.Always("ok"); err != nil {
+		t.Fatal(err)
+	}
+	h.wait(6 * time.Second)
+	h.eventually("the next token", func() bool {
+		got, err := a.Get(context.Background(), named)
+		return err == nil && !got.Secret.Equal(old.Secret)
+	})
+}
+
+func (h *home) said() []string {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return slices.Clone(h.warnings)
+}
+
+// TestWait: a program that ends waits for what is fetched behind its last answer.
+func TestWait(t *testing.T) {
+	h := ready(t, oauthtest.Options{Lifetime: 10 * time.Minute})
+	old := h.mustGet(named)
+	h.wait(9*time.Minute + 10*time.Second)
+	h.server.SetDelay(200 * time.Millisecond)
+	a := h.lasting()
+	if got, err := a.Get(context.Background(), named); err != nil || !got.Secret.Equal(old.Secret) {
+		t.Fatalf("%v, source %s", err, got.Source)
+	}
+	a.Wait()
+	if got, ok := h.lasting().Cached(named); !ok || got.Secret.Equal(old.Secret) {
+		t.Error("the next token is not there")
+	}
+}
+
+// eventually waits for what goes on behind an answer.
+func (h *home) eventually(what string, holds func() bool) {
+	h.t.Helper()
+	for range 1000 {
+		if holds() {
+			return
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	h.t.Fatal("never came: " + what)
 }
 
 // TestHangUp (A18): a caller that hangs up is let go at once; what it began is
