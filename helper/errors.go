@@ -124,12 +124,23 @@ func tokenError(p *Profile, err error) error {
 	if p.Person() && e.Code == "invalid_grant" {
 		kind = protocol.ErrLogin // the sign-in is over, and only a person can begin another
 	}
-	return &protocol.Error{
+	known := &protocol.Error{
 		Kind: kind,
 		Text: clean("profile " + p.Name + ": token endpoint: " + e.Error()),
 		Hint: clean(oauth.HintFor(e, p.Name, p.hints())),
 	}
+	return &tokenFailure{known, e.CorrelationID, e.Tries}
 }
+
+// tokenFailure is a failed token request with what the log says of it besides.
+type tokenFailure struct {
+	known       *protocol.Error
+	correlation string
+	tries       int
+}
+
+func (f *tokenFailure) Error() string { return f.known.Error() }
+func (f *tokenFailure) Unwrap() error { return f.known }
 
 func oauthKind(e *oauth.Error) error {
 	switch e.Kind {

@@ -21,7 +21,7 @@ func (a *asking) fetch(ctx context.Context, lock *cache.Lock, old *cache.Entry) 
 	if err != nil {
 		// A token that is still good is better than none (A23).
 		if old != nil && old.Usable(a.clock(), 0) {
-			a.logFailure(a.record(""), err)
+			a.logFailure(a.record("").given(a.Helper, old), err)
 			a.report(err.Error() + "; the cached token is still good for " + span(time.Unix(old.Expires, 0).Sub(a.now())))
 			return a.hit(old), nil
 		}
@@ -32,7 +32,7 @@ func (a *asking) fetch(ctx context.Context, lock *cache.Lock, old *cache.Entry) 
 	}
 	expires := token.Expires.Unix()
 	a.keep(ctx, lock, token)
-	a.log(a.record("fetch").ofToken(a.Helper, token.Access, expires).tries(token.Tries))
+	a.log(a.record(eventFetch).obtained(a.Helper, token))
 	c := credentialOf(a.entry(token.Access, token.Sent.Unix(), expires), a.clock())
 	c.Origin, c.Source = a.origin, "network"
 	return c, nil

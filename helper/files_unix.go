@@ -24,8 +24,3 @@ func foreignHands(info fs.FileInfo) string {
 	}
 	return ""
 }
-
-// openOwn opens a file of ours for appending, never through a link.
-func openOwn(path string) (*os.File, error) {
-	return os.OpenFile(path, os.O_WRONLY|os.O_APPEND|os.O_CREATE|syscall.O_NOFOLLOW|syscall.O_NONBLOCK, 0o600)
-}

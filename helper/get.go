@@ -39,7 +39,7 @@ func (h *Helper) Get(ctx context.Context, r protocol.Request) (protocol.Credenti
 	a, err := h.ask(r)
 	if err != nil {
 		if !errors.Is(err, protocol.ErrNoProfile) { // tools ask about every host there is
-			h.logFailure(Record{Profile: short(r.Profile)}, err)
+			h.logFailure(recordOf(r), err)
 		}
 		return protocol.Credential{}, err
 	}
@@ -219,7 +219,7 @@ func (a *asking) busy() error {
 // hit is the answer from the cache.
 func (a *asking) hit(e *cache.Entry) protocol.Credential {
 	if a.settings.Audit == auditAll {
-		a.log(a.record("hit").ofToken(a.Helper, e.Token, e.Expires))
+		a.log(a.record(eventHit).ofToken(a.Helper, e.Token, e.Expires))
 	}
 	c := credentialOf(e, a.clock())
 	c.Origin = a.origin

@@ -1,18 +1,17 @@
 package helper
 
 import (
-	"bufio"
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
-	"io"
 	"io/fs"
 	"os"
 	"time"
 
 	"github.com/credhelper/credhelper/helper/cache"
+	"github.com/credhelper/credhelper/helper/oauth"
 	"github.com/credhelper/credhelper/protocol"
 	"github.com/credhelper/credhelper/protocol/origin"
 	"github.com/credhelper/credhelper/protocol/secret"
@@ -21,25 +20,59 @@ import (
 // auditAll is the setting that also logs answers from the cache.
 const auditAll = "all"
 
+// The events of requests; those of changes say in words what was changed.
+const (
+	eventFetch   = "fetch"   // the server gave a token
+	eventHit     = "hit"     // the cache did; only with audit "all"
+	eventRefused = "refused" // the server said no for good
+	eventFailed  = "failed"  // anything else
+)
+
+// Where the token of a request came from.
+const (
+	fromCache   = "cache"
+	fromNetwork = "network"
+	notGiven    = "refused" // no token was given: text and exit say why
+)
+
+// Caller is who asks, as the process finds it: it is written down, nothing depends
+// on it. A program can name itself as it likes.
+type Caller struct {
+	Dialect    string `json:"-"`                    // in which words it asks: the dialect's or verb's name
+	PID        int    `json:"pid,omitempty"`        // 0 if not known
+	Executable string `json:"executable,omitempty"` // its path without arguments (T6); "" if not known
+}
+
 // Record is one line of the log: JSON, no secret, no path or query of a URL.
 type Record struct {
-	Time    time.Time `json:"time"`
-	Event   string    `json:"event"` // fetch, hit, refused, failed, reject, secret ...
-	Profile string    `json:"profile,omitempty"`
-	URI     string    `json:"uri,omitempty"`     // scheme and host that the tool asked for
-	Token   string    `json:"token,omitempty"`   // keyed fingerprint: tells tokens apart, nothing else
-	Expires int64     `json:"expires,omitempty"` // Unix seconds
-	Tries   int       `json:"tries,omitempty"`   // requests that it took
-	Exit    int       `json:"exit,omitempty"`    // exit code of the failure
-	Text    string    `json:"text,omitempty"`
+	Time        time.Time `json:"time"`
+	Event       string    `json:"event"` // fetch, hit, refused, failed, reject, login, secret stored ...
+	Profile     string    `json:"profile,omitempty"`
+	URI         string    `json:"uri,omitempty"` // scheme and host that the tool asked for
+	Dialect     string    `json:"dialect,omitempty"`
+	Caller      Caller    `json:"caller,omitzero"`
+	Source      string    `json:"source,omitempty"`      // of a request: cache, network, refused
+	Expires     int64     `json:"expires,omitempty"`     // Unix seconds
+	Token       string    `json:"token,omitempty"`       // keyed fingerprint: tells tokens apart, nothing else
+	Correlation string    `json:"correlation,omitempty"` // the authorization server's id of its request
+	Tries       int       `json:"tries,omitempty"`       // requests that it took
+	Exit        int       `json:"exit,omitempty"`        // exit code of the failure
+	Text        string    `json:"text,omitempty"`
 }
 
 func (a *asking) record(event string) Record {
-	r := Record{Event: event, Profile: a.profile.Name}
-	if a.request.URL != (origin.URL{}) {
-		r.URI = a.request.URL.String()
-	}
+	r := recordOf(a.request)
+	r.Event, r.Profile = event, a.profile.Name
 	return r
+}
+
+// recordOf is what a request says of itself.
+func recordOf(r protocol.Request) Record {
+	line := Record{Profile: short(r.Profile)}
+	if r.URL != (origin.URL{}) {
+		line.URI = r.URL.String()
+	}
+	return line
 }
 
 func (r Record) ofToken(h *Helper, token secret.Text, expires int64) Record {
@@ -47,8 +80,17 @@ func (r Record) ofToken(h *Helper, token secret.Text, expires int64) Record {
 	return r
 }
 
-func (r Record) tries(n int) Record {
-	r.Tries = n
+// given is the line about a failure that a cached token helped over.
+func (r Record) given(h *Helper, e *cache.Entry) Record {
+	r = r.ofToken(h, e.Token, e.Expires)
+	r.Source = fromCache
+	return r
+}
+
+// obtained is the line about a token that the server has just given.
+func (r Record) obtained(h *Helper, token *oauth.Token) Record {
+	r = r.ofToken(h, token.Access, token.Expires.Unix())
+	r.Tries, r.Correlation = token.Tries, token.CorrelationID
 	return r
 }
 
@@ -70,76 +112,44 @@ func (h *Helper) homeID() string {
 
 // logFailure writes the line that a person sees, too.
 func (h *Helper) logFailure(r Record, err error) {
-	r.Event = "failed"
+	r.Event = eventFailed
 	if errors.Is(err, protocol.ErrRefused) {
-		r.Event = "refused"
+		r.Event = eventRefused
 	}
-	r.Exit, r.Text = protocol.ExitCode(err), err.Error()
+	if r.Source == "" {
+		r.Source = notGiven
+	}
+	if asked := new(tokenFailure); errors.As(err, &asked) {
+		r.Correlation, r.Tries = asked.correlation, asked.tries
+	}
+	r.Exit, r.Text = protocol.ExitCode(err), clean(err.Error())
 	h.log(r)
 }
 
-// The log is turned over when it has grown to logLimit; one older file is kept.
-const (
-	logLimit = 1 << 20
-	olderLog = ".1"
-)
-
-// log appends one line with one write, so that lines of many processes do not
-// mix. A log that cannot be written stops nobody.
+// log appends one line. A log that cannot be written stops nobody.
 func (h *Helper) log(r Record) {
 	if h.config.NoStore {
 		return
 	}
 	r.Time = h.now().UTC().Truncate(time.Second)
-	line, err := json.Marshal(r)
-	if err != nil {
-		return
+	r.Caller = h.config.Caller
+	r.Caller.Executable = cut(r.Caller.Executable)
+	r.Dialect, r.Caller.Dialect = r.Caller.Dialect, ""
+	switch r.Event {
+	case eventHit:
+		r.Source = fromCache
+	case eventFetch:
+		r.Source = fromNetwork
 	}
-	path := h.config.Dirs.Log()
-	f, err := openOwn(path)
-	if err != nil {
-		return
+	if line, err := json.Marshal(r); err == nil {
+		appendLog(h.config.Dirs.Log(), append(line, '\n'))
 	}
-	defer f.Close()
-	if info, err := f.Stat(); err == nil && info.Size() > logLimit {
-		// Somebody else may have turned it over meanwhile.
-		if now, err := os.Stat(path); err == nil && os.SameFile(info, now) {
-			_ = os.Rename(path, path+olderLog)
-		}
-	}
-	_, _ = f.Write(append(line, '\n'))
 }
 
-// Log reads the log, oldest first, and calls yield for each line until it
-// returns false. Lines that cannot be read are left out.
-func (h *Helper) Log(yield func(Record) bool) error {
-	for _, path := range [...]string{h.config.Dirs.Log() + olderLog, h.config.Dirs.Log()} {
-		more, err := readLog(path, yield)
-		if err != nil || !more {
-			return err
-		}
-	}
-	return nil
-}
-
-func readLog(path string, yield func(Record) bool) (bool, error) {
-	f, err := os.Open(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return true, nil
-	}
-	if err != nil {
-		return false, unreadable(path, err)
-	}
-	defer f.Close()
-	lines := bufio.NewScanner(io.LimitReader(f, 2*logLimit))
-	lines.Buffer(nil, 2*logLimit)
-	for lines.Scan() {
-		var r Record
-		if json.Unmarshal(lines.Bytes(), &r) == nil && !yield(r) {
-			return false, nil
-		}
-	}
-	return true, nil
+// cut is a path as the log has it: its last 256 octets, printable ASCII.
+func cut(path string) string {
+	const longest = 256
+	return clean(path[max(0, len(path)-longest):])
 }
 
 // cacheStore opens the cache if there is one; nil if there is none.

@@ -40,7 +40,9 @@ func (h *Helper) Try(ctx context.Context, p *Profile, s secret.Text) (Tested, er
 	t := Tested{Profile: p.Name, TokenURL: p.TokenURL, ProbeURL: p.ProbeURL()}
 	token, err := h.token(ctx, p, s)
 	if err != nil {
-		return t, tokenError(p, err)
+		err = tokenError(p, err)
+		h.logFailure(Record{Profile: p.Name}, err)
+		return t, err
 	}
 	t.note(token, h.now())
 	return t, h.probe(ctx, p, token.Access, &t)
@@ -70,7 +72,7 @@ func (h *Helper) Keep(ctx context.Context, t Tested) {
 	}
 	defer lock.Unlock()
 	a.keep(ctx, lock, t.token)
-	a.log(a.record("fetch").ofToken(h, t.token.Access, t.token.Expires.Unix()).tries(t.token.Tries))
+	a.log(a.record(eventFetch).obtained(h, t.token))
 }
 
 // Test is Try with the stored secret. It asks the server even if a token is
@@ -126,7 +128,7 @@ func (a *asking) renew(ctx context.Context) (*oauth.Token, error) {
 	token, err := a.once(ctx, s)
 	if err == nil {
 		a.keep(ctx, lock, token)
-		a.log(a.record("fetch").ofToken(a.Helper, token.Access, token.Expires.Unix()).tries(token.Tries))
+		a.log(a.record(eventFetch).obtained(a.Helper, token))
 	}
 	return token, err
 }

@@ -144,7 +144,10 @@ func (a *asking) renewSignIn(ctx context.Context, client *oauth.Client, refresh 
 		if err := a.putRefresh(keeping, p, token.Refresh); err != nil {
 			a.report("profile " + p.Name + ": the new refresh token could not be stored, so the sign-in ends with this access token: " + clean(err.Error()) +
 				"; afterwards: credhelper login " + p.Name)
+			a.logFailure(a.record("").obtained(a.Helper, token), err)
+			return token, nil
 		}
+		a.log(a.record("sign-in renewed").obtained(a.Helper, token))
 	}
 	return token, nil
 }
@@ -163,13 +166,16 @@ func (h *Helper) SignInClient(ctx context.Context, p *Profile) (*oauth.Client, e
 	return h.prepare(ctx, p, s)
 }
 
-// SignInError is a failed sign-in as tools see their failures.
+// SignInError is a failed sign-in as tools see their failures, and writes it down.
 func (h *Helper) SignInError(p *Profile, err error) error {
 	var e *oauth.Error
 	if errors.As(err, &e) && e.Kind == oauth.Refused && e.Status == 0 {
-		return needLogin(p, "sign-in: "+e.Error())
+		err = needLogin(p, "sign-in: "+e.Error())
+	} else {
+		err = tokenError(p, err)
 	}
-	return tokenError(p, err)
+	h.logFailure(Record{Profile: p.Name}, err)
+	return err
 }
 
 // KeepSignIn stores what a sign-in brought: the refresh token first, then the
@@ -201,7 +207,7 @@ func (h *Helper) KeepSignIn(ctx context.Context, p *Profile, token *oauth.Token)
 		}
 	}
 	a.keep(ctx, lock, token)
-	a.log(a.record("login").ofToken(h, token.Access, token.Expires.Unix()))
+	a.log(a.record("login").obtained(h, token))
 	return !token.Refresh.IsZero(), nil
 }
 

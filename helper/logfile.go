@@ -1,0 +1,146 @@
+package helper
+
+import (
+	"bufio"
+	"encoding/json"
+	"errors"
+	"io"
+	"io/fs"
+	"os"
+	"time"
+)
+
+// The log is turned over when it has grown to logLimit; one older file is kept.
+const (
+	logLimit = 1 << 20
+	olderLog = ".1"
+)
+
+// The writers of a log share a lock on the file while they write, and whoever turns
+// it over needs it alone: a line must not go to a file that was turned over twice
+// meanwhile, nor a new log over the older one. A holder may be stopped, so nobody
+// waits long.
+const (
+	logTries = 20
+	logPause = 500 * time.Microsecond
+)
+
+// appendLog appends one line with one write, so that the lines of many processes do
+// not mix.
+func appendLog(path string, line []byte) {
+	turns := true
+	for range logTries {
+		f, err := openOwn(path)
+		if err != nil {
+			return
+		}
+		if info, err := f.Stat(); turns && err == nil && info.Size() > logLimit && lockFile(f, lockAlone) {
+			// Where it cannot be renamed it grows: better than no line.
+			turns = !isAt(path, f) || turnOver(f, path) == nil
+			f.Close()
+			continue
+		}
+		if !lockFile(f, lockShared) || isAt(path, f) {
+			_, _ = f.Write(line)
+			f.Close()
+			return
+		}
+		f.Close() // it was turned over between the opening and the lock
+	}
+}
+
+// lockFile tries for a moment. False means that somebody was stopped while holding
+// it, or that the file system has no locks.
+func lockFile(f *os.File, how int) bool {
+	for range logTries {
+		err := tryLockFile(f, how)
+		if err == nil {
+			return true
+		}
+		if how == lockAlone || !isHeld(err) {
+			return false // whoever writes now turns it over at the next line
+		}
+		time.Sleep(logPause)
+	}
+	return false
+}
+
+// isAt tells whether path still names the open file.
+func isAt(path string, f *os.File) bool {
+	now, err := os.Lstat(path)
+	if err != nil {
+		return false
+	}
+	info, err := f.Stat()
+	return err == nil && os.SameFile(now, info)
+}
+
+// Log reads the log, oldest first, and calls yield for each line until it
+// returns false. Lines that cannot be read are left out. Errors wrap
+// protocol.ErrPolicy.
+func (h *Helper) Log(yield func(Record) bool) error {
+	return readLog(h.config.Dirs.Log(), func(line []byte) bool {
+		var r Record
+		return json.Unmarshal(line, &r) != nil || yield(r)
+	})
+}
+
+// readLog calls yield for each line of both files of a log.
+func readLog(path string, yield func(line []byte) bool) error {
+	files, err := openLog(path)
+	for _, f := range files {
+		defer f.Close()
+	}
+	if err != nil {
+		return err
+	}
+	for _, f := range files {
+		// One line is turned over late where a writer was stopped.
+		lines := bufio.NewScanner(io.LimitReader(f, 4*logLimit))
+		lines.Buffer(nil, 4*logLimit)
+		for lines.Scan() {
+			if !yield(lines.Bytes()) {
+				return nil
+			}
+		}
+	}
+	return nil
+}
+
+// openLog opens the older log and the log, those that are there, so that no line
+// is in both and none is in neither.
+func openLog(path string) (files []*os.File, err error) {
+	for range logTries {
+		newer, err := openLogFile(path)
+		if err != nil {
+			return nil, err
+		}
+		if newer != nil {
+			if lockFile(newer, lockShared); !isAt(path, newer) {
+				newer.Close() // it has just become the older one
+				continue
+			}
+			files = append(files, newer)
+		}
+		older, err := openLogFile(path + olderLog)
+		if older != nil {
+			files = []*os.File{older, newer}
+			if newer == nil {
+				files = files[:1]
+			}
+		}
+		return files, err
+	}
+	return nil, policy("the log is turned over again and again: " + path)
+}
+
+func openLogFile(path string) (*os.File, error) {
+	f, err := os.Open(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, unreadable(path, err)
+	}
+	return f, nil
+}
