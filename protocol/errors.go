@@ -52,6 +52,9 @@ type Error struct {
 	Kind error
 	Text string
 	Hint string // what to type next; "" if there is nothing
+	// RetryAfter is the number of seconds after which it is worth asking again: the
+	// server asked for them, or a refusal is not repeated before; 0 if nothing is known.
+	RetryAfter int64
 }
 
 func (e *Error) Error() string { return e.Text }
