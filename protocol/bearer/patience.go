@@ -1,0 +1,195 @@
+package bearer
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"net/http"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/credhelper/credhelper/protocol"
+)
+
+const (
+	// defaultMaxWait is MaxWait where none is set.
+	defaultMaxWait = time.Minute
+	// longestGate is how long a server keeps others waiting at most: a slip in its
+	// Retry-After costs an hour, not a year.
+	longestGate = time.Hour
+	// Those who waited come back over spreadEach for each of them, and at least
+	// over leastSpread. Jama Connect takes 10 calls a second.
+	spreadEach  = 100 * time.Millisecond
+	leastSpread = 250 * time.Millisecond
+	// answerReserve is what a wait leaves of a context's time for the answer.
+	answerReserve = 500 * time.Millisecond
+)
+
+// backoff is what Jama asks for after 429, which it sends without Retry-After;
+// the last one repeats.
+var backoff = [...]time.Duration{3 * time.Second, 5 * time.Second, 8 * time.Second, 13 * time.Second}
+
+// asksPatience tells whether the answer asks to come back later, and how much
+// later. 503 alone may mean anything; with Retry-After it means that (RFC 9110
+// 15.6.4).
+func (x *trip) asksPatience(answer *http.Response) (time.Duration, bool) {
+	wait := retryAfter(answer.Header, x.now())
+	switch {
+	case answer.StatusCode == http.StatusTooManyRequests && wait == 0:
+		return backoff[min(x.patience, len(backoff)-1)], true
+	case answer.StatusCode == http.StatusTooManyRequests,
+		answer.StatusCode == http.StatusServiceUnavailable && wait > 0:
+		return wait, true
+	}
+	return 0, false
+}
+
+// pass waits until the server takes requests again. It fails at once, with
+// ErrUnreachable, if that is beyond MaxWait or the context's end: nobody is helped
+// by a request that the server does not want.
+func (x *trip) pass() error {
+	for {
+		wait, waiting := x.gates.enter(x.server, x.now())
+		if wait == 0 {
+			return nil
+		}
+		left := x.left()
+		var err error
+		if wait < left {
+			spread := min(max(leastSpread, time.Duration(waiting)*spreadEach), left-wait)
+			wait += rand.N(spread)
+			x.waited += wait
+			if err = x.sleep(wait); err != nil {
+				err = fmt.Errorf("waiting for %s: %w", x.server, err)
+			}
+		} else {
+			err = &protocol.Error{Kind: protocol.ErrUnreachable, Text: x.server + " asks for patience: not before " +
+				strconv.FormatInt(int64((wait+time.Second-1)/time.Second), 10) + " s from now"}
+		}
+		x.gates.leave(x.server)
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// left is how long this request may still wait. A context's deadline is of the
+// process's clock, whatever clock is given here.
+func (x *trip) left() time.Duration {
+	left := x.MaxWait
+	if left == 0 {
+		left = defaultMaxWait
+	}
+	left -= x.waited
+	if deadline, ok := x.req.Context().Deadline(); ok {
+		left = min(left, time.Until(deadline)-answerReserve)
+	}
+	return left
+}
+
+func (x *trip) sleep(d time.Duration) error {
+	ctx := x.req.Context()
+	if x.Sleep != nil {
+		return x.Sleep(ctx, d)
+	}
+	return sleep(ctx, d)
+}
+
+func sleep(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+// gates are the servers that asked for patience, by scheme://host[:port]. Its zero
+// value has none.
+type gates struct {
+	mu sync.Mutex
+	of map[string]*gate
+}
+
+// gate is one such server.
+type gate struct {
+	opens   time.Time
+	waiting int // requests
+}
+
+// shut keeps requests to the server waiting until then. What was said before for
+// longer still holds.
+func (g *gates) shut(server string, until time.Time) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.of == nil {
+		g.of = map[string]*gate{}
+	}
+	one := g.of[server]
+	if one == nil {
+		one = &gate{}
+		g.of[server] = one
+	}
+	if one.opens.Before(until) {
+		one.opens = until
+	}
+}
+
+// enter is how long the gate stays shut, and how many wait there, the caller
+// included; leave must follow. 0: it is open, and nothing must follow.
+func (g *gates) enter(server string, now time.Time) (wait time.Duration, waiting int) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	one := g.of[server]
+	if one == nil {
+		return 0, 0
+	}
+	if wait = one.opens.Sub(now); wait <= 0 {
+		if one.waiting == 0 {
+			delete(g.of, server)
+		}
+		return 0, 0
+	}
+	one.waiting++
+	return wait, one.waiting
+}
+
+func (g *gates) leave(server string) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.of[server].waiting--
+}
+
+// retryAfter is the wait that an answer names; 0 if it names none that can be
+// believed. A date counts from the answer's own Date: servers' clocks differ from
+// ours.
+func retryAfter(h http.Header, now time.Time) time.Duration {
+	values := h.Values("Retry-After")
+	if len(values) != 1 {
+		return 0
+	}
+	if date, err := http.ParseTime(h.Get("Date")); err == nil {
+		now = date
+	}
+	return min(parseRetryAfter(strings.TrimSpace(values[0]), now), longestGate)
+}
+
+// parseRetryAfter reads seconds or a date (RFC 9110 10.2.3); what is past,
+// negative or no value at all is 0.
+func parseRetryAfter(value string, now time.Time) time.Duration {
+	if date, err := http.ParseTime(value); err == nil {
+		return max(0, date.Sub(now))
+	}
+	seconds := time.Duration(0)
+	for i := range len(value) {
+		if value[i] < '0' || value[i] > '9' {
+			return 0
+		}
+		seconds = min(seconds*10+time.Duration(value[i]-'0'), 1<<20) // whatever follows: days
+	}
+	return seconds * time.Second
+}

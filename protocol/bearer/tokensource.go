@@ -1,0 +1,152 @@
+package bearer
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/oauth2"
+
+	"github.com/credhelper/credhelper/protocol"
+)
+
+const (
+	// trustTime is how long an answer counts without asking again. It is as long as
+	// the helper itself trusts its memory, so a rotated secret or a sign-out counts
+	// a fifth of a second later.
+	trustTime = 100 * time.Millisecond
+	// graceTime is how old an answer may be that callers still get while one of them
+	// asks: a fetch takes that long, and the token is good until its end.
+	graceTime = 2 * time.Second
+)
+
+// TokenSource is an oauth2.TokenSource over an Answerer. Many goroutines may use
+// one; it must not be copied. A hit costs two clock comparisons and no allocation.
+//
+// Give it to oauth2.Transport as it is. oauth2.NewClient and ReuseTokenSource keep
+// a token until 10 s before its end, and so would not notice that it was revoked
+// or that the secret was rotated.
+type TokenSource struct {
+	// Answerer is asked: a helper, a connector's client.
+	Answerer protocol.Answerer
+	// Request says for what: a profile, a URL, or a URL narrowed by a profile.
+	// Refresh has no meaning here: it would fetch ten times a second.
+	Request protocol.Request
+	// Now is the clock, with its monotonic reading; nil: time.Now.
+	Now func() time.Time
+
+	held atomic.Pointer[held]
+
+	mu     sync.Mutex
+	asking *asking // nil while nobody asks
+}
+
+var _ oauth2.TokenSource = (*TokenSource)(nil)
+
+// held is an answer. It is never changed, so that readers need no lock.
+type held struct {
+	token *oauth2.Token
+	since time.Time     // when it was confirmed
+	wall  int64         // the same in nanoseconds of the wall clock
+	left  time.Duration // of the token's life, then
+}
+
+// asking is one call of the answerer, and who waits for it.
+type asking struct {
+	done  chan struct{} // closed when token and err are set
+	token *oauth2.Token
+	err   error
+}
+
+// Token implements oauth2.TokenSource. The token has at least a moment left of
+// its life; it is shared and must not be changed. An error wraps a sentinel of
+// package protocol. How long it may take is the answerer's to limit (8 s).
+func (s *TokenSource) Token() (*oauth2.Token, error) {
+	// The clock after the answer: nobody may see one confirmed in his future.
+	if h := s.held.Load(); h != nil && h.good(s.now(), trustTime) {
+		return h.token, nil
+	}
+	return s.share()
+}
+
+// good tells whether h was confirmed less than within ago and has not ended. Both
+// clocks must say so: the monotonic one stands still while a machine sleeps, the
+// wall clock jumps when somebody sets it.
+func (h *held) good(now time.Time, within time.Duration) bool {
+	return h.within(now.Sub(h.since), time.Duration(now.UnixNano()-h.wall), within)
+}
+
+func (h *held) within(monotonic, wall, limit time.Duration) bool {
+	limit = min(limit, h.left)
+	return 0 <= monotonic && monotonic < limit && 0 <= wall && wall < limit
+}
+
+// share lets one caller ask. The others go on with a token that was confirmed a
+// moment ago, or wait for what the one is told.
+func (s *TokenSource) share() (*oauth2.Token, error) {
+	s.mu.Lock()
+	within := trustTime
+	if s.asking != nil {
+		within = graceTime
+	}
+	if h := s.held.Load(); h != nil && h.good(s.now(), within) {
+		s.mu.Unlock()
+		return h.token, nil
+	}
+	a := s.asking
+	if a != nil {
+		s.mu.Unlock()
+		<-a.done
+		return a.token, a.err
+	}
+	a = &asking{done: make(chan struct{}), err: errors.New("no bearer token: the answerer broke off")}
+	s.asking = a
+	s.mu.Unlock()
+
+	defer func() { // even if the answerer panics: nobody must wait for ever
+		s.mu.Lock()
+		s.asking = nil
+		s.mu.Unlock()
+		close(a.done)
+	}()
+	a.token, a.err = s.ask()
+	return a.token, a.err
+}
+
+// ask asks the answerer and keeps what it says. After a failure nothing is kept:
+// somebody may have signed out.
+func (s *TokenSource) ask() (*oauth2.Token, error) {
+	r := s.Request
+	r.Verb, r.Refresh = protocol.Get, false
+	c, err := s.Answerer.Get(context.Background(), r)
+	now := s.now()
+	if err == nil {
+		err = vet(c, now)
+	}
+	// oauth2 always writes "Authorization: SCHEME TOKEN".
+	if err == nil && (c.Header != "" || c.Scheme == "") {
+		err = of(c, protocol.ErrPolicy, "an oauth2 token cannot say in which header it travels; take bearer.Transport")
+	}
+	if err != nil {
+		s.held.Store(nil)
+		return nil, noToken(err)
+	}
+	end := time.Unix(c.Expires, 0)
+	h := &held{
+		token: &oauth2.Token{AccessToken: c.Secret.Reveal(), TokenType: c.Scheme, Expiry: end},
+		since: now,
+		wall:  now.UnixNano(),
+		left:  end.Sub(now),
+	}
+	s.held.Store(h)
+	return h.token, nil
+}
+
+func (s *TokenSource) now() time.Time {
+	if s.Now != nil {
+		return s.Now()
+	}
+	return time.Now()
+}
