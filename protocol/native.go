@@ -78,6 +78,13 @@ func readNative(r *Request, stdin []byte) error {
 	if err != nil {
 		return malformed("request: " + err.Error())
 	}
+	return ReadNative(r, doc)
+}
+
+// ReadNative reads the members of a native request into r, for a protocol that
+// wraps them (package lines). What r names already must not be contradicted. The
+// errors wrap ErrMalformed or ErrPolicy.
+func ReadNative(r *Request, doc strictjson.Value) error {
 	if doc.Kind() != strictjson.Object {
 		return malformed("request: not a JSON object")
 	}
@@ -129,7 +136,21 @@ func encodeNative(r Request, c Credential) ([]byte, error) {
 }
 
 func appendNative(b []byte, _ Request, c Credential) ([]byte, error) {
-	b = strictjson.AppendString(append(b, `{"headers":{`...), headerName(c))
+	return append(appendMembers(append(b, '{'), c), "}\n"...), nil
+}
+
+// AppendNative appends the members of a native answer, without the braces around
+// them, for a protocol that wraps them (package lines). It fails, with b as it was,
+// for a credential that no tool may get (A16).
+func AppendNative(b []byte, c Credential) ([]byte, error) {
+	if err := check(c); err != nil {
+		return b, err
+	}
+	return appendMembers(b, c), nil
+}
+
+func appendMembers(b []byte, c Credential) []byte {
+	b = strictjson.AppendString(append(b, `"headers":{`...), headerName(c))
 	b = strictjson.AppendString(append(b, `:[`...), headerValue(c))
 	b = append(b, `]},"expires":"`...)
 	b = appendRFC3339(b, c.Expires)
@@ -137,8 +158,7 @@ func appendNative(b []byte, _ Request, c Credential) ([]byte, error) {
 	b = strictjson.AppendString(append(b, `,"token":`...), c.Secret.Reveal())
 	b = strictjson.AppendString(append(b, `,"token_type":`...), c.Scheme)
 	b = strictjson.AppendString(append(b, `,"source":`...), c.Source)
-	b = appendRefreshOn(b, c.RefreshOn)
-	return append(b, "}\n"...), nil
+	return appendRefreshOn(b, c.RefreshOn)
 }
 
 // appendRefreshOn writes ,"refresh_on":[403,404], or nothing for most APIs.

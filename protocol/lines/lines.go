@@ -1,4 +1,193 @@
 // Package lines answers a long-running program of any language over its child's
 // stdin and stdout: one JSON request a line, one JSON reply a line, matched by the
-// caller's id (docs/connectors.md).
+// caller's id (docs/dialects/lines.md).
+//
+//	< {"id":1,"uri":"https://api.example.com/items"}
+//	> {"id":1,"headers":{"Authorization":["Bearer ..."]},"expires":"2030-01-02T03:04:05Z",...}
+//	< {"id":2,"verb":"reject","profile":"work","refused":"..."}
+//	> {"id":2,"ok":true}
+//	< {"id":3,"profile":"nobody"}
+//	> {"id":3,"error":{"code":3,"kind":"unknown_name","message":"..."}}
+//
+// Requests and replies are the native ones (package protocol) with these members
+// more:
+//
+//	id       a text of at most 256 octets or a whole number of 64 bits; comes back
+//	         as it was written. Who asks several things at once needs it: a reply
+//	         that is slow to get does not hold up the others.
+//	verb     "get", which is meant where it is missing, or "reject": the token in
+//	         "refused" is dropped, if it is the current one
+//	refresh  true: fetch even if the cached token is good
+//	timeout  seconds for the answer, 1 to 8; 8 if not said
+//
+// Decode and the Append functions are pure; Serve reads and writes.
 package lines
+
+import (
+	"errors"
+	"strconv"
+
+	"github.com/credhelper/credhelper/protocol"
+	"github.com/credhelper/credhelper/protocol/strictjson"
+)
+
+const (
+	// MaxLine is the most octets of a request, without the end of its line (R1).
+	MaxLine = 64 << 10
+	// maxID bounds what is kept and echoed of a stranger's making.
+	maxID = 256
+	// maxTimeout is the longest that an answer takes, in seconds.
+	maxTimeout = 8
+)
+
+// Decode reads one request. The id is its part of line as it is written, nil if
+// there is none that can be read; it is there with an error, too, so that the
+// caller learns which of its requests failed. The errors wrap
+// protocol.ErrMalformed or protocol.ErrPolicy and hold nothing of the line.
+func Decode(line []byte) (id []byte, r protocol.Request, err error) {
+	doc, err := strictjson.Parse(line)
+	if err != nil {
+		return nil, r, malformed("request: " + err.Error())
+	}
+	if id, err = readID(doc); err != nil {
+		return nil, r, err
+	}
+	if err = readMembers(&r, doc); err == nil {
+		err = protocol.ReadNative(&r, doc)
+	}
+	if err == nil && r.Verb == protocol.Forget && r.Refused.IsZero() {
+		// Without it the token that another just fetched would be dropped.
+		err = malformed("request: reject wants the token in refused")
+	}
+	return id, r, err
+}
+
+// readID takes the id as it is written: who wrote 1 gets 1 and who wrote "1" gets
+// "1", escapes and all.
+func readID(doc strictjson.Value) ([]byte, error) {
+	v, ok := doc.Get("id")
+	if !ok {
+		return nil, malformed("request: no id")
+	}
+	raw := v.Raw()
+	switch v.Kind() {
+	case strictjson.String:
+		if len(raw) <= maxID+2 { // with its quotes
+			return raw, nil
+		}
+	case strictjson.Number:
+		if _, err := v.Int(); err == nil {
+			return raw, nil
+		}
+	}
+	return nil, malformed("request: the id is neither a text of at most 256 octets nor a whole number of 64 bits")
+}
+
+// readMembers reads what a line has beyond the native request.
+func readMembers(r *protocol.Request, doc strictjson.Value) error {
+	r.Verb = protocol.Get
+	if v, ok := doc.Get("verb"); ok {
+		switch word, err := v.Text(); {
+		case err == nil && word == "get":
+		case err == nil && word == "reject":
+			r.Verb = protocol.Forget
+		default:
+			return malformed("request: the verb is neither get nor reject")
+		}
+	}
+	if v, ok := doc.Get("refresh"); ok {
+		b, err := v.Bool()
+		if err != nil {
+			return malformed("request: refresh is neither true nor false")
+		}
+		r.Refresh = b
+	}
+	if v, ok := doc.Get("timeout"); ok {
+		n, err := v.Int()
+		if err != nil || n < 1 || n > maxTimeout {
+			return malformed("request: timeout is not 1 to 8 seconds")
+		}
+		r.Timeout = n
+	}
+	return nil
+}
+
+// AppendReply appends the line that answers the request id with a credential. It
+// fails, with b as it was, for a credential that no tool may get (A16).
+func AppendReply(b, id []byte, c protocol.Credential) ([]byte, error) {
+	start := len(b)
+	b, err := protocol.AppendNative(append(appendID(b, id), ','), c)
+	if err != nil {
+		return b[:start], err
+	}
+	return append(b, "}\n"...), nil
+}
+
+// AppendDone appends the line that answers a reject.
+func AppendDone(b, id []byte) []byte {
+	return append(appendID(b, id), ",\"ok\":true}\n"...)
+}
+
+// AppendError appends the line that says why there is no answer: the exit code
+// that the same failure has elsewhere, its kind as one word, and what people read,
+// which is one line of printable ASCII whatever the error holds (T23).
+func AppendError(b, id []byte, err error) []byte {
+	b = append(appendID(b, id), `,"error":{"code":`...)
+	b = strconv.AppendInt(b, int64(protocol.ExitCode(err)), 10)
+	b = strictjson.AppendString(append(b, `,"kind":`...), kindOf(err))
+	b = strictjson.AppendString(append(b, `,"message":`...), printable(err.Error()))
+	var e *protocol.Error
+	if errors.As(err, &e) && e.Hint != "" {
+		b = strictjson.AppendString(append(b, `,"hint":`...), printable(e.Hint))
+	}
+	return append(b, "}}\n"...)
+}
+
+// appendID opens a reply; nil is the id of a request whose own could not be read.
+func appendID(b, id []byte) []byte {
+	b = append(b, `{"id":`...)
+	if id == nil {
+		return append(b, "null"...)
+	}
+	return append(b, id...)
+}
+
+// kindOf is the failure's kind as one word. The finer ones come first: they share
+// an exit code with ErrNoProfile.
+func kindOf(err error) string {
+	for _, k := range [...]struct {
+		sentinel error
+		word     string
+	}{
+		{protocol.ErrUnknown, "unknown_name"},
+		{protocol.ErrAmbiguous, "ambiguous"},
+		{protocol.ErrMalformed, "malformed"},
+		{protocol.ErrNoProfile, "no_profile"},
+		{protocol.ErrNoSecret, "no_secret"},
+		{protocol.ErrLocked, "locked"},
+		{protocol.ErrLogin, "login"},
+		{protocol.ErrRefused, "refused"},
+		{protocol.ErrUnreachable, "unreachable"},
+		{protocol.ErrPolicy, "policy"},
+		{protocol.ErrBusy, "busy"},
+	} {
+		if errors.Is(err, k.sentinel) {
+			return k.word
+		}
+	}
+	return "unclassified"
+}
+
+// printable makes a text one line of printable ASCII (T23).
+func printable(s string) string {
+	const longest = 1024
+	b := []byte(s[:min(len(s), longest)])
+	for i, c := range b {
+		if c < 0x20 || c > 0x7e {
+			b[i] = '?'
+		}
+	}
+	return string(b)
+}
+
+func malformed(text string) error { return &protocol.Error{Kind: protocol.ErrMalformed, Text: text} }

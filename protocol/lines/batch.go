@@ -1,0 +1,92 @@
+package lines
+
+import (
+	"bytes"
+	"context"
+	"slices"
+	"time"
+
+	"github.com/credhelper/credhelper/protocol"
+)
+
+// batch is the replies that the reading goroutine made itself and did not write
+// yet.
+type batch struct {
+	*server
+	replies []byte
+	written [8]written
+	next    int // of written, to be replaced
+}
+
+// written is the reply to one profile's credential, but for the id: as long as the
+// credential is the same, so are the octets, of which a token has thousands.
+type written struct {
+	credential protocol.Credential
+	members    []byte
+}
+
+// of tells whether it is the reply to c. Nobody learns from the time that this
+// takes: both tokens are ours.
+func (w *written) of(c *protocol.Credential) bool {
+	return w.members != nil && w.credential.Expires == c.Expires && w.credential.Profile == c.Profile &&
+		w.credential.Header == c.Header && w.credential.Scheme == c.Scheme && w.credential.Source == c.Source &&
+		slices.Equal(w.credential.RefreshOn, c.RefreshOn) && w.credential.Secret.Reveal() == c.Secret.Reveal()
+}
+
+// answer answers one line, at once if that can be, or begins to.
+func (b *batch) answer(ctx context.Context, line []byte) error {
+	id, r, err := Decode(line)
+	if err != nil {
+		b.replies = AppendError(b.replies, id, err)
+		return b.flushIfLong()
+	}
+	if r.Verb == protocol.Get && !r.Refresh && b.Cached != nil {
+		if c, ok := b.Cached(r); ok {
+			b.reply(id, &c)
+			return b.flushIfLong()
+		}
+	}
+	// To begin may take as long as the calls under way do.
+	if err := b.flush(); err != nil {
+		return err
+	}
+	return b.begin(ctx, &call{id: bytes.Clone(id), request: r, read: time.Now()})
+}
+
+// reply appends the line for a credential that was at hand.
+func (b *batch) reply(id []byte, c *protocol.Credential) {
+	for i := range b.written {
+		if b.written[i].of(c) {
+			b.replies = append(append(append(appendID(b.replies, id), ','), b.written[i].members...), "}\n"...)
+			return
+		}
+	}
+	w := &b.written[b.next]
+	members, err := protocol.AppendNative(w.members[:0], *c)
+	if err != nil {
+		b.replies = AppendError(b.replies, id, err)
+		return
+	}
+	b.next = (b.next + 1) % len(b.written)
+	*w = written{*c, members}
+	b.reply(id, c)
+}
+
+// refuse appends the line for one that is not understood.
+func (b *batch) refuse(id []byte, text string) error {
+	b.replies = AppendError(b.replies, id, malformed("request: "+text))
+	return b.flushIfLong()
+}
+
+func (b *batch) flushIfLong() error {
+	if len(b.replies) < flushAt {
+		return nil
+	}
+	return b.flush()
+}
+
+func (b *batch) flush() error {
+	err := b.write(b.replies)
+	b.replies = b.replies[:0]
+	return err
+}
