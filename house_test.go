@@ -60,7 +60,9 @@ var rooms = []room{
 	{path: "cmd/credhelper", may: join(levelZero, sys, []string{"protocol", "helper/cache", "cmd/internal/process"}), not: []string{"net/http", "net", "os/user", "encoding/json"}},
 	{path: "cmd/credhelper-engine", may: []string{""}},
 	{path: "internal/program", may: []string{"helper/cache"}, tests: true},
-	{path: "scripts/internal/bench", may: []string{"internal/program", "helper/cache", "helper/oauth/oauthtest"}, tests: true},
+	{path: "internal/crowd", may: []string{"helper", "protocol", "protocol/bearer", "protocol/connector"}, tests: true},
+	{path: "scripts/internal/bench", may: []string{"internal/program", "internal/crowd", "helper", "helper/cache", "helper/oauth/oauthtest",
+		"protocol", "protocol/bearer", "protocol/connector"}, tests: true},
 }
 
 func join(lists ...[]string) (all []string) {

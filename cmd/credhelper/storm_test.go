@@ -14,8 +14,8 @@ import (
 	"github.com/credhelper/credhelper/internal/program"
 )
 
-// crowd runs n processes at once and returns how they ended.
-func crowd(t testing.TB, h *program.Home, n int, args ...string) []result {
+// atOnce runs n processes at once and returns how they ended.
+func atOnce(t testing.TB, h *program.Home, n int, args ...string) []result {
 	t.Helper()
 	results := make([]result, n)
 	var group sync.WaitGroup
@@ -42,7 +42,7 @@ func TestStorm(t *testing.T) {
 		}
 		before := s.requests()
 		tokens := map[string]int{}
-		for _, r := range crowd(t, h, processes, "token", "jama") {
+		for _, r := range atOnce(t, h, processes, "token", "jama") {
 			if r.code != 0 || r.stderr != "" {
 				t.Errorf("%+v", r)
 			}
@@ -153,7 +153,7 @@ func TestLeaderStopped(t *testing.T) {
 		t.Fatal(err)
 	}
 	began := time.Now()
-	for _, r := range crowd(t, h, 20, "token", "jama") {
+	for _, r := range atOnce(t, h, 20, "token", "jama") {
 		sane(t, "behind a stopped process", r)
 		if r.code != 10 {
 			t.Errorf("exit %d, want 10 (another process is busy): %s", r.code, r.stderr)

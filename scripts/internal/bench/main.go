@@ -1,9 +1,11 @@
 // Bench measures the whole program as it is released and prints one table of
 // figures with their bounds (docs/performance.md says what each means).
 //
-//	scripts/bench          everything, some minutes
-//	scripts/bench gate     only the instructions of a cached answer: the gate in CI
-//	scripts/bench paired   only the start-up costs; -rounds N
+//	scripts/bench              everything but the soak, some minutes
+//	scripts/bench gate         only the instructions of a cached answer: the gate in CI
+//	scripts/bench paired       only the start-up costs; -rounds N
+//	scripts/bench connectors   only what programs that run long get
+//	scripts/bench soak 1h      two-second tokens for an hour: does anything grow?
 //
 // It exits 1 if a figure is over its bound.
 package main
@@ -12,15 +14,30 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"slices"
+
+	"github.com/credhelper/credhelper/internal/crowd"
 )
 
 func main() {
 	if len(os.Args) > 1 && os.Args[1] == callerWord {
 		os.Exit(call(os.Args[2:]))
 	}
+	if len(os.Args) > 1 && os.Args[1] == memberWord {
+		if err := crowd.Member(os.Stdin, os.Stdout); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		return
+	}
 	rounds := flag.Int("rounds", 1500, "rounds of the paired run")
 	flag.Parse()
-	table, err := measure(flag.Arg(0), *rounds)
+	long, err := soakTime(flag.Arg(1))
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "scripts/bench:", err)
+		os.Exit(2)
+	}
+	table, err := measure(flag.Arg(0), &bench{rounds: *rounds, long: long})
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "scripts/bench:", err)
 		os.Exit(2)
@@ -34,42 +51,60 @@ func main() {
 // part is one group of figures.
 type part struct {
 	name    string
+	group   string // another name for several parts
 	measure func(*bench) ([]figure, error)
+	plain   bool // it needs neither 10,000 profiles nor other people's helpers
+	named   bool // only if it is asked for
 }
+
+const groupConnectors = "connectors"
 
 // parts are all of them, in the order in which they run.
 var parts = [...]part{
-	{"gate", (*bench).instructions},
-	{"paired", (*bench).paired},
-	{"memory", (*bench).memory},
-	{"inside", (*bench).inside},
-	{"callers", (*bench).callers},
-	{"miss", (*bench).miss},
-	{"storm", (*bench).storm},
-	{"killed", (*bench).killed},
+	{name: "gate", measure: (*bench).instructions},
+	{name: "paired", measure: (*bench).paired},
+	{name: "memory", measure: (*bench).memory},
+	{name: "inside", measure: (*bench).inside},
+	{name: "callers", measure: (*bench).callers},
+	{name: "miss", measure: (*bench).miss},
+	{name: "storm", measure: (*bench).storm},
+	{name: "killed", measure: (*bench).killed},
+	{name: "library", group: groupConnectors, measure: (*bench).library, plain: true},
+	{name: "plugin", group: groupConnectors, measure: (*bench).plugin, plain: true},
+	{name: "expiry", group: groupConnectors, measure: (*bench).expiry, plain: true},
+	{name: "mixed", group: groupConnectors, measure: (*bench).mixed, plain: true},
+	{name: "soak", measure: (*bench).soak, plain: true, named: true},
 }
 
-// measure runs the part of that name, or all of them.
-func measure(name string, rounds int) (table, error) {
-	b, err := setUp(rounds)
-	if err != nil {
+// chosen are the parts of that name or group; all for "".
+func chosen(name string) (list []part) {
+	for _, p := range parts {
+		if name == "" && !p.named || name != "" && (p.name == name || p.group == name) {
+			list = append(list, p)
+		}
+	}
+	return list
+}
+
+// measure runs the parts of that name or group, or all of them.
+func measure(name string, b *bench) (table, error) {
+	list := chosen(name)
+	if len(list) == 0 {
+		return nil, fmt.Errorf("no part %q", name)
+	}
+	plain := !slices.ContainsFunc(list, func(p part) bool { return !p.plain })
+	defer b.close()
+	if err := b.setUp(plain); err != nil {
 		return nil, err
 	}
-	defer b.close()
 	var t table
-	for _, p := range parts {
-		if name != "" && p.name != name {
-			continue
-		}
+	for _, p := range list {
 		fmt.Fprintln(os.Stderr, "measuring:", p.name)
 		figures, err := p.measure(b)
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", p.name, err)
 		}
 		t = append(t, figures...)
-	}
-	if len(t) == 0 {
-		return nil, fmt.Errorf("no part %q", name)
 	}
 	return t, nil
 }

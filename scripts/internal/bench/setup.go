@@ -16,6 +16,7 @@ import (
 // bench is what the parts measure with.
 type bench struct {
 	rounds   int
+	long     time.Duration // of the soak
 	dir      string
 	server   *oauthtest.Server
 	one      *program.Home // with one profile
@@ -33,39 +34,39 @@ const (
 )
 
 // setUp builds everything, starts the authorization server, and makes the homes
-// with the real command line.
-func setUp(rounds int) (b *bench, err error) {
-	b = &bench{rounds: rounds}
+// with the real command line; plain: only what connectors are measured with.
+func (b *bench) setUp(plain bool) (err error) {
 	if b.dir, err = os.MkdirTemp("", "credhelper-bench-*"); err != nil {
-		return nil, err
+		return err
 	}
 	b.ends = append(b.ends, func() { os.RemoveAll(b.dir) })
-	defer func() {
-		if err != nil {
-			b.close()
-		}
-	}()
 	if err := program.Build(b.dir); err != nil {
-		return b, err
-	}
-	for _, name := range []string{"empty", "line"} {
-		cmd := exec.Command("go", "build", "-trimpath", "-ldflags=-s -w", "-o", filepath.Join(b.dir, name), "./scripts/internal/bench/testdata/"+name)
-		cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
-		if out, err := cmd.CombinedOutput(); err != nil {
-			return b, fmt.Errorf("go build: %w\n%s", err, out)
-		}
+		return err
 	}
 	b.server, err = oauthtest.New(oauthtest.Options{
 		Clients: []oauthtest.Client{{ID: "bench", Secret: "bench-secret"}}, TokenSize: tokenSize, Lifetime: 12 * time.Hour,
 	})
 	if err != nil {
-		return b, err
+		return err
 	}
 	b.ends = append(b.ends, b.server.Close)
-	if err := b.homes(); err != nil {
-		return b, err
+	for _, h := range []struct {
+		into     **program.Home
+		name     string
+		others   int
+		settings string
+	}{{&b.one, "one", 0, ""}, {&b.audit, "audit", 0, "audit = \"all\"\n"}, {&b.many, "many", manyOthers, ""}} {
+		if plain && h.others > 0 {
+			continue
+		}
+		if *h.into, err = b.warmHome(h.name, h.others, h.settings); err != nil {
+			return err
+		}
 	}
-	return b, b.calls()
+	if plain {
+		return nil
+	}
+	return b.calls()
 }
 
 func (b *bench) close() {
@@ -74,48 +75,48 @@ func (b *bench) close() {
 	}
 }
 
-// homes makes the three homes, each with the profile and its token.
-func (b *bench) homes() (err error) {
-	for _, h := range []struct {
-		into     **program.Home
-		name     string
-		others   int
-		settings string
-	}{{&b.one, "one", 0, ""}, {&b.many, "many", manyOthers, ""}, {&b.audit, "audit", 0, "audit = \"all\"\n"}} {
-		dir := filepath.Join(b.dir, h.name)
-		if err := os.Mkdir(dir, 0o700); err != nil {
-			return err
-		}
-		home, err := program.NewHome(dir, b.dir)
-		if err != nil {
-			return err
-		}
-		*h.into = home
+// home makes an empty home.
+func (b *bench) home(name string) (*program.Home, error) {
+	dir := filepath.Join(b.dir, name)
+	if err := os.Mkdir(dir, 0o700); err != nil {
+		return nil, err
+	}
+	home, err := program.NewHome(dir, b.dir)
+	if err == nil {
 		b.ends = append(b.ends, home.Close)
-		if err := b.profiles(home, h.others); err != nil {
-			return err
+	}
+	return home, err
+}
+
+// warmHome makes a home with the profile, its token, and other profiles.
+func (b *bench) warmHome(name string, others int, settings string) (*program.Home, error) {
+	home, err := b.home(name)
+	if err != nil {
+		return nil, err
+	}
+	if err := b.profiles(home, others); err != nil {
+		return nil, err
+	}
+	if settings != "" {
+		text, err := os.ReadFile(home.Dirs.Settings())
+		if err == nil {
+			err = os.WriteFile(home.Dirs.Settings(), append([]byte(settings), text...), 0o600)
 		}
-		if h.settings != "" {
-			text, err := os.ReadFile(home.Dirs.Settings())
-			if err == nil {
-				err = os.WriteFile(home.Dirs.Settings(), append([]byte(h.settings), text...), 0o600)
-			}
-			if err != nil {
-				return err
-			}
+		if err != nil {
+			return nil, err
 		}
-		// Twice: stamps younger than 10 ms are not trusted, so the first answer may
-		// not be one that the front can give again.
-		for range 2 {
-			time.Sleep(50 * time.Millisecond)
-			for _, by := range []string{profileName, "https://" + host + "/rest"} {
-				if _, err := home.Run("", "header", by); err != nil {
-					return err
-				}
+	}
+	// Twice: stamps younger than 10 ms are not trusted, so the first answer may
+	// not be one that the front can give again.
+	for range 2 {
+		time.Sleep(50 * time.Millisecond)
+		for _, by := range []string{profileName, "https://" + host + "/rest"} {
+			if _, err := home.Run("", "header", by); err != nil {
+				return nil, err
 			}
 		}
 	}
-	return nil
+	return home, nil
 }
 
 // profiles adds the one that is asked for, and others on other hosts.
@@ -151,6 +152,9 @@ func (b *bench) calls() error {
 		b.launches = append(b.launches, &launch{name: name, argv: cmd.Args, env: cmd.Env, dir: cmd.Dir, stdin: stdin})
 	}
 	for _, name := range []string{"empty", "line"} {
+		if err := b.buildEmpty(name); err != nil {
+			return err
+		}
 		full := map[string]string{"empty": nameEmpty, "line": nameLine}[name]
 		b.launches = append(b.launches, &launch{name: full, argv: []string{filepath.Join(b.dir, name)}, env: b.one.Env, dir: b.dir})
 	}
@@ -170,6 +174,16 @@ func (b *bench) calls() error {
 		l.rarely = l.name == nameAudit
 	}
 	return errors.Join(err, b.daemon(token, git), b.pass(token))
+}
+
+// buildEmpty builds one of the programs that show what a start costs.
+func (b *bench) buildEmpty(name string) error {
+	cmd := exec.Command("go", "build", "-trimpath", "-ldflags=-s -w", "-o", filepath.Join(b.dir, name), "./scripts/internal/bench/testdata/"+name)
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("go build: %w\n%s", err, out)
+	}
+	return nil
 }
 
 // launch finds one by its name.

@@ -1,0 +1,154 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/credhelper/credhelper/helper"
+	"github.com/credhelper/credhelper/internal/program"
+	"github.com/credhelper/credhelper/protocol"
+	"github.com/credhelper/credhelper/protocol/connector"
+)
+
+// What a program that runs long pays for a cached token, by each of the ways that
+// docs/connectors.md offers it.
+
+var cachedRequest = protocol.Request{Verb: protocol.Get, Profile: profileName}
+
+// library measures the ways without another process.
+func (b *bench) library() ([]figure, error) {
+	h, err := inProcess(b.one)
+	if err != nil {
+		return nil, err
+	}
+	get, err := hit(func() error { return answers(h) })
+	if err != nil {
+		return nil, err
+	}
+	return []figure{
+		{name: "helper.Get in process, cached", value: nanoseconds(get), format: "%.0f ns", note: fmt.Sprintf("%d allocations", get.AllocsPerOp())},
+	}, nil
+}
+
+// inProcess is the helper of a Go program that imports it.
+func inProcess(home *program.Home) (*helper.Helper, error) {
+	config, err := helper.FromEnvironment(home.Env, os.Getuid())
+	if err != nil {
+		return nil, err
+	}
+	return helper.New(config), nil
+}
+
+// answers asks once and looks at the answer.
+func answers(a protocol.Answerer) error {
+	c, err := a.Get(context.Background(), cachedRequest)
+	if err == nil && (c.Secret.Len() != tokenSize || c.Source != "cache") {
+		err = fmt.Errorf("not the cached token: %d octets from the %s", c.Secret.Len(), c.Source)
+	}
+	return err
+}
+
+// hit is the Go benchmark of a call: the median of 5 by its time.
+func hit(call func() error) (testing.BenchmarkResult, error) {
+	var failed error
+	var all []testing.BenchmarkResult
+	for range 5 {
+		all = append(all, testing.Benchmark(func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				if err := call(); err != nil {
+					failed = err
+					b.FailNow()
+				}
+			}
+		}))
+	}
+	slices.SortFunc(all, func(x, y testing.BenchmarkResult) int { return int(nanoseconds(x) - nanoseconds(y)) })
+	return all[len(all)/2], failed
+}
+
+// nanoseconds of a call, with the fraction that NsPerOp drops.
+func nanoseconds(r testing.BenchmarkResult) float64 {
+	return float64(r.T.Nanoseconds()) / float64(max(r.N, 1))
+}
+
+// plugin measures a cached token over gRPC from the real credhelper plugin.
+func (b *bench) plugin() ([]figure, error) {
+	const calls, bound = 10_000, 150
+	alone, together, err := b.overPlugin(b.one, calls)
+	if err != nil {
+		return nil, err
+	}
+	audited, many, err := b.overPlugin(b.audit, calls/5)
+	if err != nil {
+		return nil, fmt.Errorf("audit = \"all\": %w", err)
+	}
+	return []figure{
+		{name: "cached token over go-plugin, mutual TLS: one call", value: alone[len(alone)/2], format: "%.0f µs", bound: bound,
+			note: fmt.Sprintf("median of %d, one at a time; 99 in 100 within %.0f µs", len(alone), alone[len(alone)*99/100])},
+		{name: "the same, 16 goroutines", value: together, format: "%.0f /s"},
+		{name: "the same with audit = \"all\": one call", value: audited[len(audited)/2], format: "%.0f µs", note: fmt.Sprintf("16 goroutines: %.0f /s", many)},
+	}, nil
+}
+
+// overPlugin returns the times in µs of calls that come one after the other, in
+// order, and how many a second 16 goroutines get.
+func (b *bench) overPlugin(home *program.Home, calls int) (alone []float64, together float64, err error) {
+	var said bytes.Buffer
+	client, err := connector.Dial(connector.Config{Path: filepath.Join(home.Bin, "credhelper"), Env: home.Env, Warnings: &said})
+	if err != nil {
+		return nil, 0, err
+	}
+	defer client.Close()
+	for range calls / 20 { // until the wire is warm
+		if err := answers(client); err != nil {
+			return nil, 0, err
+		}
+	}
+	for range calls {
+		began := time.Now()
+		if err := answers(client); err != nil {
+			return nil, 0, err
+		}
+		alone = append(alone, float64(time.Since(began).Nanoseconds())/1000)
+	}
+	slices.Sort(alone)
+	together, err = rate(16, 2*time.Second, func() error { return answers(client) })
+	return alone, together, err
+}
+
+// rate is how many calls a second some goroutines get.
+func rate(goroutines int, long time.Duration, call func() error) (float64, error) {
+	var group sync.WaitGroup
+	var count atomic.Int64
+	failed := make(chan error, goroutines)
+	began := time.Now()
+	for range goroutines {
+		group.Go(func() {
+			for time.Since(began) < long {
+				if err := call(); err != nil {
+					failed <- err
+					return
+				}
+				count.Add(1)
+			}
+		})
+	}
+	group.Wait()
+	took := time.Since(began)
+	close(failed)
+	var all []error
+	for err := range failed {
+		all = append(all, err)
+	}
+	return float64(count.Load()) / took.Seconds(), errors.Join(all...)
+}
