@@ -61,7 +61,7 @@ func (s *session) commands() *cobra.Command {
 	root.CompletionOptions.DisableDefaultCmd = true
 	root.SetHelpCommandGroupID(groupKeep)
 	root.AddCommand(
-		s.curlCommand(), s.execCommand(), s.sinkCommand(), s.pluginCommand(), s.testCommand(), s.inspectCommand(),
+		s.curlCommand(), s.execCommand(), s.sinkCommand(), s.serveCommand(), s.pluginCommand(), s.testCommand(), s.inspectCommand(),
 		s.addCommand(), s.listCommand(), s.showCommand(), s.editCommand(), s.removeCommand(), s.rotateCommand(), s.loginCommand(), s.logoutCommand(),
 		s.rebindCommand(), s.exportCommand(), s.importCommand(), s.setupCommand(),
 		s.statusCommand(), s.explainCommand(), s.doctorCommand(), s.logCommand(),

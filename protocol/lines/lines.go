@@ -129,16 +129,22 @@ func AppendDone(b, id []byte) []byte {
 }
 
 // AppendError appends the line that says why there is no answer: the exit code
-// that the same failure has elsewhere, its kind as one word, and what people read,
-// which is one line of printable ASCII whatever the error holds (T23).
+// that the same failure has elsewhere, its kind as one word, what people read, which
+// is one line of printable ASCII whatever the error holds (T23), and if it is known,
+// after how many seconds it is worth asking again.
 func AppendError(b, id []byte, err error) []byte {
 	b = append(appendID(b, id), `,"error":{"code":`...)
 	b = strconv.AppendInt(b, int64(protocol.ExitCode(err)), 10)
 	b = strictjson.AppendString(append(b, `,"kind":`...), kindOf(err))
 	b = strictjson.AppendString(append(b, `,"message":`...), printable(err.Error()))
 	var e *protocol.Error
-	if errors.As(err, &e) && e.Hint != "" {
-		b = strictjson.AppendString(append(b, `,"hint":`...), printable(e.Hint))
+	if errors.As(err, &e) {
+		if e.Hint != "" {
+			b = strictjson.AppendString(append(b, `,"hint":`...), printable(e.Hint))
+		}
+		if e.RetryAfter > 0 {
+			b = strconv.AppendInt(append(b, `,"retry_after":`...), e.RetryAfter, 10)
+		}
 	}
 	return append(b, "}}\n"...)
 }

@@ -225,6 +225,8 @@ func (a *answerer) find(r protocol.Request, fetch bool) (protocol.Credential, er
 		c.Profile, c.RefreshOn = "jira", []int{403, 404}
 	case "locked":
 		return c, &protocol.Error{Kind: protocol.ErrLocked, Text: "the keyring is locked", Hint: "credhelper unlock"}
+	case "waiting":
+		return c, &protocol.Error{Kind: protocol.ErrUnreachable, Text: "the server asks to wait", RetryAfter: 30}
 	default:
 		return c, &protocol.Error{Kind: protocol.ErrUnknown, Text: "no profile " + r.Profile}
 	}
@@ -245,4 +247,3 @@ func (a *answerer) find(r protocol.Request, fetch bool) (protocol.Credential, er
 	}
 	return c, nil
 }
-
