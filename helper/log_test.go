@@ -2,11 +2,15 @@ package helper_test
 
 import (
 	"bytes"
+	"context"
 	"encoding/base64"
+	"encoding/json"
 	"os"
+	"os/exec"
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/credhelper/credhelper/helper"
 	"github.com/credhelper/credhelper/helper/cache"
@@ -47,7 +51,10 @@ func TestLog(t *testing.T) {
 	if r := list[1]; r.Exit != 7 || !strings.Contains(r.Text, "invalid_client") {
 		t.Errorf("refusal %+v", r)
 	}
-	if r := list[3]; r.URI != h.server.URL() || len(r.Token) != 8 || r.Expires != c.Expires || r.Tries != 1 {
+	if r := list[1]; r.Source != "refused" || r.Tries != 1 || r.Token != "" {
+		t.Errorf("refusal %+v", r)
+	}
+	if r := list[3]; r.URI != h.server.URL() || len(r.Token) != 8 || r.Expires != c.Expires || r.Tries != 1 || r.Source != "network" {
 		t.Errorf("fetch %+v", r)
 	}
 	text, err := os.ReadFile(h.dirs.Log())
@@ -118,5 +125,173 @@ func TestLogTurnsOver(t *testing.T) {
 	h.mustGet(named)
 	if after, _ := os.ReadFile(target); !bytes.Equal(before, after) {
 		t.Error("the link was followed")
+	}
+}
+
+// TestLogSaysWhoAsked: each line has the caller's words, pid and executable, one
+// line of printable ASCII of at most 256 octets (T6, T23), and the id by which the
+// server's own log knows the request, for tokens and for refusals.
+func TestLogSaysWhoAsked(t *testing.T) {
+	h := newHome(t, oauthtest.Options{Product: "entra", Clients: []oauthtest.Client{{ID: "client", Secret: "secret"}}})
+	h.profile("demo", plain+"client_auth = \"post\"\nscopes = [\"api://x/.default\"]\n")
+	h.store("demo", "secret")
+	ask := func() {
+		config := h.config()
+		config.Caller = helper.Caller{Dialect: "git", PID: 4711, Executable: "/opt/" + strings.Repeat("x", 300) + "/g\n\x1bit"}
+		_, _ = helper.New(config).Get(context.Background(), protocol.Request{Profile: "demo", Refresh: true})
+	}
+	ask()
+	if err := h.server.Queue("aadsts-7000215"); err != nil {
+		t.Fatal(err)
+	}
+	h.wait(2 * time.Hour)
+	ask()
+	list := h.log()
+	for i, source := range []string{"network", "refused"} {
+		r := list[len(list)-2+i]
+		if r.Dialect != "git" || r.Caller.PID != 4711 || r.Source != source {
+			t.Errorf("%+v", r)
+		}
+		if e := r.Caller.Executable; len(e) != 256 || !strings.HasSuffix(e, "xxx/g??it") {
+			t.Errorf("executable %q", e)
+		}
+		if len(r.Correlation) < 8 {
+			t.Errorf("no correlation id: %+v", r)
+		}
+	}
+	text, err := os.ReadFile(h.dirs.Log())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Contains(text, []byte(`"dialect":"git","caller":{"pid":4711,"executable":"x`)) {
+		t.Errorf("the caller is no member of its own:\n%s", text)
+	}
+}
+
+// TestFailureHelpedOver (A23): the line about a server that is down names the
+// cached token that was given all the same.
+func TestFailureHelpedOver(t *testing.T) {
+	h := ready(t, oauthtest.Options{})
+	c := h.mustGet(named)
+	if err := h.server.Always("error-invalid-client"); err != nil {
+		t.Fatal(err)
+	}
+	h.mustGet(protocol.Request{Profile: "demo", Refresh: true})
+	list := h.log()
+	if r := list[len(list)-1]; r.Source != "cache" || r.Token != list[len(list)-2].Token || r.Expires != c.Expires || r.Exit == 0 {
+		t.Errorf("%+v", r)
+	}
+}
+
+// TestAuditOfManyAnswers: with audit "all" a program that runs long leaves a line
+// for each answer, whether from memory, from the cache or by somebody else's fetch.
+func TestAuditOfManyAnswers(t *testing.T) {
+	h := ready(t, oauthtest.Options{})
+	h.mustGet(named)
+	a := h.lasting()
+	if _, ok := a.Cached(named); !ok {
+		t.Fatal("nothing in memory")
+	}
+	h.write(h.dirs.Settings(), "keyring = \"file\"\naudit = \"all\"\n")
+	time.Sleep(moment)
+	before := len(h.log())
+	const goroutines, each = 10, 20
+	var all sync.WaitGroup
+	for range goroutines {
+		all.Go(func() {
+			for range each {
+				if _, err := a.Get(context.Background(), named); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	all.Wait()
+	hits := 0
+	for _, r := range h.log()[before:] {
+		if r.Event == "hit" && r.Source == "cache" {
+			hits++
+		}
+	}
+	if hits != goroutines*each {
+		t.Errorf("%d answers, %d lines", goroutines*each, hits)
+	}
+}
+
+// The many processes of TestLogOfManyProcesses.
+const (
+	logWriters = 20
+	logLines   = 200
+	logHome    = "CREDHELPER_TEST_LOG_HOME" // tells this test's executable that it is one of them
+)
+
+// TestLogOfManyProcesses: 20 processes write 200 lines each while the log is turned
+// over under them: no line is lost, torn or doubled.
+func TestLogOfManyProcesses(t *testing.T) {
+	h := ready(t, oauthtest.Options{})
+	config := h.config()
+	config.Clock = nil // the machine's, as the others see it
+	h.write(h.dirs.Settings(), "keyring = \"file\"\naudit = \"all\"\n")
+	if _, err := helper.New(config).Get(context.Background(), named); err != nil {
+		t.Fatal(err)
+	}
+	old := `{"event":"old","text":"` + strings.Repeat("x", 990) + "\"}\n"
+	lines := (1<<20)/len(old) - 50
+	if err := os.WriteFile(h.dirs.Log(), []byte(strings.Repeat(old, lines)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	var all sync.WaitGroup
+	for range logWriters {
+		all.Go(func() {
+			cmd := exec.Command(os.Args[0], "-test.run=^TestLogWriter$", "-test.count=1")
+			cmd.Env = append(os.Environ(), logHome+"="+strings.TrimSuffix(h.dirs.Config, "/config"))
+			if out, err := cmd.CombinedOutput(); err != nil {
+				t.Errorf("%v: %s", err, out)
+			}
+		})
+	}
+	all.Wait()
+	by := map[int]int{}
+	for _, r := range h.log() {
+		if r.Event == "hit" {
+			by[r.Caller.PID]++
+		}
+	}
+	if len(by) != logWriters {
+		t.Errorf("%d writers", len(by))
+	}
+	for pid, n := range by {
+		if n != logLines {
+			t.Errorf("process %d: %d lines of %d", pid, n, logLines)
+		}
+	}
+	for _, path := range []string{h.dirs.Log() + ".1", h.dirs.Log()} {
+		text, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, line := range bytes.Split(bytes.TrimSuffix(text, []byte("\n")), []byte("\n")) {
+			if !json.Valid(line) {
+				t.Errorf("%s: torn: %.200q", path, line)
+			}
+		}
+	}
+}
+
+// TestLogWriter is one of those processes; by itself it has nothing to do.
+func TestLogWriter(t *testing.T) {
+	root := os.Getenv(logHome)
+	if root == "" {
+		return
+	}
+	a := helper.New(helper.Config{
+		Dirs:   cache.Dirs{Config: root + "/config", Data: root + "/data", State: root + "/state", System: root + "/etc", Runtime: root + "/runtime"},
+		Now:    time.Now,
+		Caller: helper.Caller{Dialect: "test", PID: os.Getpid(), Executable: os.Args[0]},
+	})
+	for range logLines {
+		if c, err := a.Get(context.Background(), named); err != nil || c.Source != "cache" {
+			t.Fatalf("%s: %v", c.Source, err)
+		}
 	}
 }

@@ -45,6 +45,9 @@ func (s *Server) tenant() string {
 	return entraTenant
 }
 
+// entraTrace is Entra's id of a request, which it says with tokens and with errors.
+const entraTrace = "7b1e3c0a-5d5f-4a55-9d0c-3f0f2f7c1a00"
+
 func entraToken(s *Server, a asked) said {
 	c, refusal := s.entraClient(a)
 	if refusal != nil {
@@ -66,7 +69,7 @@ func entraToken(s *Server, a asked) said {
 			"user in the tenant. You might have sent your authentication request to the wrong tenant.")
 	}
 	token, seconds := s.issue(c, scope)
-	return said{200, nil, map[string]any{"token_type": "Bearer", "expires_in": seconds, "ext_expires_in": seconds, "access_token": token}}
+	return said{200, [][2]string{{"x-ms-request-id", entraTrace}}, map[string]any{"token_type": "Bearer", "expires_in": seconds, "ext_expires_in": seconds, "access_token": token}}
 }
 
 func entraV1Token(s *Server, a asked) said {
@@ -147,7 +150,7 @@ func (s *Server) hasTenant(tenant string) bool {
 // aadsts is an error as Entra writes it: the description is followed by ids and
 // a time, and the ids come again as members.
 func (s *Server) aadsts(status int, code string, number int, text string) said {
-	const trace, correlation = "7b1e3c0a-5d5f-4a55-9d0c-3f0f2f7c1a00", "1f0c8e6d-7a43-4a0e-b0b4-6f5c2f8f9e21"
+	const trace, correlation = entraTrace, "1f0c8e6d-7a43-4a0e-b0b4-6f5c2f8f9e21"
 	when := s.options.Now().UTC().Format("2006-01-02 15:04:05Z")
 	return said{status, [][2]string{{"Content-Type", "application/json; charset=utf-8"}, {"x-ms-request-id", trace}}, map[string]any{
 		"error":             code,
