@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"os"
 	"os/signal"
 	"path/filepath"
@@ -35,7 +36,11 @@ func (s *session) pluginCommand() *cobra.Command {
 }
 
 func (s *session) servePlugin() error {
-	parent := os.Getppid()
+	ctx, end := context.WithCancel(context.Background())
+	defer end()
+	watchHost(os.Getppid(), end)
+	// A greeting that nobody reads must not end us either: there is a socket to remove.
+	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
 	if err := connector.CheckHost(); err != nil {
 		return err
 	}
@@ -49,8 +54,16 @@ func (s *session) servePlugin() error {
 	}
 	remove := sync.OnceFunc(func() { _ = os.RemoveAll(dir) })
 	defer remove()
-	s.endWithHost(parent, remove)
-	return connector.Serve(connector.ServeConfig{Answerer: h, SocketDir: dir})
+	context.AfterFunc(ctx, func() {
+		time.Sleep(endTime)
+		remove()
+		s.exit(0)
+	})
+	return connector.Serve(ctx, connector.ServeConfig{
+		Answerer:  h,
+		SocketDir: dir,
+		HostLives: func() bool { return hasReader(s.stdout) },
+	})
 }
 
 // socketDir makes a directory for the socket, of mode 0700 whatever the umask
@@ -70,34 +83,44 @@ func (s *session) socketDir() (string, error) {
 	return os.MkdirTemp("/tmp", "credhelper-")
 }
 
-// hostPoll is how often the parent is looked at; a host that was killed must not
-// leave us behind for more than 2 s (T20).
-const hostPoll = 500 * time.Millisecond
+const (
+	// hostPoll is how often the parent is looked at; a host that was killed must not
+	// leave us behind for more than 2 s (T20).
+	hostPoll = 500 * time.Millisecond
+	// endTime is what calls that still run have to come to an end.
+	endTime = 1200 * time.Millisecond
+)
 
-// endWithHost ends this process when the host is gone, which another parent shows,
-// or when a signal says so. Linux's PR_SET_PDEATHSIG will not do: it fires when
-// the thread ends that started us, which in a Go or Java host is no end at all.
-// SIGINT is not for us: a terminal sends it to the whole job, and the host ends us
-// when it is done.
+// endWithHost ends this process when the host is gone or a signal says so.
 func (s *session) endWithHost(parent int, clean func()) {
+	watchHost(parent, func() {
+		clean()
+		s.exit(0)
+	})
+}
+
+// watchHost calls end once the host is gone, which another parent shows, or a
+// signal says so. Linux's PR_SET_PDEATHSIG will not do: it fires when the thread
+// ends that started us, which in a Go or Java host is no end at all. A host that
+// died before we looked at our parent for the first time shows otherwise: see
+// connector.ServeConfig. SIGINT is not for us: a terminal sends it to the whole
+// job, and the host ends us when it is done.
+func watchHost(parent int, end func()) {
 	came := make(chan os.Signal, 1)
 	signal.Notify(came, syscall.SIGTERM)
 	if !signal.Ignored(syscall.SIGHUP) {
 		signal.Notify(came, syscall.SIGHUP)
 	}
 	go func() {
+		defer end()
 		tick := time.NewTicker(hostPoll)
 		defer tick.Stop()
-		for {
+		for os.Getppid() == parent {
 			select {
 			case <-came:
+				return
 			case <-tick.C:
-				if os.Getppid() == parent {
-					continue
-				}
 			}
-			clean()
-			s.exit(0)
 		}
 	}()
 }

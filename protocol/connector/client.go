@@ -2,16 +2,13 @@ package connector
 
 import (
 	"context"
-	"errors"
 	"io"
 	"os/exec"
-	"strings"
 	"sync"
 	"time"
 
-	"github.com/hashicorp/go-hclog"
-	goplugin "github.com/hashicorp/go-plugin"
-	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
 
 	"github.com/credhelper/credhelper/protocol"
 	"github.com/credhelper/credhelper/protocol/connector/wire"
@@ -24,7 +21,9 @@ type Config struct {
 	Path string
 	// Args are the arguments; nil is "plugin".
 	Args []string
-	// Env is added to this program's environment: CREDHELPER_HOME=..., mostly.
+	// Env is what credhelper gets in its environment besides what it always needs
+	// (CREDHELPER_HOME, HOME, proxies and the like, from this program's): for a
+	// profile with secret = ["env", NAME], say. Nothing else is passed on (T7).
 	Env []string
 	// Warnings gets credhelper's stderr: lines for people, without secrets; nil
 	// drops them.
@@ -37,16 +36,19 @@ type Client struct {
 	config Config
 
 	mu     sync.Mutex
-	plugin *goplugin.Client // nil before the first start and after Close
-	remote wire.ConnectorClient
+	link   *link          // the one in use; never nil
+	ending sync.WaitGroup // links that are not in use any more
 	closed bool
 }
 
 var _ protocol.Answerer = (*Client)(nil)
 
+// errClosed is what calls get after Close.
+var errClosed = malformed("the client is closed")
+
 // Dial starts credhelper and returns when it is ready, after 25 ms or more. Close
 // ends it; so does the end of this program, however it comes. Errors wrap a sentinel
-// of package protocol.
+// of package protocol: ErrPolicy for what will not get better by trying again.
 func Dial(config Config) (*Client, error) {
 	if err := checkDebug(); err != nil {
 		return nil, err
@@ -65,94 +67,93 @@ func Dial(config Config) (*Client, error) {
 	if config.Warnings == nil {
 		config.Warnings = io.Discard
 	}
-	c := &Client{config: config}
-	if _, err := c.connect(); err != nil {
+	c := &Client{config: config, link: newLink(config)}
+	go c.link.start()
+	if _, err := c.link.remote(context.Background()); err != nil {
+		c.Close()
 		return nil, err
 	}
 	return c, nil
 }
 
-// Close ends credhelper.
+// Close ends credhelper and returns when it has ended, after 2 s at most. Calls
+// that wait for an answer fail.
 func (c *Client) Close() {
 	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.closed = true
-	c.stop()
-}
-
-func (c *Client) stop() {
-	if c.plugin != nil {
-		c.plugin.Kill()
+	if !c.closed {
+		c.closed = true
+		c.dismiss()
 	}
-	c.plugin, c.remote = nil, nil
+	c.mu.Unlock()
+	c.ending.Wait()
 }
 
-// connect returns the other end of the wire, starting it if there is none.
-func (c *Client) connect() (wire.ConnectorClient, error) {
+// dismiss ends the link in use, in its own time.
+func (c *Client) dismiss() {
+	old := c.link
+	c.ending.Go(old.end)
+}
+
+// current is the link in use: another one if that is of no use any more.
+func (c *Client) current() (*link, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.closed {
-		return nil, malformed("the client is closed")
+		return nil, errClosed
 	}
-	if c.plugin != nil && !c.plugin.Exited() {
-		return c.remote, nil
+	if !c.link.useless() {
+		return c.link, nil
 	}
-	c.stop()
-	cmd := exec.Command(c.config.Path, c.config.Args...)
-	cmd.Env = c.config.Env
-	said := &stderrLine{to: c.config.Warnings}
-	c.plugin = goplugin.NewClient(&goplugin.ClientConfig{
-		HandshakeConfig:  Handshake,
-		Plugins:          goplugin.PluginSet{Name: &contract{}},
-		Cmd:              cmd,
-		AllowedProtocols: []goplugin.Protocol{goplugin.ProtocolGRPC},
-		AutoMTLS:         true,
-		StartTimeout:     answerTime + wireTime,
-		Logger:           hclog.NewNullLogger(),
-		Stderr:           said,
-		GRPCDialOptions:  []grpc.DialOption{grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(maxMessage))},
-	})
-	if err := c.dispense(); err != nil {
-		c.stop()
-		return nil, unreachable("credhelper plugin did not start", said.or(err))
-	}
-	return c.remote, nil
+	c.dismiss()
+	c.link = newLink(c.config)
+	go c.link.start()
+	return c.link, nil
 }
 
-// dispense speaks the handshake.
-func (c *Client) dispense() error {
-	wireEnd, err := c.plugin.Client()
-	if err != nil {
-		return err
+// call does one call. If credhelper ended in the middle it is done once more by
+// the next one: calls may be repeated, since a Get is a question and a Forget
+// names the token that it is about.
+func (c *Client) call(ctx context.Context, do func(context.Context, wire.ConnectorClient) error) error {
+	limited, cancel := context.WithTimeout(ctx, answerTime+wireTime)
+	defer cancel()
+	for try := 0; ; try++ {
+		l, err := c.current()
+		if err != nil {
+			return err
+		}
+		remote, err := l.remote(limited)
+		if err != nil {
+			return err
+		}
+		if err = do(limited, remote); err == nil {
+			return nil
+		}
+		broken := status.Code(err) == codes.Unavailable
+		// A plugin that does not keep its own time hangs, and will for the next call.
+		if broken || ctx.Err() == nil && limited.Err() != nil {
+			l.giveUp()
+		}
+		if !broken || try > 0 || limited.Err() != nil {
+			return unreachable("credhelper plugin does not answer", err)
+		}
 	}
-	raw, err := wireEnd.Dispense(Name)
-	if err != nil {
-		return err
-	}
-	remote, ok := raw.(wire.ConnectorClient)
-	if !ok {
-		return errors.New("it speaks another protocol")
-	}
-	c.remote = remote
-	return nil
 }
 
 // Get implements protocol.Answerer. An answer takes at most 8 s; 2 s later the
-// call fails with ErrUnreachable, as it does if credhelper ended meanwhile.
+// call fails with ErrUnreachable. If credhelper ended meanwhile, the call is
+// repeated once.
 func (c *Client) Get(ctx context.Context, r protocol.Request) (protocol.Credential, error) {
 	m, err := requestMessage(r)
 	if err != nil {
 		return protocol.Credential{}, err
 	}
-	remote, err := c.connect()
+	var reply *wire.GetReply
+	err = c.call(ctx, func(ctx context.Context, remote wire.ConnectorClient) (err error) {
+		reply, err = remote.Get(ctx, m)
+		return err
+	})
 	if err != nil {
 		return protocol.Credential{}, err
-	}
-	ctx, cancel := context.WithTimeout(ctx, answerTime+wireTime)
-	defer cancel()
-	reply, err := remote.Get(ctx, m)
-	if err != nil {
-		return protocol.Credential{}, unreachable("credhelper plugin does not answer", err)
 	}
 	if f := reply.GetFailure(); f != nil {
 		return protocol.Credential{}, errorOf(f)
@@ -167,15 +168,13 @@ func (c *Client) Forget(ctx context.Context, r protocol.Request) error {
 	if err != nil {
 		return err
 	}
-	remote, err := c.connect()
+	var reply *wire.ForgetReply
+	err = c.call(ctx, func(ctx context.Context, remote wire.ConnectorClient) (err error) {
+		reply, err = remote.Forget(ctx, m)
+		return err
+	})
 	if err != nil {
 		return err
-	}
-	ctx, cancel := context.WithTimeout(ctx, answerTime+wireTime)
-	defer cancel()
-	reply, err := remote.Forget(ctx, m)
-	if err != nil {
-		return unreachable("credhelper plugin does not answer", err)
 	}
 	return errorOf(reply.GetFailure())
 }
@@ -184,35 +183,6 @@ func unreachable(what string, err error) error {
 	return &protocol.Error{Kind: protocol.ErrUnreachable, Text: what + ": " + line(err.Error())}
 }
 
-// stderrLine passes stderr on and keeps its first line, which says why a start
-// failed better than go-plugin does.
-type stderrLine struct {
-	mu   sync.Mutex
-	to   io.Writer
-	text string
-}
-
-// Write implements io.Writer; go-plugin writes a line at a time, its end apart.
-func (l *stderrLine) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.text == "" {
-		l.text = strings.TrimSpace(string(p))
-	}
-	return l.to.Write(p)
-}
-
-// or is what was said on stderr, or err if nothing was. The two come by different
-// ways, so stderr gets a moment.
-func (l *stderrLine) or(err error) error {
-	for range 10 {
-		l.mu.Lock()
-		text := l.text
-		l.mu.Unlock()
-		if text != "" {
-			return errors.New(text)
-		}
-		time.Sleep(10 * time.Millisecond)
-	}
-	return err
-}
+// retryTime is how long a start that failed stands for the next calls, too: a
+// connector with a thousand workers must not start a thousand processes a second.
+const retryTime = time.Second

@@ -25,7 +25,7 @@ import (
 // security: it only lets credhelper tell a host from a person who typed
 // "credhelper plugin". What keeps others out is mutual TLS.
 var Handshake = goplugin.HandshakeConfig{
-	ProtocolVersion:  1,
+	ProtocolVersion:  uint(known[0]),
 	MagicCookieKey:   "CREDHELPER_CONNECTOR",
 	MagicCookieValue: "v1",
 }

@@ -21,6 +21,7 @@ import (
 const (
 	asPlugin = "CREDHELPER_TEST_SOCKETS" // in a process that this test started as its plugin
 	canary   = "c4n4ry.t0ken-of-the-test"
+	usual    = 1200 // octets of a token that is a JWT
 )
 
 // TestMain is also the plugin's main: the tests start this executable.
@@ -30,7 +31,7 @@ func TestMain(m *testing.M) {
 		os.Exit(m.Run())
 	}
 	stderr := os.Stderr
-	if err := connector.Serve(connector.ServeConfig{Answerer: answerer{}, SocketDir: dir}); err != nil {
+	if err := connector.Serve(context.Background(), connector.ServeConfig{Answerer: answerer{}, SocketDir: dir}); err != nil {
 		fmt.Fprintln(stderr, err)
 		os.Exit(protocol.ExitCode(err))
 	}
@@ -64,6 +65,8 @@ func (answerer) Get(ctx context.Context, r protocol.Request) (protocol.Credentia
 		c.Secret = secret.New(strings.Repeat("a", secret.MaxToken+1))
 	case "longest":
 		c.Secret = secret.New(strings.Repeat("a", secret.MaxToken))
+	case "usual":
+		c.Secret = secret.New(strings.Repeat("a", usual))
 	case "narrow":
 		c.Secret = secret.New("a{b}")
 	case "wide":
@@ -253,8 +256,9 @@ func TestBadStarts(t *testing.T) {
 		{"ends at once", connector.Config{Path: "false"}, protocol.ErrUnreachable},
 		{"another greeting", connector.Config{Path: "echo", Args: []string{"hello"}}, protocol.ErrUnreachable},
 		{"net/rpc", connector.Config{Path: "echo", Args: []string{"1|1|unix|/nowhere|netrpc|"}}, protocol.ErrUnreachable},
-		{"another version", connector.Config{Path: "echo", Args: []string{"1|9|unix|/nowhere|grpc|"}}, protocol.ErrUnreachable},
-		{"says why", connector.Config{Path: "sh", Args: []string{"-c", "echo because >&2; exit 9"}}, protocol.ErrUnreachable},
+		{"another version", connector.Config{Path: "echo", Args: []string{"1|9|unix|/nowhere|grpc|"}}, protocol.ErrPolicy},
+		{"says why", connector.Config{Path: "sh", Args: []string{"-c", "echo because >&2; exit 9"}}, protocol.ErrPolicy},
+		{"another machine", connector.Config{Path: "echo", Args: []string{"1|1|tcp|192.0.2.1:443|grpc|"}}, protocol.ErrUnreachable},
 	} {
 		_, err := connector.Dial(c.config)
 		if !errors.Is(err, c.kind) || strings.Contains(err.Error(), "\n") {
@@ -321,7 +325,7 @@ func TestQuiet(t *testing.T) {
 func BenchmarkGet(b *testing.B) {
 	client := start(b, nil)
 	for b.Loop() {
-		if _, err := get(client, "longest"); err != nil {
+		if _, err := get(client, "usual"); err != nil {
 			b.Fatal(err)
 		}
 	}

@@ -25,6 +25,8 @@ var kinds = [...]struct {
 	{wire.Kind_UNREACHABLE, protocol.ErrUnreachable},
 	{wire.Kind_POLICY, protocol.ErrPolicy},
 	{wire.Kind_BUSY, protocol.ErrBusy},
+	{wire.Kind_PROBE, protocol.ErrProbe},
+	{wire.Kind_INACTIVE, protocol.ErrInactive},
 }
 
 // failure is an error as it goes over the wire; nil for nil.

@@ -57,8 +57,8 @@ func request(verb protocol.Verb, m *wire.Request) (protocol.Request, error) {
 }
 
 // credentialMessage is a credential as it goes over the wire.
-func credentialMessage(c protocol.Credential) *wire.Credential {
-	return &wire.Credential{
+func credentialMessage(c protocol.Credential) (*wire.Credential, error) {
+	m := &wire.Credential{
 		Profile:  c.Profile,
 		Scheme:   c.Scheme,
 		Header:   c.Header,
@@ -70,6 +70,27 @@ func credentialMessage(c protocol.Credential) *wire.Credential {
 		Origin:   c.Origin,
 		Origins:  c.Origins,
 	}
+	for _, status := range c.RefreshOn {
+		m.RefreshOn = append(m.RefreshOn, int32(status))
+	}
+	return m, checkStatuses(m.RefreshOn)
+}
+
+// maxStatuses bounds the statuses that doubt a token.
+const maxStatuses = 16
+
+// checkStatuses refuses statuses that no answer can have: a caller would compare
+// each answer of the API with all of them.
+func checkStatuses(list []int32) error {
+	if len(list) > maxStatuses {
+		return policy("too many statuses that doubt the token")
+	}
+	for _, status := range list {
+		if status < 100 || status > 599 {
+			return policy("a status that doubts the token is none of HTTP's")
+		}
+	}
+	return nil
 }
 
 // credential reads a credential off the wire. The program puts it into a header,
@@ -89,7 +110,10 @@ func credential(m *wire.Credential) (protocol.Credential, error) {
 			return protocol.Credential{}, policy("the answer holds control characters")
 		}
 	}
-	return protocol.Credential{
+	if err := checkStatuses(m.RefreshOn); err != nil {
+		return protocol.Credential{}, err
+	}
+	c := protocol.Credential{
 		Profile:  m.Profile,
 		Scheme:   m.Scheme,
 		Header:   m.Header,
@@ -100,5 +124,9 @@ func credential(m *wire.Credential) (protocol.Credential, error) {
 		Source:   m.Source,
 		Origin:   m.Origin,
 		Origins:  m.Origins,
-	}, nil
+	}
+	for _, status := range m.RefreshOn {
+		c.RefreshOn = append(c.RefreshOn, int(status))
+	}
+	return c, nil
 }

@@ -9,6 +9,7 @@ import (
 	"os"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/hashicorp/go-hclog"
 	goplugin "github.com/hashicorp/go-plugin"
@@ -25,13 +26,17 @@ type ServeConfig struct {
 	// SocketDir is where the socket lies: a directory of mode 0700, since the
 	// socket's own mode is what the umask makes of it (T2).
 	SocketDir string
+	// HostLives tells whether the host may still be there; it is asked a few times
+	// a second while the host holds no connection. Nil if there is no telling.
+	HostLives func() bool
 }
 
 // CheckHost tells whether this process was started as a plugin should be: by a
-// host that knows Handshake and brought a certificate. Its errors wrap
-// ErrMalformed for a person, who gets a line that says what this is for, and
-// ErrPolicy for a host without mutual TLS: any process of this machine that
-// reaches the socket could ask it for tokens (T2).
+// host that knows Handshake, speaks a version that we do and brought a
+// certificate. Its errors wrap ErrMalformed for a person, who gets a line that says
+// what this is for, and ErrPolicy for a host of another version or without mutual
+// TLS: any process of this machine that reaches the socket could ask it for tokens
+// (T2).
 func CheckHost() error {
 	if os.Getenv(Handshake.MagicCookieKey) != Handshake.MagicCookieValue {
 		return &protocol.Error{
@@ -39,6 +44,9 @@ func CheckHost() error {
 			Text: "plugin is for connectors: programs that start it and ask it for tokens through go-plugin",
 			Hint: "a person or a script wants: credhelper token NAME",
 		}
+	}
+	if err := checkVersions("credhelper", "the connector", offered()); err != nil {
+		return err
 	}
 	block, _ := pem.Decode([]byte(os.Getenv("PLUGIN_CLIENT_CERT")))
 	if block == nil {
@@ -50,10 +58,11 @@ func CheckHost() error {
 	return checkDebug()
 }
 
-// Serve answers the host that started this process, until the host ends it. It
-// takes over the process's stdout, on which go-plugin greets the host. Errors are
-// those of CheckHost, or say why no socket could be opened.
-func Serve(config ServeConfig) error {
+// Serve answers the host that started this process, until the host ends it, is
+// gone, or ctx is done. It takes over the process's stdout, on which go-plugin
+// greets the host. Errors are those of CheckHost, or say why no socket could be
+// opened.
+func Serve(ctx context.Context, config ServeConfig) error {
 	if err := CheckHost(); err != nil {
 		return err
 	}
@@ -64,15 +73,38 @@ func Serve(config ServeConfig) error {
 	}
 	grpclog.SetLoggerV2(grpclog.NewLoggerV2(io.Discard, io.Discard, io.Discard))
 	failed := new(firstLine)
+	answers := &server{answerer: config.Answerer}
+	served := make(chan struct{})
+	defer close(served)
 	goplugin.Serve(&goplugin.ServeConfig{
-		HandshakeConfig: Handshake,
-		Plugins:         goplugin.PluginSet{Name: &contract{answerer: config.Answerer}},
-		Logger:          hclog.New(&hclog.LoggerOptions{Level: hclog.Error, Output: failed, DisableTime: true}),
+		HandshakeConfig:  Handshake,
+		VersionedPlugins: versions(answers),
+		Logger:           hclog.New(&hclog.LoggerOptions{Level: hclog.Error, Output: failed, DisableTime: true}),
 		GRPCServer: func(options []grpc.ServerOption) *grpc.Server {
-			return grpc.NewServer(append(options, grpc.MaxRecvMsgSize(maxMessage), grpc.MaxConcurrentStreams(128))...)
+			host := newHost(config.HostLives)
+			s := grpc.NewServer(append(append(options, serverOptions()...), grpc.StatsHandler(host))...)
+			go func() {
+				host.wait(ctx, served)
+				s.Stop()
+			}()
+			return s
 		},
 	})
+	answers.finish(endTime)
 	return failed.err()
+}
+
+// serverOptions: see dialOptions for the windows. Workers keep the stacks that a
+// call has grown.
+func serverOptions() []grpc.ServerOption {
+	const workers, calls = 4, 128
+	return []grpc.ServerOption{
+		grpc.MaxRecvMsgSize(maxMessage),
+		grpc.MaxConcurrentStreams(calls),
+		grpc.StaticStreamWindowSize(streamWindow),
+		grpc.StaticConnWindowSize(wireWindow),
+		grpc.NumStreamWorkers(workers),
+	}
 }
 
 // firstLine keeps the first thing that go-plugin has to say: it tells of a
@@ -104,12 +136,12 @@ func (f *firstLine) err() error {
 // contract is the plugin as go-plugin wants it, for both ends.
 type contract struct {
 	goplugin.NetRPCUnsupportedPlugin
-	answerer protocol.Answerer // of the serving end
+	server *server // of the serving end
 }
 
 // GRPCServer implements go-plugin's GRPCPlugin for the serving end.
 func (c *contract) GRPCServer(_ *goplugin.GRPCBroker, s *grpc.Server) error {
-	wire.RegisterConnectorServer(s, &server{answerer: c.answerer})
+	wire.RegisterConnectorServer(s, c.server)
 	return nil
 }
 
@@ -123,24 +155,38 @@ func (c *contract) GRPCClient(_ context.Context, _ *goplugin.GRPCBroker, conn *g
 type server struct {
 	wire.UnimplementedConnectorServer
 	answerer protocol.Answerer
+	running  sync.WaitGroup
 }
 
 // Get implements wire.ConnectorServer.
 func (s *server) Get(ctx context.Context, m *wire.Request) (*wire.GetReply, error) {
+	s.running.Add(1)
+	defer s.running.Done()
 	ctx, cancel := context.WithTimeout(ctx, answerTime)
 	defer cancel()
-	r, err := request(protocol.Get, m)
-	if err == nil {
-		var c protocol.Credential
-		if c, err = s.answerer.Get(ctx, r); err == nil {
-			return &wire.GetReply{Answer: &wire.GetReply_Credential{Credential: credentialMessage(c)}}, nil
-		}
+	c, err := s.get(ctx, m)
+	if err != nil {
+		return &wire.GetReply{Answer: &wire.GetReply_Failure{Failure: failure(err)}}, nil
 	}
-	return &wire.GetReply{Answer: &wire.GetReply_Failure{Failure: failure(err)}}, nil
+	return &wire.GetReply{Answer: &wire.GetReply_Credential{Credential: c}}, nil
+}
+
+func (s *server) get(ctx context.Context, m *wire.Request) (*wire.Credential, error) {
+	r, err := request(protocol.Get, m)
+	if err != nil {
+		return nil, err
+	}
+	c, err := s.answerer.Get(ctx, r)
+	if err != nil {
+		return nil, err
+	}
+	return credentialMessage(c)
 }
 
 // Forget implements wire.ConnectorServer.
 func (s *server) Forget(ctx context.Context, m *wire.Request) (*wire.ForgetReply, error) {
+	s.running.Add(1)
+	defer s.running.Done()
 	ctx, cancel := context.WithTimeout(ctx, answerTime)
 	defer cancel()
 	r, err := request(protocol.Forget, m)
@@ -148,4 +194,18 @@ func (s *server) Forget(ctx context.Context, m *wire.Request) (*wire.ForgetReply
 		err = s.answerer.Forget(ctx, r)
 	}
 	return &wire.ForgetReply{Failure: failure(err)}, nil
+}
+
+// finish waits for calls that still run, for they may have something to put away.
+// Their contexts are done since the wire is closed.
+func (s *server) finish(atMost time.Duration) {
+	done := make(chan struct{})
+	go func() {
+		s.running.Wait()
+		close(done)
+	}()
+	select {
+	case <-done:
+	case <-time.After(atMost):
+	}
 }

@@ -40,6 +40,8 @@ const (
 	Kind_UNREACHABLE  Kind = 8
 	Kind_POLICY       Kind = 9
 	Kind_BUSY         Kind = 10
+	Kind_PROBE        Kind = 11
+	Kind_INACTIVE     Kind = 12
 	Kind_UNKNOWN_NAME Kind = 31
 	Kind_AMBIGUOUS    Kind = 32
 )
@@ -57,6 +59,8 @@ var (
 		8:  "UNREACHABLE",
 		9:  "POLICY",
 		10: "BUSY",
+		11: "PROBE",
+		12: "INACTIVE",
 		31: "UNKNOWN_NAME",
 		32: "AMBIGUOUS",
 	}
@@ -71,6 +75,8 @@ var (
 		"UNREACHABLE":  8,
 		"POLICY":       9,
 		"BUSY":         10,
+		"PROBE":        11,
+		"INACTIVE":     12,
 		"UNKNOWN_NAME": 31,
 		"AMBIGUOUS":    32,
 	}
@@ -324,17 +330,20 @@ func (x *ForgetReply) GetFailure() *Failure {
 // Credential is what to send: the field `header` with `scheme`, a blank and
 // `token`. Only to `origins`. Never print this message: token is in clear.
 type Credential struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Profile       string                 `protobuf:"bytes,1,opt,name=profile,proto3" json:"profile,omitempty"`
-	Scheme        string                 `protobuf:"bytes,2,opt,name=scheme,proto3" json:"scheme,omitempty"` // "Bearer"
-	Header        string                 `protobuf:"bytes,3,opt,name=header,proto3" json:"header,omitempty"` // "" is Authorization
-	Username      string                 `protobuf:"bytes,4,opt,name=username,proto3" json:"username,omitempty"`
-	Token         string                 `protobuf:"bytes,5,opt,name=token,proto3" json:"token,omitempty"`
-	Wide          bool                   `protobuf:"varint,6,opt,name=wide,proto3" json:"wide,omitempty"`       // the profile widened the grammar of the token to 0x21-0x7E
-	Expires       int64                  `protobuf:"varint,7,opt,name=expires,proto3" json:"expires,omitempty"` // Unix seconds; never 0
-	Source        string                 `protobuf:"bytes,8,opt,name=source,proto3" json:"source,omitempty"`    // "cache" or "network"
-	Origin        string                 `protobuf:"bytes,9,opt,name=origin,proto3" json:"origin,omitempty"`    // that owns the url, or the profile's first
-	Origins       []string               `protobuf:"bytes,10,rep,name=origins,proto3" json:"origins,omitempty"`
+	state    protoimpl.MessageState `protogen:"open.v1"`
+	Profile  string                 `protobuf:"bytes,1,opt,name=profile,proto3" json:"profile,omitempty"`
+	Scheme   string                 `protobuf:"bytes,2,opt,name=scheme,proto3" json:"scheme,omitempty"` // "Bearer"
+	Header   string                 `protobuf:"bytes,3,opt,name=header,proto3" json:"header,omitempty"` // "" is Authorization
+	Username string                 `protobuf:"bytes,4,opt,name=username,proto3" json:"username,omitempty"`
+	Token    string                 `protobuf:"bytes,5,opt,name=token,proto3" json:"token,omitempty"`
+	Wide     bool                   `protobuf:"varint,6,opt,name=wide,proto3" json:"wide,omitempty"`       // the profile widened the grammar of the token to 0x21-0x7E
+	Expires  int64                  `protobuf:"varint,7,opt,name=expires,proto3" json:"expires,omitempty"` // Unix seconds; never 0
+	Source   string                 `protobuf:"bytes,8,opt,name=source,proto3" json:"source,omitempty"`    // "cache" or "network"
+	Origin   string                 `protobuf:"bytes,9,opt,name=origin,proto3" json:"origin,omitempty"`    // that owns the url, or the profile's first
+	Origins  []string               `protobuf:"bytes,10,rep,name=origins,proto3" json:"origins,omitempty"`
+	// HTTP statuses besides 401 by which the API says that it does not take the
+	// token: Forget it and ask once more. At most 16, each from 100 to 599.
+	RefreshOn     []int32 `protobuf:"varint,11,rep,packed,name=refresh_on,json=refreshOn,proto3" json:"refresh_on,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -439,6 +448,13 @@ func (x *Credential) GetOrigins() []string {
 	return nil
 }
 
+func (x *Credential) GetRefreshOn() []int32 {
+	if x != nil {
+		return x.RefreshOn
+	}
+	return nil
+}
+
 // Failure says why there is no token. text and hint are one line each, without
 // secrets.
 type Failure struct {
@@ -521,7 +537,7 @@ const file_connector_proto_rawDesc = "" +
 	"\afailure\x18\x02 \x01(\v2 .credhelper.connector.v1.FailureH\x00R\afailureB\b\n" +
 	"\x06answer\"I\n" +
 	"\vForgetReply\x12:\n" +
-	"\afailure\x18\x01 \x01(\v2 .credhelper.connector.v1.FailureR\afailure\"\x80\x02\n" +
+	"\afailure\x18\x01 \x01(\v2 .credhelper.connector.v1.FailureR\afailure\"\x9f\x02\n" +
 	"\n" +
 	"Credential\x12\x18\n" +
 	"\aprofile\x18\x01 \x01(\tR\aprofile\x12\x16\n" +
@@ -534,11 +550,13 @@ const file_connector_proto_rawDesc = "" +
 	"\x06source\x18\b \x01(\tR\x06source\x12\x16\n" +
 	"\x06origin\x18\t \x01(\tR\x06origin\x12\x18\n" +
 	"\aorigins\x18\n" +
-	" \x03(\tR\aorigins\"d\n" +
+	" \x03(\tR\aorigins\x12\x1d\n" +
+	"\n" +
+	"refresh_on\x18\v \x03(\x05R\trefreshOn\"d\n" +
 	"\aFailure\x121\n" +
 	"\x04kind\x18\x01 \x01(\x0e2\x1d.credhelper.connector.v1.KindR\x04kind\x12\x12\n" +
 	"\x04text\x18\x02 \x01(\tR\x04text\x12\x12\n" +
-	"\x04hint\x18\x03 \x01(\tR\x04hint*\xb2\x01\n" +
+	"\x04hint\x18\x03 \x01(\tR\x04hint*\xcb\x01\n" +
 	"\x04Kind\x12\x10\n" +
 	"\fUNCLASSIFIED\x10\x00\x12\r\n" +
 	"\tMALFORMED\x10\x02\x12\x0e\n" +
@@ -553,7 +571,9 @@ const file_connector_proto_rawDesc = "" +
 	"\n" +
 	"\x06POLICY\x10\t\x12\b\n" +
 	"\x04BUSY\x10\n" +
-	"\x12\x10\n" +
+	"\x12\t\n" +
+	"\x05PROBE\x10\v\x12\f\n" +
+	"\bINACTIVE\x10\f\x12\x10\n" +
 	"\fUNKNOWN_NAME\x10\x1f\x12\r\n" +
 	"\tAMBIGUOUS\x10 2\xa9\x01\n" +
 	"\tConnector\x12J\n" +

@@ -1,0 +1,260 @@
+package connector
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/hashicorp/go-hclog"
+	"github.com/hashicorp/go-plugin/runner"
+)
+
+// process is credhelper as a child of this program. go-plugin's own would give it
+// this program's stdin, in which a secret may wait for this program, and its whole
+// environment (T7, T20).
+type process struct {
+	cmd            *exec.Cmd
+	stdout, stderr *os.File
+	ended          chan struct{} // closed when it has ended
+
+	mu       sync.Mutex
+	child    *os.Process     // nil before the start
+	killed   bool            // perhaps before the start
+	greeting strings.Builder // the first octets of stdout
+	said     string          // the first line of stderr
+	warnings io.Writer
+}
+
+var _ runner.Runner = (*process)(nil)
+
+// newProcess prepares credhelper; Start starts it.
+func newProcess(config Config) *process {
+	cmd := exec.Command(config.Path, config.Args...)
+	cmd.Env = append(allowed(os.Environ()), config.Env...)
+	return &process{cmd: cmd, ended: make(chan struct{}), warnings: config.Warnings}
+}
+
+// run is what go-plugin calls with the variables that it wants to pass. The
+// directory that it made for sockets is not needed: credhelper makes its own, and
+// this one would be left behind by a host that is killed.
+func (p *process) run(_ hclog.Logger, with *exec.Cmd, dir string) (runner.Runner, error) {
+	_ = os.Remove(dir)
+	p.cmd.Env = append(p.cmd.Env, with.Env...)
+	return p, nil
+}
+
+// Start implements runner.Runner. Stdin is empty: a nil Stdin is the null device.
+func (p *process) Start(context.Context) error {
+	out, outEnd, err := os.Pipe()
+	if err != nil {
+		return err
+	}
+	said, saidEnd, err := os.Pipe()
+	if err != nil {
+		_, _ = out.Close(), outEnd.Close()
+		return err
+	}
+	p.stdout, p.stderr = out, said
+	p.cmd.Stdout, p.cmd.Stderr = outEnd, saidEnd
+	err = p.fork()
+	_, _ = outEnd.Close(), saidEnd.Close()
+	if err != nil {
+		_, _ = out.Close(), said.Close()
+		return err
+	}
+	go p.await()
+	return nil
+}
+
+// fork starts the process unless it was killed already, by a Close that could not
+// wait.
+func (p *process) fork() error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.killed {
+		return errClosed
+	}
+	if err := p.cmd.Start(); err != nil {
+		return err
+	}
+	p.child = p.cmd.Process
+	return nil
+}
+
+// drainTime is how long the pipes of a process that has ended stay open, so that
+// what it said last is read. Its own children may hold them for ever.
+const drainTime = 250 * time.Millisecond
+
+func (p *process) await() {
+	_ = p.cmd.Wait()
+	close(p.ended)
+	time.Sleep(drainTime)
+	_, _ = p.stdout.Close(), p.stderr.Close()
+}
+
+// over tells whether the process has ended.
+func (p *process) over() bool {
+	select {
+	case <-p.ended:
+		return true
+	default:
+		return false
+	}
+}
+
+// Wait implements runner.AttachedRunner.
+func (p *process) Wait(context.Context) error {
+	<-p.ended
+	return nil
+}
+
+// Kill implements runner.AttachedRunner.
+func (p *process) Kill(context.Context) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.killed = true
+	if p.child == nil {
+		return nil
+	}
+	if err := p.child.Kill(); err != nil && !errors.Is(err, os.ErrProcessDone) {
+		return err
+	}
+	return nil
+}
+
+// terminate asks the process to end, for it has a socket to remove; where a
+// process cannot be asked it is killed.
+func (p *process) terminate() {
+	p.mu.Lock()
+	p.killed = true
+	child := p.child
+	p.mu.Unlock()
+	if child != nil && child.Signal(syscall.SIGTERM) != nil {
+		_ = p.Kill(context.Background())
+	}
+}
+
+// ID implements runner.AttachedRunner; "" before the start.
+func (p *process) ID() string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.child == nil {
+		return ""
+	}
+	return strconv.Itoa(p.child.Pid)
+}
+
+// Name implements runner.Runner.
+func (p *process) Name() string { return p.cmd.Path }
+
+// Diagnose implements runner.Runner; go-plugin's own guesses take many lines.
+func (p *process) Diagnose(context.Context) string { return "" }
+
+// Stdout implements runner.Runner.
+func (p *process) Stdout() io.ReadCloser { return &overheard{p.stdout, p} }
+
+// Stderr implements runner.Runner; ClientConfig.Stderr gets its lines.
+func (p *process) Stderr() io.ReadCloser { return p.stderr }
+
+// HostToPlugin implements runner.AddrTranslator.
+func (p *process) HostToPlugin(network, address string) (string, string, error) {
+	return network, address, nil
+}
+
+// PluginToHost implements runner.AddrTranslator: the greeting names a socket of
+// this machine, or this program would go where its child sends it (T20).
+func (p *process) PluginToHost(network, address string) (string, string, error) {
+	host, _, err := net.SplitHostPort(address)
+	if network == "unix" && filepath.IsAbs(address) || network == "tcp" && err == nil && host == "127.0.0.1" {
+		return network, address, nil
+	}
+	return "", "", policy("the greeting names no socket of this machine")
+}
+
+// overheard is stdout, whose first octets are kept.
+type overheard struct {
+	stdout  *os.File
+	process *process
+}
+
+// Close implements io.Closer.
+func (o *overheard) Close() error { return o.stdout.Close() }
+
+// Read implements io.Reader.
+func (o *overheard) Read(b []byte) (int, error) {
+	n, err := o.stdout.Read(b)
+	o.process.mu.Lock()
+	defer o.process.mu.Unlock()
+	if room := 64 - o.process.greeting.Len(); room > 0 {
+		o.process.greeting.Write(b[:min(n, room)])
+	}
+	return n, err
+}
+
+// version is what the greeting says of the protocol: its second field; "" before
+// there is one.
+func (p *process) version() string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	fields := strings.SplitN(p.greeting.String(), "|", 3)
+	if len(fields) < 3 {
+		return ""
+	}
+	return fields[1]
+}
+
+// Write implements io.Writer for the lines of stderr, which go-plugin passes on
+// one at a time, their ends apart. What a plugin says is not passed on raw (T20).
+func (p *process) Write(b []byte) (int, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	text := strings.TrimSuffix(string(b), "\n")
+	end := string(b[len(text):])
+	text = line(text)
+	if p.said == "" {
+		p.said = strings.TrimSpace(text)
+	}
+	if _, err := io.WriteString(p.warnings, text+end); err != nil {
+		return 0, err
+	}
+	return len(b), nil
+}
+
+// reason is what the process said on stderr, which tells better than go-plugin
+// why it did not start; "" if it said nothing. The two come by different ways, so
+// stderr gets a moment.
+func (p *process) reason() string {
+	for range 10 {
+		p.mu.Lock()
+		said := p.said
+		p.mu.Unlock()
+		if said != "" {
+			return strings.TrimPrefix(said, "credhelper: ")
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	return ""
+}
+
+// forbidden tells whether the process ended with the exit code of ErrPolicy.
+func (p *process) forbidden() bool {
+	const exitPolicy = 9
+	if p.ID() == "" {
+		return false
+	}
+	select {
+	case <-p.ended:
+		return p.cmd.ProcessState.ExitCode() == exitPolicy
+	case <-time.After(endTime):
+		return false
+	}
+}
