@@ -65,8 +65,12 @@ func (x *trip) pass() error {
 				err = fmt.Errorf("waiting for %s: %w", x.server, err)
 			}
 		} else {
-			err = &protocol.Error{Kind: protocol.ErrUnreachable, Text: x.server + " asks for patience: not before " +
-				strconv.FormatInt(int64((wait+time.Second-1)/time.Second), 10) + " s from now"}
+			seconds := int64((wait + time.Second - 1) / time.Second)
+			err = &protocol.Error{
+				Kind:       protocol.ErrUnreachable,
+				Text:       x.server + " asks for patience: not before " + strconv.FormatInt(seconds, 10) + " s from now",
+				RetryAfter: seconds,
+			}
 		}
 		x.gates.leave(x.server)
 		if err != nil {
