@@ -80,7 +80,7 @@ func TestConnectorStorm(t *testing.T) {
 	before := server.Count()
 	order := crowd.Order{Bin: bin, Env: h.Env, Profile: "jama", Goroutines: goroutines, Pause: time.Second}
 	var orders []crowd.Order
-	for _, way := range []crowd.Way{crowd.Library, crowd.Library, crowd.Plugin, crowd.Plugin, crowd.Command} {
+	for _, way := range []crowd.Way{crowd.Library, crowd.Library, crowd.Source, crowd.Plugin, crowd.Serve, crowd.Command} {
 		o := order
 		if o.Way = way; way == crowd.Command {
 			o.Goroutines = 3 // each call is a process

@@ -13,6 +13,7 @@ import (
 
 	"github.com/credhelper/credhelper/helper"
 	"github.com/credhelper/credhelper/protocol"
+	"github.com/credhelper/credhelper/protocol/bearer"
 	"github.com/credhelper/credhelper/protocol/connector"
 )
 
@@ -21,8 +22,10 @@ type Way string
 
 // The ways there are.
 const (
-	Library Way = "library"        // helper.Get in the process
+	Library Way = "helper.Get"     // in the process
+	Source  Way = "TokenSource"    // an oauth2.TokenSource over it
 	Plugin  Way = "plugin"         // go-plugin's gRPC to credhelper plugin
+	Serve   Way = "serve"          // JSON lines to credhelper serve --stdio
 	Command Way = "credhelper get" // a process for each call
 )
 
@@ -38,7 +41,7 @@ func (o Order) open() (*asker, error) {
 	for _, row := range [...]struct {
 		way  Way
 		open func(Order) (*asker, error)
-	}{{Library, openLibrary}, {Plugin, openPlugin}, {Command, openCommand}} {
+	}{{Library, openLibrary}, {Source, openSource}, {Plugin, openPlugin}, {Serve, openServe}, {Command, openCommand}} {
 		if row.way == o.Way {
 			return row.open(o)
 		}
@@ -60,6 +63,22 @@ func openLibrary(o Order) (*asker, error) {
 		return nil, err
 	}
 	return &asker{ask: of(helper.New(config), o.Profile), close: func() {}}, nil
+}
+
+func openSource(o Order) (*asker, error) {
+	config, err := helper.FromEnvironment(o.Env, os.Getuid())
+	if err != nil {
+		return nil, err
+	}
+	source := &bearer.TokenSource{Answerer: helper.New(config), Request: protocol.Request{Profile: o.Profile}}
+	ask := func() (answer, error) {
+		t, err := source.Token()
+		if err != nil {
+			return answer{}, err
+		}
+		return answer{t.AccessToken, t.Expiry.Unix()}, nil
+	}
+	return &asker{ask: ask, close: func() {}}, nil
 }
 
 func openPlugin(o Order) (*asker, error) {

@@ -48,7 +48,9 @@ func (b *bench) expiry() ([]figure, error) {
 
 // mixed lets 20 processes ask by all ways at once.
 func (b *bench) mixed() ([]figure, error) {
-	return b.expiring("20 mixed processes", 4, 28*time.Second, map[crowd.Way]int{crowd.Library: 6, crowd.Plugin: 7, crowd.Command: 7})
+	return b.expiring("20 mixed processes", 4, 28*time.Second, map[crowd.Way]int{
+		crowd.Library: 3, crowd.Source: 3, crowd.Plugin: 5, crowd.Serve: 5, crowd.Command: 4,
+	})
 }
 
 // expiring lets processes ask for a token that lives for some seconds, all of them

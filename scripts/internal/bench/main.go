@@ -71,6 +71,7 @@ var parts = [...]part{
 	{name: "killed", measure: (*bench).killed},
 	{name: "library", group: groupConnectors, measure: (*bench).library, plain: true},
 	{name: "plugin", group: groupConnectors, measure: (*bench).plugin, plain: true},
+	{name: "lines", group: groupConnectors, measure: (*bench).lines, plain: true},
 	{name: "expiry", group: groupConnectors, measure: (*bench).expiry, plain: true},
 	{name: "mixed", group: groupConnectors, measure: (*bench).mixed, plain: true},
 	{name: "soak", measure: (*bench).soak, plain: true, named: true},

@@ -79,7 +79,7 @@ func (s *soaking) take(o crowd.Order, sample crowd.Sample) {
 			s.add(way+", credhelper's descriptors", number, 1, float64(c.Descriptors))
 		}
 	}
-	if o.Way == crowd.Library {
+	if o.Way == crowd.Source {
 		s.takeHome()
 		fmt.Fprintf(os.Stderr, "%5.0f s, %d calls by this way\n", time.Since(s.began).Seconds(), sample.Calls)
 	}
@@ -126,7 +126,7 @@ func (b *bench) soak() ([]figure, error) {
 	every := min(10*time.Second, b.long/30)
 	s := &soaking{home: home, began: time.Now(), series: map[string]*series{}}
 	var orders []crowd.Order
-	for _, way := range []crowd.Way{crowd.Library, crowd.Plugin} {
+	for _, way := range []crowd.Way{crowd.Source, crowd.Plugin, crowd.Serve} {
 		orders = append(orders, crowd.Order{Way: way, Bin: home.Bin, Env: home.Env, Profile: profileName, Goroutines: goroutines, Pause: pause, Every: every})
 	}
 	before := server.Count()
