@@ -55,7 +55,7 @@ var rooms = []room{
 	{path: "protocol/bearer", may: join(levelZero, []string{"protocol", "golang.org/x/oauth2"}), not: []string{"os", "os/exec", "log"}},
 	{path: "protocol/connector", may: join(levelZero, []string{"protocol", "protocol/connector/wire", "github.com/hashicorp/go-plugin", "github.com/hashicorp/go-hclog", "google.golang.org/grpc"})},
 	{path: "protocol/connector/wire", may: []string{"google.golang.org/grpc", "google.golang.org/protobuf"}},
-	{path: "examples/connector", may: []string{"protocol", "protocol/origin", "protocol/connector"}},
+	{path: "examples/sync", may: []string{"protocol", "protocol/bearer", "protocol/connector"}},
 	{path: "cmd/internal/process", may: join(sys, []string{"protocol"}), not: []string{"net/http", "net", "fmt", "os/exec", "encoding/json"}},
 	{path: "cmd/credhelper", may: join(levelZero, sys, []string{"protocol", "helper/cache", "cmd/internal/process"}), not: []string{"net/http", "net", "os/user", "encoding/json"}},
 	{path: "cmd/credhelper-engine", may: []string{""}},

@@ -1,0 +1,165 @@
+//go:build linux
+
+package main
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/credhelper/credhelper/helper/oauth/oauthtest"
+	"github.com/credhelper/credhelper/internal/program"
+)
+
+// bin is the directory with the executables, built once.
+var bin string
+
+func TestMain(m *testing.M) { os.Exit(testMain(m)) }
+
+func testMain(m *testing.M) int {
+	bin = os.Getenv("CREDHELPER_TEST_BIN")
+	if bin == "" {
+		dir, err := os.MkdirTemp("", "sync")
+		if err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			return 1
+		}
+		defer os.RemoveAll(dir)
+		bin = dir
+		if err := program.Build(bin); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			return 1
+		}
+	}
+	return m.Run()
+}
+
+// world is an administrator's machine with credhelper and both profiles, a Jama
+// and a Jira. jamaCalls and jiraCalls are called before the nth call is answered.
+type world struct {
+	t          *testing.T
+	home       *program.Home
+	jama, jira *oauthtest.Server
+	jamaCalls  func(n int)
+	jiraCalls  func(n int)
+	log        bytes.Buffer
+}
+
+func newWorld(t *testing.T, items int, lifetime time.Duration) *world {
+	t.Helper()
+	w := &world{t: t, jamaCalls: func(int) {}, jiraCalls: func(int) {}}
+	start := func(product string, calls *func(int)) *oauthtest.Server {
+		s, err := oauthtest.New(oauthtest.Options{
+			Product: product, Items: items, Lifetime: lifetime, Fault: t.Errorf,
+			Clients: []oauthtest.Client{{ID: "client", Secret: "s3cret"}},
+			OnCall:  func(n int, _ oauthtest.Request) { (*calls)(n) },
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(s.Close)
+		return s
+	}
+	w.jama, w.jira = start("jama", &w.jamaCalls), start("jira-miniorange", &w.jiraCalls)
+	home, err := program.NewHome(t.TempDir(), bin)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(home.Close)
+	w.home = home
+	w.must("s3cret", "add", "jama", "--preset", "jama", "--url", w.jama.URL(), "--client-id", "client", "--secret-stdin", "--no-verify")
+	w.must("s3cret", "add", "jira", "--preset", "jira-miniorange", "--url", w.jira.URL(), "--client-id", "client", "--secret-stdin", "--no-verify",
+		"--set", "token_url="+w.jira.TokenURL())
+	t.Setenv("CREDHELPER_HOME", home.Dir)
+	t.Setenv("HOME", home.Dir)
+	t.Setenv("PATH", bin+":"+os.Getenv("PATH"))
+	return w
+}
+
+// must calls credhelper as the administrator does.
+func (w *world) must(stdin string, args ...string) {
+	w.t.Helper()
+	if _, err := w.home.Run(stdin, args...); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+// sync runs the job in this process, with the real credhelper as its plugin.
+func (w *world) sync(args ...string) (stdout string, err error) {
+	w.t.Helper()
+	var out bytes.Buffer
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	err = run(ctx, append(args, w.jama.URL(), w.jira.URL()), &out, &w.log)
+	return out.String(), err
+}
+
+// once fails unless every item is in Jira exactly once, as it is in Jama.
+func (w *world) once(items int) {
+	w.t.Helper()
+	seen := map[string]int{}
+	for _, i := range w.jira.Issues() {
+		for _, l := range i.Labels {
+			seen[l]++
+		}
+	}
+	for n := range items {
+		if l := "jama-" + strconv.Itoa(1001+n); seen[l] != 1 {
+			w.t.Errorf("%s is in Jira %d times", l, seen[l])
+		}
+	}
+	if len(seen) != items {
+		w.t.Errorf("%d labels, want %d", len(seen), items)
+	}
+}
+
+// requests fails unless the two token endpoints saw as many requests.
+func (w *world) requests(jama, jira int) {
+	w.t.Helper()
+	if gotJama, gotJira := w.jama.Count(), w.jira.Count(); gotJama != jama || gotJira != jira {
+		w.t.Errorf("%d and %d token requests, want %d and %d", gotJama, gotJira, jama, jira)
+	}
+}
+
+// says fails unless the log has every text, and nothing secret.
+func (w *world) says(texts ...string) {
+	w.t.Helper()
+	log := w.log.String()
+	for _, text := range texts {
+		if !strings.Contains(log, text) {
+			w.t.Errorf("the log does not say %q:\n%s", text, log)
+		}
+	}
+	if strings.Contains(log, "s3cret") || strings.Contains(log, "eyJ") { // every token here begins so
+		w.t.Errorf("the log has a secret:\n%s", log)
+	}
+}
+
+// killPlugin ends the credhelper that this process has started, without warning.
+func (w *world) killPlugin() {
+	tasks, err := filepath.Glob("/proc/self/task/*/children")
+	if err != nil || len(tasks) == 0 {
+		w.t.Errorf("children are not listed: %v", err)
+	}
+	killed := 0
+	for _, path := range tasks {
+		children, _ := os.ReadFile(path) // a thread that has ended has none
+		for _, child := range strings.Fields(string(children)) {
+			command, _ := os.ReadFile("/proc/" + child + "/cmdline")
+			pid, _ := strconv.Atoi(child)
+			if bytes.Contains(command, []byte("\x00plugin\x00")) && syscall.Kill(pid, syscall.SIGKILL) == nil {
+				killed++
+			}
+		}
+	}
+	if killed != 1 {
+		w.t.Errorf("%d plugins were killed", killed)
+	}
+}
