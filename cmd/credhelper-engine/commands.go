@@ -101,6 +101,7 @@ func (s *session) commonFlags(flags *pflag.FlagSet) {
 
 // prepare starts the watchdog, unless a person sits in front of the verb.
 func (s *session) prepare(c *cobra.Command, _ []string) error {
+	s.verb = strings.TrimPrefix(c.CommandPath(), c.Root().Name()+" ")
 	for v := c; v != nil; v = v.Parent() {
 		if _, isPatient := v.Annotations["patient"]; isPatient {
 			s.patient = true

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -77,51 +76,6 @@ func explainToken(t helper.TokenStatus) string {
 		return "not asked for again for " + span(t.Wait) + "; the earlier reason: " + oneLine(t.Reason)
 	}
 	return "none cached; would be fetched"
-}
-
-// logCommand shows what happened.
-func (s *session) logCommand() *cobra.Command {
-	var last int
-	c := &cobra.Command{
-		Use:     "log",
-		Short:   "show fetches, refusals, failures and changes of secrets",
-		GroupID: groupKeep,
-		Args:    between(0, 0, "log [--json]"),
-		RunE:    func(*cobra.Command, []string) error { return s.log(last) },
-	}
-	c.Flags().IntVarP(&last, "last", "n", 0, "only the last `N` lines")
-	return c
-}
-
-func (s *session) log(last int) error {
-	h, err := s.open()
-	if err != nil {
-		return err
-	}
-	records := []helper.Record{}
-	if err := h.Log(func(r helper.Record) bool { records = append(records, r); return true }); err != nil {
-		return err
-	}
-	if last > 0 && len(records) > last {
-		records = records[len(records)-last:]
-	}
-	if s.flags.json {
-		return s.printJSON(records)
-	}
-	var b strings.Builder
-	for _, r := range records {
-		fmt.Fprintf(&b, "%s  %-14s %s", r.Time.UTC().Format(time.RFC3339), oneLine(r.Event), oneLine(r.Profile))
-		for _, part := range [...]string{r.URI, r.Text} {
-			if part != "" {
-				b.WriteString("  " + oneLine(part))
-			}
-		}
-		if r.Expires > 0 {
-			b.WriteString("  until " + time.Unix(r.Expires, 0).UTC().Format(time.RFC3339))
-		}
-		b.WriteString("\n")
-	}
-	return s.print(b.String())
 }
 
 // cacheCommand empties the cache.

@@ -25,6 +25,7 @@ type session struct {
 	start  time.Time      // of the front; the deadlines count from it
 	limits process.Limits // what hardening took and the user's commands get back
 
+	verb     string // or the tool's dialect: in which words was asked
 	flags    commonFlags
 	secret   secretFlags
 	answered *answered      // the one answer to a tool

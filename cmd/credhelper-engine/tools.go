@@ -61,6 +61,7 @@ func (s *session) answerTool(d *protocol.Dialect, call protocol.Call) int {
 
 // answer finds what one request gets. err is why nothing was found, for stderr.
 func (s *session) answer(ctx context.Context, d *protocol.Dialect, r protocol.Request) (protocol.Reply, error) {
+	s.verb = d.Name
 	switch r.Verb {
 	case protocol.Say:
 		return r.Reply, nil

@@ -1,0 +1,12 @@
+package main
+
+import "golang.org/x/sys/unix"
+
+// parentOf is 0 if it cannot be found.
+func parentOf(pid int) int {
+	info, err := unix.SysctlKinfoProc("kern.proc.pid", pid)
+	if err != nil {
+		return 0
+	}
+	return int(info.Eproc.Ppid)
+}

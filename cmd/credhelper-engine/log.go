@@ -1,0 +1,146 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/credhelper/credhelper/helper"
+	"github.com/credhelper/credhelper/protocol"
+)
+
+// logFlags choose lines of the log.
+type logFlags struct {
+	last   int
+	since  string
+	events []string
+}
+
+// logCommand shows what happened.
+func (s *session) logCommand() *cobra.Command {
+	var f logFlags
+	c := &cobra.Command{
+		Use:   "log [NAME]",
+		Short: "show fetches, refusals, failures, sign-ins and changes of secrets",
+		Long: "Shows who asked for which token and what came of it, oldest first: all profiles,\n" +
+			"or one. Answers from the cache are in it with audit = \"all\" in config.toml. --json\n" +
+			"prints the lines as they are kept, one JSON object each; no secret and no token is\n" +
+			"among them, \"token\" is a fingerprint. See docs/log.md.",
+		Example:           "  credhelper log jama --since 24h --event refused,failed",
+		GroupID:           groupKeep,
+		Args:              between(0, 1, "log [NAME] [--since TIME] [--event EVENT] [--json]"),
+		ValidArgsFunction: s.completeProfiles,
+		RunE:              func(_ *cobra.Command, args []string) error { return s.log(args, f) },
+	}
+	c.Flags().IntVarP(&f.last, "last", "n", 0, "only the last `N` lines")
+	c.Flags().StringVar(&f.since, "since", "", "only lines since `TIME`: 90m, 24h, 7d ago, or a date, YYYY-MM-DD")
+	c.Flags().StringSliceVar(&f.events, "event", nil, "only this `EVENT`, such as fetch, refused, failed, login (repeatable)")
+	return c
+}
+
+func (s *session) log(args []string, f logFlags) error {
+	name := ""
+	if len(args) == 1 {
+		name = args[0]
+	}
+	if name != "" && !protocol.ValidProfile(name) {
+		return malformed("not a profile's name: " + protocol.Printable(name))
+	}
+	since, err := s.sinceTime(f.since)
+	if err != nil {
+		return err
+	}
+	h, err := s.open()
+	if err != nil {
+		return err
+	}
+	var records []helper.Record
+	err = h.Log(func(r helper.Record) bool {
+		if (name == "" || r.Profile == name) && !r.Time.Before(since) && (len(f.events) == 0 || slices.Contains(f.events, r.Event)) {
+			records = append(records, r)
+		}
+		return true
+	})
+	if err != nil {
+		return err
+	}
+	if f.last > 0 && len(records) > f.last {
+		records = records[len(records)-f.last:]
+	}
+	var b strings.Builder
+	for _, r := range records {
+		if !s.flags.json {
+			b.WriteString(logLine(r) + "\n")
+			continue
+		}
+		line, err := json.Marshal(r)
+		if err != nil {
+			return err
+		}
+		b.Write(append(line, '\n'))
+	}
+	return s.print(b.String())
+}
+
+// sinceTime reads how long ago, or a date in UTC; "" is the beginning.
+func (s *session) sinceTime(text string) (time.Time, error) {
+	if text == "" {
+		return time.Time{}, nil
+	}
+	for _, layout := range [...]string{time.DateOnly, time.RFC3339} {
+		if t, err := time.Parse(layout, text); err == nil {
+			return t, nil
+		}
+	}
+	days, isDays := strings.CutSuffix(text, "d")
+	if isDays {
+		text = days + "h"
+	}
+	ago, err := time.ParseDuration(text)
+	if isDays {
+		ago *= 24
+	}
+	if err != nil || ago < 0 {
+		return time.Time{}, malformed("--since wants how long ago (90m, 24h, 7d), or a date, YYYY-MM-DD")
+	}
+	return s.now().Add(-ago), nil
+}
+
+// logLine is a line of the log for a person. What is not known is left out.
+func logLine(r helper.Record) string {
+	parts := []string{fmt.Sprintf("%s  %-15s %s", r.Time.UTC().Format(time.RFC3339), oneLine(r.Event), oneLine(r.Profile))}
+	add := func(text string) {
+		if text != "" {
+			parts = append(parts, oneLine(text))
+		}
+	}
+	add(r.URI)
+	add(logCaller(r))
+	if r.Source == "cache" {
+		add("from the cache")
+	}
+	add(r.Text)
+	if r.Expires > 0 {
+		add("until " + time.Unix(r.Expires, 0).UTC().Format(time.RFC3339))
+	}
+	if r.Correlation != "" && !strings.Contains(r.Text, r.Correlation) {
+		add("correlation id " + r.Correlation)
+	}
+	return strings.Join(parts, "  ")
+}
+
+// logCaller is who asked, as "git by /usr/bin/git (4711)".
+func logCaller(r helper.Record) string {
+	who := r.Caller.Executable
+	if r.Caller.PID > 0 {
+		who = strings.TrimSpace(fmt.Sprintf("%s (%d)", who, r.Caller.PID))
+	}
+	if r.Dialect == "" || who == "" {
+		return r.Dialect + who
+	}
+	return r.Dialect + " by " + who
+}
