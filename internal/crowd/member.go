@@ -168,7 +168,7 @@ func (m *member) watch(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-tick.C:
-			s := take(m.asker.child)
+			s := Look(m.asker.child)
 			s.Calls = int(m.calls.Load())
 			m.say(event{Sample: &s})
 		}

@@ -29,8 +29,8 @@ type Resources struct {
 	Descriptors int // 0: credhelper lets only root look into it (T9)
 }
 
-// take looks at this process, and at the child unless that is 0.
-func take(child int) Sample {
+// Look looks at this process, and at the child unless that is 0.
+func Look(child int) Sample {
 	runtime.GC()
 	var mem runtime.MemStats
 	runtime.ReadMemStats(&mem)
