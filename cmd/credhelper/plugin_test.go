@@ -52,7 +52,7 @@ func connect(t *testing.T, h *program.Home, dir string, warnings *bytes.Buffer) 
 	return client
 }
 
-func urlOf(t *testing.T, text string) origin.URL {
+func urlOf(t testing.TB, text string) origin.URL {
 	t.Helper()
 	u, reason := origin.ParseURL(text)
 	if reason != origin.Release {

@@ -2,10 +2,10 @@ package connector
 
 import (
 	"context"
+	"errors"
 	"io"
 	"os/exec"
 	"sync"
-	"time"
 
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
@@ -67,7 +67,7 @@ func Dial(config Config) (*Client, error) {
 	if config.Warnings == nil {
 		config.Warnings = io.Discard
 	}
-	c := &Client{config: config, link: newLink(config)}
+	c := &Client{config: config, link: newLink(config, 0)}
 	go c.link.start()
 	if _, err := c.link.remote(context.Background()); err != nil {
 		c.Close()
@@ -105,14 +105,14 @@ func (c *Client) current() (*link, error) {
 		return c.link, nil
 	}
 	c.dismiss()
-	c.link = newLink(c.config)
+	c.link = newLink(c.config, c.link.failures())
 	go c.link.start()
 	return c.link, nil
 }
 
-// call does one call. If credhelper ended in the middle it is done once more by
-// the next one: calls may be repeated, since a Get is a question and a Forget
-// names the token that it is about.
+// call does one call. If credhelper ended in the middle, or at its start, it is
+// done once more by the next one: calls may be repeated, since a Get is a question
+// and a Forget names the token that it is about.
 func (c *Client) call(ctx context.Context, do func(context.Context, wire.ConnectorClient) error) error {
 	limited, cancel := context.WithTimeout(ctx, answerTime+wireTime)
 	defer cancel()
@@ -122,6 +122,9 @@ func (c *Client) call(ctx context.Context, do func(context.Context, wire.Connect
 			return err
 		}
 		remote, err := l.remote(limited)
+		if errors.Is(err, protocol.ErrUnreachable) && try == 0 && limited.Err() == nil {
+			continue
+		}
 		if err != nil {
 			return err
 		}
@@ -182,7 +185,3 @@ func (c *Client) Forget(ctx context.Context, r protocol.Request) error {
 func unreachable(what string, err error) error {
 	return &protocol.Error{Kind: protocol.ErrUnreachable, Text: what + ": " + line(err.Error())}
 }
-
-// retryTime is how long a start that failed stands for the next calls, too: a
-// connector with a thousand workers must not start a thousand processes a second.
-const retryTime = time.Second

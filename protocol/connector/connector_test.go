@@ -5,8 +5,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
+	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -20,6 +23,7 @@ import (
 
 const (
 	asPlugin = "CREDHELPER_TEST_SOCKETS" // in a process that this test started as its plugin
+	asHost   = "CREDHELPER_TEST_HOST"    // in a process that this test started as a host
 	canary   = "c4n4ry.t0ken-of-the-test"
 	usual    = 1200 // octets of a token that is a JWT
 )
@@ -27,7 +31,11 @@ const (
 // TestMain is also the plugin's main: the tests start this executable.
 func TestMain(m *testing.M) {
 	dir := os.Getenv(asPlugin)
-	if dir == "" {
+	switch {
+	case dir != "":
+	case os.Getenv(asHost) != "":
+		os.Exit(hostWithStdin())
+	default:
 		os.Exit(m.Run())
 	}
 	stderr := os.Stderr
@@ -42,7 +50,7 @@ var sentinels = map[string]error{
 	"malformed": protocol.ErrMalformed, "no-profile": protocol.ErrNoProfile, "unknown": protocol.ErrUnknown,
 	"ambiguous": protocol.ErrAmbiguous, "no-secret": protocol.ErrNoSecret, "locked": protocol.ErrLocked,
 	"login": protocol.ErrLogin, "refused": protocol.ErrRefused, "unreachable": protocol.ErrUnreachable,
-	"policy": protocol.ErrPolicy, "busy": protocol.ErrBusy,
+	"policy": protocol.ErrPolicy, "busy": protocol.ErrBusy, "probe": protocol.ErrProbe, "inactive": protocol.ErrInactive,
 }
 
 // answerer does what the profile's name says.
@@ -67,6 +75,22 @@ func (answerer) Get(ctx context.Context, r protocol.Request) (protocol.Credentia
 		c.Secret = secret.New(strings.Repeat("a", secret.MaxToken))
 	case "usual":
 		c.Secret = secret.New(strings.Repeat("a", usual))
+	case "statuses":
+		c.RefreshOn = []int{403, 404}
+	case "no-status":
+		c.RefreshOn = []int{403, 600}
+	case "many-statuses":
+		c.RefreshOn = slices.Repeat([]int{403}, 17)
+	case "pid":
+		c.Username = strconv.Itoa(os.Getpid())
+	case "stdin":
+		octets, err := io.ReadAll(os.Stdin)
+		c.Username = fmt.Sprintf("%d octets", len(octets))
+		return c, err
+	case "environ":
+		for _, entry := range os.Environ() { // go-plugin's certificate has many lines
+			c.Origins = append(c.Origins, strings.ReplaceAll(entry, "\n", " "))
+		}
 	case "narrow":
 		c.Secret = secret.New("a{b}")
 	case "wide":
@@ -102,18 +126,30 @@ func (a answerer) Forget(ctx context.Context, r protocol.Request) error {
 	return err
 }
 
-func start(t testing.TB, warnings *bytes.Buffer) *connector.Client {
+// socketDir is a directory for sockets, whose path must be short.
+func socketDir(t testing.TB) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "c")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	return dir
+}
+
+// selfConfig makes a plugin of this executable.
+func selfConfig(t testing.TB) connector.Config {
 	t.Helper()
 	self, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
 	}
-	dir, err := os.MkdirTemp("", "c") // a socket's path is short
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { os.RemoveAll(dir) })
-	config := connector.Config{Path: self, Args: []string{}, Env: []string{asPlugin + "=" + dir}}
+	return connector.Config{Path: self, Args: []string{}, Env: []string{asPlugin + "=" + socketDir(t)}}
+}
+
+func start(t testing.TB, warnings *bytes.Buffer) *connector.Client {
+	t.Helper()
+	config := selfConfig(t)
 	if warnings != nil {
 		config.Warnings = warnings
 	}
@@ -140,6 +176,7 @@ func TestAnswers(t *testing.T) {
 		{"good", nil}, {"longest", nil}, {"wide", nil},
 		{"crlf", protocol.ErrPolicy}, {"empty", protocol.ErrPolicy}, {"long", protocol.ErrPolicy}, {"narrow", protocol.ErrPolicy},
 		{"endless", protocol.ErrPolicy}, {"header", protocol.ErrPolicy}, {"scheme", protocol.ErrPolicy},
+		{"statuses", nil}, {"no-status", protocol.ErrPolicy}, {"many-statuses", protocol.ErrPolicy},
 		{"huge", protocol.ErrUnreachable},
 		{"../x", protocol.ErrMalformed},
 	} {
@@ -158,6 +195,9 @@ func TestAnswers(t *testing.T) {
 	if err != nil || !got.Secret.Equal(secret.New(canary)) || got.Scheme != "Bearer" || got.Expires != 1893456000 ||
 		got.Source != "cache" || got.Origin != "https://api.example.com" || len(got.Origins) != 2 {
 		t.Errorf("%+v, %v", got, err)
+	}
+	if got, err = get(client, "statuses"); err != nil || !got.Doubts(401) || !got.Doubts(403) || !got.Doubts(404) || got.Doubts(400) {
+		t.Errorf("%v, %v", got.RefreshOn, err)
 	}
 }
 

@@ -24,13 +24,15 @@ type link struct {
 	client wire.ConnectorClient
 	err    error // why there is no client
 	failed time.Time
+	before int // starts that failed one after the other before this one
 
 	broken atomic.Bool // it was there, but does not answer
 }
 
-// newLink prepares a link; its start does the rest.
-func newLink(config Config) *link {
-	l := &link{process: newProcess(config), ready: make(chan struct{})}
+// newLink prepares a link after a number of starts that failed; its start does the
+// rest.
+func newLink(config Config, before int) *link {
+	l := &link{process: newProcess(config), ready: make(chan struct{}), before: before}
 	l.plugin = goplugin.NewClient(&goplugin.ClientConfig{
 		HandshakeConfig:  Handshake,
 		VersionedPlugins: versions(nil),
@@ -96,15 +98,19 @@ func (l *link) explain(err error) error {
 			return fit
 		}
 	}
-	text, reason := "credhelper plugin did not start", l.process.reason()
+	code, how := l.process.ending()
+	reason := l.process.reason()
+	if reason == "" && l.process.silent() {
+		reason = how
+	}
 	if reason == "" {
-		first, _, _ := strings.Cut(err.Error(), "\n")
-		reason = line(first)
+		reason, _, _ = strings.Cut(err.Error(), "\n")
 	}
-	if l.process.forbidden() {
-		return policy(text + ": " + reason)
+	text := "credhelper plugin did not start: " + line(reason)
+	if code == protocol.ExitCode(protocol.ErrPolicy) {
+		return policy(text)
 	}
-	return &protocol.Error{Kind: protocol.ErrUnreachable, Text: text + ": " + reason}
+	return &protocol.Error{Kind: protocol.ErrUnreachable, Text: text}
 }
 
 // remote waits for the start and returns the other end.
@@ -120,6 +126,20 @@ func (l *link) remote(ctx context.Context) (wire.ConnectorClient, error) {
 // giveUp marks a link that does not answer.
 func (l *link) giveUp() { l.broken.Store(true) }
 
+// retryTime is how long the second of two starts that failed stands for the calls
+// that follow, too; a third one twice as long, and so on up to a second. A
+// connector with a thousand workers must not start a thousand processes.
+const retryTime = 250 * time.Millisecond
+
+// failures counts the starts that failed one after the other up to this one, which
+// is over.
+func (l *link) failures() int {
+	if l.err == nil {
+		return 0
+	}
+	return l.before + 1
+}
+
 // useless tells whether calls must go another way.
 func (l *link) useless() bool {
 	select {
@@ -128,7 +148,7 @@ func (l *link) useless() bool {
 		return false
 	}
 	if l.err != nil {
-		return time.Since(l.failed) > retryTime
+		return time.Since(l.failed) > time.Duration(min(l.before, 4))*retryTime
 	}
 	return l.broken.Load() || l.process.over()
 }

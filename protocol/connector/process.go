@@ -245,16 +245,23 @@ func (p *process) reason() string {
 	return ""
 }
 
-// forbidden tells whether the process ended with the exit code of ErrPolicy.
-func (p *process) forbidden() bool {
-	const exitPolicy = 9
+// ending is how the process ended: its exit code, -1 for none, and "exit status 1"
+// or "signal: killed"; "" if it has not.
+func (p *process) ending() (code int, how string) {
 	if p.ID() == "" {
-		return false
+		return -1, ""
 	}
 	select {
 	case <-p.ended:
-		return p.cmd.ProcessState.ExitCode() == exitPolicy
+		return p.cmd.ProcessState.ExitCode(), "it ended with " + p.cmd.ProcessState.String()
 	case <-time.After(endTime):
-		return false
+		return -1, ""
 	}
+}
+
+// silent tells whether the process has said nothing on stdout.
+func (p *process) silent() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.greeting.Len() == 0
 }
