@@ -18,6 +18,8 @@ type envelope struct {
 	bound    []Bound
 	current  held
 	previous held // zero if there is none
+
+	rolledBack bool // current is the earlier one of the two
 }
 
 // held is one secret with its dates.
@@ -54,6 +56,8 @@ type wireEnvelope struct {
 	Bound    []Bound   `json:"bound"`
 	Current  wireHeld  `json:"current"`
 	Previous *wireHeld `json:"previous,omitempty"`
+
+	RolledBack bool `json:"rolled_back,omitempty"`
 }
 
 type wireHeld struct {
@@ -82,7 +86,7 @@ func (e *envelope) encode() (secret.Text, error) {
 	w := wireEnvelope{Version: envelopeVersion, Profile: e.profile, Bound: e.bound, Current: e.current.wire()}
 	if !e.previous.secret.IsZero() {
 		previous := e.previous.wire()
-		w.Previous = &previous
+		w.Previous, w.RolledBack = &previous, e.rolledBack
 	}
 	content, err := json.Marshal(w)
 	return secret.New(string(content)), err
@@ -104,7 +108,7 @@ func decodeEnvelope(profile string, value secret.Text) (*envelope, error) {
 	}
 	e := &envelope{profile: w.Profile, bound: w.Bound, current: w.Current.held()}
 	if w.Previous != nil {
-		e.previous = w.Previous.held()
+		e.previous, e.rolledBack = w.Previous.held(), w.RolledBack
 	}
 	return e, nil
 }

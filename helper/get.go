@@ -208,10 +208,12 @@ func (a *asking) lock(ctx context.Context, try bool) (*cache.Lock, error) {
 	return nil, nil
 }
 
-func (a *asking) busy() error {
+func (a *asking) busy() error { return busy(a.profile.Name) }
+
+func busy(profile string) error {
 	return &protocol.Error{
 		Kind: protocol.ErrBusy,
-		Text: "profile " + a.profile.Name + ": another process has been asking for its token for too long",
+		Text: "profile " + profile + ": another process has been asking for its token for too long",
 		Hint: "try again; see who holds the lock: credhelper doctor",
 	}
 }

@@ -61,18 +61,28 @@ func (h *Helper) Keep(ctx context.Context, t Tested) {
 	if t.token == nil || h.config.NoStore {
 		return
 	}
-	a, err := h.ask(protocol.Request{Verb: protocol.Get, Profile: t.Profile})
+	store, err := cache.Create(h.config.Dirs)
 	if err != nil {
 		return
 	}
-	defer a.close()
-	lock, err := a.store.TryLock(t.Profile)
+	defer store.Close()
+	lock, err := store.TryLock(t.Profile)
 	if err != nil {
 		return
 	}
 	defer lock.Unlock()
-	a.keep(ctx, lock, t.token)
-	a.log(a.record(eventFetch).obtained(h, t.token))
+	h.keepToken(ctx, lock, t.Profile, t.token)
+}
+
+// keepToken caches a token that somebody got who verified the profile's secret.
+func (h *Helper) keepToken(ctx context.Context, lock *cache.Lock, profile string, token *oauth.Token) {
+	a, err := h.ask(protocol.Request{Verb: protocol.Get, Profile: profile})
+	if err != nil {
+		return
+	}
+	defer a.close()
+	a.keep(ctx, lock, token)
+	a.log(a.record(eventFetch).obtained(h, token))
 }
 
 // Test is Try with the stored secret. It asks the server even if a token is
