@@ -102,6 +102,47 @@ func TestLinks(t *testing.T) {
 	}
 }
 
+// TestConnectorsPage: what docs/connectors.md shows of a program is, line by line,
+// in a file that compiles or runs in a test.
+func TestConnectorsPage(t *testing.T) {
+	page, err := os.ReadFile("docs/connectors.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for language, b := range map[string]struct {
+		file   string
+		blocks int
+	}{
+		"go":     {"connectors_example_test.go", 3},
+		"python": {"examples/python/credhelper.py", 1},
+		"js":     {"examples/node/credhelper.mjs", 1},
+	} {
+		text, err := os.ReadFile(b.file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		blocks := regexp.MustCompile("(?ms)^```"+language+"\n(.*?)^```$").FindAllStringSubmatch(string(page), -1)
+		if len(blocks) != b.blocks {
+			t.Errorf("docs/connectors.md has %d blocks of %s, not %d", len(blocks), language, b.blocks)
+		}
+		for _, block := range blocks {
+			if !strings.Contains(unindented(string(text)), unindented(block[1])) {
+				t.Errorf("%s does not have what docs/connectors.md shows:\n%s", b.file, block[1])
+			}
+		}
+	}
+}
+
+// unindented is a text without what its lines begin with beside words: blanks and
+// the marks of a comment.
+func unindented(s string) string {
+	var b strings.Builder
+	for line := range strings.Lines(s) {
+		b.WriteString(strings.TrimLeft(line, " \t/"))
+	}
+	return b.String()
+}
+
 // TestReadme: it is short enough to be read.
 func TestReadme(t *testing.T) {
 	text, err := os.ReadFile("README.md")
