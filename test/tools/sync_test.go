@@ -1,0 +1,301 @@
+//go:build tools
+
+package tools
+
+import (
+	"bytes"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/credhelper/credhelper/helper/oauth/oauthtest"
+)
+
+// syncWorld is an administrator's machine with credhelper and two profiles, a Jama
+// Connect and a Jira. jamaCalls and jiraCalls are called before the nth call is
+// answered.
+type syncWorld struct {
+	*world
+	command    []string
+	jama, jira *oauthtest.Server
+	jamaCalls  func(n int)
+	jiraCalls  func(n int)
+}
+
+// languages are the examples that do the same job without Go.
+var languages = []struct {
+	name    string
+	command func(t *testing.T) []string
+	serves  bool // keeps credhelper serve beside it
+}{
+	{"python", func(t *testing.T) []string {
+		python, err := exec.Command("python3", "-c", "import sys; print(sys.executable)").Output()
+		if err != nil {
+			t.Fatal("python3 is missing")
+		}
+		return []string{strings.TrimSpace(string(python)), "-B", example(t, "python/sync.py")}
+	}, true},
+	{"node", func(t *testing.T) []string { return []string{"node", example(t, "node/sync.mjs")} }, true},
+	{"sh", func(t *testing.T) []string { return []string{"sh", example(t, "sync.sh")} }, false},
+}
+
+func example(t *testing.T, name string) string {
+	t.Helper()
+	path, err := filepath.Abs("../../examples/" + name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// newSyncWorld makes one. PAGE is what the shell script has for --page.
+func newSyncWorld(t *testing.T, command []string, items int, lifetime time.Duration) *syncWorld {
+	t.Helper()
+	w := &syncWorld{world: newWorld(t), command: command, jamaCalls: func(int) {}, jiraCalls: func(int) {}}
+	start := func(product string, calls *func(int)) *oauthtest.Server {
+		s, err := oauthtest.New(oauthtest.Options{
+			Product: product, Items: items, Lifetime: lifetime, Fault: t.Errorf,
+			Clients: []oauthtest.Client{{ID: "client", Secret: "s3cret"}},
+			OnCall:  func(n int, _ oauthtest.Request) { (*calls)(n) },
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(s.Close)
+		return s
+	}
+	w.jama, w.jira = start("jama", &w.jamaCalls), start("jira-miniorange", &w.jiraCalls)
+	add := []string{"--client-id", "client", "--secret-stdin", "--no-verify"}
+	w.ok(input("s3cret"), append([]string{"credhelper", "add", "jama", "--preset", "jama", "--url", w.jama.URL()}, add...)...)
+	w.ok(input("s3cret"), append([]string{"credhelper", "add", "jira", "--preset", "jira-miniorange", "--url", w.jira.URL(),
+		"--set", "token_url=" + w.jira.TokenURL()}, add...)...)
+	w.setenv("PAGE=5")
+	return w
+}
+
+// sync runs the job, in pages of 5 items.
+func (w *syncWorld) sync(flags ...string) result {
+	w.t.Helper()
+	argv := append([]string{}, w.command...)
+	if !strings.HasSuffix(argv[len(argv)-1], ".sh") && len(flags) == 0 {
+		flags = []string{"--page", "5"}
+	}
+	r := w.run(nil, append(append(argv, flags...), w.jama.URL(), w.jira.URL())...)
+	if strings.Contains(r.stdout+r.stderr, "s3cret") || strings.Contains(r.stdout+r.stderr, "eyJ") { // every token here begins so
+		w.t.Errorf("a secret was written:\n%s%s", r.stdout, r.stderr)
+	}
+	return r
+}
+
+// once fails unless every item is in Jira exactly once.
+func (w *syncWorld) once(items int) {
+	w.t.Helper()
+	seen := map[string]int{}
+	for _, i := range w.jira.Issues() {
+		for _, l := range i.Labels {
+			seen[l]++
+		}
+	}
+	for l, times := range seen {
+		if times != 1 {
+			w.t.Errorf("%s is in Jira %d times", l, times)
+		}
+	}
+	if len(seen) != items || seen["jama-1001"] != 1 || seen["jama-"+strconv.Itoa(1000+items)] != 1 {
+		w.t.Fatalf("%d items are in Jira, want %d", len(seen), items)
+	}
+}
+
+// tokens fails unless the two token endpoints saw as many requests.
+func (w *syncWorld) tokens(jama, jira int) {
+	w.t.Helper()
+	if gotJama, gotJira := w.jama.Count(), w.jira.Count(); gotJama != jama || gotJira != jira {
+		w.t.Errorf("%d and %d token requests, want %d and %d", gotJama, gotJira, jama, jira)
+	}
+}
+
+// kill ends every credhelper of this home without warning.
+func (w *syncWorld) kill() {
+	paths, _ := filepath.Glob("/proc/[0-9]*/environ")
+	home, killed := "", 0
+	for _, v := range w.env {
+		if strings.HasPrefix(v, "CREDHELPER_HOME=") {
+			home = v
+		}
+	}
+	for _, path := range paths {
+		environ, _ := os.ReadFile(path) // of what has ended, or is not ours, there is none
+		command, _ := os.ReadFile(filepath.Dir(path) + "/cmdline")
+		if !bytes.Contains(environ, []byte(home+"\x00")) || !bytes.HasPrefix(command, []byte("handover")) && !bytes.HasPrefix(command, []byte("credhelper")) {
+			continue
+		}
+		pid, _ := strconv.Atoi(filepath.Base(filepath.Dir(path)))
+		if syscall.Kill(pid, syscall.SIGKILL) == nil {
+			killed++
+		}
+	}
+	if killed == 0 {
+		w.t.Error("no credhelper was killed")
+	}
+}
+
+// TestSync: each example brings every item to Jira once, writes again only what has
+// changed, and never asks Jama too fast.
+func TestSync(t *testing.T) {
+	for _, l := range languages {
+		t.Run(l.name, func(t *testing.T) {
+			w := newSyncWorld(t, l.command(t), 30, time.Hour)
+			first := w.sync()
+			t.Log(first.stderr)
+			w.once(30)
+			if err := w.jama.EditItem(1022); err != nil {
+				t.Fatal(err)
+			}
+			second := w.sync()
+			w.once(30)
+			w.tokens(1, 1)
+			for _, r := range []struct {
+				result
+				says string
+			}{{first, " INFO  sync: 30 items: 30 created, 0 updated\n"}, {second, " INFO  sync: 30 items: 0 created, 1 updated\n"}} {
+				if r.code != 0 || r.stdout != "" || !strings.HasSuffix(r.stderr, r.says) || strings.Count(r.stderr, "\n") != 1 {
+					t.Errorf("exit %d, %q, %q; want %q", r.code, r.stdout, r.stderr, r.says)
+				}
+			}
+			if n := w.jama.Answered()[429]; n != 0 {
+				t.Errorf("Jama answered 429 %d times: the pace is too fast", n)
+			}
+			if got := w.jira.Issues()[21]; got.Summary != "DEMO-REQ-22 Requirement 22, revision 2" || got.Updates != 1 ||
+				got.Description != "Kept in Jama Connect: "+w.jama.URL()+"/perspective.req#/items/1022?projectId=1" {
+				t.Errorf("%+v", got)
+			}
+		})
+	}
+}
+
+// TestSyncSurvives: what goes wrong in the middle of a run does not show in its
+// result. With 20 items Jama is called 4 times, Jira 24 times.
+func TestSyncSurvives(t *testing.T) {
+	at := func(n int, do func()) func(int) {
+		return func(call int) {
+			if call == n {
+				do()
+			}
+		}
+	}
+	for _, c := range []struct {
+		name       string
+		breaks     func(w *syncWorld)
+		jama, jira int // token requests
+	}{
+		{"revoked at Jama", func(w *syncWorld) { w.jamaCalls = at(2, w.jama.RevokeAll) }, 2, 1},
+		// Jira answers a search with 200 and nothing to a dead token, as to nobody.
+		{"revoked before a search", func(w *syncWorld) { w.jiraCalls = at(7, w.jira.RevokeAll) }, 1, 2},
+		{"revoked before an issue is made", func(w *syncWorld) { w.jiraCalls = at(9, w.jira.RevokeAll) }, 1, 2},
+		// The new secret needs no restart of the job.
+		{"secret rotated", func(w *syncWorld) {
+			w.jiraCalls = at(9, func() {
+				w.jira.SetClient(oauthtest.Client{ID: "client", Secret: "n3w-s3cret"})
+				w.jira.RevokeAll()
+				w.ok(input("n3w-s3cret"), "credhelper", "rotate", "jira", "--secret-stdin")
+			})
+		}, 1, 2},
+		{"Jama asks for patience", func(w *syncWorld) { w.jamaCalls = at(2, func() { w.jama.Throttle(0) }) }, 1, 1},
+		{"Jira asks for patience", func(w *syncWorld) { w.jiraCalls = at(9, func() { w.jira.Throttle(time.Second) }) }, 1, 1},
+		{"credhelper killed", func(w *syncWorld) { w.jiraCalls = at(9, w.kill) }, 1, 1},
+	} {
+		for _, l := range languages {
+			t.Run(c.name+"/"+l.name, func(t *testing.T) {
+				w := newSyncWorld(t, l.command(t), 20, time.Hour)
+				c.breaks(w)
+				r := w.sync()
+				if c.name == "credhelper killed" && !l.serves {
+					// curl runs below credhelper, and whether its call was done nobody can
+					// know: the run ends, and the next one looks.
+					if r.code == 0 {
+						t.Error("a call without an answer was taken for done")
+					}
+					r = w.sync()
+				}
+				if r.code != 0 {
+					t.Errorf("exit %d: %s", r.code, r.stderr)
+				}
+				w.once(20)
+				w.tokens(c.jama, c.jira)
+			})
+		}
+	}
+}
+
+// TestSyncExpiry: tokens of three seconds end in the middle of a run, and the next
+// ones are there.
+func TestSyncExpiry(t *testing.T) {
+	for _, l := range languages {
+		t.Run(l.name, func(t *testing.T) {
+			w := newSyncWorld(t, l.command(t), 20, 3*time.Second)
+			w.jiraCalls = func(int) { time.Sleep(250 * time.Millisecond) } // 24 calls: 6 s
+			if r := w.sync(); r.code != 0 {
+				t.Errorf("exit %d: %s", r.code, r.stderr)
+			}
+			w.once(20)
+			for _, s := range []*oauthtest.Server{w.jama, w.jira} {
+				if n := s.Count(); n < 2 || n > 8 {
+					t.Errorf("%d token requests in some 6 s", n)
+				}
+			}
+		})
+	}
+}
+
+// TestSyncConnection: what an administrator reads when the connection is tested: as
+// whom each system knows us, or what is wrong and what to type next.
+func TestSyncConnection(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		breaks func(w *syncWorld)
+		code   int
+		says   []string
+	}{
+		{"well", func(*syncWorld) {}, 0, nil},
+		{"wrong secret", func(w *syncWorld) { w.jama.SetClient(oauthtest.Client{ID: "client", Secret: "other"}) }, 7,
+			[]string{" ERROR Jama Connect http://", "invalid_client", "credhelper rotate jama"}},
+		{"no right to the API", func(w *syncWorld) { w.jama.SetClient(oauthtest.Client{ID: "client", Secret: "s3cret", Barred: true}) }, 11,
+			[]string{"the API does not let this account do that (HTTP 403): This user is not permitted to use the API; see why: credhelper test jama\n"}},
+		{"nobody Jira knows", func(w *syncWorld) { w.jira.SetClient(oauthtest.Client{ID: "client", Secret: "s3cret", NoUser: true}) }, 1,
+			[]string{" ERROR Jira http://", "(HTTP 400): No user found with this username/email address [X-AREQUESTID ", "see why: credhelper test jira\n"}},
+	} {
+		for _, l := range languages {
+			t.Run(c.name+"/"+l.name, func(t *testing.T) {
+				w := newSyncWorld(t, l.command(t), 3, time.Hour)
+				c.breaks(w)
+				r := w.sync("--test")
+				if r.code != c.code {
+					t.Errorf("exit %d, want %d", r.code, c.code)
+				}
+				for _, text := range c.says {
+					if !strings.Contains(r.stderr, text) {
+						t.Errorf("no %q in %q", text, r.stderr)
+					}
+				}
+				lines, want := strings.Count(r.stderr, "\n"), 2
+				if c.says != nil {
+					want = 1
+				}
+				if lines != 2-want || strings.Count(r.stdout, "connected as") != want {
+					t.Errorf("stdout %q, stderr %q", r.stdout, r.stderr)
+				}
+				if c.says == nil {
+					well := "Jama Connect " + w.jama.URL() + ": connected as James Example (james)\nJira " + w.jira.URL() + ": connected as Anna Example (anna)\n"
+					if r.stdout != well {
+						t.Errorf("%q, want %q", r.stdout, well)
+					}
+				}
+			})
+		}
+	}
+}
