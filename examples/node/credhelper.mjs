@@ -62,7 +62,7 @@ export class Helper {
   // not see the token. Where the API does not take the token, one more try with a new
   // one; a 429 is waited for. The body must be one that can be sent again.
   async fetch(url, { profile, ...init } = {}) {
-    if (init.body instanceof ReadableStream) throw new TypeError('a stream cannot be sent again');
+    if (init.body?.[Symbol.asyncIterator]) throw new TypeError('a stream cannot be sent again');
     const pauses = [3, 5, 8, 13];
     for (let renewed = false; ;) {
       const credential = await this.get({ uri: String(url), profile });
@@ -142,7 +142,12 @@ class Child {
     const lines = (this.#rest + text).split('\n');
     this.#rest = lines.pop();
     for (const line of lines) {
-      const reply = JSON.parse(line);
+      let reply;
+      try {
+        reply = JSON.parse(line);
+      } catch {
+        return void this.#process.kill(); // not what we started; the error would quote the line, token and all
+      }
       this.#settle(reply.id)?.resolve(reply);
     }
   }

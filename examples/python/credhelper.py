@@ -60,6 +60,8 @@ class _Child:
                     box = self.waiting.pop(reply["id"], None)
                 if box:
                     box.put(reply)
+        except ValueError:
+            self.process.kill()  # not what we started
         finally:
             with self.lock:
                 self.ended = True
