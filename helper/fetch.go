@@ -86,7 +86,10 @@ func (a *asking) obtain(ctx context.Context) (*oauth.Token, error) {
 
 // proof is what a request shows the server: the client's secret or key, and the
 // refresh token of a sign-in.
-type proof struct{ secret, refresh secret.Text }
+type proof struct {
+	secret, refresh secret.Text
+	expires         time.Time // the secret; zero if not known
+}
 
 // mark recognises what was refused.
 func (s proof) mark(profile string) uint16 {
@@ -100,7 +103,8 @@ func (a *asking) shows(ctx context.Context) (s proof, err error) {
 			return s, err
 		}
 	}
-	s.secret, err = a.secret(ctx, a.profile)
+	now, err := a.inUse(ctx, a.profile)
+	s.secret, s.expires = now.secret, now.expires
 	return s, err
 }
 
@@ -120,6 +124,7 @@ func (a *asking) once(ctx context.Context, s proof) (*oauth.Token, error) {
 		a.remember(err, s)
 		return nil, tokenError(a.profile, err)
 	}
+	a.remind(s, client)
 	return token, nil
 }
 

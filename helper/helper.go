@@ -65,6 +65,9 @@ type Config struct {
 
 	// Report takes a warning for a person, one line without a secret; may be nil.
 	Report func(text string)
+	// Reminds is for programs of which somebody reads the warnings: once a day and
+	// profile a fetch reports that a secret or certificate ends within 7 days.
+	Reminds bool
 }
 
 // Helper answers requests. Many goroutines may use one.

@@ -2,6 +2,7 @@ package helper
 
 import (
 	"bufio"
+	"bytes"
 	"encoding/json"
 	"errors"
 	"io"
@@ -78,10 +79,14 @@ func isAt(path string, f *os.File) bool {
 // Log reads the log, oldest first, and calls yield for each line until it
 // returns false. Lines that cannot be read are left out. Errors wrap
 // protocol.ErrPolicy.
-func (h *Helper) Log(yield func(Record) bool) error {
+func (h *Helper) Log(yield func(Record) bool) error { return h.eachRecord(nil, yield) }
+
+// eachRecord is Log for the lines with a text in them, which spares the reading of
+// the others.
+func (h *Helper) eachRecord(with []byte, yield func(Record) bool) error {
 	return readLog(h.config.Dirs.Log(), func(line []byte) bool {
 		var r Record
-		return json.Unmarshal(line, &r) != nil || yield(r)
+		return !bytes.Contains(line, with) || json.Unmarshal(line, &r) != nil || yield(r)
 	})
 }
 

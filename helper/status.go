@@ -8,6 +8,7 @@ import (
 	"github.com/credhelper/credhelper/helper/cache"
 	"github.com/credhelper/credhelper/protocol"
 	"github.com/credhelper/credhelper/protocol/origin"
+	"github.com/credhelper/credhelper/protocol/secret"
 )
 
 // Status is how a profile stands, found out without network.
@@ -23,8 +24,12 @@ type Status struct {
 	SignedIn      time.Time // when the sign-in was last renewed; zero without one
 	SecretCreated time.Time // zero if not known
 	SecretExpires time.Time // zero if not known
-	HasPrevious   bool      // an earlier secret is kept until it is confirmed
-	Changes       []Change  // what the profile says and the secret was not stored for
+	HasPrevious   bool      // another secret is kept until this one is confirmed
+	RolledBack    bool      // that other one is the newer of the two
+
+	CertificateExpires time.Time // of the client's key; zero if there is none
+
+	Changes []Change // what the profile says and the secret was not stored for
 }
 
 // TokenStatus is what the cache knows about a profile's token.
@@ -74,7 +79,7 @@ func (h *Helper) status(ctx context.Context, store *cache.Store, name string, do
 		s.Err = err
 		return s
 	}
-	s.System, s.Source, s.SecretExpires = p.system(), p.Secret[0], p.SecretExpires
+	s.System, s.Source = p.system(), p.Secret[0]
 	s.Token = h.tokenStatus(store, p)
 	if !p.NeedsSecret() {
 		s.Source = ""
@@ -85,7 +90,11 @@ func (h *Helper) status(ctx context.Context, store *cache.Store, name string, do
 			return s
 		}
 	}
+	if !p.InKeyring() {
+		s.SecretExpires = p.SecretExpires
+	}
 	if s.SecretErr = down; !p.InKeyring() || !p.NeedsSecret() || down != nil {
+		s.CertificateExpires = h.certificateEnd(ctx, p, secret.Text{})
 		return s
 	}
 	e, err := h.envelope(ctx, p)
@@ -93,10 +102,9 @@ func (h *Helper) status(ctx context.Context, store *cache.Store, name string, do
 		s.SecretErr = err
 		return s
 	}
-	s.SecretCreated, s.HasPrevious, s.Changes = e.current.created, !e.previous.secret.IsZero(), p.changes(e.bound)
-	if s.SecretExpires.IsZero() {
-		s.SecretExpires = e.current.expires
-	}
+	s.SecretCreated, s.SecretExpires, s.Changes = e.current.created, p.endOf(e.current), p.changes(e.bound)
+	s.HasPrevious, s.RolledBack = !e.previous.secret.IsZero(), e.rolledBack
+	s.CertificateExpires = h.certificateEnd(ctx, p, e.current.secret)
 	return s
 }
 
