@@ -13,6 +13,7 @@ import (
 	"encoding/base64"
 	"encoding/pem"
 	"math/big"
+	"os/exec"
 	"strings"
 	"testing"
 	"time"
@@ -21,15 +22,23 @@ import (
 	"google.golang.org/grpc/credentials"
 	"google.golang.org/protobuf/types/known/emptypb"
 
+	"github.com/credhelper/credhelper/internal/program"
 	"github.com/credhelper/credhelper/protocol/connector/wire"
 )
 
-// TestPluginForeignHost is a host that knows nothing but the seven steps of
-// docs/connectors.md, as one in another language would be written.
-func TestPluginForeignHost(t *testing.T) {
-	s := newServer(t)
-	h := newHome(t, s)
+// foreign is a host that knows nothing but the steps of docs/connectors.md, as one
+// in another language would be written.
+type foreign struct {
+	key    *ecdsa.PrivateKey
+	ours   []byte            // its certificate, DER
+	theirs *x509.Certificate // the plugin's
+	socket string
+	ended  chan error // gets how the plugin ended
+}
 
+// startForeign does the first three steps.
+func startForeign(t *testing.T, h *program.Home, dir string) *foreign {
+	t.Helper()
 	// 1: a key and a certificate.
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
@@ -46,7 +55,7 @@ func TestPluginForeignHost(t *testing.T) {
 
 	// 2 and 3: start it, and read its greeting.
 	cmd := h.Command("plugin")
-	cmd.Env = append(cmd.Env, "XDG_RUNTIME_DIR="+sockets(t), "CREDHELPER_CONNECTOR=v1", "PLUGIN_PROTOCOL_VERSIONS=1",
+	cmd.Env = append(cmd.Env, "XDG_RUNTIME_DIR="+dir, "CREDHELPER_CONNECTOR=v1", "PLUGIN_PROTOCOL_VERSIONS=1",
 		"PLUGIN_CLIENT_CERT="+string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})))
 	out, err := cmd.StdoutPipe()
 	if err == nil {
@@ -55,7 +64,7 @@ func TestPluginForeignHost(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer func() { _ = cmd.Process.Kill() }()
+	t.Cleanup(func() { _ = cmd.Process.Kill() })
 	greeting, err := bufio.NewReader(out).ReadString('\n')
 	field := strings.Split(strings.TrimSpace(greeting), "|")
 	if err != nil || len(field) != 6 || strings.Join(field[:3], "|") != "1|1|unix" || field[4] != "grpc" {
@@ -69,12 +78,28 @@ func TestPluginForeignHost(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	ended := make(chan error, 1)
+	go func() {
+		state, err := cmd.Process.Wait() // leaves stdout open, as a host does
+		if err == nil && !state.Success() {
+			err = &exec.ExitError{ProcessState: state}
+		}
+		ended <- err
+	}()
+	return &foreign{key, der, theirs, field[3], ended}
+}
+
+// TestPluginForeignHost is all seven steps.
+func TestPluginForeignHost(t *testing.T) {
+	s := newServer(t)
+	h := newHome(t, s)
+	host := startForeign(t, h, sockets(t))
 
 	// 4: connect.
 	roots := x509.NewCertPool()
-	roots.AddCert(theirs)
-	conn, err := grpc.NewClient("unix:"+field[3], grpc.WithTransportCredentials(credentials.NewTLS(&tls.Config{
-		Certificates: []tls.Certificate{{Certificate: [][]byte{der}, PrivateKey: key}}, RootCAs: roots, ServerName: "localhost",
+	roots.AddCert(host.theirs)
+	conn, err := grpc.NewClient("unix:"+host.socket, grpc.WithTransportCredentials(credentials.NewTLS(&tls.Config{
+		Certificates: []tls.Certificate{{Certificate: [][]byte{host.ours}, PrivateKey: host.key}}, RootCAs: roots, ServerName: "localhost",
 	})))
 	if err != nil {
 		t.Fatal(err)
@@ -99,10 +124,8 @@ func TestPluginForeignHost(t *testing.T) {
 
 	// 7: end it.
 	_ = conn.Invoke(ctx, "/plugin.GRPCController/Shutdown", new(emptypb.Empty), new(emptypb.Empty))
-	ended := make(chan error, 1)
-	go func() { ended <- cmd.Wait() }()
 	select {
-	case err := <-ended:
+	case err := <-host.ended:
 		if err != nil {
 			t.Errorf("the plugin ended with %v", err)
 		}

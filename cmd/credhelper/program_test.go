@@ -26,7 +26,12 @@ import (
 // bin is the directory of the executables.
 var bin string
 
-func TestMain(m *testing.M) { os.Exit(run(m)) }
+func TestMain(m *testing.M) {
+	if path := os.Getenv(asDialler); path != "" {
+		dialler(path)
+	}
+	os.Exit(run(m))
+}
 
 func run(m *testing.M) int {
 	// An ordinary user may neither read the module cache nor the compiler's:

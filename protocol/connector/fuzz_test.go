@@ -1,6 +1,7 @@
 package connector
 
 import (
+	"errors"
 	"testing"
 
 	"google.golang.org/protobuf/proto"
@@ -15,7 +16,7 @@ import (
 func FuzzMessages(f *testing.F) {
 	for _, m := range []proto.Message{
 		&wire.Request{Url: "https://api.example.com/x", Profile: "jama", MinTtl: 5, Timeout: 3},
-		&wire.Credential{Scheme: "Bearer", Token: "t0k", Expires: 1},
+		&wire.Credential{Scheme: "Bearer", Token: "t0k", Expires: 1, RefreshOn: []int32{403, 404}},
 		&wire.Failure{Kind: wire.Kind_LOGIN, Text: "sign in", Hint: "credhelper login jama"},
 	} {
 		octets, err := proto.Marshal(m)
@@ -33,7 +34,7 @@ func FuzzMessages(f *testing.F) {
 		}
 		var m wire.Credential
 		if proto.Unmarshal(octets, &m) == nil {
-			if c, err := credential(&m); err == nil && (!secret.ValidToken(c.Secret.Reveal(), c.Wide) || c.Expires <= 0 || line(c.Header) != c.Header) {
+			if c, err := credential(&m); err == nil && (!secret.ValidToken(c.Secret.Reveal(), c.Wide) || c.Expires <= 0 || line(c.Header) != c.Header || len(c.RefreshOn) > maxStatuses) {
 				t.Error("a credential that no tool may get")
 			}
 		}
@@ -44,4 +45,33 @@ func FuzzMessages(f *testing.F) {
 			}
 		}
 	})
+}
+
+// TestUnknownFields: what a newer end adds, the other one ignores: fields, and
+// kinds of failure, which are failures without a sentinel.
+func TestUnknownFields(t *testing.T) {
+	const newer = "\x9a\x06\x05later" // field 99, five octets
+	octets, err := proto.Marshal(&wire.Request{Profile: "jama"})
+	var q wire.Request
+	if err = errors.Join(err, proto.Unmarshal(append(octets, newer...), &q)); err != nil {
+		t.Fatal(err)
+	}
+	if r, err := request(protocol.Get, &q); err != nil || r.Profile != "jama" {
+		t.Errorf("a request: %+v, %v", r, err)
+	}
+	octets, err = proto.Marshal(&wire.Credential{Scheme: "Bearer", Token: "t0k", Expires: 1})
+	var m wire.Credential
+	if err = errors.Join(err, proto.Unmarshal(append(octets, newer...), &m)); err != nil {
+		t.Fatal(err)
+	}
+	if c, err := credential(&m); err != nil || c.Secret.Reveal() != "t0k" {
+		t.Errorf("a credential: %v", err)
+	}
+	failed := errorOf(&wire.Failure{Kind: 77, Text: "of another kind"})
+	if protocol.ExitCode(failed) != 1 || failed.Error() != "credhelper: of another kind" {
+		t.Errorf("a failure: %v", failed)
+	}
+	if _, err := credential((&wire.GetReply{}).GetCredential()); !errors.Is(err, protocol.ErrPolicy) {
+		t.Errorf("an answer of another shape: %v", err)
+	}
 }

@@ -1,0 +1,163 @@
+//go:build linux
+
+package main_test
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/credhelper/credhelper/internal/program"
+	"github.com/credhelper/credhelper/protocol/connector"
+)
+
+// asDialler makes a process of this test a host that dials the credhelper at that
+// path and does nothing more.
+const asDialler = "CREDHELPER_TEST_DIALLER"
+
+// dialler is that host. When it is killed nobody asks it to clean up.
+func dialler(path string) {
+	if _, err := connector.Dial(connector.Config{Path: path}); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	select {}
+}
+
+// ownHome is a home with executables of its own, so that its processes are known
+// by their path, which every user may read.
+func ownHome(t *testing.T) *program.Home {
+	t.Helper()
+	s, links := newServer(t), t.TempDir()
+	if err := borrow(bin, links); err != nil {
+		t.Fatal(err)
+	}
+	h, err := program.NewHome(t.TempDir(), links)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(h.Close)
+	addProfile(t, h, s, "jama", "https://api.example.com")
+	return h
+}
+
+// enginesOf are the processes of a home's executables that have not ended.
+func enginesOf(t *testing.T, h *program.Home) (list []string) {
+	t.Helper()
+	lines, _ := filepath.Glob("/proc/[0-9]*/cmdline")
+	if len(lines) == 0 {
+		t.Fatal("no /proc: the test is blind")
+	}
+	for _, path := range lines {
+		if text, _ := os.ReadFile(path); bytes.HasPrefix(text, []byte(h.Bin+"/")) { // empty once it has ended
+			list = append(list, filepath.Base(filepath.Dir(path))+" "+string(bytes.ReplaceAll(text, []byte{0}, []byte(" "))))
+		}
+	}
+	return list
+}
+
+// TestPluginOrphans: hosts that are killed at any moment from the one at which the
+// plugin is forked leave no plugin, and no socket (T20).
+func TestPluginOrphans(t *testing.T) {
+	h, dir := ownHome(t), sockets(t)
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	seen := 0
+	for delay := time.Duration(0); delay <= 200*time.Millisecond; delay += 8 * time.Millisecond {
+		host := exec.Command(self)
+		host.Env = append(os.Environ(), append(h.Env, asDialler+"="+filepath.Join(h.Bin, "credhelper"), "XDG_RUNTIME_DIR="+dir)...)
+		host.Stderr = os.Stderr
+		if err := host.Start(); err != nil {
+			t.Fatal(err)
+		}
+		for deadline := time.Now().Add(5 * time.Second); len(children(t, host.Process.Pid)) == 0; {
+			if time.Now().After(deadline) {
+				t.Fatal("the host starts no plugin")
+			}
+		}
+		time.Sleep(delay)
+		seen += len(enginesOf(t, h))
+		if err := host.Process.Kill(); err != nil {
+			t.Fatal(err)
+		}
+		_ = host.Wait()
+	}
+	if seen == 0 {
+		t.Error("no plugin was ever seen: the test is blind")
+	}
+	time.Sleep(2 * time.Second) // after the last one
+	if left := enginesOf(t, h); len(left) != 0 {
+		t.Errorf("these live on: %q", left)
+	}
+	if left, _ := filepath.Glob(dir + "/*"); len(left) != 0 {
+		t.Errorf("left behind: %v", left)
+	}
+}
+
+// TestPluginForgotten: a host that lives, but neither connects nor ends its plugin,
+// has none after 10 s (T20).
+func TestPluginForgotten(t *testing.T) {
+	t.Parallel() // 10 s
+	h, dir := ownHome(t), sockets(t)
+	host := startForeign(t, h, dir)
+	if n := len(enginesOf(t, h)); n != 1 {
+		t.Fatalf("%d plugins", n)
+	}
+	select {
+	case <-host.ended:
+	case <-time.After(14 * time.Second):
+		t.Error("the plugin waits for ever")
+	}
+	if left, _ := filepath.Glob(dir + "/*"); len(left) != 0 {
+		t.Errorf("left behind: %v", left)
+	}
+}
+
+// TestPluginAnotherUser: whoever is another user cannot even connect, whatever the
+// umask of the host (T2). Only root can be two users, so an ordinary user's run
+// looks at the mode alone (TestPluginHost does, too).
+func TestPluginAnotherUser(t *testing.T) {
+	h, dir := ownHome(t), sockets(t)
+	if err := os.Chmod(dir, 0o755); err != nil { // so that only the plugin's own keeps others out
+		t.Fatal(err)
+	}
+	defer syscall.Umask(syscall.Umask(0))
+	host := startForeign(t, h, dir)
+	if info, err := os.Stat(filepath.Dir(host.socket)); err != nil || info.Mode().Perm() != 0o700 || !strings.HasPrefix(host.socket, dir) {
+		t.Errorf("the directory of the socket: %v, %v", info.Mode(), err)
+	}
+	if os.Geteuid() != 0 {
+		return
+	}
+	for user, want := range map[uintptr]error{0: nil, 65534: syscall.EACCES} {
+		if err := connectAs(user, host.socket); !errors.Is(err, want) {
+			t.Errorf("user %d: %v, want %v", user, err, want)
+		}
+	}
+}
+
+// connectAs connects to a socket as another user of the file system.
+func connectAs(user uintptr, path string) error {
+	done := make(chan error)
+	go func() {
+		runtime.LockOSThread() // the thread ends with this goroutine
+		_, _, _ = syscall.RawSyscall(syscall.SYS_SETFSUID, user, 0, 0)
+		conn, err := net.Dial("unix", path)
+		if err == nil {
+			conn.Close()
+		}
+		done <- err
+	}()
+	return <-done
+}
