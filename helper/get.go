@@ -290,6 +290,9 @@ func (h *Helper) Forget(ctx context.Context, r protocol.Request) error {
 		return err
 	}
 	defer a.close()
+	// Also where another process has replaced the token by now: who asks next must
+	// not get the refused one out of this one's memory.
+	defer a.memory.clear()
 	for {
 		e, err := a.store.Get(a.profile.Name)
 		if err != nil || !drops(r, e) {
@@ -323,7 +326,6 @@ func (a *asking) drop(ctx context.Context) error {
 		return nil
 	}
 	a.log(a.record("reject").ofToken(a.Helper, e.Token, e.Expires))
-	defer a.memory.clear()
 	if err := a.store.Drop(a.profile.Name); err != nil {
 		return storeError(err)
 	}

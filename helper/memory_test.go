@@ -104,6 +104,32 @@ func TestTakenOver(t *testing.T) {
 	}
 }
 
+// TestRefusedElsewhere: a program reports a token that another process has replaced
+// already, and asks again without naming it: it does not get the refused one out of
+// its memory.
+func TestRefusedElsewhere(t *testing.T) {
+	h := ready(t, oauthtest.Options{})
+	a, b := h.lasting(), h.lasting()
+	old, err := a.Get(context.Background(), named)
+	if err != nil {
+		t.Fatal(err)
+	}
+	report := protocol.Request{Verb: protocol.Forget, Profile: "demo", Refused: old.Secret}
+	if err := b.Forget(context.Background(), report); err != nil {
+		t.Fatal(err)
+	}
+	fresh, err := b.Get(context.Background(), named)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := a.Forget(context.Background(), report); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := a.Get(context.Background(), named); err != nil || !got.Secret.Equal(fresh.Secret) {
+		t.Errorf("%v, the refused token once more: %v", err, got.Secret.Equal(old.Secret))
+	}
+}
+
 // TestAuditSeesMemory: with audit = "all" nothing is answered from memory, since
 // each answer is a line of the log.
 func TestAuditSeesMemory(t *testing.T) {
