@@ -69,18 +69,14 @@ func address(req *http.Request) (origin.URL, error) {
 	return u, nil
 }
 
-// hop is what an answer remembers for the request that a redirect makes of it.
-type hop struct {
-	profile string // that gave the token
-	left    bool   // the token stayed behind
-}
+// givenBy is the key of what an answer remembers for the request that a redirect
+// makes of it: the profile that gave the token, "" if it stayed behind.
+type givenBy struct{}
 
-type hopKey struct{}
-
-// remember notes on the answer how its request went. Its Request becomes one that
-// has no token: answers are logged and dumped, requests with them.
-func remember(answer *http.Response, req *http.Request, h hop) {
-	answer.Request = req.WithContext(context.WithValue(req.Context(), hopKey{}, h))
+// remember notes on the answer who gave its request the token. Its Request becomes
+// one that has no token: answers are logged and dumped, requests with them.
+func remember(answer *http.Response, req *http.Request, profile string) {
+	answer.Request = req.WithContext(context.WithValue(req.Context(), givenBy{}, profile))
 }
 
 // afterRedirect tells by which profile a redirected request may get a token; none
@@ -96,11 +92,11 @@ func (t *Transport) afterRedirect(req *http.Request) (profile string, may bool) 
 	if before.URL != nil && before.URL.Scheme == "https" && req.URL.Scheme != "https" {
 		return "", false
 	}
-	h, known := before.Context().Value(hopKey{}).(hop)
+	profile, known := before.Context().Value(givenBy{}).(string)
 	if !known { // another RoundTripper put its own request there
-		return t.Profile, t.Profile != ""
+		profile = t.Profile
 	}
-	return h.profile, !h.left && h.profile != ""
+	return profile, profile != ""
 }
 
 // foreign tells whether an answerer's error says that the address is not the

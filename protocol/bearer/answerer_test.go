@@ -125,7 +125,7 @@ func (a *answerer) count() int {
 }
 
 // sees is a RoundTripper that keeps what reaches it and answers from a list of
-// "STATUS" or "STATUS NAME: VALUE"; the last one repeats.
+// "STATUS" or "STATUS NAME: VALUE; NAME: VALUE"; the last one repeats.
 type sees struct {
 	mu      sync.Mutex
 	answers []string
@@ -133,6 +133,17 @@ type sees struct {
 	urls    []string
 	bodies  []string
 	times   []time.Time
+	given   []*watched
+}
+
+// open is how many answers were not closed.
+func (s *sees) open() (n int) {
+	for _, body := range s.given {
+		if !body.closed {
+			n++
+		}
+	}
+	return n
 }
 
 func (s *sees) RoundTrip(req *http.Request) (*http.Response, error) {
@@ -159,12 +170,15 @@ func (s *sees) RoundTrip(req *http.Request) (*http.Response, error) {
 		s.answers = s.answers[1:]
 	}
 	status, field, _ := strings.Cut(say, " ")
-	answer := &http.Response{Header: http.Header{}, Request: req, Body: io.NopCloser(strings.NewReader("said " + status))}
+	answer := &http.Response{Header: http.Header{}, Request: req, Body: stream("said " + status)}
+	s.given = append(s.given, answer.Body.(*watched))
 	if _, err := fmt.Sscan(status, &answer.StatusCode); err != nil {
 		return nil, err
 	}
-	if name, value, ok := strings.Cut(field, ": "); ok {
-		answer.Header.Set(name, value)
+	for one := range strings.SplitSeq(field, "; ") {
+		if name, value, ok := strings.Cut(one, ": "); ok {
+			answer.Header.Set(name, value)
+		}
 	}
 	return answer, nil
 }
@@ -175,13 +189,18 @@ func (s *sees) tokens() string {
 	defer s.mu.Unlock()
 	var all []string
 	for _, h := range s.headers {
-		token := strings.TrimPrefix(h.Get("Authorization"), "Bearer ")
-		if token == "" {
-			token = "-"
-		}
-		all = append(all, token)
+		all = append(all, sentToken(h))
 	}
 	return strings.Join(all, " ")
+}
+
+// sentToken is what Authorization holds after its scheme, "-" without the field.
+func sentToken(h http.Header) string {
+	values, is := h["Authorization"]
+	if !is {
+		return "-"
+	}
+	return strings.TrimPrefix(strings.Join(values, "+"), "Bearer ")
 }
 
 func (s *sees) sent() int {

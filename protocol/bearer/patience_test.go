@@ -27,6 +27,8 @@ func TestPatience(t *testing.T) {
 	}{
 		{"seconds", "GET", []string{"429 Retry-After: 7", "200"}, []time.Duration{7 * second}, 200},
 		{"a date", "GET", []string{"429 Retry-After: Sat, 01 Jan 2000 00:00:09 GMT", "200"}, []time.Duration{9 * second}, 200},
+		{"a date by a clock that is an hour off", "GET",
+			[]string{"429 Date: Sat, 01 Jan 2000 01:00:00 GMT; Retry-After: Sat, 01 Jan 2000 01:00:09 GMT", "200"}, []time.Duration{9 * second}, 200},
 		{"Jama names no time", "GET", []string{"429", "429", "429", "429", "429", "200"},
 			[]time.Duration{3 * second, 5 * second, 8 * second, 13 * second, 13 * second}, 200},
 		{"never again", "GET", []string{"429"}, []time.Duration{3 * second, 5 * second, 8 * second, 13 * second, 13 * second, 13 * second}, 429},
@@ -133,6 +135,36 @@ func TestPatienceShared(t *testing.T) {
 	})
 }
 
+// TestPatienceLonger: who asks for less does not shorten what another answer asked
+// for.
+func TestPatienceLonger(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := &sees{answers: []string{"429 Retry-After: 20", "429 Retry-After: 1", "200"}}
+		slow := roundTripper(func(req *http.Request) (*http.Response, error) {
+			if req.URL.Path == "/slow" {
+				time.Sleep(time.Second)
+			}
+			return s.RoundTrip(req)
+		})
+		transport := &bearer.Transport{Answerer: owns(t, "api https://api.example.com"), Base: slow}
+		var wait sync.WaitGroup
+		for _, path := range []string{"/slow", "/quick"} {
+			wait.Go(func() {
+				if answer, err := transport.RoundTrip(newRequest(t, "GET", "https://api.example.com"+path, nil)); err != nil || answer.StatusCode != 200 {
+					t.Errorf("%v, %v", answer, err)
+				}
+			})
+			synctest.Wait() // the slow one is through the gate
+		}
+		wait.Wait()
+		for _, at := range s.times[2:] {
+			if after := at.Sub(s.times[0]); after < 20*time.Second {
+				t.Errorf("sent again after %v", after)
+			}
+		}
+	})
+}
+
 // TestPatienceLimits: nobody waits in vain. Who cannot wait long enough gets the
 // 429; who has none to get, because another one's shut the gate, an error that
 // says when to come back.
@@ -145,6 +177,7 @@ func TestPatienceLimits(t *testing.T) {
 		{"MaxWait", 5 * time.Second, time.Hour},
 		{"no wait at all", -1, time.Hour},
 		{"the context", 0, 10 * time.Second},
+		{"the context, with no time for an answer", 0, 10*time.Second + 400*time.Millisecond},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {

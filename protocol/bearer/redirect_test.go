@@ -41,11 +41,7 @@ func (w *world) serve(name string, answer http.ResponseWriter, r *http.Request) 
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	body, _ := io.ReadAll(r.Body)
-	token := strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer ")
-	if token == "" {
-		token = "-"
-	}
-	w.seen = append(w.seen, strings.TrimSpace(name+" "+token+" "+string(body)))
+	w.seen = append(w.seen, strings.TrimSpace(name+" "+sentToken(r.Header)+" "+string(body)))
 	r.Header.Del("Authorization")
 	for _, values := range r.Header {
 		w.all += strings.Join(values, "\n") + "\n"
@@ -140,6 +136,43 @@ func TestRedirectUnknown(t *testing.T) {
 			if _, err := transport.RoundTrip(req); err != nil || s.tokens() != want {
 				t.Errorf("%s, profile %q: sent %s, %v; want %s", name, profile, s.tokens(), err, want)
 			}
+		}
+	}
+}
+
+// TestRedirectNobodys: a Location that is not understood is nobody's address, so
+// it gets nothing; nor must it turn into a request for the profile alone.
+func TestRedirectNobodys(t *testing.T) {
+	for _, location := range []string{"https://api.example.com./", "https://\u0430pi.example.com/", "https://api.example.com:0443/", "https://api.example.com/%00", "ftp://api.example.com/"} {
+		transport, a, s := over(t, "302 Location: "+location, "200")
+		transport.Profile = "api"
+		if _, err := (&http.Client{Transport: transport}).Get("https://api.example.com/a"); err != nil || s.tokens() != "api.1 -" {
+			t.Errorf("%s: %v, sent %s", location, err, s.tokens())
+		}
+		for _, r := range a.asked {
+			if r.URL.Host() == "" {
+				t.Errorf("%s: asked %+v", location, r)
+			}
+		}
+	}
+}
+
+// TestRedirectErrors: only "not mine" lets a redirected request go without a token.
+// Any other failure is one.
+func TestRedirectErrors(t *testing.T) {
+	for kind, goes := range map[error]bool{
+		protocol.ErrNoProfile: true, protocol.ErrPolicy: true, protocol.ErrUnknown: false, protocol.ErrLogin: false, protocol.ErrLocked: false,
+		protocol.ErrRefused: false, protocol.ErrUnreachable: false, protocol.ErrBusy: false,
+	} {
+		transport, a, s := over(t, "302 Location: /b", "200")
+		a.before = func(r protocol.Request) {
+			if r.URL.Path() == "/b" {
+				a.owners[0].fails = kind
+			}
+		}
+		_, err := (&http.Client{Transport: transport}).Get("https://api.example.com/a")
+		if goes && (err != nil || s.tokens() != "api.1 -") || !goes && (!errors.Is(err, kind) || s.tokens() != "api.1") {
+			t.Errorf("%v: %v, sent %s", kind, err, s.tokens())
 		}
 	}
 }

@@ -57,6 +57,9 @@ func TestRefused(t *testing.T) {
 					t.Errorf("%s: sent bodies %q", c.name, s.bodies)
 				}
 			}
+			if s.open() > 0 {
+				t.Errorf("%s %s: %d answers were not closed", method, c.name, s.open())
+			}
 		}
 	}
 }
@@ -106,6 +109,8 @@ func TestRefusedFails(t *testing.T) {
 			t.Errorf("401: %v, %v", answer, err)
 		case status == "404" && (err != nil || text(t, answer) != "said 404"):
 			t.Errorf("404: %v, %v", answer, err)
+		case s.open() > 0:
+			t.Errorf("%s: not closed", status)
 		}
 	}
 }
@@ -134,6 +139,21 @@ func TestRefusedInVain(t *testing.T) {
 		a.owners[0].number = 7 // somebody rotated the secret
 		call("api.7 api.8")
 	})
+}
+
+// TestRefusedInVainByStatus: a 404 in vain says nothing of a 401 for the same token.
+func TestRefusedInVainByStatus(t *testing.T) {
+	transport, a, s := over(t, "404", "404", "404", "401", "200")
+	a.owners[0].given.RefreshOn = []int{404}
+	for _, want := range []int{404, 404, 200} {
+		answer, err := transport.RoundTrip(newRequest(t, "GET", "https://api.example.com/", nil))
+		if err != nil || answer.StatusCode != want {
+			t.Errorf("%v, %v; want %d", answer, err, want)
+		}
+	}
+	if s.tokens() != "api.1 api.2 api.2 api.2 api.3" {
+		t.Errorf("sent %s", s.tokens())
+	}
 }
 
 // TestRefusedTogether: of 50 goroutines with the same refused token each is

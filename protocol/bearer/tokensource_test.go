@@ -155,10 +155,20 @@ func TestTokenSourceFails(t *testing.T) {
 				t.Errorf("got %v", err)
 			}
 		}
+		a.before = func(protocol.Request) { time.Sleep(time.Second) }
+		var wait sync.WaitGroup
+		for range 2 { // who comes while the other asks does not get the old one, either
+			wait.Go(func() {
+				if token, err := s.Token(); !errors.Is(err, protocol.ErrLogin) {
+					t.Errorf("got %v, %v", token, err)
+				}
+			})
+		}
+		wait.Wait()
 		a.owners[0].fails = nil
 		mustToken(t, s)
-		if a.count() != 4 {
-			t.Errorf("asked %d times, want 4", a.count())
+		if a.count() != 5 {
+			t.Errorf("asked %d times, want 5", a.count())
 		}
 	})
 }

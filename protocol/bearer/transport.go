@@ -80,8 +80,8 @@ type trip struct {
 	redirected bool
 	bare       bool // goes without a token
 
-	credential protocol.Credential
-	refused    secret.Text // by the API; zero before that
+	credential protocol.Credential // zero without a token
+	refused    secret.Text         // by the API; zero before that
 	sent       bool
 	waited     time.Duration
 	patience   int // how often the API asked for it
@@ -117,7 +117,7 @@ func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 		if answer, err = x.send(); err != nil {
 			return nil, err
 		}
-		remember(answer, req, hop{profile: x.credential.Profile, left: x.bare})
+		remember(answer, req, x.credential.Profile)
 		if !x.again(answer) {
 			return answer, nil
 		}
@@ -252,7 +252,6 @@ func (x *trip) again(answer *http.Response) bool {
 	}
 	if !x.refused.IsZero() {
 		x.inVain(answer.StatusCode)
-		return false
 	}
 	if x.knownVain(answer.StatusCode) {
 		return false
