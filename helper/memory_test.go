@@ -114,6 +114,9 @@ func TestRefusedElsewhere(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if _, ok := a.Cached(named); !ok { // it is in memory now
+		t.Fatal("not cached")
+	}
 	report := protocol.Request{Verb: protocol.Forget, Profile: "demo", Refused: old.Secret}
 	if err := b.Forget(context.Background(), report); err != nil {
 		t.Fatal(err)
