@@ -159,7 +159,10 @@ func (a *asking) remind(shown proof, client *oauth.Client) {
 	if end.Urgency(now) < Pressing || a.reminded(now) {
 		return
 	}
-	text := "profile " + a.profile.Name + ": its " + end.Words(now) + "; store a new one: credhelper rotate " + a.profile.Name
+	text := "profile " + a.profile.Name + ": its " + end.Words(now)
+	if a.profile.InKeyring() {
+		text += "; store a new one: credhelper rotate " + a.profile.Name
+	}
 	a.log(Record{Event: eventExpiry, Profile: a.profile.Name, Text: text})
 	a.report(text)
 }

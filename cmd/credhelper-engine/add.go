@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"strings"
 	"time"
 
@@ -93,7 +92,11 @@ func (s *session) add(ctx context.Context, name string, f addFlags) error {
 		if err := h.AddProfile(ctx, draft, secret.Text{}); err != nil {
 			return err
 		}
-		s.say("Added profile \"" + name + "\" without a secret. Store it: credhelper rotate " + name + " --secret-stdin")
+		store := "credhelper rotate " + name + " --secret-stdin"
+		if f.expires != "" {
+			store += " --expires " + f.expires
+		}
+		s.say("Added profile \"" + name + "\" without a secret. Store it: " + store)
 		return nil
 	}
 	if err != nil {
@@ -102,7 +105,8 @@ func (s *session) add(ctx context.Context, name string, f addFlags) error {
 	var tested helper.Tested
 	var doubt error
 	if !f.noVerify {
-		if tested, doubt, err = s.verify(ctx, h, draft, text); err != nil {
+		tested, err = s.verify(ctx, h, draft, text)
+		if doubt, err = verdict(draft, err); err != nil {
 			return refusedAdd(err, name)
 		}
 	}
@@ -120,11 +124,9 @@ func (s *session) add(ctx context.Context, name string, f addFlags) error {
 // draft makes the profile of the flags.
 func (s *session) draft(ctx context.Context, h *helper.Helper, name string, f addFlags) (*helper.Profile, error) {
 	file := helper.File{Preset: f.preset, URL: f.url, ClientID: f.clientID, CAFile: f.caFile, Proxy: f.proxy, Issuer: f.issuer}
-	if f.expires != "" {
-		if _, err := time.Parse(time.DateOnly, f.expires); err != nil {
-			return nil, malformed("--expires wants a date, YYYY-MM-DD")
-		}
-		file.SecretExpires = f.expires
+	expires, err := s.expiryDate(f.expires)
+	if err != nil {
+		return nil, err
 	}
 	for _, pair := range f.set {
 		key, value, ok := strings.Cut(pair, "=")
@@ -151,9 +153,34 @@ func (s *session) draft(ctx context.Context, h *helper.Helper, name string, f ad
 	draft, err := h.Draft(name, file)
 	if err == nil && s.secret.key != "" && file.ClientAuth == "" && !draft.NeedsKey() {
 		file.ClientAuth = "private_key_jwt" // who brings a key wants to sign with it
-		return h.Draft(name, file)
+		draft, err = h.Draft(name, file)
 	}
-	return draft, err
+	if err != nil || f.expires == "" {
+		return draft, err
+	}
+	// What the keyring holds has its end noted beside it; the profile would still say
+	// it of the next secret.
+	if draft.InKeyring() && draft.NeedsSecret() {
+		draft.SecretExpires = expires
+		return draft, nil
+	}
+	file.SecretExpires = f.expires
+	return h.Draft(name, file)
+}
+
+// expiryDate reads --expires: a day to come, in UTC; zero for "".
+func (s *session) expiryDate(text string) (time.Time, error) {
+	if text == "" {
+		return time.Time{}, nil
+	}
+	t, err := time.Parse(time.DateOnly, text)
+	switch {
+	case err != nil:
+		return t, malformed("--expires wants a date, YYYY-MM-DD")
+	case !t.After(s.now()):
+		return t, malformed("--expires " + text + " is past")
+	}
+	return t, nil
 }
 
 // lacking names all that the preset needs and nobody gave, with the flags that
@@ -216,24 +243,29 @@ func (s *session) addWithSource(ctx context.Context, h *helper.Helper, draft *he
 	return nil
 }
 
-// verify asks for a token and the API whom it is for. doubt is an error that says
-// nothing against the secret, so that storing it loses nothing: no network, or an
-// API that does not let this account in. err is a refusal.
-func (s *session) verify(ctx context.Context, h *helper.Helper, p *helper.Profile, text secret.Text) (tested helper.Tested, doubt, err error) {
+// verify asks for a token and the API whom it is for.
+func (s *session) verify(ctx context.Context, h *helper.Helper, p *helper.Profile, text secret.Text) (tested helper.Tested, err error) {
 	if p.Person() { // who signs in will see
-		return tested, nil, nil
+		return tested, nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, 2*answerTime)
 	defer cancel()
 	tested, err = h.Try(ctx, p, text)
 	s.sayTested(tested)
+	return tested, err
+}
+
+// verdict parts the errors of verify. doubt is one that says nothing against the
+// secret, so that storing it loses nothing: no network, or an API that does not let
+// this account in. The other is a refusal.
+func verdict(p *helper.Profile, err error) (doubt, refusal error) {
 	switch {
 	case errors.Is(err, protocol.ErrUnreachable):
-		return tested, notStored(err, "stored, but not verified: credhelper test "+p.Name), nil
+		return notStored(err, "stored, but not verified: credhelper test "+p.Name), nil
 	case errors.Is(err, protocol.ErrProbe):
-		return tested, notStored(err, "stored, for the token itself is good"), nil
+		return notStored(err, "stored, for the token itself is good"), nil
 	}
-	return tested, nil, err
+	return nil, err
 }
 
 // sayTested tells what a test found out, as far as it came.
@@ -290,94 +322,4 @@ func (s *session) added(p *helper.Profile) {
 		}
 	}
 	s.say("Added profile \"" + p.Name + "\". Try:  " + try)
-}
-
-// rotateFlags say what to do with the secret of a profile.
-type rotateFlags struct {
-	confirm, rollback, noVerify bool
-	expires                     string
-}
-
-// rotateCommand stores another secret, and keeps the one before until the new one
-// is confirmed.
-func (s *session) rotateCommand() *cobra.Command {
-	var f rotateFlags
-	c := &cobra.Command{
-		Use:   "rotate NAME",
-		Short: "store a new secret; the one before is kept until --confirm, and --rollback goes back to it",
-		Long: "Stores a new secret for a profile, or its first one. The server is asked for a\n" +
-			"token with it before anything is stored. The secret before it is kept, so that\n" +
-			"--rollback can go back to it, until --confirm forgets it.",
-		GroupID:           groupManage,
-		Args:              between(1, 1, "rotate NAME [--confirm | --rollback]"),
-		Annotations:       patient,
-		ValidArgsFunction: s.completeProfiles,
-		RunE:              func(c *cobra.Command, args []string) error { return s.rotate(c.Context(), args[0], f) },
-	}
-	c.Flags().BoolVar(&f.confirm, "confirm", false, "the new secret works everywhere; forget the one before")
-	c.Flags().BoolVar(&f.rollback, "rollback", false, "use the secret before the current one again")
-	c.Flags().BoolVar(&f.noVerify, "no-verify", false, "store it without asking the server")
-	c.Flags().StringVar(&f.expires, "expires", "", "when the secret ends, as `YYYY-MM-DD`")
-	s.secretFlagsOf(c)
-	return c
-}
-
-func (s *session) rotate(ctx context.Context, name string, f rotateFlags) error {
-	h, p, err := s.openProfile(name)
-	if err != nil {
-		return err
-	}
-	switch {
-	case f.confirm && f.rollback:
-		return malformed("--confirm and --rollback: one of them")
-	case f.confirm:
-		if err := h.ConfirmSecret(ctx, p); err != nil {
-			return err
-		}
-		s.say("The earlier secret of " + name + " is forgotten.")
-		return nil
-	case f.rollback:
-		if err := h.RollbackSecret(ctx, p); err != nil {
-			return err
-		}
-		s.say("The earlier secret of " + name + " is in use again; rotate --rollback undoes this.")
-		return nil
-	case !p.InKeyring():
-		return policy("profile " + name + ": its secret comes from " + p.Secret[0] + "; change it there")
-	}
-	return s.storeNew(ctx, h, p, f)
-}
-
-func (s *session) storeNew(ctx context.Context, h *helper.Helper, p *helper.Profile, f rotateFlags) error {
-	expires := p.SecretExpires
-	if f.expires != "" {
-		var err error
-		if expires, err = time.Parse(time.DateOnly, f.expires); err != nil {
-			return malformed("--expires wants a date, YYYY-MM-DD")
-		}
-	}
-	choice, err := s.chooseKeyring(ctx, h)
-	if err != nil {
-		return err
-	}
-	text, err := s.readProof(p, func() { choice.announce(s) })
-	if err != nil {
-		return err
-	}
-	var tested helper.Tested
-	var doubt error
-	if !f.noVerify {
-		if tested, doubt, err = s.verify(ctx, h, p, text); err != nil {
-			return notStored(err, "the secret that was stored before is unchanged")
-		}
-	}
-	if err := choice.settle(ctx, s, h); err != nil {
-		return err
-	}
-	if err := h.StoreSecret(ctx, p, text, expires); err != nil {
-		return err
-	}
-	h.Keep(ctx, tested)
-	s.say(fmt.Sprintf("The new secret of %s is stored. Once it works everywhere: credhelper rotate %s --confirm", p.Name, p.Name))
-	return doubt
 }

@@ -42,13 +42,14 @@ func (s *session) doctorCommand() *cobra.Command {
 const (
 	good = "ok"
 	note = "note"
+	warn = "warn"
 	bad  = "FAIL"
 )
 
 // finding is one check.
 type finding struct {
 	Check  string `json:"check"`
-	Result string `json:"result"` // ok, note, FAIL
+	Result string `json:"result"` // ok, note, warn, FAIL
 	Text   string `json:"text"`
 	Mend   string `json:"mend,omitempty"` // what to type
 }
@@ -141,7 +142,7 @@ func (x *examination) count(result string) (n int) {
 }
 
 func (x *examination) text(c screen) string {
-	colours := map[string]string{good: green, note: yellow, bad: red}
+	colours := map[string]string{good: green, note: yellow, warn: yellow, bad: red}
 	var b strings.Builder
 	for _, f := range x.findings {
 		b.WriteString(c.paint(colours[f.Result], fmt.Sprintf("%-4s", f.Result)) + "  " + fmt.Sprintf("%-12s", f.Check) + " " + f.Text + "\n")
@@ -322,22 +323,38 @@ func (x *examination) profile(p *helper.Profile) {
 		return
 	}
 	st, now := list[0], x.now()
-	left := st.SecretExpires.Sub(now)
+	end := st.Ending()
+	urgency := end.Urgency(now)
 	switch {
 	case st.SecretErr != nil:
 		x.fail("profile", st.SecretErr)
 	case len(st.Changes) > 0:
 		x.add("profile", bad, p.Name+": its secret was stored for other "+st.Changes[0].Name, "credhelper rebind "+p.Name)
-	case !st.SecretExpires.IsZero() && left <= 0:
-		x.add("profile", bad, p.Name+": its secret expired "+span(-left)+" ago", "credhelper rotate "+p.Name)
+	case urgency == helper.Over:
+		x.add("profile", bad, p.Name+": its "+end.Words(now), renewalOf(st, end))
 	case st.Token.Wait > 0:
 		x.add("profile", bad, p.Name+": not asked again for "+span(st.Token.Wait)+": "+st.Token.Reason, "credhelper test "+p.Name)
-	case !st.SecretExpires.IsZero() && left < soon:
-		x.add("profile", note, p.Name+": its secret expires in "+span(left), "credhelper rotate "+p.Name)
+	case urgency > helper.Calm:
+		result := note
+		if urgency == helper.Pressing {
+			result = warn
+		}
+		x.add("profile", result, p.Name+": its "+end.Words(now), renewalOf(st, end))
 	default:
 		x.add("profile", good, p.Name+": "+explainToken(st.Token), "")
 	}
 	x.conflicts(p)
+}
+
+// renewalOf is what to do about a secret or certificate that ends.
+func renewalOf(st helper.Status, end helper.Ending) string {
+	switch {
+	case st.Source != "keyring":
+		return "put a new " + end.What + " where the profile takes it from: credhelper show " + st.Profile
+	case end.What == "certificate":
+		return "credhelper rotate " + st.Profile + " --key-file FILE"
+	}
+	return "credhelper rotate " + st.Profile + " --expires DATE"
 }
 
 // conflicts: another profile that claims the same (O12).

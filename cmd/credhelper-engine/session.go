@@ -26,6 +26,7 @@ type session struct {
 	limits process.Limits // what hardening took and the user's commands get back
 
 	verb     string // or the tool's dialect: in which words was asked
+	tool     bool   // a tool asked, whose user sees its stderr at each call
 	flags    commonFlags
 	secret   secretFlags
 	answered *answered      // the one answer to a tool

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -88,8 +89,13 @@ type statusRecord struct {
 	SecretError   string `json:"secret_error,omitempty"`
 	SecretCreated string `json:"secret_created,omitempty"`
 	SignedIn      string `json:"signed_in,omitempty"`
+	SecretAge     int64  `json:"secret_age_seconds,omitempty"`
 	SecretExpires string `json:"secret_expires,omitempty"`
+	Certificate   string `json:"certificate_expires,omitempty"`
+	Left          int64  `json:"expires_seconds,omitempty"` // until the nearer of both; negative afterwards
+	Expiry        string `json:"expiry,omitempty"`          // soon (30 days), pressing (7 days), over
 	Previous      bool   `json:"previous_secret_kept,omitempty"`
+	RolledBack    bool   `json:"rolled_back,omitempty"`
 	Rebind        bool   `json:"rebind_needed,omitempty"`
 	LastFetched   string `json:"last_fetched,omitempty"`
 }
@@ -120,7 +126,7 @@ func (s *session) status(ctx context.Context, names []string) error {
 			return st.Err // a name that somebody typed
 		}
 		rows = append(rows, s.statusRow(st, last, now))
-		records = append(records, recordOf(st, last))
+		records = append(records, recordOf(st, last, now))
 	}
 	switch {
 	case s.flags.json:
@@ -195,9 +201,6 @@ func (s *session) tokenCell(c screen, t helper.TokenStatus, now time.Time) strin
 	return cell
 }
 
-// soon is how long before its end a secret is warned about.
-const soon = 30 * 24 * time.Hour
-
 func (s *session) secretCell(c screen, st helper.Status, now time.Time) string {
 	switch {
 	case st.SecretErr != nil && errors.Is(st.SecretErr, protocol.ErrLogin):
@@ -211,12 +214,28 @@ func (s *session) secretCell(c screen, st helper.Status, now time.Time) string {
 	case len(st.Changes) > 0:
 		return c.paint(red, "for other "+st.Changes[0].Name+" (rebind)")
 	}
-	if left := st.SecretExpires.Sub(now); !st.SecretExpires.IsZero() && left < soon {
-		if left <= 0 {
-			return c.paint(red, "expired "+s.ago(st.SecretExpires, now)+" (!)")
-		}
-		return c.paint(yellow, "expires in "+span(left)+" (!)")
+	text := s.secretOrigin(st, now)
+	end := st.Ending()
+	if end.At.IsZero() {
+		return text
 	}
+	text += ", " + strings.TrimPrefix(end.Words(now), "secret ")
+	if s.flags.verbose {
+		text += " (" + end.At.UTC().Format(time.RFC3339) + ")"
+	}
+	switch end.Urgency(now) {
+	case helper.Noted:
+		return c.paint(yellow, text)
+	case helper.Pressing:
+		return c.paint(yellow, text+" (!)")
+	case helper.Over:
+		return c.paint(red, text+" (!)")
+	}
+	return text
+}
+
+// secretOrigin says where a secret comes from and how old it is.
+func (s *session) secretOrigin(st helper.Status, now time.Time) string {
 	switch {
 	case !st.SignedIn.IsZero() && st.SecretCreated.IsZero():
 		return "signed in, " + span(now.Sub(st.SignedIn))
@@ -226,7 +245,10 @@ func (s *session) secretCell(c screen, st helper.Status, now time.Time) string {
 		return "from " + st.Source
 	}
 	text := span(now.Sub(st.SecretCreated)) + " old"
-	if st.HasPrevious {
+	switch {
+	case st.RolledBack:
+		text += ", newer one kept"
+	case st.HasPrevious:
 		text += ", earlier one kept"
 	}
 	if s.flags.verbose {
@@ -246,11 +268,18 @@ func (s *session) ago(t, now time.Time) string {
 	return text
 }
 
-func recordOf(st helper.Status, last time.Time) statusRecord {
+func recordOf(st helper.Status, last, now time.Time) statusRecord {
 	r := statusRecord{
 		Profile: st.Profile, System: st.System, Token: "none", Source: st.Source,
 		SignedIn: stamp(st.SignedIn), SecretCreated: stamp(st.SecretCreated), SecretExpires: stamp(st.SecretExpires),
-		Previous: st.HasPrevious, Rebind: len(st.Changes) > 0, LastFetched: stamp(last),
+		Certificate: stamp(st.CertificateExpires), Expiry: st.Ending().Urgency(now).String(),
+		Previous: st.HasPrevious, RolledBack: st.RolledBack, Rebind: len(st.Changes) > 0, LastFetched: stamp(last),
+	}
+	if !st.SecretCreated.IsZero() {
+		r.SecretAge = int64(now.Sub(st.SecretCreated) / time.Second)
+	}
+	if end := st.Ending(); !end.At.IsZero() {
+		r.Left = int64(end.At.Sub(now) / time.Second)
 	}
 	for _, e := range [...]struct {
 		err  error

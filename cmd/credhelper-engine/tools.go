@@ -61,7 +61,7 @@ func (s *session) answerTool(d *protocol.Dialect, call protocol.Call) int {
 
 // answer finds what one request gets. err is why nothing was found, for stderr.
 func (s *session) answer(ctx context.Context, d *protocol.Dialect, r protocol.Request) (protocol.Reply, error) {
-	s.verb = d.Name
+	s.verb, s.tool = d.Name, true
 	switch r.Verb {
 	case protocol.Say:
 		return r.Reply, nil

@@ -1,0 +1,156 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/credhelper/credhelper/helper"
+	"github.com/credhelper/credhelper/protocol"
+	"github.com/credhelper/credhelper/protocol/secret"
+)
+
+// rotateFlags say what to do with the secret of a profile.
+type rotateFlags struct {
+	confirm, rollback, noVerify bool
+	expires                     string
+}
+
+// rotateCommand stores another secret, and keeps the one before until the new one
+// is confirmed.
+func (s *session) rotateCommand() *cobra.Command {
+	var f rotateFlags
+	c := &cobra.Command{
+		Use:   "rotate NAME",
+		Short: "store a new secret; the one before is kept until --confirm, and --rollback goes back to it",
+		Long: "Stores a new secret for a profile, or its first one. The server is asked for a\n" +
+			"token with it first: what it refuses is not stored, and the secret before stays in\n" +
+			"use. Programs that run take the new one over by themselves.\n\n" +
+			"The last secret that was confirmed is kept: --rollback goes back to it, if the\n" +
+			"server still takes it, and --confirm forgets it.",
+		GroupID:           groupManage,
+		Args:              between(1, 1, "rotate NAME [--confirm | --rollback]"),
+		Annotations:       patient,
+		ValidArgsFunction: s.completeProfiles,
+		RunE:              func(c *cobra.Command, args []string) error { return s.rotate(c.Context(), args[0], f) },
+	}
+	c.Flags().BoolVar(&f.confirm, "confirm", false, "the new secret works everywhere; forget the one before")
+	c.Flags().BoolVar(&f.rollback, "rollback", false, "use the last confirmed secret again")
+	c.Flags().BoolVar(&f.noVerify, "no-verify", false, "do not ask the server first")
+	c.Flags().StringVar(&f.expires, "expires", "", "when the secret ends, as `YYYY-MM-DD`, to be reminded of")
+	s.secretFlagsOf(c)
+	return c
+}
+
+func (s *session) rotate(ctx context.Context, name string, f rotateFlags) error {
+	h, p, err := s.openProfile(name)
+	if err != nil {
+		return err
+	}
+	switch {
+	case f.confirm && f.rollback:
+		return malformed("--confirm and --rollback: one of them")
+	case f.expires != "" && (f.confirm || f.rollback):
+		return malformed("--expires is said of a new secret")
+	case f.confirm:
+		if err := h.ConfirmSecret(ctx, p); err != nil {
+			return err
+		}
+		s.say("The other secret of " + name + " is forgotten.")
+		return nil
+	case f.rollback:
+		return s.rollBack(ctx, h, p, f)
+	case !p.InKeyring():
+		return policy("profile " + name + ": its secret comes from " + p.Secret[0] + "; change it there")
+	}
+	return s.storeNew(ctx, h, p, f)
+}
+
+// storeNew takes a new secret into use once the server has taken it. It is in this
+// process's memory and nowhere else until then.
+func (s *session) storeNew(ctx context.Context, h *helper.Helper, p *helper.Profile, f rotateFlags) error {
+	expires, err := s.expiryDate(f.expires)
+	if err != nil {
+		return err
+	}
+	choice, err := s.chooseKeyring(ctx, h)
+	if err != nil {
+		return err
+	}
+	text, err := s.readProof(p, func() { choice.announce(s) })
+	if err != nil {
+		return err
+	}
+	var tested helper.Tested
+	var doubt error
+	if !f.noVerify {
+		if tested, doubt, err = s.verifyNext(ctx, h, p, text); err != nil {
+			return err
+		}
+	}
+	if err := choice.settle(ctx, s, h); err != nil {
+		return err
+	}
+	replaced, err := h.Rotate(ctx, p, text, expires, tested)
+	if err != nil {
+		return err
+	}
+	line := "The new secret of " + p.Name + " is stored and in use."
+	if replaced {
+		line += " The one that it replaces was never confirmed and is gone; the one before that is kept."
+	}
+	s.say(line + " Once it works everywhere: credhelper rotate " + p.Name + " --confirm")
+	if f.expires == "" && p.SecretExpires.After(s.now()) {
+		s.say("Note: the profile still says secret_expires = " + p.SecretExpires.Format(time.DateOnly) + "; if that was the earlier secret's: credhelper edit " + p.Name)
+	}
+	return doubt
+}
+
+// verifyNext is verify for a secret that is to take the place of another. One that
+// nobody could ask about may be the first, but not replace one that works.
+func (s *session) verifyNext(ctx context.Context, h *helper.Helper, p *helper.Profile, text secret.Text) (tested helper.Tested, doubt, err error) {
+	tested, err = s.verify(ctx, h, p, text)
+	if errors.Is(err, protocol.ErrUnreachable) {
+		switch has, readErr := h.HasSecret(ctx, p); {
+		case readErr != nil:
+			return tested, nil, readErr
+		case has:
+			return tested, nil, notStored(err, "the secret that was stored before is unchanged; try again, or with --no-verify")
+		}
+	}
+	if doubt, err = verdict(p, err); err != nil {
+		return tested, nil, notStored(err, "the secret that was stored before is unchanged")
+	}
+	return tested, doubt, nil
+}
+
+// rollBack takes the earlier secret back into use if the server still does.
+func (s *session) rollBack(ctx context.Context, h *helper.Helper, p *helper.Profile, f rotateFlags) error {
+	var doubt error
+	if !f.noVerify && !p.Person() {
+		verifying, cancel := context.WithTimeout(ctx, 2*answerTime)
+		defer cancel()
+		tested, err := h.TryEarlier(verifying, p)
+		s.sayTested(tested)
+		switch {
+		case errors.Is(err, protocol.ErrProbe):
+			doubt = err // the token itself is good
+		case errors.Is(err, protocol.ErrUnreachable):
+			return notStored(err, "nothing was changed; to go back all the same: credhelper rotate "+p.Name+" --rollback --no-verify")
+		case errors.Is(err, protocol.ErrRefused):
+			return notStored(err, "that is the earlier secret, and the current one stays in use")
+		case err != nil:
+			return err
+		}
+	}
+	if err := h.RollbackSecret(ctx, p); err != nil {
+		return err
+	}
+	s.say("The earlier secret of " + p.Name + " is in use again; rotate --rollback undoes this.")
+	if list, err := h.Status(ctx, p.Name); err == nil && list[0].Ending().Urgency(s.now()) > helper.Calm {
+		s.say("Note: its " + list[0].Ending().Words(s.now()) + ".")
+	}
+	return doubt
+}
