@@ -15,28 +15,34 @@ import (
 // long goes on with a token after somebody rotated the secret or signed out.
 const lookEvery = 100 * time.Millisecond
 
-// mostRemembered bounds the memory: each URL that was asked about is a row.
+// mostRemembered bounds each half of the memory.
 const mostRemembered = 1024
 
-// memory holds what was read from the sealed cache a moment ago. Its tokens are in
-// clear, as in every process that hands them out; it is the process's own and ends
-// with it.
+// memory holds what was read from the sealed cache a moment ago: the answers of
+// profiles, and which profiles own what on a host, so that a thousand URLs of one
+// API are one reading. Its tokens are in clear, as in every process that hands
+// them out; it is the process's own and ends with it.
 type memory struct {
-	mu   sync.RWMutex
-	rows map[question]*remembered
+	mu      sync.RWMutex
+	answers map[string]*remembered // by profile
+	hosts   map[string]*known      // by host
 }
 
-// question is the part of a request that decides which token is the answer.
-type question struct {
-	profile string
-	url     origin.URL
-}
+// look is when something was read. What was read is never changed.
+type look time.Time
 
-// remembered is a good answer; it is never changed.
+// remembered is the good answer of a profile.
 type remembered struct {
+	look
 	entry      *cache.Entry
+	origins    []origin.Origin // the entry's
 	credential protocol.Credential
-	looked     time.Time
+}
+
+// known is who owns what on a host.
+type known struct {
+	look
+	owners *cache.Owners
 }
 
 // Cached answers from memory or the sealed cache, if that takes no waiting: the
@@ -47,61 +53,90 @@ type remembered struct {
 // It is the road of cmd/credhelper for programs that run long, a hundred times
 // shorter: what was found counts for 100 ms.
 func (h *Helper) Cached(r protocol.Request) (protocol.Credential, bool) {
+	none := protocol.Credential{}
 	if r.Refresh || h.config.NoStore {
-		return protocol.Credential{}, false
+		return none, false
 	}
 	now := h.now()
-	q := question{r.Profile, r.URL}
-	a := h.memory.at(q)
-	if a == nil || !a.young(now) {
-		if a = h.look(q, now); a == nil {
-			return protocol.Credential{}, false
+	name := r.Profile
+	if name == "" {
+		if name = h.ownerOf(r.URL, now); name == "" {
+			return none, false
 		}
-		h.memory.keep(q, a)
 	}
+	a := h.answerOf(name, now)
 	// The clock of the machine's start was looked at with the entry (A21).
-	if !a.entry.Fresh(cache.Clock{Unix: now.Unix()}, r.MinTTL) || r.Refuses(a.credential.Secret) {
-		return protocol.Credential{}, false
+	if a == nil || !a.entry.Fresh(cache.Clock{Unix: now.Unix()}, r.MinTTL) || r.Refuses(a.credential.Secret) {
+		return none, false
 	}
-	return a.credential, true
+	c := a.credential
+	if r.URL != (origin.URL{}) {
+		i, reason := origin.Best(a.origins, r.URL)
+		if reason != origin.Release {
+			return none, false
+		}
+		c.Origin = c.Origins[i]
+	}
+	return c, true
 }
 
-// young tells whether the answer was looked at less than lookEvery ago, by the
-// monotonic clock and, where that stood still in a sleeping machine, by the wall's.
-func (a *remembered) young(now time.Time) bool {
-	age, wall := now.Sub(a.looked), now.Unix()-a.looked.Unix()
+// young tells whether something was read less than lookEvery ago, by the monotonic
+// clock and, where that stood still in a sleeping machine, by the wall's.
+func (l look) young(now time.Time) bool {
+	age, wall := now.Sub(time.Time(l)), now.Unix()-time.Time(l).Unix()
 	return age >= 0 && age < lookEvery && wall >= 0 && wall <= 1
 }
 
-// look reads the sealed cache; nil if it has no answer that needs nobody.
-func (h *Helper) look(q question, now time.Time) *remembered {
+// ownerOf is the profile that owns a URL, if a route says so; else "".
+func (h *Helper) ownerOf(u origin.URL, now time.Time) string {
+	if u == (origin.URL{}) {
+		return ""
+	}
+	k := recall(&h.memory, &h.memory.hosts, u.Host())
+	if k == nil || !k.young(now) {
+		store, err := cache.Open(h.config.Dirs)
+		if err != nil {
+			return ""
+		}
+		defer store.Close()
+		owners, err := store.Owners(u)
+		if err != nil {
+			return ""
+		}
+		k = &known{look(now), owners}
+		keep(&h.memory, &h.memory.hosts, u.Host(), k)
+	}
+	return k.owners.Of(u)
+}
+
+// answerOf is the answer of a profile; nil if it has none that needs nobody.
+func (h *Helper) answerOf(name string, now time.Time) *remembered {
+	if a := recall(&h.memory, &h.memory.answers, name); a != nil && a.young(now) {
+		return a
+	}
 	store, err := cache.Open(h.config.Dirs)
 	if err != nil {
 		return nil
 	}
 	defer store.Close()
-	name := q.profile
-	if name == "" {
-		if name = store.Owner(q.url); name == "" {
-			return nil
-		}
-	}
 	clock := h.config.Clock(now)
 	e, err := store.Get(name)
 	if err != nil || e.Audit || !e.Fresh(clock, 0) || !e.Current() || !secret.ValidToken(e.Token.Reveal(), e.Wide) {
 		return nil
 	}
-	claim := 0
-	if q.url != (origin.URL{}) {
-		if claim = e.Claim(q.url); claim < 0 {
+	a := &remembered{look: look(now), entry: e, credential: credentialOf(e, clock)}
+	for _, text := range e.Origins {
+		o, err := origin.Parse(text)
+		if err != nil {
 			return nil
 		}
+		a.origins = append(a.origins, o)
 	}
-	c := credentialOf(e, clock)
-	if claim < len(e.Origins) {
-		c.Origin = e.Origins[claim]
+	if len(e.Origins) > 0 {
+		a.credential.Origin = e.Origins[0]
 	}
-	return &remembered{entry: e, credential: c, looked: now}
+	keep(&h.memory, &h.memory.answers, name, a)
+	return a
 }
 
 // credentialOf is the answer that an entry holds.
@@ -120,19 +155,19 @@ func credentialOf(e *cache.Entry, now cache.Clock) protocol.Credential {
 	}
 }
 
-func (m *memory) at(q question) *remembered {
+func recall[V any](m *memory, rows *map[string]*V, key string) *V {
 	m.mu.RLock()
 	defer m.mu.RUnlock()
-	return m.rows[q]
+	return (*rows)[key]
 }
 
-func (m *memory) keep(q question, a *remembered) {
+func keep[V any](m *memory, rows *map[string]*V, key string, v *V) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if m.rows == nil || len(m.rows) >= mostRemembered {
-		m.rows = map[question]*remembered{}
+	if *rows == nil || len(*rows) >= mostRemembered {
+		*rows = map[string]*V{}
 	}
-	m.rows[q] = a
+	(*rows)[key] = v
 }
 
 // clear forgets everything, so that what this process changes counts for it at
@@ -140,5 +175,5 @@ func (m *memory) keep(q question, a *remembered) {
 func (m *memory) clear() {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.rows = nil
+	m.answers, m.hosts = nil, nil
 }

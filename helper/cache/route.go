@@ -32,14 +32,19 @@ func (s *Store) Route(host string) (*Route, error) {
 	return r, nil
 }
 
-// Owner is the profile that the route of a URL's host or, if there is none, of its
-// parent domain leads to; "" if none does.
-func (s *Store) Owner(u origin.URL) string {
+// leads finds the route of a URL's host or, if there is none, of its parent domain.
+func (s *Store) leads(u origin.URL) (*Route, error) {
 	exact, wildcard := origin.RouteKeys(u)
 	r, err := s.Route(exact)
 	if err != nil && wildcard != "" {
 		r, err = s.Route(wildcard)
 	}
+	return r, err
+}
+
+// Owner is the profile that the route of a URL leads to; "" if none does.
+func (s *Store) Owner(u origin.URL) string {
+	r, err := s.leads(u)
 	if err != nil {
 		return ""
 	}
@@ -48,6 +53,35 @@ func (s *Store) Owner(u origin.URL) string {
 		return ""
 	}
 	return r.Claims[i].Profile
+}
+
+// Owners is a route read for many URLs of its host.
+type Owners struct {
+	claims  []Claim
+	origins []origin.Origin
+}
+
+// Owners reads the route of a URL's host. ErrMiss says that there is none.
+func (s *Store) Owners(u origin.URL) (*Owners, error) {
+	r, err := s.leads(u)
+	if err != nil {
+		return nil, err
+	}
+	o := &Owners{claims: r.Claims, origins: make([]origin.Origin, len(r.Claims))}
+	for i, c := range r.Claims {
+		if o.origins[i], err = origin.Parse(c.Origin); err != nil {
+			return nil, ErrMiss
+		}
+	}
+	return o, nil
+}
+
+// Of is the profile that owns a URL of the route's host; "" if none does.
+func (o *Owners) Of(u origin.URL) string {
+	if i, reason := origin.Best(o.origins, u); reason == origin.Release {
+		return o.claims[i].Profile
+	}
+	return ""
 }
 
 // PutRoute stores the route of a host key.
