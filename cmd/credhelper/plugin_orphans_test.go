@@ -96,8 +96,11 @@ func TestPluginOrphans(t *testing.T) {
 	if seen == 0 {
 		t.Error("no plugin was ever seen: the test is blind")
 	}
-	time.Sleep(2 * time.Second) // after the last one
-	if left := enginesOf(t, h); len(left) != 0 {
+	left := enginesOf(t, h)
+	for deadline := time.Now().Add(3 * time.Second); len(left) > 0 && time.Now().Before(deadline); left = enginesOf(t, h) {
+		time.Sleep(50 * time.Millisecond)
+	}
+	if len(left) != 0 {
 		t.Errorf("these live on: %q", left)
 	}
 	if left, _ := filepath.Glob(dir + "/*"); len(left) != 0 {

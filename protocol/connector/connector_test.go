@@ -112,7 +112,7 @@ func (answerer) Get(ctx context.Context, r protocol.Request) (protocol.Credentia
 		return c, errors.New("line one\nline two \x1b[31m")
 	}
 	if kind := sentinels[r.Profile]; kind != nil {
-		return c, &protocol.Error{Kind: kind, Text: "profile x: it failed", Hint: "type this"}
+		return c, &protocol.Error{Kind: kind, Text: "profile x: it failed", Hint: "type this", RetryAfter: 30}
 	}
 	return c, nil
 }
@@ -229,7 +229,7 @@ func TestSentinels(t *testing.T) {
 	for profile, kind := range sentinels {
 		_, err := get(client, profile)
 		var e *protocol.Error
-		if !errors.As(err, &e) || e.Kind != kind || e.Hint != "type this" || e.Text != "profile x: it failed" {
+		if !errors.As(err, &e) || e.Kind != kind || e.Hint != "type this" || e.RetryAfter != 30 || e.Text != "profile x: it failed" {
 			t.Errorf("%s: %#v", profile, err)
 		}
 		if protocol.ExitCode(err) != protocol.ExitCode(kind) {

@@ -29,6 +29,9 @@ var kinds = [...]struct {
 	{wire.Kind_INACTIVE, protocol.ErrInactive},
 }
 
+// longestWait bounds in seconds what the other end may tell a program to wait.
+const longestWait = 24 * 60 * 60
+
 // failure is an error as it goes over the wire; nil for nil.
 func failure(err error) *wire.Failure {
 	if err == nil {
@@ -42,7 +45,7 @@ func failure(err error) *wire.Failure {
 		}
 	}
 	if e := new(protocol.Error); errors.As(err, &e) {
-		f.Hint = line(e.Hint)
+		f.Hint, f.RetryAfter = line(e.Hint), e.RetryAfter
 	}
 	return f
 }
@@ -53,7 +56,7 @@ func errorOf(f *wire.Failure) error {
 	if f == nil {
 		return nil
 	}
-	e := &protocol.Error{Text: line(f.Text), Hint: line(f.Hint)}
+	e := &protocol.Error{Text: line(f.Text), Hint: line(f.Hint), RetryAfter: min(max(f.RetryAfter, 0), longestWait)}
 	for _, k := range kinds {
 		if k.kind == f.Kind {
 			e.Kind = k.sentinel
@@ -68,10 +71,25 @@ func errorOf(f *wire.Failure) error {
 	return e
 }
 
+// longestLine is the most octets of a text.
+const longestLine = 1024
+
+// isLine tells whether a text is one line of printable ASCII.
+func isLine(s string) bool {
+	for i := range len(s) {
+		if s[i] < 0x20 || s[i] > 0x7e {
+			return false
+		}
+	}
+	return len(s) <= longestLine
+}
+
 // line makes a text one line of printable ASCII, whoever wrote it (T23).
 func line(s string) string {
-	const longest = 1024
-	b := []byte(s[:min(len(s), longest)])
+	if isLine(s) {
+		return s
+	}
+	b := []byte(s[:min(len(s), longestLine)])
 	for i, c := range b {
 		if c < 0x20 || c > 0x7e {
 			b[i] = '?'

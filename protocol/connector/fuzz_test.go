@@ -40,7 +40,8 @@ func FuzzMessages(f *testing.F) {
 		}
 		var bad wire.Failure
 		if proto.Unmarshal(octets, &bad) == nil {
-			if err := errorOf(&bad); err == nil || line(err.Error()) != err.Error() {
+			e, err := new(protocol.Error), errorOf(&bad)
+			if err == nil || line(err.Error()) != err.Error() || errors.As(err, &e) && (e.RetryAfter < 0 || e.RetryAfter > longestWait) {
 				t.Errorf("%q", err)
 			}
 		}

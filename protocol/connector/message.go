@@ -1,6 +1,8 @@
 package connector
 
 import (
+	"slices"
+
 	"github.com/credhelper/credhelper/protocol"
 	"github.com/credhelper/credhelper/protocol/connector/wire"
 	"github.com/credhelper/credhelper/protocol/origin"
@@ -105,10 +107,13 @@ func credential(m *wire.Credential) (protocol.Credential, error) {
 	if m.Expires <= 0 {
 		return protocol.Credential{}, policy("the token has no end")
 	}
-	for _, text := range append([]string{m.Profile, m.Scheme, m.Header, m.Username, m.Source, m.Origin}, m.Origins...) {
-		if line(text) != text {
+	for _, text := range [...]string{m.Profile, m.Scheme, m.Header, m.Username, m.Source, m.Origin} {
+		if !isLine(text) {
 			return protocol.Credential{}, policy("the answer holds control characters")
 		}
+	}
+	if slices.ContainsFunc(m.Origins, func(text string) bool { return !isLine(text) }) {
+		return protocol.Credential{}, policy("the answer holds control characters")
 	}
 	if err := checkStatuses(m.RefreshOn); err != nil {
 		return protocol.Credential{}, err

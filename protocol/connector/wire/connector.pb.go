@@ -461,7 +461,8 @@ type Failure struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Kind          Kind                   `protobuf:"varint,1,opt,name=kind,proto3,enum=credhelper.connector.v1.Kind" json:"kind,omitempty"`
 	Text          string                 `protobuf:"bytes,2,opt,name=text,proto3" json:"text,omitempty"`
-	Hint          string                 `protobuf:"bytes,3,opt,name=hint,proto3" json:"hint,omitempty"` // what a person should type next; may be empty
+	Hint          string                 `protobuf:"bytes,3,opt,name=hint,proto3" json:"hint,omitempty"`                                // what a person should type next; may be empty
+	RetryAfter    int64                  `protobuf:"varint,4,opt,name=retry_after,json=retryAfter,proto3" json:"retry_after,omitempty"` // seconds after which it is worth asking again; 0: nothing is known
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -517,6 +518,13 @@ func (x *Failure) GetHint() string {
 	return ""
 }
 
+func (x *Failure) GetRetryAfter() int64 {
+	if x != nil {
+		return x.RetryAfter
+	}
+	return 0
+}
+
 var File_connector_proto protoreflect.FileDescriptor
 
 const file_connector_proto_rawDesc = "" +
@@ -552,11 +560,13 @@ const file_connector_proto_rawDesc = "" +
 	"\aorigins\x18\n" +
 	" \x03(\tR\aorigins\x12\x1d\n" +
 	"\n" +
-	"refresh_on\x18\v \x03(\x05R\trefreshOn\"d\n" +
+	"refresh_on\x18\v \x03(\x05R\trefreshOn\"\x85\x01\n" +
 	"\aFailure\x121\n" +
 	"\x04kind\x18\x01 \x01(\x0e2\x1d.credhelper.connector.v1.KindR\x04kind\x12\x12\n" +
 	"\x04text\x18\x02 \x01(\tR\x04text\x12\x12\n" +
-	"\x04hint\x18\x03 \x01(\tR\x04hint*\xcb\x01\n" +
+	"\x04hint\x18\x03 \x01(\tR\x04hint\x12\x1f\n" +
+	"\vretry_after\x18\x04 \x01(\x03R\n" +
+	"retryAfter*\xcb\x01\n" +
 	"\x04Kind\x12\x10\n" +
 	"\fUNCLASSIFIED\x10\x00\x12\r\n" +
 	"\tMALFORMED\x10\x02\x12\x0e\n" +
