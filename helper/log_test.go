@@ -216,6 +216,23 @@ func TestAuditOfManyAnswers(t *testing.T) {
 	if hits != goroutines*each {
 		t.Errorf("%d answers, %d lines", goroutines*each, hits)
 	}
+	// Together from an empty cache: one fetches, and the others' answers are lines, too.
+	before = len(h.log())
+	h.server.SetDelay(50 * time.Millisecond)
+	if err := a.ClearCache(context.Background(), "demo"); err != nil {
+		t.Fatal(err)
+	}
+	for range goroutines {
+		all.Go(func() {
+			if _, err := a.Get(context.Background(), named); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	all.Wait()
+	if n := len(h.log()) - before - 1; n != goroutines { // beside "cache cleared"
+		t.Errorf("%d answers, %d lines", goroutines, n)
+	}
 }
 
 // The many processes of TestLogOfManyProcesses.
