@@ -35,6 +35,7 @@ func (s *session) open() (*helper.Helper, error) {
 	config.Start, config.Now, config.NoStore = s.start, s.now, s.flags.noStore
 	config.Keyring, config.Report = s.openKeyring, s.report
 	config.Caller, config.Reminds = s.caller(), !s.tool
+	config.RunsLong = s.runsLong
 	if s.patient {
 		config.Start = time.Time{}
 	}

@@ -12,6 +12,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/credhelper/credhelper/helper"
 	"github.com/credhelper/credhelper/protocol/connector"
 )
 
@@ -45,10 +46,12 @@ func (s *session) servePlugin() error {
 	if err := connector.CheckHost(); err != nil {
 		return err
 	}
+	s.runsLong = true
 	h, err := s.open()
 	if err != nil {
 		return err
 	}
+	defer settle(h)
 	dir, err := s.socketDir()
 	if err != nil {
 		return policy("plugin: " + err.Error())
@@ -102,6 +105,16 @@ func (s *session) endWithHost(parent int, clean func()) {
 		clean()
 		s.exit(0)
 	})
+}
+
+// settle lets what is fetched behind the last answers come to an end.
+func settle(h *helper.Helper) {
+	settled := make(chan struct{})
+	go func() { h.Wait(); close(settled) }()
+	select {
+	case <-settled:
+	case <-time.After(endTime):
+	}
 }
 
 // watchHost calls end once the host is gone, which another parent shows, or a

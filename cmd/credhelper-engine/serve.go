@@ -50,10 +50,12 @@ func (s *session) serveCommand() *cobra.Command {
 // is gone: that is no failure to tell anybody of.
 func (s *session) serveLines(ctx context.Context) error {
 	parent := os.Getppid()
+	s.runsLong = true
 	h, err := s.open()
 	if err != nil {
 		return err
 	}
+	defer settle(h)
 	s.keepFromSignals()
 	s.endWithHost(parent, func() {})
 	err = lines.Serve(ctx, lines.Config{Answerer: h, Cached: h.Cached, In: s.stdin, Out: s.stdout})

@@ -32,6 +32,7 @@ type session struct {
 	answered *answered      // the one answer to a tool
 	helper   *helper.Helper // made on first use by s.open
 	patient  bool           // a person waits, so the 8 s do not hold
+	runsLong bool           // it goes on after an answer: plugin, serve
 	warn     func(string)   // takes the helper's warnings in place of stderr
 }
 
