@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -49,7 +50,26 @@ type world struct {
 	jama, jira *oauthtest.Server
 	jamaCalls  func(n int)
 	jiraCalls  func(n int)
-	log        bytes.Buffer
+	log        lockedLog
+}
+
+// lockedLog is the job's stderr: the job and its plugin's warnings write to it.
+type lockedLog struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+// Write implements io.Writer.
+func (l *lockedLog) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.Write(p)
+}
+
+func (l *lockedLog) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.String()
 }
 
 func newWorld(t *testing.T, items int, lifetime time.Duration) *world {

@@ -22,6 +22,7 @@ import (
 type syncWorld struct {
 	*world
 	command    []string
+	page       string
 	jama, jira *oauthtest.Server
 	jamaCalls  func(n int)
 	jiraCalls  func(n int)
@@ -53,7 +54,7 @@ func example(t *testing.T, name string) string {
 	return path
 }
 
-// newSyncWorld makes one. PAGE is what the shell script has for --page.
+// newSyncWorld makes one, whose job asks for 5 items at once.
 func newSyncWorld(t *testing.T, command []string, items int, lifetime time.Duration) *syncWorld {
 	t.Helper()
 	w := &syncWorld{world: newWorld(t), command: command, jamaCalls: func(int) {}, jiraCalls: func(int) {}}
@@ -74,16 +75,22 @@ func newSyncWorld(t *testing.T, command []string, items int, lifetime time.Durat
 	w.ok(input("s3cret"), append([]string{"credhelper", "add", "jama", "--preset", "jama", "--url", w.jama.URL()}, add...)...)
 	w.ok(input("s3cret"), append([]string{"credhelper", "add", "jira", "--preset", "jira-miniorange", "--url", w.jira.URL(),
 		"--set", "token_url=" + w.jira.TokenURL()}, add...)...)
-	w.setenv("PAGE=5")
+	w.paged(5)
 	return w
 }
 
-// sync runs the job, in pages of 5 items.
+// paged sets how many items the job asks for at once: --page, PAGE in the shell.
+func (w *syncWorld) paged(size int) {
+	w.page = strconv.Itoa(size)
+	w.setenv("PAGE=" + w.page)
+}
+
+// sync runs the job.
 func (w *syncWorld) sync(flags ...string) result {
 	w.t.Helper()
 	argv := append([]string{}, w.command...)
 	if !strings.HasSuffix(argv[len(argv)-1], ".sh") && len(flags) == 0 {
-		flags = []string{"--page", "5"}
+		flags = []string{"--page", w.page}
 	}
 	r := w.run(nil, append(append(argv, flags...), w.jama.URL(), w.jira.URL())...)
 	if strings.Contains(r.stdout+r.stderr, "s3cret") || strings.Contains(r.stdout+r.stderr, "eyJ") { // every token here begins so
@@ -119,28 +126,28 @@ func (w *syncWorld) tokens(jama, jira int) {
 	}
 }
 
-// kill ends every credhelper of this home without warning.
-func (w *syncWorld) kill() {
-	paths, _ := filepath.Glob("/proc/[0-9]*/environ")
-	home, killed := "", 0
-	for _, v := range w.env {
-		if strings.HasPrefix(v, "CREDHELPER_HOME=") {
-			home = v
+// engines are the pids of the credhelpers that run in this world.
+func (w *syncWorld) engines() (pids []int) {
+	paths, _ := filepath.Glob("/proc/[0-9]*/cmdline")
+	for _, path := range paths {
+		command, _ := os.ReadFile(path) // of what has ended there is none
+		if pid, err := strconv.Atoi(filepath.Base(filepath.Dir(path))); err == nil && bytes.HasPrefix(command, []byte(w.bin+"/credhelper-engine\x00")) {
+			pids = append(pids, pid)
 		}
 	}
-	for _, path := range paths {
-		environ, _ := os.ReadFile(path) // of what has ended, or is not ours, there is none
-		command, _ := os.ReadFile(filepath.Dir(path) + "/cmdline")
-		if !bytes.Contains(environ, []byte(home+"\x00")) || !bytes.HasPrefix(command, []byte("handover")) && !bytes.HasPrefix(command, []byte("credhelper")) {
-			continue
-		}
-		pid, _ := strconv.Atoi(filepath.Base(filepath.Dir(path)))
+	return pids
+}
+
+// kill ends every credhelper of this world without warning.
+func (w *syncWorld) kill() {
+	killed := 0
+	for _, pid := range w.engines() {
 		if syscall.Kill(pid, syscall.SIGKILL) == nil {
 			killed++
 		}
 	}
-	if killed == 0 {
-		w.t.Error("no credhelper was killed")
+	if killed != 1 {
+		w.t.Errorf("%d credhelpers were killed", killed)
 	}
 }
 
@@ -150,6 +157,9 @@ func TestSync(t *testing.T) {
 	for _, l := range languages {
 		t.Run(l.name, func(t *testing.T) {
 			w := newSyncWorld(t, l.command(t), 30, time.Hour)
+			if l.serves {
+				w.paged(2) // 15 calls of Jama, as fast as the job dares
+			}
 			first := w.sync()
 			t.Log(first.stderr)
 			w.once(30)
@@ -179,7 +189,7 @@ func TestSync(t *testing.T) {
 }
 
 // TestSyncSurvives: what goes wrong in the middle of a run does not show in its
-// result. With 20 items Jama is called 4 times, Jira 24 times.
+// result. With 10 items Jama is called twice, Jira 12 times.
 func TestSyncSurvives(t *testing.T) {
 	at := func(n int, do func()) func(int) {
 		return func(call int) {
@@ -211,7 +221,7 @@ func TestSyncSurvives(t *testing.T) {
 	} {
 		for _, l := range languages {
 			t.Run(c.name+"/"+l.name, func(t *testing.T) {
-				w := newSyncWorld(t, l.command(t), 20, time.Hour)
+				w := newSyncWorld(t, l.command(t), 10, time.Hour)
 				c.breaks(w)
 				r := w.sync()
 				if c.name == "credhelper killed" && !l.serves {
@@ -225,7 +235,7 @@ func TestSyncSurvives(t *testing.T) {
 				if r.code != 0 {
 					t.Errorf("exit %d: %s", r.code, r.stderr)
 				}
-				w.once(20)
+				w.once(10)
 				w.tokens(c.jama, c.jira)
 			})
 		}
@@ -237,15 +247,49 @@ func TestSyncSurvives(t *testing.T) {
 func TestSyncExpiry(t *testing.T) {
 	for _, l := range languages {
 		t.Run(l.name, func(t *testing.T) {
-			w := newSyncWorld(t, l.command(t), 20, 3*time.Second)
-			w.jiraCalls = func(int) { time.Sleep(250 * time.Millisecond) } // 24 calls: 6 s
+			w := newSyncWorld(t, l.command(t), 10, 3*time.Second)
+			w.jiraCalls = func(int) { time.Sleep(400 * time.Millisecond) } // 12 calls: 5 s
 			if r := w.sync(); r.code != 0 {
 				t.Errorf("exit %d: %s", r.code, r.stderr)
 			}
-			w.once(20)
-			for _, s := range []*oauthtest.Server{w.jama, w.jira} {
-				if n := s.Count(); n < 2 || n > 8 {
-					t.Errorf("%d token requests in some 6 s", n)
+			w.once(10)
+			if n := w.jira.Count(); n < 2 || n > 8 {
+				t.Errorf("%d token requests in some 5 s", n)
+			}
+		})
+	}
+}
+
+// TestSyncEvery: a job that runs for ever tries a failed run again, ends when it is
+// told to, and leaves no credhelper behind.
+func TestSyncEvery(t *testing.T) {
+	for _, l := range languages {
+		if !l.serves {
+			continue // cron starts it each time
+		}
+		t.Run(l.name, func(t *testing.T) {
+			w := newSyncWorld(t, l.command(t), 3, time.Hour)
+			w.jama.SetClient(oauthtest.Client{ID: "client", Secret: "s3cret", Barred: true})
+			var job *exec.Cmd
+			w.jamaCalls = func(n int) {
+				switch n {
+				case 2: // the second run: the administrator has allowed the API
+					w.jama.SetClient(oauthtest.Client{ID: "client", Secret: "s3cret"})
+					w.jama.RevokeAll()
+				case 4:
+					_ = job.Process.Signal(syscall.SIGTERM)
+				}
+			}
+			r := w.run(func(c *exec.Cmd) { job = c }, append(l.command(t), "--every", "0.1", w.jama.URL(), w.jira.URL())...)
+			w.once(3)
+			for _, text := range []string{"(HTTP 403): This user is not permitted to use the API; see why", "3 items: 3 created, 0 updated\n"} {
+				if !strings.Contains(r.stderr, text) {
+					t.Errorf("no %q in %q", text, r.stderr)
+				}
+			}
+			for end := time.Now().Add(3 * time.Second); len(w.engines()) > 0; time.Sleep(20 * time.Millisecond) {
+				if time.Now().After(end) {
+					t.Fatal("credhelper outlives its host")
 				}
 			}
 		})
