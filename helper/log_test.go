@@ -5,8 +5,10 @@ import (
 	"context"
 	"encoding/base64"
 	"encoding/json"
+	"fmt"
 	"os"
 	"os/exec"
+	"regexp"
 	"strings"
 	"sync"
 	"testing"
@@ -14,6 +16,7 @@ import (
 
 	"github.com/credhelper/credhelper/helper"
 	"github.com/credhelper/credhelper/helper/cache"
+	"github.com/credhelper/credhelper/helper/oauth"
 	"github.com/credhelper/credhelper/helper/oauth/oauthtest"
 	"github.com/credhelper/credhelper/protocol"
 )
@@ -310,5 +313,54 @@ func TestLogWriter(t *testing.T) {
 		if c, err := a.Get(context.Background(), named); err != nil || c.Source != "cache" {
 			t.Fatalf("%s: %v", c.Source, err)
 		}
+	}
+}
+
+// TestLogOfSignIns (T8): who signs in, each refresh token that the server replaces,
+// the end of it and the signing out are lines, and no token is in any of them.
+func TestLogOfSignIns(t *testing.T) {
+	h := signedIn(t, oauthtest.Options{})
+	var tokens []string
+	ask := func() {
+		if c, err := h.ask(); err == nil {
+			tokens = append(tokens, c.Secret.Reveal())
+		}
+		for _, kept := range h.keyring.snapshot() {
+			for _, m := range regexp.MustCompile(`"secret":"([^"]+)"`).FindAllStringSubmatch(kept.Reveal(), -1) {
+				tokens = append(tokens, m[1]) // the refresh token of the moment
+			}
+		}
+		h.wait(2 * time.Hour)
+	}
+	ask()
+	ask()
+	h.server.EndSignIns()
+	ask()
+	p, err := h.helper().Profile("demo")
+	if err != nil {
+		t.Fatal(err)
+	}
+	wantError(t, h.helper().SignInError(p, &oauth.Error{Kind: oauth.Refused, Code: "access_denied", Reason: "you said no"}), protocol.ErrLogin)
+	if _, _, err := h.helper().SignOut(context.Background(), p); err != nil {
+		t.Fatal(err)
+	}
+	var events []string
+	for _, r := range h.log() {
+		events = append(events, fmt.Sprint(r.Event, " ", r.Exit))
+	}
+	if got := strings.Join(events, ", "); got != "login 0, sign-in renewed 0, fetch 0, failed 6, failed 6, logout 0" {
+		t.Errorf("events: %s", got)
+	}
+	text, err := os.ReadFile(h.dirs.Log())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, token := range tokens {
+		if bytes.Contains(text, []byte(token)) {
+			t.Error("the log holds a token")
+		}
+	}
+	if len(tokens) < 5 { // two of access, three of refresh
+		t.Fatal("the test is blind")
 	}
 }
