@@ -110,7 +110,9 @@ write() { to_jira "$2" -X "$1" -H 'Content-Type: application/json' --data-binary
 
 # look: finds the issues of the page's items. A token that died a moment ago would find
 # nothing, with 200, and every issue would be made a second time: so the answer must
-# not be nobody's. Cloud has removed the old search, Data Center has not the new one.
+# not be nobody's. Cloud has removed the old search, Data Center does not
+# have the new one; Cloud's may not know yet what was made a moment ago, so leave a
+# minute between two runs.
 look() {
 	case $jira in
 	*/ex/jira/*) search=/rest/api/2/search/jql ;;

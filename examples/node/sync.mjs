@@ -149,7 +149,8 @@ class Jira extends System {
   // The issues that have one of the labels, by label. A token that died a moment ago
   // would find nothing, with 200, and every issue would be made a second time: so the
   // answer must not be nobody's. Cloud has removed the old search, Data Center does not
-  // have the new one.
+  // have the new one; Cloud's may not know yet what was made a moment ago, so leave a
+  // minute between two runs.
   async find(key, labels) {
     const path = this.base.includes('/ex/jira/') ? '/rest/api/2/search/jql' : '/rest/api/2/search';
     const jql = `project = ${JSON.stringify(key)} AND labels in (${labels.map((l) => JSON.stringify(l)).join(', ')})`;

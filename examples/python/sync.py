@@ -148,7 +148,8 @@ class Jira(System):
         """The issues that have one of the labels, by label. A token that died a moment
         ago would find nothing, with 200, and every issue would be made a second time:
         so the answer must not be nobody's. Cloud has removed the old search, Data Center
-        does not have the new one."""
+        does not have the new one; Cloud's may not know yet what was made a moment ago, so
+        leave a minute between two runs."""
         path = "/rest/api/2/search/jql" if "/ex/jira/" in self.base else "/rest/api/2/search"
         jql = "project = %s AND labels in (%s)" % (json.dumps(key), ", ".join(map(json.dumps, labels)))
         query = {"jql": jql, "fields": ["summary", "description", "labels"], "maxResults": 2 * len(labels)}

@@ -50,7 +50,8 @@ func (j *jira) who(ctx context.Context) (string, error) {
 }
 
 // search is the path of a search. Cloud has removed the old one (Atlassian's
-// CHANGE-2046), Data Center does not have the new one.
+// CHANGE-2046), Data Center does not have the new one. Cloud's may not know yet what
+// was made a moment ago: leave a minute between two runs.
 func (j *jira) search() string {
 	if strings.Contains(j.base, "/ex/jira/") {
 		return "/rest/api/2/search/jql"

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"unicode"
 
 	"github.com/credhelper/credhelper/protocol"
 )
@@ -105,13 +106,14 @@ func message(content []byte) string {
 	return oneLine(strings.Join(parts, " "), 200)
 }
 
-// oneLine is a foreign text that can stand in a log: no controls, not too long.
+// oneLine is a foreign text that can stand in a log: nothing that is not seen, and
+// not too long.
 func oneLine(text string, most int) string {
 	text = strings.Map(func(r rune) rune {
-		if r < ' ' || r == 0x7f {
-			return ' '
+		if unicode.IsPrint(r) {
+			return r
 		}
-		return r
+		return ' '
 	}, strings.ToValidUTF8(text, ""))
 	text = strings.Join(strings.Fields(text), " ")
 	if short := []rune(text); len(short) > most {
