@@ -2,6 +2,9 @@ package main
 
 import (
 	"context"
+	"errors"
+	"io/fs"
+	"net"
 	"os"
 	"os/signal"
 	"path/filepath"
@@ -84,11 +87,38 @@ func (s *session) socketDir() (string, error) {
 		if !filepath.IsAbs(parent) || len(parent) > longest {
 			continue
 		}
+		s.sweepSockets(parent)
 		if dir, err := os.MkdirTemp(parent, "credhelper-"); err == nil {
 			return dir, nil
 		}
 	}
 	return os.MkdirTemp("/tmp", "credhelper-")
+}
+
+// sweepSockets removes what plugins left that were killed: a directory of that name
+// and its socket, if nobody listens there. One that is being made is too young, and
+// one with anything else in it stays.
+func (s *session) sweepSockets(parent string) {
+	left, _ := filepath.Glob(filepath.Join(parent, "credhelper-[0-9]*"))
+	for _, dir := range left {
+		info, err := os.Lstat(dir)
+		if err != nil || !info.IsDir() || s.now().Sub(info.ModTime()) < time.Minute {
+			continue
+		}
+		entries, _ := os.ReadDir(dir)
+		for _, e := range entries {
+			path := filepath.Join(dir, e.Name())
+			if e.Type() != fs.ModeSocket {
+				continue
+			}
+			if conn, err := net.DialTimeout("unix", path, time.Second); err == nil {
+				conn.Close()
+			} else if errors.Is(err, syscall.ECONNREFUSED) {
+				_ = os.Remove(path)
+			}
+		}
+		_ = os.Remove(dir)
+	}
 }
 
 const (

@@ -164,3 +164,46 @@ func connectAs(user uintptr, path string) error {
 	}()
 	return <-done
 }
+
+// TestPluginLeftovers: what a killed plugin left beside its socket goes with the
+// next one, once it is a minute old; nothing else does.
+func TestPluginLeftovers(t *testing.T) {
+	h := newHome(t, newServer(t))
+	dir := sockets(t)
+	connect(t, h, dir, new(bytes.Buffer))
+	for _, pid := range children(t, os.Getpid()) {
+		if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
+			t.Fatal(err)
+		}
+	}
+	gone := dir + "/credhelper-1"
+	kept := []string{dir + "/credhelper-2", dir + "/credhelper-x", dir + "/else"}
+	for _, path := range append(kept, gone) {
+		if err := os.Mkdir(path, 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.WriteFile(kept[0]+"/socket", nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	left, err := filepath.Glob(dir + "/*")
+	if err != nil {
+		t.Fatal(err)
+	}
+	old := time.Now().Add(-2 * time.Minute)
+	for _, path := range left {
+		if err := os.Chtimes(path, old, old); err != nil {
+			t.Fatal(err)
+		}
+	}
+	connect(t, h, dir, new(bytes.Buffer)).Close()
+	for _, path := range kept {
+		if _, err := os.Stat(path); err != nil {
+			t.Error(err)
+		}
+	}
+	now, _ := filepath.Glob(dir + "/*")
+	if len(now) != len(kept) {
+		t.Errorf("left: %v", now)
+	}
+}
