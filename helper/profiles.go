@@ -148,7 +148,7 @@ func (h *Helper) unknownProfile(name string) error {
 	if near := nearest(name, known); near != "" {
 		e.Hint = "did you mean " + near + "?"
 	} else if len(names) > 0 {
-		e.Hint = clean("there are " + strings.Join(names[:min(len(names), 20)], ", "))
+		e.Hint = clean("there are " + strings.Join(names[:min(len(names), 20)], ", ") + "; to make it: credhelper add " + name)
 	}
 	return e
 }
