@@ -20,6 +20,7 @@ import (
 type flights struct {
 	mu    sync.Mutex
 	by    map[string]*flight   // profile
+	last  map[string]*flight   // profile -> the one that ended last, if it failed
 	rests map[string]time.Time // profile -> until when no flight begins that nobody waits for
 }
 
@@ -33,6 +34,7 @@ type flight struct {
 	err        error
 	asked      bool // the server was asked, not only the cache
 	late       bool // it ended with its own caller's time, which says nothing to others
+	ended      time.Time
 }
 
 // start begins a flight for a profile, or returns the one under way.
@@ -51,9 +53,16 @@ func (fs *flights) start(profile string) (f *flight, mine bool) {
 }
 
 // end lets the others go on.
-func (fs *flights) end(profile string, f *flight) {
+func (fs *flights) end(profile string, f *flight, now time.Time) {
 	fs.mu.Lock()
 	delete(fs.by, profile)
+	delete(fs.last, profile)
+	if f.ended = now; f.err != nil && !f.late {
+		if fs.last == nil {
+			fs.last = map[string]*flight{}
+		}
+		fs.last[profile] = f
+	}
 	fs.mu.Unlock()
 	close(f.done)
 }
@@ -62,6 +71,17 @@ func (fs *flights) all() []*flight {
 	fs.mu.Lock()
 	defer fs.mu.Unlock()
 	return slices.Collect(maps.Values(fs.by))
+}
+
+// failed is the flight that failed after a request began, which is then its failure
+// as well; nil if there is none.
+func (fs *flights) failed(profile string, since time.Time) *flight {
+	fs.mu.Lock()
+	defer fs.mu.Unlock()
+	if f := fs.last[profile]; f != nil && f.ended.After(since) {
+		return f
+	}
+	return nil
 }
 
 // restTime is the pause after a fetch ahead of time that failed: the token at hand
@@ -94,6 +114,9 @@ func (fs *flights) resting(profile string, now time.Time) bool {
 func (a *asking) fetchLocked(ctx context.Context, seen *cache.Entry, atHand bool) (protocol.Credential, error) {
 	behind := atHand && a.config.RunsLong && !a.profile.Person()
 	for {
+		if f := a.flights.failed(a.profile.Name, a.began); f != nil && !atHand && f.binding == a.binding {
+			return protocol.Credential{}, f.err
+		}
 		if behind && a.flights.resting(a.profile.Name, a.now()) {
 			return a.hit(seen), nil
 		}
@@ -113,9 +136,6 @@ func (a *asking) fetchLocked(ctx context.Context, seen *cache.Entry, atHand bool
 		if c, ok := a.takes(f, seen); ok {
 			return c, nil
 		}
-		if f.err != nil && !f.late {
-			return protocol.Credential{}, f.err
-		}
 	}
 }
 
@@ -131,7 +151,7 @@ func (a *asking) fly(ctx context.Context, f *flight, seen *cache.Entry, atHand, 
 	a.flight = f
 	go func() {
 		defer cancel()
-		defer a.flights.end(a.profile.Name, f)
+		defer func() { a.flights.end(a.profile.Name, f, a.now()) }()
 		f.binding = a.binding
 		f.credential, f.err = a.underLock(own, seen, atHand)
 		f.late = own.Err() != nil || errors.Is(f.err, protocol.ErrBusy)

@@ -24,6 +24,7 @@ type asking struct {
 	claims  []claim    // of all profiles, where no route led to this one
 	claimed *stampList // of what the claims were read from
 
+	began  time.Time
 	flight *flight // that this request leads, if it does
 }
 
@@ -36,6 +37,12 @@ func (h *Helper) Get(ctx context.Context, r protocol.Request) (protocol.Credenti
 	}
 	ctx, cancel := h.deadline(ctx, r)
 	defer cancel()
+	began := h.now()
+	found, ok, end := h.gather(ctx, r)
+	if ok {
+		return found, nil
+	}
+	defer end()
 	a, err := h.ask(r)
 	if err != nil {
 		if !errors.Is(err, protocol.ErrNoProfile) { // tools ask about every host there is
@@ -44,6 +51,7 @@ func (h *Helper) Get(ctx context.Context, r protocol.Request) (protocol.Credenti
 		return protocol.Credential{}, err
 	}
 	defer a.close()
+	a.began = began
 	c, err := a.answer(ctx)
 	if err != nil {
 		h.logFailure(a.record(""), err)
@@ -300,7 +308,7 @@ func (h *Helper) Forget(ctx context.Context, r protocol.Request) error {
 		}
 		f, mine := h.flights.start(a.profile.Name)
 		if mine {
-			defer h.flights.end(a.profile.Name, f)
+			defer func() { h.flights.end(a.profile.Name, f, a.now()) }()
 			return a.drop(ctx)
 		}
 		if !a.waitFor(ctx, f) {

@@ -74,8 +74,9 @@ type Config struct {
 type Helper struct {
 	config Config
 
-	memory  memory
-	flights flights
+	memory    memory
+	gathering gathering
+	flights   flights
 
 	opening sync.Mutex
 	keyring keyring.Keyring // once it was opened
