@@ -17,17 +17,21 @@ import (
 
 	"github.com/credhelper/credhelper/helper"
 	"github.com/credhelper/credhelper/protocol/connector"
+	"github.com/credhelper/credhelper/protocol/connector/wire"
 )
 
 // pluginCommand answers one long-running program, the connector that started it
 // (package connector, docs/connectors.md).
 func (s *session) pluginCommand() *cobra.Command {
-	return &cobra.Command{
+	var proto bool
+	c := &cobra.Command{
 		Use:   "plugin",
 		Short: "answer a connector, which starts this through go-plugin",
 		Long: "For long-running programs that want tokens again and again: they start this\n" +
 			"command through github.com/hashicorp/go-plugin, ask it over gRPC, and end it.\n" +
-			"Typed by hand it does nothing. See docs/connectors.md.",
+			"Typed by hand it does nothing, but --proto prints the contract, from which a\n" +
+			"language with gRPC makes its end. See docs/connectors.md.",
+		Example:     "  credhelper plugin --proto > connector.proto",
 		GroupID:     groupUse,
 		Annotations: patient, // each call has 8 s of its own
 		Args:        between(0, 0, "plugin"),
@@ -35,9 +39,14 @@ func (s *session) pluginCommand() *cobra.Command {
 			if s.flags.noStore || s.flags.timeout != "" {
 				return malformed("plugin takes neither --no-store nor --timeout")
 			}
+			if proto {
+				return s.print(wire.Proto)
+			}
 			return s.servePlugin()
 		},
 	}
+	c.Flags().BoolVar(&proto, "proto", false, "print the contract, connector.proto")
+	return c
 }
 
 func (s *session) servePlugin() error {
