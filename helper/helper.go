@@ -46,7 +46,8 @@ type Config struct {
 	// HTTP makes the client for token endpoints and probes: oauth.NewHTTPClient.
 	HTTP func(oauth.HTTPOptions) (*http.Client, error)
 	// Keyring opens the keyring that the settings name. It is called once, and only
-	// when a secret is needed; after a failure, again at the next need.
+	// when a secret is needed; after a failure, and where the program RunsLong, again
+	// at the next need.
 	Keyring func(context.Context, Settings) (keyring.Keyring, error)
 
 	// RunsLong is for programs that go on after an answer: near a token's end they

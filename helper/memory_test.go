@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/credhelper/credhelper/helper"
+	"github.com/credhelper/credhelper/helper/keyring"
 	"github.com/credhelper/credhelper/helper/oauth/oauthtest"
 	"github.com/credhelper/credhelper/protocol"
 )
@@ -132,6 +133,28 @@ func TestRefusedElsewhere(t *testing.T) {
 	if got, err := a.Get(context.Background(), named); err != nil || !got.Secret.Equal(fresh.Secret) {
 		t.Errorf("%v, the refused token once more: %v", err, got.Secret.Equal(old.Secret))
 	}
+}
+
+// TestLockedMeanwhile: credhelper lock, and the end of an unlock, count for programs
+// that run long as well: none holds the keyring open.
+func TestLockedMeanwhile(t *testing.T) {
+	h := ready(t, oauthtest.Options{})
+	config := h.config()
+	config.Start, config.RunsLong = time.Time{}, true
+	opened := 0
+	config.Keyring = func(context.Context, helper.Settings) (keyring.Keyring, error) {
+		if opened++; opened > 1 {
+			return nil, keyring.ErrLocked
+		}
+		return h.keyring, nil
+	}
+	a := helper.New(config)
+	c, err := a.Get(context.Background(), named)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = a.Get(context.Background(), protocol.Request{Profile: "demo", Refused: c.Secret})
+	wantError(t, err, protocol.ErrLocked, "profile demo")
 }
 
 // TestAuditSeesMemory: with audit = "all" nothing is answered from memory, since

@@ -123,10 +123,20 @@ func (h *Helper) openKeyring(ctx context.Context) (keyring.Keyring, error) {
 		return h.keyring, nil
 	}
 	k, err := h.open(ctx)
-	if err == nil {
+	// A program that runs long must not hold the keyring open past credhelper lock,
+	// nor past the end of an unlock, nor go on with one that was given up.
+	if err == nil && !h.config.RunsLong {
 		h.keyring = k
 	}
 	return k, err
+}
+
+// CloseKeyring lets go of the keyring; the next need opens it again. Who waits for
+// hours between two needs must not hold it open past credhelper lock meanwhile.
+func (h *Helper) CloseKeyring() {
+	h.opening.Lock()
+	defer h.opening.Unlock()
+	h.keyring = nil
 }
 
 func (h *Helper) open(ctx context.Context) (keyring.Keyring, error) {

@@ -66,6 +66,7 @@ func (s *session) exec(ctx context.Context, r protocol.Request, variable string,
 		return err
 	}
 	credential, err := h.Get(ctx, r)
+	h.CloseKeyring() // the command may run for hours
 	if err != nil {
 		return err
 	}
@@ -164,6 +165,7 @@ func (s *session) newRenewal(h *helper.Helper, r protocol.Request, file string) 
 		get: func(ctx context.Context, r protocol.Request) (c protocol.Credential, warning string, err error) {
 			s.warn = func(text string) { warning = text } // said once, not with every try
 			c, err = h.Get(ctx, r)
+			h.CloseKeyring() // hours pass until the next one
 			return c, warning, err
 		},
 		say: func(text string) { s.say("credhelper: " + text) },
