@@ -45,13 +45,14 @@ func short(s string) string { return protocol.Printable(s) }
 // about puts the profile's name before an error, keeps its meaning, and fills in
 // the hint where there is none.
 func about(profile string, err error, hint string) error {
-	kind := kindOf(err)
-	if known := new(protocol.Error); errors.As(err, &known) && known.Hint != "" {
-		hint = known.Hint
+	e := &protocol.Error{Kind: kindOf(err), Hint: clean(hint)}
+	if known := new(protocol.Error); errors.As(err, &known) {
+		e.Hint, e.RetryAfter = or(known.Hint, e.Hint), known.RetryAfter
 	}
 	noun := "profile " + profile
 	text := strings.TrimPrefix(err.Error(), noun) // said once
-	return &protocol.Error{Kind: kind, Text: clean(noun + ": " + strings.TrimLeft(text, ": ")), Hint: clean(hint)}
+	e.Text = clean(noun + ": " + strings.TrimLeft(text, ": "))
+	return e
 }
 
 // kindOf is the sentinel that an error means; nil for a bug.
@@ -128,6 +129,8 @@ func tokenError(p *Profile, err error) error {
 		Kind: kind,
 		Text: clean("profile " + p.Name + ": token endpoint: " + e.Error()),
 		Hint: clean(oauth.HintFor(e, p.Name, p.hints())),
+
+		RetryAfter: int64((e.Hold() + time.Second - 1) / time.Second),
 	}
 	return &tokenFailure{known, e.CorrelationID, e.Tries}
 }
@@ -158,7 +161,10 @@ func waiting(p *Profile, m cache.Mark, now time.Time) error {
 	kind, verb, hint := protocol.ErrUnreachable, "asked to wait", ""
 	if m.Refused {
 		kind, verb = protocol.ErrRefused, "refused"
-		hint = "after mending it, or to ask at once: credhelper test " + p.Name
+		hint = "to ask at once: credhelper test " + p.Name
+		if m.Hint != "" {
+			hint = m.Hint + "; " + hint
+		}
 		if p.Person() && strings.Contains(m.Reason, "invalid_grant") {
 			kind, hint = protocol.ErrLogin, "sign in: credhelper login "+p.Name
 		}
@@ -166,7 +172,7 @@ func waiting(p *Profile, m cache.Mark, now time.Time) error {
 	until := time.Unix(m.Until, 0).UTC()
 	text := fmt.Sprintf("profile %s: %s %s ago, not asked again until %sZ (%s); the earlier reason: %s",
 		p.Name, verb, span(seconds(now.Unix()-m.At)), until.Format(time.TimeOnly), span(seconds(m.Until-now.Unix())), m.Reason)
-	return &protocol.Error{Kind: kind, Text: clean(text), Hint: hint}
+	return &protocol.Error{Kind: kind, Text: clean(text), Hint: clean(hint), RetryAfter: m.Until - now.Unix()}
 }
 
 func seconds(n int64) time.Duration { return time.Duration(n) * time.Second }

@@ -173,6 +173,7 @@ func (a *asking) remember(err error, s proof) {
 		Count:   1,
 		Refused: e.Kind == oauth.Refused,
 		Reason:  e.Error(),
+		Hint:    clean(oauth.HintFor(e, a.profile.Name, a.profile.hints())),
 	}
 	hold := e.Hold()
 	if m.Refused {

@@ -2,6 +2,7 @@ package helper_test
 
 import (
 	"context"
+	"errors"
 	"strings"
 	"testing"
 	"time"
@@ -22,7 +23,11 @@ func TestRefusalIsRemembered(t *testing.T) {
 	wantError(t, err, protocol.ErrRefused, "profile demo: token endpoint: 401 invalid_client", "credhelper rotate demo")
 	h.wait(6 * time.Second)
 	_, err = h.get(named)
-	wantError(t, err, protocol.ErrRefused, "profile demo: refused ", " s ago, not asked again until ", " s); the earlier reason: 401 invalid_client")
+	wantError(t, err, protocol.ErrRefused, "profile demo: refused ", " s ago, not asked again until ", " s); the earlier reason: 401 invalid_client",
+		"credhelper rotate demo; to ask at once: credhelper test demo")
+	if e := new(protocol.Error); !errors.As(err, &e) || e.RetryAfter < 20 || e.RetryAfter > 25 {
+		t.Errorf("worth asking again after %d s", e.RetryAfter)
+	}
 	if n := h.server.Count(); n != 1 {
 		t.Fatalf("%d token requests", n)
 	}
@@ -119,6 +124,9 @@ func TestServerAsksToWait(t *testing.T) {
 	}
 	_, err := h.get(named)
 	wantError(t, err, protocol.ErrUnreachable, "429")
+	if e := new(protocol.Error); !errors.As(err, &e) || e.RetryAfter != 3600 {
+		t.Errorf("worth asking again after %d s", e.RetryAfter)
+	}
 	for range 3 {
 		_, err = h.get(named)
 		wantError(t, err, protocol.ErrUnreachable, "asked to wait", "(60 min)", "the earlier reason: 429")

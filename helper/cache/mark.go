@@ -10,10 +10,11 @@ type Mark struct {
 	Count   uint16   // answers of this kind in a row
 	Refused bool     // the server said no for good; else it asked to wait
 	Reason  string   // the sanitised text that was shown then
+	Hint    string   // what a person was told to do
 }
 
 const (
-	markMagic   = "CRM1"
+	markMagic   = "CRM2"
 	maxMarkSize = 4096 // octets
 )
 
@@ -37,6 +38,7 @@ func (s *Store) Mark(profile string) (Mark, bool) {
 func (s *Store) PutMark(profile string, m Mark) error {
 	const longest = 1024
 	m.Reason = m.Reason[:min(len(m.Reason), longest)]
+	m.Hint = m.Hint[:min(len(m.Hint), longest)]
 	return s.replace(ProfileKey(profile).file('m'), m.encode(profile))
 }
 
@@ -58,7 +60,7 @@ func (m *Mark) encode(profile string) []byte {
 	if m.Refused {
 		refused = 1
 	}
-	return appendText(append(b, refused), m.Reason)
+	return appendText(appendText(append(b, refused), m.Reason), m.Hint)
 }
 
 func decodeMark(profile string, content []byte) (Mark, bool) {
@@ -74,5 +76,6 @@ func decodeMark(profile string, content []byte) (Mark, bool) {
 	m.Count = s.uint16()
 	m.Refused = s.uint8() == 1
 	m.Reason = s.text()
+	m.Hint = s.text()
 	return m, s.done()
 }
