@@ -90,7 +90,7 @@ call() {
 		[ "$pause" != end ] || break
 		sleep "$pause"
 	done
-	text=$(one_line 300 <"$work/said")
+	text=$(sed 's/^credhelper: //; $!s/$/;/' <"$work/said" | one_line 300) # its line, and what to type next
 	case $status:$code in
 	:*) fail "$name" "$code" "${text:-credhelper ended without a word}" ;;
 	*:0) refused "$name" "$profile" "$status" ;;
