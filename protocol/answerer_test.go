@@ -132,6 +132,14 @@ func override(t testing.TB, c *protocol.Credential, key, value string) {
 		c.Source = value
 	case "wide":
 		c.Wide = true
+	case "refresh_on":
+		for text := range strings.SplitSeq(value, ",") {
+			status, err := strconv.Atoi(text)
+			if err != nil {
+				t.Fatal(err)
+			}
+			c.RefreshOn = append(c.RefreshOn, status)
+		}
 	case "expires":
 		n, err := strconv.ParseInt(value, 10, 64)
 		if err != nil {
