@@ -131,7 +131,9 @@ func (c *Client) call(ctx context.Context, do func(context.Context, wire.Connect
 		if err = do(limited, remote); err == nil {
 			return nil
 		}
-		broken := status.Code(err) == codes.Unavailable
+		// Canceled, but not by the caller: another call found the process gone and closed
+		// the connection between our finding it and our use.
+		broken := status.Code(err) == codes.Unavailable || status.Code(err) == codes.Canceled && limited.Err() == nil
 		// A plugin that does not keep its own time hangs, and will for the next call.
 		if broken || ctx.Err() == nil && limited.Err() != nil {
 			l.giveUp()
