@@ -15,11 +15,29 @@
 package bearer
 
 import (
+	"context"
 	"time"
 
 	"github.com/credhelper/credhelper/protocol"
 	"github.com/credhelper/credhelper/protocol/secret"
 )
+
+// get asks for a credential and vets it. A token may end between the answer and
+// here: then the answerer is asked once more, and has the next one.
+func get(ctx context.Context, a protocol.Answerer, r protocol.Request, now func() time.Time) (c protocol.Credential, at time.Time, err error) {
+	for range 2 {
+		if c, err = a.Get(ctx, r); err != nil {
+			return c, at, err
+		}
+		at = now()
+		if err = vet(c, at); err == nil || !ended(c, at) {
+			return c, at, err
+		}
+	}
+	return c, at, err
+}
+
+func ended(c protocol.Credential, now time.Time) bool { return !now.Before(time.Unix(c.Expires, 0)) }
 
 // vet refuses what no header may carry, and a token at its end. Whoever answered
 // has done so before; it may be another process, and a slip there must not forge
@@ -32,7 +50,7 @@ func vet(c protocol.Credential, now time.Time) error {
 		return of(c, protocol.ErrPolicy, "its header or scheme is no single word")
 	case c.Expires <= 0:
 		return of(c, protocol.ErrPolicy, "the token has no end")
-	case !now.Before(time.Unix(c.Expires, 0)):
+	case ended(c, now):
 		return of(c, protocol.ErrUnreachable, "the token that was given has ended already; is the clock right?")
 	}
 	return nil

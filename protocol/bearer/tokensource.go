@@ -120,11 +120,7 @@ func (s *TokenSource) share() (*oauth2.Token, error) {
 func (s *TokenSource) ask() (*oauth2.Token, error) {
 	r := s.Request
 	r.Verb, r.Refresh = protocol.Get, false
-	c, err := s.Answerer.Get(context.Background(), r)
-	now := s.now()
-	if err == nil {
-		err = vet(c, now)
-	}
+	c, now, err := get(context.Background(), s.Answerer, r, s.now)
 	// oauth2 always writes "Authorization: SCHEME TOKEN".
 	if err == nil && (c.Header != "" || c.Scheme == "") {
 		err = of(c, protocol.ErrPolicy, "an oauth2 token cannot say in which header it travels; take bearer.Transport")

@@ -2,6 +2,7 @@ package bearer_test
 
 import (
 	"errors"
+	"net/http"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -45,7 +46,7 @@ func TestTokenSource(t *testing.T) {
 			{99 * time.Millisecond, "api.1", 1},
 			{time.Millisecond, "api.2", 2},
 			{99 * time.Millisecond, "api.2", 2},
-			{time.Hour, "", 3}, // the token has ended, and the answerer has no other
+			{time.Hour, "", 4}, // the token has ended, and the answerer, asked twice, has no other
 		} {
 			time.Sleep(step.wait)
 			token, err := s.Token()
@@ -70,6 +71,40 @@ func TestTokenSourceEnd(t *testing.T) {
 		time.Sleep(time.Millisecond)
 		if token, err := s.Token(); !errors.Is(err, protocol.ErrUnreachable) {
 			t.Errorf("a token at its end: %v, %v", token, err)
+		}
+	})
+}
+
+// TestEndsMeanwhile: a token that ends between the answer and its use is no failure:
+// the answerer has the next one. Short tokens ended so once in 90,000 calls.
+func TestEndsMeanwhile(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a := owns(t, "api https://api.example.com")
+		last := func(protocol.Request) {
+			a.before = func(protocol.Request) { a.owners[0].number, a.owners[0].given.Expires = 2, time.Now().Unix()+60 }
+			time.Sleep(time.Second)
+		}
+		for _, ask := range []func() (string, error){
+			func() (string, error) {
+				token, err := (&bearer.TokenSource{Answerer: a, Request: named}).Token()
+				if err != nil {
+					return "", err
+				}
+				return token.AccessToken, nil
+			},
+			func() (sent string, err error) {
+				base := roundTripper(func(req *http.Request) (*http.Response, error) {
+					sent = strings.TrimPrefix(req.Header.Get("Authorization"), "Bearer ")
+					return &http.Response{StatusCode: 200, Body: http.NoBody, Header: http.Header{}}, nil
+				})
+				_, err = (&bearer.Transport{Answerer: a, Base: base}).RoundTrip(newRequest(t, "GET", "https://api.example.com/", nil))
+				return sent, err
+			},
+		} {
+			a.owners[0].number, a.owners[0].given.Expires, a.before = 1, time.Now().Unix()+1, last
+			if token, err := ask(); err != nil || token != "api.2" {
+				t.Errorf("%q, %v", token, err)
+			}
 		}
 	})
 }

@@ -188,12 +188,9 @@ func noToken(err error) error { return fmt.Errorf("no bearer token: %w", err) }
 // ask asks the answerer. Its log gets no query, and a refused token never comes
 // back.
 func (x *trip) ask() error {
-	c, err := x.Answerer.Get(x.req.Context(), protocol.Request{
+	c, _, err := get(x.req.Context(), x.Answerer, protocol.Request{
 		Verb: protocol.Get, URL: x.url, Profile: x.profile, Refused: x.refused,
-	})
-	if err == nil {
-		err = vet(c, x.now())
-	}
+	}, x.now)
 	if err == nil && c.Header != "" && brings(x.req, c.Header) {
 		err = of(c, protocol.ErrPolicy, "the request brings its own "+c.Header)
 	}
