@@ -14,19 +14,22 @@ func notOurs(err error) bool { return errors.Is(err, ErrNoProfile) }
 
 // sentence is an error's text for a tool that shows it to people: one line of
 // printable ASCII whatever the error holds (T23).
-func sentence(err error) string { return printableLine(err.Error()) }
+func sentence(err error) string { return Line(err.Error()) }
 
 // hintOf is what to type next; "" if nothing is known.
 func hintOf(err error) string {
 	var e *Error
 	if errors.As(err, &e) {
-		return printableLine(e.Hint)
+		return Line(e.Hint)
 	}
 	return ""
 }
 
-func printableLine(s string) string {
-	b := []byte(s[:min(len(s), 1024)])
+// Line makes a text one line of printable ASCII of at most 1,024 octets, whoever
+// wrote it (T23).
+func Line(s string) string {
+	const longest = 1024
+	b := []byte(s[:min(len(s), longest)])
 	for i, c := range b {
 		if c < 0x20 || c > 0x7e {
 			b[i] = '?'

@@ -58,7 +58,7 @@ func Dial(config Config) (*Client, error) {
 	}
 	path, err := exec.LookPath(config.Path)
 	if err != nil {
-		return nil, policy("credhelper is not installed: " + line(err.Error()))
+		return nil, policy("credhelper is not installed: " + protocol.Line(err.Error()))
 	}
 	config.Path = path
 	if config.Args == nil {
@@ -185,5 +185,5 @@ func (c *Client) Forget(ctx context.Context, r protocol.Request) error {
 }
 
 func unreachable(what string, err error) error {
-	return &protocol.Error{Kind: protocol.ErrUnreachable, Text: what + ": " + line(err.Error())}
+	return &protocol.Error{Kind: protocol.ErrUnreachable, Text: what + ": " + protocol.Line(err.Error())}
 }

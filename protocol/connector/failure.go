@@ -37,7 +37,7 @@ func failure(err error) *wire.Failure {
 	if err == nil {
 		return nil
 	}
-	f := &wire.Failure{Text: line(err.Error())}
+	f := &wire.Failure{Text: protocol.Line(err.Error())}
 	for _, k := range kinds {
 		if errors.Is(err, k.sentinel) {
 			f.Kind = k.kind
@@ -45,7 +45,7 @@ func failure(err error) *wire.Failure {
 		}
 	}
 	if e := new(protocol.Error); errors.As(err, &e) {
-		f.Hint, f.RetryAfter = line(e.Hint), e.RetryAfter
+		f.Hint, f.RetryAfter = protocol.Line(e.Hint), e.RetryAfter
 	}
 	return f
 }
@@ -56,7 +56,7 @@ func errorOf(f *wire.Failure) error {
 	if f == nil {
 		return nil
 	}
-	e := &protocol.Error{Text: line(f.Text), Hint: line(f.Hint), RetryAfter: min(max(f.RetryAfter, 0), longestWait)}
+	e := &protocol.Error{Text: protocol.Line(f.Text), Hint: protocol.Line(f.Hint), RetryAfter: min(max(f.RetryAfter, 0), longestWait)}
 	for _, k := range kinds {
 		if k.kind == f.Kind {
 			e.Kind = k.sentinel
@@ -69,31 +69,4 @@ func errorOf(f *wire.Failure) error {
 		e.Text = e.Kind.Error()
 	}
 	return e
-}
-
-// longestLine is the most octets of a text.
-const longestLine = 1024
-
-// isLine tells whether a text is one line of printable ASCII.
-func isLine(s string) bool {
-	for i := range len(s) {
-		if s[i] < 0x20 || s[i] > 0x7e {
-			return false
-		}
-	}
-	return len(s) <= longestLine
-}
-
-// line makes a text one line of printable ASCII, whoever wrote it (T23).
-func line(s string) string {
-	if isLine(s) {
-		return s
-	}
-	b := []byte(s[:min(len(s), longestLine)])
-	for i, c := range b {
-		if c < 0x20 || c > 0x7e {
-			b[i] = '?'
-		}
-	}
-	return string(b)
 }

@@ -34,14 +34,14 @@ func FuzzMessages(f *testing.F) {
 		}
 		var m wire.Credential
 		if proto.Unmarshal(octets, &m) == nil {
-			if c, err := credential(&m); err == nil && (!secret.ValidToken(c.Secret.Reveal(), c.Wide) || c.Expires <= 0 || line(c.Header) != c.Header || len(c.RefreshOn) > maxStatuses) {
+			if c, err := credential(&m); err == nil && (!secret.ValidToken(c.Secret.Reveal(), c.Wide) || c.Expires <= 0 || protocol.Line(c.Header) != c.Header || len(c.RefreshOn) > maxStatuses) {
 				t.Error("a credential that no tool may get")
 			}
 		}
 		var bad wire.Failure
 		if proto.Unmarshal(octets, &bad) == nil {
 			e, err := new(protocol.Error), errorOf(&bad)
-			if err == nil || line(err.Error()) != err.Error() || errors.As(err, &e) && (e.RetryAfter < 0 || e.RetryAfter > longestWait) {
+			if err == nil || protocol.Line(err.Error()) != err.Error() || errors.As(err, &e) && (e.RetryAfter < 0 || e.RetryAfter > longestWait) {
 				t.Errorf("%q", err)
 			}
 		}

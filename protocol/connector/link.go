@@ -106,7 +106,7 @@ func (l *link) explain(err error) error {
 	if reason == "" {
 		reason, _, _ = strings.Cut(err.Error(), "\n")
 	}
-	text := "credhelper plugin did not start: " + line(reason)
+	text := "credhelper plugin did not start: " + protocol.Line(reason)
 	if code == protocol.ExitCode(protocol.ErrPolicy) {
 		return policy(text)
 	}

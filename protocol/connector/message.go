@@ -108,11 +108,11 @@ func credential(m *wire.Credential) (protocol.Credential, error) {
 		return protocol.Credential{}, policy("the token has no end")
 	}
 	for _, text := range [...]string{m.Profile, m.Scheme, m.Header, m.Username, m.Source, m.Origin} {
-		if !isLine(text) {
+		if protocol.Line(text) != text {
 			return protocol.Credential{}, policy("the answer holds control characters")
 		}
 	}
-	if slices.ContainsFunc(m.Origins, func(text string) bool { return !isLine(text) }) {
+	if slices.ContainsFunc(m.Origins, func(text string) bool { return protocol.Line(text) != text }) {
 		return protocol.Credential{}, policy("the answer holds control characters")
 	}
 	if err := checkStatuses(m.RefreshOn); err != nil {

@@ -16,6 +16,8 @@ import (
 
 	"github.com/hashicorp/go-hclog"
 	"github.com/hashicorp/go-plugin/runner"
+
+	"github.com/credhelper/credhelper/protocol"
 )
 
 // process is credhelper as a child of this program. go-plugin's own would give it
@@ -219,7 +221,7 @@ func (p *process) Write(b []byte) (int, error) {
 	defer p.mu.Unlock()
 	text := strings.TrimSuffix(string(b), "\n")
 	end := string(b[len(text):])
-	text = line(text)
+	text = protocol.Line(text)
 	if p.said == "" {
 		p.said = strings.TrimSpace(text)
 	}

@@ -119,7 +119,7 @@ func (f *firstLine) Write(p []byte) (int, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.text == "" {
-		f.text = line(strings.TrimSpace(string(p)))
+		f.text = protocol.Line(strings.TrimSpace(string(p)))
 	}
 	return len(p), nil
 }

@@ -136,11 +136,11 @@ func AppendError(b, id []byte, err error) []byte {
 	b = append(appendID(b, id), `,"error":{"code":`...)
 	b = strconv.AppendInt(b, int64(protocol.ExitCode(err)), 10)
 	b = strictjson.AppendString(append(b, `,"kind":`...), kindOf(err))
-	b = strictjson.AppendString(append(b, `,"message":`...), printable(err.Error()))
+	b = strictjson.AppendString(append(b, `,"message":`...), protocol.Line(err.Error()))
 	var e *protocol.Error
 	if errors.As(err, &e) {
 		if e.Hint != "" {
-			b = strictjson.AppendString(append(b, `,"hint":`...), printable(e.Hint))
+			b = strictjson.AppendString(append(b, `,"hint":`...), protocol.Line(e.Hint))
 		}
 		if e.RetryAfter > 0 {
 			b = strconv.AppendInt(append(b, `,"retry_after":`...), e.RetryAfter, 10)
@@ -182,18 +182,6 @@ func kindOf(err error) string {
 		}
 	}
 	return "unclassified"
-}
-
-// printable makes a text one line of printable ASCII (T23).
-func printable(s string) string {
-	const longest = 1024
-	b := []byte(s[:min(len(s), longest)])
-	for i, c := range b {
-		if c < 0x20 || c > 0x7e {
-			b[i] = '?'
-		}
-	}
-	return string(b)
 }
 
 func malformed(text string) error { return &protocol.Error{Kind: protocol.ErrMalformed, Text: text} }
