@@ -61,6 +61,8 @@ var rooms = []room{
 	{path: "cmd/credhelper-engine", may: []string{""}},
 	{path: "internal/program", may: []string{"helper/cache"}, tests: true},
 	{path: "internal/crowd", may: []string{"helper", "protocol", "protocol/bearer", "protocol/connector"}, tests: true},
+	{path: "scripts/internal/mutants", tests: true},
+	{path: "scripts/internal/faults", tests: true},
 	{path: "scripts/internal/bench", may: []string{"internal/program", "internal/crowd", "helper", "helper/cache", "helper/oauth/oauthtest",
 		"protocol", "protocol/bearer", "protocol/connector"}, tests: true},
 }

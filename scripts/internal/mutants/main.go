@@ -1,0 +1,100 @@
+// Mutants shows that the tests see: each mutant is one small edit of the code, kept
+// as data beside this file, with the test that must go red. A mutant that survives,
+// does not compile, no longer applies, or whose test did not run, is a failure.
+//
+// The tree is never edited: the go command reads the edited file as an overlay.
+package main
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+)
+
+func main() {
+	since := flag.String("since", "", "only mutants of packages that changed since this `revision`")
+	only := flag.String("only", "", "only mutants whose name contains this `text`")
+	flag.Parse()
+	if err := run(*since, *only); err != nil {
+		fmt.Fprintln(os.Stderr, "mutants:", err)
+		os.Exit(1)
+	}
+}
+
+func run(since, only string) error {
+	all, err := load("scripts/internal/mutants")
+	if err != nil {
+		return err
+	}
+	chosen := all
+	if since != "" {
+		changed, err := changedSince(since)
+		if err != nil {
+			return err
+		}
+		chosen = slices.DeleteFunc(slices.Clone(all), func(m mutant) bool { return !m.touches(changed) })
+	}
+	if only != "" {
+		chosen = slices.DeleteFunc(slices.Clone(chosen), func(m mutant) bool { return !strings.Contains(m.name, only) })
+		if len(chosen) == 0 {
+			return fmt.Errorf("no mutant's name contains %q", only)
+		}
+	}
+	began := time.Now()
+	failures := tryAll(chosen)
+	fmt.Printf("%d mutants, %d killed, %d not; %d of %d tried, %.0f s\n",
+		len(chosen), len(chosen)-failures, failures, len(chosen), len(all), time.Since(began).Seconds())
+	if failures > 0 {
+		return fmt.Errorf("%d mutants were not killed", failures)
+	}
+	return nil
+}
+
+// tryAll tries mutants on all processors and returns how many were not killed.
+func tryAll(mutants []mutant) (failures int) {
+	var mu sync.Mutex
+	var all sync.WaitGroup
+	next := make(chan mutant)
+	for range runtime.NumCPU() {
+		all.Go(func() {
+			for m := range next {
+				began := time.Now()
+				err := m.try()
+				mu.Lock()
+				if err != nil {
+					failures++
+					fmt.Printf("NOT KILLED  %s (%s): %v\n", m.name, m.source, err)
+				} else {
+					fmt.Printf("killed  %4.1f s  %s\n", time.Since(began).Seconds(), m.name)
+				}
+				mu.Unlock()
+			}
+		})
+	}
+	for _, m := range mutants {
+		next <- m
+	}
+	close(next)
+	all.Wait()
+	return failures
+}
+
+// changedSince lists the directories of Go files that changed since a revision.
+func changedSince(revision string) (map[string]bool, error) {
+	out, err := exec.Command("git", "diff", "--name-only", revision, "--").Output()
+	if err != nil {
+		return nil, fmt.Errorf("git diff %s: %w", revision, err)
+	}
+	dirs := map[string]bool{}
+	for name := range strings.Lines(string(out)) {
+		dirs[filepath.Dir(strings.TrimSpace(name))] = true
+	}
+	return dirs, nil
+}

@@ -1,0 +1,54 @@
+package main
+
+import (
+	"strings"
+	"testing"
+)
+
+const whole = "# why\nmutant a margin is ignored\nfile helper/cache/entry.go\ntest ./helper/cache TestFresh/margin\n<<<<\n\treturn a\n====\n\treturn b\n>>>>\n"
+
+// TestParse: a whole mutant is read as it stands; half of one is an error, since a
+// mutant that is passed over would look like one that was killed.
+func TestParse(t *testing.T) {
+	all, err := parse("x.txt", whole+"\n"+strings.Replace(whole, "a margin", "another", 1))
+	if err != nil || len(all) != 2 {
+		t.Fatal(len(all), err)
+	}
+	m := all[0]
+	if m.name != "a margin is ignored" || m.file != "helper/cache/entry.go" || m.pkg != "./helper/cache" || m.test != "TestFresh/margin" ||
+		m.old != "\treturn a" || m.changed != "\treturn b" || m.source != "x.txt:2" {
+		t.Errorf("%+v", m)
+	}
+	for cut := 1; cut < strings.Count(whole, "\n")-1; cut++ {
+		lines := strings.SplitAfter(whole, "\n")
+		half := strings.Join(append(append([]string{}, lines[:cut]...), lines[cut+1:]...), "")
+		if _, err := parse("x.txt", half); err == nil {
+			t.Errorf("without line %d: taken", cut+1)
+		}
+	}
+}
+
+// TestVerdict: only a test that ran and failed kills a mutant.
+func TestVerdict(t *testing.T) {
+	for _, c := range []struct{ name, said, want string }{
+		{"failed", `{"Action":"run","Test":"TestA"}{"Action":"fail","Test":"TestA"}{"Action":"fail"}`, ""},
+		{"passed", `{"Action":"run","Test":"TestA"}{"Action":"pass","Test":"TestA"}`, "survives"},
+		{"not run", `{"Action":"start"}{"Action":"pass"}`, "did not run"},
+		{"not compiled", `{"Action":"build-output","Output":"undefined: x\n"}{"Action":"build-fail"}{"Action":"fail"}`, "does not compile: undefined: x"},
+		{"nothing said", ``, "did not run"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			err := verdict("TestA", []byte(c.said))
+			if (err == nil) != (c.want == "") || err != nil && !strings.Contains(err.Error(), c.want) {
+				t.Error(err)
+			}
+		})
+	}
+}
+
+// TestData: every mutant on file is whole.
+func TestData(t *testing.T) {
+	if _, err := load("."); err != nil {
+		t.Error(err)
+	}
+}
