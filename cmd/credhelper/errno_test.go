@@ -239,7 +239,7 @@ func TestCrossDevice(t *testing.T) {
 	h := warmHome(t, s)
 	r := finish(t, traced(t, h, filepath.Join(t.TempDir(), "log"), []string{"-e", "inject=renameat,renameat2,rename:error=EXDEV"}, "token", "jama", "--refresh"))
 	stillAnswers(t, "EXDEV", s, r)
-	if left, _ := filepath.Glob(h.Dirs.Run() + "/tmp-*"); len(left) != 0 {
+	if left, _ := filepath.Glob(h.Dirs.Run() + "/.tmp-*"); len(left) != 0 {
 		t.Errorf("left over: %v", left)
 	}
 }

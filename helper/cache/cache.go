@@ -23,33 +23,25 @@ package cache
 import (
 	"crypto/sha256"
 	"errors"
+
+	"github.com/credhelper/credhelper/helper/private"
 )
 
 var (
 	// ErrMiss says that there is no usable entry, whatever the reason.
 	ErrMiss = errors.New("not in the cache")
 
-	// ErrUnsafe says that a directory or file is not as only we could have left
-	// it: owned by another user, open to others, or a link. It is wrapped with
-	// the path and the finding. Nothing is mended silently (T1).
-	ErrUnsafe = errors.New("unsafe file or directory")
+	// ErrUnsafe says that a directory or file is not as only we could have left it
+	// (T1); see private.ErrUnsafe.
+	ErrUnsafe = private.ErrUnsafe
 
 	// ErrNoSealingKey says that no place on this machine may hold the key of the
 	// sealed tokens, so nothing is cached on disk.
 	ErrNoSealingKey = errors.New("no place for the key of the sealed tokens")
 
 	// ErrLocked says that another process held a lock until the deadline.
-	ErrLocked = errors.New("another process holds the lock")
+	ErrLocked = private.ErrLocked
 )
-
-// finding wraps a sentinel with the path and what was found there.
-type finding struct {
-	kind error
-	text string
-}
-
-func (f *finding) Error() string { return f.text }
-func (f *finding) Unwrap() error { return f.kind }
 
 // Key names a file of the cache: 16 octets of SHA-256 over a kind and its
 // fields, each preceded by its length, so that no two lists of fields collide.

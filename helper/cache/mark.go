@@ -27,7 +27,7 @@ func SecretMark(profile, secret string) uint16 {
 
 // Mark reads the profile's mark; false if there is none that can be read.
 func (s *Store) Mark(profile string) (Mark, bool) {
-	content, err := s.dir.read(ProfileKey(profile).file('m'), maxMarkSize)
+	content, err := s.dir.Read(ProfileKey(profile).file('m'), maxMarkSize)
 	if err != nil {
 		return Mark{}, false
 	}
@@ -39,13 +39,13 @@ func (s *Store) PutMark(profile string, m Mark) error {
 	const longest = 1024
 	m.Reason = m.Reason[:min(len(m.Reason), longest)]
 	m.Hint = m.Hint[:min(len(m.Hint), longest)]
-	return s.replace(ProfileKey(profile).file('m'), m.encode(profile))
+	return s.dir.Replace(ProfileKey(profile).file('m'), m.encode(profile))
 }
 
 // DropMark removes the profile's mark: the secret or the profile changed, or a
 // person wants it tried again.
 func (s *Store) DropMark(profile string) error {
-	return s.dir.remove(ProfileKey(profile).file('m'))
+	return s.dir.Remove(ProfileKey(profile).file('m'))
 }
 
 func (m *Mark) encode(profile string) []byte {

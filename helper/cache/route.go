@@ -21,7 +21,7 @@ const (
 // Route reads the route of a host key (origin.RouteKeys). ErrMiss says that
 // there is none or that a folder or file behind it changed since.
 func (s *Store) Route(host string) (*Route, error) {
-	content, err := s.dir.read(RouteKey(host).file('r'), maxRouteSize)
+	content, err := s.dir.Read(RouteKey(host).file('r'), maxRouteSize)
 	if err != nil {
 		return nil, ErrMiss
 	}
@@ -86,12 +86,12 @@ func (o *Owners) Of(u origin.URL) string {
 
 // PutRoute stores the route of a host key.
 func (s *Store) PutRoute(host string, r *Route) error {
-	return s.replace(RouteKey(host).file('r'), r.encode(host))
+	return s.dir.Replace(RouteKey(host).file('r'), r.encode(host))
 }
 
 // DropRoute removes the route of a host key.
 func (s *Store) DropRoute(host string) error {
-	return s.dir.remove(RouteKey(host).file('r'))
+	return s.dir.Remove(RouteKey(host).file('r'))
 }
 
 func (r *Route) encode(host string) []byte {

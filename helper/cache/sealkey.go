@@ -3,6 +3,8 @@ package cache
 import (
 	"crypto/hmac"
 	"crypto/sha256"
+
+	"github.com/credhelper/credhelper/helper/private"
 )
 
 // place says where the key of the sealed files is kept. The first that works is
@@ -50,8 +52,8 @@ func (d Dirs) fetchKey(key *sealingKey, home [16]byte) bool {
 		if err != nil {
 			return false
 		}
-		defer dir.close()
-		content, err := dir.read(keyName(home), keySize)
+		defer dir.Close()
+		content, err := dir.Read(keyName(home), keySize)
 		return err == nil && copy(key.key[:], content) == keySize
 	case placeKeyFile:
 		return d.deriveKey(key, home)
@@ -63,12 +65,12 @@ func (d Dirs) fetchKey(key *sealingKey, home [16]byte) bool {
 // (RFC 5869) with the home's id as salt. A sealed token beside a secret that the
 // same file opens adds no exposure.
 func (d Dirs) deriveKey(key *sealingKey, home [16]byte) bool {
-	dir, err := openDirectory(d.State)
+	dir, err := private.Open(d.State)
 	if err != nil {
 		return false
 	}
-	defer dir.close()
-	secret, err := dir.read("keyring.key", 4096)
+	defer dir.Close()
+	secret, err := dir.Read("keyring.key", 4096)
 	if err != nil || len(secret) < keySize {
 		return false
 	}

@@ -6,6 +6,8 @@ import (
 	"unsafe"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/credhelper/credhelper/helper/private"
 )
 
 // readKernelKey reads the key by its serial number: one system call, no search.
@@ -81,16 +83,15 @@ func forgetKernelKey(name string) {
 
 // keyDirectory opens the directory of the key's file, and refuses one that is
 // not on a tmpfs: on a disk the key would outlive the machine's uptime.
-func (d Dirs) keyDirectory(p place) (directory, error) {
+func (d Dirs) keyDirectory(p place) (private.Dir, error) {
 	path := d.keyDirectoryPath(p)
-	dir, err := openDirectory(path)
+	dir, err := private.Open(path)
 	if err != nil {
-		return directory{}, err
+		return private.Dir{}, err
 	}
-	var st unix.Statfs_t
-	if err := unix.Fstatfs(dir.fd, &st); err != nil || st.Type != unix.TMPFS_MAGIC {
-		dir.close()
-		return directory{}, &finding{ErrNoSealingKey, path + " is not on a tmpfs"}
+	if !dir.OnTmpfs() {
+		dir.Close()
+		return private.Dir{}, ErrNoSealingKey
 	}
 	return dir, nil
 }

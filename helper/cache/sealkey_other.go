@@ -2,7 +2,11 @@
 
 package cache
 
-import "crypto/rand"
+import (
+	"crypto/rand"
+
+	"github.com/credhelper/credhelper/helper/private"
+)
 
 // Elsewhere there is neither a kernel keyring nor a tmpfs that ends with the
 // uptime: only the key derived from the file keyring's key file remains.
@@ -13,8 +17,8 @@ func kernelKey(string, func([]byte) error) (sealingKey, bool) { return sealingKe
 
 func forgetKernelKey(string) {}
 
-func (d Dirs) keyDirectory(place) (directory, error) {
-	return directory{}, &finding{ErrNoSealingKey, "no tmpfs on this system"}
+func (d Dirs) keyDirectory(place) (private.Dir, error) {
+	return private.Dir{}, ErrNoSealingKey
 }
 
 func (d Dirs) makeKeyDirectory(place) {}

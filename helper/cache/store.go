@@ -4,19 +4,25 @@ import (
 	"context"
 	"errors"
 	"io/fs"
+	"strings"
 	"time"
+
+	"github.com/credhelper/credhelper/helper/private"
 )
+
+// Lock is a held lock of one profile.
+type Lock = private.Lock
 
 // Store is an open cache.
 type Store struct {
 	dirs Dirs
-	dir  directory
+	dir  private.Dir
 }
 
 // Open opens the cache of a home, which must exist. It fails with ErrUnsafe if
 // others could have reached it, and fs.ErrNotExist if there is none yet.
 func Open(dirs Dirs) (*Store, error) {
-	dir, err := openDirectory(dirs.Run())
+	dir, err := private.Open(dirs.Run())
 	if err != nil {
 		return nil, err
 	}
@@ -25,11 +31,7 @@ func Open(dirs Dirs) (*Store, error) {
 
 // Create opens the cache of a home and makes it first if there is none.
 func Create(dirs Dirs) (*Store, error) {
-	s, err := Open(dirs)
-	if !errors.Is(err, fs.ErrNotExist) {
-		return s, err
-	}
-	dir, err := makeDirectory(dirs.Run())
+	dir, err := private.Make(dirs.Run())
 	if err != nil {
 		return nil, err
 	}
@@ -37,14 +39,14 @@ func Create(dirs Dirs) (*Store, error) {
 }
 
 // Close closes the cache.
-func (s *Store) Close() { s.dir.close() }
+func (s *Store) Close() { s.dir.Close() }
 
 // Get opens the entry of a profile. Whatever is wrong with it, the error is
 // ErrMiss. The caller asks Usable or Fresh, and Current.
 func (s *Store) Get(profile string) (*Entry, error) {
 	key := ProfileKey(profile)
 	name := key.file('t')
-	sealed, err := s.dir.read(name, maxEntrySize)
+	sealed, err := s.dir.Read(name, maxEntrySize)
 	if err != nil {
 		return nil, ErrMiss
 	}
@@ -55,7 +57,7 @@ func (s *Store) Get(profile string) (*Entry, error) {
 	e, ok := decodeEntry(text)
 	// The lock file must be this home's: another home's entry opens with its own
 	// key, which the same user can read.
-	if !ok || e.Profile != profile || e.Lock.Path != s.dir.path+"/"+key.file('l') || !e.Lock.True() {
+	if !ok || e.Profile != profile || e.Lock.Path != s.dir.At(key.file('l')) || !e.Lock.True() {
 		return nil, ErrMiss
 	}
 	return e, nil
@@ -69,7 +71,7 @@ func (s *Store) Put(ctx context.Context, lock *Lock, e *Entry) error {
 	if !e.fits() {
 		return errors.New("the entry is too large for the cache")
 	}
-	e.Lock = lock.stamp()
+	e.Lock = stampOf(lock.Path())
 	key, home, err := s.sealingKey(ctx)
 	if err != nil {
 		return err
@@ -84,51 +86,28 @@ func (s *Store) Put(ctx context.Context, lock *Lock, e *Entry) error {
 	if err != nil {
 		return err
 	}
-	return s.replace(name, sealed)
-}
-
-// replace puts content in the place of name, whole or not at all.
-func (s *Store) replace(name string, content []byte) error {
-	temp, err := tempName()
-	if err != nil {
-		return err
-	}
-	if err := s.dir.writeTemp(temp, content); err != nil {
-		return err
-	}
-	return s.dir.rename(temp, name)
-}
-
-// tempPrefix begins the names of files that are not finished yet.
-const tempPrefix = "tmp-"
-
-func tempName() (string, error) {
-	var random [8]byte
-	if err := randomOctets(random[:]); err != nil {
-		return "", err
-	}
-	return tempPrefix + KeyOf(string(random[:])).String()[:16], nil
+	return s.dir.Replace(name, sealed)
 }
 
 // Drop removes the profile's entry. The caller holds the profile's lock.
 func (s *Store) Drop(profile string) error {
-	return s.dir.remove(ProfileKey(profile).file('t'))
+	return s.dir.Remove(ProfileKey(profile).file('t'))
 }
 
 // Revoke removes the profile's entry and makes every copy of it worthless, even
 // one that is restored later (T16). The caller holds the profile's lock.
 func (s *Store) Revoke(lock *Lock, profile string) error {
-	return errors.Join(lock.touch(), s.Drop(profile))
+	return errors.Join(lock.Touch(), s.Drop(profile))
 }
 
 // Lock waits for the profile's lock until the context ends; then ErrLocked.
 func (s *Store) Lock(ctx context.Context, profile string) (*Lock, error) {
-	return s.dir.acquire(ctx, ProfileKey(profile).file('l'), true)
+	return s.dir.Lock(ctx, ProfileKey(profile).file('l'))
 }
 
 // TryLock takes the profile's lock, or returns ErrLocked at once.
 func (s *Store) TryLock(profile string) (*Lock, error) {
-	return s.dir.acquire(context.Background(), ProfileKey(profile).file('l'), false)
+	return s.dir.TryLock(ProfileKey(profile).file('l'))
 }
 
 // homeFile holds the random id of this home; its lock guards making the key.
@@ -147,7 +126,7 @@ func (s *Store) HomeID(ctx context.Context) ([16]byte, error) {
 	if err == nil || !errors.Is(err, ErrMiss) {
 		return id, err
 	}
-	lock, err := s.dir.acquire(ctx, homeLock, true)
+	lock, err := s.dir.Lock(ctx, homeLock)
 	if err != nil {
 		return [16]byte{}, err
 	}
@@ -158,13 +137,13 @@ func (s *Store) HomeID(ctx context.Context) ([16]byte, error) {
 	if err := randomOctets(id[:]); err != nil {
 		return id, err
 	}
-	return id, s.replace(homeFile, id[:])
+	return id, s.dir.Replace(homeFile, id[:])
 }
 
 // readHomeID is ErrMiss if there is no id, or something that is none.
 func (s *Store) readHomeID() (id [16]byte, err error) {
-	content, err := s.dir.read(homeFile, len(id))
-	if errors.Is(err, fs.ErrNotExist) || err == nil && copy(id[:], content) != len(id) {
+	content, err := s.dir.Read(homeFile, len(id))
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, private.ErrTooLarge) || err == nil && copy(id[:], content) != len(id) {
 		return [16]byte{}, ErrMiss
 	}
 	return id, err
@@ -177,7 +156,7 @@ func (s *Store) sealingKey(ctx context.Context) (sealingKey, [16]byte, error) {
 	if err != nil {
 		return sealingKey{}, home, err
 	}
-	lock, err := s.dir.acquire(ctx, homeLock, true)
+	lock, err := s.dir.Lock(ctx, homeLock)
 	if err != nil {
 		return sealingKey{}, home, err
 	}
@@ -208,12 +187,8 @@ func (s *Store) fileKey(p place, home [16]byte) (sealingKey, bool) {
 	if err != nil {
 		return key, false
 	}
-	defer dir.close()
-	temp, err := tempName()
-	if err != nil || randomOctets(key.key[:]) != nil {
-		return key, false
-	}
-	ok := dir.writeTemp(temp, key.key[:]) == nil && dir.rename(temp, keyName(home)) == nil
+	defer dir.Close()
+	ok := randomOctets(key.key[:]) == nil && dir.Replace(keyName(home), key.key[:]) == nil
 	return key, ok
 }
 
@@ -234,8 +209,8 @@ func (s *Store) ForgetKey(ctx context.Context) error {
 	forgetKernelKey(keyName(home))
 	for _, p := range [...]place{placeRuntime, placeShared} {
 		if dir, err := s.dirs.keyDirectory(p); err == nil {
-			err = dir.remove(keyName(home))
-			dir.close()
+			err = dir.Remove(keyName(home))
+			dir.Close()
 			if err != nil {
 				return err
 			}
@@ -244,6 +219,23 @@ func (s *Store) ForgetKey(ctx context.Context) error {
 	return nil
 }
 
-// staleTemp is the age after which an unfinished file counts as left over by a
-// killed process (F1).
-const staleTemp = time.Hour
+// Sweep removes the unfinished files that killed processes left more than an
+// hour ago (F1) and returns how many there were.
+func (s *Store) Sweep(now time.Time) (removed int) { return s.dir.Sweep(now) }
+
+// DropAll removes every entry and every route: credhelper lock and cache clear.
+func (s *Store) DropAll() error {
+	names, err := s.dir.Names()
+	if err != nil {
+		return err
+	}
+	for _, name := range names {
+		if !strings.HasPrefix(name, "t-") && !strings.HasPrefix(name, "r-") {
+			continue
+		}
+		if err := s.dir.Remove(name); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -221,7 +221,7 @@ func TestSweep(t *testing.T) {
 	dirs := home(t)
 	s := store(t, dirs)
 	put(t, s, entry("jama"))
-	old, young := filepath.Join(dirs.Run(), "tmp-old"), filepath.Join(dirs.Run(), "tmp-young")
+	old, young := filepath.Join(dirs.Run(), ".tmp-old"), filepath.Join(dirs.Run(), ".tmp-young")
 	writeFile(t, old, nil)
 	writeFile(t, young, nil)
 	now := time.Now()

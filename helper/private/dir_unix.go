@@ -1,0 +1,280 @@
+//go:build unix
+
+package private
+
+import (
+	"io"
+	"io/fs"
+	"os"
+	"strconv"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// Dir is an open directory of ours.
+type Dir struct {
+	fd   int
+	path string
+}
+
+func open(path string) (Dir, error) {
+	fd, err := openAt(unix.AT_FDCWD, path, unix.O_RDONLY|unix.O_DIRECTORY)
+	switch err {
+	case nil:
+	case unix.ENOTDIR, unix.ELOOP:
+		return Dir{}, unfit(path, "is a symbolic link or not a directory")
+	default:
+		return Dir{}, &fs.PathError{Op: "open", Path: path, Err: err}
+	}
+	var st unix.Stat_t
+	if err := unix.Fstat(fd, &st); err != nil {
+		unix.Close(fd)
+		return Dir{}, &fs.PathError{Op: "stat", Path: path, Err: err}
+	}
+	if text := trespass(&st, "0700"); text != "" {
+		unix.Close(fd)
+		return Dir{}, unfit(path, text)
+	}
+	return Dir{fd, path}, nil
+}
+
+// trespass says how others could reach what st describes, whose mode should be
+// want; "" if they cannot.
+func trespass(st *unix.Stat_t, want string) string {
+	switch {
+	case int(st.Uid) != unix.Geteuid():
+		return "belongs to uid " + strconv.Itoa(int(st.Uid)) + ", not to " + strconv.Itoa(unix.Geteuid())
+	case st.Mode&0o077 != 0:
+		return "has mode 0" + strconv.FormatUint(uint64(st.Mode&0o777), 8) +
+			", open to other users; see who was there, then chmod " + want
+	}
+	return ""
+}
+
+// openAt never follows a link in the last place, and never waits for the writer of
+// a pipe that somebody put there.
+func openAt(at int, path string, flags int) (int, error) {
+	flags |= unix.O_NOFOLLOW | unix.O_NONBLOCK | unix.O_NOCTTY | unix.O_CLOEXEC
+	return retry(func() (int, error) { return unix.Openat(at, path, flags, fileMode) })
+}
+
+// retry makes a system call again that a signal interrupted.
+func retry(call func() (int, error)) (int, error) {
+	for {
+		n, err := call()
+		if err != unix.EINTR {
+			return n, err
+		}
+	}
+}
+
+// makeAll makes a directory and those above it.
+func makeAll(path string) error {
+	var above error // why one above could not be made
+	for i := 1; i <= len(path); i++ {
+		if i < len(path) && path[i] != '/' {
+			continue
+		}
+		err := unix.Mkdir(path[:i], dirMode)
+		if err == nil {
+			err = unix.Chmod(path[:i], dirMode) // the umask may have taken too much
+		} else if err == unix.EEXIST {
+			err = nil
+		}
+		if err != nil {
+			err = &fs.PathError{Op: "mkdir", Path: path[:i], Err: err}
+		}
+		switch {
+		case i < len(path): // one above may be unwritable, even unreadable, and yet hold the next
+			if err != nil {
+				above = err
+			}
+		case err != nil && above != nil:
+			return above
+		case err != nil:
+			return err
+		}
+	}
+	return nil
+}
+
+// Close closes the directory.
+func (d Dir) Close() { unix.Close(d.fd) }
+
+// Read reads a whole file of at most limit bytes that only we could have written.
+// Anything but a regular file is ErrUnsafe, a larger one ErrTooLarge.
+func (d Dir) Read(name string, limit int) ([]byte, error) {
+	fd, st, err := d.openOwn(name, unix.O_RDONLY)
+	if err != nil {
+		return nil, err
+	}
+	defer unix.Close(fd)
+	if text := trespass(&st, "0600"); text != "" {
+		return nil, unfit(d.At(name), text)
+	}
+	if st.Size > int64(limit) {
+		return nil, &finding{ErrTooLarge, d.At(name) + " has more than " + strconv.Itoa(limit) + " bytes"}
+	}
+	buf := make([]byte, st.Size)
+	n := 0
+	for n < len(buf) {
+		m, err := retry(func() (int, error) { return unix.Read(fd, buf[n:]) })
+		if err != nil {
+			return nil, &fs.PathError{Op: "read", Path: d.At(name), Err: err}
+		}
+		if m == 0 {
+			break
+		}
+		n += m
+	}
+	return buf[:n], nil
+}
+
+// openOwn opens a regular file of ours. Its mode is the caller's to judge.
+func (d Dir) openOwn(name string, flags int) (fd int, st unix.Stat_t, err error) {
+	fd, err = openAt(d.fd, name, flags)
+	switch err {
+	case nil:
+	case unix.ELOOP:
+		return -1, st, unfit(d.At(name), "is a symbolic link")
+	case unix.EISDIR:
+		return -1, st, unfit(d.At(name), "is a directory, not a file")
+	default:
+		return -1, st, &fs.PathError{Op: "open", Path: d.At(name), Err: err}
+	}
+	if err = unix.Fstat(fd, &st); err != nil {
+		unix.Close(fd)
+		return -1, st, &fs.PathError{Op: "stat", Path: d.At(name), Err: err}
+	}
+	text := ""
+	switch {
+	case st.Mode&unix.S_IFMT != unix.S_IFREG:
+		text = "is not a regular file"
+	case int(st.Uid) != unix.Geteuid():
+		text = trespass(&st, "")
+	}
+	if text != "" {
+		unix.Close(fd)
+		return -1, st, unfit(d.At(name), text)
+	}
+	return fd, st, nil
+}
+
+// OpenFile opens a regular file of ours, or makes it with os.O_CREATE, for a reader
+// or writer that goes on for long. A file of the wrong mode gets mode 0600.
+func (d Dir) OpenFile(name string, flags int) (*os.File, error) {
+	fd, st, err := d.openOwn(name, flags)
+	if err != nil {
+		return nil, err
+	}
+	if st.Mode&0o777 != fileMode { // the umask, or somebody's cp; no other change of its ctime
+		_ = unix.Fchmod(fd, fileMode)
+	}
+	return os.NewFile(uintptr(fd), d.At(name)), nil
+}
+
+// create writes a new file, or leaves none.
+func (d Dir) create(name string, content []byte, sync bool) error {
+	fd, err := openAt(d.fd, name, unix.O_WRONLY|unix.O_CREAT|unix.O_EXCL)
+	if err != nil {
+		return &fs.PathError{Op: "create", Path: d.At(name), Err: err}
+	}
+	err = unix.Fchmod(fd, fileMode)
+	for err == nil && len(content) > 0 {
+		var n int
+		n, err = retry(func() (int, error) { return unix.Write(fd, content) })
+		if err == nil && n == 0 {
+			err = io.ErrShortWrite
+		}
+		content = content[max(n, 0):]
+	}
+	if err == nil && sync {
+		_, err = retry(func() (int, error) { return 0, unix.Fsync(fd) })
+	}
+	if e := unix.Close(fd); err == nil {
+		err = e
+	}
+	if err != nil {
+		_ = d.remove(name)
+		return &fs.PathError{Op: "write", Path: d.At(name), Err: err}
+	}
+	return nil
+}
+
+// Rename puts the file from in the place of to.
+func (d Dir) Rename(from, to string) error {
+	if _, err := retry(func() (int, error) { return 0, unix.Renameat(d.fd, from, d.fd, to) }); err != nil {
+		return &fs.PathError{Op: "rename", Path: d.At(to), Err: err}
+	}
+	return nil
+}
+
+func (d Dir) remove(name string) error {
+	if _, err := retry(func() (int, error) { return 0, unix.Unlinkat(d.fd, name, 0) }); err != nil {
+		return &fs.PathError{Op: "remove", Path: d.At(name), Err: err}
+	}
+	return nil
+}
+
+// Sync makes renames and removals last. Some file systems cannot, and say so.
+func (d Dir) Sync() error {
+	_, err := retry(func() (int, error) { return 0, unix.Fsync(d.fd) })
+	if err != nil && err != unix.EINVAL && err != unix.ENOTSUP {
+		return &fs.PathError{Op: "sync", Path: d.path, Err: err}
+	}
+	return nil
+}
+
+// Names lists the directory, in no order.
+func (d Dir) Names() ([]string, error) {
+	fd, err := openAt(d.fd, ".", unix.O_RDONLY|unix.O_DIRECTORY)
+	if err != nil {
+		return nil, &fs.PathError{Op: "open", Path: d.path, Err: err}
+	}
+	list := os.NewFile(uintptr(fd), d.path)
+	defer list.Close()
+	return list.Readdirnames(-1)
+}
+
+// Modified is when a file was last written.
+func (d Dir) Modified(name string) (time.Time, error) {
+	var st unix.Stat_t
+	if err := unix.Fstatat(d.fd, name, &st, unix.AT_SYMLINK_NOFOLLOW); err != nil {
+		return time.Time{}, &fs.PathError{Op: "stat", Path: d.At(name), Err: err}
+	}
+	return time.Unix(0, st.Mtim.Nano()), nil
+}
+
+// Holds reports whether name is the open file f still.
+func (d Dir) Holds(name string, f *os.File) bool {
+	var a, b unix.Stat_t
+	return unix.Fstatat(d.fd, name, &a, unix.AT_SYMLINK_NOFOLLOW) == nil &&
+		unix.Fstat(int(f.Fd()), &b) == nil && a.Dev == b.Dev && a.Ino == b.Ino
+}
+
+// A LockKind is how a file is locked: among several, or alone.
+type LockKind int
+
+// The kinds of lock. The kernel gives them back when their holder dies.
+const (
+	Shared LockKind = unix.LOCK_SH
+	Alone  LockKind = unix.LOCK_EX
+)
+
+// lockFile locks an open file: false if another one has it and we do not wait. An
+// error wraps ErrNoLocks.
+func lockFile(f *os.File, kind LockKind, wait bool) (bool, error) {
+	how := int(kind)
+	if !wait {
+		how |= unix.LOCK_NB
+	}
+	_, err := retry(func() (int, error) { return 0, unix.Flock(int(f.Fd()), how) })
+	switch err {
+	case nil:
+		return true, nil
+	case unix.EWOULDBLOCK:
+		return false, nil
+	}
+	return false, &finding{ErrNoLocks, "lock " + f.Name() + ": " + err.Error()}
+}

@@ -1,0 +1,150 @@
+// Package private is the one kind of directory that credhelper keeps its files in:
+// owned by us and closed to everybody else. The sealed tokens, the encrypted
+// keyring, the log, profiles and token files are read and written through it.
+//
+// A directory is checked when it is opened, and every file in it is reached from
+// its descriptor, so that nobody can swap the directory between the check and the
+// use. A file is replaced whole or not at all: it is written under a temporary
+// name and renamed. What a killed process left is swept away an hour later.
+//
+// The front links this package, so it imports little: no fmt, no net/http, no
+// encoding/json; each costs every call (docs/performance.md).
+package private
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"time"
+)
+
+var (
+	// ErrUnsafe says that a directory or file is not as only we could have left
+	// it: owned by another user, open to others, or a link. It is wrapped with
+	// the path and the finding. Nothing is mended silently.
+	ErrUnsafe = errors.New("unsafe file or directory")
+
+	// ErrTooLarge says that a file is larger than its reader takes.
+	ErrTooLarge = errors.New("the file is too large")
+
+	// ErrLocked says that another process held a lock until the deadline.
+	ErrLocked = errors.New("another process holds the lock")
+
+	// ErrNoLocks says that the file system has no locks, or refuses them.
+	ErrNoLocks = errors.New("no locks here")
+)
+
+// The modes of all that we make, set explicitly: no umask may widen or narrow them.
+const (
+	dirMode  = 0o700
+	fileMode = 0o600
+)
+
+// finding is a sentinel with the path and what was found there.
+type finding struct {
+	kind error
+	text string
+}
+
+func (f *finding) Error() string { return f.text }
+func (f *finding) Unwrap() error { return f.kind }
+
+// unfit is ErrUnsafe about a path: what is in its place, or what is wrong with it.
+func unfit(path, what string) error { return &finding{ErrUnsafe, path + " " + what} }
+
+// Open opens a directory that is there. One that is a link, belongs to somebody
+// else, or lets others in is ErrUnsafe; a missing one is fs.ErrNotExist.
+func Open(path string) (Dir, error) { return open(path) }
+
+// Make opens a directory, and makes it first if it is missing, with those above
+// it, each of mode 0700. What exists is not changed.
+func Make(path string) (Dir, error) {
+	d, err := open(path)
+	if !errors.Is(err, fs.ErrNotExist) {
+		return d, err
+	}
+	if err := makeAll(path); err != nil {
+		return Dir{}, err
+	}
+	return open(path)
+}
+
+// Path is the path that the directory was opened by.
+func (d Dir) Path() string { return d.path }
+
+// At is where name is, for messages and stamps.
+func (d Dir) At(name string) string { return d.path + string(os.PathSeparator) + name }
+
+// Replace puts content in the place of name: a reader, a kill or a full disk finds
+// the old or the new content whole. A link in its place is replaced, not followed.
+func (d Dir) Replace(name string, content []byte) error { return d.replace(name, content, false) }
+
+// ReplaceAndSync is Replace, and both the content and its name are on the disk
+// when it returns.
+func (d Dir) ReplaceAndSync(name string, content []byte) error {
+	if err := d.replace(name, content, true); err != nil {
+		return err
+	}
+	return d.Sync()
+}
+
+func (d Dir) replace(name string, content []byte, sync bool) error {
+	temp := tempName()
+	if err := d.create(temp, content, sync); err != nil {
+		return err
+	}
+	err := d.Rename(temp, name)
+	if err != nil {
+		_ = d.remove(temp)
+	}
+	return err
+}
+
+// tempPrefix begins the names of files that are not finished yet. They are hidden
+// from readers that take every file of a directory.
+const tempPrefix = ".tmp-"
+
+// tempName is a name that no other writer has. It need not be random: nobody else
+// can make files here.
+func tempName() string {
+	return tempPrefix + strconv.Itoa(os.Getpid()) + "-" + strconv.FormatInt(time.Now().UnixNano(), 36) + "-" + strconv.Itoa(int(temps.Add(1)))
+}
+
+var temps atomic.Int32 // how many unfinished files this process has made
+
+// Stale is the age after which an unfinished file counts as left over by a killed
+// process.
+const Stale = time.Hour
+
+// Sweep removes the unfinished files that killed processes left more than an hour
+// ago, and returns how many there were. Best effort: one that stays is untidy, not
+// wrong.
+func (d Dir) Sweep(now time.Time) (removed int) {
+	names, _ := d.Names()
+	for _, name := range names {
+		if !unfinished(name) {
+			continue
+		}
+		if at, err := d.Modified(name); err == nil && now.Sub(at) > Stale && d.Remove(name) == nil {
+			removed++
+		}
+	}
+	return removed
+}
+
+// unfinished reports whether a name is of a file that was never finished, here or
+// by the first release, which had names of its own in each kind of directory.
+func unfinished(name string) bool {
+	return strings.HasPrefix(name, tempPrefix) || strings.HasPrefix(name, "tmp-") || strings.HasPrefix(name, ".new-")
+}
+
+// Remove removes a file; its absence is what was wanted.
+func (d Dir) Remove(name string) error {
+	if err := d.remove(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return nil
+}
