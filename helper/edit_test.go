@@ -134,7 +134,7 @@ func TestExportImport(t *testing.T) {
 		t.Fatalf("%v\n%s", err, text)
 	}
 	other := newHome(t, oauthtest.Options{})
-	names, err := other.helper().Import(text)
+	names, err := other.helper().Import(text, nil)
 	if err != nil || strings.Join(names, " ") != "demo ours" {
 		t.Fatalf("%v: %v\n%s", names, err, text)
 	}
@@ -151,7 +151,7 @@ func TestExportImport(t *testing.T) {
 	if len(other.keyring.items) != 0 {
 		t.Error("secrets travelled")
 	}
-	_, err = other.helper().Import(text)
+	_, err = other.helper().Import(text, nil)
 	wantError(t, err, protocol.ErrPolicy, "profile demo: is there already")
 }
 
@@ -172,14 +172,11 @@ func TestBadImport(t *testing.T) {
 		"a secret":            {head + "client_secret = \"" + canary + "\"\n", protocol.ErrPolicy, "unknown key"},
 		"a bad name":          {head + "[profiles.\"../evil\"]\nclient_id = \"x\"\n", protocol.ErrMalformed, "no profile can be called"},
 		"a bad profile":       {head + "[profiles.zzz]\nclient_id = \"x\"\n", protocol.ErrPolicy, "profile zzz"},
-		"a command":           {head + "secret = [\"command\", \"/bin/sh\"]\n", protocol.ErrPolicy, "from elsewhere on this machine (command)"},
-		"a file":              {head + "secret = [\"file\", \"/home/me/.netrc\"]\n", protocol.ErrPolicy, "from elsewhere on this machine (file)"},
-		"a variable":          {head + "secret = [\"env\", \"AWS_SECRET_ACCESS_KEY\"]\n", protocol.ErrPolicy, "from elsewhere on this machine (env)"},
 		"one origin for both": {head + "origins = [\"https://a.example\"]\n[profiles.zzz]\nclient_id = \"x\"\ntoken_url = \"https://login.example/token\"\norigins = [\"https://a.example\"]\n", protocol.ErrAmbiguous, "both claim https://a.example"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			h := newHome(t, oauthtest.Options{})
-			_, err := h.helper().Import([]byte(c.text))
+			_, err := h.helper().Import([]byte(c.text), nil)
 			wantError(t, err, c.kind, c.part)
 			if names, _ := h.helper().ProfileNames(); len(names) > 0 {
 				t.Errorf("added %v", names)

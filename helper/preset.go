@@ -171,12 +171,15 @@ func readPreset(name, path string, content []byte) (*Preset, error) {
 		return nil, d.wrong("title", "is missing")
 	case len(p.Source) == 0 || p.Date == "":
 		return nil, d.wrong("source", "a preset says from which pages its facts are, and of which date: source and date")
-	case p.Profile.Secret != nil:
-		return nil, d.wrong("profile.secret", "a preset does not say where secrets are; the profile does")
 	case p.Profile.Preset != "":
 		return nil, d.wrong("profile.preset", "a preset does not build on another")
 	case p.Profile.ClientID != "" && path != "":
 		return nil, d.wrong("profile.client_id", "belongs into the profile")
+	}
+	for _, s := range p.Profile.sources() {
+		if s.Secret { // a program would run, or a file be sent, because its author says so
+			return nil, d.wrong("profile."+s.Key, "a preset does not say where secrets are; the profile does")
+		}
 	}
 	if g := p.Profile.Grant; g != "" {
 		if _, known := oauth.FindGrant(g); !known {

@@ -73,9 +73,10 @@ type Profile struct {
 	Probe Probe
 	Notes string
 
-	text      []byte  // the file as written
-	file      File    // the same, read
-	preset    *Preset // nil if there is none
+	text      []byte   // the file as written
+	file      File     // the same, read
+	preset    *Preset  // nil if there is none
+	sources   []Source // of the file, the preset and the defaults
 	stamps    []cache.Stamp
 	trueStamp bool // the stamps can be trusted to show the next change
 }

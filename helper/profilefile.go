@@ -14,79 +14,79 @@ import (
 // the preset, then to the defaults. The order of the members is the order in
 // which credhelper writes them. No member is a secret.
 type File struct {
-	Preset   string `toml:"preset,omitempty"`
-	URL      string `toml:"url,omitempty"`
-	Tenant   string `toml:"tenant,omitempty"`
-	Cloud    string `toml:"cloud,omitempty"`
-	ClientID string `toml:"client_id,omitempty"`
+	Preset   string `toml:"preset,omitempty" reads:"-"`
+	URL      string `toml:"url,omitempty" reads:"-"`
+	Tenant   string `toml:"tenant,omitempty" reads:"-"`
+	Cloud    string `toml:"cloud,omitempty" reads:"-"`
+	ClientID string `toml:"client_id,omitempty" reads:"-"`
 
-	Origins          *[]string `toml:"origins,omitempty"` // nil: the url; an empty list: none (O1)
-	TokenURL         string    `toml:"token_url,omitempty"`
-	AuthorizationURL string    `toml:"authorization_url,omitempty"`
-	DeviceURL        string    `toml:"device_url,omitempty"`
-	RevocationURL    string    `toml:"revocation_url,omitempty"`
-	IntrospectionURL string    `toml:"introspection_url,omitempty"`
-	Issuer           string    `toml:"issuer,omitempty"`
+	Origins          *[]string `toml:"origins,omitempty" reads:"-"` // nil: the url; an empty list: none (O1)
+	TokenURL         string    `toml:"token_url,omitempty" reads:"-"`
+	AuthorizationURL string    `toml:"authorization_url,omitempty" reads:"-"`
+	DeviceURL        string    `toml:"device_url,omitempty" reads:"-"`
+	RevocationURL    string    `toml:"revocation_url,omitempty" reads:"-"`
+	IntrospectionURL string    `toml:"introspection_url,omitempty" reads:"-"`
+	Issuer           string    `toml:"issuer,omitempty" reads:"-"`
 
-	Grant         string         `toml:"grant,omitempty"`
-	ClientAuth    string         `toml:"client_auth,omitempty"`
-	BasicEncoding string         `toml:"basic_encoding,omitempty"` // "form", "raw"
-	Scopes        []string       `toml:"scopes,omitempty"`
-	Audience      string         `toml:"audience,omitempty"`
-	Resource      any            `toml:"resource,omitempty"` // one or a list
-	Params        map[string]any `toml:"params,omitempty"`   // each a text or a list
+	Grant         string         `toml:"grant,omitempty" reads:"-"`
+	ClientAuth    string         `toml:"client_auth,omitempty" reads:"-"`
+	BasicEncoding string         `toml:"basic_encoding,omitempty" reads:"-"` // "form", "raw"
+	Scopes        []string       `toml:"scopes,omitempty" reads:"-"`
+	Audience      string         `toml:"audience,omitempty" reads:"-"`
+	Resource      any            `toml:"resource,omitempty" reads:"-"` // one or a list
+	Params        map[string]any `toml:"params,omitempty" reads:"-"`   // each a text or a list
 
-	Secret        any    `toml:"secret,omitempty"`         // "keyring", or a source's list
-	SecretExpires any    `toml:"secret_expires,omitempty"` // a date
-	Username      string `toml:"username,omitempty"`
-	Header        string `toml:"header,omitempty"` // "NAME" or "NAME: TEMPLATE"
+	Secret        any    `toml:"secret,omitempty" reads:"secret"`    // "keyring", or a source's list
+	SecretExpires any    `toml:"secret_expires,omitempty" reads:"-"` // a date
+	Username      string `toml:"username,omitempty" reads:"-"`
+	Header        string `toml:"header,omitempty" reads:"-"` // "NAME" or "NAME: TEMPLATE"
 
-	MinTTL     any `toml:"min_ttl,omitempty"` // seconds, or "90s", "5m", "1h"
-	DefaultTTL any `toml:"default_ttl,omitempty"`
-	MaxTTL     any `toml:"max_ttl,omitempty"`
+	MinTTL     any `toml:"min_ttl,omitempty" reads:"-"` // seconds, or "90s", "5m", "1h"
+	DefaultTTL any `toml:"default_ttl,omitempty" reads:"-"`
+	MaxTTL     any `toml:"max_ttl,omitempty" reads:"-"`
 
-	CAFile string `toml:"ca_file,omitempty"`
-	Proxy  string `toml:"proxy,omitempty"` // "none" or a URL
+	CAFile string `toml:"ca_file,omitempty" reads:"file"`
+	Proxy  string `toml:"proxy,omitempty" reads:"-"` // "none" or a URL
 
-	RefreshOn []int `toml:"refresh_on,omitempty"` // HTTP statuses
+	RefreshOn []int `toml:"refresh_on,omitempty" reads:"-"` // HTTP statuses
 
-	AllowMissingTokenType *bool  `toml:"allow_missing_token_type,omitempty"`
-	AllowFormReply        *bool  `toml:"allow_form_reply,omitempty"`
-	RequireScopes         *bool  `toml:"require_scopes,omitempty"`
-	TokenCharset          string `toml:"token_charset,omitempty"` // "wide"
+	AllowMissingTokenType *bool  `toml:"allow_missing_token_type,omitempty" reads:"-"`
+	AllowFormReply        *bool  `toml:"allow_form_reply,omitempty" reads:"-"`
+	RequireScopes         *bool  `toml:"require_scopes,omitempty" reads:"-"`
+	TokenCharset          string `toml:"token_charset,omitempty" reads:"-"` // "wide"
 
-	Redirect           string `toml:"redirect,omitempty"`      // where a browser comes back to; a port of its own or any
-	SubjectToken       any    `toml:"subject_token,omitempty"` // source of the token to be exchanged
-	SubjectTokenType   string `toml:"subject_token_type,omitempty"`
-	RequestedTokenType string `toml:"requested_token_type,omitempty"`
+	Redirect           string `toml:"redirect,omitempty" reads:"-"`           // where a browser comes back to; a port of its own or any
+	SubjectToken       any    `toml:"subject_token,omitempty" reads:"secret"` // source of the token to be exchanged
+	SubjectTokenType   string `toml:"subject_token_type,omitempty" reads:"-"`
+	RequestedTokenType string `toml:"requested_token_type,omitempty" reads:"-"`
 
-	Assertion *AssertionFile `toml:"assertion,omitempty"`
-	Probe     *Probe         `toml:"probe,omitempty"`
-	Notes     string         `toml:"notes,omitempty"`
+	Assertion *AssertionFile `toml:"assertion,omitempty" reads:"-"`
+	Probe     *Probe         `toml:"probe,omitempty" reads:"-"`
+	Notes     string         `toml:"notes,omitempty" reads:"-"`
 }
 
 // AssertionFile is what a client that signs says about its assertions and where
 // its key is.
 type AssertionFile struct {
-	Key        any               `toml:"key,omitempty"`        // a source's list; nil: the profile's secret is the key
-	Cert       string            `toml:"cert,omitempty"`       // absolute path, PEM or DER
-	Alg        string            `toml:"alg,omitempty"`        // row of oauth.Algs
-	Kid        string            `toml:"kid,omitempty"`        // the key's name at the server
-	Thumbprint string            `toml:"thumbprint,omitempty"` // "x5t", "x5t#S256", "both", "none"
-	Aud        string            `toml:"aud,omitempty"`
-	Iss        string            `toml:"iss,omitempty"`
-	Sub        string            `toml:"sub,omitempty"`
-	Life       any               `toml:"life,omitempty"`
-	ScopeClaim *bool             `toml:"scope_claim,omitempty"` // scopes go into the assertion, not the form
-	Claims     map[string]string `toml:"claims,omitempty"`
-	From       any               `toml:"from,omitempty"` // source of a ready assertion
+	Key        any               `toml:"key,omitempty" reads:"secret"`   // a source's list; nil: the profile's secret is the key
+	Cert       string            `toml:"cert,omitempty" reads:"file"`    // absolute path, PEM or DER
+	Alg        string            `toml:"alg,omitempty" reads:"-"`        // row of oauth.Algs
+	Kid        string            `toml:"kid,omitempty" reads:"-"`        // the key's name at the server
+	Thumbprint string            `toml:"thumbprint,omitempty" reads:"-"` // "x5t", "x5t#S256", "both", "none"
+	Aud        string            `toml:"aud,omitempty" reads:"-"`
+	Iss        string            `toml:"iss,omitempty" reads:"-"`
+	Sub        string            `toml:"sub,omitempty" reads:"-"`
+	Life       any               `toml:"life,omitempty" reads:"-"`
+	ScopeClaim *bool             `toml:"scope_claim,omitempty" reads:"-"` // scopes go into the assertion, not the form
+	Claims     map[string]string `toml:"claims,omitempty" reads:"-"`
+	From       any               `toml:"from,omitempty" reads:"secret"` // source of a ready assertion
 }
 
 // Probe is one harmless request that shows whom the API takes the token for.
 type Probe struct {
-	Method   string   `toml:"method,omitempty"`   // "GET" if empty
-	Path     string   `toml:"path,omitempty"`     // below the profile's url; "" is no probe
-	Identity []string `toml:"identity,omitempty"` // dotted JSON members that name the account; templates with them in braces
+	Method   string   `toml:"method,omitempty" reads:"-"`   // "GET" if empty
+	Path     string   `toml:"path,omitempty" reads:"-"`     // below the profile's url; "" is no probe
+	Identity []string `toml:"identity,omitempty" reads:"-"` // dotted JSON members that name the account; templates with them in braces
 }
 
 // encode writes the profile as TOML.
@@ -229,6 +229,8 @@ func textList(v any) ([]string, bool) {
 		return nil, true
 	case string:
 		return []string{v}, true
+	case []string:
+		return v, true
 	case []any:
 		list := make([]string, len(v))
 		for i := range v {

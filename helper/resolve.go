@@ -60,6 +60,7 @@ func (r *resolver) profile(name, place string, content []byte) (*Profile, error)
 	}
 	whole.fill(File{CAFile: r.settings.Defaults.CAFile, Proxy: r.settings.Defaults.Proxy, MinTTL: r.settings.Defaults.MinTTL,
 		Grant: "client_credentials", ClientAuth: "basic", Secret: inKeyring})
+	p.sources = whole.sources()
 	for _, step := range [...]func(*document, *File) error{
 		p.takeAddresses, p.takeClient, p.takeAssertion, p.takeSignIn, p.takeSecret, p.takeHeader, p.takeRefreshOn, p.takeLives, p.takeConnection, p.takeProbe,
 	} {

@@ -22,7 +22,8 @@ const (
 )
 
 // patient marks the verbs that a person sits in front of, or whose own command
-// takes as long as it takes; all others end after 8 s.
+// takes as long as it takes; all others end after 8 s. A value is the flag without
+// which the verb asks nobody, and ends as the others do.
 var patient = map[string]string{"patient": ""}
 
 // commands is every verb, in the order of the help.
@@ -103,7 +104,7 @@ func (s *session) commonFlags(flags *pflag.FlagSet) {
 func (s *session) prepare(c *cobra.Command, _ []string) error {
 	s.verb = strings.TrimPrefix(c.CommandPath(), c.Root().Name()+" ")
 	for v := c; v != nil; v = v.Parent() {
-		if _, isPatient := v.Annotations["patient"]; isPatient {
+		if flag, isPatient := v.Annotations["patient"]; isPatient && (flag == "" || c.Flags().Changed(flag)) {
 			s.patient = true
 		}
 	}

@@ -317,18 +317,29 @@ func (s *session) exportCommand() *cobra.Command {
 	}
 }
 
+// allowLocal is the flag of import that lets a person agree to what a document
+// names on this machine.
+const allowLocal = "allow-local-sources"
+
 // importCommand reads what export wrote.
 func (s *session) importCommand() *cobra.Command {
-	return &cobra.Command{
-		Use:     "import FILE",
-		Short:   "add the profiles of an exported document (- is stdin)",
-		GroupID: groupManage,
-		Args:    between(1, 1, "import FILE"),
-		RunE:    func(_ *cobra.Command, args []string) error { return s.importFile(args[0]) },
+	var local bool
+	c := &cobra.Command{
+		Use:   "import FILE",
+		Short: "add the profiles of an exported document (- is stdin)",
+		Long: "Adds the profiles of a document that credhelper export wrote; all of them or\n" +
+			"none. A document that names a command, a variable or a file of this machine is\n" +
+			"refused: its author would choose what runs here, and where the rest is sent.",
+		GroupID:     groupManage,
+		Args:        between(1, 1, "import FILE [--allow-local-sources]"),
+		Annotations: map[string]string{"patient": allowLocal},
+		RunE:        func(_ *cobra.Command, args []string) error { return s.importFile(args[0], local) },
 	}
+	c.Flags().BoolVar(&local, allowLocal, false, "show what the document names on this machine, and ask about each")
+	return c
 }
 
-func (s *session) importFile(path string) error {
+func (s *session) importFile(path string, local bool) error {
 	h, err := s.open()
 	if err != nil {
 		return err
@@ -344,12 +355,38 @@ func (s *session) importFile(path string) error {
 	if err != nil {
 		return err
 	}
-	names, err := h.Import(text)
+	var allow func(string, helper.Source) error
+	if local {
+		allow = s.allowSource
+	}
+	names, err := h.Import(text, allow)
 	if err != nil {
 		return err
 	}
 	s.say("Added " + strings.Join(names, ", ") + ". Store their secrets: credhelper rotate " + names[0])
 	return nil
+}
+
+// allowSource asks about one member of a document that names a place on this
+// machine. It is shown whole, for what matters may be its last word.
+func (s *session) allowSource(profile string, source helper.Source) error {
+	const longest = 1000
+	if len(source.String()) > longest {
+		return policy("profile " + profile + ": " + source.Key + " is too long to be shown on a terminal; nothing was added")
+	}
+	what := "is this profile to read it at each fetch?"
+	if source.Secret {
+		what = "is this profile to run or read it at each fetch, and its server to get the result?"
+	}
+	yes, err := s.askYes("profile " + profile + ": " + source.String() + ": " + what)
+	if errors.Is(err, errNoTerminal) {
+		return &protocol.Error{Kind: protocol.ErrMalformed, Text: "import --" + allowLocal + ": there is no terminal to ask on",
+			Hint: "put the profile's file in place yourself: docs/profiles.md"}
+	}
+	if err == nil && !yes {
+		err = policy("profile " + profile + ": " + source.Key + " was not agreed to; nothing was added")
+	}
+	return err
 }
 
 // printJSON writes an answer as indented JSON.

@@ -1,0 +1,71 @@
+package helper
+
+import (
+	"fmt"
+	"reflect"
+	"slices"
+	"strings"
+)
+
+// Each member of a profile's file has a tag that says what credhelper reads when
+// it uses the member:
+//
+//	reads:"secret"  a source of a secret, of a key or of somebody's token: a list
+//	                as keyring.NewSource takes it, or "keyring"
+//	reads:"file"    the path of a local file that is not secret
+//	reads:"-"       nothing but the profile
+//
+// Everything that must know which members reach out to this machine asks Sources,
+// so that a new member is decided once. A member without a tag fails a test.
+
+// Source is a member of a profile that names a place on this machine.
+type Source struct {
+	Key    string   // as the file has it, such as "assertion.from"
+	Words  []string // as keyring.NewSource takes them, or "keyring"; of a file {"file", PATH}
+	Secret bool     // what is read there is a secret, and may be sent to a server
+}
+
+// InKeyring reports whether the secret is kept in the keyring, which gives it only
+// to the profile that it was stored for.
+func (s Source) InKeyring() bool { return slices.Equal(s.Words, []string{inKeyring}) }
+
+// String is the member with its place, in ASCII: assertion.from = ["env" "NAME"].
+func (s Source) String() string { return fmt.Sprintf("%s = %+q", s.Key, s.Words) }
+
+// Variable is the environment variable that is read; "" if none is.
+func (s Source) Variable() string {
+	if len(s.Words) == 2 && s.Words[0] == "env" {
+		return s.Words[1]
+	}
+	return ""
+}
+
+// Sources lists the members of the profile, of its preset and of the defaults that
+// name a place on this machine, in the order of the file.
+func (p *Profile) Sources() []Source { return p.sources }
+
+// sources lists the members of the file that name a place on this machine.
+func (f *File) sources() []Source { return sourcesIn(reflect.ValueOf(f), "") }
+
+func sourcesIn(v reflect.Value, prefix string) (list []Source) {
+	if v = reflect.Indirect(v); v.Kind() != reflect.Struct {
+		return nil
+	}
+	for i := range v.NumField() {
+		member := v.Type().Field(i)
+		name, _, _ := strings.Cut(member.Tag.Get("toml"), ",")
+		key, value := prefix+name, v.Field(i)
+		switch {
+		case value.IsZero():
+		case member.Tag.Get("reads") == "secret":
+			// What is no list of texts has no words, and so is not the keyring either.
+			words, _ := textList(value.Interface())
+			list = append(list, Source{Key: key, Words: words, Secret: true})
+		case member.Tag.Get("reads") == "file":
+			list = append(list, Source{Key: key, Words: []string{"file", value.String()}})
+		default:
+			list = append(list, sourcesIn(value, key+".")...)
+		}
+	}
+	return list
+}
