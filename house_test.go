@@ -64,6 +64,7 @@ var rooms = []room{
 	{path: "internal/crowd", may: []string{"helper", "protocol", "protocol/bearer", "protocol/connector"}, tests: true},
 	{path: "scripts/internal/mutants", tests: true},
 	{path: "scripts/internal/faults", tests: true},
+	{path: "scripts/internal/figures", tests: true},
 	{path: "scripts/internal/bench", may: []string{"internal/program", "internal/crowd", "helper", "helper/cache", "helper/oauth/oauthtest",
 		"protocol", "protocol/bearer", "protocol/connector"}, tests: true},
 }

@@ -1,0 +1,86 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"go/ast"
+	"go/importer"
+	"go/parser"
+	"go/token"
+	"go/types"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+)
+
+const module = "github.com/credhelper/credhelper"
+
+// pkg is a package of this module as it is built for linux, type-checked.
+type pkg struct {
+	path  string // relative to the module
+	set   *token.FileSet
+	files map[string]*ast.File // by path
+	types *types.Package
+	info  types.Info
+}
+
+// loadAll type-checks every package of the module, without its tests.
+func loadAll() ([]*pkg, error) {
+	cmd := exec.Command("go", "list", "-export", "-deps", "-json=ImportPath,Dir,GoFiles,Export", "./...")
+	cmd.Env = append(os.Environ(), "GOOS=linux", "CGO_ENABLED=0")
+	cmd.Stderr = os.Stderr
+	out, err := cmd.Output()
+	if err != nil {
+		return nil, fmt.Errorf("go list: %w", err)
+	}
+	type listed struct {
+		ImportPath, Dir, Export string
+		GoFiles                 []string
+	}
+	exports := map[string]string{}
+	var ours []listed
+	for d := json.NewDecoder(bytes.NewReader(out)); d.More(); {
+		var l listed
+		if err := d.Decode(&l); err != nil {
+			return nil, err
+		}
+		exports[l.ImportPath] = l.Export
+		if strings.HasPrefix(l.ImportPath, module+"/") {
+			ours = append(ours, l)
+		}
+	}
+	if len(ours) == 0 {
+		return nil, fmt.Errorf("no packages: run it inside the module")
+	}
+	set := token.NewFileSet()
+	importer := importer.ForCompiler(set, "gc", func(path string) (io.ReadCloser, error) { return os.Open(exports[path]) })
+	var all []*pkg
+	for _, l := range ours {
+		p := &pkg{path: strings.TrimPrefix(l.ImportPath, module+"/"), set: set, files: map[string]*ast.File{}}
+		if err := p.check(l.Dir, l.GoFiles, importer); err != nil {
+			return nil, err
+		}
+		all = append(all, p)
+	}
+	return all, nil
+}
+
+func (p *pkg) check(dir string, names []string, importer types.Importer) error {
+	var files []*ast.File
+	for _, name := range names {
+		path := filepath.Join(dir, name)
+		f, err := parser.ParseFile(p.set, path, nil, parser.ParseComments)
+		if err != nil {
+			return err
+		}
+		p.files[path] = f
+		files = append(files, f)
+	}
+	p.info = types.Info{Defs: map[*ast.Ident]types.Object{}, Uses: map[*ast.Ident]types.Object{}, Selections: map[*ast.SelectorExpr]*types.Selection{}}
+	var err error
+	p.types, err = (&types.Config{Importer: importer}).Check(module+"/"+p.path, p.set, files, &p.info)
+	return err
+}
