@@ -3,7 +3,6 @@ package protocol
 import (
 	"strings"
 
-	"github.com/credhelper/credhelper/protocol/origin"
 	"github.com/credhelper/credhelper/protocol/strictjson"
 )
 
@@ -15,10 +14,13 @@ import (
 //	uv                 keyring get SERVICE USER
 //	                   keyring get SERVICE --mode creds
 //
-// SERVICE is the index URL at first, then its host[:port]. The answer is the
-// password, a user name line and a password line, or one JSON object. It travels
-// as Basic, so the user name is the profile's. Options may stand anywhere, joined
-// by '=' or not.
+// SERVICE is the index URL at first and, where that got nothing, its host[:port]. The
+// answer is the password, a user name line and a password line, or one JSON object. It
+// travels as Basic, so the user name is the profile's. Options may stand anywhere,
+// joined by '=' or not.
+//
+// A host without a scheme gets nothing. It is what both ask after an http:// URL was
+// refused, and pip sends what it gets to that very URL, in clear.
 //
 // Found nothing, or failed: exit 1, stdout empty, the reason on stderr. Never
 // exit 2: pip takes that, with a word about --mode, for a keyring that is too old.
@@ -98,16 +100,14 @@ func keyringWords(r *Request, words []string) error {
 	if len(words) == 3 {
 		r.Username = words[2]
 	}
-	service := words[1]
-	if strings.Contains(service, "://") {
-		return setURL(r, service)
+	if !strings.Contains(words[1], "://") {
+		return &Error{
+			Kind: ErrPolicy,
+			Text: "keyring: a service that names no scheme gets no token, which could go out in clear: " + Printable(words[1]),
+			Hint: "give pip or uv the index by its https:// URL",
+		}
 	}
-	u, reason := origin.FromFields("https", service, "")
-	if reason != origin.Release {
-		return policy("no token for this service: " + reason.String())
-	}
-	r.URL = u
-	return nil
+	return setURL(r, words[1])
 }
 
 func encodeKeyring(r Request, c Credential) ([]byte, error) {

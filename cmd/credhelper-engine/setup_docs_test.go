@@ -26,6 +26,8 @@ var documented = []struct{ page, tool, profile, origin string }{
 	{"bazel", "bazel", "work", "https://*.cache.example.com"},
 	{"keyring", "pip", "", ""},
 	{"keyring", "uv", "", ""},
+	{"keyring", "pip", "py", "https://pypi.example.com"},
+	{"keyring", "uv", "py", "https://pypi.example.com"},
 	{"pnpm", "pnpm", "work", "https://npm.example.com"},
 	{"mcp", "mcp", "work", "https://mcp.example.com/mcp"},
 	{"others", "codex", "work", "https://api.example.com"},

@@ -165,3 +165,44 @@ func TestReadmeTools(t *testing.T) {
 		}
 	}
 }
+
+// TestSetupIndex: pip and uv get a token for https only, so that is how setup writes the
+// index; one that the file has stays, and one in clear is refused.
+func TestSetupIndex(t *testing.T) {
+	written := func(tool, before string, origins ...string) (string, error) {
+		place := testPlace(t)
+		place.profile = profileOf(t, origins...)
+		place.profile.Username = "a@b"
+		w, err := findSetupTool(tool).wire(place)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return w.edits[0].add(before)
+	}
+	const pip, uv = "index-url = https://a%40b@pypi.example.com/simple/\n", "[[index]]\nurl = \"https://a%40b@pypi.example.com/simple/\"\n"
+	for _, c := range []struct {
+		what, tool, before, origin, has, hasNot string
+	}{
+		{"pip", "pip", "", "https://pypi.example.com", pip, ""},
+		{"pip, with a path", "pip", "", "https://pypi.example.com/simple/", pip, ""},
+		{"pip, with an index", "pip", "[global]\nindex-url = https://mine/\n", "https://pypi.example.com", "keyring-provider = subprocess\n", "a%40b"},
+		{"pip, with somebody else's in clear", "pip", "[global]\nindex-url = http://mine/\n", "https://pypi.example.com", "http://mine/", "a%40b"},
+		{"pip, of loopback in clear", "pip", "", "http://127.0.0.1:8080", "keyring-provider = subprocess\n", "index-url"},
+		{"pip, of a wildcard", "pip", "", "https://*.example.com", "keyring-provider = subprocess\n", "index-url"},
+		{"uv", "uv", "offline = true\n", "https://pypi.example.com", uv, ""},
+		{"uv, with the index", "uv", uv, "https://pypi.example.com", uv, "uv index"},
+	} {
+		got, err := written(c.tool, c.before, c.origin)
+		if err != nil || !strings.Contains(got, c.has) || c.hasNot != "" && strings.Contains(got, c.hasNot) {
+			t.Errorf("%s: %v\n%s", c.what, err, got)
+		}
+	}
+	for tool, before := range map[string]string{
+		"pip": "[global]\nextra-index-url =\n  http://u@pypi.example.com/simple/\n",
+		"uv":  "[[index]]\nurl = \"http://pypi.example.com\"\n",
+	} {
+		if got, err := written(tool, before, "https://pypi.example.com"); !errors.Is(err, protocol.ErrPolicy) || !strings.Contains(err.Error(), "http://pypi.example.com/") {
+			t.Errorf("%s, in clear: %v\n%s", tool, err, got)
+		}
+	}
+}

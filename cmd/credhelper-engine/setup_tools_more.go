@@ -1,53 +1,9 @@
 package main
 
 import (
-	"cmp"
 	"encoding/json"
 	"strings"
 )
-
-// wirePip makes the link that pip runs as "keyring". It shadows Python's own
-// command, so nothing but this verb makes it.
-func wirePip(p *setupPlace) (wiring, error) {
-	const key = "keyring-provider"
-	file := p.file("PIP_CONFIG_FILE", p.config("pip", "pip.conf"))
-	lines := key + " = subprocess\n"
-	return wiring{
-		about: "pip asks credhelper, under the name keyring, after a 401",
-		links: []toolLink{p.keyringLink()},
-		edits: []fileEdit{sectionEdit(file, "pip", "global", key, lines, lines)},
-		next:  []string{"pip up to 26.1 only asks with a user name in the index URL: " + p.indexURL()},
-	}, nil
-}
-
-func wireUv(p *setupPlace) (wiring, error) {
-	const key = "keyring-provider"
-	only := onlyOnce(atTop, key, func(line string) bool { return setsKey(line, key) })
-	return wiring{
-		about: "uv asks credhelper, under the name keyring, after a 401",
-		links: []toolLink{p.keyringLink()},
-		edits: []fileEdit{blockEdit(p.config("uv", "uv.toml"), "#", "uv", key+" = \"subprocess\"\n", only)},
-		next:  []string{"without a user name in the URL the index needs authenticate = \"always\""},
-	}, nil
-}
-
-// indexURL is how the URL of an index begins in which a user is named.
-func (p *setupPlace) indexURL() string {
-	url, user := "https://HOST", "oauth2" // protocol's own, for a profile without one
-	if p.profile != nil {
-		url, user = p.url(), cmp.Or(p.profile.Username, user)
-	}
-	scheme, rest, _ := strings.Cut(url, "://")
-	return scheme + "://" + user + "@" + strings.TrimSuffix(rest, "/") + "/simple/"
-}
-
-// keyringLink is shared by pip and uv.
-func (p *setupPlace) keyringLink() toolLink {
-	link := p.link("keyring", ">>> credhelper setup",
-		p.file("PIP_CONFIG_FILE", p.config("pip", "pip.conf")), p.config("uv", "uv.toml"))
-	link.inPath = true
-	return link
-}
 
 // wirePnpm names the helper for each registry of the profile. Up to pnpm 10 it is
 // a path without arguments.

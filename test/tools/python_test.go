@@ -50,16 +50,32 @@ func TestPip(t *testing.T) {
 	site, stranger := packages(w.site), packages(w.stranger)
 	w.profile("work", site.URL)
 	w.setup("pip", "work")
+	download := []string{strings.TrimSpace(string(python)), "-m", "pip", "download", "--no-deps", "-d", w.home, "demo"}
 	pip := func(index string) []string {
-		index = strings.Replace(index, "https://", "https://oauth2@", 1)
-		return []string{strings.TrimSpace(string(python)), "-m", "pip", "download", "--no-deps", "-d", w.home, "--index-url", index + "/simple/", "demo"}
+		index = strings.Replace(index, "://", "://oauth2@", 1)
+		return append(download[:len(download):len(download)], "--index-url", index+"/simple/")
 	}
 	t.Log(strings.TrimSpace(w.ok(nil, strings.TrimSpace(string(python)), "-m", "pip", "--version")))
 	w.ok(nil, pip(site.URL)...)
 	site.served(t)
 	w.requests(1)
+	site.forgetSeen()
+	w.ok(nil, download...) // from the index that setup wrote
+	site.served(t)
 	w.fails(nil, pip(stranger.URL)...)
 	stranger.asked(t)
+	w.requests(1)
+
+	// The owner's own host, but in clear: pip asks for the URL, is refused, and asks for
+	// the host, which must get nothing, for pip would send it (S2).
+	clear := packages(w.plainSite).mustGetNothing()
+	host := strings.Replace(clear.Host(), "127.0.0.1", "localhost", 1)
+	w.profile("clear", "https://"+host)
+	r := w.fails(nil, pip("http://"+host)...)
+	clear.asked(t)
+	if !strings.Contains(r.stderr, "names no scheme") {
+		t.Errorf("pip did not ask for the host alone, so nothing was shown:\n%s", r.stderr)
+	}
 	w.requests(1)
 
 	// A failure is not a password: nothing is sent but the user name.

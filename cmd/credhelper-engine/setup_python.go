@@ -1,0 +1,148 @@
+package main
+
+import (
+	"cmp"
+	"net/url"
+	"strings"
+)
+
+// pip and uv run a command named keyring, which gets a token by URL and not by host
+// (protocol/keyringcmd.go). So where a profile is named they are also given the index by
+// its https URL.
+
+// wirePip makes the link that pip runs as "keyring". It shadows Python's own
+// command, so nothing but this verb makes it.
+func wirePip(p *setupPlace) (wiring, error) {
+	const key = "keyring-provider"
+	provider, index := key+" = subprocess\n", p.indexURL()
+	if index == "" {
+		edit := sectionEdit(p.pipFile(), "pip", "global", key, provider, provider)
+		return wiring{
+			about: "pip asks credhelper, under the name keyring, after a 401",
+			links: []toolLink{p.keyringLink()},
+			edits: []fileEdit{edit},
+			next:  []string{"pip needs the index by its https URL, and up to 26.1 with a user name in it: https://oauth2@HOST/simple/"},
+		}, nil
+	}
+	both := provider + "index-url = " + index + "\n"
+	edit := sectionEdit(p.pipFile(), "pip", "global", key, both, both)
+	alone := sectionEdit(p.pipFile(), "pip", "global", key, provider, provider)
+	withIndex := edit.add
+	edit.add = func(text string) (string, error) {
+		if err := p.clearIndex(text); err != nil {
+			return "", err
+		}
+		if says(edit.without(text), "index-url") {
+			return alone.add(text)
+		}
+		return withIndex(text)
+	}
+	return wiring{
+		about: "pip asks credhelper, under the name keyring, after a 401",
+		links: []toolLink{p.keyringLink()},
+		edits: []fileEdit{edit},
+		next:  []string{"pip looks there for every package; where the index lies elsewhere on this host, or pip.conf has another, write it like this: index-url = " + index},
+	}, nil
+}
+
+// wireUv names the index as one more, which uv searches before PyPI.
+func wireUv(p *setupPlace) (wiring, error) {
+	const key = "keyring-provider"
+	file, index := p.uvFile(), p.indexURL()
+	only := onlyOnce(atTop, key, func(line string) bool { return setsKey(line, key) })
+	edit := blockEdit(file, "#", "uv", key+" = \"subprocess\"\n", only)
+	w := wiring{
+		about: "uv asks credhelper, under the name keyring, after a 401",
+		links: []toolLink{p.keyringLink()},
+		next:  []string{"uv needs the index by its https URL, with a user name in it or authenticate = \"always\": https://oauth2@HOST/simple/"},
+	}
+	if index != "" {
+		second := blockEdit(file, "#", "uv index", "[[index]]\nurl = "+quoted(index)+"\n", atEnd)
+		first := edit
+		edit.show += second.show
+		edit.add = func(text string) (string, error) {
+			if err := p.clearIndex(text); err != nil {
+				return "", err
+			}
+			text, err := first.add(text)
+			if err != nil || says(text, "url", quoted(index)) {
+				return text, err
+			}
+			return second.add(text)
+		}
+		edit.drop = func(text string) (string, error) { return first.without(second.without(text)), nil }
+		w.next = []string{"where the index lies elsewhere on this host, write it like this: url = " + quoted(index)}
+	}
+	w.edits = []fileEdit{edit}
+	return w, nil
+}
+
+// without is the file without our part, for an edit whose drop cannot fail.
+func (e fileEdit) without(text string) string {
+	left, err := e.drop(text)
+	if err != nil {
+		return text
+	}
+	return left
+}
+
+// says reports whether a line sets the key, to that value if one is given.
+func says(text, key string, value ...string) bool {
+	for line := range strings.Lines(text) {
+		if _, v, _ := strings.Cut(line, "="); setsKey(line, key) && (len(value) == 0 || strings.TrimSpace(v) == value[0]) {
+			return true
+		}
+	}
+	return false
+}
+
+// clearIndex is an error if a file names a host of the profile by an http:// URL, which
+// gets no token.
+func (p *setupPlace) clearIndex(text string) error {
+	for line := range strings.Lines(text) {
+		_, rest, found := strings.Cut(line, "http://")
+		host, _, _ := strings.Cut(strings.TrimSpace(rest), "/")
+		host = strings.Trim(host[strings.LastIndexByte(host, '@')+1:], `"'`)
+		for _, own := range p.hosts(false) {
+			if found && host == own && !p.namesPlainly(own) {
+				return conflict("it names http://" + host + "/, to which no token is given: write https://")
+			}
+		}
+	}
+	return nil
+}
+
+// namesPlainly reports whether the profile itself has an http:// origin with this host.
+func (p *setupPlace) namesPlainly(host string) bool {
+	for _, o := range p.origins() {
+		if strings.HasPrefix(o.String(), "http://") && authority(o) == host {
+			return true
+		}
+	}
+	return false
+}
+
+// indexURL is the https URL of the profile's index with the user name that pip wants in
+// it; "" if no profile is named, or it has no host by https. An index usually lies in
+// /simple/ (PEP 503).
+func (p *setupPlace) indexURL() string {
+	rest, found := strings.CutPrefix(p.url(), "https://")
+	if !found || strings.HasPrefix(rest, "HOST") {
+		return ""
+	}
+	user := url.User(cmp.Or(p.profile.Username, "oauth2")) // protocol's own, for a profile without one
+	rest = strings.TrimSuffix(strings.TrimSuffix(rest, "/"), "/simple")
+	return "https://" + user.String() + "@" + rest + "/simple/"
+}
+
+func (p *setupPlace) pipFile() string {
+	return p.file("PIP_CONFIG_FILE", p.config("pip", "pip.conf"))
+}
+func (p *setupPlace) uvFile() string { return p.config("uv", "uv.toml") }
+
+// keyringLink is shared by pip and uv.
+func (p *setupPlace) keyringLink() toolLink {
+	link := p.link("keyring", ">>> credhelper setup", p.pipFile(), p.uvFile())
+	link.inPath = true
+	return link
+}
