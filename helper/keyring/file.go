@@ -84,7 +84,7 @@ func OpenFile(config FileConfig) (*File, error) {
 	case err != nil:
 		return nil, f.in(err)
 	default:
-		dir.close()
+		dir.Close()
 	}
 	return f, nil
 }
@@ -102,7 +102,7 @@ func (f *File) Get(ctx context.Context, key string) (secret.Text, error) {
 	} else if err != nil {
 		return secret.Text{}, f.in(err)
 	}
-	defer dir.close()
+	defer dir.Close()
 	sealed, err := dir.read(key+itemSuffix, maxItem)
 	if errors.Is(err, fs.ErrNotExist) {
 		return secret.Text{}, f.in(ErrNotFound)
@@ -115,7 +115,7 @@ func (f *File) Get(ctx context.Context, key string) (secret.Text, error) {
 	}
 	value, err := openItem(identity, key, sealed)
 	if err != nil {
-		return secret.Text{}, f.in(fmt.Errorf("item %s: %w", dir.at(key+itemSuffix), err))
+		return secret.Text{}, f.in(fmt.Errorf("item %s: %w", dir.At(key+itemSuffix), err))
 	}
 	return value, nil
 }
@@ -147,10 +147,7 @@ func (f *File) Delete(ctx context.Context, key string) error {
 		return nil // and no directory is made for it
 	}
 	return f.changing(ctx, func(dir *directory) error {
-		if err := dir.remove(key + itemSuffix); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return unavailable(err)
-		}
-		return dir.sync()
+		return dir.remove(key + itemSuffix)
 	})
 }
 
@@ -165,7 +162,7 @@ func (f *File) Names(ctx context.Context) ([]string, error) {
 	} else if err != nil {
 		return nil, f.in(err)
 	}
-	defer dir.close()
+	defer dir.Close()
 	names, err := dir.items(itemSuffix)
 	if err != nil {
 		return nil, f.in(err)
@@ -183,13 +180,13 @@ func (f *File) changing(ctx context.Context, change func(*directory) error) erro
 	if err != nil {
 		return f.in(err)
 	}
-	defer dir.close()
+	defer dir.Close()
 	release, err := dir.lock(ctx, lockName)
 	if err != nil {
 		return f.in(err)
 	}
 	defer release()
-	dir.sweep(f.config.Now())
+	dir.Sweep(f.config.Now())
 	return f.in(change(dir))
 }
 

@@ -91,7 +91,7 @@ func (f *File) whyLocked(dir *directory) error {
 		return err
 	case len(names) > 0: // F11: a lost key must not be papered over by a new one
 		return fmt.Errorf("%w: bring back %s or %s from a backup, or move %s aside and store its secrets again",
-			ErrKeyGone, f.config.KeyFile, dir.at(identityName), dir.path)
+			ErrKeyGone, f.config.KeyFile, dir.At(identityName), dir.Path())
 	}
 	return fmt.Errorf("%w: it has no key yet: type credhelper keyring use file", ErrLocked)
 }
@@ -104,7 +104,7 @@ func (f *File) Opener(ctx context.Context) (Opener, error) {
 	} else if err != nil {
 		return OpenedByNothing, f.in(err)
 	}
-	defer dir.close()
+	defer dir.Close()
 	if _, err := f.unlocked(ctx, dir); err == nil {
 		f.mu.Lock()
 		defer f.mu.Unlock()
@@ -162,15 +162,12 @@ func (f *File) UseKeyFile(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		defer state.close()
+		defer state.Close()
 		if err := state.write(filepath.Base(f.config.KeyFile), []byte(identity.String()+"\n")); err != nil {
 			return err
 		}
 		f.keep(identity, OpenedByKeyFile)
-		if err := dir.remove(identityName); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return unavailable(err)
-		}
-		return dir.sync()
+		return dir.remove(identityName)
 	})
 }
 
@@ -204,11 +201,8 @@ func (f *File) removeKeyFile() error {
 	} else if err != nil {
 		return err
 	}
-	defer state.close()
-	if err := state.remove(filepath.Base(f.config.KeyFile)); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return unavailable(err)
-	}
-	return state.sync()
+	defer state.Close()
+	return state.remove(filepath.Base(f.config.KeyFile))
 }
 
 // fromKeyFile reads the generated key file.
@@ -219,7 +213,7 @@ func (f *File) fromKeyFile(_ context.Context, _ *directory) (*age.X25519Identity
 	} else if err != nil {
 		return nil, err
 	}
-	defer state.close()
+	defer state.Close()
 	text, err := state.read(filepath.Base(f.config.KeyFile), maxIdentity)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
@@ -277,7 +271,7 @@ func parseIdentity(text []byte) (*age.X25519Identity, error) {
 func unwrapIdentity(dir *directory, passphrase secret.Text) (*age.X25519Identity, error) {
 	wrapped, err := dir.read(identityName, maxIdentity)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("%w: it has no passphrase: %s is not there", ErrInvalid, dir.at(identityName))
+		return nil, fmt.Errorf("%w: it has no passphrase: %s is not there", ErrInvalid, dir.At(identityName))
 	} else if err != nil {
 		return nil, err
 	}
@@ -292,7 +286,7 @@ func unwrapIdentity(dir *directory, passphrase secret.Text) (*age.X25519Identity
 	case errors.As(err, &stranger):
 		return nil, ErrPassphrase
 	case err != nil:
-		return nil, fmt.Errorf("%w: %s does not open (left in place: bring it back from a backup)", ErrDamaged, dir.at(identityName))
+		return nil, fmt.Errorf("%w: %s does not open (left in place: bring it back from a backup)", ErrDamaged, dir.At(identityName))
 	}
 	return parseIdentity(text)
 }

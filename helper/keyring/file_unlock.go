@@ -51,7 +51,7 @@ func (f *File) Unlock(ctx context.Context, passphrase secret.Text, keep time.Dur
 	} else if err != nil {
 		return f.in(err)
 	}
-	defer dir.close()
+	defer dir.Close()
 	identity, err := f.try(ctx, dir, passphrase)
 	if err != nil {
 		return f.in(err)

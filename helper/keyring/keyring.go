@@ -14,6 +14,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/credhelper/credhelper/helper/private"
 	"github.com/credhelper/credhelper/protocol/secret"
 )
 
@@ -45,7 +46,7 @@ var (
 	// ErrUnsafe: an owner, a mode or a link would let somebody else read or
 	// replace a secret. Nothing is mended on the way: who opened it up may
 	// have read it already, and a person should know.
-	ErrUnsafe = errors.New("not safe to use")
+	ErrUnsafe = private.ErrUnsafe
 	// ErrDamaged: what is stored cannot be what was stored. It is left in
 	// place, for a backup to be compared with.
 	ErrDamaged = errors.New("damaged")

@@ -6,12 +6,14 @@ import (
 	"crypto/cipher"
 	"crypto/rand"
 	"encoding/base64"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io/fs"
 	"strings"
 	"time"
 
+	"github.com/credhelper/credhelper/helper/private"
 	"github.com/credhelper/credhelper/protocol/secret"
 )
 
@@ -118,10 +120,10 @@ func (k oversize) seal(key string, value secret.Text) (line secret.Text, id stri
 	if err != nil {
 		return secret.Text{}, "", err
 	}
-	defer dir.close()
+	defer dir.Close()
 	var own [32]byte
 	_, _ = rand.Read(own[:]) // never fails: crypto/rand ends the program instead
-	id = randomName()
+	id = randomID()
 	aead, err := sealer(own[:])
 	if err != nil {
 		return secret.Text{}, "", err
@@ -131,6 +133,13 @@ func (k oversize) seal(key string, value secret.Text) (line secret.Text, id stri
 		return secret.Text{}, "", err
 	}
 	return secret.New(sealedMark + id + " " + base64.RawStdEncoding.EncodeToString(own[:])), id, nil
+}
+
+// randomID is an id that no other process chooses.
+func randomID() string {
+	var b [12]byte
+	_, _ = rand.Read(b[:]) // never fails: crypto/rand ends the program instead
+	return hex.EncodeToString(b[:])
 }
 
 // open follows the line to the file.
@@ -144,7 +153,7 @@ func (k oversize) open(key string, line secret.Text) (secret.Text, error) {
 	if err != nil {
 		return secret.Text{}, err
 	}
-	defer dir.close()
+	defer dir.Close()
 	sealed, err := dir.read(key+"."+id+sealedSuffix, MaxSecret+64)
 	if err != nil {
 		return secret.Text{}, err
@@ -155,13 +164,13 @@ func (k oversize) open(key string, line secret.Text) (secret.Text, error) {
 	}
 	plain, err := aead.Open(nil, nil, sealed, []byte(sealedMark+key+" "+id))
 	if err != nil || len(plain) == 0 {
-		return secret.Text{}, fmt.Errorf("%w: %s does not open", ErrDamaged, dir.at(key+"."+id+sealedSuffix))
+		return secret.Text{}, fmt.Errorf("%w: %s does not open", ErrDamaged, dir.At(key+"."+id+sealedSuffix))
 	}
 	return secret.New(string(plain)), nil
 }
 
 // tidy removes the file that the keyring pointed to before, and those of key
-// that are older than staleTemp: a younger one may belong to a Set that has not
+// that are older than private.Stale: a younger one may belong to a Set that has not
 // reached the keyring yet. Without its key in the keyring a file cannot be
 // opened, so this is about room only.
 func (k oversize) tidy(key, old, keep string) {
@@ -169,16 +178,16 @@ func (k oversize) tidy(key, old, keep string) {
 	if err != nil {
 		return
 	}
-	defer dir.close()
-	dir.sweep(k.now())
-	names, _ := dir.list()
+	defer dir.Close()
+	dir.Sweep(k.now())
+	names, _ := dir.Names()
 	for _, name := range names {
 		id, ours := strings.CutPrefix(strings.TrimSuffix(name, sealedSuffix), key+".")
 		if !ours || id == keep {
 			continue
 		}
-		made, err := dir.modified(name)
-		if id == old || err == nil && k.now().Sub(made) > staleTemp {
+		made, err := dir.Modified(name)
+		if id == old || err == nil && k.now().Sub(made) > private.Stale {
 			_ = dir.remove(name)
 		}
 	}

@@ -80,7 +80,7 @@ func (k alone) locked(ctx context.Context, call func() error) error {
 	if err != nil {
 		return err
 	}
-	defer dir.close()
+	defer dir.Close()
 	release, err := dir.lock(ctx, lockName)
 	if err != nil {
 		return err

@@ -26,6 +26,15 @@ func foreignHands(info fs.FileInfo, path string) error {
 	return nil
 }
 
+// ownerOf is the uid that owns a file.
+func ownerOf(info fs.FileInfo) (uid int, known bool) {
+	stat, ok := info.Sys().(*syscall.Stat_t)
+	if !ok {
+		return -1, false
+	}
+	return int(stat.Uid), true
+}
+
 // ownGroup makes the command and its children one group, which ends as one.
 func ownGroup(cmd *exec.Cmd) {
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}

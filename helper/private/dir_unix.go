@@ -138,8 +138,6 @@ func (d Dir) openOwn(name string, flags int) (fd int, st unix.Stat_t, err error)
 	case nil:
 	case unix.ELOOP:
 		return -1, st, unfit(d.At(name), "is a symbolic link")
-	case unix.EISDIR:
-		return -1, st, unfit(d.At(name), "is a directory, not a file")
 	default:
 		return -1, st, &fs.PathError{Op: "open", Path: d.At(name), Err: err}
 	}

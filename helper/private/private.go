@@ -25,7 +25,7 @@ var (
 	// ErrUnsafe says that a directory or file is not as only we could have left
 	// it: owned by another user, open to others, or a link. It is wrapped with
 	// the path and the finding. Nothing is mended silently.
-	ErrUnsafe = errors.New("unsafe file or directory")
+	ErrUnsafe = errors.New("not safe to use")
 
 	// ErrTooLarge says that a file is larger than its reader takes.
 	ErrTooLarge = errors.New("the file is too large")
