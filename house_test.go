@@ -13,6 +13,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -55,11 +56,15 @@ var rooms = []room{
 	{path: "protocol/lines", may: join(levelZero, []string{"protocol"}), not: []string{"net/http", "net", "os", "os/exec", "log"}},
 	{path: "protocol/bearer", may: join(levelZero, []string{"protocol", "golang.org/x/oauth2"}), not: []string{"os", "os/exec", "log"}},
 	{path: "protocol/connector", may: join(levelZero, []string{"protocol", "protocol/connector/wire", "github.com/hashicorp/go-plugin", "github.com/hashicorp/go-hclog", "google.golang.org/grpc"})},
+	{path: "protocol/connector/contract"},
 	{path: "protocol/connector/wire", may: []string{"google.golang.org/grpc", "google.golang.org/protobuf"}},
 	{path: "examples/sync", may: []string{"protocol", "protocol/bearer", "protocol/connector"}},
 	{path: "cmd/internal/process", may: join(sys, []string{"protocol"}), not: []string{"net/http", "net", "fmt", "os/exec", "encoding/json"}},
-	{path: "cmd/credhelper", may: join(levelZero, sys, []string{"protocol", "helper/cache", "cmd/internal/process"}), not: []string{"net/http", "net", "os/user", "encoding/json"}},
+	{path: "cmd/internal/handover", may: join(sys, []string{"protocol", "cmd/internal/process"}), not: []string{"net/http", "net", "fmt", "encoding/json"}},
+	{path: "cmd/internal/inner", may: join(sys, []string{"protocol", "helper", "helper/cache", "helper/keyring", "helper/keyring/desktop", "cmd/internal/process", "cmd/internal/handover"})},
+	{path: "cmd/credhelper", may: join(levelZero, sys, []string{"protocol", "helper/cache", "cmd/internal/process", "cmd/internal/handover"}), not: []string{"net/http", "net", "os/user", "encoding/json"}},
 	{path: "cmd/credhelper-engine", may: []string{""}},
+	{path: "cmd/credhelper-plugin", may: join(sys, []string{"protocol", "protocol/connector", "helper", "cmd/internal/handover", "cmd/internal/inner"})},
 	{path: "internal/program", may: []string{"helper/cache"}, tests: true},
 	{path: "internal/crowd", may: []string{"helper", "protocol", "protocol/bearer", "protocol/connector"}, tests: true},
 	{path: "scripts/internal/mutants", tests: true},
@@ -197,6 +202,25 @@ func TestFrontLinks(t *testing.T) {
 		if out, err := exec.Command("go", "list", not.path).CombinedOutput(); err != nil {
 			t.Errorf("the rule about %s is blind: %s", not.path, out)
 		}
+	}
+}
+
+// TestEngineLinks: what only connectors need costs nobody else its start.
+func TestEngineLinks(t *testing.T) {
+	forbidden := []string{"google.golang.org/grpc", "google.golang.org/protobuf", "github.com/hashicorp/go-plugin", "github.com/hashicorp/go-hclog"}
+	linked := map[string]string{} // package of ours to the first forbidden one that it links
+	for _, main := range []string{"./cmd/credhelper-engine", "./cmd/credhelper-plugin"} {
+		for _, p := range list(t, "GOOS=linux", "-deps", main) {
+			if p.Module != nil && slices.Contains(forbidden, p.Module.Path) && linked[main] == "" {
+				linked[main] = p.ImportPath
+			}
+		}
+	}
+	if by := linked["./cmd/credhelper-engine"]; by != "" {
+		t.Errorf("the engine links %s", by)
+	}
+	if linked["./cmd/credhelper-plugin"] == "" {
+		t.Error("the plugin links none of it: the rule is blind")
 	}
 }
 

@@ -13,6 +13,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/credhelper/credhelper/cmd/internal/handover"
 	"github.com/credhelper/credhelper/helper"
 	"github.com/credhelper/credhelper/helper/cache"
 	"github.com/credhelper/credhelper/helper/keyring"
@@ -80,6 +81,7 @@ func (x *examination) fail(check string, err error) {
 // checks is every check, the cause before the symptom.
 var checks = [...]func(*examination){
 	(*examination).executables,
+	(*examination).plugin,
 	(*examination).places,
 	(*examination).settings,
 	(*examination).sealing,
@@ -177,20 +179,30 @@ func (x *examination) executables() {
 			x.add("front", note, "PATH finds "+found+", this one is "+front, "")
 			return
 		}
-		x.frontVersion(found)
+		x.sameRelease("front", found)
 	}
 }
 
-// frontVersion compares the releases of both executables.
-func (x *examination) frontVersion(path string) {
+// plugin: whether connectors of go-plugin would find theirs. Nobody else needs it.
+func (x *examination) plugin() {
+	path, err := handover.Find(handover.Plugin)
+	if err != nil {
+		x.add("plugin", note, err.Error()+"; only connectors that use go-plugin need it", "")
+		return
+	}
+	x.sameRelease("plugin", path)
+}
+
+// sameRelease compares the release of another executable with this one's.
+func (x *examination) sameRelease(check, path string) {
 	info, err := buildinfo.ReadFile(path)
 	switch {
 	case err != nil:
-		x.add("front", note, path+": "+err.Error(), "")
+		x.add(check, note, path+": "+err.Error(), "")
 	case info.Main.Version != release():
-		x.add("front", note, info.Main.Version+" in "+path+", another release than the engine", "install both files of one release")
+		x.add(check, note, info.Main.Version+" in "+path+", another release than the engine", "install all three files of one release")
 	default:
-		x.add("front", good, info.Main.Version+" in "+path, "")
+		x.add(check, good, info.Main.Version+" in "+path, "")
 	}
 }
 

@@ -5,36 +5,27 @@ import (
 	"os"
 	"time"
 
-	"github.com/credhelper/credhelper/cmd/internal/process"
+	"github.com/credhelper/credhelper/cmd/internal/inner"
 	"github.com/credhelper/credhelper/helper"
 	"github.com/credhelper/credhelper/helper/cache"
 	"github.com/credhelper/credhelper/helper/keyring"
-	"github.com/credhelper/credhelper/helper/keyring/desktop"
-	"github.com/credhelper/credhelper/protocol"
 	"github.com/credhelper/credhelper/protocol/secret"
 )
 
 // dirs says where everything is.
-func (s *session) dirs() (cache.Dirs, error) {
-	d, err := cache.FindDirs(s.env, process.UserID())
-	if err != nil {
-		return d, policy(err.Error())
-	}
-	return d, nil
-}
+func (s *session) dirs() (cache.Dirs, error) { return inner.Dirs(s.environ) }
 
 // open makes the helper of this run. Nothing is read or opened yet.
 func (s *session) open() (*helper.Helper, error) {
 	if s.helper != nil {
 		return s.helper, nil
 	}
-	config, err := helper.FromEnvironment(s.environ, process.UserID())
+	config, err := inner.Config(s.environ, s.now)
 	if err != nil {
 		return nil, err
 	}
-	config.Start, config.Now, config.NoStore = s.start, s.now, s.flags.noStore
-	config.Keyring, config.Report = s.openKeyring, s.report
-	config.Caller, config.Reminds = s.caller(), !s.tool
+	config.Start, config.NoStore, config.Report = s.start, s.flags.noStore, s.report
+	config.Caller, config.Reminds = inner.Caller(s.verb), !s.tool
 	config.RunsLong = s.runsLong
 	if s.patient {
 		config.Start = time.Time{}
@@ -80,31 +71,9 @@ func (s *session) openProfile(name string) (*helper.Helper, *helper.Profile, err
 	return h, p, err
 }
 
-// keyringTime is what a keyring has for one call (S4).
-const keyringTime = 3 * time.Second
-
-// openKeyring opens the keyring that the settings name, and no other: there is no
-// falling through to the next one (S2).
+// openKeyring opens the keyring that the settings name.
 func (s *session) openKeyring(ctx context.Context, settings helper.Settings) (keyring.Keyring, error) {
-	if settings.Keyring == "" {
-		return nil, &protocol.Error{
-			Kind: protocol.ErrLocked,
-			Text: "no keyring was chosen yet",
-			Hint: "choose one: credhelper keyring use file",
-		}
-	}
-	if backend, _ := keyring.BackendNamed(settings.Keyring); backend.Desktop {
-		dirs, err := s.dirs()
-		if err != nil {
-			return nil, err
-		}
-		return desktop.Open(ctx, backend.Name, desktop.Config{State: dirs.State, Now: s.now, Environ: s.environ})
-	}
-	file, err := s.openFile(ctx)
-	if err != nil {
-		return nil, err
-	}
-	return keyring.WithDeadline(file, keyringTime), nil
+	return inner.OpenKeyring(ctx, s.environ, s.now, settings)
 }
 
 // openFile opens the encrypted file keyring.

@@ -2,9 +2,9 @@ package main
 
 import (
 	"errors"
-	"io/fs"
 	"strings"
 
+	"github.com/credhelper/credhelper/cmd/internal/inner"
 	"github.com/credhelper/credhelper/cmd/internal/process"
 	"github.com/credhelper/credhelper/protocol"
 )
@@ -23,30 +23,10 @@ func asExit(err error) (int, bool) {
 
 // fail says what went wrong, in one line and at most one hint, and returns the
 // exit code.
-func (s *session) fail(err error) int {
-	text := "credhelper: " + oneLine(err.Error()) + "\n"
-	var e *protocol.Error
-	if errors.As(err, &e) && e.Hint != "" {
-		text += oneLine(e.Hint) + "\n"
-	}
-	_ = process.WriteOnce(int(s.stderr.Fd()), []byte(text))
-	return protocol.ExitCode(meaning(err))
-}
-
-// meaning gives errors of this program's own, which wrap no sentinel, theirs: a
-// file that cannot be read or written is a matter of configuration.
-func meaning(err error) error {
-	var file *fs.PathError
-	if protocol.ExitCode(err) == 1 && errors.As(err, &file) {
-		return protocol.ErrPolicy
-	}
-	return err
-}
+func (s *session) fail(err error) int { return inner.Fail(s.stderr, err) }
 
 // say tells a person something, one line on stderr.
-func (s *session) say(text string) {
-	_ = process.WriteOnce(int(s.stderr.Fd()), []byte(oneLine(text)+"\n"))
-}
+func (s *session) say(text string) { inner.Say(s.stderr, text) }
 
 // sayPainted is say for a line whose foreign parts are clean already and whose
 // colours are ours.

@@ -31,7 +31,7 @@ import (
 	"github.com/credhelper/credhelper/helper/oauth/oauthtest"
 )
 
-// The scripts of testdata/script run both executables, as built for a release,
+// The scripts of testdata/script run the executables, as built for a release,
 // against the authorization server of package oauthtest. They have words of
 // their own:
 //
@@ -88,7 +88,7 @@ func build(run func() int) (int, error) {
 	if err := os.Chmod(dir, 0o755); err != nil {
 		return 1, err
 	}
-	cmd := exec.Command("go", "build", "-o", dir, ".", "../credhelper")
+	cmd := exec.Command("go", "build", "-o", dir, ".", "../credhelper", "../credhelper-plugin")
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return 1, fmt.Errorf("go build: %v\n%s", err, out)

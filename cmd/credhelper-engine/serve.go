@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 
+	"github.com/credhelper/credhelper/cmd/internal/inner"
 	"github.com/credhelper/credhelper/protocol"
 	"github.com/credhelper/credhelper/protocol/lines"
 )
@@ -55,9 +56,9 @@ func (s *session) serveLines(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	defer settle(h)
+	defer inner.Settle(h)
 	s.keepFromSignals()
-	s.endWithHost(parent, func() {})
+	inner.WatchHost(parent, func() { s.exit(0) })
 	err = lines.Serve(ctx, lines.Config{Answerer: h, Cached: h.Cached, In: s.stdin, Out: s.stdout})
 	if errors.Is(err, lines.ErrNoReader) {
 		return exitCode(1)

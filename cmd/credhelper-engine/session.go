@@ -5,12 +5,12 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
-	"strings"
 	"time"
 
+	"github.com/credhelper/credhelper/cmd/internal/handover"
+	"github.com/credhelper/credhelper/cmd/internal/inner"
 	"github.com/credhelper/credhelper/cmd/internal/process"
 	"github.com/credhelper/credhelper/helper"
-	"github.com/credhelper/credhelper/helper/keyring/desktop"
 	"github.com/credhelper/credhelper/protocol"
 )
 
@@ -32,7 +32,7 @@ type session struct {
 	answered *answered      // the one answer to a tool
 	helper   *helper.Helper // made on first use by s.open
 	patient  bool           // a person waits, so the 8 s do not hold
-	runsLong bool           // it goes on after an answer: plugin, serve
+	runsLong bool           // it goes on after an answer: serve
 	warn     func(string)   // takes the helper's warnings in place of stderr
 }
 
@@ -45,33 +45,17 @@ type commonFlags struct {
 	timeout string
 }
 
-// run is the whole program over what main found: argv is the engine's own name,
-// the handover word, and then the name and arguments that the front was called
-// with.
+// choosers are the verbs that look at the session bus before a keyring is chosen.
+var choosers = []string{"add", "import", "keyring", "doctor"}
+
+// run is the whole program over what main found.
 func run(argv []string, s *session) int {
-	word := ""
-	if len(argv) > 1 {
-		word = argv[1]
-	}
-	handover, ok := process.ReadWord(word, s.now())
-	if !ok || len(argv) < 3 {
-		return s.fail(&protocol.Error{Kind: protocol.ErrPolicy, Text: "type credhelper, not credhelper-engine"})
-	}
-	if handover.Version != process.Version {
-		return s.fail(&protocol.Error{
-			Kind: protocol.ErrPolicy,
-			Text: "credhelper and credhelper-engine are not of the same release (handover " + protocol.Printable(handover.Version) + " and " + process.Version + ")",
-			Hint: "install both files of one release",
-		})
-	}
-	if s.wantsBus(argv[3:]) {
-		s.again(argv, desktop.AskBus)
-	}
-	if _, err := process.Harden(); err != nil {
+	call, err := inner.Begin(handover.Engine, argv, s.environ, s.now(), choosers...)
+	if err != nil {
 		return s.fail(err)
 	}
-	s.start, s.limits, s.answered = handover.Start, handover.Limits, new(answered)
-	return s.dispatch(filepath.Base(argv[2]), argv[3:])
+	s.start, s.limits, s.answered = call.Start, call.Limits, new(answered)
+	return s.dispatch(filepath.Base(call.Name), call.Args)
 }
 
 // dispatch answers a tool if the call is one of a tool, else a person.
@@ -100,12 +84,7 @@ func (s *session) env(name string) string {
 }
 
 func (s *session) lookup(name string) (value string, found bool) {
-	for _, entry := range s.environ {
-		if v, ok := strings.CutPrefix(entry, name+"="); ok {
-			return v, true
-		}
-	}
-	return "", false
+	return inner.Lookup(s.environ, name)
 }
 
 // interactive tells whether a person may be asked: not in CI, not with

@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"time"
 
+	"github.com/credhelper/credhelper/cmd/internal/inner"
 	"github.com/credhelper/credhelper/protocol"
 )
 
@@ -154,7 +155,7 @@ func (r *renewal) failed(err error) {
 	r.failures++
 	r.since, r.wait = r.now(), sooner(retryWait(r.failures))
 	const unknown = 1 // what the helper warned of while the old token is good
-	code := protocol.ExitCode(meaning(err))
+	code := inner.ExitCode(err)
 	if r.held.Expires == 0 && lasting(err) {
 		return // run ends with it
 	}

@@ -18,7 +18,7 @@ var decoyFiles = []string{
 
 // decoyPrograms are what a search path with "." in it may find (T5).
 var decoyPrograms = []string{
-	"credhelper-engine", "credhelper", "curl", "pass", "gpg", "gpg2", "dbus-launch", "dbus-daemon", "secret-tool", "keyctl", "sh", "bash",
+	"credhelper-engine", "credhelper-plugin", "credhelper", "curl", "pass", "gpg", "gpg2", "dbus-launch", "dbus-daemon", "secret-tool", "keyctl", "sh", "bash",
 	"security", "xdg-open", "git", "systemctl", "gnome-keyring-daemon", "kwalletd5", "kwalletd6", "getent",
 }
 

@@ -3,6 +3,7 @@
 package main_test
 
 import (
+	"bufio"
 	"errors"
 	"fmt"
 	"io"
@@ -50,23 +51,69 @@ func ordinaryHome(t *testing.T) *program.Home {
 	return &program.Home{Dir: dir, Bin: bin, Env: []string{"PATH=" + os.Getenv("PATH"), "HOME=" + dir, "CREDHELPER_HOME=" + dir}}
 }
 
-// waiting starts credhelper where it waits for its request, with an unlimited core
-// size and as an ordinary user.
-func waiting(t *testing.T, h *program.Home) (process *exec.Cmd, stdin io.Closer) {
+// waits has a call for each executable in which it waits: ask makes it say a line
+// where nothing else shows that it does.
+var waits = [...]struct {
+	executable string
+	args       []string
+	ask        string
+}{
+	{"credhelper", []string{"get"}, ""},
+	{"credhelper-engine", []string{"serve", "--stdio"}, `{"id":1,"profile":"nobody"}` + "\n"},
+	{"credhelper-plugin", []string{"plugin"}, ""},
+}
+
+// eachWaiting runs a test with each executable where it waits, started with an
+// unlimited core size and as an ordinary user.
+func eachWaiting(t *testing.T, test func(*testing.T, *program.Home, *exec.Cmd)) {
+	for _, w := range waits {
+		t.Run(w.executable, func(t *testing.T) {
+			h := ordinaryHome(t)
+			cmd := as(shell(t, h, `ulimit -S -c "$(ulimit -H -c)"; exec "$@"`, w.args...), ordinary)
+			dir := sockets(t)
+			if os.Geteuid() == 0 {
+				if err := os.Chown(dir, ordinary, ordinary); err != nil {
+					t.Fatal(err)
+				}
+			}
+			_, der := certificate(t)
+			cmd.Env = append(cmd.Env, hostEnviron(der, dir)...)
+			in, errIn := cmd.StdinPipe()
+			out, errOut := cmd.StdoutPipe()
+			if err := errors.Join(errIn, errOut, cmd.Start()); err != nil {
+				t.Fatal(err)
+			}
+			defer func() {
+				in.Close()
+				_ = cmd.Process.Kill() // it may have ended
+				_ = cmd.Wait()
+			}()
+			if w.executable == "credhelper" {
+				waitForPoll(t, cmd.Process.Pid)
+			} else {
+				_, err := io.WriteString(in, w.ask)
+				line, errLine := bufio.NewReader(out).ReadString('\n')
+				if err := errors.Join(err, errLine); err != nil {
+					t.Fatalf("%q, %v", line, err)
+				}
+			}
+			name, err := os.ReadFile(fmt.Sprintf("/proc/%d/comm", cmd.Process.Pid))
+			if want := w.executable[:min(len(w.executable), 15)]; err != nil || strings.TrimSpace(string(name)) != want {
+				t.Fatalf("%s waits, not %s: %v", name, want, err)
+			}
+			test(t, h, cmd)
+		})
+	}
+}
+
+// waitForPoll returns when the process is credhelper and waits for its request.
+func waitForPoll(t *testing.T, pid int) {
 	t.Helper()
-	cmd := as(shell(t, h, `ulimit -S -c "$(ulimit -H -c)"; exec "$@"`, "get"), ordinary)
-	pipe, err := cmd.StdinPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	for i := 0; ; i++ { // until it is credhelper, and waits
-		text, _ := os.ReadFile(fmt.Sprintf("/proc/%d/wchan", cmd.Process.Pid))
-		name, _ := os.ReadFile(fmt.Sprintf("/proc/%d/comm", cmd.Process.Pid))
+	for i := 0; ; i++ {
+		text, _ := os.ReadFile(fmt.Sprintf("/proc/%d/wchan", pid))
+		name, _ := os.ReadFile(fmt.Sprintf("/proc/%d/comm", pid))
 		if strings.HasPrefix(string(name), "credhelper") && (strings.Contains(string(text), "poll") || i > 300) {
-			return cmd, pipe
+			return
 		}
 		if time.Sleep(time.Millisecond); i == 1500 {
 			t.Fatal("credhelper get does not wait for its request")
@@ -74,42 +121,36 @@ func waiting(t *testing.T, h *program.Home) (process *exec.Cmd, stdin io.Closer)
 	}
 }
 
-// TestNoCore (T9): killed by SIGABRT in the middle of a request it leaves no core,
-// whatever the user's limit says.
+// TestNoCore (T9): killed by SIGABRT in the middle of a request no executable
+// leaves a core, whatever the user's limit says.
 func TestNoCore(t *testing.T) {
-	h := ordinaryHome(t)
-	process, stdin := waiting(t, h)
-	defer stdin.Close()
-	limits, err := os.ReadFile(fmt.Sprintf("/proc/%d/limits", process.Process.Pid))
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, line := range strings.Split(string(limits), "\n") {
-		if fields := strings.Fields(line); strings.HasPrefix(line, "Max core file size") && fields[4] != "0" {
-			t.Errorf("soft core limit: %s", line)
+	eachWaiting(t, func(t *testing.T, h *program.Home, process *exec.Cmd) {
+		limits, err := os.ReadFile(fmt.Sprintf("/proc/%d/limits", process.Process.Pid))
+		if err != nil {
+			t.Fatal(err)
 		}
-	}
-	if err := process.Process.Signal(syscall.SIGABRT); err != nil {
-		t.Fatal(err)
-	}
-	_ = process.Wait() // aborted, as it should be
-	if process.ProcessState.Sys().(syscall.WaitStatus).CoreDump() {
-		t.Error("a core was dumped")
-	}
-	if cores, _ := filepath.Glob(h.Dir + "/core*"); len(cores) != 0 {
-		t.Errorf("cores: %v", cores)
-	}
+		for _, line := range strings.Split(string(limits), "\n") {
+			if fields := strings.Fields(line); strings.HasPrefix(line, "Max core file size") && fields[4] != "0" {
+				t.Errorf("soft core limit: %s", line)
+			}
+		}
+		if err := process.Process.Signal(syscall.SIGABRT); err != nil {
+			t.Fatal(err)
+		}
+		_ = process.Wait() // aborted, as it should be
+		if process.ProcessState.Sys().(syscall.WaitStatus).CoreDump() {
+			t.Error("a core was dumped")
+		}
+		if cores, _ := filepath.Glob(h.Dir + "/core*"); len(cores) != 0 {
+			t.Errorf("cores: %v", cores)
+		}
+	})
 }
 
-// TestNoDebugger (T9): another process of the same user can neither attach nor
-// read memory or environment. The same user's sleep shows that it could.
+// TestNoDebugger (T9): another process of the same user can neither attach to any
+// executable nor read its memory or environment. The same user's sleep shows that
+// it could.
 func TestNoDebugger(t *testing.T) {
-	h := ordinaryHome(t)
-	process, stdin := waiting(t, h)
-	defer func() {
-		stdin.Close()
-		_ = process.Wait()
-	}()
 	control := as(exec.Command(need(t, "sleep"), "60"), ordinary)
 	if err := control.Start(); err != nil {
 		t.Fatal(err)
@@ -129,17 +170,19 @@ func TestNoDebugger(t *testing.T) {
 	if err := read(control.Process.Pid, "environ"); err != nil {
 		t.Fatalf("the control's environment cannot be read: %v; the test is blind", err)
 	}
-	for _, file := range []string{"environ", "maps", "mem"} {
-		if read(process.Process.Pid, file) == nil {
-			t.Errorf("/proc/PID/%s can be read", file)
+	eachWaiting(t, func(t *testing.T, h *program.Home, process *exec.Cmd) {
+		for _, file := range []string{"environ", "maps", "mem"} {
+			if read(process.Process.Pid, file) == nil {
+				t.Errorf("/proc/PID/%s can be read", file)
+			}
 		}
-	}
-	gdb := as(exec.Command(need(t, "gdb"), "-nx", "-batch", "-p", fmt.Sprint(process.Process.Pid), "-ex", "info registers"), ordinary)
-	gdb.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + h.Dir, "LC_ALL=C"}
-	out, _ := gdb.CombinedOutput() // gdb's exit code says nothing
-	if !strings.Contains(string(out), "Operation not permitted") || strings.Contains(string(out), "rip") {
-		t.Errorf("gdb -p says: %s", out)
-	}
+		gdb := as(exec.Command(need(t, "gdb"), "-nx", "-batch", "-p", fmt.Sprint(process.Process.Pid), "-ex", "info registers"), ordinary)
+		gdb.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + h.Dir, "LC_ALL=C"}
+		out, _ := gdb.CombinedOutput() // gdb's exit code says nothing
+		if !strings.Contains(string(out), "Operation not permitted") || strings.Contains(string(out), "rip") {
+			t.Errorf("gdb -p says: %s", out)
+		}
+	})
 }
 
 // TestOtherUser (T1): nothing that credhelper leaves can be read or written by

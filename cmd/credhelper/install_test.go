@@ -11,6 +11,8 @@ import (
 	"testing"
 
 	"github.com/credhelper/credhelper/internal/program"
+	"github.com/credhelper/credhelper/protocol"
+	"github.com/credhelper/credhelper/protocol/connector"
 )
 
 // installed copies the executables to where an installation might put them: name
@@ -34,22 +36,33 @@ func installed(t *testing.T, places map[string]string) (root string) {
 // or in ../libexec, and nowhere else; one that is missing or that somebody else
 // could have put there is said, with what to do, and not run.
 func TestInstallation(t *testing.T) {
-	beside := map[string]string{"bin/credhelper": "credhelper", "bin/credhelper-engine": "credhelper-engine"}
+	beside := map[string]string{"bin/credhelper": "credhelper", "bin/credhelper-engine": "credhelper-engine", "bin/credhelper-plugin": "credhelper-plugin"}
+	engine := map[string]string{"bin/credhelper": "credhelper", "bin/credhelper-engine": "credhelper-engine"}
 	for _, c := range []struct {
 		name   string
 		places map[string]string
 		change func(root string) error
 		says   string // "" if it works
+		by     string // the arguments; "" is "list"
 	}{
-		{"beside", beside, nil, ""},
-		{"in libexec", map[string]string{"bin/credhelper": "credhelper", "libexec/credhelper-engine": "credhelper-engine"}, nil, ""},
+		{"beside", beside, nil, "", ""},
+		{"in libexec", map[string]string{"bin/credhelper": "credhelper", "libexec/credhelper-engine": "credhelper-engine"}, nil, "", ""},
 		{"by a link", map[string]string{"opt/credhelper": "credhelper", "opt/credhelper-engine": "credhelper-engine", "bin/other": "credhelper"},
-			func(root string) error { return os.Symlink("../opt/credhelper", root+"/bin/credhelper") }, ""},
-		{"missing", map[string]string{"bin/credhelper": "credhelper"}, nil, "credhelper-engine is missing beside "},
-		{"in PATH only", map[string]string{"bin/credhelper": "credhelper", "path/credhelper-engine": "credhelper-engine"}, nil, "credhelper-engine is missing beside "},
-		{"writable by others", beside, func(root string) error { return os.Chmod(root+"/bin/credhelper-engine", 0o757) }, "can be written by others"},
-		{"writable by the group", beside, func(root string) error { return os.Chmod(root+"/bin/credhelper-engine", 0o775) }, "can be written by others"},
-		{"a directory", map[string]string{"bin/credhelper": "credhelper"}, func(root string) error { return os.Mkdir(root+"/bin/credhelper-engine", 0o755) }, "is not a regular file"},
+			func(root string) error { return os.Symlink("../opt/credhelper", root+"/bin/credhelper") }, "", ""},
+		{"missing", map[string]string{"bin/credhelper": "credhelper"}, nil, "credhelper-engine is missing beside ", ""},
+		{"in PATH only", map[string]string{"bin/credhelper": "credhelper", "path/credhelper-engine": "credhelper-engine"}, nil, "credhelper-engine is missing beside ", ""},
+		{"writable by others", beside, func(root string) error { return os.Chmod(root+"/bin/credhelper-engine", 0o757) }, "can be written by others", ""},
+		{"writable by the group", beside, func(root string) error { return os.Chmod(root+"/bin/credhelper-engine", 0o775) }, "can be written by others", ""},
+		{"a directory", map[string]string{"bin/credhelper": "credhelper"}, func(root string) error { return os.Mkdir(root+"/bin/credhelper-engine", 0o755) }, "is not a regular file", ""},
+		{"no plugin, and none wanted", engine, nil, "", "list"},
+		{"no plugin", engine, nil, "credhelper-plugin is missing beside ", "plugin"},
+		{"no plugin, by the engine", engine, nil, "credhelper-plugin is missing beside ", "-v plugin"},
+		{"no plugin, the contract", engine, nil, "", "plugin --proto"},
+		{"no engine, plugin", map[string]string{"bin/credhelper": "credhelper", "bin/credhelper-plugin": "credhelper-plugin"}, nil, "plugin is for connectors", "plugin"},
+		{"both in libexec", map[string]string{"bin/credhelper": "credhelper", "libexec/credhelper-engine": "credhelper-engine", "libexec/credhelper-plugin": "credhelper-plugin"},
+			nil, "plugin is for connectors", "-v plugin"},
+		{"plugin writable by others", beside, func(root string) error { return os.Chmod(root+"/bin/credhelper-plugin", 0o757) }, "can be written by others", "plugin"},
+		{"the same, by the engine", beside, func(root string) error { return os.Chmod(root+"/bin/credhelper-plugin", 0o757) }, "can be written by others", "-v plugin"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			root := installed(t, c.places)
@@ -63,7 +76,11 @@ func TestInstallation(t *testing.T) {
 				t.Fatal(err)
 			}
 			t.Cleanup(h.Close)
-			call := exec.Command(root+"/bin/credhelper", "list")
+			args := strings.Fields(c.by)
+			if len(args) == 0 {
+				args = []string{"list"}
+			}
+			call := exec.Command(root+"/bin/credhelper", args...)
 			call.Dir = t.TempDir()
 			call.Env = append(h.Env, "PATH="+root+"/path")
 			r := finish(t, call)
@@ -74,13 +91,50 @@ func TestInstallation(t *testing.T) {
 				return
 			}
 			sane(t, c.name, r)
-			if r.code != 9 || !strings.Contains(r.stderr, c.says) {
-				t.Errorf("exit %d, %q; want 9 and %q", r.code, r.stderr, c.says)
+			code := 9
+			if strings.Contains(c.says, "for connectors") { // it was found, and runs
+				code = 2
 			}
-			if strings.Contains(c.says, "missing") && !strings.Contains(r.stderr, "\ninstall both files") {
+			if r.code != code || !strings.Contains(r.stderr, c.says) {
+				t.Errorf("exit %d, %q; want %d and %q", r.code, r.stderr, code, c.says)
+			}
+			if strings.Contains(c.says, "missing") && !strings.Contains(r.stderr, "\ninstall all three files") {
 				t.Errorf("%q does not say what to do", r.stderr)
 			}
 		})
+	}
+}
+
+// TestEachFileMissing: without one file of the release only what that file does is
+// missing, and whoever asked for it is told which file it is.
+func TestEachFileMissing(t *testing.T) {
+	for _, missing := range program.Executables[1:] {
+		h := ownHome(t)
+		if err := os.Remove(filepath.Join(h.Bin, missing)); err != nil {
+			t.Fatal(err)
+		}
+		client, err := connector.Dial(connector.Config{Path: filepath.Join(h.Bin, "credhelper"), Env: append(h.Env, "XDG_RUNTIME_DIR="+sockets(t))})
+		if err == nil {
+			client.Close()
+		}
+		switch missing {
+		case "credhelper-plugin":
+			if _, e := h.Run("", "token", "jama"); e != nil {
+				t.Error(e)
+			}
+			if !errors.Is(err, protocol.ErrPolicy) || !strings.Contains(err.Error(), "credhelper-plugin is missing beside "+h.Bin) {
+				t.Errorf("a connector hears %v", err)
+			}
+		default:
+			if err != nil {
+				t.Errorf("without %s a connector hears %v", missing, err)
+			}
+			r := finish(t, h.Command("list"))
+			sane(t, missing, r)
+			if r.code != 9 || !strings.Contains(r.stderr, missing+" is missing beside "+h.Bin) {
+				t.Errorf("without %s: %+v", missing, r)
+			}
+		}
 	}
 }
 
@@ -90,14 +144,20 @@ func TestEngineOfAnother(t *testing.T) {
 	if os.Geteuid() != 0 {
 		return
 	}
-	root := installed(t, map[string]string{"credhelper": "credhelper", "credhelper-engine": "credhelper-engine"})
+	root := installed(t, map[string]string{"credhelper": "credhelper", "credhelper-engine": "credhelper-engine", "credhelper-plugin": "credhelper-plugin"})
 	enterable(t, root)
-	if err := os.Chown(root+"/credhelper-engine", stranger, stranger); err != nil {
-		t.Fatal(err)
+	for _, name := range program.Executables[1:] {
+		if err := os.Chown(filepath.Join(root, name), stranger, stranger); err != nil {
+			t.Fatal(err)
+		}
 	}
 	h := ordinaryHome(t)
-	for _, uid := range []uint32{0, ordinary} {
-		call := exec.Command(root+"/credhelper", "list")
+	for _, c := range []struct {
+		uid  uint32
+		verb string
+	}{{0, "list"}, {ordinary, "list"}, {0, "plugin"}, {ordinary, "plugin"}} {
+		uid := c.uid
+		call := exec.Command(root+"/credhelper", c.verb)
 		call.Env = h.Env
 		if uid != 0 {
 			call = as(call, uid)
@@ -107,7 +167,7 @@ func TestEngineOfAnother(t *testing.T) {
 		r := finish(t, call)
 		sane(t, "another's engine", r)
 		if r.code != 9 || !strings.Contains(r.stderr, "belongs to another user") {
-			t.Errorf("uid %d: %+v", uid, r)
+			t.Errorf("uid %d, %s: %+v", uid, c.verb, r)
 		}
 	}
 }

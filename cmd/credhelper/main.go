@@ -1,6 +1,6 @@
 // Credhelper is what tools and people call. It answers from the sealed cache;
-// whatever it cannot answer from there it hands to credhelper-engine, in the
-// same process where the system can do that.
+// whatever it cannot answer from there it hands to credhelper-engine, and a
+// connector to credhelper-plugin, in the same process where the system can do that.
 //
 // It links only the standard library, without net/http, and golang.org/x/sys:
 // every package more costs every call (docs/performance.md).
@@ -12,6 +12,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/credhelper/credhelper/cmd/internal/handover"
 	"github.com/credhelper/credhelper/cmd/internal/process"
 	"github.com/credhelper/credhelper/protocol"
 )
@@ -41,7 +42,7 @@ type front struct {
 	args   []string
 	env    func(string) string
 	start  time.Time
-	limits process.Limits // what harden changed, for the engine to give back
+	limits process.Limits // what harden changed, for the others to give back
 }
 
 // run answers the call, or hands it over and does not return.
@@ -57,14 +58,14 @@ func (f *front) run() int {
 	}
 	dialect, call, ok := protocol.Choose(name, f.args, f.env)
 	if !ok {
-		return f.handOver(name, nil)
+		return f.handOver(f.other(), name, nil)
 	}
 	var want protocol.Stdin
 	if dialect.Stdin != nil {
 		want = dialect.Stdin(call.Args)
 	}
 	if !dialect.Front || want.Until == protocol.OneLine || dialect.Link == "" && slices.ContainsFunc(f.args, process.EngineFlag) {
-		return f.handOver(name, nil)
+		return f.handOver(handover.Engine, name, nil)
 	}
 	if call.Stdin, err = process.ReadRequest(0, want, f.start); err != nil {
 		return f.refuse(dialect, protocol.Request{}, err)
@@ -79,11 +80,31 @@ func (f *front) run() int {
 	}
 	credential, ok := cached(request, f.env, f.start)
 	if !ok {
-		return f.handOver(name, call.Stdin)
+		return f.handOver(handover.Engine, name, call.Stdin)
 	}
 	answer, err := dialect.Encode(request, credential)
 	if err != nil {
 		return f.refuse(dialect, request, err)
 	}
 	return f.reply(protocol.Reply{Stdout: answer}, nil)
+}
+
+// other is who answers what is no dialect. A connector starts "credhelper plugin"
+// with nothing more; help and --proto are the engine's.
+func (f *front) other() string {
+	if len(f.args) == 1 && f.args[0] == "plugin" {
+		return handover.Plugin
+	}
+	return handover.Engine
+}
+
+// handOver runs another executable of the release in place of this process, with
+// what was already read of stdin. It returns only if that failed, or on systems
+// that cannot replace a process, with the other's exit code.
+func (f *front) handOver(executable, name string, stdin []byte) int {
+	code, err := handover.To(executable, handover.Handover{Limits: f.limits, Start: f.start}, os.Environ(), name, f.args, stdin)
+	if err != nil {
+		return f.fail(err)
+	}
+	return code
 }

@@ -36,10 +36,9 @@ type foreign struct {
 	ended  chan error // gets how the plugin ended
 }
 
-// startForeign does the first three steps.
-func startForeign(t *testing.T, h *program.Home, dir string) *foreign {
+// certificate makes a host's key and its certificate, which is DER.
+func certificate(t *testing.T) (*ecdsa.PrivateKey, []byte) {
 	t.Helper()
-	// 1: a key and a certificate.
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		t.Fatal(err)
@@ -52,11 +51,25 @@ func startForeign(t *testing.T, h *program.Home, dir string) *foreign {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return key, der
+}
+
+// hostEnviron is what a host with that certificate, DER, adds to the environment of
+// its plugin, whose socket is to be below dir.
+func hostEnviron(certificate []byte, dir string) []string {
+	return []string{"XDG_RUNTIME_DIR=" + dir, "CREDHELPER_CONNECTOR=v1", "PLUGIN_PROTOCOL_VERSIONS=1",
+		"PLUGIN_CLIENT_CERT=" + string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: certificate}))}
+}
+
+// startForeign does the first three steps.
+func startForeign(t *testing.T, h *program.Home, dir string) *foreign {
+	t.Helper()
+	// 1: a key and a certificate.
+	key, der := certificate(t)
 
 	// 2 and 3: start it, and read its greeting.
 	cmd := h.Command("plugin")
-	cmd.Env = append(cmd.Env, "XDG_RUNTIME_DIR="+dir, "CREDHELPER_CONNECTOR=v1", "PLUGIN_PROTOCOL_VERSIONS=1",
-		"PLUGIN_CLIENT_CERT="+string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})))
+	cmd.Env = append(cmd.Env, hostEnviron(der, dir)...)
 	out, err := cmd.StdoutPipe()
 	if err == nil {
 		err = cmd.Start()

@@ -19,7 +19,7 @@ import (
 	"github.com/credhelper/credhelper/internal/program"
 )
 
-// The tests of this folder run the whole program, both executables as they are
+// The tests of this folder run the whole program, all executables as they are
 // released, and do to it what machines do: they kill it at every system call, fill
 // its disk, close its descriptors, start two hundred of it at once.
 
@@ -63,7 +63,7 @@ func run(m *testing.M) int {
 
 // borrow puts copies of the executables in from into to, with the links of tools.
 func borrow(from, to string) error {
-	for _, name := range []string{"credhelper", "credhelper-engine"} {
+	for _, name := range program.Executables {
 		content, err := os.ReadFile(filepath.Join(from, name))
 		if err == nil {
 			err = os.WriteFile(filepath.Join(to, name), content, 0o755)

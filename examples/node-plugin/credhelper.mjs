@@ -1,5 +1,5 @@
 // Tokens from `credhelper plugin` for Node.js programs that run long: the host of a
-// go-plugin without Go (docs/connectors.md). The wire is ../../protocol/connector/wire/connector.proto.
+// go-plugin without Go (docs/connectors.md). The wire is ../../protocol/connector/contract/connector.proto.
 //
 // A program that wants no packages takes ../node/credhelper.mjs, which speaks JSON
 // lines. This one is for programs that have gRPC already.
@@ -11,7 +11,7 @@ import { fileURLToPath } from 'node:url';
 import { credentials, loadPackageDefinition, status } from '@grpc/grpc-js';
 import { loadSync } from '@grpc/proto-loader';
 
-const proto = fileURLToPath(new URL('../../protocol/connector/wire/connector.proto', import.meta.url));
+const proto = fileURLToPath(new URL('../../protocol/connector/contract/connector.proto', import.meta.url));
 const { Connector } = loadPackageDefinition(loadSync(proto, { longs: Number, enums: String, defaults: true })).credhelper.connector.v1;
 
 // What credhelper needs of the environment. Everything else is ours (T7).

@@ -17,16 +17,20 @@ import (
 // Links are the names under which tools call the front.
 var Links = [...]string{"git-credential-credhelper", "docker-credential-credhelper", "credhelper-bazel"}
 
-// Build builds both executables into dir, exactly as they are released: without
-// cgo, stripped, and on Linux not position-independent, since each of cgo and PIE
+// Executables are the files of a release, the front first.
+var Executables = [...]string{"credhelper", "credhelper-engine", "credhelper-plugin"}
+
+// Build builds the executables into dir, exactly as they are released: without cgo, stripped, and on Linux not position-independent, since each of cgo and PIE
 // doubles the start of the front. It must be called inside the module.
 func Build(dir string) error {
 	mod, err := exec.Command("go", "env", "GOMOD").Output()
 	if err != nil {
 		return fmt.Errorf("go env GOMOD: %w", err)
 	}
-	cmd := exec.Command("go", "build", "-trimpath", "-ldflags=-s -w", "-o", dir+"/",
-		"./cmd/credhelper", "./cmd/credhelper-engine")
+	cmd := exec.Command("go", "build", "-trimpath", "-ldflags=-s -w", "-o", dir+"/")
+	for _, name := range Executables {
+		cmd.Args = append(cmd.Args, "./cmd/"+name)
+	}
 	cmd.Dir = filepath.Dir(strings.TrimSpace(string(mod)))
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := cmd.CombinedOutput(); err != nil {

@@ -37,7 +37,7 @@ func TestNodePlugin(t *testing.T) {
 		t.Fatal("TOOL_NODE_PLUGIN is not set: run scripts/test-tools")
 	}
 	const files = "../../"
-	copied := []string{"examples/node-plugin/ask.mjs", "examples/node-plugin/credhelper.mjs", "protocol/connector/wire/connector.proto"}
+	copied := []string{"examples/node-plugin/ask.mjs", "examples/node-plugin/credhelper.mjs", "protocol/connector/contract/connector.proto"}
 	for _, name := range copied {
 		text, err := os.ReadFile(files + name)
 		if err != nil {

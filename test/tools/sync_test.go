@@ -131,7 +131,7 @@ func (w *syncWorld) engines() (pids []int) {
 	paths, _ := filepath.Glob("/proc/[0-9]*/cmdline")
 	for _, path := range paths {
 		command, _ := os.ReadFile(path) // of what has ended there is none
-		if pid, err := strconv.Atoi(filepath.Base(filepath.Dir(path))); err == nil && bytes.HasPrefix(command, []byte(w.bin+"/credhelper-engine\x00")) {
+		if pid, err := strconv.Atoi(filepath.Base(filepath.Dir(path))); err == nil && bytes.HasPrefix(command, []byte(w.bin+"/credhelper-plugin\x00")) {
 			pids = append(pids, pid)
 		}
 	}

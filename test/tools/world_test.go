@@ -38,7 +38,7 @@ func testMain(m *testing.M) int {
 	}
 	defer os.RemoveAll(dir)
 	built = dir
-	build := exec.Command("go", "build", "-trimpath", "-ldflags", "-s -w", "-o", built, "./cmd/credhelper", "./cmd/credhelper-engine")
+	build := exec.Command("go", "build", "-trimpath", "-ldflags", "-s -w", "-o", built, "./cmd/credhelper", "./cmd/credhelper-engine", "./cmd/credhelper-plugin")
 	build.Dir = "../.."
 	build.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := build.CombinedOutput(); err != nil {
@@ -57,7 +57,7 @@ func testMain(m *testing.M) int {
 type world struct {
 	t    *testing.T
 	home string
-	bin  string // both executables and links that a test makes; first in PATH, setup's ~/.local/bin next
+	bin  string // the executables and links that a test makes; first in PATH, setup's ~/.local/bin next
 	env  []string
 	// short is a directory with a path of at most 50 octets, which podman wants; ""
 	// until it is needed.
@@ -80,7 +80,7 @@ func newWorld(t *testing.T) *world {
 			t.Fatal(err)
 		}
 	}
-	for _, name := range []string{"credhelper", "credhelper-engine"} {
+	for _, name := range []string{"credhelper", "credhelper-engine", "credhelper-plugin"} {
 		if err := copyFile(filepath.Join(built, name), filepath.Join(w.bin, name), 0o755); err != nil {
 			t.Fatal(err)
 		}

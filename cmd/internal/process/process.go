@@ -1,6 +1,6 @@
-// Package process is what both executables do to the process that they run in:
-// they harden it, read a request from it within bounds, write an answer to it
-// once, and pass each other one word.
+// Package process is what each executable does to the process that it runs in: it
+// hardens it, reads a request from it within bounds, and writes an answer to it
+// once.
 //
 // The front links this package, so it imports little: no fmt, no os/exec
 // (docs/performance.md).

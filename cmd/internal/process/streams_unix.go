@@ -29,9 +29,9 @@ func WriteOnce(fd int, b []byte) error {
 	}
 }
 
-// stdinTime is how long a tool may take to send its request, from the start of
+// StdinTime is how long a tool may take to send its request, from the start of
 // the process.
-const stdinTime = 2 * time.Second
+const StdinTime = 2 * time.Second
 
 // ReadRequest reads a request from a descriptor as its dialect wants it. One
 // octet more than the dialect's limit is a refusal, not a cut (R1), and a tool
@@ -53,7 +53,7 @@ func ReadRequest(fd int, want protocol.Stdin, start time.Time) ([]byte, error) {
 			copy(grown, buf)
 			buf = grown
 		}
-		left := time.Until(start.Add(stdinTime))
+		left := time.Until(start.Add(StdinTime))
 		ready, err := unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}, max(0, int(left.Milliseconds())))
 		if err == unix.EINTR {
 			continue

@@ -23,7 +23,9 @@ func WriteOnce(fd int, b []byte) error {
 	return err
 }
 
-const stdinTime = 2 * time.Second
+// StdinTime is how long a tool may take to send its request, from the start of
+// the process.
+const StdinTime = 2 * time.Second
 
 // ReadRequest reads a request from the standard input as its dialect wants it;
 // one octet too many, or more than 2 s from start, is a refusal (R1, R2).
@@ -58,7 +60,7 @@ func ReadRequest(_ int, want protocol.Stdin, start time.Time) ([]byte, error) {
 			return nil, malformed("the request is too long")
 		}
 		return r.octets, r.err
-	case <-time.After(time.Until(start.Add(stdinTime))):
+	case <-time.After(time.Until(start.Add(StdinTime))):
 		return nil, malformed("no whole request on stdin within 2 s")
 	}
 }

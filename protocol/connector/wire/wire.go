@@ -3,4 +3,4 @@
 // protoc-gen-go-grpc 1.6.2.
 package wire
 
-//go:generate protoc --go_out=. --go_opt=paths=source_relative --go-grpc_out=. --go-grpc_opt=paths=source_relative connector.proto
+//go:generate protoc -I../contract --go_out=. --go_opt=paths=source_relative --go-grpc_out=. --go-grpc_opt=paths=source_relative connector.proto

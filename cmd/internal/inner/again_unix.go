@@ -1,6 +1,6 @@
 //go:build unix
 
-package main
+package inner
 
 import (
 	"os"
@@ -10,8 +10,8 @@ import (
 
 // again starts this program anew in place of itself, with one entry more in its
 // environment; it returns only if that failed.
-func (s *session) again(argv []string, entry string) {
+func again(argv, environ []string, entry string) {
 	if self, err := os.Executable(); err == nil {
-		_ = unix.Exec(self, argv, append(s.environ, entry))
+		_ = unix.Exec(self, argv, append(environ, entry))
 	}
 }

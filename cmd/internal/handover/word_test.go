@@ -1,11 +1,13 @@
-package process
+package handover
 
 import (
 	"testing"
 	"time"
+
+	"github.com/credhelper/credhelper/cmd/internal/process"
 )
 
-// TestHandoverWord: what the front says is what the engine reads, and a start
+// TestHandoverWord: what one executable says is what the next one reads, and a start
 // that the clock makes impossible counts as now.
 func TestHandoverWord(t *testing.T) {
 	now := time.Unix(1_800_000_000, 0)
@@ -16,10 +18,10 @@ func TestHandoverWord(t *testing.T) {
 		age     time.Duration
 		ok      bool
 	}{
-		{Word(Limits{Core: 7}, now.Add(-time.Second)), "1", 7, time.Second, true},
+		{Handover{Limits: process.Limits{Core: 7}, Start: now.Add(-time.Second)}.word(), "1", 7, time.Second, true},
 		{"handover-1:18446744073709551615", "1", 1<<64 - 1, 0, true},
-		{Word(Limits{}, now.Add(-time.Hour)), "1", 0, 0, true}, // the clock was set
-		{Word(Limits{}, now.Add(time.Hour)), "1", 0, 0, true},
+		{Handover{Start: now.Add(-time.Hour)}.word(), "1", 0, 0, true}, // the clock was set
+		{Handover{Start: now.Add(time.Hour)}.word(), "1", 0, 0, true},
 		{"handover-2:whatever", "2", 0, 0, true}, // another version is for the caller to refuse
 		{"handover-1:x", "1", 0, 0, false},
 		{"handover-1:0:x", "1", 0, 0, false},

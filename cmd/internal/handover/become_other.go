@@ -1,6 +1,6 @@
 //go:build !linux
 
-package main
+package handover
 
 import (
 	"bytes"
@@ -10,11 +10,11 @@ import (
 	"os/signal"
 )
 
-// become runs the engine as a child, passes signals on, and returns its exit
+// become runs the other executable as a child, passes signals on, and returns its exit
 // code. Untried: these systems are cross-compiled and vetted only.
-func become(engine string, argv []string, stdin []byte) (int, error) {
-	cmd := exec.Command(engine)
-	cmd.Args = argv
+func become(path string, argv, environ []string, stdin []byte) (int, error) {
+	cmd := exec.Command(path)
+	cmd.Args, cmd.Env = argv, environ
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
 	if stdin != nil {
 		cmd.Stdin = bytes.NewReader(stdin)

@@ -1,4 +1,4 @@
-package main
+package inner
 
 import "golang.org/x/sys/unix"
 

@@ -1,20 +1,27 @@
-package process
+// Package handover is how one executable of this release runs another in its own
+// place: where it is looked for, what is checked before it runs, and the one word
+// that they pass. The front hands over to the engine and to the plugin, the engine
+// to the plugin.
+//
+// The front links this package, so it imports little (docs/performance.md).
+package handover
 
 import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/credhelper/credhelper/cmd/internal/process"
 )
 
-// Version is that of the handover. The front passes it and the engine refuses
-// another one, so that a half upgraded installation says so instead of
-// misreading.
+// Version is that of the handover. Whoever is handed over to refuses another one,
+// so that a half upgraded installation says so instead of misreading.
 const Version = "1"
 
 const wordPrefix = "handover-"
 
-// Handover is what the front tells the engine in one word of its arguments,
-// before the name and the arguments that it was called with:
+// Handover is what one executable tells the next in one word of its arguments,
+// before the name and the arguments that the front was called with:
 //
 //	handover-VERSION:CORE[:START]
 //
@@ -24,20 +31,20 @@ const wordPrefix = "handover-"
 // that ends with "exec credhelper ..." has one that is an hour old.
 type Handover struct {
 	Version string
-	Limits  Limits
+	Limits  process.Limits
 	Start   time.Time // zero if the front did not say
 }
 
-// Word is the handover of this version as the front passes it.
-func Word(l Limits, start time.Time) string {
-	return wordPrefix + Version + ":" + strconv.FormatUint(l.Core, 10) + ":" + strconv.FormatInt(start.UnixNano(), 10)
+// word is h as this version passes it.
+func (h Handover) word() string {
+	return wordPrefix + Version + ":" + strconv.FormatUint(h.Limits.Core, 10) + ":" + strconv.FormatInt(h.Start.UnixNano(), 10)
 }
 
 // longestHandover is the most that can have passed between the start of the
 // front and that of the engine: the time that a tool may take to send its
 // request, and some for a busy machine. More, or less than nothing, is a clock
 // that was set in between.
-const longestHandover = stdinTime + time.Second
+const longestHandover = process.StdinTime + time.Second
 
 // ReadWord reads a handover word at now. ok is false if it is none at all; a
 // word of another version has only its Version set.
@@ -68,14 +75,4 @@ func ReadWord(word string, now time.Time) (h Handover, ok bool) {
 		h.Start = now.Add(-age) // keeps now's monotonic clock
 	}
 	return h, true
-}
-
-// EngineFlag tells whether an argument of one of credhelper's own words is a flag
-// that only the engine knows: help, and what belongs to --no-store.
-func EngineFlag(arg string) bool {
-	switch name, _, _ := strings.Cut(arg, "="); name {
-	case "-h", "--help", "--no-store", "--secret-stdin", "--secret-file":
-		return true
-	}
-	return false
 }

@@ -1,6 +1,7 @@
-package main
+package inner
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/credhelper/credhelper/helper"
@@ -8,13 +9,11 @@ import (
 	"github.com/credhelper/credhelper/helper/keyring/desktop"
 )
 
-// choosers are the verbs that look at the session bus before a keyring is chosen.
-var choosers = []string{"add", "import", "keyring", "doctor"}
-
-// wantsBus tells whether this run has to start itself again with the session bus
+// wantsBus reports whether this run has to start itself again with the session bus
 // allowed. The keyring library talks to D-Bus before main, so by default it finds
-// none, and whoever keeps secrets in a file has nothing to do with D-Bus.
-func (s *session) wantsBus(args []string) bool {
+// none, and whoever keeps secrets in a file has nothing to do with D-Bus. Choosers
+// are the verbs that look at the bus before a keyring is chosen.
+func wantsBus(environ, args, choosers []string) bool {
 	if !desktop.NeedsBus() {
 		return false
 	}
@@ -22,14 +21,12 @@ func (s *session) wantsBus(args []string) bool {
 		if strings.HasPrefix(arg, "-") {
 			continue
 		}
-		for _, verb := range choosers {
-			if arg == verb {
-				return true
-			}
+		if slices.Contains(choosers, arg) {
+			return true
 		}
 		break
 	}
-	dirs, err := s.dirs()
+	dirs, err := Dirs(environ)
 	if err != nil {
 		return false
 	}

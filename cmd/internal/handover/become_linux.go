@@ -1,8 +1,6 @@
-package main
+package handover
 
 import (
-	"os"
-
 	"golang.org/x/sys/unix"
 
 	"github.com/credhelper/credhelper/cmd/internal/process"
@@ -11,7 +9,7 @@ import (
 // become replaces this process: same pid, same streams, same exit code. What was
 // already read from stdin is given back through a memory file, which no other
 // process can open by name.
-func become(engine string, argv []string, stdin []byte) (int, error) {
+func become(path string, argv, environ []string, stdin []byte) (int, error) {
 	if stdin != nil {
 		fd, err := unix.MemfdCreate("request", unix.MFD_CLOEXEC)
 		if err != nil {
@@ -27,5 +25,5 @@ func become(engine string, argv []string, stdin []byte) (int, error) {
 			return 0, err
 		}
 	}
-	return 0, unix.Exec(engine, argv, os.Environ())
+	return 0, unix.Exec(path, argv, environ)
 }

@@ -1,0 +1,97 @@
+// Credhelper-plugin answers one long-running program, the connector that started
+// "credhelper plugin" through go-plugin (package connector, docs/connectors.md).
+// Nobody types its name: credhelper hands over to it. It is an executable of its
+// own because gRPC and protobuf would cost every other call a third of its start
+// (docs/performance.md).
+package main
+
+import (
+	"context"
+	"os"
+	"os/signal"
+	"runtime"
+	"slices"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/credhelper/credhelper/cmd/internal/handover"
+	"github.com/credhelper/credhelper/cmd/internal/inner"
+	"github.com/credhelper/credhelper/helper"
+	"github.com/credhelper/credhelper/protocol"
+	"github.com/credhelper/credhelper/protocol/connector"
+)
+
+func main() {
+	p := plugin{os.Stdout, os.Stderr, os.Environ()}
+	if err := p.run(os.Args); err != nil {
+		os.Exit(inner.Fail(p.stderr, err))
+	}
+}
+
+// plugin is one run. It holds its streams because go-plugin takes the variables of
+// package os over.
+type plugin struct {
+	stdout, stderr *os.File
+	environ        []string
+}
+
+func (p *plugin) run(argv []string) error {
+	call, err := inner.Begin(handover.Plugin, argv, p.environ, time.Now())
+	if err != nil {
+		return err
+	}
+	if !slices.Equal(call.Args, []string{"plugin"}) {
+		return &protocol.Error{Kind: protocol.ErrPolicy, Text: "type credhelper, not " + handover.Plugin}
+	}
+	ctx, end := context.WithCancel(context.Background())
+	defer end()
+	inner.WatchHost(os.Getppid(), end)
+	// A greeting that nobody reads must not end us either: there is a socket to remove.
+	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
+	if err := connector.CheckHost(); err != nil {
+		return err
+	}
+	h, err := p.open()
+	if err != nil {
+		return err
+	}
+	defer inner.Settle(h)
+	return p.serve(ctx, h)
+}
+
+// open makes the helper. Nothing is read or opened yet.
+func (p *plugin) open() (*helper.Helper, error) {
+	config, err := inner.Config(p.environ, time.Now)
+	if err != nil {
+		return nil, err
+	}
+	config.Report = func(text string) { inner.Say(p.stderr, "credhelper: "+text) }
+	config.Caller, config.Reminds, config.RunsLong = inner.Caller("plugin"), true, true
+	return helper.New(config), nil
+}
+
+// serve answers the host until ctx is done or the host is gone.
+func (p *plugin) serve(ctx context.Context, h *helper.Helper) error {
+	runtimeDir, _ := inner.Lookup(p.environ, "XDG_RUNTIME_DIR")
+	dir, err := socketDir(runtimeDir, time.Now())
+	if err != nil {
+		return &protocol.Error{Kind: protocol.ErrPolicy, Text: "plugin: " + err.Error()}
+	}
+	remove := sync.OnceFunc(func() { _ = os.RemoveAll(dir) })
+	defer remove()
+	context.AfterFunc(ctx, func() {
+		time.Sleep(inner.EndTime)
+		remove()
+		os.Exit(0)
+	})
+	// The goroutines of gRPC pass a call on to each other; on one processor that is
+	// no system call, and there is little else to do at once. A sixth of a cached
+	// call's time goes; sixteen callers at once get as much as before.
+	runtime.GOMAXPROCS(1)
+	return connector.Serve(ctx, connector.ServeConfig{
+		Answerer:  h,
+		SocketDir: dir,
+		HostLives: func() bool { return hasReader(p.stdout) },
+	})
+}

@@ -1,0 +1,87 @@
+package handover
+
+import (
+	"io/fs"
+	"os"
+	"path/filepath"
+	"runtime"
+
+	"github.com/credhelper/credhelper/cmd/internal/process"
+	"github.com/credhelper/credhelper/protocol"
+)
+
+// The executables that another one of the release may hand over to.
+const (
+	Engine = "credhelper-engine" // everything but a cached answer
+	Plugin = "credhelper-plugin" // connectors of go-plugin, which alone need gRPC
+)
+
+// To runs the executable of that name in place of this process, with one word
+// before the name and the arguments that this one was called with, and the bytes
+// that were already read of stdin, nil if none were. It returns only if that
+// failed, or on systems that cannot replace a process, with the exit code of the
+// other.
+func To(executable string, h Handover, environ []string, name string, args []string, stdin []byte) (int, error) {
+	path, err := Find(executable)
+	if err != nil {
+		return 0, err
+	}
+	argv := append([]string{path, h.word(), name}, args...)
+	code, err := become(path, argv, environ, stdin)
+	if err != nil {
+		return 0, forbidden("cannot run " + path + ": " + err.Error())
+	}
+	return code, nil
+}
+
+// Find looks for an executable of this release beside the one that this really
+// is, links resolved, then in ../libexec; never in PATH (T5). Its errors wrap
+// ErrPolicy.
+func Find(executable string) (string, error) {
+	self, err := os.Executable()
+	if err == nil {
+		self, err = filepath.EvalSymlinks(self)
+	}
+	if err != nil {
+		return "", forbidden("cannot find the executable's own place: " + err.Error())
+	}
+	name := executable
+	if runtime.GOOS == "windows" {
+		name += ".exe"
+	}
+	dir := filepath.Dir(self)
+	for _, path := range [...]string{filepath.Join(dir, name), filepath.Join(filepath.Dir(dir), "libexec", name)} {
+		info, err := os.Stat(path)
+		if err != nil {
+			continue
+		}
+		if text := untrusted(info); text != "" {
+			return "", forbidden(path + " " + text)
+		}
+		return path, nil
+	}
+	return "", &protocol.Error{
+		Kind: protocol.ErrPolicy,
+		Text: executable + " is missing beside " + self,
+		Hint: "install all three files of the release in one directory, or engine and plugin in ../libexec",
+	}
+}
+
+// untrusted says why an executable must not be run; "" if it may.
+func untrusted(info fs.FileInfo) string {
+	if !info.Mode().IsRegular() {
+		return "is not a regular file"
+	}
+	if runtime.GOOS == "windows" {
+		return ""
+	}
+	if info.Mode().Perm()&0o022 != 0 {
+		return "can be written by others; chmod go-w it, once you know why"
+	}
+	if uid := owner(info); uid != 0 && uid != process.UserID() {
+		return "belongs to another user"
+	}
+	return ""
+}
+
+func forbidden(text string) error { return &protocol.Error{Kind: protocol.ErrPolicy, Text: text} }

@@ -1,0 +1,43 @@
+package inner
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"strings"
+
+	"github.com/credhelper/credhelper/cmd/internal/process"
+	"github.com/credhelper/credhelper/protocol"
+)
+
+// Fail says what went wrong, in one line and at most one hint, and returns the
+// exit code.
+func Fail(stderr *os.File, err error) int {
+	text := "credhelper: " + line(err.Error()) + "\n"
+	var e *protocol.Error
+	if errors.As(err, &e) && e.Hint != "" {
+		text += line(e.Hint) + "\n"
+	}
+	_ = process.WriteOnce(int(stderr.Fd()), []byte(text))
+	return ExitCode(err)
+}
+
+// ExitCode is protocol.ExitCode, which gives errors of the system the meaning that
+// they have in this program: a file that cannot be read or written is a matter of
+// configuration.
+func ExitCode(err error) int {
+	code := protocol.ExitCode(err)
+	var file *fs.PathError
+	if code == 1 && errors.As(err, &file) {
+		return protocol.ExitCode(protocol.ErrPolicy)
+	}
+	return code
+}
+
+// Say tells a person something, one line on stderr.
+func Say(stderr *os.File, text string) {
+	_ = process.WriteOnce(int(stderr.Fd()), []byte(line(text)+"\n"))
+}
+
+// line is protocol.Line of a text that may end a line already.
+func line(text string) string { return protocol.Line(strings.TrimRight(text, "\n")) }

@@ -1,0 +1,70 @@
+package inner
+
+import (
+	"context"
+	"time"
+
+	"github.com/credhelper/credhelper/cmd/internal/process"
+	"github.com/credhelper/credhelper/helper"
+	"github.com/credhelper/credhelper/helper/cache"
+	"github.com/credhelper/credhelper/helper/keyring"
+	"github.com/credhelper/credhelper/helper/keyring/desktop"
+	"github.com/credhelper/credhelper/protocol"
+)
+
+// Dirs says where everything is.
+func Dirs(environ []string) (cache.Dirs, error) {
+	d, err := cache.FindDirs(variables(environ), process.UserID())
+	if err != nil {
+		return d, policy(err.Error())
+	}
+	return d, nil
+}
+
+// Config is that of a helper which opens whatever keyring the settings name.
+func Config(environ []string, now func() time.Time) (helper.Config, error) {
+	config, err := helper.FromEnvironment(environ, process.UserID())
+	if err != nil {
+		return config, err
+	}
+	config.Now = now
+	config.Keyring = func(ctx context.Context, settings helper.Settings) (keyring.Keyring, error) {
+		return OpenKeyring(ctx, environ, now, settings)
+	}
+	return config, nil
+}
+
+// keyringTime is what a keyring has for one call (S4).
+const keyringTime = 3 * time.Second
+
+// OpenKeyring opens the keyring that the settings name, and no other: there is no
+// falling through to the next one (S2).
+func OpenKeyring(ctx context.Context, environ []string, now func() time.Time, settings helper.Settings) (keyring.Keyring, error) {
+	if settings.Keyring == "" {
+		return nil, &protocol.Error{
+			Kind: protocol.ErrLocked,
+			Text: "no keyring was chosen yet",
+			Hint: "choose one: credhelper keyring use file",
+		}
+	}
+	dirs, err := Dirs(environ)
+	if err != nil {
+		return nil, err
+	}
+	if backend, _ := keyring.BackendNamed(settings.Keyring); backend.Desktop {
+		return desktop.Open(ctx, backend.Name, desktop.Config{State: dirs.State, Now: now, Environ: environ})
+	}
+	file, err := helper.OpenFile(ctx, dirs, variables(environ))
+	if err != nil {
+		return nil, err
+	}
+	return keyring.WithDeadline(file, keyringTime), nil
+}
+
+// variables is an environment as a function.
+func variables(environ []string) func(string) string {
+	return func(name string) string {
+		value, _ := Lookup(environ, name)
+		return value
+	}
+}
