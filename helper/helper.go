@@ -79,6 +79,8 @@ type Helper struct {
 	gathering gathering
 	flights   flights
 
+	variables variables
+
 	opening sync.Mutex
 	keyring keyring.Keyring // once it was opened
 }

@@ -84,15 +84,6 @@ type Profile struct {
 // InKeyring tells whether the secret is kept in the keyring, and not elsewhere.
 func (p *Profile) InKeyring() bool { return len(p.Secret) == 1 && p.Secret[0] == inKeyring }
 
-// SecretVariable is the variable that holds the secret, to be taken from the
-// environment of every child; "" if none does.
-func (p *Profile) SecretVariable() string {
-	if len(p.Secret) == 2 && p.Secret[0] == "env" {
-		return p.Secret[1]
-	}
-	return ""
-}
-
 // OriginTexts are the origins in canonical form, as sealed entries hold them.
 func (p *Profile) OriginTexts() []string {
 	texts := make([]string, len(p.Origins))

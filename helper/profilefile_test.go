@@ -86,7 +86,8 @@ notes = """
 two
 lines"""
 `)
-	p, err := h.helper().Profile("demo")
+	a := h.helper()
+	p, err := a.Profile("demo")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -94,7 +95,7 @@ lines"""
 		"url":       p.URL == "https://api.example.com/v1",
 		"origins":   strings.Join(p.OriginTexts(), " ") == "https://api.example.com/v1 https://*.files.example.com",
 		"params":    len(p.Params) == 3 && p.Params[0] == [2]string{"a", "2"} && p.Params[2] == [2]string{"z", "1"},
-		"secret":    !p.InKeyring() && p.SecretVariable() == "DEMO_SECRET",
+		"secret":    !p.InKeyring() && strings.Join(a.SourceVariables(), " ") == "DEMO_SECRET",
 		"expires":   p.SecretExpires.Equal(time.Date(2027, 1, 31, 0, 0, 0, 0, time.UTC)),
 		"header":    p.Header == "X-Api-Key" && p.Scheme == "Token" && p.HeaderText() == "X-Api-Key: Token {token}",
 		"lives":     p.MinTTL == 90*time.Second && p.DefaultTTL == 5*time.Minute && p.MaxTTL == time.Hour,

@@ -42,6 +42,7 @@ func (r *resolver) preset(name string) (*Preset, error) {
 func (r *resolver) profile(name, place string, content []byte) (*Profile, error) {
 	p := &Profile{Name: name, text: content}
 	d, err := readDocument(place, content, &p.file)
+	r.helper.variables.note(p.file.sources()) // of a broken profile, too, which is about to be edited
 	if err != nil {
 		return nil, err
 	}
@@ -61,6 +62,7 @@ func (r *resolver) profile(name, place string, content []byte) (*Profile, error)
 	whole.fill(File{CAFile: r.settings.Defaults.CAFile, Proxy: r.settings.Defaults.Proxy, MinTTL: r.settings.Defaults.MinTTL,
 		Grant: "client_credentials", ClientAuth: "basic", Secret: inKeyring})
 	p.sources = whole.sources()
+	r.helper.variables.note(p.sources)
 	for _, step := range [...]func(*document, *File) error{
 		p.takeAddresses, p.takeClient, p.takeAssertion, p.takeSignIn, p.takeSecret, p.takeHeader, p.takeRefreshOn, p.takeLives, p.takeConnection, p.takeProbe,
 	} {

@@ -5,6 +5,9 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+	"sync"
+
+	"github.com/credhelper/credhelper/helper/keyring"
 )
 
 // Each member of a profile's file has a tag that says what credhelper reads when
@@ -32,12 +35,13 @@ func (s Source) InKeyring() bool { return slices.Equal(s.Words, []string{inKeyri
 // String is the member with its place, in ASCII: assertion.from = ["env" "NAME"].
 func (s Source) String() string { return fmt.Sprintf("%s = %+q", s.Key, s.Words) }
 
-// Variable is the environment variable that is read; "" if none is.
-func (s Source) Variable() string {
-	if len(s.Words) == 2 && s.Words[0] == "env" {
-		return s.Words[1]
+// variable is the environment variable that is read; "" if none is.
+func (s Source) variable() string {
+	source, err := keyring.NewSource(s.Words, keyring.Surroundings{})
+	if err != nil || source.Kind != "env" {
+		return ""
 	}
-	return ""
+	return source.Words[0]
 }
 
 // Sources lists the members of the profile, of its preset and of the defaults that
@@ -68,4 +72,33 @@ func sourcesIn(v reflect.Value, prefix string) (list []Source) {
 		}
 	}
 	return list
+}
+
+// variables are the environment variables that the profiles seen so far take
+// secrets from.
+type variables struct {
+	mu    sync.Mutex
+	names map[string]bool
+}
+
+func (v *variables) note(sources []Source) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	for _, s := range sources {
+		if name := s.variable(); name != "" {
+			if v.names == nil {
+				v.names = map[string]bool{}
+			}
+			v.names[name] = true
+		}
+	}
+}
+
+// SourceVariables lists the environment variables that the profiles which this
+// Helper has read take secrets from, in ascending order. Who starts a program that
+// is not credhelper's takes them from its environment.
+func (h *Helper) SourceVariables() []string {
+	h.variables.mu.Lock()
+	defer h.variables.mu.Unlock()
+	return sortedKeys(h.variables.names)
 }

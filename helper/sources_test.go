@@ -197,3 +197,28 @@ func TestSources(t *testing.T) {
 		t.Errorf("got  %s\nwant %s", strings.Join(got, "; "), want)
 	}
 }
+
+// TestSourceVariables: every variable that a profile names as a source is known
+// once the profile was looked at, even if it cannot be used; PATH is never one.
+func TestSourceVariables(t *testing.T) {
+	h := newHome(t, oauthtest.Options{})
+	h.profile("demo", "client_id = \"x\"\ntoken_url = \"https://login.example/token\"\nclient_auth = \"federation\"\nsecret = [\"env\", \"A\"]\n"+
+		"subject_token = [\"env\", \"B\"]\nassertion = { from = [\"env\", \"C\"], key = [\"env\", \"D\"] }\n")
+	h.profile("broken", "client_auth = \"frobnicate\"\nsecret = [\"env\", \"PATH\"]\nsubject_token = [\"env\", \"E\"]\n")
+	h.profile("misspelt", "client_ids = \"x\"\nsecret = [\"env\", \"F\"]\n")
+	a := h.helper()
+	if _, err := a.Profile("demo"); err != nil {
+		t.Fatal(err)
+	}
+	if got := strings.Join(a.SourceVariables(), " "); got != "A B C D" {
+		t.Errorf("%s", got)
+	}
+	for _, name := range []string{"broken", "misspelt"} {
+		if _, err := a.Profile(name); err == nil {
+			t.Errorf("%s can be used", name)
+		}
+	}
+	if got := strings.Join(a.SourceVariables(), " "); got != "A B C D E F" {
+		t.Errorf("%s", got)
+	}
+}

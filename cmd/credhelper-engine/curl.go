@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -48,6 +49,7 @@ type curlCall struct {
 	request protocol.Request
 	profile *helper.Profile
 	program string
+	environ []string
 }
 
 func (s *session) curl(ctx context.Context, name string, args []string, flags requestFlags) error {
@@ -69,6 +71,7 @@ func (s *session) curl(ctx context.Context, name string, args []string, flags re
 	if call.program, err = s.findProgram("curl"); err != nil {
 		return err
 	}
+	call.environ = s.curlEnvironment(h)
 	credential, err := h.Get(ctx, call.request)
 	if err != nil {
 		return err
@@ -167,7 +170,7 @@ func (c *curlCall) checkRedirects(ctx context.Context, credential protocol.Crede
 	if o, err := origin.Parse(credential.Origin); err != nil || o.Path() != "" {
 		return refusedCurlOption("--location", "the profile's token is for a path of its host, and curl keeps it wherever on that host it is redirected")
 	}
-	version, err := curlVersion(ctx, c.program, c.environment())
+	version, err := curlVersion(ctx, c.program, c.environ)
 	if err != nil {
 		return err
 	}
@@ -210,10 +213,11 @@ var curlVariables = [...]string{
 	"SystemRoot", "USERPROFILE", "TEMP", "TMP",
 }
 
-func (c *curlCall) environment() []string {
+func (s *session) curlEnvironment(h *helper.Helper) []string {
+	secrets := s.secretVariables(h)
 	var kept []string
 	for _, name := range curlVariables {
-		if value, found := c.s.lookup(name); found {
+		if value, found := s.lookup(name); found && !slices.Contains(secrets, name) {
 			kept = append(kept, name+"="+value)
 		}
 	}

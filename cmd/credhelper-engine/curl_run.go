@@ -38,7 +38,7 @@ func (c *curlCall) run(ctx context.Context, credential protocol.Credential) (cur
 	argv := append([]string{"--disable"}, c.args.pass...)
 	argv = append(argv, "--config", plumbing.configPath)
 	cmd := exec.CommandContext(ctx, c.program, argv...)
-	cmd.Env = c.environment()
+	cmd.Env = c.environ
 	cmd.Stdin, cmd.Stderr = c.s.stdin, c.s.stderr
 	plumbing.attach(cmd)
 	gate := &curlGate{out: c.s.stdout, headers: plumbing, follow: c.args.follow, repeat: c.args.repeat, show: c.args.dump == "-", doubts: credential.Doubts}

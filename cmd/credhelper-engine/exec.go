@@ -3,12 +3,10 @@ package main
 import (
 	"context"
 	"os/exec"
-	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/credhelper/credhelper/helper"
-	"github.com/credhelper/credhelper/helper/keyring/desktop"
 	"github.com/credhelper/credhelper/protocol"
 )
 
@@ -20,6 +18,7 @@ const tokenFileVariable = "BEARER_TOKEN_FILE"
 func (s *session) execCommand() *cobra.Command {
 	var r requestFlags
 	var variable string
+	var keep []string
 	c := &cobra.Command{
 		Use:   "exec NAME -- COMMAND [ARGUMENTS]",
 		Short: "run a command with the token in the file BEARER_TOKEN_FILE, renewed while it runs",
@@ -44,15 +43,27 @@ func (s *session) execCommand() *cobra.Command {
 			if variable != "" && !validVariable(variable) {
 				return malformed("--env: not the name of a variable")
 			}
-			return s.exec(c.Context(), request, variable, command)
+			for _, name := range keep {
+				if !validVariable(name) {
+					return malformed("--keep-env: not the name of a variable")
+				}
+			}
+			return s.exec(c.Context(), request, command, execVariables{token: variable, keep: keep})
 		},
 	}
 	r.register(c)
 	c.Flags().StringVar(&variable, "env", "", "put the token into the variable `VAR`, too; it is not renewed there")
+	c.Flags().StringArrayVar(&keep, "keep-env", nil, "leave the variable `NAME` to the command, although a profile reads a secret there (repeatable)")
 	return c
 }
 
-func (s *session) exec(ctx context.Context, r protocol.Request, variable string, command []string) error {
+// execVariables is what exec was told about the command's environment.
+type execVariables struct {
+	token string   // variable that gets the token, too; "" for none
+	keep  []string // sources of secrets that the command gets all the same
+}
+
+func (s *session) exec(ctx context.Context, r protocol.Request, command []string, v execVariables) error {
 	h, err := s.open()
 	if err != nil {
 		return err
@@ -61,8 +72,7 @@ func (s *session) exec(ctx context.Context, r protocol.Request, variable string,
 	if err != nil {
 		return err
 	}
-	p, err := h.Profile(r.Profile)
-	if err != nil {
+	if _, err := h.Profile(r.Profile); err != nil { // read here, also if the token is cached: its variables
 		return err
 	}
 	credential, err := h.Get(ctx, r)
@@ -88,10 +98,10 @@ func (s *session) exec(ctx context.Context, r protocol.Request, variable string,
 	cmd := exec.Command(program, command[1:]...)
 	cmd.Args[0] = command[0]
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = s.stdin, s.stdout, s.stderr
-	cmd.Env = s.childEnvironment(p, file.path)
-	if variable != "" {
-		s.say("credhelper: --env " + variable + ": the token is not renewed there, and your other programs can see it; " + tokenFileVariable + " is better")
-		cmd.Env = append(withoutVariable(cmd.Env, variable), variable+"="+credential.Secret.Reveal())
+	cmd.Env = append(withoutVariable(s.childEnvironment(h, v.keep...), tokenFileVariable), tokenFileVariable+"="+file.path)
+	if v.token != "" {
+		s.say("credhelper: --env " + v.token + ": the token is not renewed there, and your other programs can see it; " + tokenFileVariable + " is better")
+		cmd.Env = append(withoutVariable(cmd.Env, v.token), v.token+"="+credential.Secret.Reveal())
 	}
 	renewal := s.newRenewal(h, r, tokenFileVariable)
 	renewal.put = put
@@ -119,26 +129,6 @@ func (s *session) runRenewed(ctx context.Context, cmd *exec.Cmd, signals *heldSi
 		return policy(cmd.Path + ": " + err.Error())
 	}
 	return exitCode(code)
-}
-
-// childEnvironment is the environment of the user's own command: ours, less the
-// variable that holds the profile's secret (T7) and with the token's file.
-func (s *session) childEnvironment(p *helper.Profile, path string) []string {
-	environ := withoutVariable(desktop.Environ(s.environ), tokenFileVariable)
-	if name := p.SecretVariable(); name != "" {
-		environ = withoutVariable(environ, name)
-	}
-	return append(environ, tokenFileVariable+"="+path)
-}
-
-func withoutVariable(environ []string, name string) []string {
-	kept := make([]string, 0, len(environ)+2)
-	for _, entry := range environ {
-		if !strings.HasPrefix(entry, name+"=") {
-			kept = append(kept, entry)
-		}
-	}
-	return kept
 }
 
 // validVariable tells whether name can be a variable that no shell misreads.

@@ -54,7 +54,7 @@ func (s *session) login(ctx context.Context, name string, noBrowser bool) error 
 	if p.Grant == "device_code" {
 		token, err = s.signInElsewhere(ctx, p, client)
 	} else {
-		token, err = s.signInHere(ctx, p, client, noBrowser)
+		token, err = s.signInHere(ctx, h, p, client, noBrowser)
 	}
 	if err != nil {
 		return h.SignInError(p, err)
@@ -73,7 +73,7 @@ func (s *session) login(ctx context.Context, name string, noBrowser bool) error 
 }
 
 // signInHere waits for the browser of this machine to come back.
-func (s *session) signInHere(ctx context.Context, p *helper.Profile, client *oauth.Client, noBrowser bool) (*oauth.Token, error) {
+func (s *session) signInHere(ctx context.Context, h *helper.Helper, p *helper.Profile, client *oauth.Client, noBrowser bool) (*oauth.Token, error) {
 	listener, redirect, err := oauth.ListenLoopback(ctx, p.RedirectURL())
 	if err != nil {
 		return nil, err
@@ -86,17 +86,16 @@ func (s *session) signInHere(ctx context.Context, p *helper.Profile, client *oau
 	s.say("Sign in at " + hostOf(p.AuthorizationURL) + " in the browser, within 5 min. If none opens, open this address on this machine:")
 	s.sayPainted(in.URL) // the only line that may be longer than others; percent-encoded ASCII
 	if !noBrowser {
-		go s.openBrowser(p, in.URL)
+		for _, name := range s.secretVariables(h) {
+			os.Unsetenv(name) // the browser's environment is the process's
+		}
+		go s.openBrowser(in.URL)
 	}
 	return in.Serve(ctx, listener)
 }
 
-// openBrowser starts the browser without a shell. What it says is not ours, and a
-// secret in the environment is not its business.
-func (s *session) openBrowser(p *helper.Profile, address string) {
-	if name := p.SecretVariable(); name != "" {
-		os.Unsetenv(name)
-	}
+// openBrowser starts the browser without a shell. What it says is not ours.
+func (s *session) openBrowser(address string) {
 	browser.Stdout, browser.Stderr = io.Discard, io.Discard
 	if browser.OpenURL(address) != nil {
 		s.say("No browser opened: open the address above.")

@@ -15,7 +15,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/credhelper/credhelper/helper"
-	"github.com/credhelper/credhelper/helper/keyring/desktop"
 	"github.com/credhelper/credhelper/protocol"
 )
 
@@ -155,6 +154,7 @@ func (s *session) edit(ctx context.Context, name string) error {
 	if err != nil {
 		return err
 	}
+	_, _ = h.Profile(name) // for its variables; a broken one is edited, too
 	dirs, err := s.dirs()
 	if err != nil {
 		return err
@@ -173,7 +173,7 @@ func (s *session) edit(ctx context.Context, name string) error {
 		return policy(err.Error())
 	}
 	for {
-		if err := s.runEditor(path); err != nil {
+		if err := s.runEditor(h, path); err != nil {
 			os.Remove(path)
 			return err
 		}
@@ -224,7 +224,7 @@ func (s *session) afterEdit(ctx context.Context, h *helper.Helper, p *helper.Pro
 
 // runEditor runs the user's editor: no shell, so it is a program and its
 // arguments, parted by blanks (T5).
-func (s *session) runEditor(path string) error {
+func (s *session) runEditor(h *helper.Helper, path string) error {
 	var command []string
 	for _, name := range [...]string{"VISUAL", "EDITOR"} {
 		if words := strings.Fields(s.env(name)); len(words) > 0 {
@@ -244,7 +244,7 @@ func (s *session) runEditor(path string) error {
 	}
 	cmd := exec.Command(program, append(command[1:], path)...)
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = s.stdin, s.stdout, s.stderr
-	cmd.Env = desktop.Environ(s.environ)
+	cmd.Env = s.childEnvironment(h)
 	signals := holdSignals()
 	defer signals.stop()
 	if err := s.limits.ForChild(cmd.Start); err != nil {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/credhelper/credhelper/protocol/secret"
@@ -138,10 +139,17 @@ func absoluteFirst(words []string) string {
 	return ""
 }
 
+// everybodys are the variables that every program has, so they hold no secret, and
+// no program can do without them.
+var everybodys = [...]string{"PATH", "HOME", "USER", "LANG", "TMPDIR", "SHELL", "TERM"}
+
 func oneVariable(words []string) string {
 	const letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_"
 	if len(words) != 1 || words[0] == "" || strings.Trim(words[0], letters+"0123456789") != "" || !strings.Contains(letters, words[0][:1]) {
 		return "the name of one variable"
+	}
+	if slices.Contains(everybodys[:], words[0]) {
+		return "a variable of its own, not " + words[0] + ", which every program has"
 	}
 	return ""
 }

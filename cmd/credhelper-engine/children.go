@@ -1,0 +1,45 @@
+package main
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/credhelper/credhelper/helper"
+	"github.com/credhelper/credhelper/helper/keyring/desktop"
+)
+
+// A program that is not ours, the user's command, editor or browser, gets our
+// environment less the variables that profiles take secrets from (T7).
+
+// childEnvironment is the environment for such a program.
+func (s *session) childEnvironment(h *helper.Helper, keep ...string) []string {
+	environ := desktop.Environ(s.environ)
+	for _, name := range s.secretVariables(h, keep...) {
+		environ = withoutVariable(environ, name)
+	}
+	return environ
+}
+
+// secretVariables lists the variables that are set and that profiles take secrets
+// from, except those in keep. --verbose names them.
+func (s *session) secretVariables(h *helper.Helper, keep ...string) (names []string) {
+	for _, name := range h.SourceVariables() {
+		if _, set := s.lookup(name); set && !slices.Contains(keep, name) {
+			names = append(names, name)
+		}
+	}
+	if s.flags.verbose && len(names) > 0 {
+		s.say("credhelper: not passed on, because a profile reads a secret there: " + strings.Join(names, ", "))
+	}
+	return names
+}
+
+func withoutVariable(environ []string, name string) []string {
+	kept := make([]string, 0, len(environ)+2)
+	for _, entry := range environ {
+		if !strings.HasPrefix(entry, name+"=") {
+			kept = append(kept, entry)
+		}
+	}
+	return kept
+}
