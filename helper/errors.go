@@ -158,15 +158,15 @@ func oauthKind(e *oauth.Error) error {
 // waiting is the answer while a mark holds: what happened, when, and from when on
 // the server is asked again.
 func waiting(p *Profile, m cache.Mark, now time.Time) error {
+	if untilSignedIn(m) {
+		return needLogin(p, fmt.Sprintf("the sign-in is over; %s ago the server said: %s", span(seconds(now.Unix()-m.At)), m.Reason))
+	}
 	kind, verb, hint := protocol.ErrUnreachable, "asked to wait", ""
 	if m.Refused {
 		kind, verb = protocol.ErrRefused, "refused"
 		hint = "to ask at once: credhelper test " + p.Name
 		if m.Hint != "" {
 			hint = m.Hint + "; " + hint
-		}
-		if p.Person() && strings.Contains(m.Reason, "invalid_grant") {
-			kind, hint = protocol.ErrLogin, "sign in: credhelper login "+p.Name
 		}
 	}
 	until := time.Unix(m.Until, 0).UTC()

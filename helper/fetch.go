@@ -159,6 +159,13 @@ func (a *asking) mark() (cache.Mark, bool) {
 // within a quarter of one.
 const longestHold = 15 * time.Minute
 
+// untilLogin is how long a sign-in that is over is not asked for again: a dead
+// refresh token never comes back to life.
+const untilLogin = 10 * 365 * 24 * time.Hour
+
+// untilSignedIn reports whether a mark is of a sign-in that is over.
+func untilSignedIn(m cache.Mark) bool { return seconds(m.Until-m.At) == untilLogin }
+
 // remember writes down a refusal (A12) or a wait that the server asked for (A11),
 // for every later call of every process.
 func (a *asking) remember(err error, s proof) {
@@ -176,14 +183,18 @@ func (a *asking) remember(err error, s proof) {
 		Hint:    clean(oauth.HintFor(e, a.profile.Name, a.profile.hints())),
 	}
 	hold := e.Hold()
+	if a.profile.Person() && isDead(err) {
+		hold = untilLogin // whose refresh token has another mark
+	}
 	if m.Refused {
 		m.Secret = s.mark(a.profile.Name)
 		last, found := a.store.Mark(a.profile.Name)
 		if found && last.Refused && last.Binding == m.Binding && last.Secret == m.Secret {
 			m.Count = min(last.Count+1, 100)
 		}
-		grown := min(hold<<min(m.Count-1, 10), longestHold)
-		hold = max(grown, e.RetryAfter)
+		if hold != untilLogin {
+			hold = max(min(hold<<min(m.Count-1, 10), longestHold), e.RetryAfter)
+		}
 	}
 	m.Until = now.Add(hold).Unix()
 	if err := a.store.PutMark(a.profile.Name, m); err != nil {

@@ -69,44 +69,52 @@ func signInItem(profile string) string { return profile + "\x00sign-in" }
 // says, as every secret is (T14).
 func (h *Helper) refresh(ctx context.Context, p *Profile) (secret.Text, error) {
 	kept, err := h.signIn(ctx, p)
-	return kept.secret, err
+	return kept.current.secret, err
 }
 
 // signedIn is when a sign-in was last renewed.
 func (h *Helper) signedIn(ctx context.Context, p *Profile) (time.Time, error) {
 	kept, err := h.signIn(ctx, p)
-	return kept.created, err
+	return kept.current.created, err
 }
 
-func (h *Helper) signIn(ctx context.Context, p *Profile) (held, error) {
+// signIn is what the keyring has of a sign-in: the refresh token, and the one before
+// it. Without an error there is a current one.
+func (h *Helper) signIn(ctx context.Context, p *Profile) (envelope, error) {
 	k, err := h.openKeyring(ctx)
 	if err != nil {
-		return held{}, keyringError(p, err)
+		return envelope{}, keyringError(p, err)
 	}
 	value, err := k.Get(ctx, h.signInKey(p.Name))
 	if errors.Is(err, keyring.ErrNotFound) {
-		return held{}, needLogin(p, "nobody is signed in")
+		return envelope{}, needLogin(p, "nobody is signed in")
 	}
 	var e *envelope
 	if err == nil {
 		e, err = decodeEnvelope(p.Name, value)
 	}
 	if err != nil {
-		return held{}, keyringError(p, err)
+		return envelope{}, keyringError(p, err)
 	}
 	if changed := p.changes(e.bound); len(changed) > 0 {
-		return held{}, needLogin(p, "it was changed since somebody signed in ("+changed[0].Name+")")
+		return envelope{}, needLogin(p, "it was changed since somebody signed in ("+changed[0].Name+")")
 	}
-	return e.current, nil
+	return *e, nil
 }
 
-// putRefresh stores a refresh token in the place of the one before.
-func (h *Helper) putRefresh(ctx context.Context, p *Profile, refresh secret.Text) error {
+// putRefresh stores a refresh token in the place of the one before, and beside it
+// the one that it replaces; zero: none. The keyring replaces the item in one step,
+// so a kill leaves the old or the new.
+func (h *Helper) putRefresh(ctx context.Context, p *Profile, refresh, former secret.Text) error {
 	k, err := h.openKeyring(ctx)
 	if err != nil {
 		return keyringError(p, err)
 	}
-	e := &envelope{profile: p.Name, bound: p.Bounds(), current: held{refresh, h.now().UTC(), time.Time{}}}
+	now := h.now().UTC()
+	e := &envelope{profile: p.Name, bound: p.Bounds(), current: held{refresh, now, time.Time{}}}
+	if !former.IsZero() {
+		e.previous = held{former, now, time.Time{}}
+	}
 	value, err := e.encode()
 	if err != nil {
 		return about(p.Name, err, "")
@@ -117,39 +125,85 @@ func (h *Helper) putRefresh(ctx context.Context, p *Profile, refresh secret.Text
 	return nil
 }
 
-// renewSignIn asks for an access token with the refresh token. If the server
-// calls it dead, it is read once more: another process, without our lock, may
-// have stored the next one (A22).
+// renewSignIn asks for an access token with the refresh token. Of those that the
+// keyring has besides, each is tried once if the server calls the one before dead.
 func (a *asking) renewSignIn(ctx context.Context, client *oauth.Client, refresh secret.Text) (*oauth.Token, error) {
-	p := a.profile
 	client.Grant, client.Use = "refresh_token", oauth.Use{Refresh: refresh}
 	client.Scopes = nil // what was granted stays granted (RFC 6749 6)
+	var unkept error
+	client.Rotated = func(next secret.Text) { unkept = a.keepRotated(ctx, client.Use.Refresh, next) }
 	token, err := client.Token(ctx)
-	var e *oauth.Error
-	if errors.As(err, &e) && e.Code == "invalid_grant" {
-		now, readErr := a.refresh(ctx, p)
-		if readErr != nil || now.Equal(refresh) {
-			return nil, err
-		}
-		client.Use.Refresh = now
-		token, err = client.Token(ctx)
+	if isDead(err) {
+		token, err = a.renewOtherwise(ctx, client, err)
 	}
 	if err != nil {
 		return nil, err
 	}
-	if !token.Refresh.IsZero() && !token.Refresh.Equal(client.Use.Refresh) {
-		// Whoever asked may have gone: the server has replaced the token all the same.
-		keeping, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*keyringTime)
-		defer cancel()
-		if err := a.putRefresh(keeping, p, token.Refresh); err != nil {
-			a.report("profile " + p.Name + ": the new refresh token could not be stored, so the sign-in ends with this access token: " + clean(err.Error()) +
-				"; afterwards: credhelper login " + p.Name)
-			a.logFailure(a.record("").obtained(a.Helper, token), err)
-			return token, nil
-		}
+	switch {
+	case unkept != nil:
+		a.logFailure(a.record("").obtained(a.Helper, token), unkept)
+	case !token.Refresh.IsZero() && !token.Refresh.Equal(client.Use.Refresh):
 		a.log(a.record("sign-in renewed").obtained(a.Helper, token))
 	}
 	return token, nil
+}
+
+// renewOtherwise tries the refresh tokens that the keyring has besides the one that
+// is dead, and keeps the one that works.
+func (a *asking) renewOtherwise(ctx context.Context, client *oauth.Client, dead error) (*oauth.Token, error) {
+	list := a.otherRefreshes(ctx, client.Use.Refresh)
+	for _, other := range list {
+		client.Use.Refresh = other
+		token, err := client.Token(ctx)
+		if isDead(err) {
+			continue
+		}
+		if err == nil && token.Refresh.IsZero() {
+			_ = a.keepRotated(ctx, secret.Text{}, other) // which tells what goes wrong
+		}
+		return token, err
+	}
+	return nil, dead
+}
+
+// isDead reports whether the server says that a refresh token is none any more.
+func isDead(err error) bool {
+	var e *oauth.Error
+	return errors.As(err, &e) && e.Code == "invalid_grant"
+}
+
+// otherRefreshes are the refresh tokens that the keyring has besides one: of another
+// process, which rotated it without our lock (A22), and the one that it replaced, in
+// case its answer was misread. Nil if they cannot be read.
+func (a *asking) otherRefreshes(ctx context.Context, tried secret.Text) (list []secret.Text) {
+	kept, err := a.signIn(ctx, a.profile)
+	if err != nil {
+		return nil
+	}
+	for _, other := range [...]secret.Text{kept.current.secret, kept.previous.secret} {
+		if !other.IsZero() && !other.Equal(tried) {
+			list = append(list, other)
+		}
+	}
+	return list
+}
+
+// keepRotated stores the refresh token that the server put in the place of used,
+// before anything else of its answer is looked at (A18). What goes wrong is told
+// here; the caller logs it with the token.
+func (a *asking) keepRotated(ctx context.Context, used, next secret.Text) error {
+	if next.Equal(used) {
+		return nil
+	}
+	// Whoever asked may have gone: the server has replaced the token all the same.
+	keeping, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*keyringTime)
+	defer cancel()
+	err := a.putRefresh(keeping, a.profile, next, used)
+	if err != nil {
+		a.report("profile " + a.profile.Name + ": the new refresh token could not be stored, so the sign-in ends with this access token: " + clean(err.Error()) +
+			"; afterwards: credhelper login " + a.profile.Name)
+	}
+	return err
 }
 
 // SignInClient is the client of a profile for a sign-in that a person takes part
@@ -202,7 +256,7 @@ func (h *Helper) KeepSignIn(ctx context.Context, p *Profile, token *oauth.Token)
 		defer lock.Unlock()
 	}
 	if !token.Refresh.IsZero() {
-		if err := h.putRefresh(ctx, p, token.Refresh); err != nil {
+		if err := h.putRefresh(ctx, p, token.Refresh, secret.Text{}); err != nil {
 			return false, err
 		}
 	}

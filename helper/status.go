@@ -42,6 +42,7 @@ type TokenStatus struct {
 
 	Wait    time.Duration // until somebody asks the server again; 0 if nothing is in the way
 	Refused bool          // the wait is for a refusal
+	Over    bool          // the sign-in is over: nothing is asked until somebody signs in, and Wait is 0
 	Since   time.Time     // when that was
 	Reason  string        // what the server said
 }
@@ -115,6 +116,9 @@ func (h *Helper) tokenStatus(store *cache.Store, p *Profile) (t TokenStatus) {
 	a := &asking{Helper: h, profile: p, binding: p.tokenBinding(), store: store}
 	if m, holds := a.mark(); holds {
 		t.Wait, t.Refused = time.Unix(m.Until, 0).Sub(h.now()), m.Refused
+		if t.Over = untilSignedIn(m); t.Over {
+			t.Wait = 0
+		}
 		t.Since, t.Reason = time.Unix(m.At, 0).UTC(), m.Reason
 	}
 	if e := a.cached(); e != nil {

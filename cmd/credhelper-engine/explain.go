@@ -72,6 +72,8 @@ func explainToken(t helper.TokenStatus) string {
 	switch {
 	case t.Cached:
 		return "cached, " + span(t.Left) + " left; would be answered without network"
+	case t.Over:
+		return "none: the sign-in is over; the server said: " + oneLine(t.Reason)
 	case t.Wait > 0:
 		return "not asked for again for " + span(t.Wait) + "; the earlier reason: " + oneLine(t.Reason)
 	}

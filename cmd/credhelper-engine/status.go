@@ -182,6 +182,8 @@ func (s *session) statusRow(st helper.Status, last, now time.Time) []string {
 func (s *session) tokenCell(c screen, t helper.TokenStatus, now time.Time) string {
 	var cell string
 	switch {
+	case t.Over:
+		return c.paint(red, "sign-in over")
 	case t.Wait > 0 && t.Refused:
 		cell = c.paint(red, "refused: wait "+span(t.Wait))
 	case t.Wait > 0:
@@ -292,6 +294,9 @@ func recordOf(st helper.Status, last, now time.Time) statusRecord {
 	t := st.Token
 	if t.Cached {
 		r.Token, r.TokenExpires, r.TokenSeconds = "cached", stamp(t.Expires), int64(t.Left/time.Second)
+	}
+	if t.Over {
+		r.Token, r.Reason = "refused", oneLine(t.Reason)
 	}
 	if t.Wait > 0 {
 		r.Token, r.WaitSeconds, r.Reason = "waiting", int64(t.Wait/time.Second), oneLine(t.Reason)

@@ -2,6 +2,8 @@ package oauth
 
 import (
 	"bytes"
+	"compress/flate"
+	"compress/gzip"
 	"context"
 	"errors"
 	"io"
@@ -25,6 +27,7 @@ type answer struct {
 	fault      string // why the body is not to be read; "" if it is
 	skew       time.Duration
 	retryAfter time.Duration
+	target     string // of a redirect: scheme and host, or "the same host"; "" if there is none
 
 	correlation string // the server's id of the request, by its header; "" if it sent none
 }
@@ -35,13 +38,15 @@ func (x *exchange) read(ctx context.Context, resp *http.Response) (answer, *Erro
 	now := x.client.now()
 	a := answer{status: resp.StatusCode, skew: skew(resp.Header, now), retryAfter: retryAfter(resp.Header, now)}
 	a.media, _, _ = mime.ParseMediaType(resp.Header.Get("Content-Type"))
+	a.target = targetOf(resp)
+	body, packed := unpacked(resp)
 	switch {
-	case compressed(resp):
+	case packed:
 		a.fault = "a compressed answer, which was not asked for"
 	case resp.ContentLength > bodyLimit:
 		a.fault = tooLong
 	default:
-		a.body, a.fault = readBody(resp.Body)
+		a.body, a.fault = readBody(body)
 	}
 	a.correlation = x.client.correlationOf(resp.Header, a.body)
 	if a.fault != "" && errors.Is(ctx.Err(), context.Canceled) {
@@ -62,21 +67,75 @@ func readBody(r io.Reader) (body []byte, fault string) {
 	switch {
 	case b.Len() > bodyLimit:
 		return nil, tooLong
+	case isPacking(err):
+		return nil, "a compressed answer that cannot be unpacked"
 	case err != nil:
 		return nil, "an answer that breaks off"
 	}
 	return b.Bytes(), ""
 }
 
-// compressed tells whether a body is in a coding. It is never undone: a few
-// octets can stand for gigabytes (4.5 row 17).
-func compressed(resp *http.Response) bool {
-	for _, coding := range resp.Header.Values("Content-Encoding") {
-		if !strings.EqualFold(strings.TrimSpace(coding), "identity") {
-			return true
+// unpacked is a body to be read. gzip is undone although nobody asked for it: there
+// are proxies that compress whatever passes, and what reads it stops at bodyLimit, so
+// that a few bytes cannot stand for gigabytes (4.5 row 17). packed reports another
+// coding.
+func unpacked(resp *http.Response) (body io.Reader, packed bool) {
+	codings := 0
+	for _, line := range resp.Header.Values("Content-Encoding") {
+		switch coding := strings.ToLower(strings.TrimSpace(line)); coding {
+		case "identity", "":
+		case "gzip", "x-gzip":
+			codings++
+		default:
+			return nil, true
 		}
 	}
-	return resp.Uncompressed
+	switch codings {
+	case 0:
+		return resp.Body, resp.Uncompressed
+	case 1:
+		return &unzipping{from: resp.Body}, false
+	}
+	return nil, true
+}
+
+// unzipping reads gzip, whose head is looked at with the first byte that is wanted.
+type unzipping struct {
+	from io.Reader
+	zip  *gzip.Reader
+}
+
+func (u *unzipping) Read(b []byte) (int, error) {
+	if u.zip == nil {
+		zip, err := gzip.NewReader(u.from)
+		if err != nil {
+			return 0, err
+		}
+		u.zip = zip
+	}
+	return u.zip.Read(b)
+}
+
+// isPacking reports whether it is the compression that cannot be read.
+func isPacking(err error) bool {
+	var corrupt flate.CorruptInputError
+	return errors.Is(err, gzip.ErrHeader) || errors.Is(err, gzip.ErrChecksum) || errors.As(err, &corrupt)
+}
+
+// targetOf is where a redirect points, as it may be shown.
+func targetOf(resp *http.Response) string {
+	if resp.StatusCode < 300 || resp.StatusCode > 399 {
+		return ""
+	}
+	to, err := resp.Location()
+	if err != nil || to.Hostname() == "" || to.User != nil {
+		return ""
+	}
+	from := resp.Request
+	if from != nil && from.URL != nil && to.Scheme == from.URL.Scheme && to.Host == from.URL.Host {
+		return "another path of the same host"
+	}
+	return Sanitise(to.Scheme + "://" + to.Host)
 }
 
 // skew is how far the server's Date lies from our clock, 0 if it sent none that
@@ -89,7 +148,8 @@ func skew(h http.Header, now time.Time) time.Duration {
 	return date.Sub(now).Round(time.Second)
 }
 
-// looksHTML tells whether a body is a page for people, whatever its type says.
+// looksHTML reports whether a body is a page for people, whatever its type says. The
+// caller has seen that it is no JSON object, which some servers of PHP call HTML.
 func (a answer) looksHTML() bool {
 	start := bytes.ToLower(bytes.TrimSpace(a.body[:min(len(a.body), 512)]))
 	return a.media == "text/html" || bytes.HasPrefix(start, []byte("<!doctype html")) || bytes.HasPrefix(start, []byte("<html"))

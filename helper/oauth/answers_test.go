@@ -93,6 +93,8 @@ func set(t *testing.T, c *oauth.Client, line string) {
 		c.AllowForm = true
 	case "missing-type":
 		c.AllowMissingType = true
+	case "types":
+		c.AllowTypes = strings.Fields(rest)
 	case "wide":
 		c.WideToken = true
 	case "require-scopes":

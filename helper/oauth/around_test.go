@@ -129,7 +129,7 @@ func TestIntrospectionAnswers(t *testing.T) {
 		ok     bool
 	}{
 		{`{"active":true}`, 200, true}, {`{"active":false,"exp":1}`, 200, true}, {`{"active":"true"}`, 200, false}, {`{}`, 200, false},
-		{`{"active":true,"active":false}`, 200, false}, {`[]`, 200, false}, {``, 200, false}, {`{"active":true}`, 201, false}, {`{"active":true}`, 302, false},
+		{`{"active":true,"active":false}`, 200, false}, {`[]`, 200, false}, {``, 200, false}, {`{"active":true}`, 201, true}, {`{"active":true}`, 202, false}, {`{"active":true}`, 302, false},
 	} {
 		client := &oauth.Client{
 			TokenURL: "https://login.example.com/token", ID: "c", Secret: secret.New(canary), Grant: "client_credentials", Auth: "basic",

@@ -68,7 +68,7 @@ func (c *Client) Device(ctx context.Context, deviceURL string) (*Device, error) 
 	}
 	d.Expires = sent.Add(life)
 	if reason := d.unusable(); reason != "" {
-		e := a.malformed(reason)
+		e := a.malformed(flaw{reason: reason, cure: cureEndpoint})
 		e.URL = endpoint(deviceURL)
 		return nil, e
 	}

@@ -51,6 +51,7 @@ type Error struct {
 	AADSTS        string        // the digits of Entra's code, as "7000215"; else ""
 	CorrelationID string        // how the server's own log calls the request: Entra's body, else a header; "" if it did not say
 	Reason        string        // our own words, where the server has none
+	Cure          string        // what helps against just this, where Hints have nothing better; "{profile}" is the profile's name
 	URL           string        // scheme, host and path of the endpoint; "" for Policy
 	RetryAfter    time.Duration // how long the server wants to be left alone; 0 if it did not say
 	Skew          time.Duration // server's Date less our clock; 0 if it sent none

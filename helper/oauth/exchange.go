@@ -179,6 +179,7 @@ func (x *exchange) token(got *oauth2.Token) *Token {
 		Skew:     x.reply.skew,
 		Warnings: x.reply.warnings,
 
+		Issued:        x.reply.issued,
 		CorrelationID: x.reply.correlation,
 	}
 }

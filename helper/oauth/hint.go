@@ -52,7 +52,6 @@ var Hints = [...]Hint{
 	{Kind: Refused, Status: 405, Text: "there is no token endpoint at this address: check token_url with credhelper edit {profile}"},
 	{Kind: Refused, Status: 401, Text: "the client id or secret is wrong or was deleted; store a new one: credhelper rotate {profile}"},
 	{Kind: Refused, Status: 403, Text: "wrong credentials, or this client may not use the API; some servers also want basic_encoding = \"raw\": credhelper edit {profile}"},
-	{Kind: Malformed, Text: "this address does not answer as a token endpoint: check token_url and proxy with credhelper edit {profile}"},
 	{Kind: Untrusted, Text: "if the server's certificate comes from your own CA, name its file: ca_file (credhelper edit {profile})"},
 }
 
@@ -69,6 +68,9 @@ func HintFor(err error, profile string, own []Hint) string {
 				return strings.ReplaceAll(h.Text, "{profile}", profile)
 			}
 		}
+	}
+	if e.Cure != "" {
+		return strings.ReplaceAll(e.Cure, "{profile}", profile)
 	}
 	if e.Kind == Unreachable && e.Status == 0 { // a server that answers "later" is the right one
 		return strings.ReplaceAll(noAnswer, "{profile}", profile)

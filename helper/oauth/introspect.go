@@ -37,7 +37,7 @@ func (c *Client) Introspect(ctx context.Context, introspectionURL string, token 
 	active, found := value.Get("active")
 	is, err := active.Bool()
 	if !found || err != nil {
-		e := a.malformed("no \"active\" that is true or false (RFC 7662 2.2)")
+		e := a.malformed(flaw{reason: "no \"active\" that is true or false (RFC 7662 2.2)", cure: cureEndpoint})
 		e.URL = endpoint(introspectionURL)
 		return nil, e
 	}

@@ -7,34 +7,39 @@ import (
 	"time"
 )
 
-// lifetime reads expires_in (A19): a whole number, a text of digits, or a float
-// without fraction. Absent is the profile's default; no value means "for ever",
-// and none at or below zero is a token.
-func (c *Client) lifetime(f field) (time.Duration, string) {
+// lifetime reads expires_in (A19): a number, or a text that is one, rounded down.
+// Absent, null and "" are the profile's default; no value means "for ever", and none
+// at or below zero is a token.
+func (c *Client) lifetime(f field) (time.Duration, flaw) {
 	limit := or(c.MaxTTL, maxTTL)
 	var seconds int64
 	var ok bool
-	switch f.shape {
-	case absent:
-		return min(or(c.DefaultTTL, defaultTTL), limit), ""
-	case number:
+	switch {
+	case !f.given():
+		return min(or(c.DefaultTTL, defaultTTL), limit), noFlaw
+	case f.shape == number, f.shape == text && decimal(f.text):
 		seconds, ok = wholeNumber(f.text)
-	case text:
-		seconds, ok = digits(f.text)
 	}
 	switch {
 	case !ok:
-		return 0, "an expires_in that is no number of seconds"
+		return 0, flawSeconds
 	case seconds <= 0:
-		return 0, "an expires_in that is over already"
+		return 0, flawOver
 	case seconds > int64(limit/time.Second):
-		return limit, ""
+		return limit, noFlaw
 	}
-	return time.Duration(seconds) * time.Second, ""
+	return time.Duration(seconds) * time.Second, noFlaw
 }
 
-// wholeNumber reads a JSON number that has no fraction. Plain digits saturate; a
-// number with a point or exponent must be exact in a float64.
+// decimal reports whether a text is digits with at most one point among them: no
+// server writes 3600 seconds as "0x1p4" or "+3.6e3" and means it.
+func decimal(s string) bool {
+	whole, fraction, _ := strings.Cut(s, ".")
+	return strings.Trim(whole, "0123456789") == "" && strings.Trim(fraction, "0123456789") == "" && whole != "" && len(s) <= 64
+}
+
+// wholeNumber reads a JSON number, rounded down. Plain digits saturate; a number
+// with a point or exponent must fit into a float64 without loss of whole seconds.
 func wholeNumber(s string) (int64, bool) {
 	if !strings.ContainsAny(s, ".eE") {
 		if rest, negative := strings.CutPrefix(s, "-"); negative {
@@ -44,10 +49,10 @@ func wholeNumber(s string) (int64, bool) {
 		return digits(s)
 	}
 	f, err := strconv.ParseFloat(s, 64)
-	if err != nil || f != math.Trunc(f) || math.Abs(f) > 1<<53 {
+	if err != nil || math.Abs(f) > 1<<53 {
 		return 0, false
 	}
-	return int64(f), true
+	return int64(math.Floor(f)), true
 }
 
 // digits reads 1 to 64 decimal digits; what does not fit in an int64 is its

@@ -49,15 +49,20 @@ type Client struct {
 	Resource []string    // "resource" fields, absolute URIs (RFC 8707 2)
 	Params   [][2]string // further form fields; a name may repeat and keeps its order
 
-	AllowMissingType bool // an answer without token_type counts as Bearer (A15)
-	AllowForm        bool // a form-encoded answer is read, too (A14)
-	WideToken        bool // access tokens may hold any of 0x21-0x7E (A16)
-	RequireScopes    bool // fewer scopes than asked is an error, not a warning (A17)
+	AllowMissingType bool     // an answer without token_type counts as Bearer (A15)
+	AllowTypes       []string // further values of token_type that count as Bearer; never one of NeverBearer
+	AllowForm        bool     // a form-encoded answer is read, too (A14)
+	WideToken        bool     // access tokens may hold any of 0x21-0x7E (A16)
+	RequireScopes    bool     // fewer scopes than asked is an error, not a warning (A17)
 
 	DefaultTTL time.Duration // life of a token whose answer tells none; 0: 300 s
 	MaxTTL     time.Duration // longest life that is believed; 0: 24 h
 	TryTimeout time.Duration // 0: 4 s
 	Timeout    time.Duration // all tries together; 0: 6 s
+
+	// Rotated is told of a refresh token that an answer to grant "refresh_token"
+	// brought, once an answer and before anything else of it is vetted (A18); nil: not.
+	Rotated func(secret.Text)
 
 	HTTP  *http.Client                                 // from NewHTTPClient; nil: one with its defaults. Only the transport is used
 	Now   func() time.Time                             // nil: the real clock
@@ -92,6 +97,7 @@ type Token struct {
 	Warnings []string      // one line each, for stderr; no secrets
 	Tries    int           // requests that it took
 
+	Issued        string // issued_token_type of an exchange (RFC 8693 2.2.1); "" if the server did not say
 	CorrelationID string // how the server's own log calls the request, by a header of its answer; "" if it did not say
 }
 

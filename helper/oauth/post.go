@@ -46,7 +46,7 @@ func (c *Client) post(ctx context.Context, what, endpointURL string, form url.Va
 	if failure != nil {
 		return fail(failure)
 	}
-	if a.status != http.StatusOK {
+	if !taken(a.status) {
 		found, unreadable := c.parse(a)
 		return fail(x.refusal(a, found, unreadable))
 	}
@@ -83,17 +83,24 @@ func (c *Client) request(ctx context.Context, auth ClientAuth, endpointURL strin
 	return r, nil
 }
 
+// cureEndpoint is for addresses beside the token endpoint.
+const cureEndpoint = "is this the address of that endpoint? credhelper show {profile} --full"
+
 // object reads an answer that is one JSON object, strictly (A14, R4).
 func (a answer) object(endpointURL string) (strictjson.Value, *Error) {
 	reason := a.fault
 	if reason == "" {
-		value, err := strictjson.Parse(a.body)
+		value, err := strictjson.Parse(afterMark(a.body))
 		if err == nil && value.Kind() == strictjson.Object {
 			return value, nil
 		}
 		reason = "a body that is not an acceptable JSON object"
 	}
-	e := a.malformed(reason)
+	f := flaw{reason: reason, cure: cureEndpoint}
+	if a.looksHTML() {
+		f = flawPage
+	}
+	e := a.malformed(f)
 	e.URL, e.Tries = endpoint(endpointURL), 1
 	return strictjson.Value{}, e
 }

@@ -1,12 +1,15 @@
 package oauth
 
-import "net/http"
+import (
+	"bytes"
+	"net/http"
+)
 
 // refusal makes an error of an answer that is none of a token. Where there is
 // JSON its "error" counts, else the status: real servers refuse with 400, 401 and
 // 403, with JSON, with a page and with nothing at all. No code, text or body is
 // ever required.
-func (x *exchange) refusal(a answer, found fields, unreadable string) *Error {
+func (x *exchange) refusal(a answer, found fields, unreadable flaw) *Error {
 	c := x.client
 	e := &Error{Kind: kindOf(a.status), Status: a.status, Skew: a.skew, again: x.repeatable(a.status)}
 	if e.Kind == Unreachable {
@@ -15,7 +18,7 @@ func (x *exchange) refusal(a answer, found fields, unreadable string) *Error {
 	if f := found["error"]; f.shape == text {
 		e.Code = c.foreign(f.text)
 	}
-	for _, name := range [...]string{"error_description", "message"} {
+	for _, name := range [...]string{"error_description", "message", "meta"} {
 		if f := found[name]; f.shape == text && e.Description == "" {
 			code, first := entraCode(f.text)
 			e.AADSTS, e.Description = code, c.foreign(first)
@@ -27,15 +30,19 @@ func (x *exchange) refusal(a answer, found fields, unreadable string) *Error {
 	if e.Code == "temporarily_unavailable" { // Microsoft: to be asked again later
 		e.Kind = Unreachable
 	}
-	if e.Code == "" {
-		e.Reason = unreadable
+	if e.Code == "" && e.Description == "" {
+		e.Reason = orText(c.plainText(a), unreadable.reason)
+	}
+	if unreadable == flawPage && a.status == http.StatusForbidden {
+		// A firewall's, as often as not: it may let the next one pass.
+		e.Kind, e.Cure = Unreachable, cureFirewall
 	}
 	if e.Kind == Malformed {
-		e.Reason = "a status that is no answer to a token request"
+		f := flawStatus(a.status)
 		if a.status >= 300 && a.status < 400 {
-			e.Reason = "a redirect, which is never followed"
+			f = flawRedirect(a.target)
 		}
-		e.Code, e.Description = "", ""
+		e.Reason, e.Cure, e.Code, e.Description = f.reason, f.cure, "", ""
 	}
 	if e.Code == "" && e.Description == "" && e.Reason == "" {
 		e.Reason = "no reason given"
@@ -49,8 +56,22 @@ func kindOf(status int) Kind {
 	switch {
 	case later(status), status >= 500:
 		return Unreachable
-	case status == http.StatusOK, status >= 400:
+	case taken(status), status >= 400:
 		return Refused
 	}
 	return Malformed
+}
+
+// cureFirewall is for a page with status 403.
+const cureFirewall = "a page answered, so it may be a firewall in front of the server that blocks this machine or its proxy; else check client_auth and the client's rights (credhelper edit {profile})"
+
+// plainText is the first line of an answer that says it is plain text, as Entra's
+// gateway writes its 429; "" if it is anything else.
+func (c *Client) plainText(a answer) string {
+	body := bytes.TrimSpace(a.body)
+	if a.media != "text/plain" || a.fault != "" || len(body) == 0 || body[0] == '{' || body[0] == '<' {
+		return ""
+	}
+	line, _, _ := bytes.Cut(body, []byte("\n"))
+	return c.foreign(string(bytes.TrimSpace(line)))
 }

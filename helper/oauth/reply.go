@@ -15,28 +15,34 @@ type reply struct {
 	life     time.Duration
 	scope    string
 	refresh  secret.Text
+	issued   string // issued_token_type (RFC 8693 2.2.1), as it may be shown; "" if not said
 	skew     time.Duration
 	warnings []string
 
 	correlation string // the server's id of the request
 }
 
-// accept makes a token of an answer, or says why not. Only status 200 without an
-// "error" member can be a token (RFC 6749 5.1, A17); 204, 206 and their like are
-// no answers to this question (4.5 row 34).
+// taken reports whether a status can come with what was asked for. RFC 6749 5.1
+// says 200; servers built on REST frameworks say 201, because a token was created.
+// 202 promises one for later, and 203 was changed on its way.
+func taken(status int) bool { return status == http.StatusOK || status == http.StatusCreated }
+
+// accept makes a token of an answer, or says why not. Only a status of taken without
+// an "error" member can be a token (RFC 6749 5.1, A17).
 func (x *exchange) accept(a answer) (reply, *Error) {
 	found, unreadable := x.client.parse(a)
+	x.client.tellRotated(a, found)
 	switch {
-	case a.status != http.StatusOK:
+	case !taken(a.status):
 		return reply{}, x.refusal(a, found, unreadable)
-	case unreadable != "":
+	case unreadable != noFlaw:
 		return reply{}, a.malformed(unreadable)
-	case found["error"].shape != absent:
-		return reply{}, x.refusal(a, found, "")
+	case found["error"].given():
+		return reply{}, x.refusal(a, found, noFlaw)
 	}
-	r, reason := x.client.interpret(found)
-	if reason != "" {
-		return reply{}, a.malformed(reason)
+	r, wrong := x.client.interpret(found)
+	if wrong != noFlaw {
+		return reply{}, a.malformed(wrong)
 	}
 	r.skew, r.correlation = a.skew, a.correlation
 	if a.skew.Abs() > skewWarning {
@@ -45,68 +51,111 @@ func (x *exchange) accept(a answer) (reply, *Error) {
 	return x.client.compareScopes(r, a)
 }
 
-func (a answer) malformed(reason string) *Error {
-	return &Error{Kind: Malformed, Status: a.status, Reason: reason, Skew: a.skew, CorrelationID: a.correlation}
+func (a answer) malformed(f flaw) *Error {
+	e := &Error{Kind: Malformed, Status: a.status, Reason: f.reason, Cure: f.cure, Skew: a.skew, CorrelationID: a.correlation}
+	if f.later {
+		e.Kind = Unreachable
+	}
+	return e
 }
 
-// interpret reads the members of RFC 6749 5.1. The reason never repeats a value.
-func (c *Client) interpret(f fields) (reply, string) {
+// interpret reads the members of RFC 6749 5.1. What only informs, scope and a
+// refresh token, never costs the access token.
+func (c *Client) interpret(f fields) (reply, flaw) {
 	var r reply
-	if reason := c.checkType(f["token_type"]); reason != "" && !c.notApplicable(f["token_type"], f["issued_token_type"]) {
-		return r, reason
+	if f["access_token"].shape == absent {
+		return r, flawMissing(f.names())
 	}
-	access := f["access_token"]
+	if wrong := c.checkType(f["token_type"]); wrong != noFlaw && !c.notApplicable(f["token_type"], f["issued_token_type"]) {
+		return r, wrong
+	}
+	if wrong := c.checkAccess(f["access_token"]); wrong != noFlaw {
+		return r, wrong
+	}
+	life, wrong := c.lifetime(f["expires_in"])
+	if wrong != noFlaw {
+		return r, wrong
+	}
+	r.access, r.life = f["access_token"].text, life
+	if issued := f["issued_token_type"]; issued.shape == text && !issued.dirty {
+		r.issued = c.foreign(issued.text)
+	}
+	c.readRefresh(&r, f["refresh_token"])
+	c.readScope(&r, f["scope"])
+	return r, noFlaw
+}
+
+// checkAccess looks whether every tool can carry the token (A16).
+func (c *Client) checkAccess(access field) flaw {
 	switch {
-	case access.shape == absent:
-		return r, "no access_token"
-	case access.shape != text || access.dirty || !secret.ValidToken(access.text, c.WideToken):
-		return r, "an access_token that no header may carry"
+	case access.shape != text:
+		return flawNoText
+	case access.text == "":
+		return flawNoToken
+	case len(access.text) > secret.MaxToken:
+		return flawLength(len(access.text))
+	case access.dirty || !secret.ValidToken(access.text, true):
+		return flawUncarried
+	case !secret.ValidToken(access.text, c.WideToken):
+		return flawCharset
 	}
-	life, reason := c.lifetime(f["expires_in"])
-	if reason != "" {
-		return r, reason
-	}
-	if refresh := f["refresh_token"]; refresh.shape != absent {
-		if refresh.shape != text || !refreshToken(refresh.text) {
-			return r, "a refresh_token that cannot be one"
-		}
+	return noFlaw
+}
+
+func (c *Client) readRefresh(r *reply, refresh field) {
+	switch {
+	case !refresh.given():
+	case refresh.shape == text && keepable(refresh.text):
 		r.refresh = secret.New(refresh.text)
+	default:
+		r.warnings = append(r.warnings, "the answer has a refresh_token that cannot be one; it was left out")
 	}
-	scope := f["scope"]
-	if scope.shape != absent && (scope.shape != text || scope.dirty) {
-		return r, "a scope that is no text"
-	}
-	r.access, r.life, r.scope = access.text, life, strings.Join(c.Scopes, " ")
-	if scope.shape == text {
+}
+
+// readScope takes a list or a number, too: scope is only shown and compared.
+func (c *Client) readScope(r *reply, scope field) {
+	switch {
+	case scope.shape == absent: // what was asked (RFC 6749 5.1)
+		r.scope = strings.Join(c.Scopes, " ")
+	case scope.shape == other:
+		r.warnings = append(r.warnings, "the answer has a scope that cannot be read")
+		if !c.RequireScopes {
+			r.scope = strings.Join(c.Scopes, " ")
+		}
+	default:
 		r.scope = Sanitise(scope.text)
 	}
-	return r, ""
 }
 
-// checkType accepts Bearer in any letter case and nothing else (A15): a token
-// that is bound to a key or a proof is useless, and misleading, as a Bearer.
-func (c *Client) checkType(f field) string {
+// boundTypes are token types that no setting makes Bearer: such a token is worth
+// nothing without a key or proof, or is no access token at all (A15).
+var boundTypes = [...]string{"DPoP", "mac", "pop", "N_A"}
+
+// NeverBearer reports whether a token type can by no means be that of a bearer token.
+func NeverBearer(kind string) bool {
+	return slices.ContainsFunc(boundTypes[:], func(b string) bool { return strings.EqualFold(kind, b) })
+}
+
+// checkType accepts Bearer in any letter case, and what the profile says is the
+// server's word for it (A15).
+func (c *Client) checkType(f field) flaw {
 	switch {
-	case f.shape == absent && c.AllowMissingType:
-		return ""
-	case f.shape == absent:
-		return "no token_type"
-	case f.shape == text && strings.EqualFold(f.text, "Bearer"):
-		return ""
-	case f.shape == text && strings.EqualFold(f.text, "DPoP"):
-		return "a DPoP token, which is bound to a key and no Bearer token (RFC 9449)"
+	case !f.given() && c.AllowMissingType:
+		return noFlaw
+	case !f.given():
+		return flawNoType
+	case f.shape != text || f.dirty || !word(f.text, 40) || c.redact(f.text) != f.text:
+		return flawOddType
+	case strings.EqualFold(f.text, "Bearer"):
+		return noFlaw
+	case strings.EqualFold(f.text, "N_A"):
+		return flaw{reason: "a token_type that is not Bearer: N_A, so this is no access token (RFC 8693 2.2.1)", cure: "to be given it by name: requested_token_type (credhelper edit {profile})"}
+	case NeverBearer(f.text):
+		return flawBound(f.text)
+	case slices.ContainsFunc(c.AllowTypes, func(t string) bool { return strings.EqualFold(t, f.text) }):
+		return noFlaw
 	}
-	return "a token_type that is not Bearer"
-}
-
-// refreshToken is RFC 6749 A.17, 1*VSCHAR, at most 64 KiB.
-func refreshToken(s string) bool {
-	for i := range len(s) {
-		if s[i] < 0x20 || s[i] > 0x7e {
-			return false
-		}
-	}
-	return s != "" && len(s) <= 64<<10
+	return flawType(f.text)
 }
 
 // compareScopes looks for scopes that were asked for and not granted (A17). An

@@ -1,11 +1,14 @@
 package oauthtest
 
 import (
+	"bytes"
+	"compress/gzip"
 	"embed"
 	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"io"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -25,6 +28,7 @@ type Answer struct {
 	Says   []string // for a token: "life=3600s", "warning=..."; for an error: parts of its text
 	Head   []string // status line and headers; none: the body is all that is written
 	Body   string
+	Gzip   bool // the body is written compressed
 }
 
 //go:embed answers
@@ -104,6 +108,8 @@ func parseAnswer(block string) (Answer, error) {
 			a.Expect = rest
 		case "says":
 			a.Says = append(a.Says, rest)
+		case "gzip":
+			a.Gzip = true
 		case "bare":
 			return a, a.complete()
 		default:
@@ -127,6 +133,9 @@ func (a Answer) complete() error {
 // render is the answer as octets.
 func (a Answer) render(s *Server, q asked) []byte {
 	body := expand(a.Body, s, q)
+	if a.Gzip {
+		body = packed(body)
+	}
 	if a.Head == nil {
 		return []byte(body)
 	}
@@ -150,6 +159,7 @@ func expand(text string, s *Server, q asked) string {
 	secret := q.secret
 	replace := map[string]func(arg string) string{
 		"token":         func(string) string { c, _ := s.client(q.id); t, _ := s.issue(c, ""); return t },
+		"refresh":       func(string) string { return s.rotate(q) },
 		"secret":        func(string) string { return secret },
 		"secret-json":   func(string) string { b, _ := json.Marshal(secret); return string(b[1 : len(b)-1]) }, // a text always marshals
 		"secret-form":   func(string) string { return url.QueryEscape(secret) },
@@ -181,6 +191,15 @@ func expand(text string, s *Server, q asked) string {
 		out.WriteByte('{')
 		text = rest
 	}
+}
+
+// packed is a text as gzip has it.
+func packed(text string) string {
+	var b bytes.Buffer
+	w := gzip.NewWriter(&b)
+	_, _ = io.WriteString(w, text) // a buffer never fails
+	w.Close()
+	return b.String()
 }
 
 // repeated is "TEXT:N" as N times TEXT.

@@ -131,6 +131,27 @@ func refreshGrant(s *Server, c Client, a asked) said {
 	return s.granted(c, old.scope, old.family)
 }
 
+// rotate is the refresh token in the place of the one that a request shows, for
+// answers that are odd in other ways. One that was replaced before ends the sign-in.
+func (s *Server) rotate(a asked) string {
+	c, _ := s.client(a.id)
+	s.mu.Lock()
+	old := s.refresh[a.form.Get("refresh_token")]
+	again := old != nil && old.used
+	if old != nil {
+		old.used = true
+	}
+	s.mu.Unlock()
+	switch {
+	case old == nil:
+		return s.newRefresh(c, "", "")
+	case again:
+		s.fault("a refresh token twice (RFC 9700 4.14.2)")
+		s.kill(old.family)
+	}
+	return s.newRefresh(c, old.scope, old.family)
+}
+
 // kill ends a sign-in: its access tokens and refresh tokens.
 func (s *Server) kill(family string) {
 	s.mu.Lock()
