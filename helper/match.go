@@ -53,14 +53,10 @@ func choose(claims []claim, u origin.URL) (claim, error) {
 	if reason != origin.Release {
 		return claim{}, unowned(u, reason)
 	}
-	for i, c := range claims {
+	for _, c := range claims {
 		if c.profile != claims[best].profile && c.origin.Match(u) == origin.Release &&
 			c.origin.Specificity() == claims[best].origin.Specificity() {
-			return claim{}, &protocol.Error{
-				Kind: protocol.ErrAmbiguous,
-				Text: "profiles " + claims[best].profile.Name + " and " + claims[i].profile.Name + " both claim " + claims[best].origin.String(),
-				Hint: "give one of them a path in origins: credhelper edit " + claims[i].profile.Name,
-			}
+			return claim{}, ambiguous(claims[best].profile, c)
 		}
 	}
 	return claims[best], nil
@@ -132,4 +128,29 @@ func shared(a, b *Profile) (string, bool) {
 		}
 	}
 	return "", false
+}
+
+// Ambiguous reports each origin that several of the profiles claim with equal right
+// (O12), as the protocol.ErrAmbiguous that a request for it gets.
+func Ambiguous(profiles []*Profile) (problems []error) {
+	first := map[string]*Profile{} // by claim
+	for _, c := range claimsOf(profiles) {
+		claim := c.origin.Claim()
+		switch other := first[claim]; {
+		case other == nil:
+			first[claim] = c.profile
+		case other != c.profile:
+			problems = append(problems, ambiguous(other, c))
+		}
+	}
+	return problems
+}
+
+// ambiguous says that the profile of c claims what another one claims as well.
+func ambiguous(other *Profile, c claim) error {
+	return &protocol.Error{
+		Kind: protocol.ErrAmbiguous,
+		Text: "profiles " + other.Name + " and " + c.profile.Name + " both claim " + c.origin.String(),
+		Hint: "give one of them a path in origins: credhelper edit " + c.profile.Name,
+	}
 }

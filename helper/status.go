@@ -63,9 +63,14 @@ func (h *Helper) Status(ctx context.Context, names ...string) ([]Status, error) 
 		defer store.Close()
 	}
 	list := make([]Status, len(names))
+	r, unusable := h.resolver()
 	var down error // a keyring that does not answer is not asked for each profile
 	for i, name := range names {
-		list[i] = h.status(ctx, store, name, down)
+		if unusable != nil {
+			list[i] = Status{Profile: name, Err: unusable}
+			continue
+		}
+		list[i] = h.status(ctx, r, store, name, down)
 		if errors.Is(list[i].SecretErr, protocol.ErrLocked) {
 			down = list[i].SecretErr
 		}
@@ -73,9 +78,9 @@ func (h *Helper) Status(ctx context.Context, names ...string) ([]Status, error) 
 	return list, nil
 }
 
-func (h *Helper) status(ctx context.Context, store *cache.Store, name string, down error) Status {
+func (h *Helper) status(ctx context.Context, r *resolver, store *cache.Store, name string, down error) Status {
 	s := Status{Profile: name}
-	p, err := h.Profile(name)
+	p, err := r.read(name)
 	if err != nil {
 		s.Err = err
 		return s

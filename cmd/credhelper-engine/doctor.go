@@ -317,27 +317,38 @@ func (x *examination) profiles() {
 	for _, problem := range problems {
 		x.fail("profile", problem)
 	}
-	if len(all) == 0 && len(problems) == 0 {
-		x.add("profile", note, "there are none yet", "credhelper add NAME --preset PRESET ...")
+	if len(all) == 0 {
+		if len(problems) == 0 {
+			x.add("profile", note, "there are none yet", "credhelper add NAME --preset PRESET ...")
+		}
+		return
 	}
-	for _, p := range all {
-		x.profile(p)
+	names := make([]string, len(all))
+	for i, p := range all {
+		names[i] = p.Name
 	}
-}
-
-func (x *examination) profile(p *helper.Profile) {
-	for _, w := range p.Warnings() {
-		x.add("profile", note, p.Name+": "+w, "")
-	}
-	list, err := x.helper.Status(x.ctx, p.Name)
-	if err != nil || len(list) != 1 {
+	list, err := x.helper.Status(x.ctx, names...)
+	if err != nil {
 		x.fail("profile", err)
 		return
 	}
-	st, now := list[0], x.now()
-	end := st.Ending()
+	for i := range list {
+		x.profile(all[i], list[i])
+	}
+	for _, problem := range helper.Ambiguous(all) {
+		x.fail("origins", problem)
+	}
+}
+
+func (x *examination) profile(p *helper.Profile, st helper.Status) {
+	for _, w := range p.Warnings() {
+		x.add("profile", note, p.Name+": "+w, "")
+	}
+	now, end := x.now(), st.Ending()
 	urgency := end.Urgency(now)
 	switch {
+	case st.Err != nil: // changed since it was read
+		x.fail("profile", st.Err)
 	case st.SecretErr != nil:
 		x.fail("profile", st.SecretErr)
 	case len(st.Changes) > 0:
@@ -355,7 +366,6 @@ func (x *examination) profile(p *helper.Profile) {
 	default:
 		x.add("profile", good, p.Name+": "+explainToken(st.Token), "")
 	}
-	x.conflicts(p)
 }
 
 // renewalOf is what to do about a secret or certificate that ends.
@@ -367,16 +377,6 @@ func renewalOf(st helper.Status, end helper.Ending) string {
 		return "credhelper rotate " + st.Profile + " --key-file FILE"
 	}
 	return "credhelper rotate " + st.Profile + " --expires DATE"
-}
-
-// conflicts: another profile that claims the same (O12).
-func (x *examination) conflicts(p *helper.Profile) {
-	for _, o := range p.OriginTexts() {
-		e := x.helper.Explain(o)
-		if e.Err != nil && errors.Is(e.Err, protocol.ErrAmbiguous) {
-			x.fail("origins", e.Err)
-		}
-	}
 }
 
 // leftovers: what killed processes left behind.

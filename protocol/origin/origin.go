@@ -128,23 +128,19 @@ func RouteKeys(u URL) (exact, wildcard string) {
 	return u.host, wildcard
 }
 
-// SameClaim tells whether two origins claim the same URLs with equal right; two
-// profiles that do so are a configuration error (O12). Paths that differ only
-// in what is escaped count as the same: a decoded field matches both.
-func SameClaim(a, b Origin) bool {
-	return a.endpoint == b.endpoint && a.wildcard == b.wildcard && samePath(a.path, b.path)
+// Claim is a text that two origins share if, and only if, they claim the same URLs
+// with equal right; two profiles that do so are a configuration error (O12). Paths
+// that differ only in what is escaped claim the same: a decoded field matches both.
+func (o Origin) Claim() string {
+	path := make([]byte, 0, len(o.path))
+	for i := 0; i < len(o.path); {
+		c, width := decode(o.path, i)
+		path = append(path, c)
+		i += width
+	}
+	o.path = ""
+	return o.String() + string(path)
 }
 
-func samePath(a, b string) bool {
-	i, j := 0, 0
-	for i < len(a) && j < len(b) {
-		x, xWidth := decode(a, i)
-		y, yWidth := decode(b, j)
-		if x != y {
-			return false
-		}
-		i += xWidth
-		j += yWidth
-	}
-	return i == len(a) && j == len(b)
-}
+// SameClaim reports whether two origins claim the same URLs with equal right.
+func SameClaim(a, b Origin) bool { return a.Claim() == b.Claim() }
