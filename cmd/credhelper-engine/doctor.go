@@ -2,18 +2,14 @@ package main
 
 import (
 	"context"
-	"debug/buildinfo"
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
-	"path/filepath"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
-	"github.com/credhelper/credhelper/cmd/internal/handover"
 	"github.com/credhelper/credhelper/helper"
 	"github.com/credhelper/credhelper/helper/cache"
 	"github.com/credhelper/credhelper/helper/keyring"
@@ -24,17 +20,24 @@ import (
 // doctorCommand looks at everything that could be wrong on this machine.
 func (s *session) doctorCommand() *cobra.Command {
 	var bundle string
+	var online bool
 	c := &cobra.Command{
-		Use:   "doctor",
+		Use:   "doctor [NAME...]",
 		Short: "check the installation, the keyring, the cache and every profile",
 		Long: "Checks, one line each, the cause before the symptom, and each failure with the\n" +
-			"command that mends it. --bundle writes the same, and the profiles, as an archive\n" +
+			"command that mends it. Without a name it asks no server and runs no command; with\n" +
+			"names, or --online, it asks each host of their token endpoints once, without\n" +
+			"credentials, for at most 8 seconds in all.\n\n" +
+			"--bundle writes the same, and the profiles, as an archive\n" +
 			"for a ticket: no secret, no token, no user name is in it.",
 		GroupID:     groupKeep,
-		Args:        between(0, 0, "doctor [--json] [--bundle FILE]"),
+		Args:        between(0, 100, "doctor [NAME...] [--online] [--json] [--bundle FILE]"),
 		Annotations: patient,
-		RunE:        func(c *cobra.Command, _ []string) error { return s.doctor(c.Context(), bundle) },
+		RunE: func(c *cobra.Command, names []string) error {
+			return s.doctor(c.Context(), &examination{names: names, online: online || len(names) > 0}, bundle)
+		},
 	}
+	c.Flags().BoolVar(&online, "online", false, "ask each token endpoint's host, and run the commands that print secrets")
 	c.Flags().StringVar(&bundle, "bundle", "", "write a redacted archive (.tar.gz) to `FILE`")
 	return c
 }
@@ -61,6 +64,8 @@ type examination struct {
 	ctx      context.Context
 	dirs     cache.Dirs
 	helper   *helper.Helper
+	names    []string // of the profiles that the person asked about; none: all
+	online   bool     // servers are asked, and programs that print a secret are run
 	findings []finding
 }
 
@@ -91,9 +96,8 @@ var checks = [...]func(*examination){
 	(*examination).leftovers,
 }
 
-func (s *session) doctor(ctx context.Context, bundle string) error {
-	x, err := s.examine(ctx)
-	if err != nil {
+func (s *session) doctor(ctx context.Context, x *examination, bundle string) error {
+	if err := s.examine(ctx, x); err != nil {
 		return err
 	}
 	if bundle != "" {
@@ -101,6 +105,7 @@ func (s *session) doctor(ctx context.Context, bundle string) error {
 			return err
 		}
 	}
+	var err error
 	if s.flags.json {
 		err = s.printJSON(x.findings)
 	} else {
@@ -118,20 +123,24 @@ func (s *session) doctor(ctx context.Context, bundle string) error {
 	return nil
 }
 
-func (s *session) examine(ctx context.Context) (*examination, error) {
-	h, err := s.open()
-	if err != nil {
-		return nil, err
+// examine makes every check. A name that is no profile is an error before any.
+func (s *session) examine(ctx context.Context, x *examination) (err error) {
+	x.session, x.ctx = s, ctx
+	if x.helper, err = s.open(); err != nil {
+		return err
 	}
-	dirs, err := s.dirs()
-	if err != nil {
-		return nil, err
+	if x.dirs, err = s.dirs(); err != nil {
+		return err
 	}
-	x := &examination{session: s, ctx: ctx, dirs: dirs, helper: h}
+	for _, name := range x.names {
+		if _, err := x.helper.Profile(name); errors.Is(err, protocol.ErrUnknown) {
+			return err
+		}
+	}
 	for _, check := range checks {
 		check(x)
 	}
-	return x, nil
+	return nil
 }
 
 func (x *examination) count(result string) (n int) {
@@ -153,104 +162,6 @@ func (x *examination) text(c screen) string {
 		}
 	}
 	return b.String()
-}
-
-// executables: where they are and whether others could have changed them.
-func (x *examination) executables() {
-	self, err := os.Executable()
-	if err == nil {
-		self, err = filepath.EvalSymlinks(self)
-	}
-	if err != nil {
-		x.fail("engine", err)
-		return
-	}
-	x.add("engine", good, release()+" in "+self, "")
-	front := filepath.Join(filepath.Dir(self), "credhelper")
-	if filepath.Base(filepath.Dir(self)) == "libexec" && !exists(front) {
-		front = filepath.Join(filepath.Dir(filepath.Dir(self)), "bin", "credhelper")
-	}
-	found, err := x.findProgram("credhelper")
-	switch {
-	case err != nil:
-		x.add("front", note, "credhelper is not in PATH; tools find it by its full path only", "add "+filepath.Dir(front)+" to PATH")
-	default:
-		if real, err := filepath.EvalSymlinks(found); err == nil && real != front && exists(front) {
-			x.add("front", note, "PATH finds "+found+", this one is "+front, "")
-			return
-		}
-		x.sameRelease("front", found)
-	}
-}
-
-// plugin: whether connectors of go-plugin would find theirs. Nobody else needs it.
-func (x *examination) plugin() {
-	path, err := handover.Find(handover.Plugin)
-	if err != nil {
-		x.add("plugin", note, err.Error()+"; only connectors that use go-plugin need it", "")
-		return
-	}
-	x.sameRelease("plugin", path)
-}
-
-// sameRelease compares the release of another executable with this one's.
-func (x *examination) sameRelease(check, path string) {
-	info, err := buildinfo.ReadFile(path)
-	switch {
-	case err != nil:
-		x.add(check, note, path+": "+err.Error(), "")
-	case info.Main.Version != release():
-		x.add(check, note, info.Main.Version+" in "+path+", another release than the engine", "install all three files of one release")
-	default:
-		x.add(check, good, info.Main.Version+" in "+path, "")
-	}
-}
-
-// places: where everything is, whose it is, and who can reach it (T1).
-func (x *examination) places() {
-	for _, place := range [...]struct {
-		check, path string
-		private     bool
-	}{
-		{"config", x.dirs.Config, false},
-		{"data", x.dirs.Data, true},
-		{"state", x.dirs.State, true},
-		{"run", x.dirs.Run(), true},
-	} {
-		info, err := os.Lstat(place.path)
-		switch {
-		case errors.Is(err, fs.ErrNotExist):
-			x.add(place.check, good, place.path+" (not there yet)", "")
-		case err != nil:
-			x.fail(place.check, err)
-		case info.Mode()&fs.ModeSymlink != 0 && place.private:
-			x.add(place.check, bad, place.path+" is a link", "put a directory in its place")
-		default:
-			x.mode(place.check, place.path, place.private)
-		}
-	}
-}
-
-func (x *examination) mode(check, path string, private bool) {
-	info, err := os.Stat(path)
-	if err != nil {
-		x.fail(check, err)
-		return
-	}
-	mode, forbidden := info.Mode().Perm(), fs.FileMode(0o022)
-	if private {
-		forbidden = 0o077
-	}
-	switch {
-	case !info.IsDir():
-		x.add(check, bad, path+" is not a directory", "")
-	case windows || mode&forbidden == 0 && ownedByUs(info):
-		x.add(check, good, fmt.Sprintf("%s (%04o)", path, mode), "")
-	case !ownedByUs(info):
-		x.add(check, bad, path+" belongs to another user", "")
-	default:
-		x.add(check, bad, fmt.Sprintf("%s has mode %04o: others can reach it", path, mode), "once you know why: chmod go-rwx "+path)
-	}
 }
 
 func (x *examination) settings() {
@@ -309,74 +220,6 @@ func (x *examination) secrets() {
 		return
 	}
 	x.add("keyring", good, fmt.Sprintf("%s, answered in %v", x.describeKeyring(x.ctx, settings.Keyring), took), "")
-}
-
-// profiles: each with what is wrong with it or its secret.
-func (x *examination) profiles() {
-	all, problems := x.helper.Profiles()
-	for _, problem := range problems {
-		x.fail("profile", problem)
-	}
-	if len(all) == 0 {
-		if len(problems) == 0 {
-			x.add("profile", note, "there are none yet", "credhelper add NAME --preset PRESET ...")
-		}
-		return
-	}
-	names := make([]string, len(all))
-	for i, p := range all {
-		names[i] = p.Name
-	}
-	list, err := x.helper.Status(x.ctx, names...)
-	if err != nil {
-		x.fail("profile", err)
-		return
-	}
-	for i := range list {
-		x.profile(all[i], list[i])
-	}
-	for _, problem := range helper.Ambiguous(all) {
-		x.fail("origins", problem)
-	}
-}
-
-func (x *examination) profile(p *helper.Profile, st helper.Status) {
-	for _, w := range p.Warnings() {
-		x.add("profile", note, p.Name+": "+w, "")
-	}
-	now, end := x.now(), st.Ending()
-	urgency := end.Urgency(now)
-	switch {
-	case st.Err != nil: // changed since it was read
-		x.fail("profile", st.Err)
-	case st.SecretErr != nil:
-		x.fail("profile", st.SecretErr)
-	case len(st.Changes) > 0:
-		x.add("profile", bad, p.Name+": its secret was stored for other "+st.Changes[0].Name, "credhelper rebind "+p.Name)
-	case urgency == helper.Over:
-		x.add("profile", bad, p.Name+": its "+end.Words(now), renewalOf(st, end))
-	case st.Token.Wait > 0:
-		x.add("profile", bad, p.Name+": not asked again for "+span(st.Token.Wait)+": "+st.Token.Reason, "credhelper test "+p.Name)
-	case urgency > helper.Calm:
-		result := note
-		if urgency == helper.Pressing {
-			result = warn
-		}
-		x.add("profile", result, p.Name+": its "+end.Words(now), renewalOf(st, end))
-	default:
-		x.add("profile", good, p.Name+": "+explainToken(st.Token), "")
-	}
-}
-
-// renewalOf is what to do about a secret or certificate that ends.
-func renewalOf(st helper.Status, end helper.Ending) string {
-	switch {
-	case st.Source != "keyring":
-		return "put a new " + end.What + " where the profile takes it from: credhelper show " + st.Profile
-	case end.What == "certificate":
-		return "credhelper rotate " + st.Profile + " --key-file FILE"
-	}
-	return "credhelper rotate " + st.Profile + " --expires DATE"
 }
 
 // leftovers: what killed processes left behind.

@@ -1,0 +1,157 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/credhelper/credhelper/helper"
+)
+
+// profiles: each with what is wrong with it or its secret.
+func (x *examination) profiles() {
+	all, problems := x.helper.Profiles()
+	for _, problem := range problems {
+		x.fail("profile", problem)
+	}
+	if len(all) == 0 {
+		if len(problems) == 0 {
+			x.add("profile", note, "there are none yet", "credhelper add NAME --preset PRESET ...")
+		}
+		return
+	}
+	for _, problem := range helper.Ambiguous(all) {
+		x.fail("origins", problem)
+	}
+	all = x.chosen(all)
+	names := make([]string, len(all))
+	for i, p := range all {
+		names[i] = p.Name
+	}
+	if len(all) == 0 {
+		return // the one that was named cannot be read, which is said above
+	}
+	list, err := x.helper.Status(x.ctx, names...)
+	if err != nil {
+		x.fail("profile", err)
+		return
+	}
+	for i := range list {
+		x.profile(all[i], list[i])
+	}
+	x.sources(all)
+	x.endpoints(all)
+}
+
+func (x *examination) profile(p *helper.Profile, st helper.Status) {
+	for _, w := range p.Warnings() {
+		x.add("profile", note, p.Name+": "+w, "")
+	}
+	now, end := x.now(), st.Ending()
+	urgency := end.Urgency(now)
+	switch {
+	case st.Err != nil: // changed since it was read
+		x.fail("profile", st.Err)
+	case st.SecretErr != nil:
+		x.fail("profile", st.SecretErr)
+	case len(st.Changes) > 0:
+		x.add("profile", bad, p.Name+": its secret was stored for other "+st.Changes[0].Name, "credhelper rebind "+p.Name)
+	case urgency == helper.Over:
+		x.add("profile", bad, p.Name+": its "+end.Words(now), renewalOf(st, end))
+	case st.Token.Wait > 0:
+		x.add("profile", bad, p.Name+": not asked again for "+span(st.Token.Wait)+": "+st.Token.Reason, "credhelper test "+p.Name)
+	case urgency > helper.Calm:
+		result := note
+		if urgency == helper.Pressing {
+			result = warn
+		}
+		x.add("profile", result, p.Name+": its "+end.Words(now), renewalOf(st, end))
+	default:
+		x.add("profile", good, p.Name+": "+explainToken(st.Token), "")
+	}
+}
+
+// renewalOf is what to do about a secret or certificate that ends.
+func renewalOf(st helper.Status, end helper.Ending) string {
+	switch {
+	case st.Source != "keyring":
+		return "put a new " + end.What + " where the profile takes it from: credhelper show " + st.Profile
+	case end.What == "certificate":
+		return "credhelper rotate " + st.Profile + " --key-file FILE"
+	}
+	return "credhelper rotate " + st.Profile + " --expires DATE"
+}
+
+// chosen are the profiles that the person named, or all.
+func (x *examination) chosen(all []*helper.Profile) []*helper.Profile {
+	if len(x.names) == 0 {
+		return all
+	}
+	var some []*helper.Profile
+	for _, p := range all {
+		if slices.Contains(x.names, p.Name) {
+			some = append(some, p)
+		}
+	}
+	return some
+}
+
+// sources: whether what a profile reads on this machine is there. Programs are run
+// only for a person who names the profile, or goes online.
+func (x *examination) sources(all []*helper.Profile) {
+	untried := 0
+	for _, p := range all {
+		for _, source := range p.Sources() {
+			if source.RunsCommand() && !x.online {
+				untried++
+				continue
+			}
+			if err := x.helper.TrySource(x.ctx, p, source); err != nil {
+				x.fail("source", err)
+			} else if !source.InKeyring() {
+				x.add("source", good, p.Name+": "+source.Key+" can be read", "")
+			}
+		}
+	}
+	if untried > 0 {
+		x.add("source", note, fmt.Sprintf("%d commands that print a secret were not run", untried), "credhelper doctor --online, or doctor NAME")
+	}
+}
+
+// reachTime bounds the asking of all hosts together.
+const reachTime = 8 * time.Second
+
+// clockLimit is from where on a clock that is off makes servers refuse assertions
+// and tokens end at the wrong time.
+const clockLimit = 60 * time.Second
+
+// endpoints: whether the hosts of token endpoints answer, through which proxy, and
+// what time it is there.
+func (x *examination) endpoints(all []*helper.Profile) {
+	if !x.online {
+		x.add("network", note, "no server was asked", "credhelper doctor --online, or doctor NAME")
+		return
+	}
+	ctx, cancel := context.WithTimeout(x.ctx, reachTime)
+	defer cancel()
+	for _, r := range x.helper.Reach(ctx, all) {
+		what := r.Host
+		if r.Proxy != "" {
+			what += " through the proxy " + r.Proxy
+		}
+		switch off := r.Skew.Abs(); {
+		case r.Err != nil:
+			x.fail("network", r.Err)
+		case off > clockLimit:
+			where := "behind"
+			if r.Skew < 0 {
+				where = "ahead of"
+			}
+			x.add("clock", bad, fmt.Sprintf("this machine's clock is %s %s that of %s", span(off), where, r.Host), "set the clock; timedatectl shows whether it is kept by a time server")
+		default:
+			x.add("network", good, what+" answers, for "+strings.Join(r.Profiles[:min(3, len(r.Profiles))], ", "), "")
+		}
+	}
+}

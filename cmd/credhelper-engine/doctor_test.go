@@ -1,0 +1,106 @@
+package main
+
+import (
+	"fmt"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/credhelper/credhelper/internal/program"
+)
+
+// TestDoctorOnline: doctor asks no server and runs no program unless it is told to;
+// then each host once, however many profiles it serves, without credentials, and
+// says how far the clock is off, what does not answer, and which source fails.
+func TestDoctorOnline(t *testing.T) {
+	var asked atomic.Int32
+	late := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		asked.Add(1)
+		if r.Header.Get("Authorization") != "" || r.ContentLength > 0 {
+			t.Errorf("%s with %v", r.Method, r.Header)
+		}
+		w.Header().Set("Date", time.Now().Add(-10*time.Minute).UTC().Format(http.TimeFormat))
+	}))
+	defer late.Close()
+	nobody, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	closed := nobody.Addr().String()
+	nobody.Close()
+
+	h, err := program.NewHome(t.TempDir(), bin)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(h.Close)
+	ran := filepath.Join(t.TempDir(), "ran")
+	script := filepath.Join(t.TempDir(), "source")
+	if err := os.WriteFile(script, []byte("#!/bin/sh\n: >"+ran+"\nexit 3\n"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	for i := range 20 {
+		add(t, h, fmt.Sprintf("late%d", i), late.URL, "")
+	}
+	add(t, h, "down", "http://"+closed, fmt.Sprintf("secret = [\"command\", %q]", script))
+
+	said, err := h.Run("", "doctor", "--no-input")
+	if err == nil || asked.Load() != 0 || exists(ran) || !strings.Contains(said, "no server was asked") || !strings.Contains(said, "1 commands that print a secret were not run") {
+		t.Errorf("offline: %d requests, program ran %v: %v\n%s", asked.Load(), exists(ran), err, said)
+	}
+	said, _ = h.Run("", "doctor", "--online")
+	if asked.Load() != 1 || !exists(ran) {
+		t.Errorf("online: %d requests, program ran %v\n%s", asked.Load(), exists(ran), said)
+	}
+	for _, want := range []string{
+		"FAIL  clock        this machine's clock is 10 min ahead of that of " + late.URL,
+		"FAIL  network      profile down: token endpoint: no connection",
+		"FAIL  source       profile down: secret: command " + script,
+	} {
+		if !strings.Contains(said, want) {
+			t.Errorf("online: no %q in\n%s", want, said)
+		}
+	}
+	if said, _ = h.Run("", "doctor", "late7"); asked.Load() != 2 || strings.Contains(said, "down") || !strings.Contains(said, "late7") {
+		t.Errorf("by name: %d requests\n%s", asked.Load(), said)
+	}
+	if _, err = h.Run("", "doctor", "nobody"); err == nil || !strings.Contains(err.Error(), "no profile nobody") {
+		t.Errorf("a name that is no profile: %v", err)
+	}
+}
+
+// add provisions a profile that no secret was stored for.
+func add(t *testing.T, h *program.Home, name, server, more string) {
+	t.Helper()
+	err := h.AddProfile(program.Profile{Name: name, Origin: "https://" + name + ".example.com", TokenURL: server + "/token", ClientID: "client", More: more})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestDoctorClash (O12): two profiles that claim one origin are found without
+// reading every profile for each.
+func TestDoctorClash(t *testing.T) {
+	h, err := program.NewHome(t.TempDir(), bin)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(h.Close)
+	for i := range 300 {
+		add(t, h, fmt.Sprintf("p%d", i), "https://login.example.com", "")
+	}
+	twin := program.Profile{Name: "twin", Origin: "https://p7.example.com:443/", TokenURL: "https://login.example.com/token", ClientID: "client"}
+	if err := h.AddProfile(twin); err != nil {
+		t.Fatal(err)
+	}
+	said, _ := h.Run("", "doctor")
+	if n := strings.Count(said, "both claim"); n != 1 || !strings.Contains(said, "profiles p7 and twin both claim https://p7.example.com") {
+		t.Errorf("%d clashes\n%s", n, said)
+	}
+}

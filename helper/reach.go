@@ -1,0 +1,95 @@
+package helper
+
+import (
+	"context"
+	"net/url"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/credhelper/credhelper/helper/keyring"
+	"github.com/credhelper/credhelper/protocol"
+)
+
+// Reached is what the host of token endpoints answered to a request without
+// credentials.
+type Reached struct {
+	Host     string        // such as "https://login.example.com"
+	Proxy    string        // what it was asked through, without user and password; "" if nothing
+	Profiles []string      // whose tokens it gives, in ascending order
+	Skew     time.Duration // the server's clock less ours; 0 if it did not say
+	Err      error         // why nothing was heard, as Get would say it
+}
+
+// mostAtOnce is how many hosts are asked at the same time.
+const mostAtOnce = 16
+
+// Reach asks each host of the profiles' token endpoints once, without credentials,
+// until ctx ends. Where profiles differ in proxy or authorities, their host is asked
+// for each. It is for a person who wants to know what stands in the way.
+func (h *Helper) Reach(ctx context.Context, profiles []*Profile) []Reached {
+	type way struct{ host, proxy, roots string }
+	var first []*Profile
+	var list []Reached
+	known := map[way]int{}
+	for _, p := range profiles {
+		u, err := url.Parse(p.TokenURL)
+		if err != nil {
+			continue
+		}
+		w := way{u.Scheme + "://" + u.Host, p.Proxy, string(p.CA)}
+		i, found := known[w]
+		if !found {
+			i = len(list)
+			known[w] = i
+			first = append(first, p)
+			list = append(list, Reached{Host: w.host, Proxy: h.ProxyName(p)})
+		}
+		list[i].Profiles = append(list[i].Profiles, p.Name)
+	}
+	var all sync.WaitGroup
+	slots := make(chan struct{}, mostAtOnce)
+	for i := range list {
+		all.Go(func() {
+			slots <- struct{}{}
+			defer func() { <-slots }()
+			list[i].Skew, list[i].Err = h.reach(ctx, first[i])
+			slices.Sort(list[i].Profiles)
+		})
+	}
+	all.Wait()
+	return list
+}
+
+func (h *Helper) reach(ctx context.Context, p *Profile) (time.Duration, error) {
+	client := p.client()
+	client.Now = h.config.Now
+	var err error
+	if client.HTTP, err = h.connection(p); err != nil {
+		return 0, err
+	}
+	skew, err := client.Reach(ctx)
+	if err != nil {
+		return 0, tokenError(p, err)
+	}
+	return skew, nil
+}
+
+// TrySource reads a source of the profile and forgets what it read. The error says
+// why the source cannot be used; protocol.ErrNoSecret: there is nothing.
+func (h *Helper) TrySource(ctx context.Context, p *Profile, s Source) error {
+	if s.InKeyring() {
+		return nil // Status looks there
+	}
+	source, err := keyring.NewSource(s.Words, h.surroundings())
+	if err == nil {
+		_, err = source.ReadKey(ctx)
+	}
+	if err != nil {
+		return &protocol.Error{Kind: kindOf(err), Text: clean("profile " + p.Name + ": " + s.Key + ": " + err.Error())}
+	}
+	return nil
+}
+
+// RunsCommand reports whether reading the source runs a program.
+func (s Source) RunsCommand() bool { return len(s.Words) > 0 && s.Words[0] == "command" }
