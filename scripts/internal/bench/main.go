@@ -2,7 +2,7 @@
 // figures with their bounds (docs/performance.md says what each means).
 //
 //	scripts/bench              everything but the soak, some minutes
-//	scripts/bench gate         only the instructions of a cached answer: the gate in CI
+//	scripts/bench gate         only the instructions of a cached answer, and sizes: the gate in CI
 //	scripts/bench paired       only the start-up costs; -rounds N
 //	scripts/bench connectors   only what programs that run long get
 //	scripts/bench soak 1h      two-second tokens for an hour: does anything grow?
@@ -62,6 +62,7 @@ const groupConnectors = "connectors"
 // parts are all of them, in the order in which they run.
 var parts = [...]part{
 	{name: "gate", measure: (*bench).instructions},
+	{name: "sizes", group: "gate", measure: (*bench).sizes},
 	{name: "paired", measure: (*bench).paired},
 	{name: "memory", measure: (*bench).memory},
 	{name: "inside", measure: (*bench).inside},

@@ -173,6 +173,9 @@ func (b *bench) calls() error {
 		}
 		l.rarely = l.name == nameAudit
 	}
+	call(nameList, b.one, "", "list")
+	list := b.launch(nameList)
+	list.want = profileName
 	return errors.Join(err, b.daemon(token, git), b.pass(token))
 }
 

@@ -14,6 +14,7 @@ const (
 	nameMany   = "credhelper token NAME, 10,000 profiles"
 	nameManyBy = "credhelper header URL, 10,000 profiles"
 	nameAudit  = "credhelper token NAME, audit = \"all\" (by the engine)"
+	nameList   = "credhelper list (a verb, by the engine)"
 	nameDaemon = "git credential-cache get, warm daemon"
 	namePass   = "docker-credential-pass get"
 )
@@ -32,7 +33,7 @@ func (b *bench) paired() ([]figure, error) {
 	for _, f := range []struct {
 		name  string
 		bound float64
-	}{{nameToken, 1.40}, {nameHeader, 1.45}, {nameGet, 1.45}, {nameGit, 1.45}, {nameDocker, 1.45}, {nameDaemon, 0}, {namePass, 0}, {nameAudit, 0}} {
+	}{{nameToken, 1.40}, {nameHeader, 1.45}, {nameGet, 1.45}, {nameGit, 1.45}, {nameDocker, 1.45}, {nameDaemon, 0}, {namePass, 0}, {nameAudit, 0}, {nameList, 3.80}} {
 		if t, measured := result[f.name]; measured {
 			figures = append(figures, figure{
 				name: f.name + " / empty", value: t.over(empty), format: ratio, bound: f.bound,
