@@ -194,7 +194,7 @@ func (h *Helper) probe(ctx context.Context, p *Profile, token secret.Text, t *Te
 func (p *Profile) judge(t *Tested, body []byte, token secret.Text) error {
 	answer, err := strictjson.Parse(body)
 	message := apiMessage(answer)
-	message = short(strings.ReplaceAll(message, token.Reveal(), secret.Redacted))
+	message = short(oauth.Redact(message, token))
 	switch {
 	case t.Status < 200 || t.Status > 299:
 		return p.probeFailed(t, message, p.probeHint(t.Status, message))
@@ -205,7 +205,7 @@ func (p *Profile) judge(t *Tested, body []byte, token secret.Text) error {
 	}
 	for _, template := range p.Probe.Identity {
 		if who, whole := describe(answer, template); whole {
-			t.Identity = short(who)
+			t.Identity = short(oauth.Redact(who, token))
 			return nil
 		}
 	}

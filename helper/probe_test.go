@@ -2,6 +2,10 @@ package helper_test
 
 import (
 	"context"
+	"encoding/base64"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"strings"
 	"testing"
@@ -72,6 +76,31 @@ func TestAnonymousProbe(t *testing.T) {
 	h.store("demo", "secret")
 	_, err := h.helper().Test(context.Background(), "demo")
 	wantError(t, err, protocol.ErrProbe, "names nobody")
+}
+
+// TestProbeEchoes: an API that shows the token that it was sent, as a reason or as a
+// name, shows nothing of it here.
+func TestProbeEchoes(t *testing.T) {
+	for _, status := range []int{200, 400} {
+		api := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if r.URL.Path == "/token" {
+				fmt.Fprint(w, `{"access_token":"opaque-token","token_type":"Bearer"}`)
+				return
+			}
+			token := strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer ")
+			w.WriteHeader(status)
+			fmt.Fprintf(w, `{"message":"not %[1]s nor %[2]s","name":"%[1]s %[2]s"}`, token, base64.StdEncoding.EncodeToString([]byte(token)))
+		}))
+		defer api.Close()
+		h := newHome(t, oauthtest.Options{})
+		h.profile("demo", fmt.Sprintf("url = %q\ntoken_url = %q\nclient_id = \"client\"\nprobe = { path = \"/me\", identity = [\"name\"] }\n", api.URL, api.URL+"/token"))
+		h.store("demo", "secret")
+		tested, err := h.helper().Test(context.Background(), "demo")
+		shown := fmt.Sprint(tested.Identity, err)
+		if (err == nil) != (status == 200) || !strings.Contains(shown, secret.Redacted) || strings.Contains(shown, "opaque") || strings.Contains(shown, "b3BhcXVl") {
+			t.Errorf("%d: %s", status, shown)
+		}
+	}
 }
 
 // TestTest asks the server although a token is cached, and keeps the new one.

@@ -44,12 +44,13 @@ func (c *Client) Device(ctx context.Context, deviceURL string) (*Device, error) 
 	if failure != nil {
 		return nil, failure
 	}
+	c = c.sending(form)
 	value, failure := a.object(deviceURL)
 	if failure != nil {
 		return nil, failure
 	}
 	d := &Device{
-		UserCode: Sanitise(textOf(value, "user_code")),
+		UserCode: c.foreign(textOf(value, "user_code")),
 		Address:  textOf(value, "verification_uri"),
 		Complete: textOf(value, "verification_uri_complete"),
 		Interval: deviceInterval,

@@ -51,6 +51,7 @@ func (c *Client) try(ctx context.Context) (*Token, *Error) {
 	if err != nil {
 		return nil, asError(err)
 	}
+	c = c.sending(form)
 	ctx, cancel := context.WithTimeout(ctx, or(c.TryTimeout, tryTimeout))
 	defer cancel()
 	x := &exchange{client: c, auth: auth, base: c.transport(), mayAsk: grant.Repeatable, sent: c.now()}

@@ -41,7 +41,8 @@ func (c *Client) Introspect(ctx context.Context, introspectionURL string, token 
 		e.URL = endpoint(introspectionURL)
 		return nil, e
 	}
-	show := func(name string) string { return Sanitise(redactText(textOf(value, name), c.ID, token.Reveal())) }
+	c = c.sending(form)
+	show := func(name string) string { return c.foreign(textOf(value, name)) }
 	return &Introspection{
 		Active: is, Scope: show("scope"), ClientID: show("client_id"), Username: show("username"), Subject: show("sub"), Issuer: show("iss"),
 		Expires: dateOf(secondsOf(value, "exp")), Issued: dateOf(secondsOf(value, "iat")),
@@ -63,9 +64,7 @@ func dateOf(unix int64) time.Time {
 // Its errors are *Error.
 func (c *Client) Revoke(ctx context.Context, revocationURL string, token secret.Text, hint string) error {
 	form := url.Values{"token": {token.Reveal()}, "token_type_hint": {hint}}
-	asking := *c
-	asking.Use.Refresh = token // so that no message repeats it
-	_, failure := asking.post(ctx, "revocation_url", revocationURL, form)
+	_, failure := c.post(ctx, "revocation_url", revocationURL, form)
 	if failure != nil && failure.Status != http.StatusNoContent { // some servers say 204
 		return failure
 	}

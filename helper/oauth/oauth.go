@@ -64,6 +64,8 @@ type Client struct {
 	// brought, once an answer and before anything else of it is vetted (A18); nil: not.
 	Rotated func(secret.Text)
 
+	sent []string // values of the form that is under way and must not be shown
+
 	HTTP  *http.Client                                 // from NewHTTPClient; nil: one with its defaults. Only the transport is used
 	Now   func() time.Time                             // nil: the real clock
 	Sleep func(context.Context, time.Duration) error   // waits between tries; nil: really

@@ -32,11 +32,13 @@ func (c *Client) post(ctx context.Context, what, endpointURL string, form url.Va
 	}
 	ctx, cancel := context.WithTimeout(ctx, or(c.TryTimeout, tryTimeout))
 	defer cancel()
-	x := &exchange{client: c, auth: auth, base: c.transport(), sent: c.now()}
+	x := &exchange{auth: auth, base: c.transport(), sent: c.now()}
 	r, err := c.request(httptrace.WithClientTrace(ctx, x.trace()), auth, endpointURL, form)
 	if err != nil {
 		return answer{}, asError(err)
 	}
+	c = c.sending(form)
+	x.client = c
 	resp, err := x.base.RoundTrip(r)
 	if err != nil {
 		return fail(x.unanswered(ctx, err))

@@ -3,7 +3,17 @@ package oauth
 import (
 	"bytes"
 	"net/http"
+	"slices"
 )
+
+// errorCodes are the values of "error" that mean the same everywhere (RFC 6749 4.1.2.1
+// and 5.2, RFC 7009, RFC 8628, RFC 8707). They are no echo, even where a short secret
+// happens to be a part of one.
+var errorCodes = [...]string{
+	"invalid_request", "invalid_client", "invalid_grant", "unauthorized_client", "unsupported_grant_type", "invalid_scope",
+	"access_denied", "unsupported_response_type", "server_error", "temporarily_unavailable", "unsupported_token_type",
+	"authorization_pending", "slow_down", "expired_token", "invalid_target",
+}
 
 // refusal makes an error of an answer that is none of a token. Where there is
 // JSON its "error" counts, else the status: real servers refuse with 400, 401 and
@@ -16,15 +26,17 @@ func (x *exchange) refusal(a answer, found fields, unreadable flaw) *Error {
 		e.RetryAfter = a.retryAfter
 	}
 	if f := found["error"]; f.shape == text {
-		e.Code = c.foreign(f.text)
+		if e.Code = f.text; !slices.Contains(errorCodes[:], e.Code) {
+			e.Code = c.foreign(f.text)
+		}
 	}
 	for _, name := range [...]string{"error_description", "message", "meta"} {
 		if f := found[name]; f.shape == text && e.Description == "" {
-			code, first := entraCode(f.text)
-			e.AADSTS, e.Description = code, c.foreign(first)
+			code, first := entraCode(c.redact(f.text)) // before it is cut
+			e.AADSTS, e.Description = code, Sanitise(first)
 		}
 	}
-	if e.CorrelationID = correlationID(found["correlation_id"].text); e.CorrelationID == "" {
+	if e.CorrelationID = correlationID(c.redact(found["correlation_id"].text)); e.CorrelationID == "" {
 		e.CorrelationID = a.correlation
 	}
 	if e.Code == "temporarily_unavailable" { // Microsoft: to be asked again later

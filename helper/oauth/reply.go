@@ -64,7 +64,7 @@ func (a answer) malformed(f flaw) *Error {
 func (c *Client) interpret(f fields) (reply, flaw) {
 	var r reply
 	if f["access_token"].shape == absent {
-		return r, flawMissing(f.names())
+		return r, flawMissing(slices.DeleteFunc(f.names(), func(name string) bool { return c.redact(name) != name }))
 	}
 	if wrong := c.checkType(f["token_type"]); wrong != noFlaw && !c.notApplicable(f["token_type"], f["issued_token_type"]) {
 		return r, wrong
@@ -123,7 +123,7 @@ func (c *Client) readScope(r *reply, scope field) {
 			r.scope = strings.Join(c.Scopes, " ")
 		}
 	default:
-		r.scope = Sanitise(scope.text)
+		r.scope = c.foreign(scope.text)
 	}
 }
 

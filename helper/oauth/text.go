@@ -5,6 +5,8 @@ import (
 	"encoding/hex"
 	"html"
 	"net/url"
+	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/credhelper/credhelper/protocol/secret"
@@ -28,45 +30,91 @@ func Sanitise(s string) string {
 	return string(clean)
 }
 
+// shownFields are the form fields whose values only say what is asked for and by
+// whom. The value of every other field may be a secret, of ours or of somebody whose
+// token is exchanged.
+var shownFields = [...]string{
+	"grant_type", "client_id", "scope", "audience", "resource", "redirect_uri", "response_type",
+	"client_assertion_type", "subject_token_type", "requested_token_type", "token_type_hint",
+}
+
+// sending is the client that is about to send a form: what a server echoes of it is
+// not shown, except for what the profile's file says anyway.
+func (c *Client) sending(form url.Values) *Client {
+	asking := *c
+	asking.sent = nil
+	for name, values := range form {
+		for _, v := range values {
+			written := slices.ContainsFunc(c.Params, func(p [2]string) bool { return p[1] == v })
+			if !written && !slices.Contains(shownFields[:], name) {
+				asking.sent = append(asking.sent, v)
+			}
+		}
+	}
+	return &asking
+}
+
 // foreign makes a text of the server's showable. The secret goes first, because
 // a cut through its middle would leave a piece that no longer matches.
 func (c *Client) foreign(s string) string { return Sanitise(c.redact(s)) }
 
-// redact takes every secret of the client out of a text, as it is and in the
-// forms in which a server that echoes the request would show it (4.5 row 24).
+// redact takes every secret of the client, and what it sent, out of a text.
 func (c *Client) redact(s string) string {
-	if s == "" {
-		return s
-	}
-	s = redactJWTs(s)
-	for _, t := range [...]secret.Text{c.Secret, c.Use.Refresh, c.Use.Code, c.Use.Verifier, c.Use.Device} {
-		s = redactText(s, c.ID, t.Reveal())
-	}
-	return s
+	return redact(s, c.ID, append([]string{c.Secret.Reveal()}, c.sent...))
 }
 
-func redactText(s, id, plain string) string {
+// Redact takes a secret out of a text of the server that it was sent to, as it is and
+// in the forms in which a server that echoes the request would show it (4.5 row 24).
+func Redact(s string, hidden secret.Text) string { return redact(s, "", []string{hidden.Reveal()}) }
+
+// tellingLength is from where on a secret is long enough to stand in a text by no
+// chance. A shorter one is shown by its length, so that a person sees that a piece of
+// the server's sentence may have gone with it.
+const tellingLength = 8
+
+func redact(s, id string, secrets []string) string {
+	var long, short []string
+	for _, plain := range secrets {
+		for _, form := range formsOf(id, plain) {
+			if len(form) >= tellingLength {
+				long = append(long, form)
+			} else {
+				short = append(short, form)
+			}
+		}
+	}
+	s = redactJWTs(replaceAll(s, long, func(string) string { return secret.Redacted }))
+	return replaceAll(s, short, func(form string) string {
+		return secret.Redacted + " (" + strconv.Itoa(len(form)) + " bytes)"
+	})
+}
+
+// replaceAll replaces the longest forms first: one may be the beginning of another.
+func replaceAll(s string, forms []string, by func(form string) string) string {
+	slices.SortFunc(forms, func(a, b string) int { return len(b) - len(a) })
+	var pairs []string
+	for _, form := range forms {
+		pairs = append(pairs, form, by(form))
+	}
+	return strings.NewReplacer(pairs...).Replace(s)
+}
+
+// formsOf is how a server may write a secret.
+func formsOf(id, plain string) []string {
 	if plain == "" {
-		return s
+		return nil
 	}
 	form := url.QueryEscape(plain)
-	pairs := id + ":" + plain
-	escaped := url.QueryEscape(id) + ":" + form
-	forms := []string{
-		base64.StdEncoding.EncodeToString([]byte(pairs)), base64.StdEncoding.EncodeToString([]byte(escaped)),
+	return []string{
+		base64.StdEncoding.EncodeToString([]byte(id + ":" + plain)), base64.StdEncoding.EncodeToString([]byte(url.QueryEscape(id) + ":" + form)),
 		plain, form, strings.ToLower(form), url.PathEscape(plain), html.EscapeString(plain), url.QueryEscape(form),
 		base64.StdEncoding.EncodeToString([]byte(plain)), base64.RawURLEncoding.EncodeToString([]byte(plain)),
 		hex.EncodeToString([]byte(plain)),
 	}
-	for _, f := range forms {
-		s = strings.ReplaceAll(s, f, secret.Redacted)
-	}
-	return s
 }
 
 // redactJWTs takes out whatever begins as a JWT does, "eyJ" (that is {" in
-// base64url): assertions and subject tokens are made anew for each try, and no
-// message needs one.
+// base64url), sent or not: no message needs one.
 func redactJWTs(s string) string {
 	var out strings.Builder
 	for {

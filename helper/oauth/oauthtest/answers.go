@@ -156,19 +156,32 @@ func (a Answer) render(s *Server, q asked) []byte {
 // expand replaces the words in braces that answers/README lists. Braces of JSON
 // are none of them.
 func expand(text string, s *Server, q asked) string {
-	secret := q.secret
+	// each is every secret that was sent, written that way.
+	each := func(write func(secret string) string) string {
+		var all []string
+		for _, secret := range q.secrets() {
+			all = append(all, write(secret))
+		}
+		return strings.Join(all, " ")
+	}
 	replace := map[string]func(arg string) string{
-		"token":         func(string) string { c, _ := s.client(q.id); t, _ := s.issue(c, ""); return t },
-		"refresh":       func(string) string { return s.rotate(q) },
-		"secret":        func(string) string { return secret },
-		"secret-json":   func(string) string { b, _ := json.Marshal(secret); return string(b[1 : len(b)-1]) }, // a text always marshals
-		"secret-form":   func(string) string { return url.QueryEscape(secret) },
-		"secret-basic":  func(string) string { return base64.StdEncoding.EncodeToString([]byte(q.id + ":" + secret)) },
-		"secret-base64": func(string) string { return base64.StdEncoding.EncodeToString([]byte(secret)) },
-		"trap":          func(string) string { return "http://" + s.trap.Addr().String() },
-		"self":          func(string) string { return s.TokenURL() },
-		"hex":           func(arg string) string { b, _ := hex.DecodeString(arg); return string(b) },
-		"repeat":        repeated,
+		"token":   func(string) string { c, _ := s.client(q.id); t, _ := s.issue(c, ""); return t },
+		"refresh": func(string) string { return s.rotate(q) },
+		"secret":  func(string) string { return each(func(secret string) string { return secret }) },
+		"secret-json": func(string) string {
+			return each(func(secret string) string { b, _ := json.Marshal(secret); return string(b[1 : len(b)-1]) }) // a text always marshals
+		},
+		"secret-form": func(string) string { return each(url.QueryEscape) },
+		"secret-basic": func(string) string {
+			return each(func(secret string) string { return base64.StdEncoding.EncodeToString([]byte(q.id + ":" + secret)) })
+		},
+		"secret-base64": func(string) string {
+			return each(func(secret string) string { return base64.StdEncoding.EncodeToString([]byte(secret)) })
+		},
+		"trap":   func(string) string { return "http://" + s.trap.Addr().String() },
+		"self":   func(string) string { return s.TokenURL() },
+		"hex":    func(arg string) string { b, _ := hex.DecodeString(arg); return string(b) },
+		"repeat": repeated,
 		"date": func(arg string) string {
 			d, _ := time.ParseDuration(arg)
 			return s.options.Now().Add(d).UTC().Format(http.TimeFormat)

@@ -22,6 +22,20 @@ type asked struct {
 	raw    [2]string
 }
 
+// secrets is every secret that the request has: the client's, and whatever the grant
+// shows.
+func (a asked) secrets() (all []string) {
+	if a.secret != "" {
+		all = append(all, a.secret)
+	}
+	for _, field := range [...]string{"client_assertion", "code", "code_verifier", "refresh_token", "device_code", "assertion", "subject_token", "token"} {
+		if value := a.form.Get(field); value != "" {
+			all = append(all, value)
+		}
+	}
+	return all
+}
+
 // record keeps a request as it came.
 func (s *Server) record(r *http.Request, into *[]Request) Request {
 	body, _ := io.ReadAll(io.LimitReader(r.Body, 1<<20)) // what came of a cut body is what is kept
