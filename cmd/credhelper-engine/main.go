@@ -6,9 +6,12 @@ package main
 import (
 	"os"
 	"time"
+
+	"github.com/credhelper/credhelper/cmd/internal/process"
 )
 
 func main() {
+	process.GrowStack(2)
 	os.Exit(run(os.Args, &session{
 		stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr,
 		environ: os.Environ(),

@@ -18,23 +18,13 @@ import (
 )
 
 func main() {
-	growStack()
+	process.GrowStack(1)
 	front := front{
 		args:  os.Args,
 		env:   os.Getenv,
 		start: time.Now(),
 	}
 	os.Exit(front.run())
-}
-
-// growStack makes the stack 32 KiB at once, while there is nothing on it to
-// copy. Left alone it doubles from 2 KiB as it is needed, and each doubling
-// costs more page faults than everything a cached answer allocates.
-//
-//go:noinline
-func growStack() byte {
-	var room [17 << 10]byte
-	return room[len(os.Args)]
 }
 
 // front is one call.
