@@ -3,6 +3,7 @@ package helper
 import (
 	"errors"
 	"io/fs"
+	"os"
 	"strings"
 
 	"github.com/pelletier/go-toml/v2"
@@ -56,6 +57,24 @@ func backendNames() (names []string) {
 		names = append(names, b.Name)
 	}
 	return names
+}
+
+// FirstKeyring is UseKeyring for a choice that stands only if the first secret can be
+// stored there; undo takes it back.
+func (h *Helper) FirstKeyring(backend string) (undo func() error, err error) {
+	path := h.config.Dirs.Settings()
+	old, err := readProvided(path, maxConfig)
+	missing := errors.Is(err, fs.ErrNotExist)
+	if err != nil && !missing {
+		return nil, err
+	}
+	undo = func() error {
+		if missing {
+			return os.Remove(path)
+		}
+		return h.writeOwn(path, old)
+	}
+	return undo, h.UseKeyring(backend)
 }
 
 // UseKeyring writes the choice of a backend into config.toml and leaves every

@@ -110,10 +110,8 @@ func (s *session) add(ctx context.Context, name string, f addFlags) error {
 			return refusedAdd(err, name)
 		}
 	}
-	if err := choice.settle(ctx, s, h); err != nil {
-		return err
-	}
-	if err := h.AddProfile(ctx, draft, text); err != nil {
+	err = choice.store(ctx, s, h, func() error { return h.AddProfile(ctx, draft, text) })
+	if err != nil {
 		return err
 	}
 	h.Keep(ctx, tested)

@@ -5,7 +5,6 @@ import (
 	"strings"
 
 	"github.com/credhelper/credhelper/helper"
-	"github.com/credhelper/credhelper/helper/keyring/desktop"
 )
 
 // A program that is not ours, the user's command, editor or browser, gets our
@@ -13,7 +12,7 @@ import (
 
 // childEnvironment is the environment for such a program.
 func (s *session) childEnvironment(h *helper.Helper, keep ...string) []string {
-	environ := desktop.Environ(s.environ)
+	environ := slices.Clone(s.environ)
 	for _, name := range s.secretVariables(h, keep...) {
 		environ = withoutVariable(environ, name)
 	}

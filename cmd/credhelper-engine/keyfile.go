@@ -75,10 +75,8 @@ func (s *session) addWithoutSecret(ctx context.Context, h *helper.Helper, draft 
 	if err != nil {
 		return err
 	}
-	if err := choice.settle(ctx, s, h); err != nil {
-		return err
-	}
-	if err := h.AddProfile(ctx, draft, secret.Text{}); err != nil {
+	err = choice.store(ctx, s, h, func() error { return h.AddProfile(ctx, draft, secret.Text{}) })
+	if err != nil {
 		return err
 	}
 	s.added(draft)

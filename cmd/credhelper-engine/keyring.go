@@ -232,17 +232,23 @@ func (k *keyringChoice) announce(s *session) {
 	s.say("         Opened by a key file only you can read. Set a passphrase any time: credhelper keyring passphrase")
 }
 
-// settle makes the keyring ready and writes the choice.
-func (k *keyringChoice) settle(ctx context.Context, s *session, h *helper.Helper) error {
+// store makes the keyring ready, writes the choice and stores by it. A choice that
+// was made now does not outlive a failure: nothing is left of it.
+func (k *keyringChoice) store(ctx context.Context, s *session, h *helper.Helper, store func() error) error {
 	if !k.fresh {
-		return nil
+		return store()
 	}
 	if err := s.prepareKeyring(ctx, k.name); err != nil {
 		return keyringTrouble(k.name, err)
 	}
-	if err := h.UseKeyring(k.name); err != nil {
+	undo, err := h.FirstKeyring(k.name)
+	if err != nil {
 		return err
 	}
 	k.announce(s)
+	if err := store(); err != nil {
+		_ = undo() // what failed is the news
+		return err
+	}
 	return nil
 }

@@ -4,7 +4,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/credhelper/credhelper/cmd/internal/handover"
-	"github.com/credhelper/credhelper/helper/keyring/desktop"
 	"github.com/credhelper/credhelper/protocol/connector/contract"
 )
 
@@ -42,7 +41,7 @@ func (s *session) pluginCommand() *cobra.Command {
 // process.
 func (s *session) becomePlugin() error {
 	h := handover.Handover{Limits: s.limits, Start: s.start}
-	code, err := handover.To(handover.Plugin, h, desktop.Environ(s.environ), "credhelper", []string{"plugin"}, nil)
+	code, err := handover.To(handover.Plugin, h, s.environ, "credhelper", []string{"plugin"}, nil)
 	if err != nil {
 		return err
 	}

@@ -90,10 +90,11 @@ func (s *session) storeNew(ctx context.Context, h *helper.Helper, p *helper.Prof
 			return err
 		}
 	}
-	if err := choice.settle(ctx, s, h); err != nil {
+	var replaced bool
+	err = choice.store(ctx, s, h, func() (err error) {
+		replaced, err = h.Rotate(ctx, p, text, expires, tested)
 		return err
-	}
-	replaced, err := h.Rotate(ctx, p, text, expires, tested)
+	})
 	if err != nil {
 		return err
 	}

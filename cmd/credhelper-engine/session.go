@@ -45,8 +45,8 @@ type commonFlags struct {
 	timeout string
 }
 
-// choosers are the verbs that look at the session bus before a keyring is chosen.
-var choosers = []string{"add", "import", "keyring", "doctor"}
+// choosers are the verbs that look at the session bus while no keyring is chosen.
+var choosers = []string{"add", "rotate", "doctor"}
 
 // run is the whole program over what main found.
 func run(argv []string, s *session) int {

@@ -61,6 +61,15 @@ type Home struct {
 // NewHome makes a home in the existing directory dir for the executables in bin.
 // Its keyring is the encrypted file, opened by a key file.
 func NewHome(dir, bin string) (*Home, error) {
+	h, err := EmptyHome(dir, bin)
+	if err == nil {
+		_, err = h.Run("", "keyring", "use", "file")
+	}
+	return h, err
+}
+
+// EmptyHome is a home in which nothing was done yet: no keyring is chosen.
+func EmptyHome(dir, bin string) (*Home, error) {
 	h := &Home{Dir: dir, Bin: bin, Env: []string{
 		"PATH=" + os.Getenv("PATH"), "HOME=" + dir, "CREDHELPER_HOME=" + dir, "LC_ALL=C.UTF-8", "CI=1",
 	}}
@@ -71,10 +80,6 @@ func NewHome(dir, bin string) (*Home, error) {
 		}
 		return ""
 	}, os.Getuid())
-	if err != nil {
-		return nil, err
-	}
-	_, err = h.Run("", "keyring", "use", "file")
 	return h, err
 }
 

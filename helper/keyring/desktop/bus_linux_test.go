@@ -213,3 +213,26 @@ func TestGuardRunsFirst(t *testing.T) {
 		t.Errorf("99designs/keyring is initialized before the guard:\n%s", trace)
 	}
 }
+
+// TestEnvironmentIsGivenBack: what the guard does to the environment ends before
+// main. The program, when it starts itself again, and every command that it runs
+// find the bus that it was given itself.
+func TestEnvironmentIsGivenBack(t *testing.T) {
+	const variable = "DBUS_SESSION_BUS_ADDRESS="
+	for _, c := range []struct {
+		name string
+		env  []string
+		want string
+	}{
+		{"a bus", []string{variable + "unix:path=/run/none/bus"}, variable + "unix:path=/run/none/bus"},
+		{"another transport", []string{variable + "tcp:host=127.0.0.1,port=1"}, variable + "tcp:host=127.0.0.1,port=1"},
+		{"empty", []string{variable}, variable},
+		{"not set", nil, ""},
+		{"asked, and nobody answers", []string{variable + "unix:path=/run/none/bus", desktop.AskBus}, variable + "unix:path=/run/none/bus"},
+		{"asked, and not set", []string{desktop.AskBus}, ""},
+	} {
+		if out, _, _ := child(t, "environment", c.env...); out != c.want {
+			t.Errorf("%s: main sees %q, want %q", c.name, out, c.want)
+		}
+	}
+}

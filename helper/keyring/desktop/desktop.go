@@ -82,7 +82,7 @@ func Open(_ context.Context, name string, config Config) (keyring.Keyring, error
 	return nil, fmt.Errorf("%w: no desktop keyring is called %.20q", keyring.ErrInvalid, name)
 }
 
-// NeedsBus tells whether this process must start itself again, with AskBus in its
+// NeedsBus reports whether this process must start itself again, with AskBus in its
 // environment, before it can use what lies on the session bus: the guard keeps
 // every other process from it.
 func NeedsBus() bool { return busguard.NeedsAsking() }
@@ -90,9 +90,10 @@ func NeedsBus() bool { return busguard.NeedsAsking() }
 // AskBus is the entry of the environment that lets the next process ask the bus.
 const AskBus = busguard.Ask + "=yes"
 
-// Environ is environ for the user's own commands: with the address of the
-// session bus as the process got it, not as the guard left it.
-func Environ(environ []string) []string { return busguard.Environ(environ) }
+// busAnswered reports whether there was a session bus when the process started. A
+// variable of this package gets its value when everything that the package imports
+// has been initialized, so the guard stands exactly as long as the library needs it.
+var busAnswered = busguard.Lift()
 
 // openLibrary opens one backend of the library and no other: with none named
 // it would take the first that opens, and secrets would seem to vanish.

@@ -25,6 +25,13 @@ func TestMain(m *testing.M) {
 	case "link":
 		fmt.Println("linked")
 		os.Exit(0)
+	case "environment":
+		for _, name := range []string{"DBUS_SESSION_BUS_ADDRESS", "CREDHELPER_ASK_BUS"} {
+			if value, set := os.LookupEnv(name); set {
+				fmt.Println(name + "=" + value)
+			}
+		}
+		os.Exit(0)
 	case "get", "set", "names", "probe":
 		os.Exit(useOnce(os.Getenv(role)))
 	}
@@ -125,18 +132,5 @@ func TestPassProgram(t *testing.T) {
 				t.Errorf("Open: %v, want %v", err, c.want)
 			}
 		})
-	}
-}
-
-// TestEnviron: the user's own commands get the address back as it was.
-func TestEnviron(t *testing.T) {
-	given, ok := os.LookupEnv("CREDHELPER_DESKTOP_TEST_BUS_BEFORE")
-	env := desktop.Environ([]string{"A=1", "DBUS_SESSION_BUS_ADDRESS=disabled:", "B=2"})
-	joined := strings.Join(env, " ")
-	if strings.Contains(joined, "disabled:") || !strings.HasPrefix(joined, "A=1 B=2") {
-		t.Errorf("Environ = %q", env)
-	}
-	if ok && !strings.HasSuffix(joined, given) {
-		t.Errorf("Environ = %q, want the address %q in it", env, given)
 	}
 }

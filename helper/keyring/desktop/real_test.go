@@ -3,14 +3,12 @@
 package desktop_test
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -24,115 +22,10 @@ import (
 // The real backends. A tool that is missing fails the test: what was not tried
 // is not known to work.
 
-// session is a desktop for a test: a bus of its own with a gnome-keyring on
-// it, in a throw-away home.
-type session struct {
-	env    []string
-	daemon *exec.Cmd // gnome-keyring-daemon
-	stop   []func()
-}
-
-// busConfig is a session bus that starts no services by itself: what runs is
-// what the test started.
-const busConfig = `<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Configuration 1.0//EN"
- "http://www.freedesktop.org/standards/dbus/1.0/busconfig.dtd">
-<busconfig><type>session</type><listen>unix:dir=DIR</listen><auth>EXTERNAL</auth>
-<policy context="default"><allow send_destination="*" eavesdrop="true"/><allow eavesdrop="true"/><allow own="*"/></policy>
-</busconfig>`
-
-// startSession starts a session in dir; unlock gives gnome-keyring the
-// password on stdin, as signing in does, which makes the login collection.
-func startSession(dir string, unlock bool) (s *session, err error) {
-	s = &session{}
-	defer func() {
-		if err != nil {
-			s.close()
-		}
-	}()
-	for _, name := range []string{"home", "run", "gnupg"} {
-		if err := os.MkdirAll(filepath.Join(dir, name), 0o700); err != nil {
-			return s, err
-		}
-	}
-	base := []string{"PATH=" + os.Getenv("PATH"), "HOME=" + dir + "/home", "XDG_RUNTIME_DIR=" + dir + "/run",
-		"GNUPGHOME=" + dir + "/gnupg", "PASSWORD_STORE_DIR=" + dir + "/store", "TMPDIR=" + os.TempDir(), "LC_ALL=C.UTF-8"}
-	if err := os.WriteFile(dir+"/bus.conf", []byte(strings.ReplaceAll(busConfig, "DIR", dir+"/run")), 0o600); err != nil {
-		return s, err
-	}
-	bus := exec.Command("dbus-daemon", "--config-file="+dir+"/bus.conf", "--nofork", "--nopidfile", "--print-address=1")
-	bus.Env = base
-	var address lines
-	bus.Stdout = &address
-	if err := bus.Start(); err != nil {
-		return s, err
-	}
-	s.stop = append(s.stop, func() { _ = bus.Process.Kill(); _ = bus.Wait() })
-	if !eventually(func() bool { return strings.Contains(address.String(), "\n") }) {
-		return s, errors.New("dbus-daemon printed no address")
-	}
-	s.env = append(base, desktop.AskBus, "DBUS_SESSION_BUS_ADDRESS="+strings.TrimSpace(address.String()))
-
-	s.daemon = exec.Command("gnome-keyring-daemon", "--foreground", "--components=secrets")
-	if unlock {
-		s.daemon.Args = append(s.daemon.Args, "--unlock")
-		s.daemon.Stdin = strings.NewReader("the password of the session")
-	}
-	s.daemon.Env = s.env
-	if err := s.daemon.Start(); err != nil {
-		return s, err
-	}
-	s.stop = append(s.stop, func() { _ = s.daemon.Process.Kill(); _ = s.daemon.Wait() })
-	if !eventually(s.hasLogin) {
-		return s, errors.New("gnome-keyring-daemon has no login collection")
-	}
-	return s, nil
-}
-
-// hasLogin asks the bus with a tool that is not ours.
-func (s *session) hasLogin() bool {
-	ask := exec.Command("dbus-send", "--session", "--print-reply", "--dest=org.freedesktop.secrets", "/org/freedesktop/secrets/collection/login",
-		"org.freedesktop.DBus.Properties.Get", "string:org.freedesktop.Secret.Collection", "string:Locked")
-	ask.Env = s.env
-	return ask.Run() == nil
-}
-
-func (s *session) close() {
-	for i := len(s.stop) - 1; i >= 0; i-- {
-		s.stop[i]()
-	}
-}
-
-// lines is a buffer that may be read while it is written.
-type lines struct {
-	mu  sync.Mutex
-	buf bytes.Buffer
-}
-
-func (l *lines) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.buf.Write(p)
-}
-
-func (l *lines) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.buf.String()
-}
-
-func eventually(is func() bool) bool {
-	for end := time.Now().Add(15 * time.Second); time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
-		if is() {
-			return true
-		}
-	}
-	return false
-}
-
 // inSession runs the tests in a process whose session bus was there before it
 // started, since the guard looks at it once.
 func inSession(m *testing.M) int {
-	if os.Getenv("CREDHELPER_DESKTOP_TEST_BUS_BEFORE") != "" {
+	if os.Getenv("CREDHELPER_DESKTOP_TEST_IN_SESSION") != "" {
 		return m.Run()
 	}
 	dir, err := os.MkdirTemp("", "credhelper-session")
@@ -141,14 +34,14 @@ func inSession(m *testing.M) int {
 		return 1
 	}
 	defer os.RemoveAll(dir)
-	s, err := startSession(dir, true)
+	s, err := keyringtest.StartSession(dir, os.Getenv("PATH"), true)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "no session for the real keyrings (packages dbus, gnome-keyring):", err)
 		return 1
 	}
-	defer s.close()
+	defer s.Close()
 	self := exec.Command("/proc/self/exe", os.Args[1:]...)
-	self.Env = append(s.env, "CREDHELPER_DESKTOP_TEST_BUS_BEFORE="+s.env[len(s.env)-1])
+	self.Env = append(s.Env, desktop.AskBus, "CREDHELPER_DESKTOP_TEST_IN_SESSION=yes")
 	self.Stdout, self.Stderr = os.Stdout, os.Stderr
 	if err := self.Run(); err != nil {
 		fmt.Fprintln(os.Stderr, err)
@@ -193,6 +86,23 @@ func TestSecretService(t *testing.T) {
 	}}, opener(t, "secret-service", os.Environ()))
 }
 
+// TestAddressThatAnswered: once a bus has answered, its address stays for whoever
+// comes after, also where only the runtime directory told it.
+func TestAddressThatAnswered(t *testing.T) {
+	s, err := keyringtest.StartBus(t.TempDir(), os.Getenv("PATH"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	want := "DBUS_SESSION_BUS_ADDRESS=" + s.Address
+	for name, env := range map[string][]string{"given": s.Env, "in the runtime directory": s.WithoutAddress(),
+		"second of two": append(s.WithoutAddress(), "DBUS_SESSION_BUS_ADDRESS=unix:path=/run/none/bus;"+s.Address)} {
+		if out, _, _ := child(t, "environment", append(env, desktop.AskBus)...); out != want {
+			t.Errorf("%s: main sees %q, want %q", name, out, want)
+		}
+	}
+}
+
 // TestSecretServiceItem: what we store can be found by a person with other
 // programs, and what another program put in its place is noticed.
 func TestSecretServiceItem(t *testing.T) {
@@ -214,18 +124,18 @@ func TestSecretServiceItem(t *testing.T) {
 // ErrLocked to everything, in time, and nobody is asked for a password.
 func TestSecretServiceLocked(t *testing.T) {
 	dir := t.TempDir()
-	first, err := startSession(dir, true) // makes the login collection
+	first, err := keyringtest.StartSession(dir, os.Getenv("PATH"), true) // makes the login collection
 	if err != nil {
 		t.Fatal(err)
 	}
-	first.close()
-	s, err := startSession(dir, false)
+	first.Close()
+	s, err := keyringtest.StartSession(dir, os.Getenv("PATH"), false)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer s.close()
+	defer s.Close()
 	for _, what := range []string{"get", "set", "names", "probe"} {
-		out, stderr, took := child(t, what, s.env...)
+		out, stderr, took := child(t, what, append(s.Env, desktop.AskBus)...)
 		if !strings.HasPrefix(out, "locked ") || took > 3*time.Second || stderr != "" {
 			t.Errorf("%s: %q, stderr %q, after %v; want locked", what, out, stderr, took)
 		}
@@ -235,26 +145,26 @@ func TestSecretServiceLocked(t *testing.T) {
 // TestSecretServiceStopped (F9): a service that accepts and does not answer,
 // and one that is gone.
 func TestSecretServiceStopped(t *testing.T) {
-	s, err := startSession(t.TempDir(), true)
+	s, err := keyringtest.StartSession(t.TempDir(), os.Getenv("PATH"), true)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer s.close()
-	if err := s.daemon.Process.Signal(syscall.SIGSTOP); err != nil {
+	defer s.Close()
+	if err := s.Daemon.Process.Signal(syscall.SIGSTOP); err != nil {
 		t.Fatal(err)
 	}
 	for _, what := range []string{"get", "set", "names", "probe"} {
-		if out, _, took := child(t, what, s.env...); !strings.HasPrefix(out, "unavailable ") || took > 4500*time.Millisecond {
+		if out, _, took := child(t, what, append(s.Env, desktop.AskBus)...); !strings.HasPrefix(out, "unavailable ") || took > 4500*time.Millisecond {
 			t.Errorf("%s: %q after %v; want unavailable", what, out, took)
 		}
 	}
-	_ = s.daemon.Process.Signal(syscall.SIGCONT)
-	if out, _, _ := child(t, "get", s.env...); !strings.HasPrefix(out, "notfound ") {
+	_ = s.Daemon.Process.Signal(syscall.SIGCONT)
+	if out, _, _ := child(t, "get", append(s.Env, desktop.AskBus)...); !strings.HasPrefix(out, "notfound ") {
 		t.Errorf("after going on: %q", out)
 	}
-	_ = s.daemon.Process.Kill()
-	_ = s.daemon.Wait()
-	if out, _, took := child(t, "get", s.env...); !strings.HasPrefix(out, "unavailable ") || took > 3*time.Second {
+	_ = s.Daemon.Process.Kill()
+	_ = s.Daemon.Wait()
+	if out, _, took := child(t, "get", append(s.Env, desktop.AskBus)...); !strings.HasPrefix(out, "unavailable ") || took > 3*time.Second {
 		t.Errorf("service gone: %q after %v", out, took)
 	}
 }

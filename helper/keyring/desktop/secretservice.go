@@ -7,7 +7,6 @@ import (
 	library "github.com/99designs/keyring"
 
 	"github.com/credhelper/credhelper/helper/keyring"
-	"github.com/credhelper/credhelper/helper/keyring/desktop/busguard"
 )
 
 // collection is the one that desktops open at login. The library's default, a
@@ -19,7 +18,7 @@ const collection = "login"
 // others. The secret crosses the session bus in clear, to a daemon of the same
 // user; any program on that bus can read an unlocked collection.
 func openSecretService(Config) (*ring, error) {
-	if !busguard.Answered() {
+	if !busAnswered {
 		return nil, fmt.Errorf("%w: no session bus answers", keyring.ErrUnavailable)
 	}
 	return &ring{
@@ -33,7 +32,7 @@ func openSecretService(Config) (*ring, error) {
 // login collection, within Limit: what "add" chooses by. It is ErrLocked or
 // ErrUnavailable otherwise. It never prompts.
 func SecretServiceAnswers(ctx context.Context) error {
-	if !busguard.Answered() {
+	if !busAnswered {
 		return fmt.Errorf("secret-service: %w: no session bus answers", keyring.ErrUnavailable)
 	}
 	ctx, cancel := context.WithTimeout(ctx, Limit)

@@ -10,7 +10,10 @@
 //
 // Whoever needs the bus, because its configuration says so, starts itself again
 // with the variable Ask. Only then the guard asks the bus, within half a second,
-// and leaves its address to the library if it answers.
+// and leaves its address to the library if it answers. Once the library has been
+// initialized the variable is given back as it was (Lift), so that neither this
+// program, when it starts itself again, nor a command that it runs learns of the
+// guard.
 //
 // It must run first. Go initializes packages in the order of their import
 // paths as soon as their own imports are ready: this one imports less than the
@@ -18,7 +21,7 @@
 // the order from GODEBUG=inittrace=1.
 package busguard
 
-import "strings"
+import "os"
 
 // variable is where every D-Bus library looks for the bus.
 const variable = "DBUS_SESSION_BUS_ADDRESS"
@@ -27,8 +30,8 @@ const variable = "DBUS_SESSION_BUS_ADDRESS"
 // The guard takes it away, so no child inherits it.
 const Ask = "CREDHELPER_ASK_BUS"
 
-// The variable as it was, for children, and what the guard found. They are
-// written by init and never again.
+// The variable as it was, and what the guard found. They are written by init and
+// never again.
 var (
 	original string
 	given    bool
@@ -37,24 +40,22 @@ var (
 	answered bool
 )
 
-// NeedsAsking tells whether there could be a bus that was not asked when the
+// NeedsAsking reports whether there could be a bus that was not asked when the
 // process started.
 func NeedsAsking() bool { return guarded && !asked }
 
-// Answered tells whether a session bus answered when the process started.
-func Answered() bool { return answered }
-
-// Environ gives environ the variable back as the process got it: a user's own
-// command must not learn of the guard.
-func Environ(environ []string) []string {
-	kept := make([]string, 0, len(environ)+1)
-	for _, entry := range environ {
-		if !strings.HasPrefix(entry, variable+"=") && !strings.HasPrefix(entry, Ask+"=") {
-			kept = append(kept, entry)
-		}
+// Lift ends what the guard does to the environment of the process, and reports
+// whether a session bus answered. Whoever imports the library calls it once the
+// library's init is over: from then on nobody here looks for a bus, and every
+// child must find the one that the process was given. The address of a bus that
+// answered stays, which is one that was given or found in the runtime directory.
+func Lift() bool {
+	switch {
+	case !guarded || answered:
+	case given:
+		_ = os.Setenv(variable, original)
+	default:
+		_ = os.Unsetenv(variable)
 	}
-	if given {
-		kept = append(kept, variable+"="+original)
-	}
-	return kept
+	return answered
 }

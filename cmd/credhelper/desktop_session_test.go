@@ -1,0 +1,194 @@
+//go:build linux && realkeyring
+
+package main_test
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/credhelper/credhelper/helper/keyring/keyringtest"
+	"github.com/credhelper/credhelper/internal/program"
+)
+
+// These tests start the executables as a desktop does, with the address of its
+// session bus in the environment and nothing else: no switch of ours, no keyring
+// that was chosen before.
+
+// desktopSession starts a desktop with gnome-keyring on it.
+func desktopSession(t *testing.T, dir string, unlock bool) *keyringtest.Session {
+	t.Helper()
+	s, err := keyringtest.StartSession(dir, os.Getenv("PATH"), unlock)
+	if err != nil {
+		t.Fatal("no desktop (packages dbus, gnome-keyring): ", err)
+	}
+	t.Cleanup(s.Close)
+	return s
+}
+
+// desktopHome is an empty home of a user of that desktop.
+func desktopHome(t *testing.T, env []string) *program.Home {
+	t.Helper()
+	h, err := program.EmptyHome(t.TempDir(), bin)
+	if err != nil {
+		t.Fatal(err)
+	}
+	h.Env = append(env, "CREDHELPER_HOME="+h.Dir, "CI=1")
+	t.Cleanup(h.Close)
+	return h
+}
+
+// call runs credhelper with a text on stdin; it must end in time with the code.
+func call(t *testing.T, h *program.Home, code int, stdin string, args ...string) result {
+	t.Helper()
+	cmd := h.Command(args...)
+	cmd.Stdin = strings.NewReader(stdin)
+	began := time.Now()
+	r := finish(t, cmd)
+	if took := time.Since(began); r.code != code || took > 10*time.Second {
+		t.Fatalf("%s: exit %d after %v, want %d: %s%s", strings.Join(args, " "), r.code, took, code, r.stdout, r.stderr)
+	}
+	quiet(t, strings.Join(args, " "), r)
+	return r
+}
+
+// addArgs adds the profile jama at the server; its secret is on stdin.
+func addArgs(s *server) []string {
+	return []string{"add", "jama", "--preset", "oauth2", "--set", "origins=https://api.example.com",
+		"--set", "token_url=" + s.URL + "/token", "--client-id", "client", "--secret-stdin"}
+}
+
+// items is how many secrets the desktop holds, asked by another program.
+func items(t *testing.T, s *keyringtest.Session) int {
+	t.Helper()
+	cmd := exec.Command(need(t, "dbus-send"), "--session", "--print-reply", "--dest=org.freedesktop.secrets", "/org/freedesktop/secrets/collection/login",
+		"org.freedesktop.DBus.Properties.Get", "string:org.freedesktop.Secret.Collection", "string:Items")
+	cmd.Env = s.Env
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		t.Fatalf("dbus-send: %v: %s", err, out)
+	}
+	return strings.Count(string(out), "object path")
+}
+
+// TestDesktopKeyring: on a desktop "add" takes the Secret Service by itself, and
+// everything after it works there, whether the environment says where the bus is
+// or only the runtime directory does.
+func TestDesktopKeyring(t *testing.T) {
+	desktop := desktopSession(t, t.TempDir(), true)
+	for name, env := range map[string][]string{"address": desktop.Env, "runtime directory": desktop.WithoutAddress()} {
+		t.Run(name, func(t *testing.T) {
+			server, h := newServer(t), desktopHome(t, env)
+			if r := call(t, h, 0, "", "doctor"); !strings.Contains(r.stdout, "desktop keyring (Secret Service) answers") {
+				t.Errorf("doctor, before a keyring is chosen: %s", r.stdout)
+			}
+			if r := call(t, h, 0, secretA, addArgs(server)...); !strings.Contains(r.stderr, "your desktop's keyring answers") {
+				t.Errorf("add took another keyring: %s", r.stderr)
+			}
+			if got := server.lastSecret(); got != secretA {
+				t.Errorf("the server was shown %q", got)
+			}
+			call(t, h, 0, "", "cache", "clear")
+			if r := call(t, h, 0, "", "token", "jama"); !server.knows(r.token()) {
+				t.Errorf("token: %q", r.stdout)
+			}
+			call(t, h, 0, secretB, "rotate", "jama", "--secret-stdin")
+			call(t, h, 0, "", "cache", "clear")
+			if r := call(t, h, 0, "capability[]=authtype\nprotocol=https\nhost=api.example.com\n\n", "git-credential-credhelper", "get"); !strings.Contains(r.stdout, "token-canary") {
+				t.Errorf("git: %q", r.stdout)
+			}
+			if got := server.lastSecret(); got != secretB {
+				t.Errorf("after rotate the server was shown %q", got)
+			}
+			if r := call(t, h, 0, "", "doctor"); !strings.Contains(r.stdout, "desktop keyring (Secret Service), answered in") {
+				t.Errorf("doctor: %s", r.stdout)
+			}
+			if left, _ := filepath.Glob(h.Dirs.Keyring() + "/*"); left != nil {
+				t.Errorf("the encrypted file was made, too: %v", left)
+			}
+			if n := items(t, desktop); n != 1 {
+				t.Errorf("the desktop holds %d secrets, want 1", n)
+			}
+			call(t, h, 0, "", "remove", "jama", "--yes")
+			if n := items(t, desktop); n != 0 {
+				t.Errorf("after remove the desktop holds %d secrets", n)
+			}
+			call(t, h, 3, "", "token", "jama")
+		})
+	}
+}
+
+// TestDesktopKeyringMoved: a file keyring's secrets move to the desktop.
+func TestDesktopKeyringMoved(t *testing.T) {
+	desktop, server := desktopSession(t, t.TempDir(), true), newServer(t)
+	h := desktopHome(t, desktop.Env)
+	call(t, h, 0, "", "keyring", "use", "file")
+	call(t, h, 0, secretA, addArgs(server)...)
+	if r := call(t, h, 0, "", "keyring", "use", "secret-service"); !strings.Contains(r.stderr, "Moved from file: the secrets of jama.") {
+		t.Errorf("keyring use secret-service: %s", r.stderr)
+	}
+	call(t, h, 0, "", "cache", "clear")
+	call(t, h, 0, "", "token", "jama")
+	if n := items(t, desktop); n != 1 {
+		t.Errorf("the desktop holds %d secrets, want 1", n)
+	}
+}
+
+// TestDesktopKeyringLocked: a keyring that nobody unlocked is exit 5 to everything,
+// without a question, and nothing is left of a profile that was to be added.
+func TestDesktopKeyringLocked(t *testing.T) {
+	dir := t.TempDir()
+	first, server := desktopSession(t, dir, true), newServer(t)
+	h := desktopHome(t, first.Env)
+	call(t, h, 0, secretA, addArgs(server)...)
+	call(t, h, 0, "", "cache", "clear")
+	first.Close()
+	second := desktopSession(t, dir, false)
+
+	for _, args := range [][]string{{"token", "jama"}, {"rotate", "jama", "--secret-stdin"}, {"remove", "jama", "--yes"}} {
+		if r := call(t, h, 5, secretB, args...); !strings.Contains(r.stderr, "unlock") {
+			t.Errorf("%v does not say what to do: %s", args, r.stderr)
+		}
+	}
+	fresh := desktopHome(t, second.Env)
+	for _, args := range [][]string{addArgs(server), {"keyring", "use", "secret-service"}} {
+		if r := call(t, fresh, 5, secretA, args...); !strings.Contains(r.stderr, "unlock") {
+			t.Errorf("%v does not say what to do: %s", args, r.stderr)
+		}
+	}
+	untouched(t, fresh)
+}
+
+// untouched fails if a home has a profile, a keyring that was chosen, or a secret.
+func untouched(t *testing.T, h *program.Home) {
+	t.Helper()
+	for _, place := range []string{h.Dirs.Profiles() + "/*", filepath.Join(h.Dirs.Config, "config.toml"), h.Dirs.Keyring() + "/*"} {
+		if left, _ := filepath.Glob(place); left != nil {
+			t.Errorf("this is left: %v", left)
+		}
+	}
+}
+
+// TestDesktopKeyringHangs: a service that stops answering is exit 5 in time.
+func TestDesktopKeyringHangs(t *testing.T) {
+	desktop, server := desktopSession(t, t.TempDir(), true), newServer(t)
+	h := desktopHome(t, desktop.Env)
+	call(t, h, 0, secretA, addArgs(server)...)
+	call(t, h, 0, "", "cache", "clear")
+	if err := desktop.Daemon.Process.Signal(syscall.SIGSTOP); err != nil {
+		t.Fatal(err)
+	}
+	call(t, h, 5, "", "token", "jama")
+	call(t, h, 5, secretB, "rotate", "jama", "--secret-stdin")
+	if err := desktop.Daemon.Process.Signal(syscall.SIGCONT); err != nil {
+		t.Fatal(err)
+	}
+	call(t, h, 0, "", "token", "jama")
+	if got := server.lastSecret(); got != secretA {
+		t.Errorf("the secret is %q now", got)
+	}
+}
