@@ -192,3 +192,28 @@ func TestDesktopKeyringHangs(t *testing.T) {
 		t.Errorf("the secret is %q now", got)
 	}
 }
+
+// TestDesktopSourceCommand: secret-tool finds the desktop's keyring from a profile
+// whose secret it prints, though credhelper itself keeps nothing there.
+func TestDesktopSourceCommand(t *testing.T) {
+	desktop, server := desktopSession(t, t.TempDir(), true), newServer(t)
+	store := exec.Command(need(t, "secret-tool"), "store", "--label=client of jama", "--collection=login", "app", "jama")
+	store.Env, store.Stdin = desktop.Env, strings.NewReader(secretA)
+	if out, err := store.CombinedOutput(); err != nil {
+		t.Fatalf("secret-tool store: %v: %s", err, out)
+	}
+	for name, env := range map[string][]string{"address": desktop.Env, "runtime directory": desktop.WithoutAddress()} {
+		t.Run(name, func(t *testing.T) {
+			h := desktopHome(t, env)
+			call(t, h, 0, "", "keyring", "use", "file")
+			err := h.AddProfile(program.Profile{Name: "jama", Origin: "https://api.example.com", TokenURL: server.URL + "/token", ClientID: "client",
+				More: `secret = ["command", "` + need(t, "secret-tool") + `", "lookup", "app", "jama"]`})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if r := call(t, h, 0, "", "token", "jama"); !server.knows(r.token()) {
+				t.Errorf("token: %q", r.stdout)
+			}
+		})
+	}
+}
