@@ -70,6 +70,10 @@ func unowned(u origin.URL, reason origin.Reason) *protocol.Error {
 		e.Kind = protocol.ErrPolicy
 		e.Text = u.String() + ": " + reason.String()
 		e.Hint = "ask for the https address"
+	case reason == origin.BareHost:
+		e.Kind = protocol.ErrPolicy
+		e.Text = u.String() + ": " + reason.String()
+		e.Hint = "where the token may go over that network in clear, add the origin " + u.String()
 	case reason != origin.Host && reason != origin.NoOrigins:
 		e.Text += ": " + reason.String()
 	}

@@ -170,7 +170,7 @@ func (a *answerer) find(r protocol.Request) (*owner, int, error) {
 		}
 		at, reason := origin.Best(o.origins, r.URL)
 		if at < 0 {
-			if reason == origin.PlainHTTP {
+			if reason == origin.PlainHTTP || reason == origin.BareHost {
 				near = reason
 			}
 			continue
@@ -187,7 +187,7 @@ func (a *answerer) find(r protocol.Request) (*owner, int, error) {
 		return nil, 0, &protocol.Error{Kind: protocol.ErrUnknown, Text: "no profile " + r.Profile}
 	case tie:
 		return nil, 0, &protocol.Error{Kind: protocol.ErrAmbiguous, Text: "two profiles claim " + r.URL.String()}
-	case best == nil && near == origin.PlainHTTP:
+	case best == nil && near != origin.NoOrigins:
 		return nil, 0, &protocol.Error{Kind: protocol.ErrPolicy, Text: near.String()}
 	case best == nil:
 		return nil, 0, &protocol.Error{Kind: protocol.ErrNoProfile, Text: "no profile owns " + r.URL.String()}

@@ -31,12 +31,18 @@ import (
 // for another password. So the token that is current anyway is stored by doing
 // nothing.
 //
-// A server without a scheme is https: nothing in the request says otherwise.
+// A server without a scheme says nothing of how the client will go there. These clients
+// mean https, but crane and what else is built on go-containerregistry (pkg/name
+// registry.go), docker and oras go on to plain http at a private address, at this machine
+// and below localhost; older ones below local, too. Such a server gets a token only
+// where the profile names it by http://, which it can for this machine, or by docker://,
+// which says that these clients may ask for it as they do.
 
 var docker = Dialect{
 	Name:   "docker",
 	Link:   "docker-credential-credhelper",
 	Title:  "docker credential helper: docker, podman, skopeo, crane, oras, helm",
+	Bare:   "a host is https, and one to which these clients may speak http is given nothing unless the profile says so",
 	Front:  true,
 	Stdin:  stdinDocker,
 	Decode: decodeDocker,
@@ -120,6 +126,9 @@ func readServer(r *Request, server string) error {
 	}
 	host, repository, _ := strings.Cut(server, "/")
 	u, reason := origin.FromFields("https", host, repository)
+	if u.Local() {
+		u, reason = origin.FromFields(origin.Bare, host, repository)
+	}
 	if reason != origin.Release {
 		return policy("no token for this server: " + reason.String())
 	}

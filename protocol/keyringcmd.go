@@ -33,6 +33,7 @@ var keyringCommand = Dialect{
 	Name:   "python-keyring",
 	Link:   "keyring",
 	Title:  "Python's keyring command: pip, uv",
+	Bare:   "a host without a scheme is refused",
 	Front:  true,
 	Decode: decodeKeyring,
 	Encode: encodeKeyring,

@@ -168,7 +168,10 @@ type Dialect struct {
 	Words []string // other first words
 	Link  string   // executable name that selects it, before an optional "-PROFILE"
 	Title string   // for people
-	Front bool     // a cached answer may be given without the engine
+	// Bare says why no token goes out in clear although a request may name a host without
+	// a scheme, or nothing but a profile; "" if every request names a URL.
+	Bare  string
+	Front bool // a cached answer may be given without the engine
 
 	// Stdin says what to read for these arguments.
 	Stdin func(args []string) Stdin

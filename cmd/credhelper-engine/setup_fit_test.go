@@ -206,3 +206,30 @@ func TestSetupIndex(t *testing.T) {
 		}
 	}
 }
+
+// TestSetupLocalRegistry: docker's tools are told of a registry that the profile names by
+// docker:// alone, and the person of one that would get no token.
+func TestSetupLocalRegistry(t *testing.T) {
+	place := testPlace(t)
+	place.profile = profileOf(t, "docker://10.1.2.3:5000")
+	tool := findSetupTool("docker")
+	if err := place.fits(tool); err != nil {
+		t.Error(err)
+	}
+	if err := place.fits(findSetupTool("git")); err == nil {
+		t.Error("git has a use for docker://")
+	}
+	place.profile = profileOf(t, "https://10.1.2.3:5000", "docker://10.1.2.3:5000", "https://10.9.9.9", "https://127.0.0.1:5000", "http://127.0.0.1:5000", "https://reg.example.com")
+	w, err := tool.wire(place)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, host := range []string{"10.1.2.3:5000", "10.9.9.9", "127.0.0.1:5000", "reg.example.com"} {
+		if strings.Count(w.edits[0].show, `"`+host+`"`) != 1 {
+			t.Errorf("%s is not there once:\n%s", host, w.edits[0].show)
+		}
+	}
+	if len(w.next) != 1 || !strings.Contains(w.next[0], "docker://10.9.9.9: ") {
+		t.Errorf("said: %q", w.next)
+	}
+}

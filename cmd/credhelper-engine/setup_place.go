@@ -3,6 +3,7 @@ package main
 import (
 	"cmp"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -80,6 +81,46 @@ func (p *setupPlace) origins() []origin.Origin {
 	return all
 }
 
+// bareOrigins are the profile's origins that docker's tools may ask for by name alone,
+// though they may speak plain http there.
+func (p *setupPlace) bareOrigins() (all []origin.Origin) {
+	if p.profile == nil {
+		return nil
+	}
+	for _, o := range p.profile.Origins {
+		if o.Scheme() == origin.Bare {
+			all = append(all, o)
+		}
+	}
+	return all
+}
+
+// registryHosts are the hosts that docker's tools may be told of, each once, without
+// wildcards.
+func (p *setupPlace) registryHosts() (all []string) {
+	for _, o := range append(p.origins(), p.bareOrigins()...) {
+		if _, wildcard := o.Wildcard(); !wildcard && !slices.Contains(all, authority(o)) {
+			all = append(all, authority(o))
+		}
+	}
+	return all
+}
+
+// refusedRegistries are those of them that would get nothing: docker's tools ask for a
+// local host without its scheme, and the profile names it by https only.
+func (p *setupPlace) refusedRegistries() (all []string) {
+	agreed := map[string]bool{}
+	for _, o := range append(p.origins(), p.bareOrigins()...) {
+		agreed[authority(o)] = agreed[authority(o)] || o.Scheme() != "https"
+	}
+	for _, o := range p.origins() {
+		if _, wildcard := o.Wildcard(); !wildcard && o.Local() && !agreed[authority(o)] {
+			all = append(all, authority(o))
+		}
+	}
+	return all
+}
+
 // authority is an origin's host, or *.host, with the port if it is not the usual.
 func authority(o origin.Origin) string {
 	_, rest, _ := strings.Cut(o.String(), "://")
@@ -150,7 +191,11 @@ func quoted(text string) string { return strconv.Quote(text) }
 // words, when it is run.
 func (p *setupPlace) fits(tool *setupTool) error {
 	name := tool.names[0]
-	switch origins := p.origins(); {
+	origins, hosts := p.origins(), p.hosts(false)
+	if tool.needs&bareHost != 0 {
+		origins, hosts = append(origins, p.bareOrigins()...), p.registryHosts()
+	}
+	switch {
 	case p.profile == nil:
 	case len(origins) == 0 && tool.needs&byName == 0:
 		return &protocol.Error{
@@ -158,7 +203,7 @@ func (p *setupPlace) fits(tool *setupTool) error {
 			Text: "profile " + p.name + " owns no web origin, so its token is given for no URL, and " + name + " needs it for one",
 			Hint: "name its origins: credhelper edit " + p.name,
 		}
-	case tool.needs&hostMust != 0 && len(p.hosts(false)) == 0:
+	case tool.needs&hostMust != 0 && len(hosts) == 0:
 		return policy("profile " + p.name + " owns only " + strings.Join(p.hosts(true), ", ") + ", and " + name + " has to be told one host")
 	case tool.needs&anyHeader != 0:
 	case p.profile.Header != "":

@@ -23,6 +23,7 @@ const (
 	byName                            // the tool never says a URL: a profile without origins serves it
 	anyScheme                         // Authorization with the profile's own scheme
 	anyHeader                         // the profile's own header, or none at all is sent
+	bareHost                          // it asks for hosts without a scheme: origins with docker:// count
 )
 
 // wiring is what connects one tool with credhelper.
@@ -38,8 +39,8 @@ type wiring struct {
 // setupTools is the one list of tools that setup wires; a row each.
 var setupTools = [...]setupTool{
 	{[]string{"git"}, "git over https", anyScheme, wireGit},
-	{[]string{"docker"}, "docker, crane, oras, helm and who else reads docker's configuration", profileMust | hostMust, wireDocker},
-	{[]string{"podman", "skopeo", "buildah"}, "podman, skopeo, buildah", profileMust | hostMust, wirePodman},
+	{[]string{"docker"}, "docker, crane, oras, helm and who else reads docker's configuration", profileMust | hostMust | bareHost, wireDocker},
+	{[]string{"podman", "skopeo", "buildah"}, "podman, skopeo, buildah", profileMust | hostMust | bareHost, wirePodman},
 	{[]string{"kubectl", "k8s"}, "kubectl, helm and every client-go program", profileMust, wireKubectl},
 	{[]string{"cargo"}, "cargo's private registries", anyScheme, wireCargo},
 	{[]string{"terraform"}, "Terraform's registries and back ends", 0, wireTerraform},
@@ -87,7 +88,7 @@ func wirePodman(p *setupPlace) (wiring, error) {
 func wireCredHelpers(p *setupPlace, file string) (wiring, error) {
 	helper := "credhelper-" + p.name
 	var settings []jsonSetting
-	for _, host := range p.hosts(false) {
+	for _, host := range p.registryHosts() {
 		settings = append(settings, jsonSetting{[]string{"credHelpers", host}, helper})
 	}
 	if len(settings) == 0 { // to be taken back, of a profile that is gone
@@ -99,9 +100,14 @@ func wireCredHelpers(p *setupPlace, file string) (wiring, error) {
 	}
 	link := p.link("docker-credential-"+helper, quoted(helper), users...)
 	link.inPath = true
+	var next []string
+	for _, host := range p.refusedRegistries() {
+		next = append(next, "these tools may speak plain http to "+host+", so it gets no token; where it may go in clear there, add the origin docker://"+host+": credhelper edit "+p.name)
+	}
 	return wiring{
 		about: "the registries of profile " + p.name + " get its token as password",
 		links: []toolLink{link},
+		next:  next,
 		edits: []fileEdit{memberEdit(file, settings, func(_ []string, value string) bool { return value == quoted(helper) })},
 	}, nil
 }

@@ -202,7 +202,7 @@ func canonicalIPv4(host string) bool {
 // defaultPort is 0 for a scheme that has none here.
 func defaultPort(scheme string) uint16 {
 	switch scheme {
-	case "https", "wss", "grpcs":
+	case "https", "wss", "grpcs", Bare:
 		return 443
 	case "http", "ws", "grpc":
 		return 80

@@ -8,10 +8,8 @@ func (o Origin) Match(u URL) Reason {
 		return r
 	}
 	switch {
-	case o.scheme != u.scheme && u.scheme == "http":
-		return PlainHTTP
-	case o.scheme != u.scheme:
-		return Scheme
+	case o.scheme != u.scheme && (u.scheme != Bare || o.scheme != "http"):
+		return o.otherScheme(u)
 	case o.port != u.port:
 		return Port
 	case o.path == "":
@@ -26,6 +24,18 @@ func (o Origin) Match(u URL) Reason {
 		return Path
 	}
 	return Release
+}
+
+// otherScheme is the reason for a URL of another scheme. Tools that are refused a bare host
+// by another reason than this go on without a token, as they should at another port.
+func (o Origin) otherScheme(u URL) Reason {
+	switch {
+	case u.scheme == "http":
+		return PlainHTTP
+	case u.scheme == Bare && o.port == u.port:
+		return BareHost
+	}
+	return Scheme
 }
 
 func (o Origin) matchHost(u URL) Reason {

@@ -180,3 +180,26 @@ func BenchmarkMatch(b *testing.B) {
 		}
 	}
 }
+
+// TestLocal: which hosts are this machine's or a private network's by their spelling.
+func TestLocal(t *testing.T) {
+	for host, want := range map[string]bool{
+		"127.0.0.1": true, "127.255.255.255": true, "0.0.0.0": true, "10.0.0.1": true, "10.255.0.1": true,
+		"172.16.0.1": true, "172.31.255.255": true, "172.15.0.1": false, "172.32.0.1": false,
+		"192.168.0.1": true, "192.167.0.1": false, "192.169.0.1": false,
+		"169.254.1.1": true, "169.253.1.1": false, "100.64.0.1": true, "100.127.0.1": true, "100.63.0.1": false, "100.128.0.1": false,
+		"1.1.1.1": false, "11.0.0.1": false, "126.0.0.1": false, "128.0.0.1": false,
+		"[::]": true, "[::1]": true, "[0:0:0:0:0:0:0:1]": true, "[fc00::1]": true, "[fdff::1]": true, "[fbff::1]": false, "[fe00::1]": false,
+		"[fe80::1]": true, "[febf::1]": true, "[fec0::1]": false, "[2001:db8::1]": false, "[fc::1]": false,
+		"localhost": true, "local": true, "a.localhost": true, "A.LOCAL": true, "a.b.local": true,
+		"local.example.com": false, "mylocal": false, "my-localhost": false, "a.locals": false, "10.0.0.1.example.com": false, "example.com": false,
+	} {
+		u, r := FromFields("https", host, "")
+		if r != Release || u.Local() != want {
+			t.Errorf("%s: local %v (%s), want %v", host, u.Local(), r, want)
+		}
+	}
+	if (URL{}).Local() {
+		t.Error("no host is local")
+	}
+}

@@ -11,6 +11,7 @@ const (
 	NoOrigins // O1
 
 	PlainHTTP // O2
+	BareHost
 	Scheme
 
 	Empty // O3
@@ -64,6 +65,7 @@ var reasons = [...]struct{ rule, text string }{
 	Release:          {"", "released"},
 	NoOrigins:        {"O1", "the profile lists no origins"},
 	PlainHTTP:        {"O2", "plain http is refused, except for a loopback address that the profile names"},
+	BareHost:         {"O2", "a tool that is given no scheme may speak plain http to such an address: only an origin that begins with docker:// covers that"},
 	Scheme:           {"O2", "the scheme is not the one that the profile lists"},
 	Empty:            {"O3", "the url is empty"},
 	TooLong:          {"O3", "the url is longer than 8192 octets"},

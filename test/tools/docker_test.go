@@ -106,7 +106,7 @@ func (e *engine) last() string {
 func TestDocker(t *testing.T) {
 	w := newWorld(t)
 	site := w.site("Basic", images())
-	w.profile("work", site.URL)
+	w.registryProfile("work", site)
 	w.registrySetup("docker", "work")
 	e := w.dockerEngine()
 	t.Log(strings.TrimSpace(w.ok(nil, "docker", "--version")))
@@ -140,7 +140,7 @@ func TestDockerManifest(t *testing.T) {
 		t.Run(kind.name, func(t *testing.T) {
 			w := newWorld(t)
 			site := kind.start(w)
-			w.profile("work", site.URL)
+			w.registryProfile("work", site)
 			w.registrySetup("docker", "work")
 			w.ok(nil, "crane", "append", "-f", w.layer(), "-t", site.Host()+"/team/app:1")
 			site.forgetSeen()
@@ -158,7 +158,7 @@ func TestDockerManifest(t *testing.T) {
 func TestDockerStore(t *testing.T) {
 	w := newWorld(t)
 	site := w.site("Basic", images())
-	w.profile("work", site.URL)
+	w.registryProfile("work", site)
 	w.setenv("DOCKER_CONFIG=" + w.home + "/.docker")
 	w.link("docker-credential-credhelper")
 	w.write(".docker/config.json", `{"credsStore":"credhelper"}`)
@@ -177,7 +177,7 @@ func TestDockerStore(t *testing.T) {
 func TestPodmanLogin(t *testing.T) {
 	w := newWorld(t)
 	site := w.site("Basic", images())
-	w.profile("work", site.URL)
+	w.registryProfile("work", site)
 	w.registrySetup("podman", "work")
 	if out := w.ok(nil, w.storing("podman", "login", site.Host())...); !strings.Contains(out, "Already logged in to "+site.Host()) {
 		t.Errorf("podman login: %s", out)
@@ -194,7 +194,7 @@ func TestPodmanLogin(t *testing.T) {
 func TestDockerLoginStores(t *testing.T) {
 	w := newWorld(t)
 	site := w.site("Basic", images())
-	w.profile("work", site.URL)
+	w.registryProfile("work", site)
 	w.registrySetup("docker", "work")
 	w.dockerEngine()
 	token := w.token("work")

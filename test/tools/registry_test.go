@@ -164,7 +164,7 @@ func TestRegistryClients(t *testing.T) {
 			t.Run(client.name+" "+kind.name, func(t *testing.T) {
 				w := newWorld(t)
 				site := kind.start(w)
-				w.profile("work", site.URL)
+				w.registryProfile("work", site)
 				w.registrySetup(client.setup, "work")
 				w.ok(nil, client.push(w, site.Host())...)
 				if out := w.ok(nil, client.list(w, site.Host())...); !strings.Contains(out, client.wants) {
@@ -176,6 +176,42 @@ func TestRegistryClients(t *testing.T) {
 			})
 		}
 	}
+}
+
+// registryProfile adds a profile for a registry of this machine. Its clients name no
+// scheme, so the profile says that they may (docs/dialects/docker.md).
+func (w *world) registryProfile(name string, site *site) {
+	w.t.Helper()
+	w.profile(name, "docker://"+strings.Replace(site.Host(), "127.0.0.1", "localhost", 1))
+}
+
+// crane goes on to plain http at a registry of this machine. A profile that names it by
+// https gets nothing sent; one that says docker:// has agreed (S9).
+func TestCraneInClear(t *testing.T) {
+	w := newWorld(t)
+	site := w.plainSite("Basic", images())
+	host := strings.Replace(site.Host(), "127.0.0.1", "localhost", 1)
+	w.profile("work", "https://"+host)
+	w.registrySetup("docker", "work")
+	r := w.fails(nil, "crane", "ls", host+"/team/app")
+	if !strings.Contains(r.stderr, "docker://"+host) {
+		t.Errorf("crane does not show what to do: %s", r.stderr)
+	}
+	for _, got := range site.requests() {
+		if got.token != "" {
+			t.Errorf("a token in clear: %v", got)
+		}
+	}
+
+	w.ok(nil, "credhelper", "remove", "work", "--yes")
+	w.registryProfile("work", site)
+	w.fails(nil, "crane", "ls", host+"/team/app") // there is no such repository
+	for _, got := range site.requests() {
+		if got.token != "" {
+			return
+		}
+	}
+	t.Error("no token where the profile agreed")
 }
 
 // registrySetup wires a client. containers' tools look for a helper in the file
@@ -197,7 +233,7 @@ func TestRegistryClientsElsewhere(t *testing.T) {
 			stranger := w.stranger("Basic", images())
 			free := w.site("Basic", images())
 			free.open = func(*http.Request) bool { return true }
-			w.profile("work", site.URL)
+			w.registryProfile("work", site)
 			w.setenv("DOCKER_CONFIG="+w.home+"/.docker", "REGISTRY_AUTH_FILE="+w.home+"/auth.json")
 			w.link("docker-credential-credhelper")
 			w.write(".docker/config.json", `{"credsStore":"credhelper"}`)
@@ -226,7 +262,7 @@ func TestRegistryClientsFailure(t *testing.T) {
 		t.Run(client.name, func(t *testing.T) {
 			w := newWorld(t)
 			site := w.site("Basic", images())
-			w.profile("work", site.URL)
+			w.registryProfile("work", site)
 			w.registrySetup(client.setup, "work")
 			w.refuseSecret()
 			r := w.fails(nil, client.list(w, site.Host())...)
