@@ -2,7 +2,6 @@ package helper
 
 import (
 	"bytes"
-	"context"
 	"errors"
 	"io/fs"
 	"os"
@@ -13,14 +12,13 @@ import (
 	"github.com/pelletier/go-toml/v2"
 
 	"github.com/credhelper/credhelper/protocol"
-	"github.com/credhelper/credhelper/protocol/secret"
 )
 
 // Draft makes a profile of what a person gave, without writing it. What the
 // preset resolves to is written down in it, so that an upgrade, which may bring
 // another preset, moves no secret. Missing members are an error that asks for
 // them; Preset.Needs tells them beforehand.
-func (h *Helper) Draft(name string, f File) (*Profile, error) {
+func (h *Home) Draft(name string, f File) (*Profile, error) {
 	if !protocol.ValidProfile(name) {
 		return nil, malformed("no profile can be called " + short(name) + ": a name is 1 to 64 lower-case letters, digits, '-', '_', '.'")
 	}
@@ -112,13 +110,13 @@ func (p *Profile) Warnings() (list []string) {
 	return list
 }
 
-func (h *Helper) pathOf(name string) string {
-	return filepath.Join(h.config.Dirs.Profiles(), name+suffix)
+func (h *Home) pathOf(name string) string {
+	return filepath.Join(h.Dirs.Profiles(), name+suffix)
 }
 
 // CheckNew tells whether a profile of that name may be added: there is none yet,
 // and no other claims one of its origins with equal right.
-func (h *Helper) CheckNew(p *Profile) error {
+func (h *Home) CheckNew(p *Profile) error {
 	names, err := h.ProfileNames()
 	if err != nil {
 		return err
@@ -131,7 +129,7 @@ func (h *Helper) CheckNew(p *Profile) error {
 }
 
 // checkClaims refuses a profile that claims what another one claims (O12).
-func (h *Helper) checkClaims(p *Profile) error {
+func (h *Home) checkClaims(p *Profile) error {
 	all, _ := h.Profiles()
 	for _, other := range all {
 		if o, both := shared(p, other); both {
@@ -143,21 +141,9 @@ func (h *Helper) checkClaims(p *Profile) error {
 	return nil
 }
 
-// AddProfile stores the secret, if there is one, and then writes the profile; if
-// that fails the secret is taken away again, so there is never half a profile.
-func (h *Helper) AddProfile(ctx context.Context, p *Profile, s secret.Text) error {
-	if err := h.CheckNew(p); err != nil {
-		return err
-	}
-	if !s.IsZero() {
-		if err := h.StoreSecret(ctx, p, s, p.SecretExpires); err != nil {
-			return err
-		}
-	}
+// WriteProfile writes a draft as a new profile.
+func (h *Home) WriteProfile(p *Profile) error {
 	if err := h.writeOwn(h.pathOf(p.Name), p.text); err != nil {
-		if !s.IsZero() {
-			_ = h.DeleteSecret(ctx, p.Name)
-		}
 		return about(p.Name, err, "")
 	}
 	return nil
@@ -165,7 +151,7 @@ func (h *Helper) AddProfile(ctx context.Context, p *Profile, s secret.Text) erro
 
 // EditProfile puts new text in the place of a profile's, if it is one. Whoever
 // edits the system's gets a copy of their own.
-func (h *Helper) EditProfile(name string, text []byte) (*Profile, error) {
+func (h *Home) EditProfile(name string, text []byte) (*Profile, error) {
 	r, err := h.resolver()
 	if err != nil {
 		return nil, err
@@ -182,7 +168,7 @@ func (h *Helper) EditProfile(name string, text []byte) (*Profile, error) {
 }
 
 // ProfileText reads a profile's file, valid or not, and says where it lies.
-func (h *Helper) ProfileText(name string) (text []byte, path string, err error) {
+func (h *Home) ProfileText(name string) (text []byte, path string, err error) {
 	if !protocol.ValidProfile(name) {
 		return nil, "", h.unknownProfile(short(name))
 	}
@@ -196,10 +182,9 @@ func (h *Helper) ProfileText(name string) (text []byte, path string, err error) 
 	return nil, "", h.unknownProfile(name)
 }
 
-// RemoveProfile deletes the profile's secret, its cached token, and its file. One
-// of the system's can only be removed there. A secret that cannot be deleted
-// keeps the profile, so that nothing is left behind unseen.
-func (h *Helper) RemoveProfile(ctx context.Context, name string) error {
+// Removable is nil if the profile's file is the user's own; one of the system's can
+// only be removed there.
+func (h *Home) Removable(name string) error {
 	_, path, err := h.ProfileText(name)
 	if path == "" {
 		return err
@@ -207,13 +192,12 @@ func (h *Helper) RemoveProfile(ctx context.Context, name string) error {
 	if path != h.pathOf(name) {
 		return policy(path + " is the system's; remove it there")
 	}
-	if settings, err := h.Settings(); err == nil && settings.Keyring != "" {
-		if err := h.DeleteSecret(ctx, name); err != nil {
-			return err
-		}
-	} else if err := h.forget(ctx, name, "removed"); err != nil {
-		return err
-	}
+	return nil
+}
+
+// DeleteProfile deletes the profile's file.
+func (h *Home) DeleteProfile(name string) error {
+	path := h.pathOf(name)
 	if err := os.Remove(path); err != nil {
 		return unwritable(path, err)
 	}

@@ -12,7 +12,7 @@ import (
 
 // Export writes profiles, never secrets, as one TOML document: a table of
 // profiles by name. Without names it writes all.
-func (h *Helper) Export(names ...string) ([]byte, error) {
+func (h *Home) Export(names ...string) ([]byte, error) {
 	if len(names) == 0 {
 		var err error
 		if names, err = h.ProfileNames(); err != nil {
@@ -48,7 +48,7 @@ const bundleVersion = 1
 // here, or be sent to the server that it names. So before anything is read allow is
 // asked about each member that names such a place; its error ends the import. A nil
 // allow refuses them all.
-func (h *Helper) Import(text []byte, allow func(profile string, s Source) error) ([]string, error) {
+func (h *Home) Import(text []byte, allow func(profile string, s Source) error) ([]string, error) {
 	if len(text) > 16*maxConfig {
 		return nil, malformed("the document is too large to be an export")
 	}
@@ -120,7 +120,7 @@ func (d *document) checkSources(profiles map[string]File, allow func(string, Sou
 }
 
 // imported is one profile of an export, beside those before it.
-func (h *Helper) imported(name string, f File, before []*Profile) (*Profile, error) {
+func (h *Home) imported(name string, f File, before []*Profile) (*Profile, error) {
 	p, err := h.Draft(name, f)
 	if err != nil {
 		return nil, err

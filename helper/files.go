@@ -84,12 +84,12 @@ func namesIn(dir string) ([]string, error) {
 // writeOwn puts a file of ours in place, whole or not at all, with mode 0600. Its
 // directory is made with mode 0700 if there is none. A link in its place is
 // replaced, not followed: what it points to is somebody's else.
-func (h *Helper) writeOwn(path string, content []byte) error {
+func (h *Home) writeOwn(path string, content []byte) error {
 	dir := filepath.Dir(path)
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return unwritable(path, err)
 	}
-	sweepTemps(dir, h.now())
+	sweepTemps(dir, h.Now())
 	f, err := os.CreateTemp(dir, tempPrefix+"*") // 0600, O_EXCL
 	if err != nil {
 		return unwritable(path, err)

@@ -73,13 +73,12 @@ type Config struct {
 
 // Helper answers requests. Many goroutines may use one.
 type Helper struct {
+	*Home
 	config Config
 
 	memory    memory
 	gathering gathering
 	flights   flights
-
-	variables variables
 
 	opening sync.Mutex
 	keyring keyring.Keyring // once it was opened
@@ -92,7 +91,7 @@ func New(config Config) *Helper {
 	if config.Clock == nil {
 		config.Clock = cache.ClockAt
 	}
-	return &Helper{config: config}
+	return &Helper{Home: &Home{Dirs: config.Dirs, Now: config.Now}, config: config}
 }
 
 // Wait waits for what is still being fetched behind answers, 8 s at most.

@@ -27,7 +27,7 @@ func claimsOf(profiles []*Profile) (claims []claim) {
 // are protocol.ErrAmbiguous; plain http to a host that a profile owns by https is
 // protocol.ErrPolicy. A profile that is named only narrows (O14): it must own the
 // URL. Nothing but configuration files is touched (O15).
-func (h *Helper) Match(u origin.URL, name string) (*Profile, error) {
+func (h *Home) Match(u origin.URL, name string) (*Profile, error) {
 	if name != "" {
 		p, err := h.Profile(name)
 		if err != nil {

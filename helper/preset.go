@@ -69,7 +69,7 @@ func PresetNames() []string {
 
 // Presets lists every preset: the embedded ones, the user's, the system's; and
 // what is wrong with the files that are none.
-func (h *Helper) Presets() (presets []*Preset, problems []error) {
+func (h *Home) Presets() (presets []*Preset, problems []error) {
 	names := PresetNames()
 	for _, dir := range h.presetDirs() {
 		own, err := namesIn(dir)
@@ -91,16 +91,16 @@ func (h *Helper) Presets() (presets []*Preset, problems []error) {
 }
 
 // presetDirs are the folders of presets that are not embedded, the user's first.
-func (h *Helper) presetDirs() []string {
-	dirs := []string{h.config.Dirs.Presets()}
-	if h.config.Dirs.System != "" {
-		dirs = append(dirs, filepath.Join(h.config.Dirs.System, "presets"))
+func (h *Home) presetDirs() []string {
+	dirs := []string{h.Dirs.Presets()}
+	if h.Dirs.System != "" {
+		dirs = append(dirs, filepath.Join(h.Dirs.System, "presets"))
 	}
 	return dirs
 }
 
 // Preset finds the preset of that name: embedded, the user's, the system's.
-func (h *Helper) Preset(name string) (*Preset, error) {
+func (h *Home) Preset(name string) (*Preset, error) {
 	if !protocol.ValidProfile(name) {
 		return nil, policy("no preset can be called " + short(name))
 	}
@@ -126,7 +126,7 @@ func (h *Helper) Preset(name string) (*Preset, error) {
 	return nil, h.noPreset(name)
 }
 
-func (h *Helper) ownPreset(name string) (path string, found bool) {
+func (h *Home) ownPreset(name string) (path string, found bool) {
 	for _, dir := range h.presetDirs() {
 		names, _ := namesIn(dir)
 		if slices.Contains(names, name) {
@@ -136,7 +136,7 @@ func (h *Helper) ownPreset(name string) (path string, found bool) {
 	return "", false
 }
 
-func (h *Helper) noPreset(name string) error {
+func (h *Home) noPreset(name string) error {
 	known := map[string]bool{}
 	for _, n := range PresetNames() {
 		known[n] = true

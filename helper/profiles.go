@@ -14,17 +14,17 @@ import (
 // Profiles lie in the user's folder, then in the system's; of two with one name
 // the user's counts. The current directory is never looked at (T4).
 
-func (h *Helper) profileDirs() []string {
-	dirs := []string{h.config.Dirs.Profiles()}
-	if h.config.Dirs.System != "" {
-		dirs = append(dirs, filepath.Join(h.config.Dirs.System, "profiles"))
+func (h *Home) profileDirs() []string {
+	dirs := []string{h.Dirs.Profiles()}
+	if h.Dirs.System != "" {
+		dirs = append(dirs, filepath.Join(h.Dirs.System, "profiles"))
 	}
 	return dirs
 }
 
 // ProfileNames lists the names of the files that would be profiles, in ascending
 // order, without reading one.
-func (h *Helper) ProfileNames() ([]string, error) {
+func (h *Home) ProfileNames() ([]string, error) {
 	var all []string
 	for _, dir := range h.profileDirs() {
 		names, err := namesIn(dir)
@@ -39,7 +39,7 @@ func (h *Helper) ProfileNames() ([]string, error) {
 
 // Profile reads the profile of that name. An unknown name is
 // protocol.ErrUnknown with the nearest known one as hint.
-func (h *Helper) Profile(name string) (*Profile, error) {
+func (h *Home) Profile(name string) (*Profile, error) {
 	r, err := h.resolver()
 	if err != nil {
 		return nil, err
@@ -49,7 +49,7 @@ func (h *Helper) Profile(name string) (*Profile, error) {
 
 // Profiles reads every profile, in ascending order of names, and says what is
 // wrong with the files that are none.
-func (h *Helper) Profiles() ([]*Profile, []error) {
+func (h *Home) Profiles() ([]*Profile, []error) {
 	all, broken := h.load()
 	var problems []error
 	for _, b := range broken {
@@ -65,7 +65,7 @@ type brokenFile struct {
 	err     error
 }
 
-func (h *Helper) load() (all []*Profile, broken []brokenFile) {
+func (h *Home) load() (all []*Profile, broken []brokenFile) {
 	names, err := h.ProfileNames()
 	if err != nil {
 		return nil, []brokenFile{{err: err}}
@@ -88,7 +88,7 @@ func (h *Helper) load() (all []*Profile, broken []brokenFile) {
 // read finds, reads and stamps one profile. The stamps are taken before anything
 // is read, so that a change in between shows.
 func (r *resolver) read(name string) (*Profile, error) {
-	h := r.helper
+	h := r.home
 	if !protocol.ValidProfile(name) {
 		return nil, &protocol.Error{Kind: protocol.ErrUnknown, Text: "no profile can be called " + short(name),
 			Hint: "a name is 1 to 64 lower-case letters, digits, '-', '_', '.'"}
@@ -118,7 +118,7 @@ func (r *resolver) read(name string) (*Profile, error) {
 
 // raw is the content of a profile's file, for messages only.
 func (r *resolver) raw(name string) string {
-	for _, dir := range r.helper.profileDirs() {
+	for _, dir := range r.home.profileDirs() {
 		if content, err := readProvided(filepath.Join(dir, name+suffix), maxConfig); err == nil {
 			return string(content)
 		}
@@ -128,17 +128,17 @@ func (r *resolver) raw(name string) string {
 
 // presetPath is where the profile's preset lies, or would lie if the user had
 // one of that name; "" if the profile has none.
-func (p *Profile) presetPath(h *Helper) string {
+func (p *Profile) presetPath(h *Home) string {
 	switch {
 	case p.preset == nil:
 		return ""
 	case p.preset.Path != "":
 		return p.preset.Path
 	}
-	return filepath.Join(h.config.Dirs.Presets(), p.preset.Name+suffix)
+	return filepath.Join(h.Dirs.Presets(), p.preset.Name+suffix)
 }
 
-func (h *Helper) unknownProfile(name string) error {
+func (h *Home) unknownProfile(name string) error {
 	e := &protocol.Error{Kind: protocol.ErrUnknown, Text: "no profile " + name, Hint: "make it: credhelper add " + name}
 	names, _ := h.ProfileNames()
 	known := map[string]bool{}
@@ -155,15 +155,15 @@ func (h *Helper) unknownProfile(name string) error {
 
 // stampList collects stamps of the files behind an entry or a route.
 type stampList struct {
-	helper  *Helper
+	home    *Home
 	list    []cache.Stamp
 	trusted bool // each would show a further change
 }
 
 // stamps stamps what every entry and route depends on, and then paths.
-func (h *Helper) stamps(paths ...string) *stampList {
-	s := &stampList{helper: h, trusted: true}
-	s.add(h.config.Dirs.Settings())
+func (h *Home) stamps(paths ...string) *stampList {
+	s := &stampList{home: h, trusted: true}
+	s.add(h.Dirs.Settings())
 	for _, dir := range append(h.profileDirs(), h.presetDirs()...) {
 		s.add(dir)
 	}
@@ -177,7 +177,7 @@ func (s *stampList) add(path string) {
 	if path == "" {
 		return
 	}
-	stamp, trusted := cache.TakeStamp(path, s.helper.now())
+	stamp, trusted := cache.TakeStamp(path, s.home.Now())
 	s.list = append(s.list, stamp)
 	s.trusted = s.trusted && trusted
 }

@@ -13,24 +13,24 @@ const inKeyring = "keyring"
 
 // resolver makes profiles of files. It reads settings and each preset once.
 type resolver struct {
-	helper   *Helper
+	home     *Home
 	settings Settings
 	presets  map[string]*Preset
 }
 
-func (h *Helper) resolver() (*resolver, error) {
+func (h *Home) resolver() (*resolver, error) {
 	settings, err := h.Settings()
 	if err != nil {
 		return nil, err
 	}
-	return &resolver{helper: h, settings: settings, presets: map[string]*Preset{}}, nil
+	return &resolver{home: h, settings: settings, presets: map[string]*Preset{}}, nil
 }
 
 func (r *resolver) preset(name string) (*Preset, error) {
 	if p, known := r.presets[name]; known {
 		return p, nil
 	}
-	p, err := r.helper.Preset(name)
+	p, err := r.home.Preset(name)
 	if err == nil {
 		r.presets[name] = p
 	}
@@ -42,7 +42,7 @@ func (r *resolver) preset(name string) (*Preset, error) {
 func (r *resolver) profile(name, place string, content []byte) (*Profile, error) {
 	p := &Profile{Name: name, text: content}
 	d, err := readDocument(place, content, &p.file)
-	r.helper.variables.note(p.file.sources()) // of a broken profile, too, which is about to be edited
+	r.home.variables.note(p.file.sources()) // of a broken profile, too, which is about to be edited
 	if err != nil {
 		return nil, err
 	}
@@ -62,7 +62,7 @@ func (r *resolver) profile(name, place string, content []byte) (*Profile, error)
 	whole.fill(File{CAFile: r.settings.Defaults.CAFile, Proxy: r.settings.Defaults.Proxy, MinTTL: r.settings.Defaults.MinTTL,
 		Grant: "client_credentials", ClientAuth: "basic", Secret: inKeyring})
 	p.sources = whole.sources()
-	r.helper.variables.note(p.sources)
+	r.home.variables.note(p.sources)
 	for _, step := range [...]func(*document, *File) error{
 		p.takeAddresses, p.takeClient, p.takeAssertion, p.takeSignIn, p.takeSecret, p.takeHeader, p.takeRefreshOn, p.takeLives, p.takeConnection, p.takeProbe,
 	} {

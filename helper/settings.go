@@ -29,9 +29,9 @@ type Defaults struct {
 }
 
 // Settings reads config.toml; without one they are empty.
-func (h *Helper) Settings() (Settings, error) {
+func (h *Home) Settings() (Settings, error) {
 	var s Settings
-	path := h.config.Dirs.Settings()
+	path := h.Dirs.Settings()
 	content, err := readProvided(path, maxConfig)
 	if errors.Is(err, fs.ErrNotExist) {
 		return s, nil
@@ -61,8 +61,8 @@ func backendNames() (names []string) {
 
 // FirstKeyring is UseKeyring for a choice that stands only if the first secret can be
 // stored there; undo takes it back.
-func (h *Helper) FirstKeyring(backend string) (undo func() error, err error) {
-	path := h.config.Dirs.Settings()
+func (h *Home) FirstKeyring(backend string) (undo func() error, err error) {
+	path := h.Dirs.Settings()
 	old, err := readProvided(path, maxConfig)
 	missing := errors.Is(err, fs.ErrNotExist)
 	if err != nil && !missing {
@@ -79,14 +79,14 @@ func (h *Helper) FirstKeyring(backend string) (undo func() error, err error) {
 
 // UseKeyring writes the choice of a backend into config.toml and leaves every
 // other line as it is. Secrets are not moved.
-func (h *Helper) UseKeyring(backend string) error {
+func (h *Home) UseKeyring(backend string) error {
 	if _, known := keyring.BackendNamed(backend); !known {
 		return malformed("no keyring backend " + backend + "; there are " + strings.Join(backendNames(), ", "))
 	}
 	if _, err := h.Settings(); err != nil {
 		return err
 	}
-	path := h.config.Dirs.Settings()
+	path := h.Dirs.Settings()
 	old, err := readProvided(path, maxConfig)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err

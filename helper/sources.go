@@ -97,7 +97,7 @@ func (v *variables) note(sources []Source) {
 // SourceVariables lists the environment variables that the profiles which this
 // Helper has read take secrets from, in ascending order. Who starts a program that
 // is not credhelper's takes them from its environment.
-func (h *Helper) SourceVariables() []string {
+func (h *Home) SourceVariables() []string {
 	h.variables.mu.Lock()
 	defer h.variables.mu.Unlock()
 	return sortedKeys(h.variables.names)
