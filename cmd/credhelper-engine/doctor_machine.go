@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 
 	"github.com/credhelper/credhelper/cmd/internal/handover"
+	"github.com/credhelper/credhelper/cmd/internal/wiring"
 )
 
 // executables: where they are and whether others could have changed them.
@@ -106,5 +107,28 @@ func (x *examination) mode(check, path string, private bool) {
 		x.add(check, bad, path+" belongs to another user", "")
 	default:
 		x.add(check, bad, fmt.Sprintf("%s has mode %04o: others can reach it", path, mode), "once you know why: chmod go-rwx "+path)
+	}
+}
+
+// tools checks what setup has wired: whether the links, and the paths that tools'
+// files name, still lead to a credhelper, and to this one.
+func (x *examination) tools() {
+	place, err := x.setupPlace(x.ctx, nil, setupFlags{remove: true})
+	if err != nil {
+		return // the installation itself is wrong, and said to be
+	}
+	here, all := 0, wiring.Paths(place)
+	for _, path := range all {
+		switch {
+		case path.Here:
+			here++
+		case path.Gone:
+			x.add("tools", bad, path.Text, path.Mend)
+		default:
+			x.add("tools", note, path.Text, path.Mend)
+		}
+	}
+	if here > 0 && here == len(all) {
+		x.add("tools", good, fmt.Sprintf("%d paths in links and tools' files lead here", here), "")
 	}
 }

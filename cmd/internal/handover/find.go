@@ -38,18 +38,11 @@ func To(executable string, h Handover, environ []string, name string, args []str
 // is, links resolved, then in ../libexec; never in PATH (T5). Its errors wrap
 // ErrPolicy.
 func Find(executable string) (string, error) {
-	self, err := os.Executable()
-	if err == nil {
-		self, err = filepath.EvalSymlinks(self)
-	}
+	self, err := place()
 	if err != nil {
-		return "", forbidden("cannot find the executable's own place: " + err.Error())
+		return "", err
 	}
-	name := executable
-	if runtime.GOOS == "windows" {
-		name += ".exe"
-	}
-	dir := filepath.Dir(self)
+	name, dir := fileName(executable), filepath.Dir(self)
 	for _, path := range [...]string{filepath.Join(dir, name), filepath.Join(filepath.Dir(dir), "libexec", name)} {
 		info, err := os.Stat(path)
 		if err != nil {
@@ -65,6 +58,41 @@ func Find(executable string) (string, error) {
 		Text: executable + " is missing beside " + self,
 		Hint: "install all three files of the release in one directory, or engine and plugin in ../libexec",
 	}
+}
+
+// Front is the executable that tools call: beside the one that this really is, or in
+// ../bin if this one is in ../libexec. Its errors wrap ErrPolicy.
+func Front() (string, error) {
+	self, err := place()
+	if err != nil {
+		return "", err
+	}
+	dir := filepath.Dir(self)
+	for _, path := range [...]string{filepath.Join(dir, fileName("credhelper")), filepath.Join(filepath.Dir(dir), "bin", fileName("credhelper"))} {
+		if info, err := os.Stat(path); err == nil && info.Mode().IsRegular() {
+			return path, nil
+		}
+	}
+	return "", forbidden("credhelper is missing beside " + self)
+}
+
+// place is where this executable really is.
+func place() (string, error) {
+	self, err := os.Executable()
+	if err == nil {
+		self, err = filepath.EvalSymlinks(self)
+	}
+	if err != nil {
+		return "", forbidden("cannot find the executable's own place: " + err.Error())
+	}
+	return self, nil
+}
+
+func fileName(executable string) string {
+	if runtime.GOOS == "windows" {
+		return executable + ".exe"
+	}
+	return executable
 }
 
 // untrusted says why an executable must not be run; "" if it may.

@@ -1,33 +1,33 @@
-package main
+package wiring
 
 import (
 	"path/filepath"
 	"strings"
 )
 
-// setupTool is one tool that setup can wire.
-type setupTool struct {
+// Tool is one tool that setup can wire.
+type Tool struct {
 	names []string
 	title string
-	needs setupNeed
-	wire  func(*setupPlace) (wiring, error)
+	needs need
+	wire  func(*Place) (Plan, error)
 }
 
-// setupNeed is what a tool needs of a profile and what it can send. Without any,
+// need is what a tool needs of a profile and what it can send. Without any,
 // it asks by URL, a profile only narrows, and it sends Authorization: Bearer.
-type setupNeed uint8
+type need uint8
 
 const (
-	profileMust setupNeed = 1 << iota // a profile has to be named
-	hostMust                          // and has a host, no wildcard alone: the tool is told it
-	byName                            // the tool never says a URL: a profile without origins serves it
-	anyScheme                         // Authorization with the profile's own scheme
-	anyHeader                         // the profile's own header, or none at all is sent
-	bareHost                          // it asks for hosts without a scheme: origins with docker:// count
+	profileMust need = 1 << iota // a profile has to be named
+	hostMust                     // and has a host, no wildcard alone: the tool is told it
+	byName                       // the tool never says a URL: a profile without origins serves it
+	anyScheme                    // Authorization with the profile's own scheme
+	anyHeader                    // the profile's own header, or none at all is sent
+	bareHost                     // it asks for hosts without a scheme: origins with docker:// count
 )
 
-// wiring is what connects one tool with credhelper.
-type wiring struct {
+// Plan is what connects one tool with credhelper.
+type Plan struct {
 	about string // one line for people
 	links []toolLink
 	edits []fileEdit
@@ -36,8 +36,8 @@ type wiring struct {
 	shell string   // the whole of it, where there is no file to write
 }
 
-// setupTools is the one list of tools that setup wires; a row each.
-var setupTools = [...]setupTool{
+// Tools is the one list of tools that setup wires; a row each.
+var Tools = [...]Tool{
 	{[]string{"git"}, "git over https", anyScheme, wireGit},
 	{[]string{"docker"}, "docker, crane, oras, helm and who else reads docker's configuration", profileMust | hostMust | bareHost, wireDocker},
 	{[]string{"podman", "skopeo", "buildah"}, "podman, skopeo, buildah", profileMust | hostMust | bareHost, wirePodman},
@@ -63,29 +63,29 @@ var setupTools = [...]setupTool{
 	{[]string{"msmtp", "mbsync", "mutt", "mail"}, "msmtp, mbsync, mutt", profileMust | byName | anyHeader, noteMail},
 }
 
-// findSetupTool is the row of a name; nil if there is none.
-func findSetupTool(name string) *setupTool {
-	for i := range setupTools {
-		for _, n := range setupTools[i].names {
+// Find is the row of a name; nil if there is none.
+func Find(name string) *Tool {
+	for i := range Tools {
+		for _, n := range Tools[i].names {
 			if n == name {
-				return &setupTools[i]
+				return &Tools[i]
 			}
 		}
 	}
 	return nil
 }
 
-func wireDocker(p *setupPlace) (wiring, error) {
+func wireDocker(p *Place) (Plan, error) {
 	return wireCredHelpers(p, p.in("DOCKER_CONFIG", p.under(".docker"), "config.json"))
 }
 
-func wirePodman(p *setupPlace) (wiring, error) {
+func wirePodman(p *Place) (Plan, error) {
 	return wireCredHelpers(p, p.file("REGISTRY_AUTH_FILE", p.config("containers", "auth.json")))
 }
 
 // wireCredHelpers names the helper for each host of the profile. Both families
 // of tools find it by the same name in PATH, so they share the link.
-func wireCredHelpers(p *setupPlace, file string) (wiring, error) {
+func wireCredHelpers(p *Place, file string) (Plan, error) {
 	helper := "credhelper-" + p.name
 	var settings []jsonSetting
 	for _, host := range p.registryHosts() {
@@ -104,7 +104,7 @@ func wireCredHelpers(p *setupPlace, file string) (wiring, error) {
 	for _, host := range p.refusedRegistries() {
 		next = append(next, "these tools may speak plain http to "+host+", so it gets no token; where it may go in clear there, add the origin docker://"+host+": credhelper edit "+p.name)
 	}
-	return wiring{
+	return Plan{
 		about: "the registries of profile " + p.name + " get its token as password",
 		links: []toolLink{link},
 		next:  next,
@@ -112,7 +112,7 @@ func wireCredHelpers(p *setupPlace, file string) (wiring, error) {
 	}, nil
 }
 
-func wireKubectl(p *setupPlace) (wiring, error) {
+func wireKubectl(p *Place) (Plan, error) {
 	user := "credhelper-" + p.name
 	lines := "- name: " + user + "\n" +
 		"  user:\n" +
@@ -130,7 +130,7 @@ func wireKubectl(p *setupPlace) (wiring, error) {
 	edit.show = "users:\n" + lines
 	begin, end := marks("#", p.id("kubectl"))
 	edit.drop = func(text string) (string, error) { return cutUser(cutBlock(text, begin, end), user), nil }
-	return wiring{
+	return Plan{
 		about: "a kubeconfig user that gets its token from profile " + p.name,
 		edits: []fileEdit{edit},
 		next:  []string{"use it in a context: kubectl config set-context --current --user=" + user},
@@ -140,28 +140,28 @@ func wireKubectl(p *setupPlace) (wiring, error) {
 // wireCargo adds a provider for all registries and profiles: cargo asks the last
 // one first, and goes on to the next where no profile owns the registry. There
 // is one list of providers, so a profile's name would only shut out the others.
-func wireCargo(p *setupPlace) (wiring, error) {
+func wireCargo(p *Place) (Plan, error) {
 	const name, key = "cargo-credential-credhelper", "global-credential-providers"
 	file := p.in("CARGO_HOME", p.under(".cargo"), "config.toml")
 	link := p.link(name, name+`"`, file)
 	if !plainPath(link.path) {
-		return wiring{}, policy("cargo splits " + link.path + " at its blanks")
+		return Plan{}, policy("cargo splits " + link.path + " at its blanks")
 	}
 	lines := key + " = [\"cargo:token\", " + quoted(link.path) + "]\n"
-	return wiring{
+	return Plan{
 		about: "cargo asks credhelper first, and its own token file where no profile owns the registry",
 		links: []toolLink{link},
 		edits: []fileEdit{sectionEdit(file, "cargo", "registry", key, lines, lines)},
 	}, nil
 }
 
-func wireTerraform(p *setupPlace) (wiring, error) {
+func wireTerraform(p *Place) (Plan, error) {
 	return wireHashicorp(p, "terraform", p.file("TF_CLI_CONFIG_FILE", p.under(".terraformrc")))
 }
 
 // wireTofu keeps to the file that OpenTofu reads now: a new .tofurc would hide a
 // .terraformrc.
-func wireTofu(p *setupPlace) (wiring, error) {
+func wireTofu(p *Place) (Plan, error) {
 	file := p.under(".tofurc")
 	if other := p.under(".terraformrc"); !isFile(file) && isFile(other) {
 		file = other
@@ -171,7 +171,7 @@ func wireTofu(p *setupPlace) (wiring, error) {
 
 // wireHashicorp names no profile: there may be one helper, and it is asked for
 // every host. Both tools may read one file; what the other's setup wrote is enough.
-func wireHashicorp(p *setupPlace, tool, file string) (wiring, error) {
+func wireHashicorp(p *Place, tool, file string) (Plan, error) {
 	const header = "credentials_helper \"credhelper\" {\n"
 	const lines = header + "}\n"
 	only := onlyOnce(atEnd, "a credentials_helper, of which there may be only one", func(line string) bool {
@@ -189,32 +189,32 @@ func wireHashicorp(p *setupPlace, tool, file string) (wiring, error) {
 		users:  []string{p.under(".terraformrc"), p.under(".tofurc"), file},
 		word:   "credentials_helper \"credhelper\"",
 	}
-	return wiring{
+	return Plan{
 		about: tool + " asks credhelper for the tokens of its hosts",
 		links: []toolLink{link},
 		edits: []fileEdit{blockEdit(file, "#", tool, lines, place)},
 	}, nil
 }
 
-func wireGoauth(p *setupPlace) (wiring, error) {
+func wireGoauth(p *Place) (Plan, error) {
 	if strings.ContainsAny(p.credhelper, "'\"; ") {
-		return wiring{}, policy("GOAUTH cannot hold the path " + p.credhelper)
+		return Plan{}, policy("GOAUTH cannot hold the path " + p.credhelper)
 	}
 	command := p.credhelper + " goauth"
 	if p.name != "" {
 		command += " --profile " + p.name
 	}
-	return wiring{
+	return Plan{
 		about: "the go command asks credhelper after a 401, then .netrc",
 		edits: []fileEdit{goauthEdit(p.file("GOENV", p.config("go", "env")), command)},
 	}, nil
 }
 
-func wireBazel(p *setupPlace) (wiring, error) {
+func wireBazel(p *Place) (Plan, error) {
 	file := p.under(".bazelrc")
 	link := p.link("credhelper-bazel", "credhelper-bazel", file)
 	if !plainPath(link.path) {
-		return wiring{}, policy("bazel splits " + link.path + " at its blanks")
+		return Plan{}, policy("bazel splits " + link.path + " at its blanks")
 	}
 	lines := ""
 	for _, host := range p.hosts(true) {
@@ -224,7 +224,7 @@ func wireBazel(p *setupPlace) (wiring, error) {
 	if p.name == "" {
 		lines = "common --credential_helper=" + link.path + "\n"
 	}
-	return wiring{
+	return Plan{
 		about: "Bazel 7 and later asks credhelper",
 		links: []toolLink{link},
 		edits: []fileEdit{blockEdit(file, "#", p.id("bazel"), lines, atEnd)},

@@ -1,4 +1,4 @@
-package main
+package wiring
 
 import (
 	"cmp"
@@ -12,12 +12,12 @@ import (
 
 // wirePip makes the link that pip runs as "keyring". It shadows Python's own
 // command, so nothing but this verb makes it.
-func wirePip(p *setupPlace) (wiring, error) {
+func wirePip(p *Place) (Plan, error) {
 	const key = "keyring-provider"
 	provider, index := key+" = subprocess\n", p.indexURL()
 	if index == "" {
 		edit := sectionEdit(p.pipFile(), "pip", "global", key, provider, provider)
-		return wiring{
+		return Plan{
 			about: "pip asks credhelper, under the name keyring, after a 401",
 			links: []toolLink{p.keyringLink()},
 			edits: []fileEdit{edit},
@@ -37,7 +37,7 @@ func wirePip(p *setupPlace) (wiring, error) {
 		}
 		return withIndex(text)
 	}
-	return wiring{
+	return Plan{
 		about: "pip asks credhelper, under the name keyring, after a 401",
 		links: []toolLink{p.keyringLink()},
 		edits: []fileEdit{edit},
@@ -46,12 +46,12 @@ func wirePip(p *setupPlace) (wiring, error) {
 }
 
 // wireUv names the index as one more, which uv searches before PyPI.
-func wireUv(p *setupPlace) (wiring, error) {
+func wireUv(p *Place) (Plan, error) {
 	const key = "keyring-provider"
 	file, index := p.uvFile(), p.indexURL()
 	only := onlyOnce(atTop, key, func(line string) bool { return setsKey(line, key) })
 	edit := blockEdit(file, "#", "uv", key+" = \"subprocess\"\n", only)
-	w := wiring{
+	w := Plan{
 		about: "uv asks credhelper, under the name keyring, after a 401",
 		links: []toolLink{p.keyringLink()},
 		next:  []string{"uv needs the index by its https URL, with a user name in it or authenticate = \"always\": https://oauth2@HOST/simple/"},
@@ -98,7 +98,7 @@ func says(text, key string, value ...string) bool {
 
 // clearIndex is an error if a file names a host of the profile by an http:// URL, which
 // gets no token.
-func (p *setupPlace) clearIndex(text string) error {
+func (p *Place) clearIndex(text string) error {
 	for line := range strings.Lines(text) {
 		_, rest, found := strings.Cut(line, "http://")
 		host, _, _ := strings.Cut(strings.TrimSpace(rest), "/")
@@ -113,7 +113,7 @@ func (p *setupPlace) clearIndex(text string) error {
 }
 
 // namesPlainly reports whether the profile itself has an http:// origin with this host.
-func (p *setupPlace) namesPlainly(host string) bool {
+func (p *Place) namesPlainly(host string) bool {
 	for _, o := range p.origins() {
 		if strings.HasPrefix(o.String(), "http://") && authority(o) == host {
 			return true
@@ -125,7 +125,7 @@ func (p *setupPlace) namesPlainly(host string) bool {
 // indexURL is the https URL of the profile's index with the user name that pip wants in
 // it; "" if no profile is named, or it has no host by https. An index usually lies in
 // /simple/ (PEP 503).
-func (p *setupPlace) indexURL() string {
+func (p *Place) indexURL() string {
 	rest, found := strings.CutPrefix(p.url(), "https://")
 	if !found || strings.HasPrefix(rest, "HOST") {
 		return ""
@@ -135,13 +135,13 @@ func (p *setupPlace) indexURL() string {
 	return "https://" + user.String() + "@" + rest + "/simple/"
 }
 
-func (p *setupPlace) pipFile() string {
+func (p *Place) pipFile() string {
 	return p.file("PIP_CONFIG_FILE", p.config("pip", "pip.conf"))
 }
-func (p *setupPlace) uvFile() string { return p.config("uv", "uv.toml") }
+func (p *Place) uvFile() string { return p.config("uv", "uv.toml") }
 
 // keyringLink is shared by pip and uv.
-func (p *setupPlace) keyringLink() toolLink {
+func (p *Place) keyringLink() toolLink {
 	link := p.link("keyring", ">>> credhelper setup", p.pipFile(), p.uvFile())
 	link.inPath = true
 	return link

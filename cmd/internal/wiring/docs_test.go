@@ -1,4 +1,4 @@
-package main
+package wiring
 
 import (
 	"os"
@@ -38,7 +38,7 @@ var documented = []struct{ page, tool, profile, origin string }{
 // what they say to type exists.
 func TestDocsShowSetup(t *testing.T) {
 	for _, d := range documented {
-		page, err := os.ReadFile("../../docs/dialects/" + d.page + ".md")
+		page, err := os.ReadFile("../../../docs/dialects/" + d.page + ".md")
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -48,7 +48,7 @@ func TestDocsShowSetup(t *testing.T) {
 		if d.profile != "" {
 			place.profile = profileOf(t, d.origin)
 		}
-		w, err := findSetupTool(d.tool).wire(place)
+		w, err := Find(d.tool).wire(place)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -69,7 +69,7 @@ func TestDocsShowSetup(t *testing.T) {
 			}
 		}
 	}
-	pages, _ := filepath.Glob("../../docs/dialects/*.md")
+	pages, _ := filepath.Glob("../../../docs/dialects/*.md")
 	calls := 0
 	for _, path := range pages {
 		page, err := os.ReadFile(path)
@@ -78,7 +78,7 @@ func TestDocsShowSetup(t *testing.T) {
 		}
 		for _, call := range regexp.MustCompile(`credhelper setup ([a-z][a-z0-9]*)`).FindAllStringSubmatch(string(page), -1) {
 			calls++
-			if findSetupTool(call[1]) == nil {
+			if Find(call[1]) == nil {
 				t.Errorf("%s: setup knows no %s", path, call[1])
 			}
 		}
@@ -91,7 +91,7 @@ func TestDocsShowSetup(t *testing.T) {
 // TestEveryDialectIsWired: each tool's language is wired by one command, and that is
 // in the README. credhelper's own words need none.
 func TestEveryDialectIsWired(t *testing.T) {
-	readme, err := os.ReadFile("../../README.md")
+	readme, err := os.ReadFile("../../../README.md")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -103,7 +103,7 @@ func TestEveryDialectIsWired(t *testing.T) {
 		}
 		switch {
 		case own[name]:
-		case findSetupTool(name) == nil:
+		case Find(name) == nil:
 			t.Errorf("setup knows no %s", name)
 		case !strings.Contains(string(readme), "`credhelper setup "+name):
 			t.Errorf("the README does not say how %s is wired", name)

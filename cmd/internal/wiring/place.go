@@ -1,4 +1,4 @@
-package main
+package wiring
 
 import (
 	"cmp"
@@ -12,8 +12,8 @@ import (
 	"github.com/credhelper/credhelper/protocol/origin"
 )
 
-// setupPlace is for whom and where something is wired.
-type setupPlace struct {
+// Place is for whom and where something is wired.
+type Place struct {
 	name       string          // of the profile; "" if none is named
 	profile    *helper.Profile // nil if none is named, or it is gone
 	credhelper string          // absolute path of the executable that tools call
@@ -25,10 +25,10 @@ type setupPlace struct {
 }
 
 // id is what the marks of a block say: the tool, and the profile if one is named.
-func (p *setupPlace) id(tool string) string { return strings.TrimSpace(tool + " " + p.name) }
+func (p *Place) id(tool string) string { return strings.TrimSpace(tool + " " + p.name) }
 
 // suffixed is the name of a link that carries the profile, if one is named.
-func (p *setupPlace) suffixed(link string) string {
+func (p *Place) suffixed(link string) string {
 	if p.name == "" {
 		return link
 	}
@@ -36,17 +36,17 @@ func (p *setupPlace) suffixed(link string) string {
 }
 
 // link is a link of that name in the directory for links.
-func (p *setupPlace) link(name, word string, users ...string) toolLink {
+func (p *Place) link(name, word string, users ...string) toolLink {
 	return toolLink{path: filepath.Join(p.links, name), target: p.credhelper, users: users, word: word}
 }
 
 // under is a path below the home directory.
-func (p *setupPlace) under(parts ...string) string {
+func (p *Place) under(parts ...string) string {
 	return filepath.Join(append([]string{p.home}, parts...)...)
 }
 
 // config is a path below the directory of configurations.
-func (p *setupPlace) config(parts ...string) string {
+func (p *Place) config(parts ...string) string {
 	if dir := p.env("XDG_CONFIG_HOME"); filepath.IsAbs(dir) {
 		return filepath.Join(append([]string{dir}, parts...)...)
 	}
@@ -54,7 +54,7 @@ func (p *setupPlace) config(parts ...string) string {
 }
 
 // file is what the tool's own variable names, else its usual place.
-func (p *setupPlace) file(variable, usual string) string {
+func (p *Place) file(variable, usual string) string {
 	if path := p.env(variable); filepath.IsAbs(path) {
 		return path
 	}
@@ -63,12 +63,12 @@ func (p *setupPlace) file(variable, usual string) string {
 
 // in is a file in the directory that the tool's own variable names, else in its
 // usual one.
-func (p *setupPlace) in(variable, usual, name string) string {
+func (p *Place) in(variable, usual, name string) string {
 	return filepath.Join(p.file(variable, usual), name)
 }
 
 // origins are the profile's web origins; none if there is no profile.
-func (p *setupPlace) origins() []origin.Origin {
+func (p *Place) origins() []origin.Origin {
 	if p.profile == nil {
 		return nil
 	}
@@ -83,7 +83,7 @@ func (p *setupPlace) origins() []origin.Origin {
 
 // bareOrigins are the profile's origins that docker's tools may ask for by name alone,
 // though they may speak plain http there.
-func (p *setupPlace) bareOrigins() (all []origin.Origin) {
+func (p *Place) bareOrigins() (all []origin.Origin) {
 	if p.profile == nil {
 		return nil
 	}
@@ -97,7 +97,7 @@ func (p *setupPlace) bareOrigins() (all []origin.Origin) {
 
 // registryHosts are the hosts that docker's tools may be told of, each once, without
 // wildcards.
-func (p *setupPlace) registryHosts() (all []string) {
+func (p *Place) registryHosts() (all []string) {
 	for _, o := range append(p.origins(), p.bareOrigins()...) {
 		if _, wildcard := o.Wildcard(); !wildcard && !slices.Contains(all, authority(o)) {
 			all = append(all, authority(o))
@@ -108,7 +108,7 @@ func (p *setupPlace) registryHosts() (all []string) {
 
 // refusedRegistries are those of them that would get nothing: docker's tools ask for a
 // local host without its scheme, and the profile names it by https only.
-func (p *setupPlace) refusedRegistries() (all []string) {
+func (p *Place) refusedRegistries() (all []string) {
 	agreed := map[string]bool{}
 	for _, o := range append(p.origins(), p.bareOrigins()...) {
 		agreed[authority(o)] = agreed[authority(o)] || o.Scheme() != "https"
@@ -130,7 +130,7 @@ func authority(o origin.Origin) string {
 
 // hosts are the places of the profile as host[:port], each once. Wildcards are
 // left out where a tool knows none.
-func (p *setupPlace) hosts(wildcards bool) []string {
+func (p *Place) hosts(wildcards bool) []string {
 	var all []string
 	seen := map[string]bool{}
 	for _, o := range p.origins() {
@@ -147,7 +147,7 @@ func (p *setupPlace) hosts(wildcards bool) []string {
 
 // url is where the profile's system lies: its base, else its first origin with a
 // host, else a place to fill in below its wildcard.
-func (p *setupPlace) url() string {
+func (p *Place) url() string {
 	if p.profile != nil && p.profile.URL != "" {
 		return p.profile.URL
 	}
@@ -187,9 +187,9 @@ func shellWord(path string) string {
 // and git's configuration read it.
 func quoted(text string) string { return strconv.Quote(text) }
 
-// fits tells why the tool could not use the profile. Better now than in the tool's
+// Fits tells why the tool could not use the profile. Better now than in the tool's
 // words, when it is run.
-func (p *setupPlace) fits(tool *setupTool) error {
+func (p *Place) Fits(tool *Tool) error {
 	name := tool.names[0]
 	origins, hosts := p.origins(), p.hosts(false)
 	if tool.needs&bareHost != 0 {

@@ -1,21 +1,29 @@
-package main
+package wiring
 
 import (
-	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
 )
 
-// tools checks what setup has wired: whether the links, and the paths that
-// tools' files name, still lead to a credhelper, and to this one.
-func (x *examination) tools() {
-	place, err := x.setupPlace(nil, true)
-	if err != nil {
-		return // the installation itself is wrong, and said to be
+// A Path is one by which a tool calls credhelper.
+type Path struct {
+	Text string // who names it, for people; and what is wrong with it
+	Here bool   // it leads to this credhelper
+	Gone bool   // nothing is there
+	Mend string // what to type
+}
+
+// Paths are those that links, and the files of tools, name: each once.
+func Paths(place *Place) (found []Path) {
+	seen := map[string]bool{}
+	add := func(what, path, mend string) {
+		if !seen[path] {
+			seen[path] = true
+			found = append(found, leads(what, path, place.credhelper, mend))
+		}
 	}
-	astray := map[string]bool{} // by path, each looked at once
-	for _, tool := range setupTools {
+	for _, tool := range Tools {
 		w, err := tool.wire(place)
 		if err != nil || w.shell != "" {
 			continue
@@ -24,39 +32,28 @@ func (x *examination) tools() {
 		for _, e := range w.edits {
 			text, _, _ := readConfig(e.path)
 			for _, path := range namedPaths(text) {
-				x.leadsHere(e.path+" names "+path, path, place.credhelper, mend, astray)
+				add(e.path+" names "+path, path, mend)
 			}
 		}
 		for _, l := range w.links {
 			for _, path := range linksLike(l.path) {
-				x.leadsHere("link "+path, path, place.credhelper, mend, astray)
+				add("link "+path, path, mend)
 			}
 		}
 	}
-	for _, wrong := range astray {
-		if wrong {
-			return
-		}
-	}
-	if len(astray) > 0 {
-		x.add("tools", good, fmt.Sprintf("%d paths in links and tools' files lead here", len(astray)), "")
-	}
+	return found
 }
 
-// leadsHere adds what is wrong with a path, once for each.
-func (x *examination) leadsHere(what, path, here, mend string, astray map[string]bool) {
-	if _, again := astray[path]; again {
-		return
-	}
+// leads looks where a path leads.
+func leads(what, path, here, mend string) Path {
 	target, err := filepath.EvalSymlinks(path)
-	astray[path] = err != nil || target != here
 	switch {
-	case !astray[path]:
-	case err == nil:
-		x.add("tools", note, what+", which is another credhelper than "+here, mend)
-	default:
-		x.add("tools", bad, what+", and nothing is there", mend)
+	case err != nil:
+		return Path{Text: what + ", and nothing is there", Gone: true, Mend: mend}
+	case target != here:
+		return Path{Text: what + ", which is another credhelper than " + here, Mend: mend}
 	}
+	return Path{Text: what, Here: true}
 }
 
 // namedPaths are the absolute paths of credhelper, or of a link to it, that a

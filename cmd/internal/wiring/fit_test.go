@@ -1,4 +1,4 @@
-package main
+package wiring
 
 import (
 	"errors"
@@ -47,13 +47,13 @@ func TestSetupFits(t *testing.T) {
 		{"another scheme", basic, "docker podman kubectl terraform opentofu pip uv rclone codex npm", "the scheme Bearer"},
 	} {
 		tools := strings.Fields(all)
-		if len(tools) != len(setupTools) {
-			t.Fatalf("%d tools here, %d in the table", len(tools), len(setupTools))
+		if len(tools) != len(Tools) {
+			t.Fatalf("%d tools here, %d in the table", len(tools), len(Tools))
 		}
 		for _, name := range tools {
 			place := testPlace(t)
 			place.profile = c.profile
-			err := place.fits(findSetupTool(name))
+			err := place.Fits(Find(name))
 			if want := strings.Contains(" "+c.refused+" ", " "+name+" "); (err != nil) != want {
 				t.Errorf("%s, %s: error %v", c.what, name, err)
 			}
@@ -71,7 +71,7 @@ func TestSetupShowsWhere(t *testing.T) {
 		"cargo": "[registry]\n", "pip": "[global]\n", "kubectl": "users:\n", "rclone": "[work]\n", "codex": "[model_providers.work]\n",
 		"docker": "\"credHelpers\": {", "mcp": "\"mcpServers\": {",
 	}
-	for _, tool := range setupTools {
+	for _, tool := range Tools {
 		w, err := tool.wire(testPlace(t))
 		if err != nil {
 			t.Fatal(err)
@@ -102,9 +102,9 @@ func TestSetupShowsWhere(t *testing.T) {
 // credentials_helper once.
 func TestSetupOneFileForTwo(t *testing.T) {
 	place := testPlace(t)
-	wired := map[string]wiring{}
+	wired := map[string]Plan{}
 	for _, name := range []string{"terraform", "opentofu"} {
-		w, err := findSetupTool(name).wire(place)
+		w, err := Find(name).wire(place)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -130,7 +130,7 @@ func TestSetupOneFileForTwo(t *testing.T) {
 // TestReadmeTools: what the README says to type for a tool is a row of the table,
 // with a page that is there.
 func TestReadmeTools(t *testing.T) {
-	readme, err := os.ReadFile("../../README.md")
+	readme, err := os.ReadFile("../../../README.md")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -139,7 +139,7 @@ func TestReadmeTools(t *testing.T) {
 		t.Fatalf("%d calls of setup: the test is blind", len(calls))
 	}
 	for _, call := range calls {
-		tool := findSetupTool(call[1])
+		tool := Find(call[1])
 		if tool == nil {
 			t.Errorf("setup knows no %s", call[1])
 			continue
@@ -160,7 +160,7 @@ func TestReadmeTools(t *testing.T) {
 		t.Fatalf("%d pages: the test is blind", len(pages))
 	}
 	for _, page := range pages {
-		if !isFile("../../" + page[1]) {
+		if !isFile("../../../" + page[1]) {
 			t.Errorf("%s is not there", page[1])
 		}
 	}
@@ -173,7 +173,7 @@ func TestSetupIndex(t *testing.T) {
 		place := testPlace(t)
 		place.profile = profileOf(t, origins...)
 		place.profile.Username = "a@b"
-		w, err := findSetupTool(tool).wire(place)
+		w, err := Find(tool).wire(place)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -212,11 +212,11 @@ func TestSetupIndex(t *testing.T) {
 func TestSetupLocalRegistry(t *testing.T) {
 	place := testPlace(t)
 	place.profile = profileOf(t, "docker://10.1.2.3:5000")
-	tool := findSetupTool("docker")
-	if err := place.fits(tool); err != nil {
+	tool := Find("docker")
+	if err := place.Fits(tool); err != nil {
 		t.Error(err)
 	}
-	if err := place.fits(findSetupTool("git")); err == nil {
+	if err := place.Fits(Find("git")); err == nil {
 		t.Error("git has a use for docker://")
 	}
 	place.profile = profileOf(t, "https://10.1.2.3:5000", "docker://10.1.2.3:5000", "https://10.9.9.9", "https://127.0.0.1:5000", "http://127.0.0.1:5000", "https://reg.example.com")

@@ -1,4 +1,4 @@
-package main
+package wiring
 
 import (
 	"errors"
@@ -77,7 +77,7 @@ var taken = map[string][]string{
 	"mcp":       {`{"mcpServers":{"work":{"url":"x","headersHelper":"other"}}}`},
 }
 
-func testPlace(t *testing.T) *setupPlace {
+func testPlace(t *testing.T) *Place {
 	t.Helper()
 	profile := &helper.Profile{Name: "work", URL: "https://git.example.com/base"}
 	for _, text := range []string{"https://git.example.com", "https://src.example.com:8443/alpha/", "https://*.cdn.example.com"} {
@@ -88,7 +88,7 @@ func testPlace(t *testing.T) *setupPlace {
 		profile.Origins = append(profile.Origins, o)
 	}
 	home := t.TempDir()
-	return &setupPlace{
+	return &Place{
 		name: "work", profile: profile, credhelper: "/opt/credhelper/credhelper", links: filepath.Join(home, ".local", "bin"),
 		home: home, env: func(string) string { return "" },
 	}
@@ -117,7 +117,7 @@ func content(t *testing.T, dir string) string {
 	return b.String()
 }
 
-func applyAll(t *testing.T, w wiring) (changed bool) {
+func applyAll(t *testing.T, w Plan) (changed bool) {
 	t.Helper()
 	for _, l := range w.links {
 		c, err := l.apply()
@@ -136,7 +136,7 @@ func applyAll(t *testing.T, w wiring) (changed bool) {
 	return changed
 }
 
-func undoAll(t *testing.T, w wiring) {
+func undoAll(t *testing.T, w Plan) {
 	t.Helper()
 	for _, e := range w.edits {
 		if _, err := e.undo(); err != nil {
@@ -153,7 +153,7 @@ func undoAll(t *testing.T, w wiring) {
 // TestSetupTakesBack: for every tool and file, writing twice is writing once, and
 // taking back restores every octet.
 func TestSetupTakesBack(t *testing.T) {
-	for _, tool := range setupTools {
+	for _, tool := range Tools {
 		for i, text := range append([]string{""}, before[tool.names[0]]...) {
 			place := testPlace(t)
 			w, err := tool.wire(place)
@@ -193,7 +193,7 @@ func TestSetupTakesBack(t *testing.T) {
 // the copy of the file.
 func TestSetupKeepsLaterEdits(t *testing.T) {
 	const later = "# mine\n"
-	for _, tool := range setupTools {
+	for _, tool := range Tools {
 		for _, text := range before[tool.names[0]] {
 			place := testPlace(t)
 			w, err := tool.wire(place)
@@ -270,7 +270,7 @@ func TestSetupKubectlRewrites(t *testing.T) {
 // TestSetupLeavesAlone: a file that says something else is not touched, and the
 // error is one of configuration.
 func TestSetupLeavesAlone(t *testing.T) {
-	for _, tool := range setupTools {
+	for _, tool := range Tools {
 		for _, text := range taken[tool.names[0]] {
 			place := testPlace(t)
 			w, err := tool.wire(place)
@@ -327,7 +327,7 @@ func TestSetupLinks(t *testing.T) {
 // wired without any profile's places.
 func TestSetupTools(t *testing.T) {
 	seen := map[string]bool{}
-	for _, tool := range setupTools {
+	for _, tool := range Tools {
 		for _, name := range tool.names {
 			if seen[name] {
 				t.Errorf("%s is there twice", name)
@@ -355,7 +355,7 @@ func TestSetupTools(t *testing.T) {
 // and refused where it does not.
 func TestSetupOddPaths(t *testing.T) {
 	refused := map[string]bool{"goauth": true, "rclone": true}
-	for _, tool := range setupTools {
+	for _, tool := range Tools {
 		place := testPlace(t)
 		place.credhelper = "/opt/my programs/credhelper"
 		_, err := tool.wire(place)

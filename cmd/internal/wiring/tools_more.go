@@ -1,4 +1,4 @@
-package main
+package wiring
 
 import (
 	"encoding/json"
@@ -7,18 +7,18 @@ import (
 
 // wirePnpm names the helper for each registry of the profile. Up to pnpm 10 it is
 // a path without arguments.
-func wirePnpm(p *setupPlace) (wiring, error) {
+func wirePnpm(p *Place) (Plan, error) {
 	file := p.file("NPM_CONFIG_USERCONFIG", p.under(".npmrc"))
 	name := p.suffixed("credhelper-pnpm")
 	link := p.link(name, name+"\n", file)
 	if !plainPath(link.path) {
-		return wiring{}, policy("pnpm cannot run " + link.path)
+		return Plan{}, policy("pnpm cannot run " + link.path)
 	}
 	lines := ""
 	for _, registry := range p.registries() {
 		lines += registry + ":tokenHelper=" + link.path + "\n"
 	}
-	return wiring{
+	return Plan{
 		about: "pnpm gets the header for the registries of profile " + p.name + " from credhelper",
 		links: []toolLink{link},
 		edits: []fileEdit{blockEdit(file, "#", p.id("pnpm"), lines, atEnd)},
@@ -26,7 +26,7 @@ func wirePnpm(p *setupPlace) (wiring, error) {
 }
 
 // registries are the profile's places as the settings of npm and pnpm name them.
-func (p *setupPlace) registries() (all []string) {
+func (p *Place) registries() (all []string) {
 	for _, o := range p.origins() {
 		if _, wildcard := o.Wildcard(); !wildcard {
 			all = append(all, "//"+authority(o)+strings.TrimSuffix(o.Path(), "/")+"/")
@@ -37,22 +37,22 @@ func (p *setupPlace) registries() (all []string) {
 
 // wireRclone adds the command to the remote of the profile's name, and the remote
 // if there is none. rclone splits the command at blanks.
-func wireRclone(p *setupPlace) (wiring, error) {
+func wireRclone(p *Place) (Plan, error) {
 	const key = "bearer_token_command"
 	if !plainPath(p.credhelper) {
-		return wiring{}, policy("rclone splits " + p.credhelper + " at its blanks")
+		return Plan{}, policy("rclone splits " + p.credhelper + " at its blanks")
 	}
 	file := p.file("RCLONE_CONFIG", p.config("rclone", "rclone.conf"))
 	command := key + " = " + p.credhelper + " token " + p.name + "\n"
 	remote := "type = webdav\nurl = " + p.url() + "\nvendor = other\n" + command
 	edit := sectionEdit(file, p.id("rclone"), p.name, key, command, remote)
 	edit.trace, edit.manual = command, "rclone config update "+p.name+" "+key+" \"\""
-	return wiring{about: "an rclone remote " + p.name + " with a fresh token for every 401", edits: []fileEdit{edit}}, nil
+	return Plan{about: "an rclone remote " + p.name + " with a fresh token for every 401", edits: []fileEdit{edit}}, nil
 }
 
 // wireCodex writes the command of a model provider, and the provider if there is
 // none. Codex stops waiting after 5 s, so the answer comes within 4.
-func wireCodex(p *setupPlace) (wiring, error) {
+func wireCodex(p *Place) (Plan, error) {
 	file := p.in("CODEX_HOME", p.under(".codex"), "config.toml")
 	auth := "[model_providers." + p.name + ".auth]\n" +
 		"command = " + quoted(p.credhelper) + "\n" +
@@ -71,17 +71,17 @@ func wireCodex(p *setupPlace) (wiring, error) {
 		}
 		return atEnd(text, begin+provider+auth+end)
 	}
-	return wiring{
+	return Plan{
 		about: "Codex gets the key of model provider " + p.name + " from credhelper",
 		edits: []fileEdit{blockEdit(file, "#", p.id("codex"), provider+auth, place)},
 		next:  []string{"choose it: model_provider = " + quoted(p.name)},
 	}, nil
 }
 
-func wireClaude(p *setupPlace) (wiring, error) {
+func wireClaude(p *Place) (Plan, error) {
 	file := p.in("CLAUDE_CONFIG_DIR", p.under(".claude"), "settings.json")
 	command := shellWord(p.credhelper) + " token " + p.name + " --timeout 4s"
-	return wiring{
+	return Plan{
 		about: "Claude Code sends the token of profile " + p.name + " as its API key",
 		edits: []fileEdit{memberEdit(file, []jsonSetting{{[]string{"apiKeyHelper"}, command}}, func(path []string, value string) bool {
 			return path[0] == "apiKeyHelper" && strings.HasSuffix(value, " token "+p.name+` --timeout 4s"`)
@@ -91,7 +91,7 @@ func wireClaude(p *setupPlace) (wiring, error) {
 
 // wireMCP adds the command to the server of the profile's name, and the server if
 // there is none.
-func wireMCP(p *setupPlace) (wiring, error) {
+func wireMCP(p *Place) (Plan, error) {
 	file := p.in("CLAUDE_CONFIG_DIR", p.home, ".claude.json")
 	command := shellWord(p.credhelper) + " mcp --profile " + p.name
 	parent := []string{"mcpServers", p.name}
@@ -109,7 +109,7 @@ func wireMCP(p *setupPlace) (wiring, error) {
 		text, _ := members["headersHelper"].(string)
 		return len(members) == 3 && members["type"] == "http" && ours(text)
 	})
-	return wiring{
+	return Plan{
 		about: "the MCP server " + p.name + " gets its header from credhelper",
 		edits: []fileEdit{{
 			path: file,
@@ -152,7 +152,7 @@ func sectionEdit(file, id, section, key, line, whole string) fileEdit {
 
 // noteYarn: Yarn asks its plugins only for a registry with npmAlwaysAuth, and
 // fails where they then have no header: so it is set for the profile's alone.
-func noteYarn(p *setupPlace) (wiring, error) {
+func noteYarn(p *Place) (Plan, error) {
 	registries := ""
 	for _, o := range p.origins() {
 		if _, wildcard := o.Wildcard(); !wildcard {
@@ -162,7 +162,7 @@ func noteYarn(p *setupPlace) (wiring, error) {
 	if registries == "" {
 		registries = "  \"https://HOST\":\n    npmAlwaysAuth: true\n"
 	}
-	return wiring{about: "Yarn 2 and later takes the header from a plugin of the project", shell: `mkdir -p .yarn
+	return Plan{about: "Yarn 2 and later takes the header from a plugin of the project", shell: `mkdir -p .yarn
 cat > .yarn/credhelper.cjs <<'END'
 const { execFileSync } = require('node:child_process');
 module.exports = { name: 'credhelper', factory: () => ({ hooks: {
@@ -180,41 +180,41 @@ npmRegistries:
 `}, nil
 }
 
-func noteNpm(p *setupPlace) (wiring, error) {
+func noteNpm(p *Place) (Plan, error) {
 	lines := ""
 	for _, registry := range p.registries() {
 		lines += "printf '%s\\n' '" + registry + ":_authToken=${BEARER_TOKEN}' >> .npmrc\n"
 	}
-	return wiring{about: "npm runs no command; it reads a variable for as long as it runs", shell: lines + `credhelper exec ` + p.name + ` --env BEARER_TOKEN -- npm install
+	return Plan{about: "npm runs no command; it reads a variable for as long as it runs", shell: lines + `credhelper exec ` + p.name + ` --env BEARER_TOKEN -- npm install
 `}, nil
 }
 
-func noteCurl(p *setupPlace) (wiring, error) {
+func noteCurl(p *Place) (Plan, error) {
 	path := "/PATH" // below the profile's url
 	if p.profile != nil && p.profile.URL == "" {
 		path = strings.TrimSuffix(p.url(), "/") + path
 	}
-	return wiring{about: "curl needs no setup", shell: `credhelper curl ` + p.name + ` -- ` + path + `
+	return Plan{about: "curl needs no setup", shell: `credhelper curl ` + p.name + ` -- ` + path + `
 credhelper header --format curl-config ` + p.url() + ` | curl --config -
 `}, nil
 }
 
 // noteWget: wget refuses a pipe for its configuration.
-func noteWget(p *setupPlace) (wiring, error) {
-	return wiring{about: "wget reads the header from a regular file", shell: `( umask 077 && f=$(mktemp) && trap 'rm -f "$f"' EXIT &&
+func noteWget(p *Place) (Plan, error) {
+	return Plan{about: "wget reads the header from a regular file", shell: `( umask 077 && f=$(mktemp) && trap 'rm -f "$f"' EXIT &&
   printf 'header = %s\n' "$(credhelper header ` + p.name + `)" > "$f" &&
   wget --config="$f" ` + p.url() + ` )
 `}, nil
 }
 
-func noteHTTPie(p *setupPlace) (wiring, error) {
-	return wiring{about: "HTTPie reads the value of a header from a file", shell: `http ` + p.url() + ` Authorization:@<(credhelper pnpm ` + p.name + `)
+func noteHTTPie(p *Place) (Plan, error) {
+	return Plan{about: "HTTPie reads the value of a header from a file", shell: `http ` + p.url() + ` Authorization:@<(credhelper pnpm ` + p.name + `)
 `}, nil
 }
 
 // noteRestish: its external tool gets the request as JSON and adds the headers
 // that it answers with, which is native JSON but for the name.
-func noteRestish(p *setupPlace) (wiring, error) {
+func noteRestish(p *Place) (Plan, error) {
 	type params struct {
 		Commandline string `json:"commandline"`
 		OmitBody    string `json:"omitbody"`
@@ -225,12 +225,12 @@ func noteRestish(p *setupPlace) (wiring, error) {
 			"auth": map[string]any{"name": "external-tool", "params": params{shellWord(p.credhelper) + " get", "true"}},
 		}},
 	}}
-	return wiring{about: "Restish 0.15 and later runs a tool for each request; in its apis.json", shell: jsonText(entry, "") + "\n"}, nil
+	return Plan{about: "Restish 0.15 and later runs a tool for each request; in its apis.json", shell: jsonText(entry, "") + "\n"}, nil
 }
 
-func noteMail(p *setupPlace) (wiring, error) {
+func noteMail(p *Place) (Plan, error) {
 	command := shellWord(p.credhelper) + " token " + p.name
-	return wiring{about: "mail programs take the token from a command", shell: `# ~/.msmtprc
+	return Plan{about: "mail programs take the token from a command", shell: `# ~/.msmtprc
 auth xoauth2
 passwordeval ` + quoted(command) + `
 

@@ -1,18 +1,17 @@
-package main
+package wiring
 
 import (
-	"context"
-	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
-	"time"
+
+	"github.com/credhelper/credhelper/protocol"
 )
 
 // wireGit asks credhelper for the profile's hosts and for nothing else; without
 // a profile for every host, behind the helpers that are there. The path is only
 // sent where a profile needs it.
-func wireGit(p *setupPlace) (wiring, error) {
+func wireGit(p *Place) (Plan, error) {
 	command := shellWord(p.credhelper) + " git"
 	if !filepath.IsAbs(command) {
 		command = "!" + command // a quoted path is the shell's
@@ -52,7 +51,7 @@ func wireGit(p *setupPlace) (wiring, error) {
 		// git hands every answer to all its helpers to store.
 		next = []string{"beside a helper that stores (store, cache, libsecret) name a profile instead: that one would be given the tokens, and answer with them when they have ended"}
 	}
-	return wiring{
+	return Plan{
 		about: about,
 		edits: []fileEdit{blockEdit(p.file("GIT_CONFIG_GLOBAL", file), "#", p.id("git"), lines+include, atEnd)},
 		next:  next,
@@ -63,7 +62,7 @@ func wireGit(p *setupPlace) (wiring, error) {
 // gitInclude is the way of a git that cannot send Bearer from a helper to a server
 // that takes nothing else: a file of sink's with the header, which git includes.
 // With it the helper is only asked when the header was refused.
-func (p *setupPlace) gitInclude() (lines string, next, hints []string) {
+func (p *Place) gitInclude() (lines string, next, hints []string) {
 	if p.bearerFile != "" {
 		return "[include]\n\tpath = " + quoted(p.bearerFile) + "\n",
 			[]string{"git includes the header from that file as long as this keeps it: " + p.sinkCall(p.bearerFile)}, nil
@@ -89,13 +88,13 @@ func gitSection(url string) string {
 }
 
 // sinkCall is what to run, or to have run, for the file.
-func (p *setupPlace) sinkCall(file string) string {
+func (p *Place) sinkCall(file string) string {
 	return "credhelper sink " + p.name + " --format git-include --file " + shellWord(file)
 }
 
 // bearerPlace is a good place for the file: one that ends with the session if
 // there is such a place, and that sink finds closed to others.
-func (p *setupPlace) bearerPlace() string {
+func (p *Place) bearerPlace() string {
 	return filepath.Join(p.file("XDG_RUNTIME_DIR", p.home), ".git-bearer-"+p.name)
 }
 
@@ -104,7 +103,7 @@ var firstBearerGit = [2]int{2, 46}
 
 // olderGit is the version of the git in PATH if that cannot send Bearer; "" if it
 // can, or there is none.
-func (p *setupPlace) olderGit() string {
+func (p *Place) olderGit() string {
 	if p.gitVersion == nil {
 		return ""
 	}
@@ -121,19 +120,5 @@ func (p *setupPlace) olderGit() string {
 	if errMajor != nil || errMinor != nil || major > firstBearerGit[0] || major == firstBearerGit[0] && minor >= firstBearerGit[1] {
 		return ""
 	}
-	return oneLine(words[2])
-}
-
-// gitVersion is what git says of itself; "" if it cannot be asked.
-func (s *session) gitVersion(ctx context.Context) string {
-	program, err := s.findProgram("git")
-	if err != nil {
-		return ""
-	}
-	ctx, cancel := context.WithTimeout(ctx, 3*time.Second)
-	defer cancel()
-	cmd := exec.CommandContext(ctx, program, "version")
-	cmd.Env = []string{"PATH=" + s.env("PATH"), "SystemRoot=" + s.env("SystemRoot"), "LC_ALL=C"}
-	out, _ := cmd.Output()
-	return string(out)
+	return protocol.Line(words[2])
 }

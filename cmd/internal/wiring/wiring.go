@@ -1,0 +1,188 @@
+// Package wiring connects tools with credhelper: it says what belongs where, writes
+// it, or takes it back. It only touches the user's own files: configurations of the
+// tool, and links in a directory for executables. One table has a row for each tool.
+package wiring
+
+import (
+	"errors"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/credhelper/credhelper/helper"
+	"github.com/credhelper/credhelper/protocol"
+)
+
+// Options say for whom and where something is wired.
+type Options struct {
+	Home       string // of the user, absolute
+	Credhelper string // absolute path of the executable that tools call
+	Env        func(string) string
+	Name       string          // of the profile; "" if none is named
+	Profile    *helper.Profile // nil if none is named, or it is gone
+	BearerFile string          // that git is to include; "" for none
+	GitVersion func() string   // what git says of itself; may be nil
+}
+
+// NewPlace is the place that the options say.
+func NewPlace(o Options) *Place {
+	return &Place{
+		name: o.Name, profile: o.Profile, credhelper: o.Credhelper, links: linkDir(o.Home, o.Credhelper),
+		home: o.Home, bearerFile: o.BearerFile, gitVersion: o.GitVersion, env: o.Env,
+	}
+}
+
+// NeedsProfile reports whether a profile must be named for the tool.
+func (t *Tool) NeedsProfile() bool { return t.needs&profileMust != 0 }
+
+// Plan is what connects the tool with credhelper at a place.
+func (t *Tool) Plan(p *Place) (Plan, error) {
+	if err := p.checkBearer(t); err != nil {
+		return Plan{}, err
+	}
+	return t.wire(p)
+}
+
+// Names are the first names of the tools.
+func Names() (names []string) {
+	for _, t := range Tools {
+		names = append(names, t.names[0])
+	}
+	return names
+}
+
+// List is the table of tools, for people.
+func List() string {
+	var b strings.Builder
+	for _, t := range Tools {
+		call := strings.Join(t.names, ", ") + " [NAME]"
+		if t.needs&profileMust != 0 {
+			call = strings.Join(t.names, ", ") + " NAME"
+		}
+		b.WriteString(call + strings.Repeat(" ", max(1, 34-len(call))) + t.title + "\n")
+	}
+	return b.String()
+}
+
+// checkBearer makes the name of the file that git is to include what git needs:
+// absolute, since it would look for another beside its own configuration.
+func (p *Place) checkBearer(tool *Tool) (err error) {
+	switch {
+	case p.bearerFile == "":
+		return nil
+	case tool.names[0] != "git" || p.name == "":
+		return malformed("--bearer-file is for setup git NAME")
+	case protocol.Line(p.bearerFile) != p.bearerFile:
+		return malformed("--bearer-file: git could not read this name")
+	}
+	p.bearerFile, err = filepath.Abs(p.bearerFile)
+	return err
+}
+
+// linkDir is where links go: beside credhelper if that is in the user's own
+// home, else in the place that systems put into PATH for users (file-hierarchy(7)).
+// setup never changes a directory of all users.
+func linkDir(home, credhelper string) string {
+	if dir := filepath.Dir(credhelper); strings.HasPrefix(dir, home+string(filepath.Separator)) {
+		return dir
+	}
+	return filepath.Join(home, ".local", "bin")
+}
+
+// IsShell reports whether there is no file to write: the plan is what to type.
+func (w Plan) IsShell() bool { return w.shell != "" }
+
+// Next is what is left for the person after Apply.
+func (w Plan) Next() []string { return w.next }
+
+// Text says what Apply would do, as lines to copy.
+func (w Plan) Text() string {
+	var b strings.Builder
+	b.WriteString("# " + w.about + "\n" + w.shell)
+	for _, l := range w.links {
+		b.WriteString("mkdir -p " + shellWord(filepath.Dir(l.path)) + "\n")
+		b.WriteString("ln -s " + shellWord(l.target) + " " + shellWord(l.path) + "\n")
+	}
+	for _, e := range w.edits {
+		b.WriteString("# in " + e.path + ":\n" + e.show)
+	}
+	for _, text := range slices.Concat(w.next, w.hints) {
+		b.WriteString("# " + text + "\n")
+	}
+	return b.String()
+}
+
+// Apply writes the plan and says what it did, a line each. It first looks whether
+// every file can be changed: half a wiring is worse than none.
+func (w Plan) Apply() (said string, err error) {
+	for _, e := range w.edits {
+		if err := e.check(); err != nil {
+			return "", err
+		}
+	}
+	for _, l := range w.links {
+		changed, err := l.apply()
+		if err != nil {
+			return said, err
+		}
+		said += outcome(changed, "linked ", l.path)
+	}
+	for _, e := range w.edits {
+		changed, err := e.apply()
+		if err != nil {
+			return said, err
+		}
+		said += outcome(changed, "wrote ", e.path)
+	}
+	return said, nil
+}
+
+func outcome(changed bool, did, path string) string {
+	if changed {
+		return did + path + "\n"
+	}
+	return "already there: " + path + "\n"
+}
+
+// Undo takes the plan back and says what it did, a line each, and what is left for
+// the person. It goes on after a failure, so that one damaged file does not keep the
+// rest wired.
+func (w Plan) Undo() (said string, left []string, failed error) {
+	for _, e := range w.edits {
+		changed, err := e.undo()
+		failed = errors.Join(failed, err)
+		if changed {
+			said += "took back " + e.path + "\n"
+		} else if text, _, _ := readConfig(e.path); e.trace != "" && strings.Contains(text, e.trace) {
+			left = append(left, e.path+" was written anew since; take the rest out with: "+e.manual)
+		}
+	}
+	for _, l := range w.links {
+		changed, err := l.undo()
+		failed = errors.Join(failed, err)
+		if changed {
+			said += "removed " + l.path + "\n"
+		}
+	}
+	if said == "" && failed == nil {
+		said = "nothing of it was there\n"
+	}
+	return said, left, failed
+}
+
+// Unfound says which links a tool will not find, a line each: the directory for
+// links is not in PATH.
+func (w Plan) Unfound(p *Place) (lines []string) {
+	if slices.Contains(filepath.SplitList(p.env("PATH")), p.links) {
+		return nil
+	}
+	for _, l := range w.links {
+		if l.inPath {
+			lines = append(lines, "The tool looks for "+filepath.Base(l.path)+" in PATH: add "+p.links+" to it, before other directories.")
+		}
+	}
+	return lines
+}
+
+func malformed(text string) error { return &protocol.Error{Kind: protocol.ErrMalformed, Text: text} }
+func policy(text string) error    { return &protocol.Error{Kind: protocol.ErrPolicy, Text: text} }
