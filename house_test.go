@@ -60,7 +60,7 @@ var rooms = []room{
 	{path: "protocol/connector/wire", may: []string{"google.golang.org/grpc", "google.golang.org/protobuf"}},
 	{path: "examples/sync", may: []string{"protocol", "protocol/bearer", "protocol/connector"}},
 	{path: "cmd/internal/process", may: join(sys, []string{"protocol"}), not: []string{"net/http", "net", "fmt", "os/exec", "encoding/json"}},
-	{path: "cmd/internal/handover", may: join(sys, []string{"protocol", "cmd/internal/process"}), not: []string{"net/http", "net", "fmt", "encoding/json"}},
+	{path: "cmd/internal/handover", may: join(sys, []string{"protocol", "helper/private", "cmd/internal/process"}), not: []string{"net/http", "net", "fmt", "encoding/json"}},
 	{path: "cmd/internal/inner", may: join(sys, []string{"protocol", "helper", "helper/cache", "helper/keyring", "helper/keyring/desktop", "cmd/internal/process", "cmd/internal/handover"})},
 	{path: "cmd/internal/wiring", may: []string{"protocol", "protocol/origin", "protocol/strictjson", "helper"}, not: []string{"net/http", "os/exec"}},
 	{path: "cmd/credhelper", may: join(levelZero, sys, []string{"protocol", "helper/cache", "cmd/internal/process", "cmd/internal/handover"}), not: []string{"net/http", "net", "os/user", "encoding/json"}},

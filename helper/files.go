@@ -2,12 +2,13 @@ package helper
 
 import (
 	"errors"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
 	"time"
+
+	"github.com/credhelper/credhelper/helper/private"
 )
 
 // maxConfig is the most octets that a profile, a preset or the settings may have.
@@ -17,33 +18,18 @@ const maxConfig = 64 << 10
 const suffix = ".toml"
 
 // readProvided reads a file of the configuration, which root or we may provide
-// and nobody else may write. Links are followed, because Kubernetes mounts and
-// configuration tools use them, and what was opened is what is checked (T14).
-// A missing file is fs.ErrNotExist.
-func readProvided(path string, limit int64) ([]byte, error) {
-	f, err := os.OpenFile(path, os.O_RDONLY|openNonblock, 0)
-	if err != nil {
-		return nil, unreadable(path, err)
-	}
-	defer f.Close()
-	info, err := f.Stat()
-	if err != nil {
-		return nil, unreadable(path, err)
-	}
-	if !info.Mode().IsRegular() {
-		return nil, policy(path + " is not a regular file")
-	}
-	if text := foreignHands(info); text != "" {
-		return nil, policy(path + " " + text)
-	}
-	content, err := io.ReadAll(io.LimitReader(f, limit+1))
-	if err != nil {
-		return nil, unreadable(path, err)
-	}
-	if int64(len(content)) > limit {
+// and nobody else may write (T14). A missing file is fs.ErrNotExist.
+func readProvided(path string, limit int) ([]byte, error) {
+	content, err := private.ReadProvided(path, limit)
+	switch {
+	case err == nil:
+		return content, nil
+	case errors.Is(err, private.ErrUnsafe), errors.Is(err, private.ErrNowhere):
+		return nil, policy(err.Error())
+	case errors.Is(err, private.ErrTooLarge):
 		return nil, policy(path + " is too large to be configuration")
 	}
-	return content, nil
+	return nil, unreadable(path, err)
 }
 
 // unreadable keeps fs.ErrNotExist and makes a policy error of the rest.

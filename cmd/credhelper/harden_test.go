@@ -190,41 +190,46 @@ func TestNoDebugger(t *testing.T) {
 func TestOtherUser(t *testing.T) {
 	s := newServer(t)
 	for _, umask := range []int{0, 0o022, 0o077} {
-		old := syscall.Umask(umask)
-		h := newHome(t, s)
-		_, err := h.Run("", "token", "jama")
-		syscall.Umask(old)
+		t.Run(fmt.Sprintf("umask %03o", umask), func(t *testing.T) {
+			old := syscall.Umask(umask)
+			t.Cleanup(func() { syscall.Umask(old) })
+			otherUser(t, s)
+		})
+	}
+}
+
+func otherUser(t *testing.T, s *server) {
+	h := newHome(t, s)
+	if _, err := h.Run("", "token", "jama"); err != nil {
+		t.Fatal(err)
+	}
+	enterable(t, h.Dir)
+	control(t, h.Dir)
+	kept := 0
+	for _, top := range []string{h.Dirs.State, h.Dirs.Data} {
+		err := filepath.WalkDir(top, func(path string, d os.DirEntry, err error) error {
+			if err != nil {
+				return err
+			}
+			kept++
+			info, err := d.Info()
+			if err != nil {
+				return err
+			}
+			if info.Mode().Perm()&0o077 != 0 {
+				t.Errorf("%s is %v", path, info.Mode())
+			}
+			if os.Geteuid() == 0 {
+				strangers(t, path)
+			}
+			return nil
+		})
 		if err != nil {
 			t.Fatal(err)
 		}
-		enterable(t, h.Dir)
-		control(t, h.Dir)
-		kept := 0
-		for _, top := range []string{h.Dirs.State, h.Dirs.Data} {
-			err := filepath.WalkDir(top, func(path string, d os.DirEntry, err error) error {
-				if err != nil {
-					return err
-				}
-				kept++
-				info, err := d.Info()
-				if err != nil {
-					return err
-				}
-				if info.Mode().Perm()&0o077 != 0 {
-					t.Errorf("umask %o: %s is %v", umask, path, info.Mode())
-				}
-				if os.Geteuid() == 0 {
-					strangers(t, path)
-				}
-				return nil
-			})
-			if err != nil {
-				t.Fatal(err)
-			}
-		}
-		if kept < 8 {
-			t.Errorf("only %d files and directories: the test is blind", kept)
-		}
+	}
+	if kept < 8 {
+		t.Errorf("only %d files and directories: the test is blind", kept)
 	}
 }
 

@@ -51,8 +51,9 @@ func TestInstallation(t *testing.T) {
 			func(root string) error { return os.Symlink("../opt/credhelper", root+"/bin/credhelper") }, "", ""},
 		{"missing", map[string]string{"bin/credhelper": "credhelper"}, nil, "credhelper-engine is missing beside ", ""},
 		{"in PATH only", map[string]string{"bin/credhelper": "credhelper", "path/credhelper-engine": "credhelper-engine"}, nil, "credhelper-engine is missing beside ", ""},
-		{"writable by others", beside, func(root string) error { return os.Chmod(root+"/bin/credhelper-engine", 0o757) }, "can be written by others", ""},
-		{"writable by the group", beside, func(root string) error { return os.Chmod(root+"/bin/credhelper-engine", 0o775) }, "can be written by others", ""},
+		{"writable by others", beside, func(root string) error { return os.Chmod(root+"/bin/credhelper-engine", 0o757) }, "others can write it", ""},
+		{"in a directory that others can write", beside, func(root string) error { return os.Chmod(root+"/bin", 0o777) }, "/bin has mode 0777: others can write it", ""},
+		{"below a directory that others can write", beside, func(root string) error { return os.Chmod(root, 0o777) }, " has mode 0777: others can write it", ""},
 		{"a directory", map[string]string{"bin/credhelper": "credhelper"}, func(root string) error { return os.Mkdir(root+"/bin/credhelper-engine", 0o755) }, "is not a regular file", ""},
 		{"no plugin, and none wanted", engine, nil, "", "list"},
 		{"no plugin", engine, nil, "credhelper-plugin is missing beside ", "plugin"},
@@ -61,8 +62,8 @@ func TestInstallation(t *testing.T) {
 		{"no engine, plugin", map[string]string{"bin/credhelper": "credhelper", "bin/credhelper-plugin": "credhelper-plugin"}, nil, "plugin is for connectors", "plugin"},
 		{"both in libexec", map[string]string{"bin/credhelper": "credhelper", "libexec/credhelper-engine": "credhelper-engine", "libexec/credhelper-plugin": "credhelper-plugin"},
 			nil, "plugin is for connectors", "-v plugin"},
-		{"plugin writable by others", beside, func(root string) error { return os.Chmod(root+"/bin/credhelper-plugin", 0o757) }, "can be written by others", "plugin"},
-		{"the same, by the engine", beside, func(root string) error { return os.Chmod(root+"/bin/credhelper-plugin", 0o757) }, "can be written by others", "-v plugin"},
+		{"plugin writable by others", beside, func(root string) error { return os.Chmod(root+"/bin/credhelper-plugin", 0o757) }, "others can write it", "plugin"},
+		{"the same, by the engine", beside, func(root string) error { return os.Chmod(root+"/bin/credhelper-plugin", 0o757) }, "others can write it", "-v plugin"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			root := installed(t, c.places)
@@ -166,7 +167,7 @@ func TestEngineOfAnother(t *testing.T) {
 		}
 		r := finish(t, call)
 		sane(t, "another's engine", r)
-		if r.code != 9 || !strings.Contains(r.stderr, "belongs to another user") {
+		if r.code != 9 || !strings.Contains(r.stderr, "neither root nor you") {
 			t.Errorf("uid %d, %s: %+v", uid, c.verb, r)
 		}
 	}

@@ -65,7 +65,7 @@ func (d Dirs) fetchKey(key *sealingKey, home [16]byte) bool {
 // (RFC 5869) with the home's id as salt. A sealed token beside a secret that the
 // same file opens adds no exposure.
 func (d Dirs) deriveKey(key *sealingKey, home [16]byte) bool {
-	dir, err := private.Open(d.State)
+	dir, err := private.Open(d.State + "/.") // it may be a link of ours, to another disk
 	if err != nil {
 		return false
 	}

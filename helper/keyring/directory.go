@@ -28,11 +28,21 @@ func openDirectory(path string, create bool) (*directory, error) {
 	if !filepath.IsAbs(path) {
 		return nil, fmt.Errorf("%w: %s is not an absolute path", ErrInvalid, path)
 	}
-	open := private.Open
+	open := private.Find
 	if create {
 		open = private.Make
 	}
 	d, err := open(path)
+	return &directory{d}, told(err)
+}
+
+// openState opens the directory of the key file; with create it makes it if it is
+// missing. Unlike the keyring's own it may be a link of ours, to another disk.
+func openState(path string, create bool) (*directory, error) {
+	d, err := private.Enter(path)
+	if create && errors.Is(err, fs.ErrNotExist) {
+		d, err = private.Make(path)
+	}
 	return &directory{d}, told(err)
 }
 

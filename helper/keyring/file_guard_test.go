@@ -100,8 +100,8 @@ func TestOpenDirectoryRefused(t *testing.T) {
 	}
 }
 
-// TestLinkedDirectoryRefused (T1, T17): neither the keyring's folder nor the
-// key file's may be a symbolic link, or a file.
+// TestLinkedDirectoryRefused (T1, T17): the keyring's folder may be neither a
+// symbolic link nor a file.
 func TestLinkedDirectoryRefused(t *testing.T) {
 	h, f := withKeyFile(t)
 	set(t, f, 1, "value")
@@ -118,12 +118,21 @@ func TestLinkedDirectoryRefused(t *testing.T) {
 	if err := errors.Join(os.Remove(h.config.Dir), os.Rename(moved, h.config.Dir)); err != nil {
 		t.Fatal(err)
 	}
+}
+
+// TestLinkedState (G4): the directory of the key file may be a link of ours, to
+// another disk.
+func TestLinkedState(t *testing.T) {
+	h, f := withKeyFile(t)
+	set(t, f, 1, "value")
 	state := filepath.Dir(h.config.KeyFile)
 	if err := errors.Join(os.Rename(state, state+".moved"), os.Symlink(state+".moved", state)); err != nil {
 		t.Fatal(err)
 	}
-	_, err = h.open(t).Get(t.Context(), keyringtest.Key(1))
-	wantError(t, err, keyring.ErrUnsafe, "symbolic link")
+	wantValue(t, h.open(t), 1, "value")
+	if err := h.open(t).UseKeyFile(t.Context()); err != nil {
+		t.Errorf("a new key file there: %v", err)
+	}
 }
 
 // TestForeignOwnerRefused (T1): what belongs to somebody else is not ours. An

@@ -158,7 +158,7 @@ func (f *File) UseKeyFile(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		state, err := openDirectory(filepath.Dir(f.config.KeyFile), true)
+		state, err := openState(filepath.Dir(f.config.KeyFile), true)
 		if err != nil {
 			return err
 		}
@@ -195,7 +195,7 @@ func (f *File) keep(identity *age.X25519Identity, by Opener) {
 }
 
 func (f *File) removeKeyFile() error {
-	state, err := openDirectory(filepath.Dir(f.config.KeyFile), false)
+	state, err := openState(filepath.Dir(f.config.KeyFile), false)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	} else if err != nil {
@@ -207,7 +207,7 @@ func (f *File) removeKeyFile() error {
 
 // fromKeyFile reads the generated key file.
 func (f *File) fromKeyFile(_ context.Context, _ *directory) (*age.X25519Identity, error) {
-	state, err := openDirectory(filepath.Dir(f.config.KeyFile), false)
+	state, err := openState(filepath.Dir(f.config.KeyFile), false)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	} else if err != nil {

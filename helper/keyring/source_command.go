@@ -12,6 +12,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/credhelper/credhelper/helper/private"
 )
 
 // commandLimit bounds a command of a Source, start to end.
@@ -86,8 +88,9 @@ func RunCommand(ctx context.Context, argv, environ []string) ([]byte, error) {
 	return out.buf.Bytes(), nil
 }
 
-// CheckProgram tells whether a program is there and nobody but root and we can
-// replace it: who can do that can have the secret.
+// CheckProgram reports whether a program is there and nobody but root and we can
+// replace it, or a directory or link of the way to it: who can do that can have
+// the secret.
 func CheckProgram(path string) error {
 	info, err := os.Stat(path)
 	switch {
@@ -95,8 +98,13 @@ func CheckProgram(path string) error {
 		return fmt.Errorf("%w: there is no program %s", ErrUnavailable, path)
 	case err != nil:
 		return unavailable(err)
+	case !info.Mode().IsRegular():
+		return fmt.Errorf("%w: %s is not a regular file", ErrUnsafe, path)
 	}
-	return provided(info, path)
+	if _, err := private.Way(path); err != nil {
+		return fmt.Errorf("%w: the program %s: %w", ErrUnsafe, path, err)
+	}
+	return nil
 }
 
 // bounded is a buffer that takes no more than limit octets.

@@ -38,7 +38,6 @@ func TestSourceFile(t *testing.T) {
 		{"endless", func(path string) error { return os.Symlink("/dev/zero", path) }, keyring.ErrUnsafe},
 		{"pipe", func(path string) error { return syscall.Mkfifo(path, 0o600) }, keyring.ErrUnsafe},
 		{"folder", func(path string) error { return os.Mkdir(path, 0o700) }, keyring.ErrUnsafe},
-		{"writable by the group", put(canary, 0o620), keyring.ErrUnsafe},
 		{"writable by all", put(canary, 0o602), keyring.ErrUnsafe},
 		{"link to a writable one", func(path string) error {
 			return errors.Join(put(canary, 0o666)(path+".open"), os.Symlink(path+".open", path))
@@ -220,15 +219,26 @@ func TestSourceCommandEnvironment(t *testing.T) {
 	}
 }
 
-// TestSourceCommandProgram: a program that others can replace is not run.
+// TestSourceCommandProgram (T5): a program that others can replace is not run,
+// whether they can write it, a folder of the way to it, or a link.
 func TestSourceCommandProgram(t *testing.T) {
 	ran := filepath.Join(t.TempDir(), "ran")
 	for name, change := range map[string]func(string) error{
-		"writable by all":       func(p string) error { return os.Chmod(p, 0o777) },
-		"writable by the group": func(p string) error { return os.Chmod(p, 0o770) },
-		"a folder":              func(p string) error { return errors.Join(os.Remove(p), os.Mkdir(p, 0o700)) },
-		"gone":                  os.Remove,
-		"not executable":        func(p string) error { return os.Chmod(p, 0o600) },
+		"writable by all":                func(p string) error { return os.Chmod(p, 0o777) },
+		"in a folder that all can write": func(p string) error { return os.Chmod(filepath.Dir(p), 0o777) },
+		"behind a link into such a folder": func(p string) error {
+			open := filepath.Join(t.TempDir(), "open")
+			return errors.Join(os.Mkdir(open, 0o700), os.Rename(p, open+"/program"), os.Symlink(open+"/program", p), os.Chmod(open, 0o777))
+		},
+		"behind another user's link": func(p string) error {
+			if os.Geteuid() != 0 { // who cannot give a link away has one into nothing
+				return errors.Join(os.Remove(p), os.Symlink("none", p))
+			}
+			return errors.Join(os.Rename(p, p+".real"), os.Symlink(p+".real", p), os.Lchown(p, 12345, -1))
+		},
+		"a folder":       func(p string) error { return errors.Join(os.Remove(p), os.Mkdir(p, 0o700)) },
+		"gone":           os.Remove,
+		"not executable": func(p string) error { return os.Chmod(p, 0o600) },
 	} {
 		path := script(t, "echo x >"+ran+"; echo value")
 		if err := change(path); err != nil {

@@ -114,7 +114,7 @@ func (d Dir) Read(name string, limit int) ([]byte, error) {
 		return nil, unfit(d.At(name), text)
 	}
 	if st.Size > int64(limit) {
-		return nil, &finding{ErrTooLarge, d.At(name) + " has more than " + strconv.Itoa(limit) + " bytes"}
+		return nil, tooLarge(d.At(name), limit)
 	}
 	buf := make([]byte, st.Size)
 	n := 0

@@ -2,9 +2,7 @@ package private
 
 import (
 	"errors"
-	"io"
 	"os"
-	"strconv"
 	"time"
 
 	"golang.org/x/sys/windows"
@@ -43,11 +41,7 @@ func (d Dir) Read(name string, limit int) ([]byte, error) {
 		return nil, err
 	}
 	defer f.Close()
-	content, err := io.ReadAll(io.LimitReader(f, int64(limit)+1))
-	if err == nil && len(content) > limit {
-		return nil, &finding{ErrTooLarge, d.At(name) + " has more than " + strconv.Itoa(limit) + " bytes"}
-	}
-	return content, err
+	return readAll(f, limit)
 }
 
 // OpenFile opens a regular file, or makes it with os.O_CREATE.

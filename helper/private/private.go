@@ -13,8 +13,10 @@ package private
 
 import (
 	"errors"
+	"io"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -29,6 +31,9 @@ var (
 
 	// ErrTooLarge says that a file is larger than its reader takes.
 	ErrTooLarge = errors.New("the file is too large")
+
+	// ErrNowhere says that there is a link, and nothing at its end.
+	ErrNowhere = errors.New("link to nowhere")
 
 	// ErrLocked says that another process held a lock until the deadline.
 	ErrLocked = errors.New("another process holds the lock")
@@ -56,20 +61,53 @@ func (f *finding) Unwrap() error { return f.kind }
 func unfit(path, what string) error { return &finding{ErrUnsafe, path + " " + what} }
 
 // Open opens a directory that is there. One that is a link, belongs to somebody
-// else, or lets others in is ErrUnsafe; a missing one is fs.ErrNotExist.
+// else, or lets others in is ErrUnsafe; a missing one is fs.ErrNotExist. It is for
+// what is asked again and again: the way to the directory is not looked at.
 func Open(path string) (Dir, error) { return open(path) }
 
-// Make opens a directory, and makes it first if it is missing, with those above
+// Enter is Open, and checks the way, too. The path may lead through links of ours
+// or root's, and be one: to another disk, for instance.
+func Enter(path string) (Dir, error) {
+	real, err := stateWay(path)
+	if err != nil {
+		return Dir{}, err
+	}
+	return open(real)
+}
+
+// Find is Enter for a path that must not be a link itself.
+func Find(path string) (Dir, error) {
+	above, err := stateWay(filepath.Dir(path))
+	if err != nil {
+		return Dir{}, err
+	}
+	return open(filepath.Join(above, filepath.Base(path)))
+}
+
+// Make is Find, and makes the directory first if it is missing, with those above
 // it, each of mode 0700. What exists is not changed.
 func Make(path string) (Dir, error) {
-	d, err := open(path)
+	d, err := Find(path)
 	if !errors.Is(err, fs.ErrNotExist) {
 		return d, err
 	}
 	if err := makeAll(path); err != nil {
 		return Dir{}, err
 	}
-	return open(path)
+	return Find(path)
+}
+
+// readAll reads an open file to its end, whatever size it says to have.
+func readAll(f *os.File, limit int) ([]byte, error) {
+	content, err := io.ReadAll(io.LimitReader(f, int64(limit)+1))
+	if err == nil && len(content) > limit {
+		err = tooLarge(f.Name(), limit)
+	}
+	return content, err
+}
+
+func tooLarge(path string, limit int) error {
+	return &finding{ErrTooLarge, path + " has more than " + strconv.Itoa(limit) + " bytes"}
 }
 
 // Path is the path that the directory was opened by.

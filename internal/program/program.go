@@ -80,6 +80,9 @@ func EmptyHome(dir, bin string) (*Home, error) {
 		}
 		return ""
 	}, os.Getuid())
+	if err == nil {
+		err = os.Chmod(dir, 0o755) // nobody else's, whatever the umask
+	}
 	return h, err
 }
 

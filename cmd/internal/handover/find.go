@@ -1,12 +1,11 @@
 package handover
 
 import (
-	"io/fs"
 	"os"
 	"path/filepath"
 	"runtime"
 
-	"github.com/credhelper/credhelper/cmd/internal/process"
+	"github.com/credhelper/credhelper/helper/private"
 	"github.com/credhelper/credhelper/protocol"
 )
 
@@ -48,8 +47,11 @@ func Find(executable string) (string, error) {
 		if err != nil {
 			continue
 		}
-		if text := untrusted(info); text != "" {
-			return "", forbidden(path + " " + text)
+		if !info.Mode().IsRegular() {
+			return "", forbidden(path + " is not a regular file")
+		}
+		if _, err := private.Way(path); err != nil {
+			return "", forbidden(path + " is not safe to run: " + err.Error())
 		}
 		return path, nil
 	}
@@ -93,23 +95,6 @@ func fileName(executable string) string {
 		return executable + ".exe"
 	}
 	return executable
-}
-
-// untrusted says why an executable must not be run; "" if it may.
-func untrusted(info fs.FileInfo) string {
-	if !info.Mode().IsRegular() {
-		return "is not a regular file"
-	}
-	if runtime.GOOS == "windows" {
-		return ""
-	}
-	if info.Mode().Perm()&0o022 != 0 {
-		return "can be written by others; chmod go-w it, once you know why"
-	}
-	if uid := owner(info); uid != 0 && uid != process.UserID() {
-		return "belongs to another user"
-	}
-	return ""
 }
 
 func forbidden(text string) error { return &protocol.Error{Kind: protocol.ErrPolicy, Text: text} }

@@ -1,0 +1,49 @@
+//go:build unix
+
+package private
+
+import (
+	"io/fs"
+	"os"
+
+	"golang.org/x/sys/unix"
+)
+
+// ReadProvided reads a file of at most limit bytes that root or we provide and
+// nobody else can write: configuration, or a secret that somebody mounts. Links
+// are followed, because Kubernetes mounts and configuration tools use them, if root
+// or we made them, and what was opened is what was found at their end. A missing
+// file is fs.ErrNotExist, a link to one ErrNowhere; anything but a regular file is ErrUnsafe, a larger one
+// ErrTooLarge. The directories of the way are not looked at (Way does).
+func ReadProvided(path string, limit int) ([]byte, error) {
+	w, err := thisDisk().walk(path)
+	switch {
+	case err != nil:
+		return nil, err
+	case w.link != nil:
+		return nil, w.link
+	case w.nowhere:
+		return nil, &finding{ErrNowhere, path + " is a link to nowhere (" + w.real + ")"}
+	}
+	fd, err := openAt(unix.AT_FDCWD, w.real, unix.O_RDONLY)
+	if err != nil {
+		return nil, &fs.PathError{Op: "open", Path: path, Err: err}
+	}
+	f := os.NewFile(uintptr(fd), path)
+	defer f.Close()
+	var st unix.Stat_t
+	if err := unix.Fstat(fd, &st); err != nil {
+		return nil, &fs.PathError{Op: "stat", Path: path, Err: err}
+	}
+	n := nodeOf(&st)
+	switch {
+	case n.mode&unix.S_IFMT != unix.S_IFREG:
+		return nil, unfit(path, "is not a regular file")
+	case w.shared != nil && (n.dev != w.end.dev || n.ino != w.end.ino):
+		return nil, unfit(path, "is being replaced") // by somebody who can
+	}
+	if text := us().foreign(n); text != "" {
+		return nil, unfit(path, text)
+	}
+	return readAll(f, limit)
+}
