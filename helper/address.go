@@ -16,7 +16,8 @@ import (
 // mapping (O13): a capital, a full-width letter or a soft hyphen is refused, not
 // turned into something else. Everything behind this knows punycode only.
 
-// parseOrigin reads an origin as a profile lists it; the text says what is wrong.
+// parseOrigin reads an origin as a profile lists it; the text says what is wrong. The
+// scheme is written out: it is half of what decides where a token goes.
 func parseOrigin(s string) (origin.Origin, string) {
 	ascii, problem := asciiHost(s)
 	if problem != "" {
@@ -32,15 +33,15 @@ func parseOrigin(s string) (origin.Origin, string) {
 			return origin.Origin{}, "a wildcard does not cover a public suffix: anybody can register a name below " + short(parent)
 		}
 	}
+	if !strings.Contains(s, "://") {
+		return origin.Origin{}, "is written with its scheme: \"" + short(o.String()) + "\""
+	}
 	return o, ""
 }
 
 // parseBase reads the address of a system: an origin without a wildcard, whose
 // path is kept and gets no slash at its end.
 func parseBase(s string) (string, string) {
-	if !strings.Contains(s, "://") {
-		return "", "is written with its scheme, https://" + short(s)
-	}
 	o, problem := parseOrigin(s)
 	if problem != "" {
 		return "", problem

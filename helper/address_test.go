@@ -13,12 +13,16 @@ import (
 func TestOrigins(t *testing.T) {
 	a := newHome(t, oauthtest.Options{}).helper()
 	for _, c := range [][2]string{
-		{"git.example.com", "https://git.example.com"},
 		{"https://git.example.com/a/b/", "https://git.example.com/a/b"},
 		{"HTTPS://GIT.example.com:443", "https://git.example.com"},
 		{"http://127.0.0.1:8080", "http://127.0.0.1:8080"},
 		{"https://[2001:DB8:0:0::1]:8443", "https://[2001:db8::1]:8443"},
-		{"*.cdn.example.com", "https://*.cdn.example.com"},
+		{"https://*.cdn.example.com", "https://*.cdn.example.com"},
+
+		// The scheme is written out.
+		{"*.cdn.example.com", ""},
+		{"git.example.com", ""},
+		{"bücher.example/a", ""},
 		{"https://*.corp.internal", "https://*.corp.internal"},
 
 		// O8: nobody else may register a name below the wildcard's parent.
@@ -36,7 +40,6 @@ func TestOrigins(t *testing.T) {
 		{"https://bücher.example", "https://xn--bcher-kva.example"},
 		{"https://*.bücher.example.com:8443/straße", ""},
 		{"https://*.bücher.example.com:8443/a", "https://*.xn--bcher-kva.example.com:8443/a"},
-		{"bücher.example/a", "https://xn--bcher-kva.example/a"},
 		{"https://xn--bcher-kva.example", "https://xn--bcher-kva.example"},
 		{"https://XN--BCHER-KVA.example", ""},
 		{"https://xn--a.example", ""},

@@ -27,7 +27,8 @@ type Origin struct {
 	wildcard bool   // host is the parent
 }
 
-// Parse reads an origin as a profile lists it; without a scheme it is https.
+// Parse reads an origin; without a scheme it is https, which is not for profiles:
+// package helper wants theirs written out.
 // Host names are ASCII: whoever reads Unicode from people converts it first
 // (O13). That a wildcard does not cover a public suffix is the caller's check
 // too, with a list (O8). The error is an *Error.
