@@ -28,12 +28,16 @@ import (
 //
 // A profile in args only narrows (O14): the URL must be its own.
 
+// cargoFlag is what cargo adds to each call.
+const cargoFlag = "--cargo-plugin"
+
 var cargo = Dialect{
 	Name:     "cargo",
 	Link:     "cargo-credential-credhelper",
 	Title:    "cargo credential provider",
 	Stdin:    func([]string) Stdin { return Stdin{OneLine, 1 << 20} },
 	Greeting: "{\"v\":[1]}\n",
+	Flag:     cargoFlag,
 	Decode:   decodeCargo,
 	Encode:   encodeCargo,
 	Refuse:   refuseCargo,
@@ -78,7 +82,7 @@ func decodeCargo(call Call) (Request, error) {
 
 // cutPluginFlag takes off the flag that cargo adds to the command line.
 func cutPluginFlag(args []string) []string {
-	if len(args) > 0 && args[len(args)-1] == "--cargo-plugin" {
+	if len(args) > 0 && args[len(args)-1] == cargoFlag {
 		return args[:len(args)-1]
 	}
 	return args

@@ -90,7 +90,7 @@ func leadingProfile(args []string) (profile string, rest []string) {
 // byTrace knows the tools that leave a trace in a call without a word.
 func byTrace(args []string, env func(string) string) *Dialect {
 	if len(args) > 0 {
-		if args[0] == "--cargo-plugin" {
+		if args[0] == cargoFlag {
 			return byWord("cargo")
 		}
 		return nil
@@ -105,6 +105,25 @@ func byTrace(args []string, env func(string) string) *Dialect {
 		return &cargoFromStdout
 	}
 	return nil
+}
+
+// ByHand is the usage of a tool's dialect, for the person who types its word with
+// --help; nil for a call of the tool. It wraps ErrMalformed. The words that people
+// type have their own help.
+func ByHand(d *Dialect, call Call) error {
+	if d.Link == "" || len(call.Args) == 0 || call.Args[0] != "--help" && call.Args[0] != "-h" {
+		return nil
+	}
+	return Usage(d)
+}
+
+// Usage says who speaks a tool's dialect. It wraps ErrMalformed.
+func Usage(d *Dialect) error {
+	return &Error{
+		Kind: ErrMalformed,
+		Text: "usage: a tool calls \"credhelper " + d.Name + "\" (" + d.Title + ") and speaks on stdin and stdout; there is nothing to type",
+		Hint: "tell the tool to call it: credhelper setup",
+	}
 }
 
 // Settle decides between the dialects that share the word get, once stdin was

@@ -147,6 +147,32 @@ func TestTable(t *testing.T) {
 	}
 }
 
+// TestByHand: --help behind the word of any tool is a person's question, and the
+// answer is the usage; the same words from a tool are its request.
+func TestByHand(t *testing.T) {
+	tools := 0
+	for _, d := range protocol.Dialects {
+		if d.Link == "" { // people type it, and cobra knows its help
+			continue
+		}
+		tools++
+		for _, flag := range []string{"--help", "-h"} {
+			err := protocol.ByHand(d, protocol.Call{Args: []string{flag}})
+			if protocol.ExitCode(err) != 2 || !strings.HasPrefix(err.Error(), "usage: ") {
+				t.Errorf("%s %s: %v", d.Name, flag, err)
+			}
+		}
+		for _, args := range [][]string{nil, {"get"}, {"get", "--help"}, {"--cargo-plugin"}} {
+			if err := protocol.ByHand(d, protocol.Call{Args: args}); err != nil {
+				t.Errorf("%s %v: %v", d.Name, args, err)
+			}
+		}
+	}
+	if tools < 8 {
+		t.Errorf("%d tools: the test is blind", tools)
+	}
+}
+
 // TestExitCodes (R9) holds the table of docs/exit-codes.md.
 func TestExitCodes(t *testing.T) {
 	want := map[string]int{

@@ -185,4 +185,7 @@ type Dialect struct {
 	// Greeting is written before anything is read, for dialects that talk in
 	// lines (OneLine).
 	Greeting string
+	// Flag is what the tool adds to each call of such a dialect: without it a person
+	// may have typed the word.
+	Flag string
 }

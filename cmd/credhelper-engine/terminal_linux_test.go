@@ -38,6 +38,12 @@ func sit(t *testing.T, home string, args ...string) *person {
 // sitWith is sit with more variables in the environment.
 func sitWith(t *testing.T, home string, environ []string, args ...string) *person {
 	t.Helper()
+	return seat(t, home, environ, func(*exec.Cmd, *os.File) {}, args...)
+}
+
+// seat is sitWith for a command that prepare changes before it starts.
+func seat(t *testing.T, home string, environ []string, prepare func(cmd *exec.Cmd, terminal *os.File), args ...string) *person {
+	t.Helper()
 	master, err := os.OpenFile("/dev/ptmx", os.O_RDWR|syscall.O_NOCTTY, 0)
 	if err != nil {
 		t.Fatal(err)
@@ -60,6 +66,7 @@ func sitWith(t *testing.T, home string, environ []string, args ...string) *perso
 	p.cmd.Stderr = slave
 	p.cmd.ExtraFiles = []*os.File{slave}
 	p.cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Setctty: true, Ctty: 3}
+	prepare(p.cmd, slave)
 	if err := p.cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
@@ -293,6 +300,17 @@ func TestToolsAreNeverAsked(t *testing.T) {
 		p.ends()
 		if strings.Contains(p.screen.String(), ": \n") || !p.echoes() {
 			t.Errorf("%v asked: %s", args, p.screen.String())
+		}
+	}
+}
+
+// TestToolsWordByHand: who types the word of a tool is told that a tool says it, and
+// the terminal's lines are not read as requests. cargo itself always adds its flag.
+func TestToolsWordByHand(t *testing.T) {
+	for _, args := range [][]string{{"cargo"}, {"cargo", "--help"}, {"git", "--help"}, {"--profile", "jama", "docker", "-h"}} {
+		p := seat(t, newHome(t), nil, func(cmd *exec.Cmd, terminal *os.File) { cmd.Stdin, cmd.Stdout = terminal, terminal }, args...)
+		if code := p.ends(); code != 2 || !strings.HasPrefix(p.screen.String(), "credhelper: usage: ") {
+			t.Errorf("%v: exit %d: %s", args, code, p.screen.String())
 		}
 	}
 }

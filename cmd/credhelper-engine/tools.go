@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"errors"
+	"slices"
 	"sync"
 	"time"
 
@@ -38,6 +39,9 @@ func (s *session) answerTool(d *protocol.Dialect, call protocol.Call) int {
 		want = d.Stdin(call.Args)
 	}
 	if want.Until == protocol.OneLine {
+		if !slices.Contains(call.Args, d.Flag) && isTerminal(s.stdin) { // it would wait for lines of JSON
+			return s.fail(protocol.Usage(d))
+		}
 		return s.converse(d, call, want)
 	}
 	var err error

@@ -50,6 +50,9 @@ func (f *front) run() int {
 	if !ok {
 		return f.handOver(f.other(), name, nil)
 	}
+	if err := protocol.ByHand(dialect, call); err != nil {
+		return f.fail(err)
+	}
 	var want protocol.Stdin
 	if dialect.Stdin != nil {
 		want = dialect.Stdin(call.Args)
