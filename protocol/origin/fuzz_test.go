@@ -59,6 +59,29 @@ func agree(t *testing.T, s string, u URL) *url.URL {
 	return other
 }
 
+// escaped reports whether some later reading of a path, decoded again and again, has a
+// segment of dots that the path itself has not, or more segments.
+func escaped(path string) bool {
+	segments := strings.Count(path, "/")
+	for range 3 {
+		again, err := url.PathUnescape(path)
+		if err != nil || again == path {
+			return false
+		}
+		path = again
+		for segment := range strings.SplitSeq(strings.ReplaceAll(path, `\\`, "/"), "/") {
+			segment, _, _ = strings.Cut(segment, ";")
+			if segment = strings.TrimSpace(segment); segment != "" && strings.Trim(segment, ". ") == "" {
+				return true
+			}
+		}
+		if strings.Count(path, "/") != segments {
+			return true
+		}
+	}
+	return false
+}
+
 // FuzzMatch (T3, O5, O8, O9, O12): a release is only for the origin's own host
 // or one label under it, with its scheme and port, below its path as any
 // resolver of dot segments sees it; canonical forms read back.
@@ -93,6 +116,9 @@ func FuzzMatch(f *testing.F) {
 		}
 		if clean := (&url.URL{Path: "/"}).JoinPath(u.path).EscapedPath(); o.path != "" && !under(o.path, clean, false) {
 			t.Fatalf("%q released for %q, but resolves to %q", s, o, clean)
+		}
+		if o.path != "" && escaped(u.path) {
+			t.Fatalf("%q released for %q, but a generous server sees dots or slashes in it", s, o)
 		}
 		if i, r := Best([]Origin{o}, u); i != 0 || r != Release {
 			t.Fatalf("%q: Match and Best disagree", s)

@@ -41,64 +41,6 @@ func checkFieldPath(s string) Reason {
 	return Release
 }
 
-// checkSegments (O9) refuses, before a path prefix is compared, each form that
-// a server may read as another path. The path begins with a slash.
-func checkSegments(path string) Reason {
-	for start := 1; ; {
-		end := start
-		for end < len(path) && path[end] != '/' {
-			end++
-		}
-		last := end == len(path)
-		if start == end && !last {
-			return EmptySegment
-		}
-		if r := checkSegment(path[start:end]); r != Release || last {
-			return r
-		}
-		start = end + 1
-	}
-}
-
-// checkSegment also takes "..;x" for a dot segment: Java servers, Jira and Jama
-// among them, cut parameters off before they resolve the dots.
-func checkSegment(s string) Reason {
-	dots, other, parameters := 0, false, false
-	for i := 0; i < len(s); {
-		c, width := decode(s, i)
-		if width == 3 && (c == '/' || c == '\\') || overlong(s, i, c, width) {
-			return HiddenOctet
-		}
-		parameters = parameters || c == ';'
-		switch {
-		case parameters:
-		case c == '.':
-			dots++
-		default:
-			other = true
-		}
-		i += width
-	}
-	if !other && (dots == 1 || dots == 2) {
-		return DotSegment
-	}
-	return Release
-}
-
-// overlong tells whether c begins a UTF-8 sequence that is longer than needed:
-// the old disguise for dots and slashes (RFC 3629 section 10). The same octets
-// as Latin-1 letters pass.
-func overlong(s string, i int, c byte, width int) bool {
-	if c < 0xc0 || i+width == len(s) {
-		return false
-	}
-	second, _ := decode(s, i+width)
-	if second&0xc0 != 0x80 {
-		return false
-	}
-	return c <= 0xc1 || c == 0xe0 && second < 0xa0 || c == 0xf0 && second < 0x90 || c > 0xf4
-}
-
 // under tells whether path lies under prefix, on a segment boundary. Unreserved
 // characters count the same escaped and not; all others must be written alike
 // (RFC 3986 section 2.3), unless path is the already decoded one of a field.
