@@ -1,6 +1,8 @@
 package main
 
 import (
+	"errors"
+	"os/exec"
 	"slices"
 	"strings"
 
@@ -41,4 +43,19 @@ func withoutVariable(environ []string, name string) []string {
 		}
 	}
 	return kept
+}
+
+// childExit is the exit code of a command that ran: its own, or 128+n.
+func childExit(err error) (int, error) {
+	var exit *exec.ExitError
+	if err == nil {
+		return 0, nil
+	}
+	if !errors.As(err, &exit) {
+		return 0, err
+	}
+	if code := exit.ExitCode(); code >= 0 {
+		return code, nil
+	}
+	return 128 + killedBy(exit.ProcessState), nil
 }

@@ -3,25 +3,23 @@ package main
 import (
 	"bytes"
 	"context"
-	"errors"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"github.com/credhelper/credhelper/cmd/internal/curl"
 	"github.com/credhelper/credhelper/helper"
 	"github.com/credhelper/credhelper/protocol"
 	"github.com/credhelper/credhelper/protocol/origin"
-	"github.com/credhelper/credhelper/protocol/secret"
 )
 
 // curlCommand signs one request of curl's. The token reaches curl in a
 // configuration on a descriptor: not in argv, not in the environment, not in a
-// file. What could carry it elsewhere is refused by the table in curl_table.go.
+// file. What could carry it elsewhere is refused by the table in package curl.
 func (s *session) curlCommand() *cobra.Command {
 	var r requestFlags
 	c := &cobra.Command{
@@ -45,7 +43,7 @@ func (s *session) curlCommand() *cobra.Command {
 // curlCall is one signed call of curl.
 type curlCall struct {
 	s       *session
-	args    curlArgs
+	args    curl.Args
 	request protocol.Request
 	profile *helper.Profile
 	program string
@@ -53,7 +51,7 @@ type curlCall struct {
 }
 
 func (s *session) curl(ctx context.Context, name string, args []string, flags requestFlags) error {
-	read, err := readCurlArgs(args)
+	read, err := curl.Read(args)
 	if err != nil {
 		return err
 	}
@@ -83,10 +81,10 @@ func (s *session) curl(ctx context.Context, name string, args []string, flags re
 	if err != nil {
 		return err
 	}
-	if credential.Doubts(result.status) && result.held && call.args.repeat && sameServer(call.request.Address, result.headers) {
+	if credential.Doubts(result.status) && result.held && call.args.Repeat && curl.SameServer(call.request.Address, result.headers) {
 		result = call.again(ctx, h, credential, result)
 	}
-	return result.finish(s, call.args.dump)
+	return result.finish(s, call.args.Dump)
 }
 
 // again asks for another token and repeats the request once. If there is none,
@@ -111,11 +109,11 @@ func (c *curlCall) again(ctx context.Context, h *helper.Helper, refused protocol
 // address decides which URL is asked and which profile signs it. What curl gets
 // is the very text that was checked.
 func (c *curlCall) address(h *helper.Helper) (err error) {
-	url := c.args.url
+	url := c.args.URL
 	scheme, _, found := strings.Cut(url, "://")
 	if !found || strings.ContainsAny(scheme, "/?#") { // a query may hold an address
 		if c.request.Profile == "" {
-			return curlUsage("a relative URL needs a profile before the --")
+			return curl.Usage("a relative URL needs a profile before the --")
 		}
 		p, err := h.Profile(c.request.Profile)
 		if err != nil {
@@ -136,23 +134,6 @@ func (c *curlCall) address(h *helper.Helper) (err error) {
 	return err
 }
 
-// findProgram finds a program in the absolute entries of PATH: a relative one
-// would be whatever lies in the current directory (T5).
-func (s *session) findProgram(name string) (string, error) {
-	if strings.ContainsRune(name, filepath.Separator) {
-		return name, nil
-	}
-	for _, dir := range filepath.SplitList(s.env("PATH")) {
-		if !filepath.IsAbs(dir) {
-			continue
-		}
-		if path, err := exec.LookPath(filepath.Join(dir, name)); err == nil {
-			return path, nil
-		}
-	}
-	return "", &protocol.Error{Kind: protocol.ErrMalformed, Text: name + " is not in any absolute directory of PATH"}
-}
-
 // firstSafeCurl follows a redirect to another host, port or scheme without the
 // Authorization header: before 7.58 it did not look at the host, before 7.83 at
 // neither port nor scheme (CVE-2018-1000007, CVE-2022-27774).
@@ -161,21 +142,21 @@ var firstSafeCurl = [2]int{7, 83}
 // checkRedirects refuses --location where curl would not keep the token from the
 // redirect's target.
 func (c *curlCall) checkRedirects(ctx context.Context, credential protocol.Credential) error {
-	if !c.args.follow {
+	if !c.args.Follow {
 		return nil
 	}
 	if credential.Header != "" && !strings.EqualFold(credential.Header, "Authorization") {
-		return refusedCurlOption("--location", "curl sends the header "+credential.Header+" to whatever host it is redirected to")
+		return curl.Refused("--location", "curl sends the header "+credential.Header+" to whatever host it is redirected to")
 	}
 	if o, err := origin.Parse(credential.Origin); err != nil || o.Path() != "" {
-		return refusedCurlOption("--location", "the profile's token is for a path of its host, and curl keeps it wherever on that host it is redirected")
+		return curl.Refused("--location", "the profile's token is for a path of its host, and curl keeps it wherever on that host it is redirected")
 	}
 	version, err := curlVersion(ctx, c.program, c.environ)
 	if err != nil {
 		return err
 	}
 	if version[0] < firstSafeCurl[0] || version[0] == firstSafeCurl[0] && version[1] < firstSafeCurl[1] {
-		return refusedCurlOption("--location", "this curl is older than 7.83 and does not keep the token from other hosts")
+		return curl.Refused("--location", "this curl is older than 7.83 and does not keep the token from other hosts")
 	}
 	return nil
 }
@@ -257,7 +238,7 @@ func (c *curlCall) config(credential protocol.Credential, dump string) []byte {
 		curlLine(&b, "cacert", c.profile.CAFile)
 		curlLine(&b, "capath", os.DevNull)
 	}
-	if !c.args.output && !c.args.silent && isTerminal(c.s.stdout) {
+	if !c.args.Output && !c.args.Silent && isTerminal(c.s.stdout) {
 		// We stand between curl and the terminal, and it would show its progress
 		// meter over the answer.
 		b.WriteString("silent\nshow-error\n")
@@ -287,54 +268,4 @@ func bracketed(host string) string {
 		return "[" + host + "]"
 	}
 	return host
-}
-
-// redactor writes on what curl says and takes the token out of it, also where it
-// comes in two pieces.
-type redactor struct {
-	to    func([]byte) error
-	token secret.Text
-	held  []byte
-}
-
-// Write implements io.Writer.
-func (r *redactor) Write(p []byte) (int, error) {
-	token := []byte(r.token.Reveal())
-	r.held = bytes.ReplaceAll(append(r.held, p...), token, []byte(secret.Redacted))
-	keep := 0 // octets at the end that the token could begin with
-	for n := min(len(token)-1, len(r.held)); n > 0; n-- {
-		if bytes.HasSuffix(r.held, token[:n]) {
-			keep = n
-			break
-		}
-	}
-	out := r.held[:len(r.held)-keep]
-	r.held = append([]byte(nil), r.held[len(r.held)-keep:]...)
-	if len(out) == 0 {
-		return len(p), nil
-	}
-	return len(p), r.to(out)
-}
-
-// flush writes what was held back and is no token after all.
-func (r *redactor) flush() {
-	if len(r.held) > 0 {
-		_ = r.to(r.held)
-		r.held = nil
-	}
-}
-
-// childExit is the exit code of a command that ran: its own, or 128+n.
-func childExit(err error) (int, error) {
-	var exit *exec.ExitError
-	if err == nil {
-		return 0, nil
-	}
-	if !errors.As(err, &exit) {
-		return 0, err
-	}
-	if code := exit.ExitCode(); code >= 0 {
-		return code, nil
-	}
-	return 128 + killedBy(exit.ProcessState), nil
 }

@@ -7,9 +7,8 @@ import (
 	"io"
 	"os"
 	"os/exec"
-	"strconv"
-	"strings"
 
+	"github.com/credhelper/credhelper/cmd/internal/curl"
 	"github.com/credhelper/credhelper/protocol"
 )
 
@@ -35,16 +34,16 @@ func (c *curlCall) run(ctx context.Context, credential protocol.Credential) (cur
 	if err := plumbing.give(c.config(credential, plumbing.headersPath)); err != nil {
 		return curlResult{}, policy("curl: " + err.Error())
 	}
-	argv := append([]string{"--disable"}, c.args.pass...)
+	argv := append([]string{"--disable"}, c.args.Pass...)
 	argv = append(argv, "--config", plumbing.configPath)
 	cmd := exec.CommandContext(ctx, c.program, argv...)
 	cmd.Env = c.environ
 	cmd.Stdin, cmd.Stderr = c.s.stdin, c.s.stderr
 	plumbing.attach(cmd)
-	gate := &curlGate{out: c.s.stdout, headers: plumbing, follow: c.args.follow, repeat: c.args.repeat, show: c.args.dump == "-", doubts: credential.Doubts}
+	gate := &curlGate{out: c.s.stdout, headers: plumbing, follow: c.args.Follow, repeat: c.args.Repeat, show: c.args.Dump == "-", doubts: credential.Doubts}
 	cmd.Stdout = gate
-	redact := &redactor{token: credential.Secret, to: func(b []byte) error { _, err := c.s.stderr.Write(b); return err }}
-	if c.args.verbose {
+	redact := &curl.Redactor{Token: credential.Secret, To: func(b []byte) error { _, err := c.s.stderr.Write(b); return err }}
+	if c.args.Verbose {
 		cmd.Stderr = redact
 	}
 	signals := holdSignals()
@@ -56,12 +55,12 @@ func (c *curlCall) run(ctx context.Context, credential protocol.Credential) (cur
 	}
 	signals.passTo(cmd.Process)
 	err = cmd.Wait()
-	redact.flush()
+	redact.Flush()
 	result := curlResult{held: !gate.open, output: gate.held, headers: plumbing.headers(), err: gate.err}
 	if result.code, err = childExit(err); err != nil && gate.err == nil {
 		return curlResult{}, policy("curl: " + err.Error())
 	}
-	result.status, _ = finalStatus(result.headers, false)
+	result.status, _ = curl.FinalStatus(result.headers, false)
 	return result, nil
 }
 
@@ -106,7 +105,7 @@ type curlGate struct {
 // Write implements io.Writer.
 func (g *curlGate) Write(p []byte) (int, error) {
 	if !g.open {
-		status, final := finalStatus(g.headers.headers(), g.follow)
+		status, final := curl.FinalStatus(g.headers.headers(), g.follow)
 		if g.repeat && (!final || g.doubts(status)) && len(g.held)+len(p) <= longestHeld {
 			g.held = append(g.held, p...)
 			return len(p), nil
@@ -126,31 +125,4 @@ func (g *curlGate) Write(p []byte) (int, error) {
 		g.err = err
 	}
 	return n, err
-}
-
-// finalStatus is the status of the last answer whose headers are complete, and
-// whether it is the final one: no 1xx, and no redirect that is being followed.
-func finalStatus(headers []byte, follow bool) (status int, final bool) {
-	var located bool
-	for len(headers) > 0 {
-		end := bytes.IndexByte(headers, '\n')
-		if end < 0 {
-			break
-		}
-		line := strings.TrimRight(string(headers[:end]), "\r")
-		headers = headers[end+1:]
-		switch {
-		case strings.HasPrefix(line, "HTTP/"):
-			final, located = false, false
-			status = 0
-			if fields := strings.Fields(line); len(fields) > 1 {
-				status, _ = strconv.Atoi(fields[1])
-			}
-		case line == "":
-			final = status >= 200 && !(follow && located && status >= 300 && status < 400)
-		case len(line) > 9 && strings.EqualFold(line[:9], "location:"):
-			located = true
-		}
-	}
-	return status, final
 }

@@ -1,4 +1,4 @@
-package main
+package curl
 
 import "testing"
 
@@ -24,8 +24,34 @@ func TestSameServer(t *testing.T) {
 			"HTTP/1.1 302 Found\r\nLocation: /c\r\n\r\n" + refused, false},
 		{"to what is no address", "HTTP/1.1 302 Found\r\nLocation: https://[\r\n\r\n" + refused, false},
 	} {
-		if got := sameServer("https://api.example/a", []byte(c.headers)); got != c.same {
+		if got := SameServer("https://api.example/a", []byte(c.headers)); got != c.same {
 			t.Errorf("%s: %v", c.name, got)
+		}
+	}
+}
+
+// TestFinalStatus: which of several answers counts.
+func TestFinalStatus(t *testing.T) {
+	for _, c := range []struct {
+		headers string
+		follow  bool
+		status  int
+		final   bool
+	}{
+		{"", false, 0, false},
+		{"HTTP/1.1 200 OK\r\n", false, 200, false}, // not all of it yet
+		{"HTTP/1.1 200 OK\r\n\r\n", false, 200, true},
+		{"HTTP/2 401 \r\nx: y\r\n\r\n", false, 401, true},
+		{"HTTP/1.1 100 Continue\r\n\r\n", false, 100, false},
+		{"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 401 No\r\n\r\n", false, 401, true},
+		{"HTTP/1.1 302 Found\r\nLocation: /x\r\n\r\n", true, 302, false},
+		{"HTTP/1.1 302 Found\r\nLocation: /x\r\n\r\n", false, 302, true},
+		{"HTTP/1.1 304 Not Modified\r\n\r\n", true, 304, true},
+		{"HTTP/1.1 302 Found\r\nlocation: /x\r\n\r\nHTTP/1.1 200 OK\r\n\r\n", true, 200, true},
+		{"HTTP/1.1 garbage\r\n\r\n", false, 0, false},
+	} {
+		if status, final := FinalStatus([]byte(c.headers), c.follow); status != c.status || final != c.final {
+			t.Errorf("%q, following %v: %d, %v", c.headers, c.follow, status, final)
 		}
 	}
 }

@@ -1,8 +1,8 @@
-package main
+package curl
 
-// curlOptions is every option of curl 7.88 and what becomes of it. A curl that
+// options is every option of curl 7.88 and what becomes of it. A curl that
 // has more of them is no matter: what is not here is not passed on.
-var curlOptions = [...]curlOption{
+var options = [...]option{
 	{name: "abstract-unix-socket", value: true, rule: refuse, why: whyRoute},
 	{name: "alt-svc", value: true, rule: refuse, why: whyRoute},
 	{name: "anyauth", rule: refuse, why: whyToken},

@@ -1,16 +1,17 @@
-package main
+package curl
 
 import (
 	"bytes"
 	"net/url"
+	"strconv"
 	"strings"
 )
 
-// sameServer tells whether the last of all answers to address came from the
+// SameServer reports whether the last of all answers to address came from the
 // server that was asked first. A 401 of another one, where curl was redirected
 // without the token, says nothing about the token: it must not be able to make us
 // fetch a new one for each call.
-func sameServer(address string, headers []byte) bool {
+func SameServer(address string, headers []byte) bool {
 	first, err := url.Parse(address)
 	if err != nil {
 		return false
@@ -41,4 +42,31 @@ func locations(headers []byte) []string {
 		}
 	}
 	return all
+}
+
+// FinalStatus is the status of the last answer whose headers are complete, and
+// whether it is the final one: no 1xx, and no redirect that is being followed.
+func FinalStatus(headers []byte, follow bool) (status int, final bool) {
+	var located bool
+	for len(headers) > 0 {
+		end := bytes.IndexByte(headers, '\n')
+		if end < 0 {
+			break
+		}
+		line := strings.TrimRight(string(headers[:end]), "\r")
+		headers = headers[end+1:]
+		switch {
+		case strings.HasPrefix(line, "HTTP/"):
+			final, located = false, false
+			status = 0
+			if fields := strings.Fields(line); len(fields) > 1 {
+				status, _ = strconv.Atoi(fields[1])
+			}
+		case line == "":
+			final = status >= 200 && !(follow && located && status >= 300 && status < 400)
+		case len(line) > 9 && strings.EqualFold(line[:9], "location:"):
+			located = true
+		}
+	}
+	return status, final
 }

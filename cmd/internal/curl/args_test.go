@@ -1,16 +1,13 @@
-package main
+package curl
 
 import (
-	"bytes"
 	"errors"
-	"os"
 	"os/exec"
 	"slices"
 	"strings"
 	"testing"
 
 	"github.com/credhelper/credhelper/protocol"
-	"github.com/credhelper/credhelper/protocol/secret"
 )
 
 // refusedCurlOptions are all the options that must never be passed on, written
@@ -40,14 +37,14 @@ pubkey compressed-ssh help manual version no-npn
 // inside a cluster, is exit 2 with a way out, and nothing is passed on.
 func TestCurlRefuses(t *testing.T) {
 	names := strings.Fields(refusedCurlOptions)
-	for _, o := range curlOptions {
+	for _, o := range options {
 		if (o.rule == refuse) != slices.Contains(names, o.name) {
 			t.Errorf("--%s: the table and the list of refused options disagree", o.name)
 		}
 	}
 	for _, name := range names {
 		t.Run(name, func(t *testing.T) {
-			o, known := findCurlOption(name)
+			o, known := findOption(name)
 			if !known {
 				t.Fatal("not in the table")
 			}
@@ -60,7 +57,7 @@ func TestCurlRefuses(t *testing.T) {
 				calls = append(calls, []string{"-" + short, "value", "/x"}, []string{"-s" + short + "value", "/x"}, []string{"/x", "-S" + short})
 			}
 			for _, args := range calls {
-				_, err := readCurlArgs(args)
+				_, err := Read(args)
 				var e *protocol.Error
 				if !errors.As(err, &e) || !errors.Is(err, protocol.ErrMalformed) {
 					t.Errorf("%q: %v", args, err)
@@ -137,8 +134,8 @@ func TestCurlArgs(t *testing.T) {
 				args = append(args, strings.ReplaceAll(a, "_", " "))
 			}
 		}
-		read, err := readCurlArgs(args)
-		got := strings.Join(read.pass, " ") + " | " + read.url
+		read, err := Read(args)
+		got := strings.Join(read.Pass, " ") + " | " + read.URL
 		if err != nil {
 			got = err.Error()
 			if strings.Contains(c.want, " | ") || !strings.Contains(got, c.want) {
@@ -184,9 +181,9 @@ func TestCurlRepeats(t *testing.T) {
 		{"-w @- /x", false},
 		{"-b - /x", false},
 	} {
-		read, err := readCurlArgs(strings.Fields(c.args))
-		if err != nil || read.repeat != c.repeat {
-			t.Errorf("%s: repeat %v, %v", c.args, read.repeat, err)
+		read, err := Read(strings.Fields(c.args))
+		if err != nil || read.Repeat != c.repeat {
+			t.Errorf("%s: repeat %v, %v", c.args, read.Repeat, err)
 		}
 	}
 }
@@ -205,7 +202,7 @@ func TestCurlTable(t *testing.T) {
 			continue
 		}
 		name, about, _ := strings.Cut(rest, " ")
-		o, known := findCurlOption(name)
+		o, known := findOption(name)
 		if !known {
 			continue
 		}
@@ -221,61 +218,13 @@ func TestCurlTable(t *testing.T) {
 		t.Fatalf("only %d options of curl's help were understood: the test is blind", agreed)
 	}
 	seen := map[string]bool{}
-	for _, o := range curlOptions {
+	for _, o := range options {
 		if seen[o.name] || o.short != 0 && seen["-"+string(o.short)] {
 			t.Errorf("--%s: twice in the table", o.name)
 		}
 		seen[o.name], seen["-"+string(o.short)] = true, o.short != 0
 		if (o.rule == refuse) != (o.why != "") {
 			t.Errorf("--%s: refused without a reason, or a reason without refusal", o.name)
-		}
-	}
-}
-
-// TestFinalStatus: which of several answers counts.
-func TestFinalStatus(t *testing.T) {
-	for _, c := range []struct {
-		headers string
-		follow  bool
-		status  int
-		final   bool
-	}{
-		{"", false, 0, false},
-		{"HTTP/1.1 200 OK\r\n", false, 200, false}, // not all of it yet
-		{"HTTP/1.1 200 OK\r\n\r\n", false, 200, true},
-		{"HTTP/2 401 \r\nx: y\r\n\r\n", false, 401, true},
-		{"HTTP/1.1 100 Continue\r\n\r\n", false, 100, false},
-		{"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 401 No\r\n\r\n", false, 401, true},
-		{"HTTP/1.1 302 Found\r\nLocation: /x\r\n\r\n", true, 302, false},
-		{"HTTP/1.1 302 Found\r\nLocation: /x\r\n\r\n", false, 302, true},
-		{"HTTP/1.1 304 Not Modified\r\n\r\n", true, 304, true},
-		{"HTTP/1.1 302 Found\r\nlocation: /x\r\n\r\nHTTP/1.1 200 OK\r\n\r\n", true, 200, true},
-		{"HTTP/1.1 garbage\r\n\r\n", false, 0, false},
-	} {
-		if status, final := finalStatus([]byte(c.headers), c.follow); status != c.status || final != c.final {
-			t.Errorf("%q, following %v: %d, %v", c.headers, c.follow, status, final)
-		}
-	}
-}
-
-// TestRedactor: the token does not come through, in however many pieces (T8).
-func TestRedactor(t *testing.T) {
-	const token = "aab.aac"
-	text := "> Authorization: Bearer aab.aac\r\nx aab.aaab.aac aab.aa" + "\n"
-	want := strings.ReplaceAll(text, token, secret.Redacted)
-	for size := 1; size <= len(text); size++ {
-		var out bytes.Buffer
-		r := &redactor{token: secret.New(token), to: func(b []byte) error { out.Write(b); return nil }}
-		for rest := []byte(text); len(rest) > 0; {
-			n := min(size, len(rest))
-			if _, err := r.Write(rest[:n]); err != nil {
-				t.Fatal(err)
-			}
-			rest = rest[n:]
-		}
-		r.flush()
-		if out.String() != want {
-			t.Fatalf("in pieces of %d: %q", size, out.String())
 		}
 	}
 }
@@ -287,15 +236,15 @@ func FuzzCurlArgs(f *testing.F) {
 	f.Add("-sk\x00/x")
 	f.Add("--\x00/x")
 	f.Fuzz(func(t *testing.T, joined string) {
-		read, err := readCurlArgs(strings.Split(joined, "\x00"))
+		read, err := Read(strings.Split(joined, "\x00"))
 		if err != nil {
 			return
 		}
-		for rest := read.pass; len(rest) > 0; rest = rest[1:] {
+		for rest := read.Pass; len(rest) > 0; rest = rest[1:] {
 			name, isOption := strings.CutPrefix(rest[0], "--")
-			o, known := findCurlOption(name)
+			o, known := findOption(name)
 			if !known {
-				o, known = findCurlOption(strings.TrimPrefix(name, "no-"))
+				o, known = findOption(strings.TrimPrefix(name, "no-"))
 			}
 			if !isOption || !known || o.rule == refuse || o.rule == given || o.rule == target {
 				t.Fatalf("%q is passed on from %q", rest[0], joined)
@@ -305,21 +254,4 @@ func FuzzCurlArgs(f *testing.F) {
 			}
 		}
 	})
-}
-
-// TestFindProgram: relative directories of PATH are the current directory in
-// disguise (T5).
-func TestFindProgram(t *testing.T) {
-	dir := t.TempDir()
-	t.Chdir(dir)
-	if err := os.WriteFile("decoy", []byte("#!/bin/sh\n"), 0o755); err != nil {
-		t.Fatal(err)
-	}
-	for path, found := range map[string]bool{"": false, ".": false, "::": false, "./": false, dir: true, ".:" + dir: true} {
-		s := &session{environ: []string{"PATH=" + path}}
-		program, err := s.findProgram("decoy")
-		if (err == nil) != found || found && program != dir+"/decoy" {
-			t.Errorf("PATH=%s: %q, %v", path, program, err)
-		}
-	}
 }

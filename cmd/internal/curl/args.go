@@ -1,4 +1,7 @@
-package main
+// Package curl reads the arguments of a curl call that a token is to sign, and what
+// curl answers. It knows every option of curl and which of them may stand beside a
+// token; it runs nothing.
+package curl
 
 import (
 	"strings"
@@ -9,11 +12,11 @@ import (
 // What curl's options may do beside a token. Everything that could send the
 // token elsewhere, show it, weaken TLS, or answer for another request is
 // refused; what is only about ftp, mail, ssh and the like has no use here.
-type curlRule uint8
+type rule uint8
 
 const (
 	// allow passes the option on.
-	allow curlRule = iota
+	allow rule = iota
 	// once passes it on, and the request is not repeated after a 401: the second
 	// time it would do something else (append, resume, name another file).
 	once
@@ -38,13 +41,13 @@ const (
 	refuse
 )
 
-// curlOption is one option of curl.
-type curlOption struct {
-	name  string   // without dashes
-	short byte     // 0 if there is none
-	value bool     // takes a value
-	rule  curlRule // what becomes of it
-	why   string   // for refuse
+// option is one option of curl.
+type option struct {
+	name  string // without dashes
+	short byte   // 0 if there is none
+	value bool   // takes a value
+	rule  rule   // what becomes of it
+	why   string // for refuse
 }
 
 // Why options are refused.
@@ -61,42 +64,42 @@ const (
 	whyMisc    = "it has no use beside a token"
 )
 
-// findCurlOption finds the row of an option by its exact name.
-func findCurlOption(name string) (curlOption, bool) {
-	for _, o := range curlOptions {
+// findOption finds the row of an option by its exact name.
+func findOption(name string) (option, bool) {
+	for _, o := range options {
 		if o.name == name {
 			return o, true
 		}
 	}
-	return curlOption{}, false
+	return option{}, false
 }
 
-func findCurlLetter(letter byte) (curlOption, bool) {
-	for _, o := range curlOptions {
+func findLetter(letter byte) (option, bool) {
+	for _, o := range options {
 		if o.short == letter {
 			return o, true
 		}
 	}
-	return curlOption{}, false
+	return option{}, false
 }
 
-// curlArgs are the arguments of one curl call, read.
-type curlArgs struct {
-	pass    []string // options for curl
-	url     string   // the one URL, as written
-	dump    string   // file for the response headers; "" if not wanted
-	repeat  bool     // the request can be made again
-	verbose bool
-	follow  bool // --location
-	output  bool // the body goes to a file
-	silent  bool
-	include bool // headers are part of the output
+// Args are the arguments of one curl call, read.
+type Args struct {
+	Pass    []string // options for curl
+	URL     string   // the one URL, as written
+	Dump    string   // file for the response headers; "" if not wanted
+	Repeat  bool     // the request can be made again
+	Verbose bool
+	Follow  bool // --location
+	Output  bool // the body goes to a file
+	Silent  bool
+	Include bool // headers are part of the output
 }
 
-// readCurlArgs reads curl's arguments by the table. It refuses abbreviations: a
+// Read reads curl's arguments by the table. It refuses abbreviations: a
 // newer curl could take one for an option that the table does not know.
-func readCurlArgs(args []string) (curlArgs, error) {
-	c := curlArgs{repeat: true}
+func Read(args []string) (Args, error) {
+	c := Args{Repeat: true}
 	for len(args) > 0 {
 		arg := args[0]
 		args = args[1:]
@@ -126,63 +129,63 @@ func readCurlArgs(args []string) (curlArgs, error) {
 			}
 		}
 	}
-	if c.url == "" {
-		return c, curlUsage("which URL?")
+	if c.URL == "" {
+		return c, Usage("which URL?")
 	}
 	return c, nil
 }
 
-func (c *curlArgs) setURL(url string) error {
+func (c *Args) setURL(url string) error {
 	if url == "" {
-		return curlUsage("an empty URL")
+		return Usage("an empty URL")
 	}
-	if c.url != "" {
-		return curlUsage("two URLs; " + whyOne)
+	if c.URL != "" {
+		return Usage("two URLs; " + whyOne)
 	}
-	c.url = url
+	c.URL = url
 	return nil
 }
 
 // long reads one long option and says how many of rest were its value.
-func (c *curlArgs) long(name string, rest []string) (used int, err error) {
+func (c *Args) long(name string, rest []string) (used int, err error) {
 	if base, no := strings.CutPrefix(name, "no-"); no {
-		if _, own := findCurlOption(name); !own {
+		if _, own := findOption(name); !own {
 			return 0, c.negated(base)
 		}
 	}
-	o, known := findCurlOption(name)
+	o, known := findOption(name)
 	if !known {
-		return 0, unknownCurlOption("--" + name)
+		return 0, unknown("--" + name)
 	}
 	if !o.value {
 		return 0, c.take(o, "")
 	}
 	if len(rest) == 0 {
-		return 0, curlUsage("curl's --" + o.name + " needs a value")
+		return 0, Usage("curl's --" + o.name + " needs a value")
 	}
 	return 1, c.take(o, rest[0])
 }
 
 // negated reads --no-NAME, which switches off an option without a value.
-func (c *curlArgs) negated(name string) error {
-	o, known := findCurlOption(name)
+func (c *Args) negated(name string) error {
+	o, known := findOption(name)
 	if !known || o.value {
-		return unknownCurlOption("--no-" + name)
+		return unknown("--no-" + name)
 	}
 	switch o.rule {
 	case allow, once:
-		c.pass = append(c.pass, "--no-"+name)
+		c.Pass = append(c.Pass, "--no-"+name)
 		return nil
 	}
-	return refusedCurlOption("--no-"+name, "credhelper decides about --"+name)
+	return Refused("--no-"+name, "credhelper decides about --"+name)
 }
 
 // cluster reads short options written together, as -sSo FILE or -XPOST.
-func (c *curlArgs) cluster(letters string, rest []string) (used int, err error) {
+func (c *Args) cluster(letters string, rest []string) (used int, err error) {
 	for i := range len(letters) {
-		o, known := findCurlLetter(letters[i])
+		o, known := findLetter(letters[i])
 		if !known {
-			return 0, unknownCurlOption("-" + letters[i:i+1])
+			return 0, unknown("-" + letters[i:i+1])
 		}
 		if !o.value {
 			if err := c.take(o, ""); err != nil {
@@ -194,7 +197,7 @@ func (c *curlArgs) cluster(letters string, rest []string) (used int, err error) 
 			return 0, c.take(o, joined)
 		}
 		if len(rest) == 0 {
-			return 0, curlUsage("curl's -" + letters[i:i+1] + " needs a value")
+			return 0, Usage("curl's -" + letters[i:i+1] + " needs a value")
 		}
 		return 1, c.take(o, rest[0])
 	}
@@ -202,56 +205,56 @@ func (c *curlArgs) cluster(letters string, rest []string) (used int, err error) 
 }
 
 // take decides about one option.
-func (c *curlArgs) take(o curlOption, value string) error {
+func (c *Args) take(o option, value string) error {
 	switch o.rule {
 	case refuse:
-		return refusedCurlOption("--"+o.name, o.why)
+		return Refused("--"+o.name, o.why)
 	case given:
 		return nil
 	case target:
 		return c.setURL(value)
 	case dump:
-		c.dump = value
+		c.Dump = value
 		return nil
 	case verbose:
-		c.verbose = true
+		c.Verbose = true
 	case once:
-		c.repeat = false
+		c.Repeat = false
 	case body:
-		c.repeat = c.repeat && !readOnce(value)
+		c.Repeat = c.Repeat && !readOnce(value)
 	case method:
 		if strings.Trim(value, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz-_") != "" || value == "" {
-			return refusedCurlOption("--"+o.name, "that is not an HTTP method")
+			return Refused("--"+o.name, "that is not an HTTP method")
 		}
 	case headers:
 		if !oneHeaderLine(value) {
-			return refusedCurlOption("--"+o.name, "its value has control characters")
+			return Refused("--"+o.name, "its value has control characters")
 		}
-		c.repeat = c.repeat && value != "-" // cookies from stdin
+		c.Repeat = c.Repeat && value != "-" // cookies from stdin
 	case header:
-		if err := checkCurlHeader(value); err != nil {
+		if err := checkHeader(value); err != nil {
 			return err
 		}
 	}
 	c.note(o.name)
-	c.pass = append(c.pass, "--"+o.name)
+	c.Pass = append(c.Pass, "--"+o.name)
 	if o.value {
-		c.pass = append(c.pass, value)
+		c.Pass = append(c.Pass, value)
 	}
 	return nil
 }
 
 // note remembers options that change how the helper runs curl.
-func (c *curlArgs) note(name string) {
+func (c *Args) note(name string) {
 	switch name {
 	case "location":
-		c.follow = true
+		c.Follow = true
 	case "output", "remote-name", "remote-name-all":
-		c.output = true
+		c.Output = true
 	case "silent", "progress-bar":
-		c.silent = true
+		c.Silent = true
 	case "include", "head":
-		c.include = true
+		c.Include = true
 	}
 }
 
@@ -276,15 +279,15 @@ func oneHeaderLine(value string) bool {
 	return true
 }
 
-// checkCurlHeader lets through any header that neither signs the request nor
+// checkHeader lets through any header that neither signs the request nor
 // says which host it is for.
-func checkCurlHeader(value string) error {
-	const option = "--header"
+func checkHeader(value string) error {
+	const flag = "--header"
 	if !oneHeaderLine(value) {
-		return refusedCurlOption(option, "its value has control characters")
+		return Refused(flag, "its value has control characters")
 	}
 	if strings.HasPrefix(value, "@") {
-		return refusedCurlOption(option, "headers from a file are not looked through; write them out")
+		return Refused(flag, "headers from a file are not looked through; write them out")
 	}
 	name := value
 	if i := strings.IndexAny(value, ":;"); i >= 0 {
@@ -292,34 +295,36 @@ func checkCurlHeader(value string) error {
 	}
 	switch strings.ToLower(strings.TrimSpace(name)) {
 	case "authorization":
-		return refusedCurlOption(option, whyToken)
+		return Refused(flag, whyToken)
 	case "host":
-		return refusedCurlOption(option, whyRoute)
+		return Refused(flag, whyRoute)
 	case "":
-		return refusedCurlOption(option, "it has no name")
+		return Refused(flag, "it has no name")
 	}
 	return nil
 }
 
-// curlWayOut is the hint for everything that the table does not let through.
-const curlWayOut = "another way: credhelper header --format curl-config URL | curl --disable --config - ..."
+// wayOut is the hint for everything that the table does not let through.
+const wayOut = "another way: credhelper header --format curl-config URL | curl --disable --config - ..."
 
-func curlUsage(text string) error {
+// Usage is the error of a call that curl itself would not understand.
+func Usage(text string) error {
 	return &protocol.Error{Kind: protocol.ErrMalformed, Text: "curl: " + text, Hint: "usage: credhelper curl [NAME] -- [CURL'S OPTIONS] URL"}
 }
 
-func unknownCurlOption(option string) error {
+func unknown(name string) error {
 	return &protocol.Error{
 		Kind: protocol.ErrMalformed,
-		Text: "curl: option " + protocol.Printable(option) + " is not in credhelper's table of curl's options",
-		Hint: curlWayOut,
+		Text: "curl: option " + protocol.Printable(name) + " is not in credhelper's table of curl's options",
+		Hint: wayOut,
 	}
 }
 
-func refusedCurlOption(option, why string) error {
+// Refused is the error of an option that may not stand beside a token, and why.
+func Refused(name, why string) error {
 	return &protocol.Error{
 		Kind: protocol.ErrMalformed,
-		Text: "curl: option " + option + " is refused: " + why,
-		Hint: curlWayOut,
+		Text: "curl: option " + name + " is refused: " + why,
+		Hint: wayOut,
 	}
 }
