@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"errors"
 	"io/fs"
-	"os"
 	"path/filepath"
 	"slices"
 	"time"
@@ -197,9 +196,5 @@ func (h *Home) Removable(name string) error {
 
 // DeleteProfile deletes the profile's file.
 func (h *Home) DeleteProfile(name string) error {
-	path := h.pathOf(name)
-	if err := os.Remove(path); err != nil {
-		return unwritable(path, err)
-	}
-	return syncDirectory(filepath.Dir(path))
+	return removeOwn(h.pathOf(name))
 }

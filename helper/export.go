@@ -2,7 +2,6 @@ package helper
 
 import (
 	"fmt"
-	"os"
 	"strings"
 
 	"github.com/pelletier/go-toml/v2"
@@ -75,7 +74,7 @@ func (h *Home) Import(text []byte, allow func(profile string, s Source) error) (
 	for _, p := range drafts {
 		if err := h.writeOwn(h.pathOf(p.Name), p.text); err != nil {
 			for _, name := range done {
-				_ = os.Remove(h.pathOf(name))
+				_ = removeOwn(h.pathOf(name))
 			}
 			return nil, err
 		}

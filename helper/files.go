@@ -6,7 +6,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"time"
 
 	"github.com/credhelper/credhelper/helper/private"
 )
@@ -71,56 +70,31 @@ func namesIn(dir string) ([]string, error) {
 // directory is made with mode 0700 if there is none. A link in its place is
 // replaced, not followed: what it points to is somebody's else.
 func (h *Home) writeOwn(path string, content []byte) error {
-	dir := filepath.Dir(path)
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return unwritable(path, err)
-	}
-	sweepTemps(dir, h.Now())
-	f, err := os.CreateTemp(dir, tempPrefix+"*") // 0600, O_EXCL
-	if err != nil {
-		return unwritable(path, err)
-	}
-	temp := f.Name()
-	_, err = f.Write(content)
-	if err == nil {
-		err = f.Chmod(0o600) // whatever the umask
-	}
-	if err == nil {
-		err = f.Sync()
-	}
-	if e := f.Close(); err == nil {
-		err = e
-	}
-	if err == nil {
-		err = os.Rename(temp, path)
-	}
-	if err != nil {
-		_ = os.Remove(temp)
-		return unwritable(path, err)
-	}
-	return syncDirectory(dir)
+	return changeIn(path, func(d private.Dir, name string) error {
+		d.Sweep(h.Now())
+		return d.ReplaceAndSync(name, content)
+	})
 }
 
-// tempPrefix begins the names of files that are not finished yet; namesIn does not
-// see them.
-const tempPrefix = ".new-"
-
-// sweepTemps removes what killed processes left more than an hour ago (F1).
-func sweepTemps(dir string, now time.Time) {
-	left, _ := filepath.Glob(filepath.Join(dir, tempPrefix+"*"))
-	for _, path := range left {
-		if info, err := os.Lstat(path); err == nil && now.Sub(info.ModTime()) > time.Hour {
-			_ = os.Remove(path)
+// removeOwn removes a file of ours for good.
+func removeOwn(path string) error {
+	return changeIn(path, func(d private.Dir, name string) error {
+		if err := d.Remove(name); err != nil {
+			return err
 		}
-	}
+		return d.Sync()
+	})
 }
 
-// syncDirectory makes a rename last. Not every file system can; then it is as
-// lasting as that one makes it.
-func syncDirectory(dir string) error {
-	if d, err := os.Open(dir); err == nil {
-		_ = d.Sync()
-		return d.Close()
+// changeIn changes a file in its directory, which is made if there is none.
+func changeIn(path string, change func(d private.Dir, name string) error) error {
+	d, err := private.Folder(filepath.Dir(path))
+	if err == nil {
+		err = change(d, filepath.Base(path))
+		d.Close()
+	}
+	if err != nil {
+		return unwritable(path, err)
 	}
 	return nil
 }

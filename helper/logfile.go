@@ -8,7 +8,10 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"time"
+
+	"github.com/credhelper/credhelper/helper/private"
 )
 
 // The log is turned over when it has grown to logLimit; one older file is kept.
@@ -29,19 +32,24 @@ const (
 // appendLog appends one line with one write, so that the lines of many processes do
 // not mix.
 func appendLog(path string, line []byte) {
-	turns := true
+	d, err := private.Enter(filepath.Dir(path))
+	if err != nil {
+		return
+	}
+	defer d.Close()
+	name, turns := filepath.Base(path), true
 	for range logTries {
-		f, err := openOwn(path)
+		f, err := d.OpenFile(name, os.O_WRONLY|os.O_APPEND|os.O_CREATE)
 		if err != nil {
 			return
 		}
-		if info, err := f.Stat(); turns && err == nil && info.Size() > logLimit && lockFile(f, lockAlone) {
+		if info, err := f.Stat(); turns && err == nil && info.Size() > logLimit && lockFile(f, private.Alone) {
 			// Where it cannot be renamed it grows: better than no line.
-			turns = !isAt(path, f) || turnOver(f, path) == nil
+			turns = !d.Holds(name, f) || d.Rename(name, name+olderLog) == nil
 			f.Close()
 			continue
 		}
-		if !lockFile(f, lockShared) || isAt(path, f) {
+		if !lockFile(f, private.Shared) || d.Holds(name, f) {
 			_, _ = f.Write(line)
 			f.Close()
 			return
@@ -52,28 +60,18 @@ func appendLog(path string, line []byte) {
 
 // lockFile tries for a moment. False means that somebody was stopped while holding
 // it, or that the file system has no locks.
-func lockFile(f *os.File, how int) bool {
+func lockFile(f *os.File, kind private.LockKind) bool {
 	for range logTries {
-		err := tryLockFile(f, how)
-		if err == nil {
+		taken, err := private.TryLockFile(f, kind)
+		if taken {
 			return true
 		}
-		if how == lockAlone || !isHeld(err) {
+		if kind == private.Alone || err != nil {
 			return false // whoever writes now turns it over at the next line
 		}
 		time.Sleep(logPause)
 	}
 	return false
-}
-
-// isAt tells whether path still names the open file.
-func isAt(path string, f *os.File) bool {
-	now, err := os.Lstat(path)
-	if err != nil {
-		return false
-	}
-	info, err := f.Stat()
-	return err == nil && os.SameFile(now, info)
 }
 
 // Log reads the log, oldest first, and calls yield for each line until it
@@ -115,19 +113,28 @@ func readLog(path string, yield func(line []byte) bool) error {
 // openLog opens the older log and the log, those that are there, so that no line
 // is in both and none is in neither.
 func openLog(path string) (files []*os.File, err error) {
+	d, err := private.Enter(filepath.Dir(path))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, unreadable(path, err)
+	}
+	defer d.Close()
+	name := filepath.Base(path)
 	for range logTries {
-		newer, err := openLogFile(path)
+		newer, err := openLogFile(d, name)
 		if err != nil {
 			return nil, err
 		}
 		if newer != nil {
-			if lockFile(newer, lockShared); !isAt(path, newer) {
+			if lockFile(newer, private.Shared); !d.Holds(name, newer) {
 				newer.Close() // it has just become the older one
 				continue
 			}
 			files = append(files, newer)
 		}
-		older, err := openLogFile(path + olderLog)
+		older, err := openLogFile(d, name+olderLog)
 		if older != nil {
 			files = []*os.File{older, newer}
 			if newer == nil {
@@ -139,13 +146,13 @@ func openLog(path string) (files []*os.File, err error) {
 	return nil, policy("the log is turned over again and again: " + path)
 }
 
-func openLogFile(path string) (*os.File, error) {
-	f, err := os.Open(path)
+func openLogFile(d private.Dir, name string) (*os.File, error) {
+	f, err := d.OpenFile(name, os.O_RDONLY)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
 	if err != nil {
-		return nil, unreadable(path, err)
+		return nil, unreadable(d.At(name), err)
 	}
 	return f, nil
 }

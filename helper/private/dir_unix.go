@@ -18,7 +18,14 @@ type Dir struct {
 	path string
 }
 
-func open(path string) (Dir, error) {
+// A rule says why a directory is not as it should be; "" if it is.
+type rule func(*unix.Stat_t) string
+
+func closed(st *unix.Stat_t) string   { return trespass(st, "0700") }
+func guarded(st *unix.Stat_t) string  { return us().foreign(nodeOf(st)) }
+func anybodys(st *unix.Stat_t) string { return us().owner(nodeOf(st)) }
+
+func open(path string, r rule) (Dir, error) {
 	fd, err := openAt(unix.AT_FDCWD, path, unix.O_RDONLY|unix.O_DIRECTORY)
 	switch err {
 	case nil:
@@ -32,7 +39,7 @@ func open(path string) (Dir, error) {
 		unix.Close(fd)
 		return Dir{}, &fs.PathError{Op: "stat", Path: path, Err: err}
 	}
-	if text := trespass(&st, "0700"); text != "" {
+	if text := r(&st); text != "" {
 		unix.Close(fd)
 		return Dir{}, unfit(path, text)
 	}

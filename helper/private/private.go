@@ -63,7 +63,7 @@ func unfit(path, what string) error { return &finding{ErrUnsafe, path + " " + wh
 // Open opens a directory that is there. One that is a link, belongs to somebody
 // else, or lets others in is ErrUnsafe; a missing one is fs.ErrNotExist. It is for
 // what is asked again and again: the way to the directory is not looked at.
-func Open(path string) (Dir, error) { return open(path) }
+func Open(path string) (Dir, error) { return open(path, closed) }
 
 // Enter is Open, and checks the way, too. The path may lead through links of ours
 // or root's, and be one: to another disk, for instance.
@@ -72,7 +72,7 @@ func Enter(path string) (Dir, error) {
 	if err != nil {
 		return Dir{}, err
 	}
-	return open(real)
+	return open(real, closed)
 }
 
 // Find is Enter for a path that must not be a link itself.
@@ -81,7 +81,7 @@ func Find(path string) (Dir, error) {
 	if err != nil {
 		return Dir{}, err
 	}
-	return open(filepath.Join(above, filepath.Base(path)))
+	return open(filepath.Join(above, filepath.Base(path)), closed)
 }
 
 // Make is Find, and makes the directory first if it is missing, with those above
@@ -95,6 +95,35 @@ func Make(path string) (Dir, error) {
 		return Dir{}, err
 	}
 	return Find(path)
+}
+
+// Place opens a directory that others may read, but in which nobody else can put
+// another file in the place of ours: root's or ours, and not writable by others. It
+// must not be a link.
+func Place(path string) (Dir, error) {
+	above, err := stateWay(filepath.Dir(path))
+	if err != nil {
+		return Dir{}, err
+	}
+	return open(filepath.Join(above, filepath.Base(path)), guarded)
+}
+
+// Folder opens a directory of configuration, and makes it with mode 0700 if it is
+// missing. It may be a link of ours. Whether others can write it is for doctor and
+// add to tell (Way): what they could put there is refused by its owner.
+func Folder(path string) (Dir, error) {
+	real, err := links(path)
+	if err != nil {
+		return Dir{}, err
+	}
+	d, err := open(real, anybodys)
+	if !errors.Is(err, fs.ErrNotExist) {
+		return d, err
+	}
+	if err := makeAll(real); err != nil {
+		return Dir{}, err
+	}
+	return open(real, anybodys)
 }
 
 // readAll reads an open file to its end, whatever size it says to have.

@@ -16,14 +16,9 @@ import (
 // file is fs.ErrNotExist, a link to one ErrNowhere; anything but a regular file is ErrUnsafe, a larger one
 // ErrTooLarge. The directories of the way are not looked at (Way does).
 func ReadProvided(path string, limit int) ([]byte, error) {
-	w, err := thisDisk().walk(path)
-	switch {
-	case err != nil:
+	w, err := linked(path)
+	if err != nil {
 		return nil, err
-	case w.link != nil:
-		return nil, w.link
-	case w.nowhere:
-		return nil, &finding{ErrNowhere, path + " is a link to nowhere (" + w.real + ")"}
 	}
 	fd, err := openAt(unix.AT_FDCWD, w.real, unix.O_RDONLY)
 	if err != nil {
@@ -46,4 +41,24 @@ func ReadProvided(path string, limit int) ([]byte, error) {
 		return nil, unfit(path, text)
 	}
 	return readAll(f, limit)
+}
+
+// linked walks a way on which a stranger's link, or one to nowhere, is an error.
+func linked(path string) (walk, error) {
+	w, err := thisDisk().walk(path)
+	switch {
+	case err != nil:
+		return w, err
+	case w.link != nil:
+		return w, w.link
+	case w.nowhere:
+		return w, &finding{ErrNowhere, path + " is a link to nowhere (" + w.real + ")"}
+	}
+	return w, nil
+}
+
+// links is the path without links.
+func links(path string) (string, error) {
+	w, err := linked(path)
+	return w.real, err
 }
