@@ -122,13 +122,17 @@ func tokenError(p *Profile, err error) error {
 		return about(p.Name, err, "")
 	}
 	kind := oauthKind(e)
-	if p.Person() && e.Code == "invalid_grant" {
+	hint := oauth.HintFor(e, p.Name, p.hints())
+	switch {
+	case p.Person() && e.Code == "invalid_grant":
 		kind = protocol.ErrLogin // the sign-in is over, and only a person can begin another
+	case p.Person() && e.Lost && e.Status != 0: // the server had begun to answer
+		kind, hint = protocol.ErrLogin, "the answer was lost, and with it perhaps the sign-in: try once more, and if that fails: credhelper login "+p.Name
 	}
 	known := &protocol.Error{
 		Kind: kind,
 		Text: clean("profile " + p.Name + ": token endpoint: " + e.Error()),
-		Hint: clean(oauth.HintFor(e, p.Name, p.hints())),
+		Hint: clean(hint),
 
 		RetryAfter: int64((e.Hold() + time.Second - 1) / time.Second),
 	}

@@ -75,7 +75,7 @@ func (a *asking) obtain(ctx context.Context) (*oauth.Token, error) {
 	}
 	s, err := a.shows(ctx)
 	if marked && (err != nil && !errors.Is(err, protocol.ErrNoSecret) && !errors.Is(err, protocol.ErrPolicy) && !errors.Is(err, protocol.ErrLogin) ||
-		err == nil && mark.Secret == s.mark(p.Name)) {
+		err == nil && s.marked(p.Name, mark)) {
 		return nil, waiting(p, mark, a.now())
 	}
 	if err != nil {
@@ -89,11 +89,23 @@ func (a *asking) obtain(ctx context.Context) (*oauth.Token, error) {
 type proof struct {
 	secret, refresh secret.Text
 	expires         time.Time // the secret; zero if not known
+	proxy           string    // what the proxy is shown; "" for nothing
 }
 
 // mark recognises what was refused.
 func (s proof) mark(profile string) uint16 {
 	return cache.SecretMark(profile, s.secret.Reveal()+s.refresh.Reveal())
+}
+
+// proxyMark recognises what a proxy refused: with another password for it, or
+// without it, the server is asked at once.
+func (s proof) proxyMark(profile string) uint16 {
+	return cache.SecretMark(profile, s.secret.Reveal()+s.refresh.Reveal()+"\x00proxy\x00"+s.proxy)
+}
+
+// marked reports whether a mark is about what would be shown now.
+func (s proof) marked(profile string, m cache.Mark) bool {
+	return m.Secret == s.mark(profile) || m.Secret == s.proxyMark(profile)
 }
 
 // shows reads what the request will show.
@@ -105,6 +117,9 @@ func (a *asking) shows(ctx context.Context) (s proof, err error) {
 	}
 	now, err := a.inUse(ctx, a.profile)
 	s.secret, s.expires = now.secret, now.expires
+	if proxy, _ := a.proxyOf(a.profile); proxy != nil && proxy.User != nil { // one that cannot be read is the request's error
+		s.proxy = proxy.User.String()
+	}
 	return s, err
 }
 
@@ -187,7 +202,9 @@ func (a *asking) remember(err error, s proof) {
 		hold = untilLogin // whose refresh token has another mark
 	}
 	if m.Refused {
-		m.Secret = s.mark(a.profile.Name)
+		if m.Secret = s.mark(a.profile.Name); e.Proxy != "" {
+			m.Secret = s.proxyMark(a.profile.Name)
+		}
 		last, found := a.store.Mark(a.profile.Name)
 		if found && last.Refused && last.Binding == m.Binding && last.Secret == m.Secret {
 			m.Count = min(last.Count+1, 100)

@@ -2,6 +2,7 @@ package helper
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"io"
 	"net/http"
@@ -164,7 +165,7 @@ func (h *Helper) probe(ctx context.Context, p *Profile, token secret.Text, t *Te
 	}
 	ctx, cancel := context.WithTimeout(ctx, probeTime)
 	defer cancel()
-	connection, err := h.connection(p)
+	connection, err := h.connection(p, tls.Certificate{})
 	if err != nil {
 		return err
 	}

@@ -132,7 +132,7 @@ func (h *Helper) prepare(ctx context.Context, p *Profile, s secret.Text) (*oauth
 	if auth, _ := oauth.FindClientAuth(p.ClientAuth); auth.NeedsSecret {
 		client.Secret = s
 	}
-	var shown []tls.Certificate
+	var shown tls.Certificate
 	if p.NeedsKey() {
 		key, err := h.key(ctx, p, s)
 		if err != nil {
@@ -140,15 +140,13 @@ func (h *Helper) prepare(ctx context.Context, p *Profile, s secret.Text) (*oauth
 		}
 		client.Key = key
 		if auth, _ := oauth.FindClientAuth(p.ClientAuth); auth.TLS {
-			certificate, err := key.TLS()
-			if err != nil {
+			if shown, err = key.TLS(); err != nil {
 				return nil, keyProblem(p, err)
 			}
-			shown = append(shown, certificate)
 		}
 	}
 	var err error
-	if client.HTTP, err = h.connection(p, shown...); err != nil {
+	if client.HTTP, err = h.connection(p, shown); err != nil {
 		return nil, err
 	}
 	client.Assertion.Ready = h.reading(ctx, p, p.From)

@@ -2,6 +2,7 @@ package helper
 
 import (
 	"context"
+	"crypto/tls"
 	"net/url"
 	"slices"
 	"sync"
@@ -65,7 +66,7 @@ func (h *Helper) reach(ctx context.Context, p *Profile) (time.Duration, error) {
 	client := p.client()
 	client.Now = h.config.Now
 	var err error
-	if client.HTTP, err = h.connection(p); err != nil {
+	if client.HTTP, err = h.connection(p, tls.Certificate{}); err != nil {
 		return 0, err
 	}
 	skew, err := client.Reach(ctx)

@@ -2,6 +2,7 @@ package helper
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"strings"
 	"time"
@@ -223,9 +224,12 @@ func (h *Helper) SignInClient(ctx context.Context, p *Profile) (*oauth.Client, e
 // SignInError is a failed sign-in as tools see their failures, and writes it down.
 func (h *Helper) SignInError(p *Profile, err error) error {
 	var e *oauth.Error
-	if errors.As(err, &e) && e.Kind == oauth.Refused && e.Status == 0 {
+	switch found := errors.As(err, &e); {
+	case found && e.Lost: // a code counts once
+		err = needLogin(p, "sign-in: the answer was lost: "+e.Error())
+	case found && e.Kind == oauth.Refused && e.Status == 0:
 		err = needLogin(p, "sign-in: "+e.Error())
-	} else {
+	default:
 		err = tokenError(p, err)
 	}
 	h.logFailure(Record{Profile: p.Name}, err)
@@ -372,7 +376,7 @@ func (h *Helper) Discover(ctx context.Context, f *File) error {
 			return policy("ca_file: " + err.Error())
 		}
 	}
-	connection, err := h.connection(p)
+	connection, err := h.connection(p, tls.Certificate{})
 	if err != nil {
 		return err
 	}

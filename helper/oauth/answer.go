@@ -8,6 +8,7 @@ import (
 	"errors"
 	"io"
 	"mime"
+	"net"
 	"net/http"
 	"strings"
 	"time"
@@ -25,6 +26,7 @@ type answer struct {
 	media      string // lower-case media type without parameters; "" if there is none
 	body       []byte
 	fault      string // why the body is not to be read; "" if it is
+	broke      bool   // the connection ended in its middle
 	skew       time.Duration
 	retryAfter time.Duration
 	target     string // of a redirect: scheme and host, or "the same host"; "" if there is none
@@ -46,7 +48,7 @@ func (x *exchange) read(ctx context.Context, resp *http.Response) (answer, *Erro
 	case resp.ContentLength > bodyLimit:
 		a.fault = tooLong
 	default:
-		a.body, a.fault = readBody(body)
+		a.body, a.fault, a.broke = readBody(body)
 	}
 	a.correlation = x.client.correlationOf(resp.Header, a.body)
 	if a.fault != "" && errors.Is(ctx.Err(), context.Canceled) {
@@ -54,25 +56,35 @@ func (x *exchange) read(ctx context.Context, resp *http.Response) (answer, *Erro
 	}
 	if a.fault != "" && ctx.Err() != nil {
 		// Not asked again: the server is there, and its answer is a bad one (A9).
-		return a, &Error{Kind: Unreachable, Status: a.status, Reason: "the answer did not end in time", cause: ctx.Err()}
+		return a, &Error{Kind: Unreachable, Status: a.status, Reason: "the answer did not end in time", Lost: x.once, cause: ctx.Err()}
+	}
+	if a.broke && needsBody(a.status) {
+		return a, &Error{Kind: Unreachable, Status: a.status, Reason: "the answer broke off in its middle", Lost: x.once, again: x.mayAsk}
 	}
 	return a, nil
 }
 
 const tooLong = "an answer of more than 1 MiB"
 
-func readBody(r io.Reader) (body []byte, fault string) {
+// needsBody reports whether a status says nothing without its body: 2xx, and 400
+// with its many reasons, one of which is "not yet" (RFC 8628 3.5). Any other counts
+// as it stands.
+func needsBody(status int) bool { return status < 300 || status == http.StatusBadRequest }
+
+// readBody reports as broke what the network did, not the server.
+func readBody(r io.Reader) (body []byte, fault string, broke bool) {
 	var b bytes.Buffer
 	_, err := io.Copy(&b, io.LimitReader(r, bodyLimit+1))
 	switch {
 	case b.Len() > bodyLimit:
-		return nil, tooLong
+		return nil, tooLong, false
 	case isPacking(err):
-		return nil, "a compressed answer that cannot be unpacked"
+		return nil, "a compressed answer that cannot be unpacked", false
 	case err != nil:
-		return nil, "an answer that breaks off"
+		var op *net.OpError
+		return nil, "an answer that breaks off", lost(err) || errors.As(err, &op)
 	}
-	return b.Bytes(), ""
+	return b.Bytes(), "", false
 }
 
 // unpacked is a body to be read. gzip is undone although nobody asked for it: there

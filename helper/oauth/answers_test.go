@@ -156,7 +156,7 @@ func wantError(t *testing.T, a oauthtest.Answer, err error, requests int) {
 	if e.Tries != requests {
 		t.Errorf("says %d tries, the server saw %d", e.Tries, requests)
 	}
-	if !strings.Contains(strings.Join(a.Says, "|"), "tries=3") && requests != 1 {
+	if !strings.Contains(strings.Join(a.Says, "|"), "tries=4") && requests != 1 {
 		t.Errorf("%d requests, want 1", requests)
 	}
 	wantOneCleanLine(t, err.Error())

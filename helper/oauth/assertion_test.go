@@ -48,7 +48,10 @@ func proving(t *testing.T, auth string, p pair, change func(*oauth.Client, *oaut
 		if err != nil {
 			t.Fatal(err)
 		}
-		ours.HTTP.Transport.(*http.Transport).TLSClientConfig.Certificates = append(ours.HTTP.Transport.(*http.Transport).TLSClientConfig.Certificates, shown)
+		if ours.HTTP, err = oauth.NewHTTPClient(oauth.HTTPOptions{RootsPEM: server.RootsPEM(), Certificate: shown}); err != nil {
+			t.Fatal(err)
+		}
+		client.HTTP = ours.HTTP
 	}
 	return client, server
 }

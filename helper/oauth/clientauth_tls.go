@@ -1,6 +1,7 @@
 package oauth
 
 import (
+	"crypto/tls"
 	"net/http"
 	"strings"
 
@@ -37,8 +38,17 @@ func checkTLS(c *Client) error {
 	if c.HTTP == nil {
 		return nil
 	}
-	if t, known := c.HTTP.Transport.(*http.Transport); known && (t.TLSClientConfig == nil || len(t.TLSClientConfig.Certificates) == 0) {
+	if t, known := c.HTTP.Transport.(*http.Transport); known && !shows(t) {
 		return policy("client_auth " + quoted(c.Auth) + ": the connection was made without the client's certificate")
 	}
 	return nil
+}
+
+// shows reports whether a connection carries a client certificate to who asks.
+func shows(t *http.Transport) bool {
+	if t.TLSClientConfig == nil || t.TLSClientConfig.GetClientCertificate == nil {
+		return false
+	}
+	shown, err := t.TLSClientConfig.GetClientCertificate(&tls.CertificateRequestInfo{})
+	return err == nil && len(shown.Certificate) > 0
 }

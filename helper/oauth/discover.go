@@ -3,7 +3,6 @@ package oauth
 import (
 	"context"
 	"net/http"
-	"net/http/httptrace"
 	"net/url"
 	"strconv"
 	"strings"
@@ -154,10 +153,10 @@ func textsOf(v strictjson.Value, name string) (list []string) {
 
 // get fetches a document that holds no secret, within the same limits.
 func (c *Client) get(ctx context.Context, address string) (answer, time.Duration, *Error) {
-	ctx, cancel := context.WithTimeout(ctx, or(c.TryTimeout, tryTimeout))
+	ctx, cancel := context.WithTimeout(ctx, or(c.Timeout, allTimeout))
 	defer cancel()
 	x := &exchange{client: c, base: c.transport(), mayAsk: true, sent: c.now()}
-	r, err := http.NewRequestWithContext(httptrace.WithClientTrace(ctx, x.trace()), http.MethodGet, address, nil)
+	r, err := http.NewRequestWithContext(x.watch(ctx), http.MethodGet, address, nil)
 	if err != nil {
 		return answer{}, 0, asError(err)
 	}

@@ -17,7 +17,8 @@ const (
 	Unreachable
 	// Malformed: an answer that is no token reply: HTML, a redirect, a bad token.
 	Malformed
-	// Untrusted: TLS could not be verified. No octet of the request was sent.
+	// Untrusted: one side does not accept the other's TLS. No byte of the request
+	// counted.
 	Untrusted
 	// Policy: our own configuration forbids it.
 	Policy
@@ -51,11 +52,16 @@ type Error struct {
 	AADSTS        string        // the digits of Entra's code, as "7000215"; else ""
 	CorrelationID string        // how the server's own log calls the request: Entra's body, else a header; "" if it did not say
 	Reason        string        // our own words, where the server has none
-	Cure          string        // what helps against just this, where Hints have nothing better; "{profile}" is the profile's name
+	Cure          string        // what helps against just this; "{profile}" is the profile's name
 	URL           string        // scheme, host and path of the endpoint; "" for Policy
 	RetryAfter    time.Duration // how long the server wants to be left alone; 0 if it did not say
 	Skew          time.Duration // server's Date less our clock; 0 if it sent none
+	Proxy         string        // host and port of the proxy that refused; "" for the server
 	Tries         int           // requests made
+
+	// Lost: what counts once, a code or a refresh token, left and may be used up, and
+	// what it was for did not arrive.
+	Lost bool
 
 	again bool  // another try is allowed by A9 and A10
 	cause error // context.Canceled or context.DeadlineExceeded, nothing that has a foreign text
@@ -113,7 +119,7 @@ func (e *Error) Hold() time.Duration {
 	if e.RetryAfter > 0 {
 		return e.RetryAfter
 	}
-	if e.Kind != Refused {
+	if e.Kind != Refused || e.Proxy != "" && e.Status != 407 {
 		return 0
 	}
 	switch e.Code {
@@ -124,7 +130,7 @@ func (e *Error) Hold() time.Duration {
 			return refusalHold
 		}
 	}
-	if e.Status == 401 {
+	if e.Status == 401 || e.Status == 407 { // 407: a proxy's, whose account may be locked as well
 		return refusalHold
 	}
 	return 0

@@ -7,9 +7,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
-	"net/http/httptrace"
 	"net/url"
-	"sync/atomic"
 	"time"
 
 	"golang.org/x/oauth2"
@@ -30,14 +28,13 @@ type exchange struct {
 	client *Client
 	auth   ClientAuth
 	base   http.RoundTripper
-	mayAsk bool // the grant may be sent again though octets left (A10)
+	mayAsk bool // the grant may be sent again though bytes left (A10)
+	once   bool // what it shows counts once
 
 	sent  time.Time // when this try began
 	reply reply
 
-	connected atomic.Bool // TCP, or the proxy, answered
-	written   atomic.Bool // octets of the request may have left
-	handshake atomic.Pointer[error]
+	progress
 }
 
 // try is one request. It returns a token or a failure, never both.
@@ -52,11 +49,10 @@ func (c *Client) try(ctx context.Context) (*Token, *Error) {
 		return nil, asError(err)
 	}
 	c = c.sending(form)
-	ctx, cancel := context.WithTimeout(ctx, or(c.TryTimeout, tryTimeout))
+	ctx, cancel := context.WithTimeout(ctx, or(c.Timeout, allTimeout))
 	defer cancel()
-	x := &exchange{client: c, auth: auth, base: c.transport(), mayAsk: grant.Repeatable, sent: c.now()}
-	ctx = httptrace.WithClientTrace(ctx, x.trace())
-	ctx = context.WithValue(ctx, oauth2.HTTPClient, &http.Client{Transport: x, CheckRedirect: neverFollow})
+	x := &exchange{client: c, auth: auth, base: c.transport(), mayAsk: grant.Repeatable, once: !grant.Repeatable, sent: c.now()}
+	ctx = context.WithValue(x.watch(ctx), oauth2.HTTPClient, &http.Client{Transport: x, CheckRedirect: neverFollow})
 
 	config := clientcredentials.Config{ClientID: c.ID, TokenURL: c.TokenURL, EndpointParams: form, AuthStyle: auth.Style}
 	if grant.Anonymous && auth.Name == noAuth.Name {
@@ -94,25 +90,6 @@ func (c *Client) transport() http.RoundTripper {
 		return nil
 	}
 	return own.Transport
-}
-
-// trace notes how far a request came, which decides about another try (A9, A10).
-func (x *exchange) trace() *httptrace.ClientTrace {
-	return &httptrace.ClientTrace{
-		ConnectDone: func(_, _ string, err error) {
-			if err == nil {
-				x.connected.Store(true)
-			}
-		},
-		TLSHandshakeDone: func(_ tlsState, err error) {
-			if err != nil {
-				x.handshake.Store(&err)
-			}
-		},
-		// The request is written from here on; a hook after the writing would miss
-		// octets that left before it broke.
-		GotConn: func(httptrace.GotConnInfo) { x.written.Store(true) },
-	}
 }
 
 // RoundTrip sends what x/oauth2 built and returns a reply that it cannot

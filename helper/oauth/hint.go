@@ -52,28 +52,40 @@ var Hints = [...]Hint{
 	{Kind: Refused, Status: 405, Text: "there is no token endpoint at this address: check token_url with credhelper edit {profile}"},
 	{Kind: Refused, Status: 401, Text: "the client id or secret is wrong or was deleted; store a new one: credhelper rotate {profile}"},
 	{Kind: Refused, Status: 403, Text: "wrong credentials, or this client may not use the API; some servers also want basic_encoding = \"raw\": credhelper edit {profile}"},
-	{Kind: Untrusted, Text: "if the server's certificate comes from your own CA, name its file: ca_file (credhelper edit {profile})"},
 }
 
 // HintFor is what to tell a person about a failed token request: the first of
-// the preset's own hints that fits, else the first of Hints, else "".
+// the preset's own hints that fits, else what the failure itself shows, else the
+// first of Hints, else "".
 func HintFor(err error, profile string, own []Hint) string {
 	var e *Error
 	if !errors.As(err, &e) {
 		return ""
 	}
-	for _, list := range [...][]Hint{own, Hints[:]} {
-		for _, h := range list {
-			if h.fits(e) {
-				return strings.ReplaceAll(h.Text, "{profile}", profile)
-			}
-		}
+	return strings.ReplaceAll(hintFor(e, own), "{profile}", profile)
+}
+
+func hintFor(e *Error, own []Hint) string {
+	if h := find(own, e); h != "" {
+		return h
 	}
 	if e.Cure != "" {
-		return strings.ReplaceAll(e.Cure, "{profile}", profile)
+		return e.Cure
+	}
+	if h := find(Hints[:], e); h != "" {
+		return h
 	}
 	if e.Kind == Unreachable && e.Status == 0 { // a server that answers "later" is the right one
-		return strings.ReplaceAll(noAnswer, "{profile}", profile)
+		return noAnswer
+	}
+	return ""
+}
+
+func find(list []Hint, e *Error) string {
+	for _, h := range list {
+		if h.fits(e) {
+			return h.Text
+		}
 	}
 	return ""
 }

@@ -63,7 +63,7 @@ func (in *SignIn) Serve(ctx context.Context, l net.Listener) (*Token, error) {
 	ended := make(chan end, 1)
 	var once sync.Once
 	server := &http.Server{
-		ReadHeaderTimeout: tryTimeout, MaxHeaderBytes: 64 << 10,
+		ReadHeaderTimeout: connectTimeout, MaxHeaderBytes: 64 << 10,
 		Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			path := orText(back.Path, "/")
 			// Another host's name in front of this address is a page that plays with

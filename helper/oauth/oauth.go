@@ -21,9 +21,8 @@ import (
 
 // The limits of one call, where a Client does not say otherwise.
 const (
-	tryTimeout = 4 * time.Second // one try, from dialling to the last octet of the answer
-	allTimeout = 6 * time.Second // all tries and the waits between them
-	maxTries   = 3               // A11
+	connectTimeout = 4 * time.Second // TCP, and then TLS, with one machine
+	allTimeout     = 6 * time.Second // all tries and the waits between them; each try gets what is left
 
 	defaultTTL = 300 * time.Second // A19: a token whose life is not told
 	maxTTL     = 24 * time.Hour    // A19: the longest life that is believed
@@ -57,8 +56,7 @@ type Client struct {
 
 	DefaultTTL time.Duration // life of a token whose answer tells none; 0: 300 s
 	MaxTTL     time.Duration // longest life that is believed; 0: 24 h
-	TryTimeout time.Duration // 0: 4 s
-	Timeout    time.Duration // all tries together; 0: 6 s
+	Timeout    time.Duration // all tries together, and each question of Poll; 0: 6 s
 
 	// Rotated is told of a refresh token that an answer to grant "refresh_token"
 	// brought, once an answer and before anything else of it is vetted (A18); nil: not.
@@ -103,7 +101,7 @@ type Token struct {
 	CorrelationID string // how the server's own log calls the request, by a header of its answer; "" if it did not say
 }
 
-// Token asks for a token: at most 3 requests, 6 s in all and never beyond ctx's
+// Token asks for a token: at most 4 requests, 6 s in all and never beyond ctx's
 // deadline. Its errors are *Error.
 func (c *Client) Token(ctx context.Context) (*Token, error) {
 	if err := c.Check(); err != nil {

@@ -3,7 +3,6 @@ package oauth
 import (
 	"context"
 	"net/http"
-	"net/http/httptrace"
 	"net/url"
 	"strings"
 
@@ -30,10 +29,10 @@ func (c *Client) post(ctx context.Context, what, endpointURL string, form url.Va
 	if err := c.checkProof(auth); err != nil {
 		return answer{}, asError(err)
 	}
-	ctx, cancel := context.WithTimeout(ctx, or(c.TryTimeout, tryTimeout))
+	ctx, cancel := context.WithTimeout(ctx, or(c.Timeout, allTimeout))
 	defer cancel()
 	x := &exchange{auth: auth, base: c.transport(), sent: c.now()}
-	r, err := c.request(httptrace.WithClientTrace(ctx, x.trace()), auth, endpointURL, form)
+	r, err := c.request(x.watch(ctx), auth, endpointURL, form)
 	if err != nil {
 		return answer{}, asError(err)
 	}

@@ -3,7 +3,6 @@ package oauth
 import (
 	"context"
 	"net/http"
-	"net/http/httptrace"
 	"net/url"
 	"time"
 )
@@ -18,7 +17,7 @@ func (c *Client) Reach(ctx context.Context) (time.Duration, error) {
 		return 0, policy("the token endpoint is no URL")
 	}
 	x := &exchange{client: c, base: c.transport(), sent: c.now()}
-	ctx = httptrace.WithClientTrace(ctx, x.trace())
+	ctx = x.watch(ctx)
 	r, err := http.NewRequestWithContext(ctx, http.MethodHead, u.Scheme+"://"+u.Host+"/", nil)
 	if err != nil {
 		return 0, policy("the token endpoint is no URL")

@@ -13,8 +13,19 @@ import (
 // years.
 const retryAfterLimit = 24 * time.Hour
 
-// persist asks until there is a token or no reason to go on: at most three
-// times, each wait inside the deadline (A11).
+// pauses are the least and the most of the waits between tries, which are random in
+// between (A11): a thousand clients that fail together do not come back together,
+// and the last of the four tries is at least 2 s after the first, so that a restart
+// of the server passes unseen.
+var pauses = [...]struct{ least, most time.Duration }{
+	{100 * time.Millisecond, 200 * time.Millisecond},
+	{400 * time.Millisecond, 800 * time.Millisecond},
+	{1500 * time.Millisecond, 2500 * time.Millisecond},
+}
+
+// persist asks until there is a token or no reason to go on: at most four times,
+// each wait inside the deadline (A11). No try is cut short to make room for
+// another: a server that is slow would be asked twice and answer neither.
 func (c *Client) persist(ctx context.Context) (*Token, *Error) {
 	start := c.now()
 	ctx, cancel := context.WithTimeout(ctx, or(c.Timeout, allTimeout))
@@ -28,12 +39,13 @@ func (c *Client) persist(ctx context.Context) (*Token, *Error) {
 			return token, nil
 		}
 		failure.Tries = n
-		if !failure.again || n == maxTries || ctx.Err() != nil {
+		if !failure.again || n > len(pauses) || ctx.Err() != nil {
 			return nil, failure
 		}
 		wait := failure.RetryAfter
 		if wait == 0 {
-			wait = rand.N(200 * time.Millisecond << (n - 1))
+			p := pauses[n-1]
+			wait = p.least + rand.N(p.most-p.least)
 		}
 		if wait >= c.left(ctx, start) || c.sleep(ctx, wait) != nil {
 			return nil, failure
@@ -65,7 +77,7 @@ func (c *Client) report(failure *Error, took time.Duration, n int) {
 // a no, and any other 5xx will say the same again.
 func later(status int) bool {
 	switch status {
-	case 408, 429, 500, 502, 503, 504:
+	case 408, 425, 429, 500, 502, 503, 504:
 		return true
 	}
 	return false

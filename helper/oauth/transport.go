@@ -30,8 +30,13 @@ type HTTPOptions struct {
 	// is never asked about a loopback address (A6).
 	Proxy func(*http.Request) (*url.URL, error)
 
-	// Certificates are what the client shows (RFC 8705); none: nothing.
-	Certificates []tls.Certificate
+	// Certificate is what the client shows to whoever asks for one (RFC 8705), also
+	// where the authorities that the server names are not the certificate's; zero:
+	// none.
+	Certificate tls.Certificate
+
+	// Connect is the longest that TCP, and then TLS, may take; 0: 4 s.
+	Connect time.Duration
 }
 
 // NewHTTPClient makes the client for token endpoints and probes: HTTP/1.1 only,
@@ -40,7 +45,8 @@ type HTTPOptions struct {
 // request; no redirects, no cookies (A3, A4). It fails when RootsPEM holds no
 // certificate.
 func NewHTTPClient(o HTTPOptions) (*http.Client, error) {
-	config := &tls.Config{MinVersion: tls.VersionTLS12, NextProtos: []string{"http/1.1"}, Certificates: o.Certificates}
+	config := &tls.Config{MinVersion: tls.VersionTLS12, NextProtos: []string{"http/1.1"}}
+	config.GetClientCertificate = o.show
 	if o.RootsPEM != nil {
 		config.RootCAs = x509.NewCertPool()
 		if !config.RootCAs.AppendCertsFromPEM(o.RootsPEM) {
@@ -52,14 +58,15 @@ func NewHTTPClient(o HTTPOptions) (*http.Client, error) {
 	}
 	protocols := new(http.Protocols)
 	protocols.SetHTTP1(true)
-	dialer := &net.Dialer{Timeout: tryTimeout, KeepAlive: -1}
+	dialer := &net.Dialer{Timeout: or(o.Connect, connectTimeout), KeepAlive: -1}
 	return &http.Client{
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 		Transport: &http.Transport{
 			Proxy:                  notForLoopback(o.Proxy),
+			OnProxyConnectResponse: connected,
 			DialContext:            dialer.DialContext,
 			TLSClientConfig:        config,
-			TLSHandshakeTimeout:    tryTimeout,
+			TLSHandshakeTimeout:    or(o.Connect, connectTimeout),
 			Protocols:              protocols,
 			DisableKeepAlives:      true,
 			DisableCompression:     true,
@@ -74,11 +81,30 @@ func notForLoopback(proxy func(*http.Request) (*url.URL, error)) func(*http.Requ
 		return nil
 	}
 	return func(r *http.Request) (*url.URL, error) {
-		if host := r.URL.Hostname(); host == "localhost" || loopback(host) {
+		if Direct(r.URL) {
 			return nil, nil
 		}
-		return proxy(r)
+		u, err := proxy(r)
+		if p := progressOf(r.Context()); p != nil && err == nil && u != nil {
+			p.proxy.Store(u)
+		}
+		return u, err
 	}
+}
+
+// Direct reports whether an address is never asked through a proxy: it is on this
+// machine (A6).
+func Direct(u *url.URL) bool { return u.Hostname() == "localhost" || loopback(u.Hostname()) }
+
+// show answers a server that asks for a client certificate. tls.Config.Certificates
+// would answer only a server that names the certificate's issuer among its
+// authorities, which a self-signed one never has.
+func (o HTTPOptions) show(asked *tls.CertificateRequestInfo) (*tls.Certificate, error) {
+	if p := progressOf(asked.Context()); p != nil {
+		p.wanted.Store(true)
+		p.shown.Store(len(o.Certificate.Certificate) > 0)
+	}
+	return &o.Certificate, nil
 }
 
 var errPin = errors.New("no certificate of the chain has a pinned key")

@@ -232,7 +232,7 @@ func TestHostileConnections(t *testing.T) {
 				server := newServer(t, oauthtest.Options{Certificate: certificate})
 				client := newClient(t, server)
 				if c.never {
-					client.TryTimeout, client.Timeout = 500*time.Millisecond, 800*time.Millisecond
+					client.Timeout = 800 * time.Millisecond
 				}
 				if err := server.Always(c.name); err != nil {
 					t.Fatal(err)

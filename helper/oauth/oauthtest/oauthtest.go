@@ -48,16 +48,17 @@ type Client struct {
 // Options say what to play. The zero value is a plain server over http with one
 // client "client" whose secret is "secret".
 type Options struct {
-	Product     string        // name of a row of Products; "": "plain"
-	Clients     []Client      // nil: Client{ID: "client", Secret: "secret"}
-	BasePath    string        // "/context" in front of every path, as an application server puts it; "": none
-	Address     string        // "127.0.0.1:0" if ""; anything but a loopback address is refused
-	Certificate string        // name of a row of certificates; "": plain http
-	Lifetime    time.Duration // of tokens; 0: 3599 s, as the products have it
-	Delay       time.Duration // before each token answer
-	TokenSize   int           // octets of an access token; 0: as it comes, about 300
-	Items       int           // of Jama's project; 0: 3
-	Control     bool          // serve /_/count and the like, for scripts
+	Product     string            // name of a row of Products; "": "plain"
+	Clients     []Client          // nil: Client{ID: "client", Secret: "secret"}
+	BasePath    string            // "/context" in front of every path, as an application server puts it; "": none
+	Address     string            // "127.0.0.1:0" if ""; anything but a loopback address is refused
+	Certificate string            // name of a row of certificates; "": plain http
+	TLS         func(*tls.Config) // changes how TLS is spoken; nil: not
+	Lifetime    time.Duration     // of tokens; 0: 3599 s, as the products have it
+	Delay       time.Duration     // before each token answer
+	TokenSize   int               // octets of an access token; 0: as it comes, about 300
+	Items       int               // of Jama's project; 0: 3
+	Control     bool              // serve /_/count and the like, for scripts
 	Now         func() time.Time
 
 	// Fault is called for each request that breaks a rule of the RFCs; nil: they are
@@ -156,6 +157,9 @@ func (s *Server) listen() error {
 	if s.options.Certificate != "" {
 		if config, s.roots, err = tlsConfig(s.options.Certificate, host, s.options.Now()); err != nil {
 			return err
+		}
+		if s.options.TLS != nil {
+			s.options.TLS(config)
 		}
 	}
 	if s.listener, err = net.Listen("tcp", s.options.Address); err != nil {

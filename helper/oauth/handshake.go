@@ -1,0 +1,66 @@
+package oauth
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"net/http"
+	"strings"
+)
+
+// explainHandshake is for TLS. A server that cannot be verified stays so; only
+// silence, a broken connection and a server in trouble are worth another try
+// (A9). No byte of the request was sent (T11).
+func (x *exchange) explainHandshake(e *Error, err error) {
+	if alert, alerted := remoteAlert(err); alerted {
+		x.explainAlert(e, "the server", alert)
+		return
+	}
+	if lost(err) || timedOut(err) {
+		e.Reason, e.again = "the TLS handshake broke off", true
+		return
+	}
+	e.Kind = Untrusted
+	if e.Reason, e.Cure = untrusted("the server", err); e.Cure == nameAuthority && x.ownRoots() {
+		e.Cure = checkAuthority
+	}
+}
+
+// ownRoots reports whether the profile names its authorities.
+func (x *exchange) ownRoots() bool {
+	t, known := x.base.(*http.Transport)
+	return known && t.TLSClientConfig != nil && t.TLSClientConfig.RootCAs != nil
+}
+
+const (
+	nameAuthority = "if the certificate comes from your own CA, name its file: ca_file (credhelper edit {profile}); " +
+		"if not, somebody is in between, such as the sign-in page of a guest network"
+	checkAuthority = "ca_file counts instead of the system's authorities: is it the right file? credhelper edit {profile}"
+	nameHost       = "is this the server's address? credhelper edit {profile}; a guest network's sign-in page also looks so"
+	checkClock     = "is this machine's clock right? If it is, the certificate has to be renewed there"
+)
+
+// untrusted names what is wrong with the TLS of who, and what to do about it.
+func untrusted(who string, err error) (reason, advice string) {
+	var invalid x509.CertificateInvalidError
+	var host x509.HostnameError
+	var authority x509.UnknownAuthorityError
+	var record tls.RecordHeaderError
+	switch {
+	case errors.Is(err, errPin):
+		return who + "'s certificate has none of the pinned keys", ""
+	case errors.As(err, &invalid) && invalid.Reason == x509.Expired:
+		return who + "'s certificate has expired or is not yet valid", checkClock
+	case errors.As(err, &invalid) && invalid.Reason == x509.IncompatibleUsage:
+		return who + "'s certificate is not for servers", ""
+	case errors.As(err, &host):
+		return who + "'s certificate is for another host", nameHost
+	case errors.As(err, &authority):
+		return who + "'s certificate is signed by an unknown authority", nameAuthority
+	case errors.As(err, &record):
+		return who + " does not speak TLS", ""
+	case strings.Contains(err.Error(), "protocol version"):
+		return who + " only offers TLS versions that are no longer safe", ""
+	}
+	return who + "'s certificate or TLS version is not acceptable", ""
+}

@@ -1,0 +1,112 @@
+package helper
+
+import (
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+
+	"golang.org/x/net/http/httpproxy"
+
+	"github.com/credhelper/credhelper/helper/oauth"
+)
+
+// A profile's proxy is checked when the profile is read. The environment's is
+// somebody else's text, written for other programs: what cannot be read as an
+// address is an error and not "no proxy", which would send a request where it was
+// not to go and blame the server for it.
+
+// unreadableProxy stands for a variable that cannot be read while NO_PROXY is asked
+// whether it counts.
+const unreadableProxy = "http://unreadable.invalid"
+
+// proxy is the profile's own, or the environment's (A6); nil is none.
+func (h *Helper) proxy(p *Profile) func(*http.Request) (*url.URL, error) {
+	switch p.Proxy {
+	case "none":
+		return nil
+	case "":
+		return h.environmentProxy()
+	}
+	fixed, err := url.Parse(p.Proxy)
+	return func(*http.Request) (*url.URL, error) { return fixed, err }
+}
+
+func (h *Helper) environmentProxy() func(*http.Request) (*url.URL, error) {
+	var config httpproxy.Config
+	problems := map[string]string{} // by scheme of the request
+	for _, v := range [...]struct {
+		scheme, upper, lower string
+		into                 *string
+	}{{"https", "HTTPS_PROXY", "https_proxy", &config.HTTPSProxy}, {"http", "HTTP_PROXY", "http_proxy", &config.HTTPProxy}} {
+		name := v.upper
+		if h.env(name) == "" {
+			name = v.lower
+		}
+		*v.into = h.env(name)
+		if problem := badProxy(h.env(name)); problem != "" {
+			*v.into, problems[v.scheme] = unreadableProxy, name+" "+problem
+		}
+	}
+	config.NoProxy = or(h.env("NO_PROXY"), h.env("no_proxy"))
+	decide := config.ProxyFunc()
+	return func(r *http.Request) (*url.URL, error) {
+		u, err := decide(r.URL)
+		if u != nil && u.String() == unreadableProxy {
+			return nil, oauth.BadProxy(problems[r.URL.Scheme])
+		}
+		return u, err
+	}
+}
+
+// proxySchemes are those that net/http speaks; it would take any other for http.
+var proxySchemes = []string{"http", "https", "socks5", "socks5h"}
+
+// badProxy says why the value of a variable is no proxy's address; "" if it is one,
+// or none. The value may hold a password and is not repeated.
+func badProxy(value string) string {
+	if value == "" {
+		return ""
+	}
+	switch {
+	case strings.ContainsAny(value, "\"'`"):
+		return "has quotation marks in it: write the address without them"
+	case strings.ContainsFunc(value, func(r rune) bool { return r <= ' ' || r == 0x7f }):
+		return "has a blank in it, perhaps at its end"
+	case strings.Contains(value, `\`):
+		return `has a backslash in it: write it as %5C`
+	}
+	if !strings.Contains(value, "://") {
+		value = "http://" + value // as curl and httpproxy have it
+	}
+	u, err := url.Parse(value)
+	switch {
+	case err != nil && strings.Contains(value, "%"):
+		return "cannot be read: in user name and password a % is written as %25, and @ : / # ? by their codes, too"
+	case err != nil || u.Hostname() == "":
+		return "is no address such as http://proxy.example:3128"
+	case !slices.Contains(proxySchemes, u.Scheme):
+		return "is of a kind that is not known: it begins with http://, https:// or socks5://"
+	}
+	return ""
+}
+
+// proxyOf is the proxy that the token endpoint is asked through; nil if none.
+func (h *Helper) proxyOf(p *Profile) (*url.URL, error) {
+	decide := h.proxy(p)
+	r, err := http.NewRequest(http.MethodPost, p.TokenURL, nil)
+	if decide == nil || err != nil || oauth.Direct(r.URL) {
+		return nil, nil
+	}
+	return decide(r)
+}
+
+// ProxyName says which proxy the token endpoint is asked through, without user
+// and password; "" if none, or if the variable that names it cannot be read.
+func (h *Helper) ProxyName(p *Profile) string {
+	u, err := h.proxyOf(p)
+	if err != nil || u == nil {
+		return ""
+	}
+	return u.Scheme + "://" + u.Host
+}
