@@ -14,12 +14,12 @@ import (
 	"github.com/credhelper/credhelper/protocol"
 )
 
-// behindProxy is a home whose server is somewhere else, and a proxy that refuses
+// behindProxy is a home whose server is somewhere else, where nobody answers, and a proxy that refuses
 // everybody with one status.
 func behindProxy(t *testing.T, status string) (h *home, proxy string, asked *atomic.Int32) {
 	t.Helper()
 	h = newHome(t, oauthtest.Options{})
-	h.profile("demo", "client_id = \"client\"\nurl = \"https://api.example.com\"\ntoken_url = \"https://login.example.com/token\"\n")
+	h.profile("demo", "client_id = \"client\"\nurl = \"https://api.example.com\"\ntoken_url = \"https://0.0.0.0:1/token\"\n")
 	h.store("demo", "secret")
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -77,22 +77,22 @@ func TestProxyPassword(t *testing.T) {
 // error that says what is wrong with it. It is not "no proxy": that would send the
 // request around the proxy, and blame the server for the failure.
 func TestProxyVariable(t *testing.T) {
-	for _, c := range []struct{ value, says string }{
-		{`"http://HOST"`, "HTTPS_PROXY has quotation marks in it"},
-		{`'http://HOST'`, "HTTPS_PROXY has quotation marks in it"},
-		{`http://DOM\user:pa55@HOST`, `HTTPS_PROXY has a backslash in it: write it as %5C`},
-		{`http://user:pa55%@HOST`, "HTTPS_PROXY cannot be read: in user name and password a % is written as %25"},
-		{`http://user:pa55%zz@HOST`, "HTTPS_PROXY cannot be read: in user name and password a % is written as %25"},
-		{"http://HOST ", "HTTPS_PROXY has a blank in it, perhaps at its end"},
-		{"http://HOST\n", "HTTPS_PROXY has a blank in it"},
-		{"socks4://HOST", "HTTPS_PROXY is of a kind that is not known"},
-		{"http://", "HTTPS_PROXY is no address such as http://proxy.example:3128"},
-		{"http://user:pa/55@HOST", "HTTPS_PROXY is no address such as http://proxy.example:3128"},
+	for _, c := range []struct{ name, value, says string }{
+		{"double quotes", `"http://HOST"`, "HTTPS_PROXY has quotation marks in it"},
+		{"single quotes", `'http://HOST'`, "HTTPS_PROXY has quotation marks in it"},
+		{"backslash", `http://DOM\user:pa55@HOST`, `HTTPS_PROXY has a backslash in it: write it as %5C`},
+		{"bare percent", `http://user:pa55%@HOST`, "HTTPS_PROXY cannot be read: in user name and password a % is written as %25"},
+		{"no code", `http://user:pa55%zz@HOST`, "HTTPS_PROXY cannot be read: in user name and password a % is written as %25"},
+		{"blank", "http://HOST ", "HTTPS_PROXY has a blank in it, perhaps at its end"},
+		{"line end", "http://HOST\n", "HTTPS_PROXY has a blank in it"},
+		{"SOCKS 4", "socks4://HOST", "HTTPS_PROXY is of a kind that is not known"},
+		{"no host", "http://", "HTTPS_PROXY is no address such as http://proxy.example:3128"},
+		{"slash", "http://user:pa/55@HOST", "HTTPS_PROXY is no address such as http://proxy.example:3128"},
 	} {
-		t.Run(c.value, func(t *testing.T) {
+		t.Run(c.name, func(t *testing.T) {
 			h, proxy, asked := behindProxy(t, "407 No")
 			h.env["HTTPS_PROXY"] = strings.ReplaceAll(c.value, "HOST", proxy)
-			_, err := h.get(named)
+			_, err := h.get(protocol.Request{Profile: "demo", Timeout: 1})
 			wantError(t, err, protocol.ErrPolicy, c.says, "credhelper edit demo")
 			if strings.Contains(err.Error(), "pa55") || asked.Load() != 0 {
 				t.Errorf("%v; the proxy was asked %d times", err, asked.Load())
@@ -100,9 +100,8 @@ func TestProxyVariable(t *testing.T) {
 		})
 	}
 	t.Run("it does not count with NO_PROXY", func(t *testing.T) {
-		h := ready(t, oauthtest.Options{})
-		h.profile("demo", strings.Replace(plain, "{endpoint}", "https://127.0.0.2:1/token", 1)+"secret = [\"env\", \"S\"]\n")
-		h.env["S"], h.env["HTTPS_PROXY"], h.env["NO_PROXY"] = "s", `"http://127.0.0.1:1"`, "127.0.0.2"
+		h, proxy, _ := behindProxy(t, "407 No")
+		h.env["HTTPS_PROXY"], h.env["NO_PROXY"] = `"http://`+proxy, "0.0.0.0"
 		_, err := h.get(protocol.Request{Profile: "demo", Timeout: 1})
 		wantError(t, err, protocol.ErrUnreachable, "no connection: connection refused")
 	})

@@ -2,6 +2,7 @@ package oauth_test
 
 import (
 	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"io"
 	"net"
@@ -86,5 +87,36 @@ func TestCertificateAlerts(t *testing.T) {
 				}
 			})
 		}
+	}
+}
+
+// TestShownToAll (RFC 8705 2.2): a self-signed certificate, and a leaf whose
+// authority the server does not name, are shown to a server that names its
+// authorities. Whether it knows the certificate is the server's to say.
+func TestShownToAll(t *testing.T) {
+	for _, version := range []uint16{tls.VersionTLS12, tls.VersionTLS13} {
+		t.Run(tls.VersionName(version), func(t *testing.T) {
+			known := made["RSA"]()
+			named := x509.NewCertPool()
+			named.AddCert(made["EC"]().cert) // some other authority
+			server := newServer(t, oauthtest.Options{
+				Certificate: "good", Clients: []oauthtest.Client{{ID: "client", Auth: "tls", Certificate: known.cert}},
+				TLS: func(config *tls.Config) {
+					config.ClientCAs, config.MinVersion, config.MaxVersion = named, version, version
+				},
+			})
+			client := newClient(t, server)
+			client.Auth, client.Key = "self_signed_tls_client_auth", known.read(t)
+			shown, err := client.Key.TLS()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if client.HTTP, err = oauth.NewHTTPClient(oauth.HTTPOptions{RootsPEM: server.RootsPEM(), Certificate: shown}); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := client.Token(t.Context()); err != nil {
+				t.Error(err)
+			}
+		})
 	}
 }
