@@ -129,6 +129,13 @@ func (c *curlCall) address(h *helper.Helper) (err error) {
 	if reason != origin.Release {
 		return policy("no token for this URL: " + reason.String())
 	}
+	if path := u.Path(); c.args.Upload && (path == "" || strings.HasSuffix(path, "/")) {
+		return &protocol.Error{
+			Kind: protocol.ErrMalformed,
+			Text: "curl: with --upload-file curl would add the file's name to this URL, and another URL would get the token",
+			Hint: "write the name into the URL: ..." + strings.TrimSuffix(protocol.Line(path), "/") + "/NAME",
+		}
+	}
 	c.request.URL, c.request.Address = u, url
 	c.profile, err = h.Match(u, c.request.Profile)
 	return err
@@ -214,7 +221,12 @@ func (c *curlCall) config(credential protocol.Credential, dump string) []byte {
 		schemes = "=http,https"
 	}
 	var b bytes.Buffer
-	b.WriteString("globoff\nsuppress-connect-headers\ntlsv1.2\n")
+	b.WriteString("globoff\nsuppress-connect-headers\n")
+	if c.args.TLS13 {
+		b.WriteString("tlsv1.3\n") // the last one counts
+	} else {
+		b.WriteString("tlsv1.2\n")
+	}
 	curlLine(&b, "proto", schemes)
 	curlLine(&b, "proto-redir", schemes)
 	curlLine(&b, "url", c.request.Address)

@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"strings"
 
 	"github.com/credhelper/credhelper/cmd/internal/curl"
 	"github.com/credhelper/credhelper/protocol"
@@ -42,13 +43,13 @@ func (c *curlCall) run(ctx context.Context, credential protocol.Credential) (cur
 	plumbing.attach(cmd)
 	gate := &curlGate{out: c.s.stdout, headers: plumbing, follow: c.args.Follow, repeat: c.args.Repeat, show: c.args.Dump == "-", doubts: credential.Doubts}
 	cmd.Stdout = gate
-	redact := &curl.Redactor{Token: credential.Secret, To: func(b []byte) error { _, err := c.s.stderr.Write(b); return err }}
+	redact := curl.NewRedactor(func(b []byte) error { _, err := c.s.stderr.Write(b); return err }, c.secrets(credential)...)
 	if c.args.Verbose {
 		cmd.Stderr = redact
 	}
 	signals := holdSignals()
 	defer signals.stop()
-	err = c.s.limits.ForChild(cmd.Start)
+	err = cmd.Start() // under our own core limit: a core of curl's would hold the token
 	plumbing.started()
 	if err != nil {
 		return curlResult{}, policy("cannot run " + c.program + ": " + err.Error())
@@ -62,6 +63,17 @@ func (c *curlCall) run(ctx context.Context, credential protocol.Credential) (cur
 	}
 	result.status, _ = curl.FinalStatus(result.headers, false)
 	return result, nil
+}
+
+// secrets are what must not show in what curl says.
+func (c *curlCall) secrets(credential protocol.Credential) []string {
+	secrets := []string{credential.Secret.Reveal()}
+	for _, entry := range c.environ {
+		if name, value, _ := strings.Cut(entry, "="); strings.HasSuffix(strings.ToLower(name), "_proxy") {
+			secrets = append(secrets, curl.ProxySecrets(value)...)
+		}
+	}
+	return secrets
 }
 
 // finish writes what was held and the response headers where they were wanted.

@@ -53,7 +53,8 @@ import (
 //	within TIME CODE CMD like refused, and in that time
 //	manager              is a service manager: sets NOTIFY_SOCKET
 //	notified TEXT        waits until the manager hears a line that begins so
-//	hosts NAME           starts a plain web server that echoes headers (see testHosts)
+//	hosts NAME [http2]   starts a web server that echoes headers (see cmdHosts); $NAME is its
+//	                     address, $NAME_HOST its host and port, $NAME_CA its certificate
 
 // bin is where TestMain built the executables.
 var bin string
@@ -386,7 +387,7 @@ func cmdMode(ts *testscript.TestScript, neg bool, args []string) {
 // cmdHosts starts a web server whose answers show what came: /echo the headers,
 // /redirect?to=URL a redirect, /status/N a status.
 func cmdHosts(ts *testscript.TestScript, _ bool, args []string) {
-	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	s := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch {
 		case r.URL.Path == "/redirect":
 			http.Redirect(w, r, r.URL.Query().Get("to"), http.StatusFound)
@@ -402,7 +403,17 @@ func cmdHosts(ts *testscript.TestScript, _ bool, args []string) {
 		}
 	}))
 	ts.Defer(s.Close)
+	if len(args) > 1 && args[1] == "http2" {
+		s.EnableHTTP2 = true
+		s.StartTLS()
+		ca := ts.MkAbs(args[0] + ".pem")
+		ts.Check(os.WriteFile(ca, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: s.Certificate().Raw}), 0o600))
+		ts.Setenv(args[0]+"_CA", ca)
+	} else {
+		s.Start()
+	}
 	ts.Setenv(args[0], s.URL)
+	ts.Setenv(args[0]+"_HOST", s.Listener.Addr().String())
 }
 
 // cmdSilentSocket listens on a Unix socket, takes every connection, and says

@@ -94,6 +94,8 @@ type Args struct {
 	Output  bool // the body goes to a file
 	Silent  bool
 	Include bool // headers are part of the output
+	Upload  bool // of a file, whose name curl adds to a URL that has none
+	TLS13   bool // nothing older
 }
 
 // Read reads curl's arguments by the table. It refuses abbreviations: a
@@ -236,7 +238,7 @@ func (c *Args) take(o option, value string) error {
 			return err
 		}
 	}
-	c.note(o.name)
+	c.note(o.name, value)
 	c.Pass = append(c.Pass, "--"+o.name)
 	if o.value {
 		c.Pass = append(c.Pass, value)
@@ -245,8 +247,12 @@ func (c *Args) take(o option, value string) error {
 }
 
 // note remembers options that change how the helper runs curl.
-func (c *Args) note(name string) {
+func (c *Args) note(name, value string) {
 	switch name {
+	case "upload-file":
+		c.Upload = value != "-" && value != "." // those are stdin
+	case "tlsv1.3":
+		c.TLS13 = true
 	case "location":
 		c.Follow = true
 	case "output", "remote-name", "remote-name-all":

@@ -1,42 +1,135 @@
 package curl
 
 import (
-	"bytes"
+	"encoding/base64"
+	"net/url"
+	"strings"
 
 	"github.com/credhelper/credhelper/protocol/secret"
 )
 
-// Redactor writes on what curl says and takes the token out of it, also where it
-// comes in two pieces.
+// piece is the shortest part of a secret, in bytes, that is taken out: curl cuts its
+// lines where it likes, over HTTP/2 within the token.
+const piece = 12
+
+// A Redactor writes on what curl says and takes secrets out of it, and every part of
+// them that is long enough to be told from other text, wherever curl cuts it.
 type Redactor struct {
-	Token secret.Text
-	To    func([]byte) error
-	held  []byte
+	to      func([]byte) error
+	secrets []string
+	parts   map[string]bool // what is looked for
+	lengths []int           // that parts have, each once
+	held    []byte          // read, and not yet decided
+	covered int             // so many bytes of held belong to what was taken out
+}
+
+// NewRedactor makes a redactor of secrets, which writes with to.
+func NewRedactor(to func([]byte) error, secrets ...string) *Redactor {
+	r := &Redactor{to: to, parts: map[string]bool{}}
+	known := map[int]bool{}
+	for _, s := range secrets {
+		if s == "" {
+			continue
+		}
+		r.secrets = append(r.secrets, s)
+		size := min(piece, len(s))
+		for i := range len(s) - size + 1 {
+			r.parts[s[i:i+size]] = true
+		}
+		if !known[size] {
+			known[size], r.lengths = true, append(r.lengths, size)
+		}
+	}
+	return r
 }
 
 // Write implements io.Writer.
 func (r *Redactor) Write(p []byte) (int, error) {
-	token := []byte(r.Token.Reveal())
-	r.held = bytes.ReplaceAll(append(r.held, p...), token, []byte(secret.Redacted))
-	keep := 0 // octets at the end that the token could begin with
-	for n := min(len(token)-1, len(r.held)); n > 0; n-- {
-		if bytes.HasSuffix(r.held, token[:n]) {
-			keep = n
-			break
-		}
-	}
-	out := r.held[:len(r.held)-keep]
-	r.held = append([]byte(nil), r.held[len(r.held)-keep:]...)
-	if len(out) == 0 {
-		return len(p), nil
-	}
-	return len(p), r.To(out)
+	r.held = append(r.held, p...)
+	return len(p), r.decide(len(r.held) - r.undecided())
 }
 
-// Flush writes what was held back and is no token after all.
-func (r *Redactor) Flush() {
-	if len(r.held) > 0 {
-		_ = r.To(r.held)
-		r.held = nil
+// Flush writes what was held back and is no secret after all.
+func (r *Redactor) Flush() { _ = r.decide(len(r.held)) }
+
+// undecided is how many bytes at the end of held a secret's part could begin with.
+func (r *Redactor) undecided() int {
+	for n := min(piece-1, len(r.held)); n > 0; n-- {
+		end := string(r.held[len(r.held)-n:])
+		for _, s := range r.secrets {
+			if strings.Contains(s, end) {
+				return n
+			}
+		}
 	}
+	return 0
+}
+
+// decide writes the first n bytes of held, each run of secret bytes as one word.
+func (r *Redactor) decide(n int) error {
+	var out []byte
+	i, covered := 0, r.covered
+	for ; i < n; i++ {
+		if size := r.partAt(i); size > 0 {
+			if covered == 0 {
+				out = append(out, secret.Redacted...)
+			}
+			covered = max(covered, size)
+		}
+		if covered > 0 {
+			covered--
+			continue
+		}
+		out = append(out, r.held[i])
+	}
+	r.held, r.covered = append([]byte(nil), r.held[i:]...), covered
+	if len(out) == 0 {
+		return nil
+	}
+	return r.to(out)
+}
+
+// partAt is the length of the longest part that begins at i; 0 if none does.
+func (r *Redactor) partAt(i int) (longest int) {
+	for _, size := range r.lengths {
+		if i+size <= len(r.held) && size > longest && r.parts[string(r.held[i:i+size])] {
+			longest = size
+		}
+	}
+	return longest
+}
+
+// ProxySecrets are the forms in which curl shows the password of a proxy's address
+// (http_proxy and its like): in the address, in Basic's header, and by itself if it
+// is long enough to be told from other text. Nil if there is none.
+func ProxySecrets(address string) []string {
+	const shortest = 8
+	if !strings.Contains(address, "://") {
+		address = "http://" + address
+	}
+	_, rest, _ := strings.Cut(address, "://")
+	at := strings.LastIndexByte(rest, '@')
+	if at < 0 {
+		return nil
+	}
+	user, written, found := strings.Cut(rest[:at], ":")
+	if !found || written == "" {
+		return nil
+	}
+	forms := []string{":" + written + "@"}
+	for _, password := range []string{written, unescaped(written)} {
+		if len(password) >= shortest {
+			forms = append(forms, password)
+		}
+		forms = append(forms, base64.StdEncoding.EncodeToString([]byte(unescaped(user)+":"+password)))
+	}
+	return forms
+}
+
+// unescaped is what curl makes of a user's or password's percent signs.
+func unescaped(s string) string {
+	if plain, err := url.PathUnescape(s); err == nil {
+		return plain
+	}
+	return s
 }
