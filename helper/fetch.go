@@ -48,11 +48,18 @@ func (a *asking) keep(ctx context.Context, lock *cache.Lock, token *oauth.Token)
 		_ = a.store.DropMark(a.profile.Name)
 	}
 	a.store.Sweep(a.now()) // what killed processes left (F1)
+	entry := a.entry(token.Access, token.Sent.Unix(), token.Expires.Unix())
 	if lock == nil {
+		a.uncached(entry)
 		return
 	}
-	entry := a.entry(token.Access, token.Sent.Unix(), token.Expires.Unix())
-	if err := a.store.Put(ctx, lock, entry); err != nil {
+	err := a.store.Put(ctx, lock, entry)
+	if err == nil {
+		err = a.store.DropRejections(a.profile.Name)
+	} else {
+		a.uncached(entry)
+	}
+	if err != nil {
 		a.report("profile " + a.profile.Name + ": the token could not be cached: " + clean(err.Error()))
 	}
 }

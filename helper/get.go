@@ -151,6 +151,10 @@ func (a *asking) findOwner() error {
 
 // answer is steps 6 to 10 of a request: cache, lock, cache again, fetch.
 func (a *asking) answer(ctx context.Context) (protocol.Credential, error) {
+	a.hear(ctx)
+	if err := a.blocked(); err != nil {
+		return protocol.Credential{}, err
+	}
 	if a.store == nil {
 		return a.fetch(ctx, nil, nil)
 	}
@@ -240,7 +244,9 @@ func (a *asking) hit(e *cache.Entry) protocol.Credential {
 // about the token did not, so that the front can answer again. It is worth no
 // wait.
 func (a *asking) restamp(ctx context.Context, e *cache.Entry) {
-	if e.Current() && e.Audit == (a.settings.Audit == auditAll) || !a.profile.trueStamp {
+	_, r := a.current()
+	rejected := r.Block(a.now().Unix())
+	if e.Current() && e.Audit == (a.settings.Audit == auditAll) && e.Rejected == rejected || !a.profile.trueStamp {
 		return
 	}
 	lock, err := a.store.TryLock(a.profile.Name)
@@ -253,7 +259,7 @@ func (a *asking) restamp(ctx context.Context, e *cache.Entry) {
 		return
 	}
 	entry := a.entry(e.Token, e.Issued, e.Expires)
-	entry.BootedAt = e.BootedAt
+	entry.BootedAt, entry.Rejected = e.BootedAt, rejected
 	_ = a.store.Put(ctx, lock, entry)
 }
 
@@ -301,9 +307,13 @@ func (h *Helper) Forget(ctx context.Context, r protocol.Request) error {
 	// Also where another process has replaced the token by now: who asks next must
 	// not get the refused one out of this one's memory.
 	defer a.memory.clear()
+	if !a.request.Reports() {
+		a.request.RefusedCurrent = true
+	}
+	a.hear(ctx)
 	for {
 		e, err := a.store.Get(a.profile.Name)
-		if err != nil || !drops(r, e) {
+		if err != nil || !a.request.Refuses(e.Token) {
 			return nil
 		}
 		f, mine := h.flights.start(a.profile.Name)
@@ -330,7 +340,7 @@ func (a *asking) drop(ctx context.Context) error {
 		defer lock.Unlock()
 	}
 	e, err := a.store.Get(a.profile.Name)
-	if err != nil || !drops(a.request, e) {
+	if err != nil || !a.request.Refuses(e.Token) {
 		return nil
 	}
 	a.log(a.record("reject").ofToken(a.Helper, e.Token, e.Expires))
@@ -338,9 +348,4 @@ func (a *asking) drop(ctx context.Context) error {
 		return storeError(err)
 	}
 	return nil
-}
-
-// drops tells whether a report is about the token of e.
-func drops(r protocol.Request, e *cache.Entry) bool {
-	return r.Refused.IsZero() || e.Token.Equal(r.Refused)
 }

@@ -138,6 +138,7 @@ func (h *home) together(n int, request func(int) protocol.Request) []answer {
 func TestRefusedToken(t *testing.T) {
 	h := ready(t, oauthtest.Options{Delay: 20 * time.Millisecond})
 	old := h.mustGet(named)
+	h.wait(youth)
 	again := protocol.Request{Profile: "demo", Refused: old.Secret}
 	for i, a := range h.together(50, func(int) protocol.Request { return again }) {
 		if a.err != nil || a.Secret.Equal(old.Secret) {
@@ -155,6 +156,7 @@ func TestRefusedToken(t *testing.T) {
 	if now.Source != "cache" {
 		t.Error("a late report dropped the current token")
 	}
+	h.wait(youth)
 	if err := late.Forget(context.Background(), protocol.Request{Profile: "demo", Refused: now.Secret}); err != nil {
 		t.Fatal(err)
 	}

@@ -79,6 +79,7 @@ type Helper struct {
 	memory    memory
 	gathering gathering
 	flights   flights
+	rejecting sync.Mutex // held while an early report is counted
 
 	opening sync.Mutex
 	keyring keyring.Keyring // once it was opened

@@ -192,6 +192,7 @@ func (p *Profile) takeConnection(d *document, f *File) error {
 	}
 	p.AllowMissingTokenType, p.AllowFormReply = yes(f.AllowMissingTokenType), yes(f.AllowFormReply)
 	p.RequireScopes, p.Notes = yes(f.RequireScopes), f.Notes
+	p.GitQuit = f.GitQuit == nil || *f.GitQuit
 	switch f.TokenCharset {
 	case "":
 	case "wide":

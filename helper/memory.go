@@ -121,7 +121,7 @@ func (h *Helper) answerOf(name string, now time.Time) *remembered {
 	defer store.Close()
 	clock := h.config.Clock(now)
 	e, err := store.Get(name)
-	if err != nil || e.Audit || !e.Fresh(clock, 0) || !e.Current() || !secret.ValidToken(e.Token.Reveal(), e.Wide) {
+	if err != nil || e.Audit || e.Rejected || !e.Fresh(clock, 0) || !e.Current() || !secret.ValidToken(e.Token.Reveal(), e.Wide) {
 		return nil
 	}
 	a := &remembered{look: look(now), entry: e, credential: credentialOf(e, clock)}

@@ -119,6 +119,7 @@ func TestRefusedElsewhere(t *testing.T) {
 	if _, ok := a.Cached(named); !ok { // it is in memory now
 		t.Fatal("not cached")
 	}
+	h.wait(youth)
 	report := protocol.Request{Verb: protocol.Forget, Profile: "demo", Refused: old.Secret}
 	if err := b.Forget(context.Background(), report); err != nil {
 		t.Fatal(err)
@@ -153,6 +154,7 @@ func TestLockedMeanwhile(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	h.wait(youth)
 	_, err = a.Get(context.Background(), protocol.Request{Profile: "demo", Refused: c.Secret})
 	wantError(t, err, protocol.ErrLocked, "profile demo")
 }
@@ -245,8 +247,8 @@ func TestCrowd(t *testing.T) {
 			t.Errorf("round %d: %d token requests", round, n)
 		}
 		r.Refused = answers[0].Secret
+		h.wait(youth)
 	}
-	h.wait(moment)
 	var all sync.WaitGroup
 	for range 100 {
 		all.Go(func() {
@@ -391,6 +393,8 @@ func TestFromEnvironment(t *testing.T) {
 	if got, err := a.Get(context.Background(), named); err != nil || !got.Secret.Equal(want.Secret) {
 		t.Errorf("%v, source %s", err, got.Source)
 	}
+	config.Now = func() time.Time { return time.Now().Add(youth) }
+	a = helper.New(config)
 	again := protocol.Request{Profile: "demo", Refused: want.Secret}
 	_, err = a.Get(context.Background(), again)
 	wantError(t, err, protocol.ErrNoSecret, "profile demo") // the test's own keyring is in memory

@@ -61,6 +61,8 @@ type Profile struct {
 	// is dead; nil for most.
 	RefreshOn []int
 
+	GitQuit bool // git asks nobody else when this profile fails
+
 	CAFile string
 	CA     []byte // its content; nil: the system's
 	Proxy  string // "" is the environment's, "none", or a URL

@@ -49,6 +49,7 @@ type File struct {
 	Proxy  string `toml:"proxy,omitempty" reads:"-"` // "none" or a URL
 
 	RefreshOn []int `toml:"refresh_on,omitempty" reads:"-"` // HTTP statuses
+	GitQuit   *bool `toml:"git_quit,omitempty" reads:"-"`   // false: git asks its next helper, or the user
 
 	AllowMissingTokenType *bool  `toml:"allow_missing_token_type,omitempty" reads:"-"`
 	AllowFormReply        *bool  `toml:"allow_form_reply,omitempty" reads:"-"`

@@ -55,6 +55,9 @@ type Error struct {
 	// RetryAfter is the number of seconds after which it is worth asking again: the
 	// server asked for them, or a refusal is not repeated before; 0 if nothing is known.
 	RetryAfter int64
+	// Quit says that asking somebody else would be wrong: the profile owns the place,
+	// and what is missing is not a password. git has a word for it.
+	Quit bool
 }
 
 func (e *Error) Error() string { return e.Text }

@@ -1,6 +1,7 @@
 package protocol
 
 import (
+	"errors"
 	"strings"
 
 	"github.com/credhelper/credhelper/protocol/origin"
@@ -36,8 +37,9 @@ import (
 // without continue=1: a server that refuses good tokens, for lack of rights, costs
 // no second one. Without it git calls erase after a 401 and fails.
 //
-// store is ignored: tokens come from where they are made. erase drops the token
-// only if it is the current one. Whatever else git may ask is answered with
+// store keeps nothing: tokens come from where they are made. It says that the token
+// was taken, which ends what refusals of it began. erase drops the token only if it
+// is the current one, and not one that was fetched a moment ago. Whatever else git may ask is answered with
 // silence, and so is every host that no profile owns: git then asks its next
 // helper, or the user.
 //
@@ -98,7 +100,11 @@ func decodeGitOperation(call Call, said []string) (Request, error) {
 	case "get":
 		err = readGitGet(&r, call.Stdin)
 	case "erase":
-		err = readGitErase(&r, call.Stdin)
+		err = readGitVerdict(&r, call.Stdin, Forget)
+	case "store":
+		if err = readGitVerdict(&r, call.Stdin, Accepted); err != nil {
+			r, err = Request{Verb: Say, Reply: Reply{Quiet: true}}, nil
+		}
 	case "capability":
 		r = Request{Verb: Say, Reply: Reply{Stdout: []byte("version 0\ncapability authtype\ncapability state\n")}}
 	default:
@@ -134,27 +140,31 @@ func readGitGet(r *Request, stdin []byte) error {
 	default:
 		r.Shape = gitPair
 	}
-	r.Refresh = r.Refresh || a.retry && a.mark == ""
-	r.RefusedMark = a.mark
+	r.RefusedMark, r.RefusedCurrent = a.mark, a.retry && a.mark == ""
 	return nil
 }
 
-// readGitErase names the secret that the server refused. A request without one,
-// or with one that cannot be a token, is about another helper's.
-func readGitErase(r *Request, stdin []byte) error {
+// readGitVerdict names the secret that the server refused (Forget) or took
+// (Accepted). A request without one, or with one that cannot be a token, is about
+// another helper's.
+func readGitVerdict(r *Request, stdin []byte, verdict Verb) error {
 	var a gitAttributes
 	if err := a.read(stdin); err != nil {
 		return err
 	}
-	refused := a.single[gitCredential]
-	if refused == "" {
-		refused = a.single[gitPassword]
+	token := a.single[gitCredential]
+	if token == "" {
+		token = a.single[gitPassword]
 	}
-	if !secret.ValidToken(refused, true) {
+	if !secret.ValidToken(token, true) {
 		*r = Request{Verb: Say, Reply: Reply{Quiet: true}}
 		return nil
 	}
-	r.Verb, r.Refused = Forget, secret.New(refused)
+	if r.Verb = verdict; verdict == Forget {
+		r.Refused = secret.New(token)
+	} else {
+		r.Offered = secret.New(token)
+	}
 	return a.locate(r)
 }
 
@@ -213,9 +223,16 @@ func appendGit(b []byte, key, value string) []byte {
 	return append(append(append(append(b, key...), '='), value...), '\n')
 }
 
-func refuseGit(_ Request, err error) Reply {
-	if notOurs(err) {
+// refuseGit lets git ask its next helper, or the user, unless that would be wrong:
+// after quit=1 it stops with what stands on stderr, and no window asks for a password
+// that does not exist.
+func refuseGit(r Request, err error) Reply {
+	var e *Error
+	switch {
+	case notOurs(err), r.Verb == Accepted:
 		return Reply{Quiet: true}
+	case r.Verb == Get && errors.As(err, &e) && e.Quit:
+		return Reply{Stdout: []byte("quit=1\n"), Exit: 1}
 	}
 	return Reply{Exit: 1}
 }

@@ -29,6 +29,10 @@ const (
 	// with one that cannot be any, nothing is, and the answer still says whether
 	// the URL is ours.
 	Forget
+	// Accepted reports that the token in Offered was taken (git's store). It ends what
+	// reports of a refusal began, if it is the current one, and is answered with
+	// silence.
+	Accepted
 	// Say wants nothing from the helper: the answer is Request.Reply, known from
 	// the call alone (a version, a list of capabilities, "stored" by a helper
 	// that stores nothing).
@@ -53,13 +57,16 @@ type Request struct {
 	// RefusedMark is in the place of Refused where the tool gives back our own mark
 	// of the token (Mark) and not the token; "" if it does not.
 	RefusedMark string
-	Offered     secret.Text // what the tool wants stored; it is, if it is the current token (docker)
-	MinTTL      int64       // seconds that the token must still live; 0: the profile's setting
-	Refresh     bool        // fetch even if the cached token is good
-	Timeout     int64       // seconds for the whole answer; 0: the usual 8
-	Shape       string      // which of its dialect's answers the tool wants; the dialect's own word
-	Address     string      // the URL as the tool wrote it, for answers that repeat it
-	Reply       Reply       // for Say
+	// RefusedCurrent is in the place of both where the tool cannot say which token it
+	// was: the one that is current when the request comes.
+	RefusedCurrent bool
+	Offered        secret.Text // what the tool wants stored; it is, if it is the current token (docker)
+	MinTTL         int64       // seconds that the token must still live; 0: the profile's setting
+	Refresh        bool        // fetch even if the cached token is good
+	Timeout        int64       // seconds for the whole answer; 0: the usual 8
+	Shape          string      // which of its dialect's answers the tool wants; the dialect's own word
+	Address        string      // the URL as the tool wrote it, for answers that repeat it
+	Reply          Reply       // for Say
 }
 
 // Credential is what a tool gets.

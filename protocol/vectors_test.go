@@ -218,6 +218,8 @@ func answerOne(d *protocol.Dialect, call protocol.Call, a *answerer) outcome {
 	switch r.Verb {
 	case protocol.Say:
 		return outcome{dialect: d, request: r, stdout: r.Reply.Stdout, exit: r.Reply.Exit, quiet: r.Reply.Quiet}
+	case protocol.Accepted:
+		return outcome{dialect: d, request: r, quiet: true}
 	case protocol.Get:
 		c, err = a.Get(context.Background(), r)
 	case protocol.Forget:
@@ -339,6 +341,12 @@ func understood(r protocol.Request) string {
 		r.MinTTL, r.Timeout, r.Profile, r.Username, r.Refused.Reveal(), r.RefusedMark)
 	if r.Refresh {
 		s += "refresh\n"
+	}
+	if r.RefusedCurrent {
+		s += "refused_current\n"
+	}
+	if !r.Offered.IsZero() {
+		s += "offered " + r.Offered.Reveal() + "\n"
 	}
 	return s
 }

@@ -28,7 +28,9 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 
+	"github.com/credhelper/credhelper/helper/cache"
 	"github.com/credhelper/credhelper/helper/oauth/oauthtest"
+	"github.com/credhelper/credhelper/internal/program"
 )
 
 // The scripts of testdata/script run the executables, as built for a release,
@@ -49,6 +51,7 @@ import (
 //	refused CODE CMD...  the same, and stdout is empty, stderr one line and at most one hint
 //	storm N CMD...       runs a command N times at once; all succeed with one output
 //	mode FILE MODE       sets and "mode? FILE MODE" checks a file's mode
+//	age NAME             makes a profile's cached token two minutes older
 //	silent-socket FILE   a Unix socket that takes connections and says nothing
 //	within TIME CODE CMD like refused, and in that time
 //	manager              is a service manager: sets NOTIFY_SOCKET
@@ -139,6 +142,7 @@ func TestScripts(t *testing.T) {
 			"notified":      cmdNotified,
 			"within":        cmdWithin,
 			"replace":       cmdReplace,
+			"age":           cmdAge,
 		},
 	})
 }
@@ -301,6 +305,14 @@ func counter(of func(*oauthtest.Server) int) func(*testscript.TestScript, bool, 
 			ts.Fatalf("%d, want %d (negated: %v)", got, want, neg)
 		}
 	}
+}
+
+// cmdAge makes a profile's cached token two minutes older.
+func cmdAge(ts *testscript.TestScript, _ bool, args []string) {
+	dirs, err := cache.FindDirs(ts.Getenv, os.Getuid())
+	ts.Check(err)
+	h := program.Home{Dirs: dirs}
+	ts.Check(h.Age(args[0], 2*time.Minute))
 }
 
 // cmdExpect runs a command and checks its exit code.

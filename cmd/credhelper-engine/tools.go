@@ -69,6 +69,15 @@ func (s *session) answer(ctx context.Context, d *protocol.Dialect, r protocol.Re
 	switch r.Verb {
 	case protocol.Say:
 		return r.Reply, nil
+	case protocol.Accepted:
+		h, err := s.open()
+		if err == nil {
+			err = h.Accepted(ctx, r)
+		}
+		if err != nil {
+			return d.Refuse(r, err), err
+		}
+		return protocol.Reply{Quiet: true}, nil
 	case protocol.Forget:
 		h, err := s.open()
 		if err == nil {

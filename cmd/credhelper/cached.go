@@ -35,7 +35,7 @@ func cached(r protocol.Request, env func(string) string, now time.Time) (protoco
 	}
 	e, err := store.Get(profile)
 	clock := cache.ClockAt(now)
-	if err != nil || e.Audit || !e.Fresh(clock, r.MinTTL) || !e.Current() {
+	if err != nil || e.Audit || e.Rejected || !e.Fresh(clock, r.MinTTL) || !e.Current() {
 		return none, false
 	}
 	if r.Refuses(e.Token) {
@@ -63,4 +63,25 @@ func cached(r protocol.Request, env func(string) string, now time.Time) (protoco
 		c.Origin = e.Origins[claim]
 	}
 	return c, true
+}
+
+// disputed reports whether a tool that says that a token was taken has something to
+// say: another one was refused. Most have not, and the engine is spared.
+func disputed(r protocol.Request, env func(string) string) bool {
+	dirs, err := cache.FindDirs(env, process.UserID())
+	if err != nil {
+		return false
+	}
+	store, err := cache.Open(dirs)
+	if err != nil {
+		return false
+	}
+	profile := r.Profile
+	if profile == "" {
+		if profile = store.Owner(r.URL); profile == "" {
+			return false
+		}
+	}
+	_, found := store.Rejections(profile)
+	return found
 }

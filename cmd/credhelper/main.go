@@ -71,6 +71,9 @@ func (f *front) run() int {
 	if request.Verb == protocol.Say {
 		return f.reply(request.Reply, nil)
 	}
+	if request.Verb == protocol.Accepted && !disputed(request, f.env) {
+		return f.reply(protocol.Reply{Quiet: true}, nil)
+	}
 	credential, ok := cached(request, f.env, f.start)
 	if !ok {
 		return f.handOver(handover.Engine, name, call.Stdin)

@@ -230,6 +230,9 @@ func TestMarkedTogether(t *testing.T) {
 	s := newServer(t)
 	h := warmHome(t, s)
 	old := finish(t, h.Command("token", "jama")).token()
+	if err := h.Age("jama", time.Minute); err != nil {
+		t.Fatal(err)
+	}
 	request := "capability[]=authtype\ncapability[]=state\nprotocol=https\nhost=api.example.com\n" +
 		"state[]=credhelper:" + protocol.Mark(secret.New(old)) + "\n\n"
 	before := s.requests()

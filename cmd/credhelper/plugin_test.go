@@ -89,6 +89,9 @@ func TestPlugin(t *testing.T) {
 	if r := finish(t, h.Command("token", "jama")); r.token() != first.Secret.Reveal() || s.requests() != before+1 {
 		t.Errorf("token beside the plugin: %+v, %d requests", r.code, s.requests())
 	}
+	if err := h.Age("jama", time.Minute); err != nil {
+		t.Fatal(err)
+	}
 	if err := client.Forget(ctx, protocol.Request{Verb: protocol.Forget, URL: ask.URL, Refused: first.Secret}); err != nil {
 		t.Error(err)
 	}

@@ -64,6 +64,9 @@ func TestRefusedTogether(t *testing.T) {
 		t.Fatal(err)
 	}
 	refused := string(bytes.TrimSpace([]byte(old)))
+	if err := h.Age("jama", time.Minute); err != nil {
+		t.Fatal(err)
+	}
 	before := s.requests()
 	s.slow(50 * time.Millisecond)
 	var group sync.WaitGroup

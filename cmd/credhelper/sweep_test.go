@@ -11,6 +11,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/credhelper/credhelper/internal/program"
 )
@@ -33,7 +34,7 @@ type victim struct {
 var victims = []victim{
 	{"refresh", []string{"token", "jama", "--refresh"}, nil, nil, tokenHolds},
 	{"first", []string{"token", "jama"}, forgetAll, nil, tokenHolds},
-	{"reject", []string{"reject", "jama"}, nil, func(s *sweep) string { return s.token + "\n" }, tokenHolds},
+	{"reject", []string{"reject", "jama"}, aged, func(s *sweep) string { return s.token + "\n" }, tokenHolds},
 	{"rotate", []string{"rotate", "jama", "--secret-stdin"}, nil, func(s *sweep) string { return s.other() + "\n" }, secretHolds},
 	{"remove", []string{"remove", "spare"}, addSpare, nil, spareHolds},
 }
@@ -145,6 +146,13 @@ func points(t *testing.T, s *sweep, v victim) (list []string) {
 		}
 	}
 	return list
+}
+
+// aged makes the token old enough to be dropped when it is reported.
+func aged(t *testing.T, s *sweep) {
+	if err := s.home.Age("jama", 2*time.Minute); err != nil {
+		t.Fatal(err)
+	}
 }
 
 // TestKillSweep (F1): SIGKILL at every point of a command that changes something

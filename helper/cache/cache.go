@@ -8,6 +8,7 @@
 //	t-KEY  the sealed token and everything an answer needs (Entry)
 //	l-KEY  the lock that makes one process fetch while others wait; never deleted
 //	m-KEY  a mark: "refused, do not ask again before ..." (Mark)
+//	x-KEY  reports that an API refused the token while it was young (Rejections)
 //
 // and per host r-KEY, the route from a host name to the profiles that claim it.
 // KEY is a hash (KeyOf), so no text from outside ever becomes a file name (T17,
@@ -67,7 +68,7 @@ func RouteKey(host string) Key { return KeyOf("route", host) }
 // String is the hexadecimal form used in file names.
 func (k Key) String() string { return string(appendHex(nil, k[:])) }
 
-// file returns the name of the file of one kind ('t', 'l', 'm', 'r').
+// file returns the name of the file of one kind ('t', 'l', 'm', 'x', 'r').
 func (k Key) file(kind byte) string {
 	var name [2 + 2*len(k)]byte
 	return string(appendHex(append(name[:0], kind, '-'), k[:]))

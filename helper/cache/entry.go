@@ -13,6 +13,7 @@ type Entry struct {
 	Token    secret.Text
 	Wide     bool     // the profile widened the token's grammar (A16)
 	Audit    bool     // every hit is to be logged, so the engine answers, not the front
+	Rejected bool     // an API refuses it though it is young, so the engine answers (Rejections)
 	Username string   // for tools that only know Basic
 	Header   string   // header field that carries the token; "" is Authorization
 	Scheme   string   // what precedes the token in that field; "Bearer"
@@ -37,6 +38,7 @@ type Entry struct {
 const (
 	flagWide     = 1 << 0
 	flagAudit    = 1 << 1
+	flagRejected = 1 << 2
 	maxEntrySize = 48 << 10 // octets of a sealed entry: a 16 KiB token, origins, stamps
 )
 
@@ -48,6 +50,9 @@ func (e *Entry) encode() []byte {
 	}
 	if e.Audit {
 		flags |= flagAudit
+	}
+	if e.Rejected {
+		flags |= flagRejected
 	}
 	b = append(b, flags)
 	b = append(b, e.Binding[:]...)
@@ -71,7 +76,7 @@ func (e *Entry) encode() []byte {
 func decodeEntry(b []byte) (*Entry, bool) {
 	s := scanner{rest: b}
 	flags := s.uint8()
-	e := &Entry{Wide: flags&flagWide != 0, Audit: flags&flagAudit != 0}
+	e := &Entry{Wide: flags&flagWide != 0, Audit: flags&flagAudit != 0, Rejected: flags&flagRejected != 0}
 	copy(e.Binding[:], s.take(len(e.Binding)))
 	for _, v := range [...]*int64{&e.Issued, &e.Expires, &e.Refresh, &e.BootedAt} {
 		*v = int64(s.uint64())
@@ -148,15 +153,11 @@ func (e *Entry) Fresh(now Clock, minTTL int64) bool {
 	return e.Usable(now, minTTL) && now.Unix < e.Refresh
 }
 
-// doubtAge is the age, in seconds, below which a token is not doubted by a status
-// that also means other things: an API that answers 404 to many good requests must
-// not cause a token request for each.
-const doubtAge = 60
-
 // RefreshOn are the statuses, besides 401, by which the token may be taken for dead
-// at now; nil while it is young.
+// at now; nil while it is young: an API that answers 404 to many good requests must
+// not cause a token request for each.
 func (e *Entry) RefreshOn(now Clock) []int {
-	if now.Unix < e.Issued+doubtAge {
+	if now.Unix < e.Issued+youth {
 		return nil
 	}
 	return e.Doubts

@@ -89,9 +89,10 @@ func (s *Store) Put(ctx context.Context, lock *Lock, e *Entry) error {
 	return s.dir.Replace(name, sealed)
 }
 
-// Drop removes the profile's entry. The caller holds the profile's lock.
+// Drop removes the profile's entry and what was reported about it. The caller holds
+// the profile's lock.
 func (s *Store) Drop(profile string) error {
-	return s.dir.Remove(ProfileKey(profile).file('t'))
+	return errors.Join(s.dir.Remove(ProfileKey(profile).file('t')), s.DropRejections(profile))
 }
 
 // Revoke removes the profile's entry and makes every copy of it worthless, even
@@ -223,14 +224,15 @@ func (s *Store) ForgetKey(ctx context.Context) error {
 // hour ago (F1) and returns how many there were.
 func (s *Store) Sweep(now time.Time) (removed int) { return s.dir.Sweep(now) }
 
-// DropAll removes every entry and every route: credhelper lock and cache clear.
+// DropAll removes every entry, what was reported about it, and every route:
+// credhelper lock and cache clear.
 func (s *Store) DropAll() error {
 	names, err := s.dir.Names()
 	if err != nil {
 		return err
 	}
 	for _, name := range names {
-		if !strings.HasPrefix(name, "t-") && !strings.HasPrefix(name, "r-") {
+		if !strings.HasPrefix(name, "t-") && !strings.HasPrefix(name, "x-") && !strings.HasPrefix(name, "r-") {
 			continue
 		}
 		if err := s.dir.Remove(name); err != nil {

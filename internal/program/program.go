@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/credhelper/credhelper/helper/cache"
 )
@@ -116,6 +117,7 @@ func (h *Home) Run(stdin string, args ...string) (stdout string, err error) {
 type Profile struct {
 	Name     string
 	Origin   string // "https://api.example.com"
+	Also     string // a second origin; "" if there is none
 	TokenURL string
 	ClientID string
 	Secret   string // "": none is stored
@@ -125,7 +127,11 @@ type Profile struct {
 // AddProfile provisions a profile as an administrator would: its file first, the
 // secret later.
 func (h *Home) AddProfile(p Profile) error {
-	text := fmt.Sprintf("preset = \"oauth2\"\norigins = [%q]\ntoken_url = %q\nclient_id = %q\n%s\n", p.Origin, p.TokenURL, p.ClientID, p.More)
+	origins := fmt.Sprintf("%q", p.Origin)
+	if p.Also != "" {
+		origins += fmt.Sprintf(", %q", p.Also)
+	}
+	text := fmt.Sprintf("preset = \"oauth2\"\norigins = [%s]\ntoken_url = %q\nclient_id = %q\n%s\n", origins, p.TokenURL, p.ClientID, p.More)
 	if err := os.MkdirAll(h.Dirs.Profiles(), 0o700); err != nil {
 		return err
 	}
@@ -143,6 +149,29 @@ func (h *Home) AddProfile(p Profile) error {
 func (h *Home) Entries() []string {
 	paths, _ := filepath.Glob(h.Dirs.Run() + "/t-*")
 	return paths
+}
+
+// Age makes a profile's sealed token so much older, as if nobody had asked since: one
+// that is reported as refused when it was fetched a moment ago is not replaced.
+func (h *Home) Age(profile string, by time.Duration) error {
+	s, err := cache.Open(h.Dirs)
+	if err != nil {
+		return err
+	}
+	defer s.Close()
+	ctx, cancel := context.WithTimeout(context.Background(), 8*time.Second)
+	defer cancel()
+	lock, err := s.Lock(ctx, profile)
+	if err != nil {
+		return err
+	}
+	defer lock.Unlock()
+	e, err := s.Get(profile)
+	if err != nil {
+		return err
+	}
+	e.Issued -= int64(by / time.Second)
+	return s.Put(ctx, lock, e)
 }
 
 // Empty removes every sealed token, as if all had ended.

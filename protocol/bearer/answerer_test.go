@@ -94,6 +94,9 @@ func (a *answerer) Get(ctx context.Context, r protocol.Request) (protocol.Creden
 	if err != nil {
 		return protocol.Credential{}, err
 	}
+	if r.Reports() {
+		a.dropped = append(a.dropped, r.Refused.Reveal())
+	}
 	if r.Refuses(o.token()) && !a.stuck {
 		o.number++
 	}

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"os"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -17,8 +18,8 @@ import (
 )
 
 // newHelper is the helper itself in a home of its own, with the profile "demo" of
-// the server's one client.
-func newHelper(t testing.TB, server *oauthtest.Server) *helper.Helper {
+// the server's one client. Its clock is so many seconds ahead.
+func newHelper(t testing.TB, server *oauthtest.Server, ahead *atomic.Int64) *helper.Helper {
 	t.Helper()
 	root := t.TempDir()
 	dirs := cache.Dirs{Config: root + "/config", Data: root + "/data", State: root + "/state", System: root + "/etc", Runtime: root + "/runtime"}
@@ -41,22 +42,25 @@ func newHelper(t testing.TB, server *oauthtest.Server) *helper.Helper {
 		}
 	})
 	return helper.New(helper.Config{
-		Dirs: dirs,
-		Now:  time.Now,
-		Env:  func(string) string { return "" },
-		HTTP: oauth.NewHTTPClient,
+		Dirs:  dirs,
+		Now:   func() time.Time { return time.Now().Add(time.Duration(ahead.Load()) * time.Second) },
+		Clock: func(now time.Time) cache.Clock { return cache.Clock{Unix: now.Unix()} },
+		Env:   func(string) string { return "" },
+		HTTP:  oauth.NewHTTPClient,
 	})
 }
 
 // TestHelper: with the helper itself behind the transport, 50 goroutines cost one
-// token request, and one more after the server revoked their token under them.
+// token request, and one more after the server revoked their token under them, which
+// was no new one.
 func TestHelper(t *testing.T) {
 	server, err := oauthtest.New(oauthtest.Options{Fault: t.Errorf})
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer server.Close()
-	h := newHelper(t, server)
+	var ahead atomic.Int64
+	h := newHelper(t, server, &ahead)
 	client := &http.Client{Transport: &bearer.Transport{Answerer: h, Profile: "demo"}}
 	defer client.CloseIdleConnections()
 	source := &bearer.TokenSource{Answerer: h, Request: protocol.Request{Profile: "demo"}}
@@ -80,6 +84,7 @@ func TestHelper(t *testing.T) {
 			t.Errorf("round %d: %d token requests", round, n)
 		}
 		mustToken(t, source)
+		ahead.Add(61)
 		server.RevokeAll()
 	}
 	if n := server.Count(); n != 3 {

@@ -52,23 +52,10 @@ type Transport struct {
 	once sync.Once
 	own  *http.Transport
 
-	mu    sync.Mutex
-	vains map[string]vain // by profile
+	reports reports
 }
 
 var _ http.RoundTripper = (*Transport)(nil)
-
-// vain is a new token that the API refused as well.
-type vain struct {
-	token  secret.Text
-	status int // a 404 in vain may be a 404; a 401 for the same token is news
-	until  time.Time
-}
-
-// vainTime is how long a token is not reported again that was refused just after
-// it was fetched. It is not the token, then: without this, a connector whose
-// account was closed would ask for a token at every call, and be locked out.
-const vainTime = time.Minute
 
 // trip is one request on its way.
 type trip struct {
@@ -82,6 +69,7 @@ type trip struct {
 
 	credential protocol.Credential // zero without a token
 	refused    secret.Text         // by the API; zero before that
+	status     int                 // by which it was
 	sent       bool
 	waited     time.Duration
 	patience   int // how often the API asked for it
@@ -185,12 +173,17 @@ func (x *trip) ready(answer *http.Response) error {
 // noToken says what is missing; the reason is the answerer's.
 func noToken(err error) error { return fmt.Errorf("no bearer token: %w", err) }
 
-// ask asks the answerer. Its log gets no query, and a refused token never comes
-// back.
+// ask asks the answerer, which learns once that a token was refused, however many
+// requests saw it. Its log gets no query.
 func (x *trip) ask() error {
-	c, _, err := get(x.req.Context(), x.Answerer, protocol.Request{
-		Verb: protocol.Get, URL: x.url, Profile: x.profile, Refused: x.refused,
-	}, x.now)
+	r := protocol.Request{Verb: protocol.Get, URL: x.url, Profile: x.profile}
+	var c protocol.Credential
+	var err error
+	if x.refused.IsZero() {
+		c, _, err = get(x.req.Context(), x.Answerer, r, x.now)
+	} else {
+		c, err = x.renew(r)
+	}
 	if err == nil && c.Header != "" && brings(x.req, c.Header) {
 		err = of(c, protocol.ErrPolicy, "the request brings its own "+c.Header)
 	}
@@ -247,36 +240,20 @@ func (x *trip) again(answer *http.Response) bool {
 	if !x.credential.Doubts(answer.StatusCode) {
 		return false
 	}
+	token, profile := x.credential.Secret, x.credential.Profile
 	if !x.refused.IsZero() {
-		x.inVain(answer.StatusCode)
-	}
-	if x.knownVain(answer.StatusCode) {
+		x.reports.inVain(profile, token, answer.StatusCode, x.now())
 		return false
 	}
-	x.refused = x.credential.Secret
-	// Even when this request cannot be repeated: the next one needs another token.
-	// A failure shows when the other token is asked for.
-	_ = x.Answerer.Forget(x.req.Context(), protocol.Request{
-		Verb: protocol.Forget, URL: x.url, Profile: x.profile, Refused: x.refused,
-	})
-	return repeatable(x.req)
-}
-
-// inVain notes that the API refuses new tokens, too.
-func (x *trip) inVain(status int) {
-	x.mu.Lock()
-	defer x.mu.Unlock()
-	if x.vains == nil {
-		x.vains = map[string]vain{}
+	if x.reports.known(profile, token, answer.StatusCode, x.now()) {
+		return false
 	}
-	x.vains[x.credential.Profile] = vain{x.credential.Secret, status, x.now().Add(vainTime)}
-}
-
-func (x *trip) knownVain(status int) bool {
-	x.mu.Lock()
-	defer x.mu.Unlock()
-	v := x.vains[x.credential.Profile]
-	return v.status == status && v.token.Equal(x.credential.Secret) && x.now().Before(v.until)
+	x.refused, x.status = token, answer.StatusCode
+	if !repeatable(x.req) {
+		x.tell()
+		return false
+	}
+	return true
 }
 
 func (t *Transport) now() time.Time {

@@ -1,0 +1,153 @@
+//go:build linux
+
+package main_test
+
+import (
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"github.com/credhelper/credhelper/internal/program"
+	"github.com/credhelper/credhelper/protocol"
+	"github.com/credhelper/credhelper/protocol/secret"
+)
+
+// A tool of refusers asks for a token and says that it was refused. It returns what
+// it got for an answer, and what stood on stderr.
+type refuser func(t *testing.T, h *program.Home, token string) (answer, said string)
+
+// call runs credhelper once.
+func call(t *testing.T, h *program.Home, stdin string, args ...string) (stdout, stderr string) {
+	t.Helper()
+	cmd := h.Command(args...)
+	cmd.Stdin = strings.NewReader(stdin)
+	r := finish(t, cmd)
+	quiet(t, strings.Join(args, " "), r)
+	return r.stdout, r.stderr
+}
+
+const gitHost = "protocol=https\nhost=api.example.com\n"
+
+// refusers are tools that get nowhere with a good token, each in its own words.
+var refusers = map[string]refuser{
+	"git": func(t *testing.T, h *program.Home, token string) (string, string) {
+		out, said := call(t, h, gitHost+"\n", "git-credential-credhelper", "get")
+		call(t, h, gitHost+"username=oauth2\npassword="+token+"\n\n", "git-credential-credhelper", "erase")
+		return out, said
+	},
+	"git with state": func(t *testing.T, h *program.Home, token string) (string, string) {
+		out, said := call(t, h, "capability[]=authtype\ncapability[]=state\n"+gitHost+"state[]=credhelper:"+protocol.Mark(secret.New(token))+"\n\n", "git-credential-credhelper", "get")
+		return out, said
+	},
+	"git with a state of another release": func(t *testing.T, h *program.Home, token string) (string, string) {
+		return call(t, h, "capability[]=state\n"+gitHost+"state[]=credhelper:1\n\n", "git-credential-credhelper", "get")
+	},
+	"docker": func(t *testing.T, h *program.Home, token string) (string, string) {
+		out, said := call(t, h, "https://api.example.com", "docker-credential-credhelper", "get")
+		call(t, h, "https://api.example.com", "docker-credential-credhelper", "erase")
+		return out, out + said
+	},
+	"terraform": func(t *testing.T, h *program.Home, token string) (string, string) {
+		out, said := call(t, h, "", "terraform", "get", "api.example.com")
+		call(t, h, "", "terraform", "forget", "api.example.com")
+		return out, said
+	},
+	"native": func(t *testing.T, h *program.Home, token string) (string, string) {
+		return call(t, h, fmt.Sprintf(`{"uri":"https://api.example.com/","refused":%q}`, token), "get")
+	},
+	"token and reject": func(t *testing.T, h *program.Home, token string) (string, string) {
+		out, said := call(t, h, "", "token", "jama")
+		call(t, h, token, "reject", "jama")
+		return out, said
+	},
+	"cargo": func(t *testing.T, h *program.Home, token string) (string, string) {
+		request := func(kind string) string {
+			return `{"v":1,"registry":{"index-url":"sparse+https://api.example.com/index/"},"kind":"` + kind + `","operation":"read","args":[]}` + "\n"
+		}
+		out, said := call(t, h, request("get"), "cargo", "--cargo-plugin")
+		call(t, h, request("logout"), "cargo", "--cargo-plugin")
+		return out, out + said
+	},
+	"serve": func(t *testing.T, h *program.Home, token string) (string, string) {
+		out, said := call(t, h, fmt.Sprintf(`{"id":1,"uri":"https://api.example.com/","refused":%q}`+"\n", token), "serve", "--stdio")
+		return out, out + said
+	},
+	"curl": func(t *testing.T, h *program.Home, token string) (string, string) {
+		return call(t, h, "", "curl", "jama", "--", "--silent", "--show-error", apiOf(h)+"/me")
+	},
+}
+
+// apiOf is the second origin of the profile: an API that refuses every token.
+func apiOf(h *program.Home) string {
+	for _, line := range h.Env {
+		if address, found := strings.CutPrefix(line, "TEST_API="); found {
+			return address
+		}
+	}
+	return ""
+}
+
+// TestRefusedInVain (A1, A2): twenty rounds of "a token, please" and "this one was
+// refused" cost one token request in every dialect. After the second report the tool
+// hears why, and git is told to ask nobody else.
+func TestRefusedInVain(t *testing.T) {
+	s := newServer(t)
+	api := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { w.WriteHeader(http.StatusUnauthorized) }))
+	t.Cleanup(api.Close)
+	for name, round := range refusers {
+		t.Run(name, func(t *testing.T) {
+			h, err := program.NewHome(t.TempDir(), bin)
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(h.Close)
+			before := s.requests()
+			h.Env = append(h.Env, "TEST_API="+api.URL)
+			err = h.AddProfile(program.Profile{Name: "jama", Origin: "https://api.example.com", Also: api.URL, TokenURL: s.URL + "/token", ClientID: "client", Secret: secretA})
+			if err != nil {
+				t.Fatal(err)
+			}
+			token, err := h.Run("", "token", "https://api.example.com/")
+			if err != nil {
+				t.Fatal(err)
+			}
+			token = strings.TrimSpace(token)
+			var answer, said string
+			for range 20 {
+				answer, said = round(t, h, token)
+			}
+			if !strings.Contains(said, "refuses good tokens") {
+				t.Errorf("stdout %q, stderr %q", answer, said)
+			}
+			if strings.HasPrefix(name, "git") && answer != "quit=1\n" {
+				t.Errorf("git is told %q", answer)
+			}
+			if strings.Contains(answer, "canary") {
+				t.Error("a token after all")
+			}
+			if n := s.requests() - before; n != 1 {
+				t.Errorf("%d token requests", n)
+			}
+			// Others of the profile go on.
+			other := api.URL + "/"
+			if name == "curl" {
+				other = "https://api.example.com/"
+			}
+			if out, err := h.Run("", "token", other); err != nil || strings.TrimSpace(out) != token {
+				t.Errorf("the other origin: %v", err)
+			}
+			// Who says that the token was taken is believed.
+			if name != "curl" {
+				call(t, h, gitHost+"username=oauth2\npassword="+token+"\n\n", "git-credential-credhelper", "store")
+				if out, err := h.Run("", "token", "https://api.example.com/"); err != nil || strings.TrimSpace(out) != token {
+					t.Errorf("after store: %v", err)
+				}
+			}
+			if _, err := h.Run("", "token", "jama", "--refresh"); err != nil || s.requests()-before != 2 {
+				t.Errorf("--refresh: %v, %d token requests", err, s.requests()-before)
+			}
+		})
+	}
+}

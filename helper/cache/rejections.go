@@ -1,0 +1,162 @@
+package cache
+
+// Rejections remembers, for all processes, which tools reported a profile's token as
+// refused while it was young. An API that refuses a good token, for lack of rights,
+// refuses the next one as well: fetching one for each report would never end.
+//
+// The file holds a mark of the token, as tools get it, and nothing else of it.
+type Rejections struct {
+	Binding [32]byte // of the profile; another binding makes them void
+	Token   string   // mark of the token that they are about
+	Issued  int64    // when it was requested, Unix seconds
+	Expires int64    // when it ends
+	Rows    []Rejection
+}
+
+// Rejection counts the reports about one origin.
+type Rejection struct {
+	Origin string // canonical; "" for a profile without origins
+	Count  uint16
+	Last   int64 // Unix seconds of the last report
+}
+
+const (
+	// youth is the age, in seconds, below which a token is not taken for dead because
+	// a tool says so. It also bounds the token requests that reports can cause: one in
+	// this time for a profile.
+	youth = 60
+	// refusal is for how many seconds after a report those who ask are told that the
+	// API refuses good tokens: long enough for the next question of a tool that goes
+	// round, short enough for whoever mends the account.
+	refusal = 5
+	// enough reports about a young token show that it is not the token's fault.
+	enough = 2
+
+	rejectionsMagic   = "CRX1"
+	maxRejectionsSize = 16 << 10 // bytes
+	maxRejections     = 64       // origins that are counted apart
+)
+
+// Young reports whether a token that was requested at issued is too young at now to
+// be taken for dead because a tool saw it refused. A clock that was turned back
+// makes no token young.
+func Young(issued, now int64) bool { return now >= issued-skewAllowed && now < issued+youth }
+
+// Young reports whether a report of a refusal is too early to drop the token.
+func (r *Rejections) Young(now int64) bool {
+	return r.Token != "" && Young(r.Issued, now) && now < r.Expires
+}
+
+// Add counts a report for an origin.
+func (r *Rejections) Add(origin string, now int64) {
+	for i := range r.Rows {
+		if row := &r.Rows[i]; row.Origin == origin {
+			row.Count, row.Last = min(row.Count+1, 1000), now
+			return
+		}
+	}
+	if len(r.Rows) < maxRejections {
+		r.Rows = append(r.Rows, Rejection{origin, 1, now})
+	}
+}
+
+// Known reports whether a further report at now would change nothing.
+func (r *Rejections) Known(origin string, now int64) bool {
+	row, _ := r.Blocked(origin, now)
+	return row != nil && row.Last == now
+}
+
+// Blocked is the row of an origin that gets no token at now, because its API refuses
+// good ones; nil if it gets one. Wait is for how many seconds that holds.
+func (r *Rejections) Blocked(origin string, now int64) (row *Rejection, wait int64) {
+	if !r.Young(now) {
+		return nil, 0
+	}
+	for i := range r.Rows {
+		if row := &r.Rows[i]; row.Origin == origin && row.Count >= enough && row.Last-skewAllowed <= now && now < row.Last+refusal {
+			return row, row.Last + refusal - now
+		}
+	}
+	return nil, 0
+}
+
+// Block reports whether any origin gets no token at now.
+func (r *Rejections) Block(now int64) bool {
+	for i := range r.Rows {
+		if row, _ := r.Blocked(r.Rows[i].Origin, now); row != nil {
+			return true
+		}
+	}
+	return false
+}
+
+// Renew makes the rejections those of another token, which could not be cached and
+// is fetched again at each call: what was reported in the last minute still counts.
+func (r *Rejections) Renew(token string, issued, expires int64) {
+	kept := r.Rows[:0]
+	for _, row := range r.Rows {
+		if Young(row.Last, issued) {
+			kept = append(kept, row)
+		}
+	}
+	r.Token, r.Issued, r.Expires, r.Rows = token, issued, expires, kept
+}
+
+// Rejections reads those of a profile; false if there are none that can be read.
+func (s *Store) Rejections(profile string) (Rejections, bool) {
+	content, err := s.dir.Read(ProfileKey(profile).file('x'), maxRejectionsSize)
+	if err != nil {
+		return Rejections{}, false
+	}
+	return decodeRejections(profile, content)
+}
+
+// PutRejections stores those of a profile. The caller holds the profile's lock.
+func (s *Store) PutRejections(profile string, r Rejections) error {
+	return s.dir.Replace(ProfileKey(profile).file('x'), r.encode(profile))
+}
+
+// DropRejections forgets those of a profile: there is another token, or the one that
+// there is was taken.
+func (s *Store) DropRejections(profile string) error {
+	return s.dir.Remove(ProfileKey(profile).file('x'))
+}
+
+func (r *Rejections) encode(profile string) []byte {
+	b := append(make([]byte, 0, 256), rejectionsMagic...)
+	b = appendText(b, profile)
+	b = append(b, r.Binding[:]...)
+	b = appendText(b, r.Token)
+	b = appendUint64(b, uint64(r.Issued))
+	b = appendUint64(b, uint64(r.Expires))
+	b = appendUint16(b, uint16(len(r.Rows)))
+	for _, row := range r.Rows {
+		b = appendText(b, row.Origin)
+		b = appendUint16(b, row.Count)
+		b = appendUint64(b, uint64(row.Last))
+	}
+	return b
+}
+
+func decodeRejections(profile string, content []byte) (Rejections, bool) {
+	var r Rejections
+	s := scanner{rest: content}
+	if string(s.take(len(rejectionsMagic))) != rejectionsMagic || s.text() != profile {
+		return r, false
+	}
+	copy(r.Binding[:], s.take(len(r.Binding)))
+	r.Token = s.text()
+	r.Issued, r.Expires = int64(s.uint64()), int64(s.uint64())
+	n := int(s.uint16())
+	if n > maxRejections {
+		return Rejections{}, false
+	}
+	r.Rows = make([]Rejection, n)
+	for i := range r.Rows {
+		r.Rows[i] = Rejection{s.text(), s.uint16(), int64(s.uint64())}
+	}
+	if !s.done() {
+		return Rejections{}, false
+	}
+	return r, true
+}

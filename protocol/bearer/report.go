@@ -1,0 +1,126 @@
+package bearer
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"github.com/credhelper/credhelper/protocol"
+	"github.com/credhelper/credhelper/protocol/secret"
+)
+
+// reportTime is how long a token is not reported again. The answerer gives a token
+// that it has just fetched once more, because an API that refuses it would refuse
+// another one, too; and whoever reports that token again and again is told so in the
+// place of a token, with all who share the API.
+const reportTime = time.Minute
+
+// reports are what a transport has told its answerer: that a token was refused, once
+// for all requests that saw it.
+type reports struct {
+	mu sync.Mutex
+	by map[string]*report // by profile: about the token that was refused last
+}
+
+// report is about one token.
+type report struct {
+	token  secret.Text
+	status int // a 404 in vain may be a 404; a 401 for the same token is news
+	until  time.Time
+
+	done chan struct{} // closed when the answerer has heard it
+	vain bool          // and had no other token; may be read then
+}
+
+// begin returns the report of a token that was refused with a status. first says that
+// the caller has to make it, and then to end it.
+func (rs *reports) begin(profile string, token secret.Text, status int, now time.Time) (r *report, first bool) {
+	rs.mu.Lock()
+	defer rs.mu.Unlock()
+	if r = rs.by[profile]; r != nil && r.status == status && r.token.Equal(token) && now.Before(r.until) {
+		return r, false
+	}
+	if rs.by == nil {
+		rs.by = map[string]*report{}
+	}
+	r = &report{token: token, status: status, until: now.Add(reportTime), done: make(chan struct{})}
+	rs.by[profile] = r
+	return r, true
+}
+
+// end lets the others go on. A report that failed is made again.
+func (rs *reports) end(profile string, r *report, err error) {
+	rs.mu.Lock()
+	defer rs.mu.Unlock()
+	if err != nil && rs.by[profile] == r {
+		delete(rs.by, profile)
+	}
+	close(r.done)
+}
+
+// inVain notes, without telling the answerer, that a token was refused which it had
+// for one that was.
+func (rs *reports) inVain(profile string, token secret.Text, status int, now time.Time) {
+	if r, first := rs.begin(profile, token, status, now); first {
+		r.vain = true
+		rs.end(profile, r, nil)
+	}
+}
+
+// known reports whether it was reported in vain that a token was refused so.
+func (rs *reports) known(profile string, token secret.Text, status int, now time.Time) bool {
+	rs.mu.Lock()
+	defer rs.mu.Unlock()
+	r := rs.by[profile]
+	if r == nil || r.status != status || !r.token.Equal(token) || !now.Before(r.until) {
+		return false
+	}
+	select {
+	case <-r.done:
+		return r.vain
+	default:
+		return false
+	}
+}
+
+// wait waits until another request has made the report.
+func (r *report) wait(ctx context.Context) error {
+	select {
+	case <-r.done:
+		return nil
+	case <-ctx.Done():
+		return &protocol.Error{Kind: protocol.ErrUnreachable, Text: "waiting for another token: " + ctx.Err().Error()}
+	}
+}
+
+// renew asks for another token than the refused one. The first request that saw it
+// refused tells the answerer; the others take what is current after that.
+func (x *trip) renew(r protocol.Request) (c protocol.Credential, err error) {
+	ctx, profile := x.req.Context(), x.credential.Profile
+	report, first := x.reports.begin(profile, x.refused, x.status, x.now())
+	if !first {
+		if err = report.wait(ctx); err == nil {
+			c, _, err = get(ctx, x.Answerer, r, x.now)
+		}
+		return c, err
+	}
+	err = errors.New("the answerer broke off")
+	defer func() { x.reports.end(profile, report, err) }() // even if it panics: nobody must wait for ever
+	r.Refused = x.refused
+	c, _, err = get(ctx, x.Answerer, r, x.now)
+	report.vain = err == nil && c.Secret.Equal(x.refused)
+	return c, err
+}
+
+// tell reports the refused token of a request that cannot be repeated: the next one
+// needs another. A failure shows when that is asked for.
+func (x *trip) tell() {
+	profile := x.credential.Profile
+	if report, first := x.reports.begin(profile, x.refused, x.status, x.now()); first {
+		err := x.Answerer.Forget(x.req.Context(), protocol.Request{
+			Verb: protocol.Forget, URL: x.url, Profile: x.profile, Refused: x.refused,
+		})
+		x.reports.end(profile, report, err)
+	}
+}

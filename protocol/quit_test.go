@@ -1,0 +1,35 @@
+package protocol_test
+
+import (
+	"testing"
+
+	"github.com/credhelper/credhelper/protocol"
+)
+
+// TestGitQuit (H2): git is told to ask nobody else where the failure says so, and
+// nowhere else: not for hosts that no profile owns, and not when it reports.
+func TestGitQuit(t *testing.T) {
+	git := protocol.Dialects[0]
+	for _, d := range protocol.Dialects {
+		if d.Name == "git" {
+			git = d
+		}
+	}
+	failure := func(kind error, quit bool) error { return &protocol.Error{Kind: kind, Text: "text", Quit: quit} }
+	for _, c := range []struct {
+		name string
+		verb protocol.Verb
+		err  error
+		want string
+	}{
+		{"the API refuses good tokens", protocol.Get, failure(protocol.ErrRefused, true), "quit=1\n"},
+		{"git_quit = false", protocol.Get, failure(protocol.ErrRefused, false), ""},
+		{"nobody's host", protocol.Get, failure(protocol.ErrNoProfile, true), ""},
+		{"erase", protocol.Forget, failure(protocol.ErrRefused, true), ""},
+		{"store", protocol.Accepted, failure(protocol.ErrRefused, true), ""},
+	} {
+		if got := git.Refuse(protocol.Request{Verb: c.verb}, c.err); string(got.Stdout) != c.want {
+			t.Errorf("%s: %q", c.name, got.Stdout)
+		}
+	}
+}
