@@ -88,6 +88,9 @@ func (p *Profile) tokenBinding() [32]byte {
 	if exchange := p.Exchange.SubjectType + " " + p.Exchange.Requested + " " + strings.Join(p.Subject, "\x00"); exchange != "  " {
 		list = append(list, Bound{"exchange", exchange})
 	}
+	if p.ClientCert != nil {
+		list = append(list, Bound{"client_cert", strings.Join(p.ClientCert, "\x00")})
+	}
 	return digest("credhelper token 1", list)
 }
 

@@ -25,6 +25,7 @@ func (p *Profile) client() *oauth.Client {
 		RequireScopes:    p.RequireScopes,
 		DefaultTTL:       p.DefaultTTL,
 		MaxTTL:           p.MaxTTL,
+		Timeout:          networkTime(or(p.Timeout, answerTime)),
 		Assertion:        p.Assertion,
 		Use:              p.Exchange,
 	}
@@ -33,7 +34,7 @@ func (p *Profile) client() *oauth.Client {
 // connection makes the client for the profile's endpoints and probe. It shows the
 // given certificates to whoever asks for one (RFC 8705).
 func (h *Helper) connection(p *Profile, shown tls.Certificate) (*http.Client, error) {
-	client, err := h.config.HTTP(oauth.HTTPOptions{RootsPEM: p.CA, Proxy: h.proxy(p), Certificate: shown})
+	client, err := h.config.HTTP(oauth.HTTPOptions{RootsPEM: p.CA, Proxy: h.proxy(p), Certificate: shown, Connect: or(p.Timeout, answerTime) / 2})
 	if err != nil {
 		return nil, about(p.Name, err, "")
 	}

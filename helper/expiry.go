@@ -83,6 +83,9 @@ func nearer(a, b Ending) Ending {
 // the keyring holds for the profile, zero if that is nothing.
 func (h *Helper) certificateEnd(ctx context.Context, p *Profile, inKeyring secret.Text) time.Time {
 	const largest = 256 << 10
+	if p.ClientCert != nil {
+		return h.sourceEnd(ctx, p.ClientCert)
+	}
 	switch {
 	case !p.NeedsKey():
 		return time.Time{}
@@ -99,6 +102,11 @@ func (h *Helper) certificateEnd(ctx context.Context, p *Profile, inKeyring secre
 	if words == nil {
 		words = p.Secret
 	}
+	return h.sourceEnd(ctx, words)
+}
+
+// sourceEnd is the end of the certificate that lies beside a key in a source.
+func (h *Helper) sourceEnd(ctx context.Context, words []string) time.Time {
 	if words[0] == "command" {
 		return time.Time{}
 	}

@@ -35,7 +35,8 @@ func (h *Helper) Get(ctx context.Context, r protocol.Request) (protocol.Credenti
 	if c, ok := h.Cached(r); ok {
 		return c, nil
 	}
-	ctx, cancel := h.deadline(ctx, r)
+	caller := ctx
+	ctx, cancel := h.deadline(caller, h.asked(r))
 	defer cancel()
 	began := h.now()
 	found, ok, end := h.gather(ctx, r)
@@ -52,6 +53,11 @@ func (h *Helper) Get(ctx context.Context, r protocol.Request) (protocol.Credenti
 	}
 	defer a.close()
 	a.began = began
+	if own := a.profile.Timeout; own > 0 && h.asked(r) == 0 { // said by the profile
+		h.patience(own)
+		ctx, cancel = h.deadline(caller, own)
+		defer cancel()
+	}
 	c, err := a.answer(ctx)
 	if err != nil {
 		h.logFailure(a.record(""), err)
@@ -81,6 +87,10 @@ func (h *Helper) ask(r protocol.Request) (*asking, error) {
 		return nil, err
 	}
 	a.binding = a.profile.tokenBinding()
+	if asked := h.asked(r); asked > 0 {
+		own := *a.profile
+		a.profile, own.Timeout = &own, asked
+	}
 	a.compileRoutes(a.claims, r.URL, a.claimed)
 	return a, nil
 }
@@ -294,7 +304,7 @@ func (a *asking) entry(token secret.Text, issued, expires int64) *cache.Entry {
 // Forget drops the token that a tool saw refused, if it is the current one;
 // whichever is cached, if the tool named none (cargo logout, terraform forget).
 func (h *Helper) Forget(ctx context.Context, r protocol.Request) error {
-	ctx, cancel := h.deadline(ctx, r)
+	ctx, cancel := h.deadline(ctx, h.asked(r))
 	defer cancel()
 	if h.config.NoStore {
 		return nil

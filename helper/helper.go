@@ -56,6 +56,11 @@ type Config struct {
 	// refresh token counts once, and an end in between would lose it (A18).
 	RunsLong bool
 
+	// Timeout is how long an answer may take, where a person has said so; 0: what the
+	// profile says, or 8 s. Patience is told when a profile says so; may be nil.
+	Timeout  time.Duration
+	Patience func(limit time.Duration)
+
 	// NoStore reads and writes nothing below the state directory: no cache, no
 	// lock, no mark, no log. Secret stands in for the profile's own source.
 	NoStore bool
@@ -105,12 +110,23 @@ func (h *Helper) Wait() {
 // answerTime is the end of every answer to a tool: Bazel stops waiting after 10 s.
 const answerTime = 8 * time.Second
 
-// deadline limits an answer to what is left of r's timeout, or of 8 s, since the
-// process started.
-func (h *Helper) deadline(ctx context.Context, r protocol.Request) (context.Context, context.CancelFunc) {
-	limit := answerTime
+// asked is how long the answer to r may take by what was asked, 0 if nothing was.
+func (h *Helper) asked(r protocol.Request) time.Duration {
 	if r.Timeout > 0 {
-		limit = min(time.Duration(r.Timeout)*time.Second, time.Hour)
+		return min(time.Duration(r.Timeout)*time.Second, time.Hour)
+	}
+	return h.config.Timeout
+}
+
+// networkTime is how much of an answer's time the requests to the server may take,
+// all tries together; the rest is for lock and keyring.
+func networkTime(answer time.Duration) time.Duration { return max(answer-2*time.Second, answer*3/4) }
+
+// deadline limits an answer to what is left of limit, or of 8 s if that is 0, since
+// the process started.
+func (h *Helper) deadline(ctx context.Context, limit time.Duration) (context.Context, context.CancelFunc) {
+	if limit == 0 {
+		limit = answerTime
 	}
 	if !h.config.Start.IsZero() {
 		limit -= h.now().Sub(h.config.Start)
@@ -124,6 +140,12 @@ func (h *Helper) clock() cache.Clock { return h.config.Clock(h.now()) }
 func (h *Helper) report(text string) {
 	if h.config.Report != nil {
 		h.config.Report(text)
+	}
+}
+
+func (h *Helper) patience(limit time.Duration) {
+	if h.config.Patience != nil {
+		h.config.Patience(limit)
 	}
 }
 

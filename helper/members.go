@@ -175,6 +175,30 @@ func (p *Profile) takeLives(d *document, f *File) error {
 	return nil
 }
 
+// longestTimeout is the longest that a profile can have a tool wait.
+const longestTimeout = 10 * time.Minute
+
+// takeTLS reads what the connection to the endpoints shows and how long it may
+// take.
+func (p *Profile) takeTLS(d *document, f *File) error {
+	var ok bool
+	if p.Timeout, ok = duration(f.Timeout); !ok || p.Timeout > longestTimeout {
+		return d.wrong("timeout", `is whole seconds, or a text such as "20s", at most 10 minutes`)
+	}
+	auth, _ := oauth.FindClientAuth(p.ClientAuth)
+	p.ClientCert, ok = sourceOf(f.ClientCert)
+	switch {
+	case !ok || len(p.ClientCert) == 1:
+		return d.wrong("client_cert", `is a list such as ["file", "/path"]: a file with the key and its certificate`)
+	case p.ClientCert == nil:
+	case auth.TLS:
+		return d.wrong("client_cert", "client_auth %q shows a certificate of its own", p.ClientAuth)
+	case !strings.HasPrefix(p.TokenURL, "https:"):
+		return d.wrong("client_cert", "needs a token_url with https")
+	}
+	return nil
+}
+
 func (p *Profile) takeConnection(d *document, f *File) error {
 	const largestBundle = 1 << 20
 	p.CAFile, p.Proxy = f.CAFile, f.Proxy

@@ -110,7 +110,9 @@ func (h *Helper) Test(ctx context.Context, name string) (Tested, error) {
 
 // renew fetches without looking at cache or mark, under the lock.
 func (a *asking) renew(ctx context.Context) (*oauth.Token, error) {
-	ctx, cancel := context.WithTimeout(ctx, answerTime)
+	limit := or(a.profile.Timeout, answerTime)
+	a.patience(limit)
+	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	if a.store == nil {
 		if a.profile.Person() {

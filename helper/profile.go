@@ -61,7 +61,9 @@ type Profile struct {
 	// is dead; nil for most.
 	RefreshOn []int
 
-	GitQuit bool // git asks nobody else when this profile fails
+	GitQuit    bool          // git asks nobody else when this profile fails
+	Timeout    time.Duration // of an answer in which a token has to be fetched; 0: 8 s
+	ClientCert []string      // source of the key and certificate that TLS shows beside the client authentication; nil: none
 
 	CAFile string
 	CA     []byte // its content; nil: the system's

@@ -48,6 +48,9 @@ type File struct {
 	CAFile string `toml:"ca_file,omitempty" reads:"file"`
 	Proxy  string `toml:"proxy,omitempty" reads:"-"` // "none" or a URL
 
+	Timeout    any `toml:"timeout,omitempty" reads:"-"`          // of an answer: seconds, or "20s"
+	ClientCert any `toml:"client_cert,omitempty" reads:"secret"` // source of a key with its certificate, shown in TLS
+
 	RefreshOn []int `toml:"refresh_on,omitempty" reads:"-"` // HTTP statuses
 	GitQuit   *bool `toml:"git_quit,omitempty" reads:"-"`   // false: git asks its next helper, or the user
 
@@ -211,7 +214,11 @@ func setText(v reflect.Value, key, value string) error {
 			return malformed("key " + key + " cannot be set this way; use credhelper edit")
 		}
 		v.Set(reflect.ValueOf(value))
-		if list := strings.Fields(value); (key == "secret" || key == "subject_token") && len(list) > 1 {
+		list := strings.Fields(value)
+		if key == "client_cert" && len(list) == 1 {
+			list = []string{"file", value}
+		}
+		if (key == "secret" || key == "subject_token" || key == "client_cert") && len(list) > 1 {
 			v.Set(reflect.ValueOf(list))
 		}
 	}

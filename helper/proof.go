@@ -146,12 +146,45 @@ func (h *Helper) prepare(ctx context.Context, p *Profile, s secret.Text) (*oauth
 		}
 	}
 	var err error
+	if p.ClientCert != nil {
+		if shown, err = h.clientCert(ctx, p); err != nil {
+			return nil, err
+		}
+	}
 	if client.HTTP, err = h.connection(p, shown); err != nil {
 		return nil, err
 	}
 	client.Assertion.Ready = h.reading(ctx, p, p.From)
 	client.Use.Subject = h.reading(ctx, p, p.Subject)
 	return client, nil
+}
+
+// clientCert reads the certificate that the connection shows beside the client
+// authentication, as gateways want it.
+func (h *Helper) clientCert(ctx context.Context, p *Profile) (tls.Certificate, error) {
+	wrong := func(err error) (tls.Certificate, error) {
+		return tls.Certificate{}, about(p.Name, policy("client_cert: "+clean(err.Error())), "name the file with the key and its certificate: credhelper edit "+p.Name)
+	}
+	source, err := keyring.NewSource(p.ClientCert, h.surroundings())
+	if err != nil {
+		return wrong(err)
+	}
+	content, err := source.ReadKey(ctx)
+	if err != nil {
+		return wrong(err)
+	}
+	key, err := oauth.ReadKey([]byte(content.Reveal()), secret.Text{})
+	if err != nil {
+		return wrong(err)
+	}
+	if err := key.Valid(h.now()); err != nil {
+		return wrong(err)
+	}
+	shown, err := key.TLS()
+	if err != nil {
+		return wrong(err)
+	}
+	return shown, nil
 }
 
 // reading reads a source each time it is asked; nil where there is none.

@@ -120,7 +120,7 @@ func (a *asking) accept(ctx context.Context) {
 
 // Accepted takes in that a tool's token was taken. It is no request for one.
 func (h *Helper) Accepted(ctx context.Context, r protocol.Request) error {
-	ctx, cancel := h.deadline(ctx, r)
+	ctx, cancel := h.deadline(ctx, h.asked(r))
 	defer cancel()
 	if h.config.NoStore {
 		return nil

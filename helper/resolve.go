@@ -64,7 +64,7 @@ func (r *resolver) profile(name, place string, content []byte) (*Profile, error)
 	p.sources = whole.sources()
 	r.home.variables.note(p.sources)
 	for _, step := range [...]func(*document, *File) error{
-		p.takeAddresses, p.takeClient, p.takeAssertion, p.takeSignIn, p.takeSecret, p.takeHeader, p.takeRefreshOn, p.takeLives, p.takeConnection, p.takeProbe,
+		p.takeAddresses, p.takeClient, p.takeAssertion, p.takeSignIn, p.takeSecret, p.takeHeader, p.takeRefreshOn, p.takeLives, p.takeConnection, p.takeTLS, p.takeProbe,
 	} {
 		if err := step(d, &whole); err != nil {
 			return nil, err
@@ -195,8 +195,9 @@ func replaceTexts(v reflect.Value, r *strings.Replacer) {
 }
 
 // or is s, or what stands for it when it is empty.
-func or(s, unset string) string {
-	if s != "" {
+func or[T comparable](s, unset T) T {
+	var zero T
+	if s != zero {
 		return s
 	}
 	return unset

@@ -60,6 +60,7 @@ var elsewhere = []struct{ key, value string }{
 	{"secret", `7`},
 	{"subject_token", `["env", "AWS_SECRET_ACCESS_KEY"]`},
 	{"subject_token", `["file", "/home/me/.vault-token"]`},
+	{"client_cert", `["file", "/home/me/.ssh/client.pem"]`},
 	{"ca_file", `"/home/me/ca.pem"`},
 	{"assertion.from", `["command", "/bin/sh", "-c", "touch /tmp/ran"]`},
 	{"assertion.from", `"keyrings"`},

@@ -26,7 +26,10 @@ func (s *session) open() (*helper.Helper, error) {
 	}
 	config.Start, config.NoStore, config.Report = s.start, s.flags.noStore, s.report
 	config.Caller, config.Reminds = inner.Caller(s.verb), !s.tool
-	config.RunsLong = s.runsLong
+	config.RunsLong, config.Patience = s.runsLong, s.patience
+	if s.flags.timeout != "" {
+		config.Timeout, _ = seconds(s.flags.timeout) // prepare has read it
+	}
 	if s.patient {
 		config.Start = time.Time{}
 	}

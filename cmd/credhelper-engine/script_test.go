@@ -41,6 +41,7 @@ import (
 //	                     starts a server; $NAME is its address, $NAME_CA its authority
 //	server-queue NAME BEHAVIOUR ...   server-always NAME BEHAVIOUR   server-revoke NAME
 //	server-secret NAME ID SECRET      server-life NAME DURATION
+//	server-delay NAME DURATION
 //	server-quirks NAME [QUIRK ...]    server-end NAME  ends every sign-in
 //	new-key FILE         writes a new private key; "server ... key=FILE" knows its public half
 //	revoked NAME N       so many tokens were revoked
@@ -124,6 +125,7 @@ func TestScripts(t *testing.T) {
 			"server-revoke": cmdRevoke,
 			"server-secret": cmdSecret,
 			"server-life":   cmdLife,
+			"server-delay":  cmdDelay,
 			"server-quirks": cmdQuirks,
 			"server-end":    cmdEnd,
 			"new-key":       cmdNewKey,
@@ -295,6 +297,12 @@ func cmdLife(ts *testscript.TestScript, _ bool, args []string) {
 	d, err := time.ParseDuration(args[1])
 	ts.Check(err)
 	server(ts, args[0]).SetLifetime(d)
+}
+
+func cmdDelay(ts *testscript.TestScript, _ bool, args []string) {
+	d, err := time.ParseDuration(args[1])
+	ts.Check(err)
+	server(ts, args[0]).SetDelay(d)
 }
 
 func counter(of func(*oauthtest.Server) int) func(*testscript.TestScript, bool, []string) {

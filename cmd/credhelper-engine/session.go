@@ -31,6 +31,8 @@ type session struct {
 	secret   secretFlags
 	answered *answered      // the one answer to a tool
 	helper   *helper.Helper // made on first use by s.open
+	limit    time.Duration  // after which dog ends the process
+	dog      *watchdog      // nil where nothing is watched
 	patient  bool           // a person waits, so the 8 s do not hold
 	runsLong bool           // it goes on after an answer: serve
 	warn     func(string)   // takes the helper's warnings in place of stderr

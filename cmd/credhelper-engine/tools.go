@@ -133,24 +133,6 @@ func (s *session) write(r protocol.Reply, err error) int {
 	return r.Exit
 }
 
-// watch ends what takes longer than limit since the process began: the context a
-// little earlier, for an answer that says what was slow, and the process at the
-// limit, whatever it hangs in.
-func (s *session) watch(limit time.Duration, refuse func(error) int) (context.Context, context.CancelFunc) {
-	const before = 300 * time.Millisecond
-	end := s.start.Add(limit)
-	ctx, cancel := context.WithDeadline(context.Background(), end.Add(-min(before, limit/10)))
-	timer := time.AfterFunc(end.Sub(s.now()), func() {
-		code := refuse(&protocol.Error{
-			Kind: protocol.ErrUnreachable,
-			Text: "no answer within " + limit.String(),
-			Hint: "see what is slow: credhelper doctor",
-		})
-		s.exit(code)
-	})
-	return ctx, func() { timer.Stop(); cancel() }
-}
-
 // converse speaks in lines until the tool ends the stream (cargo): a greeting,
 // then one line of answer for each line of request. The pipe stays open between
 // them, so each has its own 8 s.

@@ -277,6 +277,15 @@ func (k *Key) expired(now time.Time) string {
 	return ""
 }
 
+// Valid says why the key's certificate is not valid at a time; nil if it is, or if
+// there is none. Its errors are *Error of kind Policy.
+func (k *Key) Valid(at time.Time) error {
+	if reason := k.expired(at); reason != "" {
+		return policy(reason)
+	}
+	return nil
+}
+
 // TLS is the key as a client certificate (RFC 8705); it fails without a
 // certificate.
 func (k *Key) TLS() (tls.Certificate, error) {

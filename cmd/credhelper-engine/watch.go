@@ -1,0 +1,90 @@
+package main
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/credhelper/credhelper/protocol"
+)
+
+// watchdog ends what takes too long: its context a little before the limit, for an
+// answer that says what was slow, and the process at the limit, whatever it hangs
+// in. The limit counts from the start of the process and may grow once it is known
+// whose token is asked for.
+type watchdog struct {
+	start time.Time
+	now   func() time.Time
+	bark  *time.Timer // ends the context
+	bite  *time.Timer // ends the process
+
+	mu   sync.Mutex
+	end  time.Time // of the context
+	err  error
+	done chan struct{}
+}
+
+var _ context.Context = (*watchdog)(nil)
+
+// watch starts a watchdog. refuse gives the answer in the place of the one that did
+// not come, and its exit code.
+func (s *session) watch(limit time.Duration, refuse func(error) int) (context.Context, context.CancelFunc) {
+	w := &watchdog{start: s.start, now: s.now, done: make(chan struct{})}
+	w.bark = time.AfterFunc(time.Hour, func() { w.finish(context.DeadlineExceeded) })
+	w.bite = time.AfterFunc(time.Hour, func() {
+		s.exit(refuse(&protocol.Error{
+			Kind: protocol.ErrUnreachable,
+			Text: "no answer within " + s.limit.String(),
+			Hint: "see what is slow: credhelper doctor",
+		}))
+	})
+	s.limit, s.dog = limit, w
+	w.set(limit)
+	return w, func() { w.finish(context.Canceled) }
+}
+
+// patience is the limit of a profile that has one of its own.
+func (s *session) patience(limit time.Duration) {
+	if s.dog != nil {
+		s.limit = limit
+		s.dog.set(limit)
+	}
+}
+
+func (w *watchdog) set(limit time.Duration) {
+	const before = 300 * time.Millisecond
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.err != nil {
+		return
+	}
+	w.end = w.start.Add(limit - min(before, limit/10))
+	w.bark.Reset(w.end.Sub(w.now()))
+	w.bite.Reset(w.start.Add(limit).Sub(w.now()))
+}
+
+// finish ends the context; the process goes on only if its caller has ended it.
+func (w *watchdog) finish(err error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.bark.Stop()
+	if err == context.Canceled {
+		w.bite.Stop()
+	}
+	if w.err == nil {
+		w.err = err
+		close(w.done)
+	}
+}
+
+// Deadline is when the context ends by itself.
+func (w *watchdog) Deadline() (time.Time, bool) { w.mu.Lock(); defer w.mu.Unlock(); return w.end, true }
+
+// Done is closed when it has ended.
+func (w *watchdog) Done() <-chan struct{} { return w.done }
+
+// Err says why.
+func (w *watchdog) Err() error { w.mu.Lock(); defer w.mu.Unlock(); return w.err }
+
+// Value is none.
+func (w *watchdog) Value(any) any { return nil }
