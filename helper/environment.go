@@ -78,6 +78,9 @@ func OpenFile(ctx context.Context, dirs cache.Dirs, env func(string) string) (*k
 	}
 	// A home without state, or one that cannot be written, has no id: then the
 	// kernel keeps nothing of it.
+	if err := dirs.Check(); err != nil {
+		return nil, err
+	}
 	if store, err := cache.Open(dirs); err == nil {
 		if id, err := store.HomeID(ctx); err == nil {
 			config.Home = hex.EncodeToString(id[:])

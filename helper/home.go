@@ -1,9 +1,11 @@
 package helper
 
 import (
+	"slices"
 	"time"
 
 	"github.com/credhelper/credhelper/helper/cache"
+	"github.com/credhelper/credhelper/helper/private"
 )
 
 // Home is where one user's configuration lies: settings, profiles and presets, one
@@ -14,4 +16,15 @@ type Home struct {
 	Now  func() time.Time
 
 	variables variables // that profiles take secrets from
+}
+
+// Unguarded says of each directory of the configuration how others than root and we
+// could put a profile or preset there; none if they cannot.
+func (h *Home) Unguarded() (list []string) {
+	for _, dir := range append(h.profileDirs(), h.presetDirs()...) {
+		if _, err := private.Way(dir); err != nil && !slices.Contains(list, err.Error()) {
+			list = append(list, err.Error())
+		}
+	}
+	return list
 }

@@ -74,7 +74,7 @@ func (s *session) add(ctx context.Context, name string, f addFlags) error {
 	if err := h.CheckNew(draft); err != nil {
 		return err
 	}
-	for _, w := range draft.Warnings() {
+	for _, w := range append(draft.Warnings(), h.Unguarded()...) {
 		s.say("Note: " + w)
 	}
 	if !draft.NeedsSecret() {

@@ -226,6 +226,9 @@ func (x *examination) secrets() {
 func (x *examination) leftovers() {
 	swept := 0
 	if store, err := cache.Open(x.dirs); err == nil {
+		for _, path := range store.Misplaced() {
+			x.add("leftovers", bad, path+" stands where the cache has a file, so nothing is cached there", "once you know why: rm -r "+path)
+		}
 		swept = store.Sweep(x.now())
 		store.Close()
 	}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/credhelper/credhelper/cmd/internal/handover"
 	"github.com/credhelper/credhelper/cmd/internal/wiring"
+	"github.com/credhelper/credhelper/helper/private"
 )
 
 // executables: where they are and whether others could have changed them.
@@ -65,48 +66,40 @@ func (x *examination) sameRelease(check, path string) {
 
 // places: where everything is, whose it is, and who can reach it (T1).
 func (x *examination) places() {
-	for _, place := range [...]struct {
-		check, path string
-		private     bool
-	}{
-		{"config", x.dirs.Config, false},
-		{"data", x.dirs.Data, true},
-		{"state", x.dirs.State, true},
-		{"run", x.dirs.Run(), true},
-	} {
-		info, err := os.Lstat(place.path)
+	x.present("config", x.dirs.Config)
+	for _, finding := range x.helper.Unguarded() {
+		x.add("config", warn, finding, "")
+	}
+	for _, place := range [...]struct{ check, path string }{{"data", x.dirs.Data}, {"state", x.dirs.State}, {"run", x.dirs.Run()}} {
+		open := private.Enter
+		if place.check == "run" {
+			open = private.Find
+		}
+		dir, err := open(place.path)
 		switch {
+		case err == nil:
+			dir.Close()
+			x.present(place.check, place.path)
 		case errors.Is(err, fs.ErrNotExist):
-			x.add(place.check, good, place.path+" (not there yet)", "")
-		case err != nil:
-			x.fail(place.check, err)
-		case info.Mode()&fs.ModeSymlink != 0 && place.private:
-			x.add(place.check, bad, place.path+" is a link", "put a directory in its place")
+			x.present(place.check, place.path)
 		default:
-			x.mode(place.check, place.path, place.private)
+			x.add(place.check, bad, err.Error(), "")
 		}
 	}
 }
 
-func (x *examination) mode(check, path string, private bool) {
+// present adds where a directory is, and its mode.
+func (x *examination) present(check, path string) {
 	info, err := os.Stat(path)
-	if err != nil {
-		x.fail(check, err)
-		return
-	}
-	mode, forbidden := info.Mode().Perm(), fs.FileMode(0o022)
-	if private {
-		forbidden = 0o077
-	}
 	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		x.add(check, good, path+" (not there yet)", "")
+	case err != nil:
+		x.fail(check, err)
 	case !info.IsDir():
 		x.add(check, bad, path+" is not a directory", "")
-	case windows || mode&forbidden == 0 && ownedByUs(info):
-		x.add(check, good, fmt.Sprintf("%s (%04o)", path, mode), "")
-	case !ownedByUs(info):
-		x.add(check, bad, path+" belongs to another user", "")
 	default:
-		x.add(check, bad, fmt.Sprintf("%s has mode %04o: others can reach it", path, mode), "once you know why: chmod go-rwx "+path)
+		x.add(check, good, fmt.Sprintf("%s (%04o)", path, info.Mode().Perm()), "")
 	}
 }
 

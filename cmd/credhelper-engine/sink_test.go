@@ -42,7 +42,7 @@ func TestSinkTargetForm(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			target := &sinkTarget{
-				tokenFile: tokenFile{path: filepath.Join(private(t), "file")},
+				tokenFile: tokenFile{path: filepath.Join(privateDir(t), "file")},
 				request:   protocol.Request{Shape: c.format},
 			}
 			if err := os.WriteFile(target.path, []byte(c.old), 0o600); err != nil {
@@ -149,7 +149,7 @@ func newBearerSite(t *testing.T, root, away string) *bearerSite {
 // through the file, sends the header once although two sections fit, sends it
 // nowhere else, and does not follow a redirect with it.
 func TestSinkForGit(t *testing.T) {
-	dir := private(t)
+	dir := privateDir(t)
 	git := func(args ...string) (string, error) {
 		cmd := exec.Command("git", args...)
 		cmd.Env = []string{"HOME=" + dir, "PATH=" + os.Getenv("PATH"), "GIT_CONFIG_NOSYSTEM=1", "GIT_TERMINAL_PROMPT=0", "LANG=C"}

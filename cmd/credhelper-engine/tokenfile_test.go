@@ -24,7 +24,7 @@ import (
 // TestTokenFileIsWhole: a thousand renewals, and a reader that never stops never
 // sees a missing, short, empty or mixed file, nor one that others may read.
 func TestTokenFileIsWhole(t *testing.T) {
-	f := &tokenFile{path: filepath.Join(private(t), "token")}
+	f := &tokenFile{path: filepath.Join(privateDir(t), "token")}
 	content := func(i int) []byte { return bytes.Repeat([]byte{byte('a' + i%26)}, 1+i*7%5000) }
 	if err := f.write(append(content(0), '\n')); err != nil {
 		t.Fatal(err)
@@ -70,7 +70,7 @@ func TestTokenFileIsWhole(t *testing.T) {
 }
 
 // private is a directory of ours that others cannot write to.
-func private(t *testing.T) string {
+func privateDir(t *testing.T) string {
 	t.Helper()
 	dir := t.TempDir()
 	if err := os.Chmod(dir, 0o700); err != nil {
@@ -143,7 +143,7 @@ func TestTokenFileRefuses(t *testing.T) {
 		{"no directory", func(dir string) string { return filepath.Join(dir, "none", "token") }, "no such file"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			dir := private(t)
+			dir := privateDir(t)
 			f := &tokenFile{path: c.place(dir)}
 			before := listing(t, dir)
 			err := f.write([]byte("t0k\n"))
@@ -162,7 +162,7 @@ func TestTokenFileRefuses(t *testing.T) {
 
 // TestTokenFileOfAnother: only what we wrote is removed.
 func TestTokenFileOfAnother(t *testing.T) {
-	f := &tokenFile{path: filepath.Join(private(t), "token")}
+	f := &tokenFile{path: filepath.Join(privateDir(t), "token")}
 	for range 2 {
 		if err := f.write([]byte("t0k\n")); err != nil {
 			t.Fatal(err)
@@ -185,7 +185,7 @@ func TestTokenFileOfAnother(t *testing.T) {
 
 // TestSweepTemps: what a killed writer left goes, what a living one writes stays.
 func TestSweepTemps(t *testing.T) {
-	dir := private(t)
+	dir := privateDir(t)
 	const nobody = 1 << 30 // beyond every pid_max
 	for _, name := range []string{tempName("token", nobody), tempName("token", os.Getpid()), tempName("other", nobody), ".token.tmp-x", "token"} {
 		if err := os.WriteFile(filepath.Join(dir, name), nil, 0o600); err != nil {

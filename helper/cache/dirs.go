@@ -5,6 +5,8 @@ import (
 	"path/filepath"
 	"runtime"
 	"strconv"
+
+	"github.com/credhelper/credhelper/helper/private"
 )
 
 // Dirs says where things are (docs/architecture.md, "What is on disk"). All
@@ -74,6 +76,21 @@ func windowsDirs(d Dirs, env func(string) string) (Dirs, error) {
 	d.Data = filepath.Join(local, "credhelper", "data")
 	d.State = filepath.Join(local, "credhelper", "state")
 	return d, nil
+}
+
+// Check is ErrUnsafe if the state or the data of this home could be read or changed
+// by others, or a part of the way to them is not ours (T1). What is missing is safe.
+func (d Dirs) Check() error {
+	for _, path := range [...]string{d.State, d.Data} {
+		dir, err := private.Enter(path)
+		switch {
+		case err == nil:
+			dir.Close()
+		case errors.Is(err, ErrUnsafe):
+			return err
+		}
+	}
+	return nil
 }
 
 // Run is the directory of sealed tokens, routes, marks and locks.

@@ -31,6 +31,9 @@ func Open(dirs Dirs) (*Store, error) {
 
 // Create opens the cache of a home and makes it first if there is none.
 func Create(dirs Dirs) (*Store, error) {
+	if err := dirs.Check(); err != nil {
+		return nil, err
+	}
 	dir, err := private.Make(dirs.Run())
 	if err != nil {
 		return nil, err
@@ -223,6 +226,17 @@ func (s *Store) ForgetKey(ctx context.Context) error {
 // Sweep removes the unfinished files that killed processes left more than an
 // hour ago (F1) and returns how many there were.
 func (s *Store) Sweep(now time.Time) (removed int) { return s.dir.Sweep(now) }
+
+// Misplaced lists what is no file in the directory of the cache: it holds files only.
+func (s *Store) Misplaced() (paths []string) {
+	names, _ := s.dir.Names()
+	for _, name := range names {
+		if !s.dir.IsFile(name) {
+			paths = append(paths, s.dir.At(name))
+		}
+	}
+	return paths
+}
 
 // DropAll removes every entry, what was reported about it, and every route:
 // credhelper lock and cache clear.

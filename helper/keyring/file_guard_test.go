@@ -275,7 +275,7 @@ func TestReadOnly(t *testing.T) {
 		if err := os.RemoveAll(h.config.Dir + "/lock"); err != nil {
 			t.Fatal(err)
 		}
-		if err := os.Mkdir(h.config.Dir+"/lock", 0o700); err != nil { // cannot be opened for writing, not even by root
+		if err := os.MkdirAll(h.config.Dir+"/lock/full", 0o700); err != nil { // cannot be opened for writing, not even by root
 			t.Fatal(err)
 		}
 	} else if err := errors.Join(os.Chmod(h.config.Dir, 0o500), os.Chmod(h.config.Dir+"/lock", 0o400)); err != nil {

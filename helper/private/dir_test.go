@@ -39,7 +39,7 @@ func TestEnter(t *testing.T) {
 	made.Close()
 	link := putLink(t, base, "state", "disk/state")
 	d, err := Enter(link)
-	if err != nil || d.Path() != filepath.Join(base, "disk", "state") {
+	if err != nil || d.Path() != link {
 		t.Fatalf("%v, %s", err, d.Path())
 	}
 	if err := d.ReplaceAndSync("file", []byte("content")); err != nil {
@@ -64,5 +64,40 @@ func TestEnter(t *testing.T) {
 		if _, err := open(filepath.Join(base, "disk", "state")); !errors.Is(err, ErrUnsafe) {
 			t.Errorf("%s where others can write above: %v", name, err)
 		}
+	}
+}
+
+// TestDirectoryInPlace: an empty directory in the place of a file of ours, or of a
+// lock, makes way; one that holds something stays, and is told.
+func TestDirectoryInPlace(t *testing.T) {
+	d, err := Make(filepath.Join(t.TempDir(), "run"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer d.Close()
+	for _, name := range []string{"file", "lock", "removed", "full/x"} {
+		if err := os.MkdirAll(d.At(name), 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := d.Replace("file", []byte("content")); err != nil || !d.IsFile("file") {
+		t.Errorf("replaced: %v", err)
+	}
+	if l, err := d.TryLock("lock"); err != nil {
+		t.Errorf("locked: %v", err)
+	} else {
+		l.Unlock()
+	}
+	if err := d.Remove("removed"); err != nil {
+		t.Errorf("removed: %v", err)
+	}
+	if err := d.Replace("full", nil); err == nil || d.IsFile("full") {
+		t.Errorf("a directory that holds something was replaced: %v", err)
+	}
+	if err := d.Remove("full"); err == nil {
+		t.Error("a directory that holds something was removed")
+	}
+	if names, err := d.Names(); err != nil || len(names) != 3 {
+		t.Errorf("%v, %v", names, err)
 	}
 }

@@ -216,7 +216,13 @@ func (d Dir) Rename(from, to string) error {
 }
 
 func (d Dir) remove(name string) error {
-	if _, err := retry(func() (int, error) { return 0, unix.Unlinkat(d.fd, name, 0) }); err != nil {
+	_, err := retry(func() (int, error) { return 0, unix.Unlinkat(d.fd, name, 0) })
+	if err == unix.EISDIR || err == unix.EPERM { // EPERM is POSIX's word for a directory
+		if e := unix.Unlinkat(d.fd, name, unix.AT_REMOVEDIR); e != unix.ENOTDIR {
+			err = e
+		}
+	}
+	if err != nil {
 		return &fs.PathError{Op: "remove", Path: d.At(name), Err: err}
 	}
 	return nil
@@ -249,6 +255,13 @@ func (d Dir) Modified(name string) (time.Time, error) {
 		return time.Time{}, &fs.PathError{Op: "stat", Path: d.At(name), Err: err}
 	}
 	return time.Unix(0, st.Mtim.Nano()), nil
+}
+
+// IsFile reports whether name is a regular file, or not there.
+func (d Dir) IsFile(name string) bool {
+	var st unix.Stat_t
+	err := unix.Fstatat(d.fd, name, &st, unix.AT_SYMLINK_NOFOLLOW)
+	return err != nil || st.Mode&unix.S_IFMT == unix.S_IFREG
 }
 
 // Holds reports whether name is the open file f still.

@@ -101,6 +101,12 @@ func (d Dir) Modified(name string) (time.Time, error) {
 	return info.ModTime(), nil
 }
 
+// IsFile reports whether name is a regular file, or not there.
+func (d Dir) IsFile(name string) bool {
+	info, err := d.root.Lstat(name)
+	return err != nil || info.Mode().IsRegular()
+}
+
 // Holds reports whether name is the open file f still.
 func (d Dir) Holds(name string, f *os.File) bool {
 	there, err := d.root.Lstat(name)

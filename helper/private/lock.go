@@ -20,6 +20,9 @@ func (d Dir) TryLock(name string) (*Lock, error) { return d.lock(context.Backgro
 func (d Dir) lock(ctx context.Context, name string, wait bool) (*Lock, error) {
 	for {
 		f, err := d.OpenFile(name, os.O_RDWR|os.O_CREATE)
+		if err != nil && !d.IsFile(name) && d.remove(name) == nil { // an empty directory
+			f, err = d.OpenFile(name, os.O_RDWR|os.O_CREATE)
+		}
 		if err != nil {
 			return nil, err
 		}

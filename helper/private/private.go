@@ -72,7 +72,14 @@ func Enter(path string) (Dir, error) {
 	if err != nil {
 		return Dir{}, err
 	}
-	return open(real, closed)
+	return openAs(path, real, closed)
+}
+
+// openAs opens what a path leads to, and calls it by that path.
+func openAs(path, real string, r rule) (Dir, error) {
+	d, err := open(real, r)
+	d.path = path
+	return d, err
 }
 
 // Find is Enter for a path that must not be a link itself.
@@ -81,7 +88,7 @@ func Find(path string) (Dir, error) {
 	if err != nil {
 		return Dir{}, err
 	}
-	return open(filepath.Join(above, filepath.Base(path)), closed)
+	return openAs(path, filepath.Join(above, filepath.Base(path)), closed)
 }
 
 // Make is Find, and makes the directory first if it is missing, with those above
@@ -105,7 +112,7 @@ func Place(path string) (Dir, error) {
 	if err != nil {
 		return Dir{}, err
 	}
-	return open(filepath.Join(above, filepath.Base(path)), guarded)
+	return openAs(path, filepath.Join(above, filepath.Base(path)), guarded)
 }
 
 // Folder opens a directory of configuration, and makes it with mode 0700 if it is
@@ -116,14 +123,14 @@ func Folder(path string) (Dir, error) {
 	if err != nil {
 		return Dir{}, err
 	}
-	d, err := open(real, anybodys)
+	d, err := openAs(path, real, anybodys)
 	if !errors.Is(err, fs.ErrNotExist) {
 		return d, err
 	}
 	if err := makeAll(real); err != nil {
 		return Dir{}, err
 	}
-	return open(real, anybodys)
+	return openAs(path, real, anybodys)
 }
 
 // readAll reads an open file to its end, whatever size it says to have.
@@ -164,6 +171,9 @@ func (d Dir) replace(name string, content []byte, sync bool) error {
 		return err
 	}
 	err := d.Rename(temp, name)
+	if err != nil && !d.IsFile(name) && d.remove(name) == nil { // an empty directory
+		err = d.Rename(temp, name)
+	}
 	if err != nil {
 		_ = d.remove(temp)
 	}
@@ -208,7 +218,8 @@ func unfinished(name string) bool {
 	return strings.HasPrefix(name, tempPrefix) || strings.HasPrefix(name, "tmp-") || strings.HasPrefix(name, ".new-")
 }
 
-// Remove removes a file; its absence is what was wanted.
+// Remove removes a file, or an empty directory that took its place; its absence is
+// what was wanted.
 func (d Dir) Remove(name string) error {
 	if err := d.remove(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
