@@ -47,6 +47,7 @@ var cargo = Dialect{
 const (
 	cargoGet         = "get"
 	cargoLogout      = "logout"
+	cargoLogin       = "login"
 	cargoUnsupported = "unsupported"
 )
 
@@ -153,8 +154,12 @@ func cargoKind(r *Request, doc strictjson.Value) error {
 	case "logout":
 		r.Shape = cargoLogout
 		return nil
+	case "login":
+		// What cargo tells people to type after a 401: the refused token goes.
+		r.Shape = cargoLogin
+		return nil
 	}
-	// login, and whatever cargo will think of next. The answer depends on whose
+	// Whatever cargo will think of next. The answer depends on whose
 	// URL it is, which only the Answerer knows; a refused token that is none
 	// asks it that and drops nothing.
 	r.Refused = secret.New(" ")
@@ -165,6 +170,9 @@ func encodeCargo(r Request, c Credential) ([]byte, error) {
 	switch r.Shape {
 	case cargoLogout:
 		return []byte("{\"Ok\":{\"kind\":\"logout\"}}\n"), nil
+	case cargoLogin:
+		return []byte(`{"Err":{"kind":"other","message":"credhelper: no login is needed, and nothing was saved: tokens come from the profile. ` +
+			`The cached one is dropped; run the command again"}}` + "\n"), nil
 	case cargoUnsupported:
 		return []byte("{\"Err\":{\"kind\":\"operation-not-supported\"}}\n"), nil
 	}

@@ -54,10 +54,12 @@ var docker = Dialect{
 const (
 	dockerNotFound = "credentials not found in native keychain"
 	dockerNoServer = "no credentials server URL"
+	dockerNoUser   = "no credentials username"
 )
 
 var (
 	errNoServer = malformed(dockerNoServer)
+	errNoUser   = malformed(dockerNoUser)
 	errReadOnly = policy("read-only: tokens come from the profile; nothing was saved, and no login is needed")
 )
 
@@ -107,6 +109,12 @@ func readStore(r *Request, stdin []byte) error {
 	doc, err := strictjson.Parse(stdin)
 	if err != nil || doc.Kind() != strictjson.Object {
 		return errReadOnly
+	}
+	switch {
+	case strings.TrimSpace(textMember(doc, "ServerURL")) == "":
+		return errNoServer
+	case strings.TrimSpace(textMember(doc, "Username")) == "":
+		return errNoUser
 	}
 	offered := textMember(doc, "Secret")
 	if !secret.ValidToken(offered, true) || readServer(r, textMember(doc, "ServerURL")) != nil {
@@ -170,8 +178,8 @@ func refuseDocker(r Request, err error) Reply {
 		return Reply{Quiet: true}
 	case notOurs(err):
 		return Reply{Stdout: []byte(dockerNotFound + "\n"), Exit: 1, Quiet: true}
-	case errors.Is(err, errNoServer):
-		return Reply{Stdout: []byte(dockerNoServer + "\n"), Exit: 1, Quiet: true}
+	case errors.Is(err, errNoServer), errors.Is(err, errNoUser):
+		return Reply{Stdout: []byte(err.Error() + "\n"), Exit: 1, Quiet: true}
 	}
 	text := "credhelper: " + sentence(err)
 	if hint := hintOf(err); hint != "" {

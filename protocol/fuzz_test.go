@@ -122,7 +122,7 @@ func BenchmarkGet(b *testing.B) {
 				d, call, _ := protocol.Choose(command[0], command[1:], func(string) string { return "" })
 				call.Stdin = []byte(c.stdin)
 				d = protocol.Settle(d, call.Stdin)
-				r, err := d.Decode(call)
+				r, err := d.Read(call)
 				if err != nil {
 					b.Fatal(err)
 				}

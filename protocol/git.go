@@ -39,9 +39,9 @@ import (
 //
 // store keeps nothing: tokens come from where they are made. It says that the token
 // was taken, which ends what refusals of it began. erase drops the token only if it
-// is the current one, and not one that was fetched a moment ago. Whatever else git may ask is answered with
-// silence, and so is every host that no profile owns: git then asks its next
-// helper, or the user.
+// is the current one, and not one that was fetched a moment ago. Whatever else git may
+// ask is answered with silence, and so is every host that no profile owns, and what has
+// no host: git then asks its next helper, or the user.
 //
 // password_expiry_utc is the true end: git drops an answer whose time has
 // passed, so a margin taken off here would make short tokens useless. The
@@ -126,6 +126,10 @@ func readGitGet(r *Request, stdin []byte) error {
 	if err := a.read(stdin); err != nil {
 		return err
 	}
+	if a.nowhere() {
+		*r = Request{Verb: Say, Reply: Reply{Quiet: true}}
+		return nil
+	}
 	if err := a.locate(r); err != nil {
 		return err
 	}
@@ -156,7 +160,7 @@ func readGitVerdict(r *Request, stdin []byte, verdict Verb) error {
 	if token == "" {
 		token = a.single[gitPassword]
 	}
-	if !secret.ValidToken(token, true) {
+	if a.nowhere() || !secret.ValidToken(token, true) {
 		*r = Request{Verb: Say, Reply: Reply{Quiet: true}}
 		return nil
 	}
@@ -166,6 +170,12 @@ func readGitVerdict(r *Request, stdin []byte, verdict Verb) error {
 		r.Offered = secret.New(token)
 	}
 	return a.locate(r)
+}
+
+// nowhere reports whether git asks about a thing of this machine: the passphrase of a
+// client certificate's key, protocol=cert, has a path and no host.
+func (a *gitAttributes) nowhere() bool {
+	return a.single[gitHost] == "" && a.single[gitProtocol] == "cert"
 }
 
 // locate takes the place that the request is about, field by field (O11).

@@ -182,7 +182,7 @@ type Dialect struct {
 
 	// Stdin says what to read for these arguments.
 	Stdin func(args []string) Stdin
-	// Decode reads a request. Its errors wrap ErrMalformed or ErrPolicy.
+	// Decode reads a request. Its errors wrap ErrMalformed or ErrPolicy. Callers want Read.
 	Decode func(Call) (Request, error)
 	// Encode writes the answer. It fails rather than write a line that the
 	// credential could have forged.

@@ -210,7 +210,7 @@ func playLines(d *protocol.Dialect, call protocol.Call, stdin []byte, limit int,
 }
 
 func answerOne(d *protocol.Dialect, call protocol.Call, a *answerer) outcome {
-	r, err := d.Decode(call)
+	r, err := d.Read(call)
 	if err != nil {
 		return refusal(d, r, err)
 	}

@@ -49,7 +49,7 @@ func (s *session) answerTool(d *protocol.Dialect, call protocol.Call) int {
 		return s.refuse(d, protocol.Request{}, err)
 	}
 	d = protocol.Settle(d, call.Stdin)
-	r, err := d.Decode(call)
+	r, err := d.Read(call)
 	if err != nil {
 		return s.refuse(d, r, err)
 	}
@@ -160,7 +160,7 @@ func (s *session) converse(d *protocol.Dialect, call protocol.Call, want protoco
 func (s *session) lineAnswer(d *protocol.Dialect, call protocol.Call, err error) int {
 	var r protocol.Request
 	if err == nil {
-		r, err = d.Decode(call)
+		r, err = d.Read(call)
 	}
 	if err != nil {
 		return s.refuse(d, r, err)

@@ -64,7 +64,7 @@ func (f *front) run() int {
 		return f.refuse(dialect, protocol.Request{}, err)
 	}
 	dialect = protocol.Settle(dialect, call.Stdin)
-	request, err := dialect.Decode(call)
+	request, err := dialect.Read(call)
 	if err != nil {
 		return f.refuse(dialect, request, err)
 	}

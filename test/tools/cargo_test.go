@@ -106,15 +106,23 @@ func TestCargoLoginLogout(t *testing.T) {
 	w.setup("cargo")
 	app := w.crate("app", "mine")
 	w.ok(app, "cargo", "fetch")
+	// The token is revoked: cargo says to log in, which drops it, and the next command
+	// gets another (X3).
+	w.auth.RevokeAll()
+	if r := w.fails(app, "cargo", "owner", "--list", "--registry", "mine", "demo"); !strings.Contains(r.stderr, "cargo login") {
+		t.Errorf("cargo says something else after a 401: %s", r.stderr)
+	}
 	r := w.run(all(app, input("a-token\n")), "cargo", "login", "--registry", "mine")
 	t.Logf("cargo login: exit %d %s", r.code, r.stderr)
-	if r.code == 0 || !strings.Contains(r.stderr, "requested operation not supported") {
+	if r.code == 0 || !strings.Contains(r.stderr, "run the command again") {
 		t.Errorf("cargo login: exit %d %s", r.code, r.stderr)
 	}
 	w.requests(1)
-	w.ok(app, "cargo", "logout", "--registry", "mine")
 	w.ok(app, "cargo", "owner", "--list", "--registry", "mine", "demo")
 	w.requests(2)
+	w.ok(app, "cargo", "logout", "--registry", "mine")
+	w.ok(app, "cargo", "owner", "--list", "--registry", "mine", "demo")
+	w.requests(3)
 }
 
 // A provider of one registry, its profile named in its arguments: it narrows, and
