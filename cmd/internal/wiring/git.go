@@ -75,7 +75,7 @@ func (p *Place) gitInclude() (lines string, next, hints []string) {
 	return "", nil, []string{
 		"git " + old + " cannot send Bearer. For a server that takes nothing else, git can include",
 		"a file with the header, which sink keeps fresh:",
-		"  credhelper setup git " + p.name + " --write --bearer-file " + shellWord(file),
+		"  credhelper setup git " + p.name + " --write --bearer-file " + typed(file),
 		"  " + p.sinkCall(file),
 	}
 }
@@ -89,7 +89,7 @@ func gitSection(url string) string {
 
 // sinkCall is what to run, or to have run, for the file.
 func (p *Place) sinkCall(file string) string {
-	return "credhelper sink " + p.name + " --format git-include --file " + shellWord(file)
+	return "credhelper sink " + p.name + " --format git-include --file " + typed(file)
 }
 
 // bearerPlace is a good place for the file: one that ends with the session if

@@ -161,28 +161,6 @@ func (p *Place) url() string {
 	return below
 }
 
-// plainPath tells whether a path can stand in a command line, a list or an
-// assignment of any tool without quotes.
-func plainPath(path string) bool {
-	for _, c := range path {
-		switch {
-		case 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', '0' <= c && c <= '9':
-		case strings.ContainsRune("/._-+@,", c):
-		default:
-			return false
-		}
-	}
-	return true
-}
-
-// shellWord is a path as a word of a shell.
-func shellWord(path string) string {
-	if plainPath(path) {
-		return path
-	}
-	return "'" + strings.ReplaceAll(path, "'", `'\''`) + "'"
-}
-
 // quoted is a text in double quotes with backslash escapes, as TOML, YAML, JSON
 // and git's configuration read it.
 func quoted(text string) string { return strconv.Quote(text) }

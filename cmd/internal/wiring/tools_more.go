@@ -156,7 +156,7 @@ func noteYarn(p *Place) (Plan, error) {
 	registries := ""
 	for _, o := range p.origins() {
 		if _, wildcard := o.Wildcard(); !wildcard {
-			registries += "  \"" + o.String() + "\":\n    npmAlwaysAuth: true\n"
+			registries += "  " + quoted(o.String()) + ":\n    npmAlwaysAuth: true\n"
 		}
 	}
 	if registries == "" {
@@ -183,7 +183,7 @@ npmRegistries:
 func noteNpm(p *Place) (Plan, error) {
 	lines := ""
 	for _, registry := range p.registries() {
-		lines += "printf '%s\\n' '" + registry + ":_authToken=${BEARER_TOKEN}' >> .npmrc\n"
+		lines += "printf '%s\\n' " + typed(registry+":_authToken=${BEARER_TOKEN}") + " >> .npmrc\n"
 	}
 	return Plan{about: "npm runs no command; it reads a variable for as long as it runs", shell: lines + `credhelper exec ` + p.name + ` --env BEARER_TOKEN -- npm install
 `}, nil
@@ -194,8 +194,8 @@ func noteCurl(p *Place) (Plan, error) {
 	if p.profile != nil && p.profile.URL == "" {
 		path = strings.TrimSuffix(p.url(), "/") + path
 	}
-	return Plan{about: "curl needs no setup", shell: `credhelper curl ` + p.name + ` -- ` + path + `
-credhelper header --format curl-config ` + p.url() + ` | curl --config -
+	return Plan{about: "curl needs no setup", shell: `credhelper curl ` + p.name + ` -- ` + typed(path) + `
+credhelper header --format curl-config ` + typed(p.url()) + ` | curl --config -
 `}, nil
 }
 
@@ -203,12 +203,12 @@ credhelper header --format curl-config ` + p.url() + ` | curl --config -
 func noteWget(p *Place) (Plan, error) {
 	return Plan{about: "wget reads the header from a regular file", shell: `( umask 077 && f=$(mktemp) && trap 'rm -f "$f"' EXIT &&
   printf 'header = %s\n' "$(credhelper header ` + p.name + `)" > "$f" &&
-  wget --config="$f" ` + p.url() + ` )
+  wget --config="$f" ` + typed(p.url()) + ` )
 `}, nil
 }
 
 func noteHTTPie(p *Place) (Plan, error) {
-	return Plan{about: "HTTPie reads the value of a header from a file", shell: `http ` + p.url() + ` Authorization:@<(credhelper pnpm ` + p.name + `)
+	return Plan{about: "HTTPie reads the value of a header from a file", shell: `http ` + typed(p.url()) + ` Authorization:@<(credhelper pnpm ` + p.name + `)
 `}, nil
 }
 

@@ -100,8 +100,8 @@ func (w Plan) Text() string {
 	var b strings.Builder
 	b.WriteString("# " + w.about + "\n" + w.shell)
 	for _, l := range w.links {
-		b.WriteString("mkdir -p " + shellWord(filepath.Dir(l.path)) + "\n")
-		b.WriteString("ln -s " + shellWord(l.target) + " " + shellWord(l.path) + "\n")
+		b.WriteString("mkdir -p " + typed(filepath.Dir(l.path)) + "\n")
+		b.WriteString("ln -s " + typed(l.target) + " " + typed(l.path) + "\n")
 	}
 	for _, e := range w.edits {
 		b.WriteString("# in " + e.path + ":\n" + e.show)
