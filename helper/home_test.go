@@ -30,6 +30,7 @@ type home struct {
 	dirs    cache.Dirs
 	server  *oauthtest.Server
 	keyring *memory
+	wire    *wire // nil: the machine's own network
 
 	mu       sync.Mutex
 	ahead    time.Duration // of the wall clock
@@ -85,13 +86,17 @@ func (h *home) clock(now time.Time) cache.Clock {
 var began = time.Now()
 
 func (h *home) config() helper.Config {
+	web := oauth.NewHTTPClient
+	if h.wire != nil {
+		web = h.wire.http
+	}
 	return helper.Config{
 		Dirs:    h.dirs,
 		Start:   h.now(),
 		Now:     h.now,
 		Clock:   h.clock,
 		Env:     func(name string) string { return h.env[name] },
-		HTTP:    oauth.NewHTTPClient,
+		HTTP:    web,
 		Keyring: func(context.Context, helper.Settings) (keyring.Keyring, error) { return h.keyring, nil },
 		Report: func(text string) {
 			h.mu.Lock()

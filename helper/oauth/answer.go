@@ -56,10 +56,10 @@ func (x *exchange) read(ctx context.Context, resp *http.Response) (answer, *Erro
 	}
 	if a.fault != "" && ctx.Err() != nil {
 		// Not asked again: the server is there, and its answer is a bad one (A9).
-		return a, &Error{Kind: Unreachable, Status: a.status, Reason: "the answer did not end in time", Lost: x.once, cause: ctx.Err()}
+		return a, &Error{Kind: Unreachable, Status: a.status, Reason: "the answer did not end in time", Lost: x.once && a.status < 300, cause: ctx.Err()}
 	}
 	if a.broke && needsBody(a.status) {
-		return a, &Error{Kind: Unreachable, Status: a.status, Reason: "the answer broke off in its middle", Lost: x.once, again: x.mayAsk}
+		return a, &Error{Kind: Unreachable, Status: a.status, Reason: "the answer broke off in its middle", Lost: x.once && a.status < 300, again: x.mayAsk}
 	}
 	return a, nil
 }

@@ -84,10 +84,10 @@ func later(status int) bool {
 }
 
 // repeatable tells whether a request that was answered so may be sent again: any
-// "not now" if asking uses nothing up; else only the two that say that nothing
-// was done (A10).
+// "not now" if asking uses nothing up; else only the three that say that
+// nothing was done (A10).
 func (x *exchange) repeatable(status int) bool {
-	return later(status) && (x.mayAsk || status == 429 || status == 503)
+	return later(status) && (x.mayAsk || status == 425 || status == 429 || status == 503)
 }
 
 func retryAfter(h http.Header, now time.Time) time.Duration {
