@@ -192,6 +192,58 @@ func TestServe(t *testing.T) {
 	}
 }
 
+// gate is a transport whose requests wait until they are let through.
+type gate struct {
+	http.RoundTripper
+	arrived chan struct{}
+	open    chan struct{}
+}
+
+func (g *gate) RoundTrip(r *http.Request) (*http.Response, error) {
+	g.arrived <- struct{}{}
+	<-g.open
+	return g.RoundTripper.RoundTrip(r)
+}
+
+// TestServeTakesOne (A7): while the token is being asked for, a second answer of a
+// browser, a good one, is told that the sign-in is over and asks for nothing.
+func TestServeTakesOne(t *testing.T) {
+	server := newServer(t, oauthtest.Options{})
+	client := newClient(t, server)
+	listener, actual, err := oauth.ListenLoopback(t.Context(), "http://127.0.0.1/cb")
+	if err != nil {
+		t.Fatal(err)
+	}
+	g := &gate{client.HTTP.Transport, make(chan struct{}, 2), make(chan struct{})}
+	in, err := client.Begin(oauth.Sign{AuthorizationURL: server.URL() + "/authorize", Redirect: actual, Issuer: server.Issuer()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	back := follow(t, client, in.URL)
+	client.HTTP.Transport = g
+	done, first, second := make(chan error, 1), make(chan int, 1), make(chan int, 1)
+	go func() { _, err := in.Serve(t.Context(), listener); done <- err }()
+	answer := func(status chan<- int) { s, _, _ := browse(t, "GET", back.String(), ""); status <- s }
+	go answer(first)
+	<-g.arrived
+	go answer(second)
+	select {
+	case status := <-second:
+		if status != http.StatusGone {
+			t.Errorf("the second answer got %d", status)
+		}
+	case <-g.arrived:
+		t.Error("a second token request was made")
+	}
+	close(g.open)
+	if status := <-first; status != http.StatusOK {
+		t.Errorf("the first answer got %d", status)
+	}
+	if err := <-done; err != nil || server.Count() != 1 {
+		t.Errorf("%v after %d token requests", err, server.Count())
+	}
+}
+
 // browse is a request as a browser makes it.
 func browse(t *testing.T, method, address, host string) (status int, page string, header http.Header) {
 	t.Helper()

@@ -15,6 +15,7 @@ import (
 	"net/url"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"runtime"
 	"slices"
 	"strings"
@@ -23,6 +24,7 @@ import (
 
 	"github.com/credhelper/credhelper/helper/oauth"
 	"github.com/credhelper/credhelper/helper/oauth/oauthtest"
+	"github.com/credhelper/credhelper/protocol/secret"
 )
 
 func viaProxy(t *testing.T, address string) *http.Client {
@@ -143,12 +145,47 @@ func TestRoots(t *testing.T) {
 			t.Errorf("%q is taken for a CA file", bad)
 		}
 	}
-	server, other := newServer(t, oauthtest.Options{Certificate: "good"}), newServer(t, oauthtest.Options{Certificate: "good"})
-	client := newClient(t, server)
-	client.HTTP = newClient(t, other).HTTP
-	if _, err := client.Token(t.Context()); err == nil || !strings.Contains(err.Error(), "unknown authority") {
-		t.Errorf("got %v", err)
+	if os.Getenv("OAUTH_TEST_ROOTS") != "" {
+		theRootsInstead(t)
+		return
 	}
+	// The system's authorities are read once a process, so another one has those of
+	// server for the system's.
+	server, other := newServer(t, oauthtest.Options{Certificate: "good"}), newServer(t, oauthtest.Options{Certificate: "good"})
+	system, own := filepath.Join(t.TempDir(), "system.pem"), filepath.Join(t.TempDir(), "own.pem")
+	if err := errors.Join(os.WriteFile(system, server.RootsPEM(), 0o600), os.WriteFile(own, other.RootsPEM(), 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command(os.Args[0], "-test.run=^TestRoots$", "-test.v")
+	cmd.Env = append(os.Environ(), "OAUTH_TEST_ROOTS="+own, "OAUTH_TEST_SERVER="+server.TokenURL(), "SSL_CERT_FILE="+system, "SSL_CERT_DIR="+filepath.Dir(system)+"/none")
+	if out, err := cmd.CombinedOutput(); err != nil || !bytes.Contains(out, []byte("both ways were tried")) {
+		t.Fatalf("%v: %s", err, out)
+	}
+}
+
+// theRootsInstead asks one server twice: with the system's authorities, which know
+// it, and with a profile's own, which do not. Were the profile's beside the
+// system's, the second would get a token as well.
+func theRootsInstead(t *testing.T) {
+	own, err := os.ReadFile(os.Getenv("OAUTH_TEST_ROOTS"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		roots []byte
+		says  string
+	}{{nil, ""}, {own, "unknown authority"}} {
+		web, err := oauth.NewHTTPClient(oauth.HTTPOptions{RootsPEM: c.roots})
+		if err != nil {
+			t.Fatal(err)
+		}
+		client := &oauth.Client{TokenURL: os.Getenv("OAUTH_TEST_SERVER"), ID: "client", Secret: secret.New(canary), Grant: "client_credentials", Auth: "basic", HTTP: web}
+		_, err = client.Token(t.Context())
+		if (err == nil) != (c.says == "") || err != nil && !strings.Contains(err.Error(), c.says) {
+			t.Errorf("with %d bytes of authorities: %v, want %q", len(c.roots), err, c.says)
+		}
+	}
+	t.Log("both ways were tried")
 }
 
 // TestLoopbackIsNeverProxied (A6).
