@@ -14,8 +14,10 @@ var collected = regexp.MustCompile(`Collected : (\d+)`)
 // instructions counts what the processor does in user space for one cached
 // answer. It hardly depends on the machine's load, so it is the gate in CI.
 func (b *bench) instructions() ([]figure, error) {
-	const runs, bound = 9, 0.70
+	const runs, bound = 9, 0.47
 	l := b.launch(nameToken)
+	// The least is what the program needs; more is what Go's scheduler did on a busy
+	// machine.
 	var counts []float64
 	stumbles := 0
 	for len(counts) < runs {
@@ -43,8 +45,8 @@ func (b *bench) instructions() ([]figure, error) {
 		}
 		counts = append(counts, n/1e6)
 	}
-	return []figure{{name: "instructions of credhelper token NAME", value: median(counts), format: "%.3f million", bound: bound,
-		note: fmt.Sprintf("callgrind, median of %d", runs)}}, nil
+	return []figure{{name: "instructions of credhelper token NAME", value: slices.Min(counts), format: "%.3f million", bound: bound,
+		note: fmt.Sprintf("callgrind, the least of %d", runs)}}, nil
 }
 
 var perOp = regexp.MustCompile(`(?m)^BenchmarkGet\S*\s+\d+\s+([\d.]+) ns/op`)
