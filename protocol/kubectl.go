@@ -15,6 +15,8 @@ import "github.com/credhelper/credhelper/protocol/strictjson"
 // The version of the answer is that of the request, v1 or v1beta1. The cluster
 // is only in the request if the kubeconfig says provideClusterInfo: true;
 // without it nothing tells whom the token is for, so the profile must be named.
+// What the cluster says of its certificate must be recorded among the arguments
+// (kubecluster.go).
 // A profile that the cluster's own extension names ("config") only narrows: it
 // must own the server (O14).
 //
@@ -47,6 +49,11 @@ var execVersions = [...]string{
 }
 
 func decodeKubectl(call Call) (Request, error) {
+	marks, args, err := clusterFlags(call.Args)
+	if err != nil {
+		return Request{}, err
+	}
+	call.Args = args
 	r, rest, err := commonFlags(call)
 	if err != nil {
 		return r, err
@@ -65,11 +72,11 @@ func decodeKubectl(call Call) (Request, error) {
 	if len(info) > execInfoLimit {
 		return r, malformed("KUBERNETES_EXEC_INFO is longer than 128 KiB")
 	}
-	err = readExecInfo(&r, []byte(info))
+	err = readExecInfo(&r, []byte(info), marks)
 	return r, err
 }
 
-func readExecInfo(r *Request, info []byte) error {
+func readExecInfo(r *Request, info []byte, marks []string) error {
 	doc, err := strictjson.Parse(info)
 	if err != nil {
 		return malformed("KUBERNETES_EXEC_INFO: " + err.Error())
@@ -96,12 +103,13 @@ func readExecInfo(r *Request, info []byte) error {
 		}
 		return nil
 	}
-	return readCluster(r, cluster)
+	return readCluster(r, cluster, marks)
 }
 
 // readCluster reads where the token will go. A cluster whose certificate is not
-// checked can be anybody, so it gets none.
-func readCluster(r *Request, cluster strictjson.Value) error {
+// checked can be anybody, so it gets none, nor does one that is checked against what is
+// not recorded.
+func readCluster(r *Request, cluster strictjson.Value, marks []string) error {
 	if cluster.Kind() != strictjson.Object {
 		return malformed("KUBERNETES_EXEC_INFO: cluster is not an object")
 	}
@@ -118,6 +126,9 @@ func readCluster(r *Request, cluster strictjson.Value) error {
 		if err := narrow(r, config); err != nil {
 			return err
 		}
+	}
+	if err := recorded(r, cluster, marks); err != nil {
+		return err
 	}
 	server := textMember(cluster, "server")
 	if server == "" {

@@ -14,11 +14,16 @@ const markDigits = 8
 // of its SHA-256, over a prefix that no other use of a hash has.
 func Mark(token secret.Text) string {
 	sum := sha256.Sum256([]byte("credhelper token mark\x00" + token.Reveal()))
-	var b [markDigits]byte // encoding/hex would link fmt into the front
-	for i := range b {
-		b[i] = "0123456789abcdef"[sum[i/2]>>(4*(1-i%2))&0xf]
+	return hexadecimal(sum[:markDigits/2])
+}
+
+// hexadecimal is what encoding/hex would link fmt into the front for.
+func hexadecimal(octets []byte) string {
+	b := make([]byte, 0, 2*clusterMarkDigits)
+	for _, c := range octets {
+		b = append(b, "0123456789abcdef"[c>>4], "0123456789abcdef"[c&0xf])
 	}
-	return string(b[:])
+	return string(b)
 }
 
 func validMark(s string) bool {

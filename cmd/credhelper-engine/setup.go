@@ -99,7 +99,8 @@ func (s *session) setup(ctx context.Context, flags setupFlags, args []string) er
 func (s *session) setupPlace(ctx context.Context, names []string, flags setupFlags) (*wiring.Place, error) {
 	o := wiring.Options{
 		Home: s.env("HOME"), Env: s.env, BearerFile: flags.bearerFile,
-		GitVersion: func() string { return s.gitVersion(ctx) },
+		GitVersion:   func() string { return s.ask(ctx, "git", "version") },
+		KubeClusters: func() string { return s.ask(ctx, "kubectl", "config", "view", "--raw", "-o", "jsonpath={.clusters}") },
 	}
 	if windows {
 		o.Home = s.env("USERPROFILE")
@@ -164,16 +165,21 @@ func (s *session) sayAll(lines []string) {
 	}
 }
 
-// gitVersion is what git says of itself; "" if it cannot be asked.
-func (s *session) gitVersion(ctx context.Context) string {
-	program, err := s.findProgram("git")
+// ask is what a tool says of itself or of its configuration; "" if it cannot be asked.
+func (s *session) ask(ctx context.Context, tool string, args ...string) string {
+	program, err := s.findProgram(tool)
 	if err != nil {
 		return ""
 	}
 	ctx, cancel := context.WithTimeout(ctx, 3*time.Second)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, program, "version")
-	cmd.Env = []string{"PATH=" + s.env("PATH"), "SystemRoot=" + s.env("SystemRoot"), "LC_ALL=C"}
+	cmd := exec.CommandContext(ctx, program, args...)
+	cmd.Env = []string{"LC_ALL=C"}
+	for _, name := range [...]string{"PATH", "SystemRoot", "HOME", "USERPROFILE", "KUBECONFIG"} {
+		if value := s.env(name); value != "" {
+			cmd.Env = append(cmd.Env, name+"="+value)
+		}
+	}
 	out, _ := cmd.Output()
 	return string(out)
 }

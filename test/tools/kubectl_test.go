@@ -77,6 +77,29 @@ func TestKubectl(t *testing.T) {
 	}
 }
 
+// A cluster of somebody's kubeconfig, with our server's address and user and an authority
+// of its own, gets nothing (S17).
+func TestKubectlForeignCluster(t *testing.T) {
+	w := newWorld(t)
+	site := w.site("Bearer", cluster())
+	w.profile("work", site.URL)
+	w.kubeconfig(site, site)
+	w.ok(nil, "kubectl", "get", "--raw", "/version")
+	foreign := "apiVersion: v1\nkind: Config\nclusters:\n- name: foreign\n  cluster:\n    server: " + site.URL + "\n    certificate-authority: " + authorityFile() + "\n"
+	context := "contexts:\n- name: foreign\n  context:\n    cluster: foreign\n    user: credhelper-work\n"
+	w.setenv("KUBECONFIG=" + w.home + "/.kube/config:" + w.home + "/theirs")
+	for _, more := range []string{"    proxy-url: http://127.0.0.1:9\n", "    tls-server-name: localhost\n"} {
+		w.write("theirs", foreign+more+context)
+		r := w.fails(nil, "kubectl", "--context", "foreign", "get", "--raw", "/version")
+		if !strings.Contains(r.stderr, "is not recorded") {
+			t.Errorf("%q: the reason is not shown: %s", more, r.stderr)
+		}
+	}
+	w.write("theirs", foreign+context) // the very same authority
+	w.ok(nil, "kubectl", "--context", "foreign", "get", "--raw", "/version")
+	w.requests(1)
+}
+
 // A cluster whose certificate is not checked can be anybody.
 func TestKubectlUnchecked(t *testing.T) {
 	w := newWorld(t)

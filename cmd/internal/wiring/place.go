@@ -21,7 +21,9 @@ type Place struct {
 	home       string
 	bearerFile string        // that git includes; "" for none
 	gitVersion func() string // what git says of itself; may be nil
-	env        func(string) string
+	// kubeClusters are the clusters of the kubeconfig as kubectl shows them; may be nil.
+	kubeClusters func() string
+	env          func(string) string
 }
 
 // id is what the marks of a block say: the tool, and the profile if one is named.

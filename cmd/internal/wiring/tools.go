@@ -1,7 +1,6 @@
 package wiring
 
 import (
-	"path/filepath"
 	"strings"
 )
 
@@ -109,31 +108,6 @@ func wireCredHelpers(p *Place, file string) (Plan, error) {
 		links: []toolLink{link},
 		next:  next,
 		edits: []fileEdit{memberEdit(file, settings, func(_ []string, value string) bool { return value == quoted(helper) })},
-	}, nil
-}
-
-func wireKubectl(p *Place) (Plan, error) {
-	user := "credhelper-" + p.name
-	lines := "- name: " + user + "\n" +
-		"  user:\n" +
-		"    exec:\n" +
-		"      apiVersion: client.authentication.k8s.io/v1\n" +
-		"      command: " + quoted(p.credhelper) + "\n" +
-		"      args: [kubectl, --profile, " + p.name + "]\n" +
-		"      interactiveMode: Never\n" +
-		"      provideClusterInfo: true\n"
-	file := p.under(".kube", "config")
-	if list := filepath.SplitList(p.env("KUBECONFIG")); len(list) > 0 && filepath.IsAbs(list[0]) {
-		file = list[0]
-	}
-	edit := blockEdit(file, "#", p.id("kubectl"), lines, underUsers(user))
-	edit.show = "users:\n" + lines
-	begin, end := marks("#", p.id("kubectl"))
-	edit.drop = func(text string) (string, error) { return cutUser(cutBlock(text, begin, end), user), nil }
-	return Plan{
-		about: "a kubeconfig user that gets its token from profile " + p.name,
-		edits: []fileEdit{edit},
-		next:  []string{"use it in a context: kubectl config set-context --current --user=" + user},
 	}, nil
 }
 

@@ -22,13 +22,15 @@ type Options struct {
 	Profile    *helper.Profile // nil if none is named, or it is gone
 	BearerFile string          // that git is to include; "" for none
 	GitVersion func() string   // what git says of itself; may be nil
+	// KubeClusters are the kubeconfig's clusters, raw, as JSON; may be nil.
+	KubeClusters func() string
 }
 
 // NewPlace is the place that the options say.
 func NewPlace(o Options) *Place {
 	return &Place{
 		name: o.Name, profile: o.Profile, credhelper: o.Credhelper, links: linkDir(o.Home, o.Credhelper),
-		home: o.Home, bearerFile: o.BearerFile, gitVersion: o.GitVersion, env: o.Env,
+		home: o.Home, bearerFile: o.BearerFile, gitVersion: o.GitVersion, kubeClusters: o.KubeClusters, env: o.Env,
 	}
 }
 

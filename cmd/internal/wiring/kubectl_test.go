@@ -1,0 +1,46 @@
+package wiring
+
+import (
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/credhelper/credhelper/protocol"
+)
+
+// TestSetupKubectlRecords: the authority of each cluster that the profile owns is recorded,
+// from the data or from the file, and of no other (S17).
+func TestSetupKubectlRecords(t *testing.T) {
+	place := testPlace(t)
+	if err := writeConfig(filepath.Join(place.home, ".kube", "ca.pem"), "PEM of a file\n"); err != nil {
+		t.Fatal(err)
+	}
+	place.kubeClusters = func() string {
+		return `[{"name":"a","cluster":{"server":"https://git.example.com","certificate-authority-data":"QUJD"}},
+			{"name":"b","cluster":{"server":"https://git.example.com/b","certificate-authority":"ca.pem","proxy-url":"http://proxy:3128"}},
+			{"name":"again","cluster":{"server":"https://git.example.com:443/","certificate-authority-data":"QUJD"}},
+			{"name":"public","cluster":{"server":"https://eu.cdn.example.com"}},
+			{"name":"stranger","cluster":{"server":"https://evil.test","certificate-authority-data":"RVZJTA=="}},
+			{"name":"unchecked","cluster":{"server":"https://git.example.com","insecure-skip-tls-verify":true}},
+			{"name":"gone","cluster":{"server":"https://git.example.com","certificate-authority":"/nowhere/ca.pem"}}]`
+	}
+	plan, err := wireKubectl(place)
+	if err != nil {
+		t.Fatal(err)
+	}
+	shown := plan.edits[0].show
+	for _, mark := range []string{protocol.ClusterMark("QUJD", "", ""), protocol.ClusterMark("UEVNIG9mIGEgZmlsZQo=", "", "http://proxy:3128")} {
+		if strings.Count(shown, "--cluster, "+mark) != 1 {
+			t.Errorf("%s is not there once:\n%s", mark, shown)
+		}
+	}
+	if n := strings.Count(shown, "--cluster"); n != 2 || len(plan.next) != 1 {
+		t.Errorf("%d marks, said %q:\n%s", n, plan.next, shown)
+	}
+	for _, said := range []string{"", "[]", "no JSON", `[{"cluster":{"server":"https://evil.test"}}]`} {
+		place.kubeClusters = func() string { return said }
+		if plan, err = wireKubectl(place); err != nil || len(plan.next) != 2 || strings.Contains(plan.edits[0].show, "--cluster") {
+			t.Errorf("%q: %v %q", said, err, plan.next)
+		}
+	}
+}

@@ -1,0 +1,81 @@
+package protocol
+
+import (
+	"crypto/sha256"
+	"slices"
+	"strings"
+
+	"github.com/credhelper/credhelper/protocol/strictjson"
+)
+
+// A kubeconfig may be put together from several files, and a cluster of one be used with
+// our user of another. Its server is the profile's, and yet whoever wrote it reads the
+// token, if it names a certificate authority of theirs and the way leads by them. So
+// what a cluster says of how its server is reached and recognized must be recorded, by
+// its mark, in the arguments of the user: --cluster MARK, which credhelper setup kubectl
+// writes. A cluster that says nothing of the kind needs no mark.
+
+// clusterMarkDigits is the length of a mark: 128 bits, so that nobody finds another
+// authority with the same.
+const clusterMarkDigits = 32
+
+// ClusterMark is the mark of what a cluster says: certificate-authority-data in Base64,
+// tls-server-name and proxy-url, each "" if it does not. It is "" if none is said.
+func ClusterMark(authority, serverName, proxy string) string {
+	if authority+serverName+proxy == "" {
+		return ""
+	}
+	sum := sha256.Sum256([]byte("credhelper cluster\x00" + authority + "\x00" + serverName + "\x00" + proxy))
+	return hexadecimal(sum[:clusterMarkDigits/2])
+}
+
+// clusterFlags takes --cluster out of the arguments, however often it is there.
+func clusterFlags(args []string) (marks, rest []string, err error) {
+	for len(args) > 0 {
+		name, value, joined := strings.Cut(args[0], "=")
+		if name != "--cluster" {
+			rest, args = append(rest, args[0]), args[1:]
+			continue
+		}
+		if args = args[1:]; !joined {
+			if len(args) == 0 {
+				return nil, nil, malformed("--cluster needs a value")
+			}
+			value, args = args[0], args[1:]
+		}
+		if len(value) != clusterMarkDigits {
+			return nil, nil, malformed("--cluster: not the mark of a cluster; credhelper setup kubectl writes it")
+		}
+		marks = append(marks, value)
+	}
+	return marks, rest, nil
+}
+
+// recorded is an error unless the cluster's mark is among those of the arguments.
+func recorded(r *Request, cluster strictjson.Value, marks []string) error {
+	var said [3]string
+	for i, name := range [...]string{"certificate-authority-data", "tls-server-name", "proxy-url"} {
+		v, ok := cluster.Get(name)
+		if !ok {
+			continue
+		}
+		text, err := v.Text()
+		if err != nil {
+			return malformed("KUBERNETES_EXEC_INFO: " + name + " is not a text")
+		}
+		said[i] = text
+	}
+	mark := ClusterMark(said[0], said[1], said[2])
+	if mark == "" || slices.Contains(marks, mark) {
+		return nil
+	}
+	name := r.Profile
+	if name == "" {
+		name = "NAME"
+	}
+	return &Error{
+		Kind: ErrPolicy,
+		Text: "the cluster's certificate authority, tls-server-name or proxy-url is not recorded: whoever wrote them could read the token",
+		Hint: "if the cluster is yours, record it: credhelper setup kubectl " + name + " --write, or by hand in the user's args: --cluster " + mark,
+	}
+}
