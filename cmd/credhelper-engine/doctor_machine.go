@@ -110,6 +110,9 @@ func (x *examination) tools() {
 	if err != nil {
 		return // the installation itself is wrong, and said to be
 	}
+	if text, mend := wiring.Storing(place); text != "" {
+		x.add("git", note, text, mend)
+	}
 	here, all := 0, wiring.Paths(place)
 	for _, path := range all {
 		switch {

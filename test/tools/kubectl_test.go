@@ -119,7 +119,7 @@ func TestKubectlUnchecked(t *testing.T) {
 }
 
 // After a 401 client-go runs the plugin again but does not say so, and does not
-// repeat the request. reject tells it in its place.
+// repeat the request. A refresh by hand ends that at once.
 func TestKubectlStaleToken(t *testing.T) {
 	w := newWorld(t)
 	site := w.site("Bearer", cluster())
@@ -128,7 +128,7 @@ func TestKubectlStaleToken(t *testing.T) {
 	w.ok(nil, "kubectl", "get", "--raw", "/version")
 	w.auth.RevokeAll()
 	w.fails(nil, "kubectl", "get", "--raw", "/version")
-	w.ok(input(w.token("work")+"\n"), "credhelper", "reject", "work")
+	w.ok(nil, "credhelper", "token", "work", "--refresh")
 	w.ok(nil, "kubectl", "get", "--raw", "/version")
 	w.requests(2)
 }

@@ -23,6 +23,13 @@ type fileEdit struct {
 	trace, manual string
 }
 
+// unless is the edit where err says that the tool would not read what it adds. It can
+// still be taken back.
+func (e fileEdit) unless(err error) fileEdit {
+	e.add = func(string) (string, error) { return "", err }
+	return e
+}
+
 // backupSuffix names the copy of a file as it was before setup first touched it.
 const backupSuffix = ".before-credhelper"
 

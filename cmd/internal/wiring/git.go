@@ -2,6 +2,7 @@ package wiring
 
 import (
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -43,20 +44,76 @@ func wireGit(p *Place) (Plan, error) {
 		about = "git asks credhelper for " + strings.Join(p.hosts(true), ", ") + " only"
 	}
 	include, next, hints := p.gitInclude()
+	if p.name == "" {
+		// git hands every answer to all its helpers to store.
+		next = []string{"beside a helper that stores (store, cache, libsecret) name a profile instead: that one would be given the tokens, and answer with them when they have ended; store writes them to its file in clear"}
+	}
+	text, _, _ := readConfig(p.gitFile())
+	if storing := storingHelpers(text); p.name == "" && len(storing) > 0 {
+		next = append(next, p.gitFile()+" has such a helper: "+strings.Join(storing, ", "))
+	}
+	place := func(text, block string) (string, error) {
+		if n := brokenGitLine(text); n > 0 {
+			return "", conflict("git cannot read its line " + strconv.Itoa(n))
+		}
+		return atEnd(text, block)
+	}
+	return Plan{
+		about: about,
+		edits: []fileEdit{blockEdit(p.gitFile(), "#", p.id("git"), lines+include, place)},
+		next:  next,
+		hints: hints,
+	}, nil
+}
+
+// gitFile is git's configuration of the user.
+func (p *Place) gitFile() string {
 	file := p.under(".gitconfig")
 	if other := p.config("git", "config"); !isFile(file) && isFile(other) {
 		file = other
 	}
-	if p.name == "" {
-		// git hands every answer to all its helpers to store.
-		next = []string{"beside a helper that stores (store, cache, libsecret) name a profile instead: that one would be given the tokens, and answer with them when they have ended"}
+	return p.file("GIT_CONFIG_GLOBAL", file)
+}
+
+// gitStoring are the helpers that keep what another one answered: git gives every answer
+// that a server took to all its helpers.
+var gitStoring = [...]string{"store", "cache", "libsecret", "gnome-keyring", "osxkeychain", "wincred", "manager", "manager-core", "netrc"}
+
+// storingHelpers are those that a configuration of git names, with what stands behind them.
+func storingHelpers(text string) (found []string) {
+	for line := range strings.Lines(text) {
+		if key, value, ok := strings.Cut(strings.TrimSpace(line), "="); ok && strings.EqualFold(strings.TrimSpace(key), "helper") {
+			value = strings.Trim(strings.TrimSpace(value), `"`)
+			first, _, _ := strings.Cut(value, " ")
+			name := strings.TrimPrefix(filepath.Base(first), "git-credential-")
+			if slices.Contains(gitStoring[:], name) {
+				found = append(found, protocol.Line(value))
+			}
+		}
 	}
-	return Plan{
-		about: about,
-		edits: []fileEdit{blockEdit(p.file("GIT_CONFIG_GLOBAL", file), "#", p.id("git"), lines+include, atEnd)},
-		next:  next,
-		hints: hints,
-	}, nil
+	return found
+}
+
+// Storing says which helpers keep the tokens that git gets from credhelper, and how to
+// mend that; "" if none does. One that stands before our part of the file counts only if
+// that is for every host: for one host our part begins with a clean list.
+func Storing(p *Place) (text, mend string) {
+	config, _, _ := readConfig(p.gitFile())
+	const begin = "# >>> credhelper setup git"
+	at := strings.Index(config, begin)
+	if at < 0 {
+		return "", ""
+	}
+	_, behind, _ := strings.Cut(config[at:], "# <<< credhelper setup git")
+	storing := storingHelpers(behind)
+	if strings.HasPrefix(config[at:], begin+"\n") {
+		storing = storingHelpers(config)
+	}
+	if len(storing) == 0 {
+		return "", ""
+	}
+	return p.gitFile() + ": git gives the tokens to another helper to keep: " + strings.Join(storing, ", ") + " (store writes them to its file in clear)",
+		"credhelper setup git NAME --write for each profile, behind that helper, and credhelper setup git --remove"
 }
 
 // gitInclude is the way of a git that cannot send Bearer from a helper to a server

@@ -1,6 +1,7 @@
 package wiring
 
 import (
+	"path/filepath"
 	"strings"
 	"testing"
 )
@@ -54,5 +55,51 @@ func TestSetupGitBearer(t *testing.T) {
 	undoAll(t, w)
 	if after := content(t, place.home); after != before {
 		t.Errorf("left: %s", after)
+	}
+}
+
+// TestStoringHelpers: a helper of git's that keeps what ours answers is named by setup and
+// doctor, unless our part of the configuration begins with a clean list (X5).
+func TestStoringHelpers(t *testing.T) {
+	for name, c := range map[string]struct {
+		before, after string
+		profile       bool
+		named         string
+	}{
+		"store before, for every host": {"[credential]\n\thelper = store --file /x\n", "", false, "store --file /x"},
+		"store before, for one host":   {"[credential]\n\thelper = store\n", "", true, ""},
+		"store behind, for one host":   {"", "[credential]\n\thelper = store\n", true, "store"},
+		"by its path":                  {"[credential]\n\tHelper=\"/usr/lib/git-core/git-credential-libsecret\"\n", "", false, "libsecret"},
+		"cache behind, for every host": {"", "[credential \"https://x\"]\n\thelper = cache --timeout=9\n", false, "cache --timeout=9"},
+		"another that is none":         {"[credential]\n\thelper = /opt/storehouse\n\tuseHttpPath = store\n", "", false, ""},
+		"none":                         {"[user]\n\tname = store\n", "", false, ""},
+	} {
+		place := testPlace(t)
+		if !c.profile {
+			place.name, place.profile = "", nil
+		}
+		file := filepath.Join(place.home, ".gitconfig")
+		if err := writeConfig(file, c.before); err != nil {
+			t.Fatal(err)
+		}
+		if text, _ := Storing(place); text != "" {
+			t.Errorf("%s: found before ours is there: %s", name, text)
+		}
+		plan, err := wireGit(place)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if told := strings.Join(plan.next, "\n"); !c.profile && c.before != "" && c.named != "" && !strings.Contains(told, c.named) {
+			t.Errorf("%s: setup says %q", name, told)
+		}
+		applyAll(t, plan)
+		now, _, _ := readConfig(file)
+		if err := writeConfig(file, now+c.after); err != nil {
+			t.Fatal(err)
+		}
+		text, mend := Storing(place)
+		if (text != "") != (c.named != "") || !strings.Contains(text, c.named) || (mend != "") != (text != "") {
+			t.Errorf("%s: doctor says %q, %q", name, text, mend)
+		}
 	}
 }

@@ -138,7 +138,7 @@ func (p *Place) indexURL() string {
 func (p *Place) pipFile() string {
 	return p.file("PIP_CONFIG_FILE", p.config("pip", "pip.conf"))
 }
-func (p *Place) uvFile() string { return p.config("uv", "uv.toml") }
+func (p *Place) uvFile() string { return p.file("UV_CONFIG_FILE", p.config("uv", "uv.toml")) }
 
 // keyringLink is shared by pip and uv.
 func (p *Place) keyringLink() toolLink {

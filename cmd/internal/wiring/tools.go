@@ -117,6 +117,9 @@ func wireCredHelpers(p *Place, file string) (Plan, error) {
 func wireCargo(p *Place) (Plan, error) {
 	const name, key = "cargo-credential-credhelper", "global-credential-providers"
 	file := p.in("CARGO_HOME", p.under(".cargo"), "config.toml")
+	if old := strings.TrimSuffix(file, ".toml"); isFile(old) {
+		file = old // cargo reads the name without .toml and not the other, where both are there
+	}
 	link := p.link(name, name+`"`, file)
 	if !plainPath(link.path) {
 		return Plan{}, policy("cargo splits " + link.path + " at its blanks")
@@ -178,10 +181,14 @@ func wireGoauth(p *Place) (Plan, error) {
 	if p.name != "" {
 		command += " --profile " + p.name
 	}
-	return Plan{
-		about: "the go command asks credhelper after a 401, then .netrc",
-		edits: []fileEdit{goauthEdit(p.file("GOENV", p.config("go", "env")), command)},
-	}, nil
+	edit := goauthEdit(p.file("GOENV", p.config("go", "env")), command)
+	switch {
+	case p.env("GOENV") == "off":
+		edit = edit.unless(conflict("GOENV is off in the environment, so the go command reads no file"))
+	case p.env("GOAUTH") != "":
+		edit = edit.unless(conflict("GOAUTH is set in the environment, which counts before the file"))
+	}
+	return Plan{about: "the go command asks credhelper after a 401, then .netrc", edits: []fileEdit{edit}}, nil
 }
 
 func wireBazel(p *Place) (Plan, error) {

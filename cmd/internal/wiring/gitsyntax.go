@@ -1,0 +1,68 @@
+package wiring
+
+import (
+	"regexp"
+	"strings"
+)
+
+// The lines of git's configuration (git-config(1), "Syntax"): the header of a section, which
+// a variable may follow, and a variable, whose value may be left out.
+var (
+	gitHeader   = regexp.MustCompile(`^\[[A-Za-z0-9.-]+(?:[ \t]+"(?:[^"\\\n]|\\.)*")?\]`)
+	gitVariable = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9-]*[ \t]*(?:=(.*))?$`)
+)
+
+// brokenGitLine is the number of the first line that git would stop at; 0 if there is
+// none. What is appended to such a file does nothing but move the error.
+func brokenGitLine(text string) int {
+	open, inSection := false, false // a value goes on from the line before
+	n := 0
+	for line := range strings.Lines(strings.TrimPrefix(text, "\ufeff")) {
+		n++
+		line = strings.TrimRight(line, "\r\n")
+		value := line
+		if !open {
+			line = strings.TrimSpace(line)
+			if header := gitHeader.FindString(line); header != "" {
+				inSection = true
+				line = strings.TrimSpace(line[len(header):])
+			}
+			if line == "" || line[0] == '#' || line[0] == ';' {
+				continue
+			}
+			name, _, _ := strings.Cut(line, " #")
+			name, _, _ = strings.Cut(name, " ;")
+			variable := gitVariable.FindStringSubmatch(line)
+			if variable == nil {
+				variable = gitVariable.FindStringSubmatch(strings.TrimSpace(name))
+			}
+			if variable == nil || !inSection {
+				return n
+			}
+			value = variable[1]
+		}
+		quoted := false
+		if open, quoted = valueGoesOn(value); quoted && !open {
+			return n
+		}
+	}
+	return 0
+}
+
+// valueGoesOn reports whether a value ends with a backslash, and so on the next line, and
+// whether a quotation mark in it is not closed.
+func valueGoesOn(value string) (goesOn, quoted bool) {
+	for i := 0; i < len(value); i++ {
+		switch c := value[i]; {
+		case c == '\\' && i+1 == len(value):
+			return true, quoted
+		case c == '\\':
+			i++
+		case c == '"':
+			quoted = !quoted
+		case !quoted && (c == '#' || c == ';'):
+			return false, false
+		}
+	}
+	return false, quoted
+}
