@@ -91,6 +91,9 @@ func (p *Profile) tokenBinding() [32]byte {
 	if p.ClientCert != nil {
 		list = append(list, Bound{"client_cert", strings.Join(p.ClientCert, "\x00")})
 	}
+	if len(p.SecretEnvironment) > 0 { // another environment may be another secret
+		list = append(list, Bound{"secret_environment", strings.Join(p.SecretEnvironment, " ")})
+	}
 	return digest("credhelper token 1", list)
 }
 

@@ -3,6 +3,8 @@ package helper_test
 import (
 	"context"
 	"encoding/hex"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -124,6 +126,26 @@ func TestOtherScopesOtherToken(t *testing.T) {
 	for _, r := range h.server.Requests()[1:] {
 		if !strings.Contains(r.Body, "scope=read") {
 			t.Errorf("body %q", r.Body)
+		}
+	}
+}
+
+// TestOtherEnvironmentOtherToken: which variables a command gets decides which secret
+// it prints, so a token of before is not given any more.
+func TestOtherEnvironmentOtherToken(t *testing.T) {
+	h := newHome(t, oauthtest.Options{})
+	program := filepath.Join(t.TempDir(), "print")
+	if err := os.WriteFile(program, []byte("#!/bin/sh\necho secret\n"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	const text = "client_id = \"client\"\ntoken_url = \"{endpoint}\"\norigins = [\"{server}\"]\n"
+	for i, more := range []string{"", "", "secret_environment = [\"VAULT_ADDR\"]\n", "secret_environment = [\"VAULT_TOKEN\"]\n"} {
+		h.profile("demo", text+"secret = [\"command\", \""+program+"\"]\n"+more)
+		if _, err := h.get(named); err != nil {
+			t.Fatal(err)
+		}
+		if want := max(1, i); h.server.Count() != want {
+			t.Errorf("after %q: %d requests, want %d", more, h.server.Count(), want)
 		}
 	}
 }

@@ -88,6 +88,10 @@ func keyringError(p *Profile, err error) error {
 		return &protocol.Error{Kind: protocol.ErrNoSecret, Text: "profile " + p.Name + ": no secret is stored", Hint: hint}
 	case errors.Is(err, keyring.ErrNotFound):
 		hint = "its secret comes from " + clean(strings.Join(p.Secret[:min(2, len(p.Secret))], " "))
+	case errors.Is(err, keyring.ErrUnavailable) && !p.InKeyring(): // no keyring is to blame
+		text := strings.Replace(err.Error(), keyring.ErrUnavailable.Error()+": ", "", 1)
+		err = &protocol.Error{Kind: protocol.ErrLocked, Text: text}
+		hint = "see what it says: credhelper doctor " + p.Name
 	case errors.Is(err, keyring.ErrKeyGone): // no unlocking helps
 	case strings.Contains(err.Error(), "credhelper unlock"):
 		hint = "" // said already

@@ -84,7 +84,7 @@ func nearer(a, b Ending) Ending {
 func (h *Helper) certificateEnd(ctx context.Context, p *Profile, inKeyring secret.Text) time.Time {
 	const largest = 256 << 10
 	if p.ClientCert != nil {
-		return h.sourceEnd(ctx, p.ClientCert)
+		return h.sourceEnd(ctx, p, p.ClientCert)
 	}
 	switch {
 	case !p.NeedsKey():
@@ -102,15 +102,15 @@ func (h *Helper) certificateEnd(ctx context.Context, p *Profile, inKeyring secre
 	if words == nil {
 		words = p.Secret
 	}
-	return h.sourceEnd(ctx, words)
+	return h.sourceEnd(ctx, p, words)
 }
 
 // sourceEnd is the end of the certificate that lies beside a key in a source.
-func (h *Helper) sourceEnd(ctx context.Context, words []string) time.Time {
+func (h *Helper) sourceEnd(ctx context.Context, p *Profile, words []string) time.Time {
 	if words[0] == "command" {
 		return time.Time{}
 	}
-	source, err := keyring.NewSource(words, h.surroundings())
+	source, err := keyring.NewSource(words, h.surroundings(p))
 	if err != nil {
 		return time.Time{}
 	}

@@ -69,6 +69,11 @@ type Config struct {
 	// Caller is who asks, for the log.
 	Caller Caller
 
+	// CommandSaid takes the first line that a command which should have printed a
+	// secret wrote to stderr before it failed, without what is known to be secret. It
+	// is for a person who looks, never for a log. Nil drops it.
+	CommandSaid func(line string)
+
 	// Report takes a warning for a person, one line without a secret; may be nil.
 	Report func(text string)
 	// Reminds is for programs of which somebody reads the warnings: once a day and

@@ -107,6 +107,20 @@ func (p *Profile) takeSecret(d *document, f *File) error {
 	if p.SecretExpires, ok = day(f.SecretExpires); !ok {
 		return d.wrong("secret_expires", "is a date, YYYY-MM-DD")
 	}
+	return p.takeSecretEnvironment(d, f)
+}
+
+// takeSecretEnvironment reads the names of the variables that commands get.
+func (p *Profile) takeSecretEnvironment(d *document, f *File) error {
+	p.SecretEnvironment = f.SecretEnvironment
+	if len(p.SecretEnvironment) > 0 && !slices.ContainsFunc(f.sources(), Source.RunsCommand) {
+		return d.wrong("secret_environment", "is for the commands that print secrets, and this profile has none")
+	}
+	for _, name := range p.SecretEnvironment {
+		if err := keyring.CheckVariable(name); err != nil {
+			return d.wrong("secret_environment", "%s", short(strings.TrimPrefix(err.Error(), keyring.ErrInvalid.Error()+": ")))
+		}
+	}
 	return nil
 }
 

@@ -49,6 +49,8 @@ type Profile struct {
 	Secret        []string  // {"keyring"}, or a source as keyring.NewSource takes it
 	SecretExpires time.Time // what the person noted; zero if nothing
 
+	SecretEnvironment []string // variables that the commands which print secrets get, in the file's order
+
 	Username string // for tools that only know Basic
 	Header   string // header field; "" is Authorization
 	Scheme   string // what precedes the token in it; "Bearer", or "" for the bare token

@@ -36,10 +36,13 @@ type File struct {
 	Resource      any            `toml:"resource,omitempty" reads:"-"` // one or a list
 	Params        map[string]any `toml:"params,omitempty" reads:"-"`   // each a text or a list
 
-	Secret        any    `toml:"secret,omitempty" reads:"secret"`    // "keyring", or a source's list
-	SecretExpires any    `toml:"secret_expires,omitempty" reads:"-"` // a date
-	Username      string `toml:"username,omitempty" reads:"-"`
-	Header        string `toml:"header,omitempty" reads:"-"` // "NAME" or "NAME: TEMPLATE"
+	Secret        any `toml:"secret,omitempty" reads:"secret"`    // "keyring", or a source's list
+	SecretExpires any `toml:"secret_expires,omitempty" reads:"-"` // a date
+
+	SecretEnvironment []string `toml:"secret_environment,omitempty" reads:"environment"` // names of variables for the commands that print secrets
+
+	Username string `toml:"username,omitempty" reads:"-"`
+	Header   string `toml:"header,omitempty" reads:"-"` // "NAME" or "NAME: TEMPLATE"
 
 	MinTTL     any `toml:"min_ttl,omitempty" reads:"-"` // seconds, or "90s", "5m", "1h"
 	DefaultTTL any `toml:"default_ttl,omitempty" reads:"-"`

@@ -165,7 +165,7 @@ func (h *Helper) clientCert(ctx context.Context, p *Profile) (tls.Certificate, e
 	wrong := func(err error) (tls.Certificate, error) {
 		return tls.Certificate{}, about(p.Name, policy("client_cert: "+clean(err.Error())), "name the file with the key and its certificate: credhelper edit "+p.Name)
 	}
-	source, err := keyring.NewSource(p.ClientCert, h.surroundings())
+	source, err := keyring.NewSource(p.ClientCert, h.surroundings(p))
 	if err != nil {
 		return wrong(err)
 	}
@@ -193,7 +193,7 @@ func (h *Helper) reading(ctx context.Context, p *Profile, words []string) func()
 		return nil
 	}
 	return func() (secret.Text, error) {
-		source, err := keyring.NewSource(words, h.surroundings())
+		source, err := keyring.NewSource(words, h.surroundings(p))
 		if err != nil {
 			return secret.Text{}, keyringError(p, err)
 		}
@@ -214,7 +214,7 @@ func policyOf(p *Profile, words []string, err error) error {
 // key reads the client's private key and its certificate.
 func (h *Helper) key(ctx context.Context, p *Profile, s secret.Text) (*oauth.Key, error) {
 	if p.Key != nil {
-		source, err := keyring.NewSource(p.Key, h.surroundings())
+		source, err := keyring.NewSource(p.Key, h.surroundings(p))
 		if err == nil {
 			s, err = source.ReadKey(ctx)
 		}

@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"net/url"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -79,15 +80,15 @@ func (h *Helper) reach(ctx context.Context, p *Profile) (time.Duration, error) {
 // TrySource reads a source of the profile and forgets what it read. The error says
 // why the source cannot be used; protocol.ErrNoSecret: there is nothing.
 func (h *Helper) TrySource(ctx context.Context, p *Profile, s Source) error {
-	if s.InKeyring() {
-		return nil // Status looks there
+	if s.InKeyring() || s.Words[0] == environment {
+		return nil // Status looks there, and a command may do without a variable
 	}
-	source, err := keyring.NewSource(s.Words, h.surroundings())
+	source, err := keyring.NewSource(s.Words, h.surroundings(p))
 	if err == nil {
 		_, err = source.ReadKey(ctx)
 	}
 	if err != nil {
-		return &protocol.Error{Kind: kindOf(err), Text: clean("profile " + p.Name + ": " + s.Key + ": " + err.Error())}
+		return &protocol.Error{Kind: kindOf(err), Text: clean("profile " + p.Name + ": " + s.Key + ": " + strings.Replace(err.Error(), keyring.ErrUnavailable.Error()+": ", "", 1))}
 	}
 	return nil
 }

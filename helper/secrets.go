@@ -3,9 +3,11 @@ package helper
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/credhelper/credhelper/helper/keyring"
+	"github.com/credhelper/credhelper/helper/oauth"
 	"github.com/credhelper/credhelper/protocol"
 	"github.com/credhelper/credhelper/protocol/secret"
 )
@@ -31,7 +33,7 @@ func (h *Helper) inUse(ctx context.Context, p *Profile) (held, error) {
 		return held{}, nil
 	}
 	if !p.InKeyring() {
-		source, err := keyring.NewSource(p.Secret, h.surroundings())
+		source, err := keyring.NewSource(p.Secret, h.surroundings(p))
 		if err != nil {
 			return held{}, keyringError(p, err)
 		}
@@ -67,15 +69,51 @@ func (p *Profile) endOf(s held) time.Time {
 	return s.expires
 }
 
-func (h *Helper) surroundings() keyring.Surroundings {
-	return keyring.Surroundings{
+// surroundings is what a source of the profile sees of the process.
+func (h *Helper) surroundings(p *Profile) keyring.Surroundings {
+	around := keyring.Surroundings{
 		Lookup: func(name string) (string, bool) {
 			value := h.env(name)
 			return value, value != ""
 		},
 		Environ:     h.config.Environ,
+		Names:       p.SecretEnvironment,
 		Credentials: h.env("CREDENTIALS_DIRECTORY"),
 	}
+	if h.config.CommandSaid != nil {
+		around.Failed = func(stdout, stderr secret.Text) {
+			if line := h.complaint(p, stdout, stderr); line != "" {
+				h.config.CommandSaid(line)
+			}
+		}
+	}
+	return around
+}
+
+// complaint is the first line that a failed command wrote to stderr, without what it
+// wrote to stdout and without the variables that the profile gave it; "" if there is
+// none.
+func (h *Helper) complaint(p *Profile, stdout, stderr secret.Text) string {
+	var hidden []secret.Text
+	hide := func(value string, least int) {
+		if value = strings.TrimSpace(value); len(value) >= least {
+			hidden = append(hidden, secret.New(value))
+		}
+	}
+	for line := range strings.Lines(stdout.Reveal()) {
+		hide(line, 1)
+		for _, word := range strings.Fields(line) { // NAME: SECRET
+			hide(word, 4)
+		}
+	}
+	for _, s := range p.Sources() {
+		for _, name := range s.variables() {
+			hide(h.env(name), 1)
+		}
+	}
+	text := oauth.Redact(stderr.Reveal(), hidden...)
+	line, _, _ := strings.Cut(strings.TrimLeft(text, "\r\n"), "\n")
+	return short(strings.TrimSpace(line))
 }
 
 // envelope reads what the keyring holds for a profile.

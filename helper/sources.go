@@ -16,6 +16,7 @@ import (
 //	reads:"secret"  a source of a secret, of a key or of somebody's token: a list
 //	                as keyring.NewSource takes it, or "keyring"
 //	reads:"file"    the path of a local file that is not secret
+//	reads:"environment"  names of variables that the profile's commands get
 //	reads:"-"       nothing but the profile
 //
 // Everything that must know which members reach out to this machine asks Sources,
@@ -24,7 +25,7 @@ import (
 // Source is a member of a profile that names a place on this machine.
 type Source struct {
 	Key    string   // as the file has it, such as "assertion.from"
-	Words  []string // as keyring.NewSource takes them, or "keyring"; of a file {"file", PATH}
+	Words  []string // as keyring.NewSource takes them, or "keyring"; of a file {"file", PATH}; of variables for commands {"environment", NAME...}
 	Secret bool     // what is read there is a secret, and may be sent to a server
 }
 
@@ -35,13 +36,28 @@ func (s Source) InKeyring() bool { return slices.Equal(s.Words, []string{inKeyri
 // String is the member with its place, in ASCII: assertion.from = ["env" "NAME"].
 func (s Source) String() string { return fmt.Sprintf("%s = %+q", s.Key, s.Words) }
 
-// variable is the environment variable that is read; "" if none is.
-func (s Source) variable() string {
+// environment is the first of the Words of variables that commands get.
+const environment = "environment"
+
+// variables are the environment variables that hold a secret for the source. Of those
+// that are passed on to commands it is the name that says so: a program of the user's
+// that loses VAULT_TOKEN fails, but one that loses KUBECONFIG works on another
+// cluster.
+func (s Source) variables() []string {
+	if len(s.Words) > 0 && s.Words[0] == environment {
+		return slices.DeleteFunc(slices.Clone(s.Words[1:]), func(name string) bool { return !namesSecret(name) })
+	}
 	source, err := keyring.NewSource(s.Words, keyring.Surroundings{})
 	if err != nil || source.Kind != "env" {
-		return ""
+		return nil
 	}
-	return source.Words[0]
+	return source.Words
+}
+
+// namesSecret reports whether a variable is named as those that hold a secret.
+func namesSecret(name string) bool {
+	return slices.ContainsFunc([]string{"TOKEN", "SECRET", "PASSWORD", "PASSPHRASE", "SESSION", "KEY"},
+		func(word string) bool { return strings.Contains(strings.ToUpper(name), word) })
 }
 
 // Sources lists the members of the profile, of its preset and of the defaults that
@@ -67,6 +83,9 @@ func sourcesIn(v reflect.Value, prefix string) (list []Source) {
 			list = append(list, Source{Key: key, Words: words, Secret: true})
 		case member.Tag.Get("reads") == "file":
 			list = append(list, Source{Key: key, Words: []string{"file", value.String()}})
+		case member.Tag.Get("reads") == environment:
+			words, _ := textList(value.Interface())
+			list = append(list, Source{Key: key, Words: append([]string{environment}, words...), Secret: true})
 		default:
 			list = append(list, sourcesIn(value, key+".")...)
 		}
@@ -85,7 +104,7 @@ func (v *variables) note(sources []Source) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	for _, s := range sources {
-		if name := s.variable(); name != "" {
+		for _, name := range s.variables() {
 			if v.names == nil {
 				v.names = map[string]bool{}
 			}

@@ -36,9 +36,13 @@ func TestEveryMemberIsTagged(t *testing.T) {
 				if member.Type.Kind() != reflect.String {
 					t.Errorf("%s%s: a path is a string", prefix, key)
 				}
+			case "environment":
+				if member.Type != reflect.TypeFor[[]string]() {
+					t.Errorf("%s%s: names are a list of texts", prefix, key)
+				}
 			case "-":
 			default:
-				t.Errorf("%s%s: reads:%q says neither secret nor file nor -", prefix, key, reads)
+				t.Errorf("%s%s: reads:%q says neither secret nor file nor environment nor -", prefix, key, reads)
 			}
 			seen++
 			walk(member.Type, prefix+key+".")
@@ -58,6 +62,7 @@ var elsewhere = []struct{ key, value string }{
 	{"secret", `["env", "AWS_SECRET_ACCESS_KEY"]`},
 	{"secret", `["credential", "db"]`},
 	{"secret", `7`},
+	{"secret_environment", `["AWS_SECRET_ACCESS_KEY"]`},
 	{"subject_token", `["env", "AWS_SECRET_ACCESS_KEY"]`},
 	{"subject_token", `["file", "/home/me/.vault-token"]`},
 	{"client_cert", `["file", "/home/me/.ssh/client.pem"]`},
@@ -73,7 +78,7 @@ func TestElsewhereIsComplete(t *testing.T) {
 	var tagged []string
 	for _, typ := range []reflect.Type{reflect.TypeFor[helper.File](), reflect.TypeFor[helper.AssertionFile]()} {
 		for i := range typ.NumField() {
-			if reads := typ.Field(i).Tag.Get("reads"); reads == "secret" || reads == "file" {
+			if reads := typ.Field(i).Tag.Get("reads"); reads != "-" {
 				key, _, _ := strings.Cut(typ.Field(i).Tag.Get("toml"), ",")
 				tagged = append(tagged, key)
 			}

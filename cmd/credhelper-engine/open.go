@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"os"
+	"slices"
 	"time"
 
 	"github.com/credhelper/credhelper/cmd/internal/inner"
@@ -30,6 +31,9 @@ func (s *session) open() (*helper.Helper, error) {
 	if s.flags.timeout != "" {
 		config.Timeout, _ = seconds(s.flags.timeout) // prepare has read it
 	}
+	if s.somebodyLooks() {
+		config.CommandSaid = func(line string) { s.say("credhelper: the command that prints the secret said: " + line) }
+	}
 	if s.patient {
 		config.Start = time.Time{}
 	}
@@ -40,6 +44,15 @@ func (s *session) open() (*helper.Helper, error) {
 	}
 	s.helper = helper.New(config)
 	return s.helper, nil
+}
+
+// somebodyLooks reports whether stderr is read by a person and not kept: what other
+// programs say may hold what nobody knows to be secret.
+func (s *session) somebodyLooks() bool {
+	if s.flags.json || s.runsLong {
+		return false
+	}
+	return !s.tool && slices.Contains([]string{"add", "test", "rotate", "doctor"}, s.verb) || isTerminal(s.stderr)
 }
 
 // givenSecret is the secret or private key that the flags give for this run only;

@@ -29,8 +29,14 @@ type Surroundings struct {
 	// gives it takes the variable away from every child.
 	Lookup func(name string) (value string, found bool)
 	// Environ is the environment as "NAME=value"; commands get the few
-	// variables that the usual tools need, never the rest.
+	// variables that the usual tools need, and those of Names, never the rest.
 	Environ []string
+	// Names are variables that the profile passes on to its commands, checked by
+	// CheckVariable.
+	Names []string
+	// Failed takes what a command wrote before it failed, at most 4 KiB of stderr; it
+	// may hold secrets of the command's. Nil: what it writes to stderr goes nowhere.
+	Failed func(stdout, stderr secret.Text)
 	// Credentials is $CREDENTIALS_DIRECTORY, "" when systemd gave none.
 	Credentials string
 }
@@ -45,7 +51,7 @@ var sourceKinds = [...]struct {
 		return readFile(words[0])
 	}},
 	{"command", absoluteFirst, func(ctx context.Context, words []string, around Surroundings) ([]byte, error) {
-		return RunCommand(ctx, words, around.Environ)
+		return RunCommand(ctx, words, around)
 	}},
 	{"env", oneVariable, func(_ context.Context, words []string, around Surroundings) ([]byte, error) {
 		return readVariable(words[0], around)
@@ -144,8 +150,7 @@ func absoluteFirst(words []string) string {
 var everybodys = [...]string{"PATH", "HOME", "USER", "LANG", "TMPDIR", "SHELL", "TERM"}
 
 func oneVariable(words []string) string {
-	const letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_"
-	if len(words) != 1 || words[0] == "" || strings.Trim(words[0], letters+"0123456789") != "" || !strings.Contains(letters, words[0][:1]) {
+	if len(words) != 1 || !isVariable(words[0]) {
 		return "the name of one variable"
 	}
 	if slices.Contains(everybodys[:], words[0]) {

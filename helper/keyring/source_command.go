@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"os/exec"
@@ -14,6 +15,7 @@ import (
 	"time"
 
 	"github.com/credhelper/credhelper/helper/private"
+	"github.com/credhelper/credhelper/protocol/secret"
 )
 
 // commandLimit bounds a command of a Source, start to end.
@@ -29,13 +31,13 @@ var childVariables = [...]string{
 	"SystemRoot", "USERPROFILE", "APPDATA", "LOCALAPPDATA", "PROGRAMDATA", "TEMP", "TMP",
 }
 
-// childEnviron keeps the childVariables of environ. Relative and empty parts
-// of PATH are left out: they would mean the current directory (T5).
-func childEnviron(environ []string) []string {
+// childEnviron keeps the childVariables of environ and those of names. Relative and
+// empty parts of PATH are left out: they would mean the current directory (T5).
+func childEnviron(environ, names []string) []string {
 	var kept []string
 	for _, entry := range environ {
 		name, value, _ := strings.Cut(entry, "=")
-		if !slices.Contains(childVariables[:], name) {
+		if !slices.Contains(childVariables[:], name) && !slices.Contains(names, name) {
 			continue
 		}
 		if name == "PATH" {
@@ -47,13 +49,12 @@ func childEnviron(environ []string) []string {
 	return kept
 }
 
-// RunCommand returns what a command writes to stdout, at most MaxSecret octets;
-// argv[0] is absolute, environ is the whole environment, of which the command
-// gets the childVariables. There is no shell; stdin
-// is empty; stderr goes nowhere, since it may hold anything. The command has a
-// process group of its own, which is killed when its time is over, when it
-// writes too much, and when it leaves a child behind that holds its stdout.
-func RunCommand(ctx context.Context, argv, environ []string) ([]byte, error) {
+// RunCommand returns what a command writes to stdout, at most MaxSecret bytes;
+// argv[0] is absolute, and around says what it gets of the environment. There is no
+// shell; stdin is empty. The command has a process group of its own, which is killed
+// when its time is over, when it writes too much, and when it leaves a child behind
+// that holds its stdout.
+func RunCommand(ctx context.Context, argv []string, around Surroundings) ([]byte, error) {
 	if err := CheckProgram(argv[0]); err != nil {
 		return nil, err
 	}
@@ -61,31 +62,75 @@ func RunCommand(ctx context.Context, argv, environ []string) ([]byte, error) {
 	defer cancel()
 	out := &bounded{limit: MaxSecret}
 	cmd := exec.CommandContext(ctx, argv[0], argv[1:]...)
-	cmd.Env = childEnviron(environ)
+	cmd.Env = childEnviron(around.Environ, around.Names)
 	cmd.Dir = string(filepath.Separator)
 	cmd.Stdout = out
 	cmd.WaitDelay = 250 * time.Millisecond
 	ownGroup(cmd)
-	if err := cmd.Start(); err != nil {
+	stderr := listen(cmd, around.Failed != nil)
+	err := cmd.Start()
+	if err != nil {
+		stderr()
 		return nil, unavailable(err)
 	}
-	err := cmd.Wait()
+	err = outcome(ctx, cmd, out, cmd.Wait())
+	said := stderr()
+	if err != nil {
+		if around.Failed != nil {
+			around.Failed(secret.New(out.buf.String()), secret.New(said))
+		}
+		return nil, err
+	}
+	return out.buf.Bytes(), nil
+}
+
+// outcome is how a command ended; waited is what Wait returned.
+func outcome(ctx context.Context, cmd *exec.Cmd, out *bounded, waited error) error {
 	var exit *exec.ExitError
 	switch {
 	case out.overflown:
 		_ = killGroup(cmd)
-		return nil, fmt.Errorf("%w: it wrote more than %d octets", ErrInvalid, out.limit)
-	case ctx.Err() != nil && err != nil:
-		return nil, fmt.Errorf("%w: it did not end within %v", ErrUnavailable, commandLimit)
-	case errors.Is(err, exec.ErrWaitDelay):
+		return fmt.Errorf("%w: it wrote more than %d octets", ErrInvalid, out.limit)
+	case ctx.Err() != nil && waited != nil:
+		return fmt.Errorf("%w: it did not end within %v", ErrUnavailable, commandLimit)
+	case errors.Is(waited, exec.ErrWaitDelay):
 		_ = killGroup(cmd)
-		return nil, fmt.Errorf("%w: it left a process behind that holds its output", ErrUnavailable)
-	case errors.As(err, &exit):
-		return nil, fmt.Errorf("%w: it failed (%v); run it by hand to see why", ErrUnavailable, exit.ProcessState)
-	case err != nil:
-		return nil, unavailable(err)
+		return fmt.Errorf("%w: it left a process behind that holds its output", ErrUnavailable)
+	case errors.As(waited, &exit):
+		return fmt.Errorf("%w: it failed (%v)", ErrUnavailable, exit.ProcessState)
+	case waited != nil:
+		return unavailable(waited)
 	}
-	return out.buf.Bytes(), nil
+	return nil
+}
+
+// longestComplaint is as much of a command's stderr as is kept.
+const longestComplaint = 4 << 10
+
+// listen gives the command a pipe for its stderr, and returns what ends it and gives
+// the first of what came. It is no writer of the command's, because a process that the
+// command leaves behind may hold stderr without holding us.
+func listen(cmd *exec.Cmd, wanted bool) (end func() string) {
+	if !wanted {
+		return func() string { return "" }
+	}
+	r, w, err := os.Pipe()
+	if err != nil { // what it says is not worth failing for
+		return func() string { return "" }
+	}
+	cmd.Stderr = w
+	heard := make(chan string, 1)
+	go func() {
+		first, _ := io.ReadAll(io.LimitReader(r, longestComplaint))
+		_, _ = io.Copy(io.Discard, r)
+		heard <- string(first)
+	}()
+	return func() string {
+		w.Close()
+		_ = r.SetReadDeadline(time.Now().Add(50 * time.Millisecond))
+		defer r.Close()
+		return <-heard
+	}
 }
 
 // CheckProgram reports whether a program is there and nobody but root and we can

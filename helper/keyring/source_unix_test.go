@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/credhelper/credhelper/helper/keyring"
+	"github.com/credhelper/credhelper/protocol/secret"
 )
 
 // TestSourceFile: owner root or us, nobody else can write, links are followed
@@ -216,6 +217,44 @@ func TestSourceCommandEnvironment(t *testing.T) {
 		if strings.Contains(string(text), bad) {
 			t.Errorf("the child has %s", bad)
 		}
+	}
+}
+
+// TestSourceCommandNames: a command gets the variables that its profile names, too,
+// and only those.
+func TestSourceCommandNames(t *testing.T) {
+	around := keyring.Surroundings{Names: []string{"VAULT_ADDR", "NOT_SET"}, Environ: []string{
+		"PATH=/usr/bin:/bin", "VAULT_ADDR=https://vault.example", "VAULT_TOKEN=" + canary}}
+	value, err := read(t, around, "command", script(t, `echo "$VAULT_ADDR+$VAULT_TOKEN+${NOT_SET-unset}"`))
+	if err != nil || value != "https://vault.example++unset" {
+		t.Errorf("%q, %v", value, err)
+	}
+}
+
+// TestSourceCommandFailed: what a failing command wrote is told to who wants it, and
+// is not in the error. A process that it leaves behind with its stderr holds nobody.
+func TestSourceCommandFailed(t *testing.T) {
+	var out, said string
+	around := keyring.Surroundings{Environ: []string{"PATH=/usr/bin:/bin"}, Failed: func(stdout, stderr secret.Text) {
+		out, said = stdout.Reveal(), stderr.Reveal()
+	}}
+	for _, body := range []string{
+		"echo partly; echo why >&2; exit 3",
+		"echo partly; echo why >&2; sleep 60 >/dev/null & exit 3",
+	} {
+		out, said = "", ""
+		began := time.Now()
+		_, err := read(t, around, "command", script(t, body))
+		if !errors.Is(err, keyring.ErrUnavailable) || strings.Contains(err.Error(), "why") || out != "partly\n" || said != "why\n" || time.Since(began) > 2*time.Second {
+			t.Errorf("%s: stdout %q, stderr %q, %v after %v", body, out, said, err, time.Since(began))
+		}
+	}
+	said = ""
+	if _, err := read(t, around, "command", script(t, "echo warning >&2; echo value")); err != nil || said != "" {
+		t.Errorf("a command that worked: %v, told %q", err, said)
+	}
+	if _, _ = read(t, around, "command", script(t, "yes >&2; exit 3")); len(said) > 4<<10 {
+		t.Errorf("%d bytes of stderr", len(said))
 	}
 }
 

@@ -65,7 +65,13 @@ func (c *Client) redact(s string) string {
 
 // Redact takes a secret out of a text of the server that it was sent to, as it is and
 // in the forms in which a server that echoes the request would show it (4.5 row 24).
-func Redact(s string, hidden secret.Text) string { return redact(s, "", []string{hidden.Reveal()}) }
+func Redact(s string, hidden ...secret.Text) string {
+	var plain []string
+	for _, h := range hidden {
+		plain = append(plain, h.Reveal())
+	}
+	return redact(s, "", plain)
+}
 
 // tellingLength is from where on a secret is long enough to stand in a text by no
 // chance. A shorter one is shown by its length, so that a person sees that a piece of

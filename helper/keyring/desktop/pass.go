@@ -67,7 +67,7 @@ func (p passStore) ready(ctx context.Context, what use, key string) error {
 		return nil // the library says so
 	}
 	_, err := keyring.RunCommand(ctx, []string{p.gpg, "--batch", "--no-tty", "--quiet", "--yes", "--pinentry-mode", "error",
-		"--output", os.DevNull, "--decrypt", item}, p.environ)
+		"--output", os.DevNull, "--decrypt", item}, keyring.Surroundings{Environ: p.environ})
 	if err != nil && ctx.Err() == nil {
 		return fmt.Errorf("%w: gpg does not open it without asking for a passphrase, or has not the key: pass show %s/%s shows which",
 			keyring.ErrLocked, passFolder, key)

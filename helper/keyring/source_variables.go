@@ -1,0 +1,39 @@
+package keyring
+
+import (
+	"fmt"
+	"strings"
+)
+
+// neverPassed are variables that make a program run or load something else, or trust
+// whom it should not. A name that ends in * stands for all that begin so, one that
+// begins with * for all that end so. Whoever sets variables for one call of
+// credhelper must not decide by them what a command does with a secret.
+var neverPassed = [...]string{
+	"PATH", "LD_*", "DYLD_*", "GCONV_PATH", "GLIBC_TUNABLES", "GODEBUG",
+	"BASH_ENV", "BASH_FUNC_*", "ENV", "IFS", "SHELLOPTS",
+	"PYTHON*", "PERL5*", "RUBYLIB", "RUBYOPT", "JAVA_TOOL_OPTIONS", "_JAVA_OPTIONS", "JDK_JAVA_OPTIONS",
+	"NODE_OPTIONS", "NODE_PATH", "NODE_TLS_REJECT_UNAUTHORIZED", "*_SKIP_VERIFY",
+}
+
+// CheckVariable reports why a variable may not be passed on to a command that prints
+// a secret, as ErrInvalid; nil if it may.
+func CheckVariable(name string) error {
+	if !isVariable(name) {
+		return fmt.Errorf("%w: %.40q is not the name of a variable", ErrInvalid, name)
+	}
+	upper := strings.ToUpper(name)
+	for _, pattern := range neverPassed {
+		begin, open := strings.CutSuffix(pattern, "*")
+		end, cut := strings.CutPrefix(pattern, "*")
+		if upper == pattern || open && strings.HasPrefix(upper, begin) || cut && strings.HasSuffix(upper, end) {
+			return fmt.Errorf("%w: %.40s changes what a program runs or trusts, and is never passed on", ErrInvalid, name)
+		}
+	}
+	return nil
+}
+
+func isVariable(name string) bool {
+	const letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_"
+	return name != "" && strings.Trim(name, letters+"0123456789") == "" && strings.Contains(letters, name[:1])
+}
