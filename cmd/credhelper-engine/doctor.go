@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/credhelper/credhelper/cmd/internal/tokenfile"
 	"github.com/credhelper/credhelper/helper"
 	"github.com/credhelper/credhelper/helper/cache"
 	"github.com/credhelper/credhelper/helper/keyring"
@@ -232,8 +233,8 @@ func (x *examination) leftovers() {
 		swept = store.Sweep(x.now())
 		store.Close()
 	}
-	for _, place := range tokenPlaces(x.dirs) {
-		swept += sweepTokenFiles(place)
+	for _, place := range tokenfile.Places(x.dirs) {
+		swept += tokenfile.Sweep(place)
 	}
 	if swept > 0 {
 		x.add("leftovers", note, fmt.Sprintf("removed %d files that killed processes had left", swept), "")

@@ -6,6 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/credhelper/credhelper/cmd/internal/tokenfile"
 	"github.com/credhelper/credhelper/helper"
 	"github.com/credhelper/credhelper/protocol"
 )
@@ -86,31 +87,31 @@ func (s *session) exec(ctx context.Context, r protocol.Request, command []string
 	}
 	signals := holdSignals() // from here on there is something to remove
 	defer signals.stop()
-	file, remove, err := newTokenFile(dirs)
+	file, remove, err := tokenfile.New(dirs)
 	if err != nil {
 		return err
 	}
 	defer remove()
-	put := func(c protocol.Credential) error { return file.write([]byte(c.Secret.Reveal() + "\n")) }
+	put := func(c protocol.Credential) error { return file.Write([]byte(c.Secret.Reveal() + "\n")) }
 	if err := put(credential); err != nil {
 		return err
 	}
 	cmd := exec.Command(program, command[1:]...)
 	cmd.Args[0] = command[0]
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = s.stdin, s.stdout, s.stderr
-	cmd.Env = append(withoutVariable(s.childEnvironment(h, v.keep...), tokenFileVariable), tokenFileVariable+"="+file.path)
+	cmd.Env = append(withoutVariable(s.childEnvironment(h, v.keep...), tokenFileVariable), tokenFileVariable+"="+file.Path)
 	if v.token != "" {
 		s.say("credhelper: --env " + v.token + ": the token is not renewed there, and your other programs can see it; " + tokenFileVariable + " is better")
 		cmd.Env = append(withoutVariable(cmd.Env, v.token), v.token+"="+credential.Secret.Reveal())
 	}
 	renewal := s.newRenewal(h, r, tokenFileVariable)
-	renewal.put = put
-	renewal.hold(credential)
+	renewal.Put = put
+	renewal.Hold(credential)
 	return s.runRenewed(ctx, cmd, signals, renewal)
 }
 
 // runRenewed runs the command, and the renewal as long as the command runs.
-func (s *session) runRenewed(ctx context.Context, cmd *exec.Cmd, signals *heldSignals, renewal *renewal) error {
+func (s *session) runRenewed(ctx context.Context, cmd *exec.Cmd, signals *heldSignals, renewal *tokenfile.Renewal) error {
 	if err := s.limits.ForChild(cmd.Start); err != nil {
 		return policy("cannot run " + cmd.Path + ": " + err.Error())
 	}
@@ -119,7 +120,7 @@ func (s *session) runRenewed(ctx context.Context, cmd *exec.Cmd, signals *heldSi
 	renewed := make(chan struct{})
 	go func() {
 		defer close(renewed)
-		_ = renewal.run(ctx, nil) // it has its first token
+		_ = renewal.Run(ctx, nil) // it has its first token
 	}()
 	err := cmd.Wait()
 	cancel()
@@ -146,18 +147,18 @@ func validVariable(name string) bool {
 }
 
 // newRenewal makes the renewal of a file that people call by that name.
-func (s *session) newRenewal(h *helper.Helper, r protocol.Request, file string) *renewal {
-	return &renewal{
-		file:    file,
-		request: r,
-		now:     s.now,
-		tick:    tick,
-		get: func(ctx context.Context, r protocol.Request) (c protocol.Credential, warning string, err error) {
+func (s *session) newRenewal(h *helper.Helper, r protocol.Request, file string) *tokenfile.Renewal {
+	return &tokenfile.Renewal{
+		File:    file,
+		Request: r,
+		Now:     s.now,
+		Tick:    tokenfile.Tick,
+		Get: func(ctx context.Context, r protocol.Request) (c protocol.Credential, warning string, err error) {
 			s.warn = func(text string) { warning = text } // said once, not with every try
 			c, err = h.Get(ctx, r)
 			h.CloseKeyring() // hours pass until the next one
 			return c, warning, err
 		},
-		say: func(text string) { s.say("credhelper: " + text) },
+		Say: func(text string) { s.say("credhelper: " + text) },
 	}
 }

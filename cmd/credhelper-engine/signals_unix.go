@@ -35,12 +35,6 @@ func reachedByTerminal(got os.Signal) bool {
 	return err == nil && foreground == unix.Getpgrp()
 }
 
-// alive tells whether a process with that number exists.
-func alive(pid int) bool {
-	err := unix.Kill(pid, 0)
-	return err == nil || err == unix.EPERM
-}
-
 // killedBy is the signal that ended a process; 0 if none did.
 func killedBy(state *os.ProcessState) int {
 	if status, ok := state.Sys().(syscall.WaitStatus); ok && status.Signaled() {
@@ -53,12 +47,6 @@ func killedBy(state *os.ProcessState) int {
 func ownedByUs(info fs.FileInfo) bool {
 	st, ok := info.Sys().(*syscall.Stat_t)
 	return ok && int(st.Uid) == os.Geteuid()
-}
-
-// ownedByRoot tells whether a file is root's.
-func ownedByRoot(info fs.FileInfo) bool {
-	st, ok := info.Sys().(*syscall.Stat_t)
-	return ok && st.Uid == 0
 }
 
 // hasTerminal tells whether this process belongs to a terminal, which sends SIGHUP

@@ -15,13 +15,8 @@ var (
 // reachedByTerminal: a console sends Ctrl-C to every program in it.
 func reachedByTerminal(os.Signal) bool { return true }
 
-// alive says yes: files of a process that may live are left alone.
-func alive(int) bool { return true }
-
 func killedBy(*os.ProcessState) int { return 0 }
 
 func ownedByUs(fs.FileInfo) bool { return true }
-
-func ownedByRoot(fs.FileInfo) bool { return true }
 
 func hasTerminal() bool { return true }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/credhelper/credhelper/cmd/internal/tokenfile"
 	"github.com/credhelper/credhelper/protocol"
 )
 
@@ -70,42 +71,50 @@ func (s *session) sink(ctx context.Context, f sinkFlags, args []string) error {
 	if err != nil {
 		return policy("--file: " + err.Error())
 	}
-	target := &sinkTarget{tokenFile: tokenFile{path: path}, request: request}
-	if err := target.prepare(); err != nil {
+	target := sinkTarget(path, request)
+	if err := target.Prepare(); err != nil {
 		return err
 	}
 	if f.once {
 		c, err := h.Get(ctx, request)
 		if err == nil {
-			err = target.put(c)
+			err = target.Put(c)
 		}
 		return err
 	}
 	n := openNotifier(s.env, s.now, os.Getpid())
 	defer n.close()
 	r := s.newRenewal(h, request, path)
-	r.put, r.drop = target.put, target.remove
-	r.beat, r.tick = n.beat, n.tick()
-	r.say = func(text string) {
+	r.Put, r.Drop = target.Put, target.Remove
+	r.Beat, r.Tick = n.beat, n.tick()
+	r.Say = func(text string) {
 		s.say("credhelper: " + text)
 		n.status(oneLine(text))
 	}
-	target.first = func(c protocol.Credential) {
+	target.First = func(c protocol.Credential) {
 		n.ready()
-		r.say(path + " holds the token of " + c.Profile + ", for " + span(time.Unix(c.Expires, 0).Sub(s.now())) + " now")
+		r.Say(path + " holds the token of " + c.Profile + ", for " + span(time.Unix(c.Expires, 0).Sub(s.now())) + " now")
 	}
 	ctx, ask, stop := s.sinkSignals(ctx)
 	defer stop()
-	err = r.run(ctx, ask)
+	err = r.Run(ctx, ask)
 	n.stopping()
-	if err != nil || f.keep || target.last == nil {
+	if err != nil || f.keep || !target.Written() {
 		return err
 	}
-	if err := target.remove(); err != nil {
+	if err := target.Remove(); err != nil {
 		return err
 	}
-	r.say(path + " is removed: sink ends")
+	r.Say(path + " is removed: sink ends")
 	return nil
+}
+
+// sinkTarget is the file, whose content is an answer of the header verb.
+func sinkTarget(path string, request protocol.Request) *tokenfile.Target {
+	return &tokenfile.Target{
+		File:   tokenfile.File{Path: path},
+		Encode: func(c protocol.Credential) ([]byte, error) { return headerDialect().Encode(request, c) },
+	}
 }
 
 // sinkRequest reads the arguments as the header verb does, which makes the same

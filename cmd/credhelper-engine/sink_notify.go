@@ -5,6 +5,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/credhelper/credhelper/cmd/internal/tokenfile"
 )
 
 // A notifier tells a service manager how we are: sd_notify(3), datagrams to the
@@ -59,9 +61,9 @@ func (n *notifier) beat() {
 // tick is how often beat wants to be called.
 func (n *notifier) tick() time.Duration {
 	if n.every > 0 {
-		return min(n.every, tick)
+		return min(n.every, tokenfile.Tick)
 	}
-	return tick
+	return tokenfile.Tick
 }
 
 func (n *notifier) close() {

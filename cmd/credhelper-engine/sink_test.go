@@ -14,51 +14,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/credhelper/credhelper/cmd/internal/tokenfile"
 	"github.com/credhelper/credhelper/protocol"
 	"github.com/credhelper/credhelper/protocol/secret"
 )
-
-// TestSinkTargetForm: what an earlier sink wrote is overwritten, what a person
-// wrote is not.
-func TestSinkTargetForm(t *testing.T) {
-	for _, c := range []struct {
-		name, format, old string
-		ok                bool
-	}{
-		{"an empty file", "token", "", true},
-		{"an older token", "token", "0ld\n", true},
-		{"a line of text", "token", "my notes\n", false},
-		{"two lines", "token", "a\nb\n", false},
-		{"an older header", "header", "Authorization: Bearer 0ld\n", true},
-		{"another header", "header", "X-Key: 0ld\n", false},
-		{"an older JSON", "json", `{"headers":{"Authorization":["Bearer 0ld"]},"expires":"2001-01-01T00:00:00Z"}` + "\n", true},
-		{"another JSON", "json", `{"a":1}` + "\n", false},
-		{"the entry", "netrc", "machine git.example.com login oauth2 password 0ld\n", true},
-		{"the entry and more", "netrc", "machine git.example.com login oauth2 password 0ld\nmachine b login c password d\n", false},
-		{"the file for git", "git-include", "[http \"https://git.example.com\"]\n\textraHeader = \"Authorization: Bearer 0ld\"\n\tfollowRedirects = false\n", true},
-		{"git's own configuration", "git-include", "[user]\n\tname = A\n\temail = a@example.com\n", false},
-		{"an older variable", "env", "export BEARER_TOKEN='0ld'\n", true},
-		{"another variable", "env", "export PATH='/x'\n", false},
-	} {
-		t.Run(c.name, func(t *testing.T) {
-			target := &sinkTarget{
-				tokenFile: tokenFile{path: filepath.Join(privateDir(t), "file")},
-				request:   protocol.Request{Shape: c.format},
-			}
-			if err := os.WriteFile(target.path, []byte(c.old), 0o600); err != nil {
-				t.Fatal(err)
-			}
-			err := target.put(protocol.Credential{
-				Profile: "work", Scheme: "Bearer", Secret: secret.New("t0k"), Expires: 1893456000,
-				Origin: "https://git.example.com", Origins: []string{"https://git.example.com"},
-			})
-			now, _ := os.ReadFile(target.path)
-			if written := strings.Contains(string(now), "t0k"); (err == nil) != c.ok || written != c.ok {
-				t.Errorf("%v; the file is %q", err, now)
-			}
-		})
-	}
-}
 
 // TestNotify: what a service manager hears, by both kinds of address.
 func TestNotify(t *testing.T) {
@@ -109,7 +68,7 @@ func TestNotifyNobody(t *testing.T) {
 		n.ready()
 		n.beat()
 		n.close()
-		if n.conn != nil || n.tick() != tick {
+		if n.conn != nil || n.tick() != tokenfile.Tick {
 			t.Errorf("%v: %v, a beat each %v", env, n.conn, n.tick())
 		}
 	}
@@ -149,7 +108,10 @@ func newBearerSite(t *testing.T, root, away string) *bearerSite {
 // through the file, sends the header once although two sections fit, sends it
 // nowhere else, and does not follow a redirect with it.
 func TestSinkForGit(t *testing.T) {
-	dir := privateDir(t)
+	dir := t.TempDir()
+	if err := os.Chmod(dir, 0o700); err != nil {
+		t.Fatal(err)
+	}
 	git := func(args ...string) (string, error) {
 		cmd := exec.Command("git", args...)
 		cmd.Env = []string{"HOME=" + dir, "PATH=" + os.Getenv("PATH"), "GIT_CONFIG_NOSYSTEM=1", "GIT_TERMINAL_PROMPT=0", "LANG=C"}
@@ -170,8 +132,8 @@ func TestSinkForGit(t *testing.T) {
 	stranger := newBearerSite(t, dir, "")
 	site := newBearerSite(t, dir, stranger.URL)
 
-	target := &sinkTarget{tokenFile: tokenFile{path: filepath.Join(dir, "bearer")}, request: protocol.Request{Shape: "git-include"}}
-	err := target.put(protocol.Credential{
+	target := sinkTarget(filepath.Join(dir, "bearer"), protocol.Request{Shape: "git-include"})
+	err := target.Put(protocol.Credential{
 		Profile: "work", Scheme: "Bearer", Secret: secret.New("t0k"), Expires: 1893456000,
 		Origins: []string{site.URL, site.URL + "/app.git"},
 	})
@@ -181,7 +143,7 @@ func TestSinkForGit(t *testing.T) {
 	if out, err := git("ls-remote", site.URL+"/app.git"); err == nil {
 		t.Fatalf("without the file: %s", out)
 	}
-	must("config", "--global", "include.path", target.path)
+	must("config", "--global", "include.path", target.Path)
 	must("ls-remote", site.URL+"/app.git")
 	must("clone", "-q", site.URL+"/app.git", "copy")
 	must("ls-remote", stranger.URL+"/app.git")
@@ -191,7 +153,7 @@ func TestSinkForGit(t *testing.T) {
 	if len(stranger.heard) > 0 {
 		t.Errorf("the other host got %q", stranger.heard)
 	}
-	if err := target.remove(); err != nil {
+	if err := target.Remove(); err != nil {
 		t.Fatal(err)
 	}
 	if out, err := git("ls-remote", site.URL+"/app.git"); err == nil {

@@ -1,6 +1,6 @@
 //go:build unix
 
-package main
+package tokenfile
 
 import (
 	"bytes"
@@ -21,12 +21,20 @@ import (
 	"github.com/credhelper/credhelper/protocol/secret"
 )
 
+// TestOrdinaryUser fails when scripts/test wants these tests run by an ordinary user
+// and they are not: root passes every check of modes and owners.
+func TestOrdinaryUser(t *testing.T) {
+	if os.Getenv("CREDHELPER_TEST_USER") == "ordinary" && os.Geteuid() == 0 {
+		t.Fatal("this is root")
+	}
+}
+
 // TestTokenFileIsWhole: a thousand renewals, and a reader that never stops never
 // sees a missing, short, empty or mixed file, nor one that others may read.
 func TestTokenFileIsWhole(t *testing.T) {
-	f := &tokenFile{path: filepath.Join(privateDir(t), "token")}
+	f := &File{Path: filepath.Join(privateDir(t), "token")}
 	content := func(i int) []byte { return bytes.Repeat([]byte{byte('a' + i%26)}, 1+i*7%5000) }
-	if err := f.write(append(content(0), '\n')); err != nil {
+	if err := f.Write(append(content(0), '\n')); err != nil {
 		t.Fatal(err)
 	}
 	done, reads := make(chan struct{}), make(chan error, 1)
@@ -42,7 +50,7 @@ func TestTokenFileIsWhole(t *testing.T) {
 				return
 			default:
 			}
-			b, err := os.ReadFile(f.path)
+			b, err := os.ReadFile(f.Path)
 			if err == nil && (len(b) < 2 || b[len(b)-1] != '\n' || bytes.Count(b, b[:1]) != len(b)-1) {
 				err = fmt.Errorf("read %d: torn file of %d octets", n, len(b))
 			}
@@ -53,7 +61,7 @@ func TestTokenFileIsWhole(t *testing.T) {
 		}
 	}()
 	for i := 1; i <= 1000; i++ {
-		if err := f.write(append(content(i), '\n')); err != nil {
+		if err := f.Write(append(content(i), '\n')); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -61,10 +69,10 @@ func TestTokenFileIsWhole(t *testing.T) {
 	if err := <-reads; err != nil {
 		t.Fatal(err)
 	}
-	if info, err := os.Stat(f.path); err != nil || info.Mode().Perm() != 0o600 {
+	if info, err := os.Stat(f.Path); err != nil || info.Mode().Perm() != 0o600 {
 		t.Errorf("%v %v", info.Mode(), err)
 	}
-	if names := listing(t, filepath.Dir(f.path)); names != "token" {
+	if names := listing(t, filepath.Dir(f.Path)); names != "token" {
 		t.Errorf("left behind: %s", names)
 	}
 }
@@ -144,9 +152,9 @@ func TestTokenFileRefuses(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			dir := privateDir(t)
-			f := &tokenFile{path: c.place(dir)}
+			f := &File{Path: c.place(dir)}
 			before := listing(t, dir)
-			err := f.write([]byte("t0k\n"))
+			err := f.Write([]byte("t0k\n"))
 			if !errors.Is(err, protocol.ErrPolicy) || !strings.Contains(err.Error(), c.says) {
 				t.Errorf("got %v, want something with %q", err, c.says)
 			}
@@ -162,24 +170,24 @@ func TestTokenFileRefuses(t *testing.T) {
 
 // TestTokenFileOfAnother: only what we wrote is removed.
 func TestTokenFileOfAnother(t *testing.T) {
-	f := &tokenFile{path: filepath.Join(privateDir(t), "token")}
+	f := &File{Path: filepath.Join(privateDir(t), "token")}
 	for range 2 {
-		if err := f.write([]byte("t0k\n")); err != nil {
+		if err := f.Write([]byte("t0k\n")); err != nil {
 			t.Fatal(err)
 		}
 	}
-	other := &tokenFile{path: f.path}
-	if err := other.write([]byte("theirs\n")); err != nil {
+	other := &File{Path: f.Path}
+	if err := other.Write([]byte("theirs\n")); err != nil {
 		t.Fatal(err)
 	}
-	if err := f.remove(); err != nil {
+	if err := f.Remove(); err != nil {
 		t.Fatal(err)
 	}
-	if b, _ := os.ReadFile(f.path); string(b) != "theirs\n" {
+	if b, _ := os.ReadFile(f.Path); string(b) != "theirs\n" {
 		t.Errorf("%q", b)
 	}
-	if err := other.remove(); err != nil || listing(t, filepath.Dir(f.path)) != "" {
-		t.Errorf("%v, left: %s", err, listing(t, filepath.Dir(f.path)))
+	if err := other.Remove(); err != nil || listing(t, filepath.Dir(f.Path)) != "" {
+		t.Errorf("%v, left: %s", err, listing(t, filepath.Dir(f.Path)))
 	}
 }
 
@@ -230,7 +238,7 @@ func TestRenewalWait(t *testing.T) {
 
 // stage plays a server and a file for a renewal, in the time of synctest.
 type stage struct {
-	*renewal
+	*Renewal
 	began  time.Time
 	fails  func(after time.Duration) error // what the server says by then; nil: a new token
 	life   time.Duration                   // of the tokens that it gives
@@ -242,18 +250,18 @@ type stage struct {
 
 func newStage(life time.Duration) *stage {
 	g := &stage{began: time.Now(), life: life, fails: func(time.Duration) error { return nil }}
-	g.renewal = &renewal{
-		file: "F",
-		now:  time.Now,
-		tick: tick,
-		get: func(_ context.Context, r protocol.Request) (protocol.Credential, string, error) {
+	g.Renewal = &Renewal{
+		File: "F",
+		Now:  time.Now,
+		Tick: Tick,
+		Get: func(_ context.Context, r protocol.Request) (protocol.Credential, string, error) {
 			g.gets++
 			g.asked = append(g.asked, r)
 			return protocol.Credential{Secret: secret.New(fmt.Sprintf("t%d", g.gets)), Expires: time.Now().Add(g.life).Unix()}, "", g.fails(time.Since(g.began))
 		},
-		put:  func(protocol.Credential) error { g.writes++; return nil },
-		drop: func() error { g.lines = append(g.lines, "(dropped)"); return nil },
-		say:  func(line string) { g.lines = append(g.lines, line) },
+		Put:  func(protocol.Credential) error { g.writes++; return nil },
+		Drop: func() error { g.lines = append(g.lines, "(dropped)"); return nil },
+		Say:  func(line string) { g.lines = append(g.lines, line) },
 	}
 	return g
 }
@@ -272,10 +280,10 @@ func TestRenewalOutage(t *testing.T) {
 		}
 		ctx, cancel := context.WithTimeout(t.Context(), 2*time.Hour+5*time.Minute)
 		defer cancel()
-		g.say = func(line string) {
+		g.Say = func(line string) {
 			g.lines = append(g.lines, fmt.Sprintf("%d min: %s", time.Since(g.began)/time.Minute, line))
 		}
-		if err := g.run(ctx, nil); err != nil {
+		if err := g.Run(ctx, nil); err != nil {
 			t.Error(err)
 		}
 		if g.gets > 90 {
@@ -304,7 +312,7 @@ func TestRenewalBegins(t *testing.T) {
 			g.fails = func(time.Duration) error { return &protocol.Error{Kind: c.kind, Text: "no"} }
 			ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
 			defer cancel()
-			err := g.run(ctx, nil)
+			err := g.Run(ctx, nil)
 			if c.waits && (err != nil || len(g.lines) != 1 || g.gets < 10 || g.gets > 30) || !c.waits && (!errors.Is(err, c.kind) || g.gets != 1) {
 				t.Errorf("%v: %v after %d requests, %q", c.kind, err, g.gets, g.lines)
 			}
@@ -318,18 +326,18 @@ func TestRenewalAsked(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := newStage(time.Hour)
 		beats := 0
-		g.beat = func() { beats++ }
+		g.Beat = func() { beats++ }
 		ask := make(chan struct{})
 		ctx, cancel := context.WithCancel(t.Context())
 		ended := make(chan error)
-		go func() { ended <- g.run(ctx, ask) }()
+		go func() { ended <- g.Run(ctx, ask) }()
 		time.Sleep(10 * time.Minute)
 		ask <- struct{}{}
 		synctest.Wait()
 		if g.writes != 2 || g.asked[0].Refresh || !g.asked[1].Refresh {
 			t.Errorf("%d writes, %v", g.writes, g.asked)
 		}
-		if want := int(10 * time.Minute / tick); beats < want || beats > want+5 {
+		if want := int(10 * time.Minute / Tick); beats < want || beats > want+5 {
 			t.Errorf("%d beats, want about %d", beats, want)
 		}
 		cancel()
@@ -343,7 +351,7 @@ func TestRenewalSameToken(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := newStage(time.Minute)
 		end := time.Now().Add(time.Minute)
-		g.get = func(context.Context, protocol.Request) (protocol.Credential, string, error) {
+		g.Get = func(context.Context, protocol.Request) (protocol.Credential, string, error) {
 			g.gets++
 			if !time.Now().Before(end) {
 				return protocol.Credential{Secret: secret.New("second"), Expires: time.Now().Add(time.Hour).Unix()}, "", nil
@@ -352,13 +360,13 @@ func TestRenewalSameToken(t *testing.T) {
 		}
 		ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 		defer cancel()
-		if err := g.run(ctx, nil); err != nil || g.writes != 2 || g.gets > 25 {
+		if err := g.Run(ctx, nil); err != nil || g.writes != 2 || g.gets > 25 {
 			t.Errorf("%v, %d writes, %d requests, %q", err, g.writes, g.gets, g.lines)
 		}
 	})
 	synctest.Test(t, func(t *testing.T) {
 		g := newStage(time.Hour)
-		g.put = func(protocol.Credential) error {
+		g.Put = func(protocol.Credential) error {
 			if g.writes++; time.Since(g.began) < 58*time.Minute && g.writes > 1 {
 				return policy("no space left on device")
 			}
@@ -366,7 +374,7 @@ func TestRenewalSameToken(t *testing.T) {
 		}
 		ctx, cancel := context.WithTimeout(t.Context(), 59*time.Minute)
 		defer cancel()
-		if err := g.run(ctx, nil); err != nil || strings.Join(g.lines, "|") != "F is not renewed, trying on: no space left on device|F is renewed again" {
+		if err := g.Run(ctx, nil); err != nil || strings.Join(g.lines, "|") != "F is not renewed, trying on: no space left on device|F is renewed again" {
 			t.Errorf("%v, %q", err, g.lines)
 		}
 	})

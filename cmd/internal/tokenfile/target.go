@@ -1,4 +1,4 @@
-package main
+package tokenfile
 
 import (
 	"bytes"
@@ -10,31 +10,31 @@ import (
 	"github.com/credhelper/credhelper/protocol/secret"
 )
 
-// A sinkTarget is the file that sink keeps, at a place that the user chose.
-type sinkTarget struct {
-	tokenFile
-	request protocol.Request          // its Shape is the format
-	first   func(protocol.Credential) // called once, when the file is there; may be nil
+// A Target is the file that sink keeps, at a place that the user chose.
+type Target struct {
+	File
+	Encode func(protocol.Credential) ([]byte, error) // makes the content
+	First  func(protocol.Credential)                 // called once, when the file is there; may be nil
 }
 
-// prepare refuses a place before anything is fetched for it, and tidies up after
+// Prepare refuses a place before anything is fetched for it, and tidies up after
 // a killed sink.
-func (t *sinkTarget) prepare() error {
-	root, err := openPlace(filepath.Dir(t.path))
+func (t *Target) Prepare() error {
+	root, err := openPlace(filepath.Dir(t.Path))
 	if err != nil {
 		return err
 	}
 	defer root.Close()
-	if err := replaceable(root, filepath.Base(t.path), t.path); err != nil {
+	if err := replaceable(root, filepath.Base(t.Path), t.Path); err != nil {
 		return err
 	}
-	sweepTemps(t.path)
+	sweepTemps(t.Path)
 	return nil
 }
 
-// put writes a token in the format.
-func (t *sinkTarget) put(c protocol.Credential) error {
-	content, err := headerDialect().Encode(t.request, c)
+// Put writes a token in the format.
+func (t *Target) Put(c protocol.Credential) error {
+	content, err := t.Encode(c)
 	if err != nil {
 		return err
 	}
@@ -44,37 +44,37 @@ func (t *sinkTarget) put(c protocol.Credential) error {
 			return err
 		}
 	}
-	if err := t.write(content); err != nil {
+	if err := t.Write(content); err != nil {
 		return err
 	}
-	if first && t.first != nil {
-		t.first(c)
-		t.first = nil // after an end and a new token it was said already
+	if first && t.First != nil {
+		t.First(c)
+		t.First = nil // after an end and a new token it was said already
 	}
 	return nil
 }
 
 // mayReplace refuses to overwrite what no sink has written: --file ~/.netrc would
 // cost the user every other entry, and in the end the file.
-func (t *sinkTarget) mayReplace(content []byte, token secret.Text) error {
-	root, err := openPlace(filepath.Dir(t.path))
+func (t *Target) mayReplace(content []byte, token secret.Text) error {
+	root, err := openPlace(filepath.Dir(t.Path))
 	if err != nil {
 		return err
 	}
 	defer root.Close()
-	f, err := root.Open(filepath.Base(t.path))
+	f, err := root.Open(filepath.Base(t.Path))
 	if err != nil {
 		return nil // there is none
 	}
 	defer f.Close()
 	old, err := io.ReadAll(io.LimitReader(f, 64<<10)) // no answer is longer
 	if err != nil {
-		return policy(t.path + ": " + reason(err))
+		return policy(t.Path + ": " + reason(err))
 	}
 	if len(old) > 0 && !sameForm(old, content, token.Reveal()) {
 		return &protocol.Error{
 			Kind: protocol.ErrPolicy,
-			Text: t.path + " holds something that sink did not write",
+			Text: t.Path + " holds something that sink did not write",
 			Hint: "name another file, or remove this one",
 		}
 	}
@@ -94,3 +94,6 @@ func sameForm(old, content []byte, token string) bool {
 	}
 	return rest != ""
 }
+
+// Written reports whether the file holds what this target wrote.
+func (t *Target) Written() bool { return t.last != nil }

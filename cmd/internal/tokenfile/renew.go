@@ -1,4 +1,4 @@
-package main
+package tokenfile
 
 import (
 	"context"
@@ -10,19 +10,19 @@ import (
 	"github.com/credhelper/credhelper/protocol"
 )
 
-// A renewal keeps the token in a file fresh while something else goes on: the
+// A Renewal keeps the token in a file fresh while something else goes on: the
 // command of exec, or sink's life. While the server gives no new token, the file
 // keeps the old one. Each change of state is one line for people, each try is not.
-type renewal struct {
-	file    string // what people call it
-	request protocol.Request
-	now     func() time.Time
-	get     func(context.Context, protocol.Request) (c protocol.Credential, warning string, err error)
-	put     func(protocol.Credential) error // into the file
-	drop    func() error                    // removes a file whose token has ended; nil leaves it
-	say     func(string)
-	beat    func()        // called every tick at least; nil for nobody listens
-	tick    time.Duration // the longest sleep
+type Renewal struct {
+	File    string // what people call it
+	Request protocol.Request
+	Now     func() time.Time
+	Get     func(context.Context, protocol.Request) (c protocol.Credential, warning string, err error)
+	Put     func(protocol.Credential) error // into the file
+	Drop    func() error                    // removes a file whose token has ended; nil leaves it
+	Say     func(string)
+	Beat    func()        // called every tick at least; nil for nobody listens
+	Tick    time.Duration // the longest sleep
 
 	held     protocol.Credential // what the file holds; Expires is 0 before the first
 	since    time.Time           // when that, or the last failure, happened
@@ -34,21 +34,21 @@ type renewal struct {
 	dropped  bool                // the file is gone until the next token
 }
 
-// tick is the usual longest sleep: a timer does not see the machine's sleep nor a clock
+// Tick is the usual longest sleep: a timer does not see the machine's sleep nor a clock
 // that is set, so the time is looked at this often.
-const tick = 20 * time.Second
+const Tick = 20 * time.Second
 
-// hold begins with a token that is in the file already.
-func (r *renewal) hold(c protocol.Credential) {
-	r.held, r.got, r.since = c, r.now(), r.now()
-	r.life = time.Unix(c.Expires, 0).Sub(r.now())
-	r.wait = sooner(renewalWait(r.life, time.Duration(r.request.MinTTL)*time.Second))
+// Hold begins with a token that is in the file already.
+func (r *Renewal) Hold(c protocol.Credential) {
+	r.held, r.got, r.since = c, r.Now(), r.Now()
+	r.life = time.Unix(c.Expires, 0).Sub(r.Now())
+	r.wait = sooner(renewalWait(r.life, time.Duration(r.Request.MinTTL)*time.Second))
 	r.failures, r.trouble, r.dropped = 0, 0, false
 }
 
-// run renews until the context ends, and at once whenever it is asked to. It
+// Run renews until the context ends, and at once whenever it is asked to. It
 // returns an error only if there is no first token and waiting for one is no use.
-func (r *renewal) run(ctx context.Context, ask <-chan struct{}) error {
+func (r *Renewal) Run(ctx context.Context, ask <-chan struct{}) error {
 	for {
 		asked := r.sleep(ctx, ask)
 		if ctx.Err() != nil {
@@ -69,10 +69,10 @@ func (r *renewal) run(ctx context.Context, ask <-chan struct{}) error {
 }
 
 // sleep sleeps until a token is to be renewed, or has ended, or somebody asks.
-func (r *renewal) sleep(ctx context.Context, ask <-chan struct{}) (asked bool) {
+func (r *Renewal) sleep(ctx context.Context, ask <-chan struct{}) (asked bool) {
 	for {
-		if r.beat != nil {
-			r.beat()
+		if r.Beat != nil {
+			r.Beat()
 		}
 		left := r.untilTry()
 		if r.droppable() {
@@ -81,7 +81,7 @@ func (r *renewal) sleep(ctx context.Context, ask <-chan struct{}) (asked bool) {
 		if left <= 0 {
 			return false
 		}
-		timer := time.NewTimer(min(left, r.tick))
+		timer := time.NewTimer(min(left, r.Tick))
 		select {
 		case <-timer.C:
 		case <-ask:
@@ -94,9 +94,9 @@ func (r *renewal) sleep(ctx context.Context, ask <-chan struct{}) (asked bool) {
 	}
 }
 
-func (r *renewal) untilTry() time.Duration { return r.wait - passed(r.now(), r.since) }
-func (r *renewal) untilEnd() time.Duration { return r.life - passed(r.now(), r.got) }
-func (r *renewal) droppable() bool         { return r.drop != nil && r.held.Expires != 0 && !r.dropped }
+func (r *Renewal) untilTry() time.Duration { return r.wait - passed(r.Now(), r.since) }
+func (r *Renewal) untilEnd() time.Duration { return r.life - passed(r.Now(), r.got) }
+func (r *Renewal) droppable() bool         { return r.Drop != nil && r.held.Expires != 0 && !r.dropped }
 
 // passed is how long ago t was: by the clock that stands still while the machine
 // sleeps, or by the wall's, which people set; whichever says longer.
@@ -106,28 +106,28 @@ func passed(now, t time.Time) time.Duration {
 
 // dropEnded removes the file when its token has ended: readers get nothing rather
 // than what the server refuses.
-func (r *renewal) dropEnded() {
+func (r *Renewal) dropEnded() {
 	if !r.droppable() || r.untilEnd() > 0 {
 		return
 	}
 	r.dropped = true
-	if err := r.drop(); err != nil {
-		r.say(r.file + ": the token has ended: " + err.Error())
+	if err := r.Drop(); err != nil {
+		r.Say(r.File + ": the token has ended: " + err.Error())
 		return
 	}
-	r.say(r.file + " is removed: its token has ended")
+	r.Say(r.File + " is removed: its token has ended")
 }
 
 // renew gets a token that lives longer than the one in the file. If another
 // process fetched it already, it comes from the cache; while a server wants us to
 // wait, it is not asked.
-func (r *renewal) renew(ctx context.Context, fresh bool) error {
-	q := r.request
+func (r *Renewal) renew(ctx context.Context, fresh bool) error {
+	q := r.Request
 	if r.held.Expires != 0 {
 		q.Refresh = fresh
-		q.MinTTL = max(q.MinTTL, r.held.Expires-r.now().Unix()+1, 1)
+		q.MinTTL = max(q.MinTTL, r.held.Expires-r.Now().Unix()+1, 1)
 	}
-	c, warning, err := r.get(ctx, q)
+	c, warning, err := r.Get(ctx, q)
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
@@ -136,24 +136,24 @@ func (r *renewal) renew(ctx context.Context, fresh bool) error {
 		err = errors.New(warning)
 	}
 	if err == nil && !same {
-		err = r.put(c)
+		err = r.Put(c)
 	}
 	if err != nil {
 		r.failed(err)
 		return err
 	}
 	again := r.held.Expires != 0 && (r.failures > 0 || r.dropped)
-	r.hold(c)
+	r.Hold(c)
 	if again {
-		r.say(r.file + " is renewed again")
+		r.Say(r.File + " is renewed again")
 	}
 	return nil
 }
 
 // failed says a failure when it begins and when it becomes another one.
-func (r *renewal) failed(err error) {
+func (r *Renewal) failed(err error) {
 	r.failures++
-	r.since, r.wait = r.now(), sooner(retryWait(r.failures))
+	r.since, r.wait = r.Now(), sooner(retryWait(r.failures))
 	const unknown = 1 // what the helper warned of while the old token is good
 	code := inner.ExitCode(err)
 	if r.held.Expires == 0 && lasting(err) {
@@ -167,7 +167,7 @@ func (r *renewal) failed(err error) {
 	if r.held.Expires == 0 {
 		what = " is not written yet, trying on: "
 	}
-	r.say(r.file + what + err.Error())
+	r.Say(r.File + what + err.Error())
 }
 
 // lasting tells whether an error stays until a person does something about it.

@@ -1,4 +1,7 @@
-package main
+// Package tokenfile keeps a token in a file, for programs that read it there: the
+// command of exec, and the readers of sink. It renews the token before it ends, and
+// a reader never sees half of one.
+package tokenfile
 
 import (
 	"errors"
@@ -6,49 +9,52 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strconv"
 	"strings"
+
+	"github.com/credhelper/credhelper/protocol"
 )
 
-// A tokenFile holds what exec's command, or the readers of sink, get as token. It
+// A File holds what exec's command, or the readers of sink, get as token. It
 // is replaced whole by rename(2): who opens it reads the old content or the new
 // one, never a part, never nothing; a kill -9 at any moment leaves one of the two.
-type tokenFile struct {
-	path string
+type File struct {
+	Path string
 	last fs.FileInfo // of what we wrote last; nil before
 }
 
-// write puts content in place of what was there. The directory is looked at anew
+// Write puts content in place of what was there. The directory is looked at anew
 // each time, and everything happens through one descriptor of it (T17).
-func (f *tokenFile) write(content []byte) error {
-	root, err := openPlace(filepath.Dir(f.path))
+func (f *File) Write(content []byte) error {
+	root, err := openPlace(filepath.Dir(f.Path))
 	if err != nil {
 		return err
 	}
 	defer root.Close()
-	name := filepath.Base(f.path)
-	if err := replaceable(root, name, f.path); err != nil {
+	name := filepath.Base(f.Path)
+	if err := replaceable(root, name, f.Path); err != nil {
 		return err
 	}
 	info, err := replace(root, name, content)
 	if err != nil {
-		return policy("cannot write " + f.path + ": " + reason(err))
+		return policy("cannot write " + f.Path + ": " + reason(err))
 	}
 	f.last = info
 	return nil
 }
 
-// remove removes the file if it is the one that we wrote.
-func (f *tokenFile) remove() error {
+// Remove removes the file if it is the one that we wrote.
+func (f *File) Remove() error {
 	if f.last == nil {
 		return nil
 	}
-	root, err := openPlace(filepath.Dir(f.path))
+	root, err := openPlace(filepath.Dir(f.Path))
 	if err != nil {
 		return err
 	}
 	defer root.Close()
-	name := filepath.Base(f.path)
+	name := filepath.Base(f.Path)
 	info, err := root.Lstat(name)
 	if errors.Is(err, fs.ErrNotExist) || err == nil && !os.SameFile(info, f.last) {
 		return nil
@@ -57,7 +63,7 @@ func (f *tokenFile) remove() error {
 		err = root.Remove(name)
 	}
 	if err != nil {
-		return policy("cannot remove " + f.path + ": " + reason(err))
+		return policy("cannot remove " + f.Path + ": " + reason(err))
 	}
 	f.last = nil
 	syncDir(root)
@@ -86,7 +92,7 @@ func openPlace(dir string) (*os.Root, error) {
 		err = policy(dir + " is being replaced")
 	case !ownedByUs(info) && !ownedByRoot(info):
 		err = policy(dir + " belongs to another user, who could put another file there")
-	case !windows && info.Mode().Perm()&0o022 != 0:
+	case runtime.GOOS != "windows" && info.Mode().Perm()&0o022 != 0:
 		err = policy(fmt.Sprintf("others can write to %s (mode %04o) and put another file there", dir, info.Mode().Perm()))
 	}
 	if err != nil {
@@ -180,3 +186,5 @@ func reason(err error) string {
 	}
 	return err.Error()
 }
+
+func policy(text string) error { return &protocol.Error{Kind: protocol.ErrPolicy, Text: text} }

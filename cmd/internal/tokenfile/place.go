@@ -1,9 +1,10 @@
-package main
+package tokenfile
 
 import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strconv"
 	"strings"
 
@@ -18,30 +19,31 @@ const (
 	tokenName      = "token"
 )
 
-// newTokenFile makes the directory in the first place that takes it: the user's
+// New makes the directory in the first place that takes it: the user's
 // runtime directory and /dev/shm end with the machine's uptime, the state
 // directory is the last resort. What killed processes left there is removed.
 // remove removes all of it.
-func newTokenFile(dirs cache.Dirs) (file *tokenFile, remove func(), err error) {
+func New(dirs cache.Dirs) (file *File, remove func(), err error) {
 	var last error
-	for _, parent := range tokenPlaces(dirs) {
+	for _, parent := range Places(dirs) {
 		if last = makePrivate(parent); last != nil {
 			continue
 		}
-		sweepTokenFiles(parent)
+		Sweep(parent)
 		dir, err := os.MkdirTemp(parent, tokenDirPrefix+strconv.Itoa(os.Getpid())+"-*") // 0700
 		if err != nil {
 			last = err
 			continue
 		}
-		return &tokenFile{path: filepath.Join(dir, tokenName)}, func() { _ = os.RemoveAll(dir) }, nil
+		return &File{Path: filepath.Join(dir, tokenName)}, func() { _ = os.RemoveAll(dir) }, nil
 	}
 	return nil, nil, policy("no place for a private file: " + last.Error())
 }
 
-func tokenPlaces(dirs cache.Dirs) []string {
+// Places are where such directories may lie, the best first.
+func Places(dirs cache.Dirs) []string {
 	places := []string{filepath.Join(dirs.Runtime, "credhelper")}
-	if !windows {
+	if runtime.GOOS != "windows" {
 		places = append(places, "/dev/shm/credhelper-"+strconv.Itoa(process.UserID()))
 	}
 	return append(places, filepath.Join(dirs.State, "exec"))
@@ -60,15 +62,15 @@ func makePrivate(path string) error {
 	if err != nil {
 		return err
 	}
-	if !info.IsDir() || !ownedByUs(info) || !windows && info.Mode().Perm()&0o077 != 0 {
+	if !info.IsDir() || !ownedByUs(info) || runtime.GOOS != "windows" && info.Mode().Perm()&0o077 != 0 {
 		return fmt.Errorf("%s is not a private directory of ours", path)
 	}
 	return nil
 }
 
-// sweepTokenFiles removes what processes left that no longer exist: only a kill
+// Sweep removes what processes left that no longer exist: only a kill
 // -9 keeps one from removing its own.
-func sweepTokenFiles(parent string) int {
+func Sweep(parent string) int {
 	entries, _ := os.ReadDir(parent)
 	swept := 0
 	for _, e := range entries {
