@@ -121,8 +121,13 @@ func (h *Home) CheckNew(p *Profile) error {
 		return err
 	}
 	if slices.Contains(names, p.Name) {
-		return &protocol.Error{Kind: protocol.ErrPolicy, Text: "profile " + p.Name + " is there already",
+		e := &protocol.Error{Kind: protocol.ErrPolicy, Text: "profile " + p.Name + " is there already",
 			Hint: "change it: credhelper edit " + p.Name + "; store another secret: credhelper rotate " + p.Name}
+		if _, _, err := h.ProfileText(p.Name); err != nil {
+			e.Text += ", and cannot be used: " + err.Error()
+			e.Hint = "remove it first: credhelper remove " + p.Name
+		}
+		return e
 	}
 	return h.checkClaims(p)
 }

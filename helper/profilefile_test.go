@@ -149,3 +149,29 @@ func TestUnknownProfile(t *testing.T) {
 		wantError(t, err, protocol.ErrUnknown)
 	}
 }
+
+// TestTypes (G5): a value of the wrong type is told in TOML's words, with its line; a
+// byte order mark is no part of the first key.
+func TestTypes(t *testing.T) {
+	h := newHome(t, oauthtest.Options{})
+	for text, want := range map[string]string{
+		"scopes = \"a b\"":           `demo.toml:1: scopes: has to be a list of strings: ["...", "..."]`,
+		"\ntoken_url = 3":            `demo.toml:2: token_url: has to be a string: "..."`,
+		"allow_form_reply = \"yes\"": "demo.toml:1: allow_form_reply: has to be true or false",
+		"params = 3":                 "demo.toml:1: params: has to be a table: { KEY = VALUE }",
+		"assertion = 3":              "demo.toml:1: assertion: has to be a table: { KEY = VALUE }",
+		"\ufeffscopes = 1":           `demo.toml:1: scopes: has to be a list of strings: ["...", "..."]`,
+		"origins = [1]":              `demo.toml:1: origins: has to be a list of strings: ["...", "..."]`,
+	} {
+		h.write(h.dirs.Profiles()+"/demo.toml", text+"\n")
+		_, err := h.helper().Profile("demo")
+		if err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "helper.") {
+			t.Errorf("%q: %v; want %s", text, err, want)
+		}
+	}
+	h.write(h.dirs.Settings(), "\ufeffkeyring = \"file\"\n")
+	h.profile("demo", "\ufeff"+plain)
+	if p, err := h.helper().Profile("demo"); err != nil || p.Name != "demo" {
+		t.Errorf("with a byte order mark: %v", err)
+	}
+}

@@ -2,6 +2,7 @@ package helper
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
 	"path/filepath"
 	"slices"
@@ -23,7 +24,7 @@ func (h *Home) profileDirs() []string {
 }
 
 // ProfileNames lists the names of the files that would be profiles, in ascending
-// order, without reading one.
+// order, without reading one. A copy such as "work (2).toml" is none (Strays).
 func (h *Home) ProfileNames() ([]string, error) {
 	var all []string
 	for _, dir := range h.profileDirs() {
@@ -31,10 +32,31 @@ func (h *Home) ProfileNames() ([]string, error) {
 		if err != nil {
 			return nil, err
 		}
-		all = append(all, names...)
+		all = append(all, slices.DeleteFunc(names, func(n string) bool { return !protocol.ValidProfile(n) })...)
 	}
 	slices.Sort(all)
 	return slices.Compact(all), nil
+}
+
+// Strays says in one line which files among the profiles are passed over, because
+// no profile can have their name; "" if there are none.
+func (h *Home) Strays() string {
+	var paths []string
+	for _, dir := range h.profileDirs() {
+		names, _ := namesIn(dir)
+		for _, name := range names {
+			if !protocol.ValidProfile(name) {
+				paths = append(paths, filepath.Join(dir, name+suffix))
+			}
+		}
+	}
+	switch len(paths) {
+	case 0:
+		return ""
+	case 1:
+		return clean("not the name of a profile, and passed over: " + paths[0])
+	}
+	return clean(fmt.Sprintf("not the names of profiles, and passed over: %s and %d more", paths[0], len(paths)-1))
 }
 
 // Profile reads the profile of that name. An unknown name is

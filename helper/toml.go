@@ -26,9 +26,10 @@ type document struct {
 // readDocument decodes a configuration file strictly: TOML 1.0, keys in their
 // exact spelling, no key that the target does not have.
 func readDocument(path string, content []byte, into any) (*document, error) {
+	content = bytes.TrimPrefix(content, byteOrderMark)
 	d := &document{path: path, content: content, lines: map[string]int{}}
 	if err := toml.Unmarshal(content, into); err != nil {
-		return nil, d.decodeError(err)
+		return nil, d.decodeError(err, reflect.TypeOf(into))
 	}
 	d.index()
 	// go-toml matches keys without case and drops what it does not know.
@@ -64,7 +65,10 @@ func (d *document) caused(key string, err error) error {
 	return e
 }
 
-func (d *document) decodeError(err error) error {
+// byteOrderMark is what Notepad puts in front of a file in UTF-8.
+var byteOrderMark = []byte("\ufeff")
+
+func (d *document) decodeError(err error, into reflect.Type) error {
 	var at *toml.DecodeError
 	if !errors.As(err, &at) {
 		return d.wrong("", "%s", short(err.Error()))
@@ -72,6 +76,9 @@ func (d *document) decodeError(err error) error {
 	line, _ := at.Position()
 	key := strings.Join(at.Key(), ".")
 	d.lines[key] = line
+	if want := wanted(into, at.Key()); want != "" && strings.Contains(at.Error(), "cannot decode TOML") {
+		return d.wrong(key, "has to be %s", want) // the library speaks of our types
+	}
 	return d.wrong(key, "%s", short(strings.TrimPrefix(at.Error(), "toml: ")))
 }
 
@@ -163,6 +170,49 @@ func keysOf(t reflect.Type, prefix string, known map[string]bool) {
 			keysOf(t.Field(i).Type, prefix+name+".", known)
 		}
 	}
+}
+
+// wanted is what the value of a key has to be, in TOML's words; "" for a key that
+// the type does not have.
+func wanted(t reflect.Type, key toml.Key) string {
+	for t.Kind() == reflect.Pointer || t.Kind() == reflect.Slice && len(key) > 0 {
+		t = t.Elem()
+	}
+	switch {
+	case len(key) == 0:
+		return valueOf(t)
+	case t.Kind() == reflect.Map:
+		return wanted(t.Elem(), key[1:])
+	case t.Kind() == reflect.Struct:
+		for i := range t.NumField() {
+			if name, _, _ := strings.Cut(t.Field(i).Tag.Get("toml"), ","); name == key[0] {
+				return wanted(t.Field(i).Type, key[1:])
+			}
+		}
+	}
+	return ""
+}
+
+// valueOf is an example of a value in TOML.
+func valueOf(t reflect.Type) string {
+	switch t.Kind() {
+	case reflect.String:
+		return `a string: "..."`
+	case reflect.Bool:
+		return "true or false"
+	case reflect.Int, reflect.Int64:
+		return "a whole number"
+	case reflect.Float64:
+		return "a number"
+	case reflect.Map, reflect.Struct:
+		return "a table: { KEY = VALUE }"
+	case reflect.Slice:
+		if t.Elem().Kind() == reflect.String {
+			return `a list of strings: ["...", "..."]`
+		}
+		return "a list: [...]"
+	}
+	return ""
 }
 
 func isKnown(known map[string]bool, key string) bool {

@@ -16,6 +16,9 @@ func (x *examination) profiles() {
 	for _, problem := range problems {
 		x.fail("profile", problem)
 	}
+	if stray := x.helper.Strays(); stray != "" {
+		x.add("profile", note, stray, "rename or remove it")
+	}
 	if len(all) == 0 {
 		if len(problems) == 0 {
 			x.add("profile", note, "there are none yet", "credhelper add NAME --preset PRESET ...")

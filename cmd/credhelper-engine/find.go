@@ -3,6 +3,7 @@ package main
 import (
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/credhelper/credhelper/protocol"
@@ -23,4 +24,12 @@ func (s *session) findProgram(name string) (string, error) {
 		}
 	}
 	return "", &protocol.Error{Kind: protocol.ErrMalformed, Text: name + " is not in any absolute directory of PATH"}
+}
+
+// absolutePath is PATH without its relative parts, for a library that looks there: the
+// current directory decides nothing (T5), not even with GODEBUG=execerrdot=0, which no
+// //go:debug line of ours could overrule.
+func absolutePath(path string) string {
+	parts := slices.DeleteFunc(filepath.SplitList(path), func(dir string) bool { return !filepath.IsAbs(dir) })
+	return strings.Join(parts, string(filepath.ListSeparator))
 }

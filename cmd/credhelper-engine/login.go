@@ -89,6 +89,7 @@ func (s *session) signInHere(ctx context.Context, h *helper.Helper, p *helper.Pr
 		for _, name := range s.secretVariables(h) {
 			os.Unsetenv(name) // the browser's environment is the process's
 		}
+		os.Setenv("PATH", absolutePath(s.env("PATH")))
 		go s.openBrowser(in.URL)
 	}
 	return in.Serve(ctx, listener)

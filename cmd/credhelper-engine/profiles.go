@@ -44,6 +44,7 @@ func (s *session) list() error {
 	if err != nil {
 		return err
 	}
+	s.sayStrays(h)
 	all, problems := h.Profiles()
 	rows := [][]string{{"PROFILE", "SYSTEM", "ORIGINS"}}
 	records := []listed{}
@@ -64,6 +65,13 @@ func (s *session) list() error {
 		return err
 	}
 	return summary(problems)
+}
+
+// sayStrays warns of files that look like profiles and cannot be any.
+func (s *session) sayStrays(h *helper.Helper) {
+	if stray := h.Strays(); stray != "" {
+		s.say("Note: " + stray)
+	}
 }
 
 // summary is what is wrong with several profiles in one line.
@@ -278,7 +286,7 @@ func (s *session) remove(ctx context.Context, name string, yes bool) error {
 	if err != nil {
 		return err
 	}
-	if _, _, err := h.ProfileText(name); err != nil {
+	if err := h.Removable(name); err != nil {
 		return err
 	}
 	// A script that removes a profile means it; a person may have mistyped, and

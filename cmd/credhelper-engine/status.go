@@ -112,6 +112,9 @@ func (s *session) status(ctx context.Context, names []string) error {
 	if err != nil {
 		return err
 	}
+	if len(names) == 0 {
+		s.sayStrays(h)
+	}
 	fetched := lastFetched(h)
 	now := s.now()
 	var problems []error
