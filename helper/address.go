@@ -52,6 +52,14 @@ func parseBase(s string) (string, string) {
 	return o.String(), ""
 }
 
+// parseIssuer reads an issuer, which has no query.
+func parseIssuer(s string) (string, string) {
+	if problem := oauth.BadIssuer(s); strings.Contains(s, "?") {
+		return "", problem
+	}
+	return parseEndpoint(s)
+}
+
 // parseEndpoint reads an address that secrets are sent to (A2, A4).
 func parseEndpoint(s string) (string, string) {
 	ascii, problem := asciiHost(s)

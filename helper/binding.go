@@ -60,14 +60,61 @@ func (p *Profile) Bounds() []Bound {
 		{"header", p.HeaderText()},
 		{"probe", probe},
 	}
-	// Members that came later are only there where they say something, so that no
-	// earlier binding changes.
-	for _, b := range [...]Bound{{"assertion", p.assertionBound()}, {"redirect", p.Redirect}} {
-		if b.Value != "" {
-			list = append(list, b)
+	return append(list, p.laterBounds(bindsSecret)...)
+}
+
+// reach is what of a profile changes with one of its members.
+type reach uint8
+
+const (
+	bindsNothing reach = iota // how an answer is read, how long it is waited for
+	bindsToken                // another token of the same secret
+	bindsSecret               // where the secret goes, or what goes with it; the token with it
+)
+
+// laterMembers are the members that came after the first binding, one row each. They
+// are only hashed where they say something, so that no earlier binding changes.
+var laterMembers = [...]struct {
+	key   string
+	binds reach
+	value func(*Profile) string // "" where the profile does not say; nil for bindsNothing
+}{
+	{"assertion", bindsSecret, (*Profile).assertionBound},
+	{"redirect", bindsSecret, func(p *Profile) string { return p.Redirect }},
+	{"token_request_headers", bindsSecret, (*Profile).headersBound},
+	{"exchange", bindsToken, (*Profile).exchangeBound},
+	{"client_cert", bindsToken, func(p *Profile) string { return strings.Join(p.ClientCert, "\x00") }},
+	{"secret_environment", bindsToken, func(p *Profile) string { return strings.Join(p.SecretEnvironment, " ") }}, // another one may be another secret
+	{"allow_token_types", bindsNothing, nil},
+	{"timeout", bindsNothing, nil},
+}
+
+func (p *Profile) laterBounds(binds reach) (list []Bound) {
+	for _, m := range laterMembers {
+		if m.binds != binds {
+			continue
+		}
+		if v := m.value(p); v != "" {
+			list = append(list, Bound{m.key, v})
 		}
 	}
 	return list
+}
+
+func (p *Profile) exchangeBound() string {
+	exchange := p.Exchange.SubjectType + " " + p.Exchange.Requested + " " + strings.Join(p.Subject, "\x00")
+	if exchange == "  " {
+		return ""
+	}
+	return exchange
+}
+
+func (p *Profile) headersBound() string {
+	lines := make([]string, len(p.RequestHeaders))
+	for i, h := range p.RequestHeaders {
+		lines[i] = h[0] + ": " + h[1]
+	}
+	return strings.Join(lines, "\n")
 }
 
 // Binding is the digest that the secret is stored with.
@@ -85,16 +132,7 @@ func (p *Profile) tokenBinding() [32]byte {
 		Bound{"max_ttl", strconv.FormatInt(int64(p.MaxTTL), 10)},
 		Bound{"wide", strconv.FormatBool(p.WideToken)},
 	)
-	if exchange := p.Exchange.SubjectType + " " + p.Exchange.Requested + " " + strings.Join(p.Subject, "\x00"); exchange != "  " {
-		list = append(list, Bound{"exchange", exchange})
-	}
-	if p.ClientCert != nil {
-		list = append(list, Bound{"client_cert", strings.Join(p.ClientCert, "\x00")})
-	}
-	if len(p.SecretEnvironment) > 0 { // another environment may be another secret
-		list = append(list, Bound{"secret_environment", strings.Join(p.SecretEnvironment, " ")})
-	}
-	return digest("credhelper token 1", list)
+	return digest("credhelper token 1", append(list, p.laterBounds(bindsToken)...))
 }
 
 // digest hashes each name and value preceded by its length, so that no two lists

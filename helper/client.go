@@ -21,6 +21,8 @@ func (p *Profile) client() *oauth.Client {
 		Params:           p.Params,
 		AllowMissingType: p.AllowMissingTokenType,
 		AllowForm:        p.AllowFormReply,
+		AllowTypes:       p.AllowTokenTypes,
+		Headers:          p.RequestHeaders,
 		WideToken:        p.WideToken,
 		RequireScopes:    p.RequireScopes,
 		DefaultTTL:       p.DefaultTTL,

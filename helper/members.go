@@ -49,7 +49,11 @@ func (p *Profile) takeAddresses(d *document, f *File) error {
 		if e.text == "" {
 			continue
 		}
-		if *e.into, problem = parseEndpoint(e.text); problem != "" {
+		read := parseEndpoint
+		if e.key == "issuer" {
+			read = parseIssuer
+		}
+		if *e.into, problem = read(e.text); problem != "" {
 			return d.wrong(e.key, "%s", problem)
 		}
 	}
@@ -228,9 +232,22 @@ func (p *Profile) takeConnection(d *document, f *File) error {
 			return d.wrong("ca_file", "%s", clean(err.Error()))
 		}
 	}
+	p.Notes, p.GitQuit = f.Notes, f.GitQuit == nil || *f.GitQuit
+	return nil
+}
+
+// takeAnswers reads how the token endpoint is asked and read where it is odd.
+func (p *Profile) takeAnswers(d *document, f *File) error {
 	p.AllowMissingTokenType, p.AllowFormReply = yes(f.AllowMissingTokenType), yes(f.AllowFormReply)
-	p.RequireScopes, p.Notes = yes(f.RequireScopes), f.Notes
-	p.GitQuit = f.GitQuit == nil || *f.GitQuit
+	p.RequireScopes, p.AllowTokenTypes = yes(f.RequireScopes), f.AllowTokenTypes
+	for _, t := range p.AllowTokenTypes {
+		if oauth.NeverBearer(t) {
+			return d.wrong("allow_token_types", "%q is never that of a bearer token: it is bound to a key, or no access token", short(t))
+		}
+	}
+	for _, name := range sortedKeys(f.TokenRequestHeaders) {
+		p.RequestHeaders = append(p.RequestHeaders, [2]string{name, f.TokenRequestHeaders[name]})
+	}
 	switch f.TokenCharset {
 	case "":
 	case "wide":

@@ -73,6 +73,8 @@ type Profile struct {
 
 	AllowMissingTokenType bool
 	AllowFormReply        bool
+	AllowTokenTypes       []string    // count as Bearer
+	RequestHeaders        [][2]string // of token requests, in ascending order of names
 	RequireScopes         bool
 	WideToken             bool // token_charset = "wide"
 

@@ -3,6 +3,7 @@ package helper
 import (
 	"fmt"
 	"reflect"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -36,6 +37,8 @@ type File struct {
 	Resource      any            `toml:"resource,omitempty" reads:"-"` // one or a list
 	Params        map[string]any `toml:"params,omitempty" reads:"-"`   // each a text or a list
 
+	TokenRequestHeaders map[string]string `toml:"token_request_headers,omitempty" reads:"-"` // no credentials
+
 	Secret        any `toml:"secret,omitempty" reads:"secret"`    // "keyring", or a source's list
 	SecretExpires any `toml:"secret_expires,omitempty" reads:"-"` // a date
 
@@ -57,10 +60,11 @@ type File struct {
 	RefreshOn []int `toml:"refresh_on,omitempty" reads:"-"` // HTTP statuses
 	GitQuit   *bool `toml:"git_quit,omitempty" reads:"-"`   // false: git asks its next helper, or the user
 
-	AllowMissingTokenType *bool  `toml:"allow_missing_token_type,omitempty" reads:"-"`
-	AllowFormReply        *bool  `toml:"allow_form_reply,omitempty" reads:"-"`
-	RequireScopes         *bool  `toml:"require_scopes,omitempty" reads:"-"`
-	TokenCharset          string `toml:"token_charset,omitempty" reads:"-"` // "wide"
+	AllowMissingTokenType *bool    `toml:"allow_missing_token_type,omitempty" reads:"-"`
+	AllowFormReply        *bool    `toml:"allow_form_reply,omitempty" reads:"-"`
+	AllowTokenTypes       []string `toml:"allow_token_types,omitempty" reads:"-"`
+	RequireScopes         *bool    `toml:"require_scopes,omitempty" reads:"-"`
+	TokenCharset          string   `toml:"token_charset,omitempty" reads:"-"` // "wide"
 
 	Redirect           string `toml:"redirect,omitempty" reads:"-"`           // where a browser comes back to; a port of its own or any
 	SubjectToken       any    `toml:"subject_token,omitempty" reads:"secret"` // source of the token to be exchanged
@@ -118,8 +122,8 @@ func fillGaps(to, from reflect.Value) {
 }
 
 // Set sets the member of a key as a file would, from text: lists are split at
-// blanks and commas, params take NAME=VALUE. An unknown key is an error with the
-// nearest known one.
+// blanks and commas, or written as TOML has them, ["a", "b"]; params take
+// NAME=VALUE. An unknown key is an error with the nearest known one.
 func (f *File) Set(key, value string) error {
 	known := map[string]bool{}
 	keysOf(reflect.TypeFor[File](), "", known)
@@ -129,6 +133,15 @@ func (f *File) Set(key, value string) error {
 			f.Params = map[string]any{}
 		}
 		f.Params[rest] = value
+		if list, written := tomlList(value); written {
+			f.Params[rest] = list
+		}
+		return nil
+	case dotted && name == "token_request_headers":
+		if f.TokenRequestHeaders == nil {
+			f.TokenRequestHeaders = map[string]string{}
+		}
+		f.TokenRequestHeaders[rest] = value
 		return nil
 	case key == "cert", key == "key", dotted && name == "assertion":
 		return f.setAssertion(strings.TrimPrefix(key, "assertion."), value)
@@ -174,8 +187,8 @@ func (f *File) setAssertion(key, value string) error {
 		switch {
 		case name != key || name == "claims":
 		case name == "key" || name == "from":
-			list := strings.Fields(value)
-			if len(list) == 1 {
+			list := words(value)
+			if len(list) == 1 && !strings.HasPrefix(value, "[") {
 				list = []string{"file", value}
 			}
 			v.Field(i).Set(reflect.ValueOf(list))
@@ -217,19 +230,38 @@ func setText(v reflect.Value, key, value string) error {
 			return malformed("key " + key + " cannot be set this way; use credhelper edit")
 		}
 		v.Set(reflect.ValueOf(value))
-		list := strings.Fields(value)
-		if key == "client_cert" && len(list) == 1 {
-			list = []string{"file", value}
+		if key == "client_cert" && len(words(value)) == 1 {
+			v.Set(reflect.ValueOf([]string{"file", value}))
 		}
-		if (key == "secret" || key == "subject_token" || key == "client_cert") && len(list) > 1 {
-			v.Set(reflect.ValueOf(list))
+		if slices.Contains(severalKeys[:], key) {
+			if list := words(value); len(list) > 1 || strings.HasPrefix(value, "[") {
+				v.Set(reflect.ValueOf(list))
+			}
 		}
 	}
 	return nil
 }
 
+// severalKeys are the members that are one text or a list of them.
+var severalKeys = [...]string{"secret", "subject_token", "client_cert", "resource"}
+
+// tomlList reads a list as TOML writes it; false for any other text.
+func tomlList(s string) (list []string, written bool) {
+	if !strings.HasPrefix(s, "[") {
+		return nil, false
+	}
+	var into struct{ V []string }
+	if toml.Unmarshal([]byte("V = "+s), &into) != nil {
+		return nil, false
+	}
+	return into.V, true
+}
+
 // words splits a list as it is typed.
 func words(s string) []string {
+	if list, written := tomlList(s); written {
+		return list
+	}
 	return strings.FieldsFunc(s, func(r rune) bool { return r == ' ' || r == ',' })
 }
 

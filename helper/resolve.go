@@ -64,7 +64,7 @@ func (r *resolver) profile(name, place string, content []byte) (*Profile, error)
 	p.sources = whole.sources()
 	r.home.variables.note(p.sources)
 	for _, step := range [...]func(*document, *File) error{
-		p.takeAddresses, p.takeClient, p.takeAssertion, p.takeSignIn, p.takeSecret, p.takeHeader, p.takeRefreshOn, p.takeLives, p.takeConnection, p.takeTLS, p.takeProbe,
+		p.takeAddresses, p.takeClient, p.takeAssertion, p.takeSignIn, p.takeSecret, p.takeHeader, p.takeRefreshOn, p.takeLives, p.takeConnection, p.takeTLS, p.takeAnswers, p.takeProbe,
 	} {
 		if err := step(d, &whole); err != nil {
 			return nil, err

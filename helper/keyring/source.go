@@ -81,7 +81,8 @@ func NewSource(words []string, around Surroundings) (Source, error) {
 		}
 		return Source{Kind: row.kind, Words: words[1:], around: around, read: row.read}, nil
 	}
-	return Source{}, fmt.Errorf("%w: source %.20q is none of file, command, env, credential", ErrInvalid, words[0])
+	// The word is not repeated: it may be the secret itself, put in the wrong place.
+	return Source{}, fmt.Errorf("%w: the first word of a source is none of file, command, env, credential", ErrInvalid)
 }
 
 // String names the source for people and logs; a command without arguments.

@@ -3,6 +3,7 @@ package oauth
 import (
 	"net/netip"
 	"net/url"
+	"slices"
 	"strings"
 )
 
@@ -83,9 +84,15 @@ func (c *Client) checkFields() error {
 			return policy("resource " + quoted(r) + " is not an absolute URI without fragment (RFC 8707 2)")
 		}
 	}
+	if err := c.checkHeaders(); err != nil {
+		return err
+	}
 	for _, p := range c.Params {
-		if p[0] == "" {
+		switch {
+		case p[0] == "":
 			return policy("a param has no name")
+		case holdsSecret(p[0]):
+			return policy("param " + quoted(p[0]) + " would hold a secret, and a profile holds none")
 		}
 		for _, name := range reserved {
 			if p[0] == name {
@@ -96,9 +103,52 @@ func (c *Client) checkFields() error {
 	return nil
 }
 
+// holdsSecret reports whether a form field of this name is a secret by any server's
+// reading. What is in a profile is printed, exported and copied.
+func holdsSecret(name string) bool {
+	name = strings.NewReplacer("-", "_", ".", "_").Replace(strings.ToLower(name))
+	switch name {
+	case "token", "access_token", "id_token", "auth_token", "assertion":
+		return true
+	}
+	for _, end := range [...]string{"password", "passwd", "passphrase", "secret", "api_key", "apikey", "private_key"} {
+		if strings.HasSuffix(name, end) {
+			return true
+		}
+	}
+	return name == "pwd" || name == "pass"
+}
+
+// BadIssuer is BadEndpoint for an issuer, which has no query (RFC 8414 2).
+func BadIssuer(rawURL string) string {
+	if strings.Contains(rawURL, "?") {
+		return "holds a query"
+	}
+	return BadEndpoint(rawURL)
+}
+
+// badQuery says why the query of an endpoint cannot stay. RFC 6749 3.1 and 3.2 have
+// it kept: Azure AD B2C names its policy there. But a field that the form has, too,
+// would come twice (3.2), and a secret would be in every log on the way (2.3.1).
+func badQuery(query string) string {
+	fields, err := url.ParseQuery(query)
+	if err != nil {
+		return "holds a query that cannot be read"
+	}
+	for name := range fields {
+		switch {
+		case slices.Contains(reserved[:], name):
+			return "holds " + quoted(name) + " in its query, which belongs to the form"
+		case holdsSecret(name):
+			return "holds " + quoted(name) + " in its query: a secret there would be in every log"
+		}
+	}
+	return ""
+}
+
 // BadEndpoint says why rawURL cannot be an endpoint that secrets are sent to, or
 // "" if it can: https, or http to a loopback literal (A4), with a host and
-// without userinfo, query and fragment (A2).
+// without userinfo and fragment (A2).
 func BadEndpoint(rawURL string) string {
 	u, err := url.Parse(rawURL)
 	switch {
@@ -106,10 +156,12 @@ func BadEndpoint(rawURL string) string {
 		return "is not an absolute URL"
 	case u.User != nil || strings.Contains(u.Host, "@"):
 		return "holds a user or password"
-	case u.RawQuery != "" || u.ForceQuery:
-		return "holds a query"
 	case strings.Contains(rawURL, "#"):
 		return "holds a fragment"
+	case u.ForceQuery:
+		return "holds an empty query"
+	case badQuery(u.RawQuery) != "":
+		return badQuery(u.RawQuery)
 	case u.Scheme == "https":
 		return ""
 	case u.Scheme == "http" && loopback(u.Hostname()):

@@ -40,7 +40,7 @@ type Metadata struct {
 // have the secrets of another (T13). Only c's HTTP, Now and timeouts are used. Its
 // errors are *Error.
 func (c *Client) Discover(ctx context.Context, issuer string) (*Metadata, error) {
-	if reason := BadEndpoint(issuer); reason != "" {
+	if reason := BadIssuer(issuer); reason != "" {
 		return nil, policy("issuer " + reason)
 	}
 	var first *Error
@@ -160,9 +160,7 @@ func (c *Client) get(ctx context.Context, address string) (answer, time.Duration
 	if err != nil {
 		return answer{}, 0, asError(err)
 	}
-	r.Header.Set("Accept", "application/json")
-	r.Header.Set("Accept-Encoding", "identity")
-	r.Header.Set("User-Agent", userAgent)
+	c.setHeaders(r)
 	resp, err := x.base.RoundTrip(r)
 	if err != nil {
 		return answer{}, 0, x.unanswered(ctx, err)

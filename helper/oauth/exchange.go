@@ -97,9 +97,7 @@ func (c *Client) transport() http.RoundTripper {
 // reaches an error text that is not ours.
 func (x *exchange) RoundTrip(built *http.Request) (*http.Response, error) {
 	r := built.Clone(built.Context())
-	r.Header.Set("Accept", "application/json")
-	r.Header.Set("Accept-Encoding", "identity")
-	r.Header.Set("User-Agent", userAgent)
+	x.client.setHeaders(r)
 	if x.auth.Dress != nil {
 		x.auth.Dress(x.client, r)
 	}

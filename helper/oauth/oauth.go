@@ -31,7 +31,7 @@ const (
 // Client is one resolved client of one authorization server. Nothing is found:
 // every value is given, and a zero value means what its comment says.
 type Client struct {
-	TokenURL string      // absolute https URL without userinfo, query, fragment (A2); http to a loopback literal only (A4)
+	TokenURL string      // absolute https URL without userinfo and fragment (A2), its query is kept; http to a loopback literal only (A4)
 	ID       string      // client_id, not encoded
 	Secret   secret.Text // client secret as the server showed it, not encoded
 
@@ -47,6 +47,7 @@ type Client struct {
 	Audience string      // "audience" field; "" sends none
 	Resource []string    // "resource" fields, absolute URIs (RFC 8707 2)
 	Params   [][2]string // further form fields; a name may repeat and keeps its order
+	Headers  [][2]string // further headers of requests to the server's endpoints; no credentials
 
 	AllowMissingType bool     // an answer without token_type counts as Bearer (A15)
 	AllowTypes       []string // further values of token_type that count as Bearer; never one of NeverBearer

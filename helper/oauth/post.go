@@ -72,9 +72,7 @@ func (c *Client) request(ctx context.Context, auth ClientAuth, endpointURL strin
 		return nil, err
 	}
 	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-	r.Header.Set("Accept", "application/json")
-	r.Header.Set("Accept-Encoding", "identity")
-	r.Header.Set("User-Agent", userAgent)
+	c.setHeaders(r)
 	if auth.Style == oauth2.AuthStyleInHeader {
 		r.SetBasicAuth(url.QueryEscape(c.ID), url.QueryEscape(c.Secret.Reveal()))
 	}

@@ -153,8 +153,8 @@ func TestCheck(t *testing.T) {
 		{"user or password", func(c *oauth.Client) { c.TokenURL = "https://" + url.QueryEscape(canary) + "@login.example.com/token" }},
 		{"user or password", func(c *oauth.Client) { c.TokenURL = "https://a:b@login.example.com/token" }},
 		{"user or password", func(c *oauth.Client) { c.TokenURL = "https://@login.example.com/token" }},
-		{"a query", func(c *oauth.Client) { c.TokenURL += "?client_secret=" + url.QueryEscape(canary) }},
-		{"a query", func(c *oauth.Client) { c.TokenURL += "?" }},
+		{"in its query", func(c *oauth.Client) { c.TokenURL += "?client_secret=" + url.QueryEscape(canary) }},
+		{"an empty query", func(c *oauth.Client) { c.TokenURL += "?" }},
 		{"a fragment", func(c *oauth.Client) { c.TokenURL += "#x" }},
 		{"a fragment", func(c *oauth.Client) { c.TokenURL += "#" }},
 		{"plain http", func(c *oauth.Client) { c.TokenURL = "http://login.example.com/token" }},
@@ -190,7 +190,7 @@ func TestCheck(t *testing.T) {
 		}
 		wantOneCleanLine(t, err.Error())
 	}
-	for _, fine := range []string{"http://127.0.0.1:8080/token", "http://127.9.9.9/t", "http://[::1]:1/token", "https://login.example.com"} {
+	for _, fine := range []string{"http://127.0.0.1:8080/token", "http://127.9.9.9/t", "http://[::1]:1/token", "https://login.example.com", "https://login.example.com/token?p=b2c_1_signin"} {
 		if reason := oauth.BadEndpoint(fine); reason != "" {
 			t.Errorf("%s is refused: %s", fine, reason)
 		}

@@ -61,8 +61,8 @@ func check(r Request) (asked, string) {
 	switch {
 	case r.Method != "POST":
 		return a, "method " + r.Method + " (RFC 6749 3.2: POST)"
-	case query != "":
-		return a, "a query at the token endpoint: secrets may be in it (RFC 6749 2.3.1)"
+	case strings.Contains(query, "secret") || strings.Contains(query, "token"):
+		return a, "a query with a secret at the token endpoint (RFC 6749 2.3.1)"
 	case r.Proto != "HTTP/1.1":
 		return a, "protocol " + r.Proto
 	case err != nil || media != "application/x-www-form-urlencoded":
