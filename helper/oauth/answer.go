@@ -25,8 +25,9 @@ type answer struct {
 	status     int
 	media      string // lower-case media type without parameters; "" if there is none
 	body       []byte
-	fault      string // why the body is not to be read; "" if it is
-	broke      bool   // the connection ended in its middle
+	fault      string    // why the body is not to be read; "" if it is
+	broke      bool      // the connection ended in its middle
+	date       time.Time // of the server's clock; zero if it sent none
 	skew       time.Duration
 	retryAfter time.Duration
 	target     string // of a redirect: scheme and host, or "the same host"; "" if there is none
@@ -38,7 +39,8 @@ type answer struct {
 // body is noted and not yet an error: a 503 with a broken body is still a 503.
 func (x *exchange) read(ctx context.Context, resp *http.Response) (answer, *Error) {
 	now := x.client.now()
-	a := answer{status: resp.StatusCode, skew: skew(resp.Header, now), retryAfter: retryAfter(resp.Header, now)}
+	a := answer{status: resp.StatusCode, retryAfter: retryAfter(resp.Header, now)}
+	a.date, a.skew = dateOfServer(resp.Header, now)
 	a.media, _, _ = mime.ParseMediaType(resp.Header.Get("Content-Type"))
 	a.target = targetOf(resp)
 	body, packed := unpacked(resp)
@@ -150,14 +152,14 @@ func targetOf(resp *http.Response) string {
 	return Sanitise(to.Scheme + "://" + to.Host)
 }
 
-// skew is how far the server's Date lies from our clock, 0 if it sent none that
-// can be read (A21).
-func skew(h http.Header, now time.Time) time.Duration {
+// dateOfServer is the server's Date, and how far it lies from our clock; both zero if
+// it sent none that can be read (A21).
+func dateOfServer(h http.Header, now time.Time) (date time.Time, skew time.Duration) {
 	date, err := http.ParseTime(h.Get("Date"))
 	if err != nil {
-		return 0
+		return time.Time{}, 0
 	}
-	return date.Sub(now).Round(time.Second)
+	return date, date.Sub(now).Round(time.Second)
 }
 
 // looksHTML reports whether a body is a page for people, whatever its type says. The

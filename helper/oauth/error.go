@@ -55,6 +55,9 @@ type Error struct {
 	Cure          string        // what helps against just this; "{profile}" is the profile's name
 	URL           string        // scheme, host and path of the endpoint; "" for Policy
 	RetryAfter    time.Duration // how long the server wants to be left alone; 0 if it did not say
+	Grant         string        // row of Grants that was asked with; "" where it says nothing about the failure
+	Auth          string        // row of ClientAuths; "basic raw" for Basic without form encoding
+	Date          time.Time     // of the server's clock; zero if it sent none
 	Skew          time.Duration // server's Date less our clock; 0 if it sent none
 	Proxy         string        // host and port of the proxy that refused; "" for the server
 	Tries         int           // requests made

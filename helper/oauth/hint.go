@@ -2,7 +2,9 @@ package oauth
 
 import (
 	"errors"
+	"slices"
 	"strings"
+	"time"
 )
 
 // Hint is one piece of advice about a failed token request. A member that is not
@@ -13,6 +15,8 @@ type Hint struct {
 	Status int
 	Code   string // RFC 6749 "error"
 	AADSTS string // digits of Entra's code
+	Auth   string // "|"-separated names of client authentications
+	Grant  string // "|"-separated names of grants
 	Text   string // for a person, one sentence; "{profile}" stands for the profile's name
 }
 
@@ -34,7 +38,6 @@ var Hints = [...]Hint{
 	{AADSTS: "500011", Text: "the resource in the scope is not known in this tenant: it is misspelt, or its application is not approved there yet"},
 	{AADSTS: "501051", Text: "the application is not assigned to a role of the resource: an administrator has to assign it"},
 	{AADSTS: "700027", Text: "Entra cannot verify the assertion: the certificate is not, or no longer, uploaded to this application"},
-	{AADSTS: "700024", Text: "the assertion is not valid now: this machine's clock may be wrong (credhelper doctor)"},
 	{AADSTS: "700023", Text: "the assertion's audience is not this tenant's token endpoint (credhelper edit {profile})"},
 	{AADSTS: "700021", Text: "the assertion's issuer is not the client id (credhelper edit {profile})"},
 	{AADSTS: "530003", Text: "a Conditional Access policy of the tenant blocks this sign-in: ask its administrator"},
@@ -42,17 +45,43 @@ var Hints = [...]Hint{
 	{AADSTS: "65001", Text: "nobody has consented to this permission yet: an administrator of the tenant has to grant it"},
 	{AADSTS: "900144", Text: "Entra misses a field of the form: check scopes and client_auth (credhelper edit {profile})"},
 
-	{Code: "invalid_client", Text: "the client id or secret is wrong or was deleted; store a new one: credhelper rotate {profile}"},
-	{Code: "invalid_grant", Text: "the sign-in is no longer valid: credhelper login {profile}"},
+	{Code: "invalid_client", Auth: withKey, Text: badSignature},
+	{Code: "invalid_client", Auth: withCertificate, Text: badCertificate},
+	{Code: "invalid_client", Auth: "federation", Text: badFederation},
+	{Code: "invalid_client", Auth: "none", Text: badPublic},
+	{Code: "invalid_client", Text: badSecret},
+	{Code: "invalid_grant", Grant: "refresh_token", Text: "the sign-in is no longer valid: credhelper login {profile}"},
+	{Code: "invalid_grant", Grant: "authorization_code|device_code", Text: "the sign-in was not finished in time, or twice; begin again: credhelper login {profile}"},
+	{Code: "invalid_grant", Grant: "jwt_bearer", Text: "the server does not take the assertion: compare its aud, iss, sub and kid with what it wants, and this machine's clock (credhelper edit {profile})"},
+	{Code: "invalid_grant", Grant: "token_exchange", Text: "the server does not take the subject token: it may have ended, or be of another type or audience (credhelper show {profile})"},
+	{Code: "invalid_grant", Text: "the server does not let this client ask for itself: check grant, and its registration at the server (credhelper edit {profile})"},
 	{Code: "unauthorized_client", Text: "this client may not use this grant: check its registration at the server"},
 	{Code: "unsupported_grant_type", Text: "the server does not have this grant: check grant with credhelper edit {profile}"},
 	{Code: "invalid_scope", Text: "the server does not accept the scopes: check them with credhelper edit {profile}"},
 	{Code: "invalid_target", Text: "the server does not know the resource: check resource with credhelper edit {profile}"},
 	{Kind: Refused, Status: 404, Text: "there is no token endpoint at this address: check token_url with credhelper edit {profile}"},
 	{Kind: Refused, Status: 405, Text: "there is no token endpoint at this address: check token_url with credhelper edit {profile}"},
-	{Kind: Refused, Status: 401, Text: "the client id or secret is wrong or was deleted; store a new one: credhelper rotate {profile}"},
-	{Kind: Refused, Status: 403, Text: "wrong credentials, or this client may not use the API; some servers also want basic_encoding = \"raw\": credhelper edit {profile}"},
+	{Kind: Refused, Status: 401, Auth: withKey, Text: badSignature},
+	{Kind: Refused, Status: 401, Auth: withCertificate, Text: badCertificate},
+	{Kind: Refused, Status: 401, Auth: "federation", Text: badFederation},
+	{Kind: Refused, Status: 401, Auth: "none", Text: badPublic},
+	{Kind: Refused, Status: 401, Text: badSecret},
+	{Kind: Refused, Status: 403, Auth: "basic", Text: "check client_auth first, which may have to be \"post\", then the credentials and the client's rights; a few servers want basic_encoding = \"raw\" (credhelper edit {profile})"},
+	{Kind: Refused, Status: 403, Text: "check client_auth first, then the credentials and the client's rights at the server (credhelper edit {profile})"},
 }
+
+// The ways to prove who a client is, as Hint.Auth has them, and what is wrong when a
+// server does not believe them. A new secret helps only who showed one.
+const (
+	withKey         = "private_key_jwt"
+	withCertificate = "tls_client_auth|self_signed_tls_client_auth"
+
+	badSecret      = "the client id or secret is wrong or was deleted; store a new one: credhelper rotate {profile}"
+	badSignature   = "the server does not believe the signature: compare assertion.aud, kid and alg with what it wants, and the key with the one registered there (credhelper edit {profile})"
+	badCertificate = "the server does not know the client's certificate: compare it and client_id with the registration there (credhelper edit {profile})"
+	badFederation  = "the server does not trust the ready assertion: compare its iss, sub and aud with what it was told to trust (credhelper edit {profile})"
+	badPublic      = "the server knows no such public client: compare client_id with the registration, or the client has to prove itself (client_auth): credhelper edit {profile}"
+)
 
 // HintFor is what to tell a person about a failed token request: the first of
 // the preset's own hints that fits, else what the failure itself shows, else the
@@ -68,6 +97,9 @@ func HintFor(err error, profile string, own []Hint) string {
 func hintFor(e *Error, own []Hint) string {
 	if h := find(own, e); h != "" {
 		return h
+	}
+	if e.AADSTS == "700024" {
+		return clocks(e)
 	}
 	if e.Cure != "" {
 		return e.Cure
@@ -95,5 +127,20 @@ const noAnswer = "try again later; if it stays so, is this the server's address,
 
 func (h Hint) fits(e *Error) bool {
 	return (h.Kind == 0 || h.Kind == e.Kind) && (h.Status == 0 || h.Status == e.Status) &&
-		(h.Code == "" || h.Code == e.Code) && (h.AADSTS == "" || h.AADSTS == e.AADSTS)
+		(h.Code == "" || h.Code == e.Code) && (h.AADSTS == "" || h.AADSTS == e.AADSTS) &&
+		oneOf(h.Auth, e.Auth) && oneOf(h.Grant, e.Grant)
+}
+
+// oneOf reports whether a name is in a list; an empty list has them all.
+func oneOf(list, name string) bool {
+	return list == "" || slices.Contains(strings.Split(list, "|"), name)
+}
+
+// clocks shows both clocks where an assertion does not count now.
+func clocks(e *Error) string {
+	if e.Date.IsZero() {
+		return "the assertion is not valid now: this machine's clock may be wrong (credhelper doctor)"
+	}
+	return "the assertion is not valid now: by the server's Date it is " + e.Date.UTC().Format(time.DateTime) +
+		" UTC, by this machine's clock " + e.Date.Add(-e.Skew).UTC().Format(time.DateTime)
 }

@@ -28,5 +28,6 @@ func (c *Client) Reach(ctx context.Context) (time.Duration, error) {
 		return 0, x.unanswered(ctx, err)
 	}
 	resp.Body.Close()
-	return skew(resp.Header, c.now()), nil
+	_, skew := dateOfServer(resp.Header, c.now())
+	return skew, nil
 }

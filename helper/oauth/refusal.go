@@ -21,7 +21,10 @@ var errorCodes = [...]string{
 // ever required.
 func (x *exchange) refusal(a answer, found fields, unreadable flaw) *Error {
 	c := x.client
-	e := &Error{Kind: kindOf(a.status), Status: a.status, Skew: a.skew, again: x.repeatable(a.status)}
+	e := &Error{Kind: kindOf(a.status), Status: a.status, Skew: a.skew, Date: a.date, Grant: c.Grant, Auth: c.Auth, again: x.repeatable(a.status)}
+	if c.RawBasic && c.Auth == basicAuth.Name {
+		e.Auth += " raw"
+	}
 	if e.Kind == Unreachable {
 		e.RetryAfter = a.retryAfter
 	}

@@ -67,7 +67,7 @@ func TestHints(t *testing.T) {
 		{&oauth.Error{Kind: oauth.Refused, Status: 401, Code: "invalid_client", AADSTS: "7000222"}, nil, "has expired"},
 		{&oauth.Error{Kind: oauth.Refused, Status: 401, Code: "invalid_client"}, own, "deleted in Jama; store a new one: credhelper rotate jama"},
 		{&oauth.Error{Kind: oauth.Refused, Status: 400, Code: "invalid_client"}, own, "wrong or was deleted;"},
-		{fmt.Errorf("profile jama: %w", &oauth.Error{Kind: oauth.Refused, Status: 403}), nil, "basic_encoding"},
+		{fmt.Errorf("profile jama: %w", &oauth.Error{Kind: oauth.Refused, Status: 403, Auth: "basic"}), nil, "basic_encoding"},
 		{&oauth.Error{Kind: oauth.Unreachable, Status: 503}, nil, ""},
 		{&oauth.Error{Kind: oauth.Unreachable}, nil, "credhelper show jama --full"},
 		{errors.New("another"), own, ""},
@@ -80,6 +80,8 @@ func TestHints(t *testing.T) {
 	}
 	for i, h := range oauth.Hints {
 		e := &oauth.Error{Kind: h.Kind, Status: h.Status, Code: h.Code, AADSTS: h.AADSTS}
+		e.Auth, _, _ = strings.Cut(h.Auth, "|")
+		e.Grant, _, _ = strings.Cut(h.Grant, "|")
 		if got := oauth.HintFor(e, "{profile}", nil); got != h.Text {
 			t.Errorf("row %d (%s%s%d) is hidden by an earlier one", i, h.AADSTS, h.Code, h.Status)
 		}
