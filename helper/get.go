@@ -150,7 +150,7 @@ func (a *asking) findOwner() error {
 	stamps := a.stamps() // before anything is read, so that a change in between shows
 	all, broken := a.load()
 	claims := claimsOf(all)
-	c, err := choose(claims, u)
+	c, err := choose(claims, u, a.request.Username)
 	if err != nil {
 		return blame(err, broken, u)
 	}

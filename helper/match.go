@@ -1,6 +1,7 @@
 package helper
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/credhelper/credhelper/protocol"
@@ -36,15 +37,16 @@ func (h *Home) Match(u origin.URL, name string) (*Profile, error) {
 		return p, p.mustOwn(u)
 	}
 	all, broken := h.load()
-	c, err := choose(claimsOf(all), u)
+	c, err := choose(claimsOf(all), u, "")
 	if err == nil {
 		return c.profile, nil
 	}
 	return nil, blame(err, broken, u)
 }
 
-// choose is Match over given claims.
-func choose(claims []claim, u origin.URL) (claim, error) {
+// choose is Match over given claims. Among those of equal right, and nowhere else, the
+// user name that the tool sent decides, if one profile alone goes by it (O14).
+func choose(claims []claim, u origin.URL, user string) (claim, error) {
 	origins := make([]origin.Origin, len(claims))
 	for i, c := range claims {
 		origins[i] = c.origin
@@ -53,13 +55,35 @@ func choose(claims []claim, u origin.URL) (claim, error) {
 	if reason != origin.Release {
 		return claim{}, unowned(u, reason)
 	}
+	equal := []claim{claims[best]}
 	for _, c := range claims {
 		if c.profile != claims[best].profile && c.origin.Match(u) == origin.Release &&
 			c.origin.Specificity() == claims[best].origin.Specificity() {
-			return claim{}, ambiguous(claims[best].profile, c)
+			equal = append(equal, c)
 		}
 	}
-	return claims[best], nil
+	if len(equal) == 1 {
+		return equal[0], nil
+	}
+	named := slices.DeleteFunc(slices.Clone(equal), func(c claim) bool { return !c.profile.goesBy(user) })
+	if len(named) == 1 {
+		return named[0], nil
+	}
+	return claim{}, ambiguous(equal[0].profile, equal[1])
+}
+
+// goesBy reports whether a tool that says this user name can mean the profile.
+func (p *Profile) goesBy(user string) bool {
+	return user != "" && (user == p.Username || user == p.ClientID)
+}
+
+// toldApart reports whether each of two profiles goes by a user name that the other does
+// not go by.
+func toldApart(a, b *Profile) bool {
+	own := func(p, other *Profile) bool {
+		return p.goesBy(p.Username) && !other.goesBy(p.Username) || p.goesBy(p.ClientID) && !other.goesBy(p.ClientID)
+	}
+	return own(a, b) && own(b, a)
 }
 
 // unowned says that no profile owns the URL, and why the nearest one does not.
@@ -135,19 +159,23 @@ func shared(a, b *Profile) (string, bool) {
 }
 
 // Ambiguous reports each origin that several of the profiles claim with equal right
-// (O12), as the protocol.ErrAmbiguous that a request for it gets.
-func Ambiguous(profiles []*Profile) (problems []error) {
+// (O12), as the protocol.ErrAmbiguous that a request for it gets. apart are those where a
+// user name in the request can still choose: two accounts at one host.
+func Ambiguous(profiles []*Profile) (problems, apart []error) {
 	first := map[string]*Profile{} // by claim
 	for _, c := range claimsOf(profiles) {
 		claim := c.origin.Claim()
 		switch other := first[claim]; {
 		case other == nil:
 			first[claim] = c.profile
-		case other != c.profile:
+		case other == c.profile:
+		case toldApart(other, c.profile):
+			apart = append(apart, ambiguous(other, c))
+		default:
 			problems = append(problems, ambiguous(other, c))
 		}
 	}
-	return problems
+	return problems, apart
 }
 
 // ambiguous says that the profile of c claims what another one claims as well.
@@ -155,6 +183,6 @@ func ambiguous(other *Profile, c claim) error {
 	return &protocol.Error{
 		Kind: protocol.ErrAmbiguous,
 		Text: "profiles " + other.Name + " and " + c.profile.Name + " both claim " + c.origin.String(),
-		Hint: "give one of them a path in origins: credhelper edit " + c.profile.Name,
+		Hint: "name the profile, or in git's URL its user name; or give one of them a path in origins: credhelper edit " + c.profile.Name,
 	}
 }

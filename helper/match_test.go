@@ -194,6 +194,48 @@ func TestEqualClaims(t *testing.T) {
 	}
 }
 
+// TestUserNameChooses: of two profiles that claim one host equally, git's user name is
+// that of one; it chooses nowhere else, and owns nothing (H5).
+func TestUserNameChooses(t *testing.T) {
+	h := newHome(t, oauthtest.Options{})
+	at := func(user, host, id string) string {
+		p := strings.Replace(plain, "url       = \"{server}\"", `origins = ["https://`+host+`"]`+"\nusername = \""+user+"\"", 1)
+		return strings.Replace(p, `client_id = "client"`, `client_id = "`+id+`"`, 1)
+	}
+	h.profile("one", at("alice", "git.example.com", "client"))
+	h.profile("two", at("bob", "git.example.com", "client"))
+	h.profile("other", at("carol", "other.example.com", "client"))
+	for _, name := range []string{"one", "two", "other"} {
+		h.store(name, "secret")
+	}
+	here := url(t, "https://git.example.com/r.git")
+	for range 2 { // from the server, then from the cache: no route may lead past the choice
+		for user, want := range map[string]string{"alice": "one", "bob": "two"} {
+			if c := h.mustGet(protocol.Request{URL: here, Username: user}); c.Profile != want {
+				t.Errorf("%s got the token of %s", user, c.Profile)
+			}
+		}
+	}
+	for _, user := range []string{"", "carol", "client", "Alice"} {
+		_, err := h.get(protocol.Request{URL: here, Username: user})
+		wantError(t, err, protocol.ErrAmbiguous, "profiles one and two both claim https://git.example.com", "user name")
+	}
+	_, err := h.get(protocol.Request{URL: url(t, "https://nobody.example.com/"), Username: "alice"})
+	wantError(t, err, protocol.ErrNoProfile, "no profile owns")
+	if c := h.mustGet(protocol.Request{URL: url(t, "https://other.example.com/"), Username: "alice"}); c.Profile != "other" {
+		t.Errorf("alice at carol's host got the token of %s", c.Profile)
+	}
+	all, _ := h.helper().Profiles()
+	if problems, apart := helper.Ambiguous(all); len(problems) != 0 || len(apart) != 1 {
+		t.Errorf("doctor: %v, %v", problems, apart)
+	}
+	h.profile("two", at("alice", "git.example.com", "client"))
+	all, _ = h.helper().Profiles()
+	if problems, apart := helper.Ambiguous(all); len(problems) != 1 || len(apart) != 0 {
+		t.Errorf("doctor, of one name: %v, %v", problems, apart)
+	}
+}
+
 // TestBrokenNeighbour: a profile that cannot be used only stands in the way of
 // what it names.
 func TestBrokenNeighbour(t *testing.T) {

@@ -171,7 +171,7 @@ func (h *Helper) Explain(address string) Explanation {
 		x.Skipped = append(x.Skipped, b.err)
 	}
 	claims := claimsOf(all)
-	owner, err := choose(claims, u)
+	owner, err := choose(claims, u, "")
 	if err != nil {
 		x.Err = blame(err, broken, u)
 	} else {

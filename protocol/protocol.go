@@ -52,7 +52,7 @@ type Request struct {
 	Verb     Verb
 	URL      origin.URL  // what the token is for; zero if only the profile is named
 	Profile  string      // narrows (O14); must own URL if there is one
-	Username string      // as the tool sent it; never decides anything
+	Username string      // as the tool sent it; chooses between profiles of equal right, and nothing else
 	Refused  secret.Text // the token that the tool saw refused; it wants another one
 	// RefusedMark is in the place of Refused where the tool gives back our own mark
 	// of the token (Mark) and not the token; "" if it does not.

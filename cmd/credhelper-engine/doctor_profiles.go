@@ -25,8 +25,12 @@ func (x *examination) profiles() {
 		}
 		return
 	}
-	for _, problem := range helper.Ambiguous(all) {
+	clashes, apart := helper.Ambiguous(all)
+	for _, problem := range clashes {
 		x.fail("origins", problem)
+	}
+	for _, problem := range apart {
+		x.add("origins", note, problem.Error()+"; a user name in git's URL chooses", "")
 	}
 	all = x.chosen(all)
 	names := make([]string, len(all))
