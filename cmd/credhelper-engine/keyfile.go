@@ -20,7 +20,11 @@ func (s *session) readProof(p *helper.Profile, first func()) (secret.Text, error
 	case s.secret.key != "":
 		return s.readKeyFile(s.secret.key)
 	case !p.SecretIsKey():
-		return s.readSecret(secretQuestion(p), first)
+		text, err := s.readSecret(secretQuestion(p), first)
+		if err != nil {
+			return secret.Text{}, err
+		}
+		return s.checkEnds(text)
 	}
 	raw, given, err := s.secretOctets()
 	if err != nil {

@@ -109,6 +109,16 @@ func (s *session) storeNew(ctx context.Context, h *helper.Helper, p *helper.Prof
 	return doubt
 }
 
+// storeAnyway asks whether a secret that was typed and that nobody could ask about is
+// to be kept all the same: it may have been shown only once.
+func (s *session) storeAnyway(why error) bool {
+	if !s.typed {
+		return false
+	}
+	yes, err := s.askYes(why.Error() + ". Store the new secret without asking the server? The one before is kept, too.")
+	return err == nil && yes
+}
+
 // verifyNext is verify for a secret that is to take the place of another. One that
 // nobody could ask about may be the first, but not replace one that works.
 func (s *session) verifyNext(ctx context.Context, h *helper.Helper, p *helper.Profile, text secret.Text) (tested helper.Tested, doubt, err error) {
@@ -117,6 +127,8 @@ func (s *session) verifyNext(ctx context.Context, h *helper.Helper, p *helper.Pr
 		switch has, readErr := h.HasSecret(ctx, p); {
 		case readErr != nil:
 			return tested, nil, readErr
+		case has && s.storeAnyway(err):
+			return tested, notStored(err, "stored, but not verified: credhelper test "+p.Name), nil
 		case has:
 			return tested, nil, notStored(err, "the secret that was stored before is unchanged; try again, or with --no-verify")
 		}

@@ -29,6 +29,7 @@ type session struct {
 	tool     bool   // a tool asked, whose user sees its stderr at each call
 	flags    commonFlags
 	secret   secretFlags
+	typed    bool           // the secret was typed at a prompt, and is nowhere else
 	answered *answered      // the one answer to a tool
 	helper   *helper.Helper // made on first use by s.open
 	limit    time.Duration  // after which dog ends the process

@@ -47,13 +47,13 @@ func (s *session) askSecret(question string) (secret.Text, error) {
 	if _, err := io.WriteString(tty.out, question+": "); err != nil {
 		return secret.Text{}, errNoTerminal
 	}
-	typed, err := term.ReadPassword(fd)
+	typed, err := readHidden(fd)
 	if err == nil && len(typed) > 0 {
 		// As many as these, whatever the length, which is nobody's business.
 		_, _ = io.WriteString(tty.out, "********")
 	}
 	_, _ = io.WriteString(tty.out, "\n")
-	if errors.Is(err, io.EOF) {
+	if errors.Is(err, io.EOF) || err == nil && len(typed) == 0 {
 		return secret.Text{}, malformed("nothing was typed")
 	}
 	if err != nil {
@@ -188,7 +188,40 @@ func (s *session) readSecret(question string, first func()) (secret.Text, error)
 		tty.Close()
 		first()
 	}
+	s.typed = true
 	return s.askSecret(question)
+}
+
+// oddEnds says what surrounds a secret that was probably not meant: a blank or
+// quotation marks, as they come with copying; "" if nothing does.
+func oddEnds(text string) string {
+	if bare := strings.Trim(text, " "); bare != "" && bare != text {
+		return "begins or ends with a blank"
+	}
+	if len(text) > 2 && text[0] == text[len(text)-1] && strings.IndexByte("\"'`", text[0]) >= 0 {
+		return "stands in quotation marks"
+	}
+	return ""
+}
+
+// checkEnds asks whether what surrounds a typed secret belongs to it, and takes it off
+// if it does not. Of one that was piped it only says so.
+func (s *session) checkEnds(text secret.Text) (secret.Text, error) {
+	if odd := oddEnds(text.Reveal()); odd != "" && !s.typed {
+		s.say("Note: the secret " + odd + "; it is taken as it is.")
+		return text, nil
+	}
+	for odd := oddEnds(text.Reveal()); odd != ""; odd = oddEnds(text.Reveal()) {
+		if belongs, err := s.askYes("What you typed " + odd + ". Does that belong to the secret?"); err != nil || belongs {
+			return text, err
+		}
+		bare := strings.Trim(text.Reveal(), " ")
+		if bare == text.Reveal() {
+			bare = bare[1 : len(bare)-1]
+		}
+		text = secret.New(bare)
+	}
+	return text, nil
 }
 
 // secretOctets reads --secret-stdin or --secret-file.

@@ -198,6 +198,7 @@ func TestPromptEndsCleanly(t *testing.T) {
 	}{
 		{"ctrl-c", func(p *person) { p.types("half\x03") }, 130},
 		{"empty", func(p *person) { p.types("\n") }, 2},
+		{"ctrl-d", func(p *person) { p.types("\x04") }, 2},
 		{"term", func(p *person) { p.types(""); _ = p.cmd.Process.Signal(syscall.SIGTERM) }, 143},
 		{"hup", func(p *person) { p.types(""); _ = p.cmd.Process.Signal(syscall.SIGHUP) }, 129},
 		{"quit", func(p *person) { p.types("\x1c") }, 131},
@@ -311,6 +312,74 @@ func TestToolsWordByHand(t *testing.T) {
 		p := seat(t, newHome(t), nil, func(cmd *exec.Cmd, terminal *os.File) { cmd.Stdin, cmd.Stdout = terminal, terminal }, args...)
 		if code := p.ends(); code != 2 || !strings.HasPrefix(p.screen.String(), "credhelper: usage: ") {
 			t.Errorf("%v: exit %d: %s", args, code, p.screen.String())
+		}
+	}
+}
+
+// TestCtrlDBehindText: Ctrl-D ends the line that was begun, as Enter does.
+func TestCtrlDBehindText(t *testing.T) {
+	server, home := jamaServer(t), newHome(t)
+	p := sit(t, home, addArgs(server)...)
+	p.see("not shown: ")
+	p.types(typed + "\x04")
+	if code := p.ends(); code != 0 {
+		t.Errorf("exit %d: %s", code, p.screen.String())
+	}
+}
+
+// TestOddEnds: blanks and quotation marks that come with copying are asked about, and
+// the secret is never shown.
+func TestOddEnds(t *testing.T) {
+	for _, c := range []struct{ name, typed, answer string }{
+		{"a blank behind", typed + " ", "n\n"},
+		{"a blank before", " " + typed, "\n"},
+		{"quotation marks", "\"" + typed + "\"", "n\n"},
+		{"apostrophes", "'" + typed + "'", "n\n"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			server, home := jamaServer(t), newHome(t)
+			p := sit(t, home, addArgs(server)...)
+			p.see("not shown: ")
+			p.types(c.typed + "\n")
+			p.see("Does that belong to the secret? [y/N] ")
+			p.types(c.answer)
+			if code := p.ends(); code != 0 || strings.Contains(p.screen.String(), typed) {
+				t.Errorf("exit %d: %s", code, p.screen.String())
+			}
+		})
+	}
+	server, home := jamaServer(t), newHome(t)
+	p := sit(t, home, addArgs(server)...)
+	p.see("not shown: ")
+	p.types("'" + typed + "'\n")
+	p.see("[y/N] ")
+	p.types("y\n") // then the server is shown all of it, and refuses
+	if code := p.ends(); code != 7 {
+		t.Errorf("taken as it is: exit %d: %s", code, p.screen.String())
+	}
+}
+
+// TestTypedSecretIsNotLost: a secret that was typed and that nobody can ask about,
+// because the network is gone, may be kept.
+func TestTypedSecretIsNotLost(t *testing.T) {
+	for answer, want := range map[string]string{"y\n": "stored, but not verified", "n\n": "is unchanged"} {
+		server, home := jamaServer(t), newHome(t)
+		p := sit(t, home, addArgs(server)...)
+		p.see("not shown: ")
+		p.types(typed + "\n")
+		if code := p.ends(); code != 0 {
+			t.Fatal(p.screen.String())
+		}
+		if err := server.Always("reset-early"); err != nil {
+			t.Fatal(err)
+		}
+		p = sit(t, home, "rotate", "jama")
+		p.see("not shown: ")
+		p.types("another-s3cret\n")
+		p.see("Store the new secret without asking the server?")
+		p.types(answer)
+		if code := p.ends(); code != 8 || !strings.Contains(p.screen.String(), want) {
+			t.Errorf("%q: exit %d: %s", answer, code, p.screen.String())
 		}
 	}
 }
