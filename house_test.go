@@ -67,7 +67,7 @@ var rooms = []room{
 	{path: "cmd/internal/wiring", may: []string{"protocol", "protocol/origin", "protocol/strictjson", "helper"}, not: []string{"net/http", "os/exec"}},
 	{path: "cmd/credhelper", may: join(levelZero, sys, []string{"protocol", "helper/cache", "cmd/internal/process", "cmd/internal/handover"}), not: []string{"net/http", "net", "os/user", "encoding/json"}},
 	{path: "cmd/credhelper-engine", may: []string{""}},
-	{path: "cmd/credhelper-plugin", may: join(sys, []string{"protocol", "protocol/connector", "helper", "cmd/internal/handover", "cmd/internal/inner"})},
+	{path: "cmd/credhelper-plugin", may: join(sys, []string{"helper/private", "protocol", "protocol/connector", "helper", "cmd/internal/handover", "cmd/internal/inner"})},
 	{path: "internal/program", may: []string{"helper/cache"}, tests: true},
 	{path: "internal/crowd", may: []string{"helper", "protocol", "protocol/bearer", "protocol/connector"}, tests: true},
 	{path: "scripts/internal/mutants", tests: true},

@@ -2,12 +2,13 @@ package main
 
 import (
 	"errors"
-	"io/fs"
 	"net"
 	"os"
 	"path/filepath"
 	"syscall"
 	"time"
+
+	"github.com/credhelper/credhelper/helper/private"
 )
 
 // socketDir makes a directory for the socket, of mode 0700 whatever the umask
@@ -28,28 +29,36 @@ func socketDir(runtimeDir string, now time.Time) (string, error) {
 	return os.MkdirTemp("/tmp", "credhelper-")
 }
 
-// sweepSockets removes what plugins left that were killed: a directory of that name
-// and its socket, if nobody listens there. One that is being made is too young, and
-// one with anything else in it stays.
+// sweepSockets removes what plugins left that were killed: a directory of that name,
+// ours and no link, and its socket, if nobody listens there. One that is being made
+// is too young, and one with anything else in it stays. The directory is held by its
+// descriptor: in a shared TMPDIR somebody could put another one in its place.
 func sweepSockets(parent string, now time.Time) {
 	left, _ := filepath.Glob(filepath.Join(parent, "credhelper-[0-9]*"))
-	for _, dir := range left {
-		info, err := os.Lstat(dir)
-		if err != nil || !info.IsDir() || now.Sub(info.ModTime()) < time.Minute {
+	for _, path := range left {
+		d, err := private.Open(path)
+		if err != nil {
 			continue
 		}
-		entries, _ := os.ReadDir(dir)
-		for _, e := range entries {
-			path := filepath.Join(dir, e.Name())
-			if e.Type() != fs.ModeSocket {
-				continue
-			}
-			if conn, err := net.DialTimeout("unix", path, time.Second); err == nil {
-				conn.Close()
-			} else if errors.Is(err, syscall.ECONNREFUSED) {
-				_ = os.Remove(path)
-			}
+		if made, err := d.Modified("."); err == nil && now.Sub(made) > time.Minute {
+			removeDead(d)
+			_ = os.Remove(path)
 		}
-		_ = os.Remove(dir)
+		d.Close()
+	}
+}
+
+// removeDead removes the sockets to which nobody listens.
+func removeDead(d private.Dir) {
+	names, _ := d.Names()
+	for _, name := range names {
+		if d.IsFile(name) {
+			continue
+		}
+		if conn, err := net.DialTimeout("unix", d.At(name), time.Second); err == nil {
+			conn.Close()
+		} else if errors.Is(err, syscall.ECONNREFUSED) {
+			_ = d.Remove(name)
+		}
 	}
 }

@@ -186,6 +186,19 @@ func TestPluginLeftovers(t *testing.T) {
 	if err := os.WriteFile(kept[0]+"/socket", nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
+	// S6: what is not a directory of ours alone stays, with the sockets in it.
+	victims := []string{deadSocket(t, dir+"/credhelper-3", 0o755), deadSocket(t, t.TempDir()+"/linked", 0o700)}
+	if err := os.Symlink(filepath.Dir(victims[1]), dir+"/credhelper-4"); err != nil {
+		t.Fatal(err)
+	}
+	kept = append(kept, dir+"/credhelper-3", dir+"/credhelper-4")
+	if os.Geteuid() == 0 { // only root can give one away
+		victims = append(victims, deadSocket(t, dir+"/credhelper-5", 0o700))
+		if err := os.Chown(dir+"/credhelper-5", stranger, stranger); err != nil {
+			t.Fatal(err)
+		}
+		kept = append(kept, dir+"/credhelper-5")
+	}
 	left, err := filepath.Glob(dir + "/*")
 	if err != nil {
 		t.Fatal(err)
@@ -197,7 +210,7 @@ func TestPluginLeftovers(t *testing.T) {
 		}
 	}
 	connect(t, h, dir, new(bytes.Buffer)).Close()
-	for _, path := range kept {
+	for _, path := range append(victims, kept...) {
 		if _, err := os.Stat(path); err != nil {
 			t.Error(err)
 		}
@@ -206,4 +219,20 @@ func TestPluginLeftovers(t *testing.T) {
 	if len(now) != len(kept) {
 		t.Errorf("left: %v", now)
 	}
+}
+
+// deadSocket makes a directory with a socket to which nobody listens.
+func deadSocket(t *testing.T, dir string, mode os.FileMode) (path string) {
+	t.Helper()
+	path = dir + "/s"
+	if err := errors.Join(os.Mkdir(dir, mode), os.Chmod(dir, mode)); err != nil {
+		t.Fatal(err)
+	}
+	l, err := net.ListenUnix("unix", &net.UnixAddr{Name: path, Net: "unix"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	l.SetUnlinkOnClose(false)
+	l.Close()
+	return path
 }
