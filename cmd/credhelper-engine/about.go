@@ -140,5 +140,6 @@ Flags:
       --refresh        fetch a new token even if there is a good one
       --timeout TIME   give up earlier or later than after 8 s
       --json           answer in JSON
-      --no-store       write nothing; the secret comes from --secret-stdin or --secret-file FILE
+      --no-store       write nothing; the secret comes from --secret-stdin, --secret-file FILE
+                       or --key-file FILE
 `

@@ -3,13 +3,13 @@ package main
 import (
 	"context"
 	"io"
-	"slices"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"github.com/credhelper/credhelper/cmd/internal/process"
 	"github.com/credhelper/credhelper/protocol"
 )
 
@@ -243,36 +243,26 @@ func ownDialect(d *protocol.Dialect) bool { return d.Link == "" }
 // ownFlags takes off a dialect's arguments the flags that only the engine knows,
 // and answers --help.
 func (s *session) ownFlags(d *protocol.Dialect, args []string) ([]string, error) {
-	var kept []string
-	for i := 0; i < len(args); i++ {
-		name, value, joined := strings.Cut(args[i], "=")
+	kept, err := process.CutEngineFlags(args, func(name, value string) error {
 		switch name {
-		case "--":
-			return slices.Concat(kept, args[i:]), nil
 		case "-h", "--help":
 			if err := s.print(dialectHelp(d)); err != nil {
-				return nil, err
+				return err
 			}
-			return nil, exitCode(0)
+			return exitCode(0)
 		case "--no-store":
 			s.flags.noStore = true
 		case "--secret-stdin":
 			s.secret.stdin = true
-		case "--secret-file", "--key-file":
-			if !joined {
-				if i++; i == len(args) {
-					return nil, malformed(name + " needs a value")
-				}
-				value = args[i]
-			}
-			if name == "--key-file" {
-				s.secret.key = value
-				continue
-			}
+		case "--secret-file":
 			s.secret.file = value
-		default:
-			kept = append(kept, args[i])
+		case "--key-file":
+			s.secret.key = value
 		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
 	}
 	if (s.secret.stdin || s.secret.file != "" || s.secret.key != "") && !s.flags.noStore {
 		return nil, malformed("--secret-stdin, --secret-file and --key-file belong to --no-store here; rotate stores a secret")

@@ -44,12 +44,7 @@ func (s *session) answerTool(d *protocol.Dialect, call protocol.Call) int {
 		}
 		return s.converse(d, call, want)
 	}
-	var err error
-	if call.Stdin, err = process.ReadRequest(int(s.stdin.Fd()), want, s.start); err != nil {
-		return s.refuse(d, protocol.Request{}, err)
-	}
-	d = protocol.Settle(d, call.Stdin)
-	r, err := d.Read(call)
+	d, r, err := process.ReadCall(d, &call, want, int(s.stdin.Fd()), s.start)
 	if err != nil {
 		return s.refuse(d, r, err)
 	}
@@ -116,21 +111,10 @@ func (s *session) refuse(d *protocol.Dialect, r protocol.Request, err error) int
 // was to be saved was saved before (R7).
 func (s *session) reply(r protocol.Reply, err error) int {
 	a := s.answered
-	a.once.Do(func() { a.code = s.write(r, err) })
+	a.once.Do(func() {
+		a.code = process.WriteReply(int(s.stdout.Fd()), r, err, func(err error) { s.fail(err) })
+	})
 	return a.code
-}
-
-func (s *session) write(r protocol.Reply, err error) int {
-	if len(r.Stdout) > 0 {
-		if e := process.WriteOnce(int(s.stdout.Fd()), r.Stdout); e != nil {
-			s.fail(errors.New("stdout: " + e.Error()))
-			return 1
-		}
-	}
-	if err != nil && !r.Quiet {
-		s.fail(err)
-	}
-	return r.Exit
 }
 
 // converse speaks in lines until the tool ends the stream (cargo): a greeting,

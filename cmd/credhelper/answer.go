@@ -7,19 +7,9 @@ import (
 	"github.com/credhelper/credhelper/protocol"
 )
 
-// reply writes an answer, whole and once, and returns the exit code. Nothing was
-// written before, and nothing is written after a failure (R7).
+// reply writes an answer and returns the exit code.
 func (f *front) reply(r protocol.Reply, err error) int {
-	if len(r.Stdout) > 0 {
-		if e := process.WriteOnce(1, r.Stdout); e != nil {
-			f.say("stdout: " + e.Error())
-			return 1
-		}
-	}
-	if err != nil && !r.Quiet {
-		f.explain(err)
-	}
-	return r.Exit
+	return process.WriteReply(1, r, err, f.explain)
 }
 
 // refuse answers in the dialect's words for "no".
@@ -42,5 +32,3 @@ func (f *front) explain(err error) {
 	}
 	_ = process.WriteOnce(2, []byte(text))
 }
-
-func (f *front) say(text string) { _ = process.WriteOnce(2, []byte("credhelper: "+text+"\n")) }

@@ -60,11 +60,7 @@ func (f *front) run() int {
 	if !dialect.Front || want.Until == protocol.OneLine || dialect.Link == "" && slices.ContainsFunc(f.args, process.EngineFlag) {
 		return f.handOver(handover.Engine, name, nil)
 	}
-	if call.Stdin, err = process.ReadRequest(0, want, f.start); err != nil {
-		return f.refuse(dialect, protocol.Request{}, err)
-	}
-	dialect = protocol.Settle(dialect, call.Stdin)
-	request, err := dialect.Read(call)
+	dialect, request, err := process.ReadCall(dialect, &call, want, 0, f.start)
 	if err != nil {
 		return f.refuse(dialect, request, err)
 	}
