@@ -2,7 +2,9 @@ package helper
 
 import (
 	"fmt"
+	"os"
 	"reflect"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -91,6 +93,20 @@ func sourcesIn(v reflect.Value, prefix string) (list []Source) {
 		}
 	}
 	return list
+}
+
+// ReadableByOthers says so if the source is a secret file that other users may read;
+// "" if it is not. Such a file is used all the same: mounts of Kubernetes and systemd
+// are often of mode 0444 where nobody else is. On Windows modes say nothing.
+func (s Source) ReadableByOthers() string {
+	if !s.Secret || len(s.Words) != 2 || s.Words[0] != "file" || runtime.GOOS == "windows" {
+		return ""
+	}
+	info, err := os.Stat(s.Words[1])
+	if err != nil || info.Mode().Perm()&0o044 == 0 {
+		return ""
+	}
+	return clean(fmt.Sprintf("%s: others can read %s (mode %04o)", s.Key, s.Words[1], info.Mode().Perm()))
 }
 
 // variables are the environment variables that the profiles seen so far take

@@ -74,9 +74,7 @@ func (s *session) add(ctx context.Context, name string, f addFlags) error {
 	if err := h.CheckNew(draft); err != nil {
 		return err
 	}
-	for _, w := range append(draft.Warnings(), h.Unguarded()...) {
-		s.say("Note: " + w)
-	}
+	s.noteDoubts(h, draft)
 	if !draft.NeedsSecret() {
 		return s.addWithoutSecret(ctx, h, draft, f.noVerify)
 	}
@@ -117,6 +115,18 @@ func (s *session) add(ctx context.Context, name string, f addFlags) error {
 	h.Keep(ctx, tested)
 	s.added(draft)
 	return doubt
+}
+
+// noteDoubts says what is odd about a new profile and where it lies.
+func (s *session) noteDoubts(h *helper.Helper, draft *helper.Profile) {
+	for _, w := range append(draft.Warnings(), h.Unguarded()...) {
+		s.say("Note: " + w)
+	}
+	for _, source := range draft.Sources() {
+		if shared := source.ReadableByOthers(); shared != "" {
+			s.say("Note: " + shared)
+		}
+	}
 }
 
 // draft makes the profile of the flags.

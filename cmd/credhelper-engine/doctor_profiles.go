@@ -117,6 +117,8 @@ func (x *examination) sources(all []*helper.Profile) {
 			}
 			if err := x.helper.TrySource(x.ctx, p, source); err != nil {
 				x.fail("source", err)
+			} else if shared := source.ReadableByOthers(); shared != "" {
+				x.add("source", warn, p.Name+": "+shared, "chmod go-r "+source.Words[1]+", unless nobody else is on this machine")
 			} else if !source.InKeyring() {
 				x.add("source", good, p.Name+": "+source.Key+" can be read", "")
 			}

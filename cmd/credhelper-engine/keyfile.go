@@ -38,6 +38,14 @@ func (s *session) readProof(p *helper.Profile, first func()) (secret.Text, error
 	return helper.ReadKeyFile(raw, secret.Text{})
 }
 
+// noteShared says that other users can read a file from which a secret is taken.
+func (s *session) noteShared(flag, path string) {
+	source := helper.Source{Key: flag, Words: []string{"file", path}, Secret: true}
+	if shared := source.ReadableByOthers(); shared != "" && !s.tool {
+		s.say("Note: " + shared)
+	}
+}
+
 // readKeyFile reads a private key and asks for its password if it has one. The
 // keyring keeps it without: it is encrypted there, and no tool could ask.
 func (s *session) readKeyFile(path string) (secret.Text, error) {
@@ -52,6 +60,9 @@ func (s *session) readKeyFile(path string) (secret.Text, error) {
 	}
 	defer clear(raw)
 	key, err := helper.ReadKeyFile(raw, secret.Text{})
+	if err == nil {
+		s.noteShared("--key-file", path)
+	}
 	if err == nil || !strings.Contains(err.Error(), "no password was given") {
 		return key, err
 	}

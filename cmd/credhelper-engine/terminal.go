@@ -238,6 +238,7 @@ func (s *session) secretOctets() (raw []byte, given bool, err error) {
 			return nil, true, policy("--secret-file: " + err.Error())
 		}
 		defer f.Close()
+		s.noteShared("--secret-file", s.secret.file)
 		raw, err := readLimited(f, s.secret.file)
 		return raw, true, err
 	}
