@@ -53,7 +53,7 @@ func fake(places map[string]place, t trust) disk {
 // are user 1000, whose own group is 1000.
 func TestWay(t *testing.T) {
 	us := trust{uid: 1000, ours: func(gid uint32) bool { return gid == 1000 || gid == 0 }}
-	contained := trust{uid: 1000, root: 65534, ours: us.ours}
+	contained := trust{uid: 1000, root: func() uint32 { return 65534 }, ours: us.ours}
 	for _, c := range []struct {
 		name    string
 		trust   trust

@@ -131,7 +131,7 @@ func (d disk) walk(path string) (w walk, err error) {
 // trust is whose files we take for ours.
 type trust struct {
 	uid  uint32
-	root uint32                // what root's files seem to belong to; 0 but in some user namespaces
+	root func() uint32         // whom root's files seem to belong to; nil: to root. Only asked of files of others
 	ours func(gid uint32) bool // reports whether nobody else is in a group
 }
 
@@ -149,25 +149,29 @@ func (t trust) foreign(n node) string {
 }
 
 func (t trust) owner(n node) string {
-	if n.uid == 0 || n.uid == t.uid || n.uid == t.root {
+	if n.uid == 0 || n.uid == t.uid || t.root != nil && n.uid == t.root() {
 		return ""
 	}
 	return "belongs to uid " + strconv.FormatUint(uint64(n.uid), 10) + ", neither root nor you"
 }
 
-// us is this process. Where a user namespace does not map root, root's files seem
-// to belong to the overflow uid.
-func us() trust {
-	t := trust{uid: uint32(unix.Geteuid()), ours: ownGroup}
-	if uids, err := os.ReadFile("/proc/self/uid_map"); err == nil && !mapsRoot(string(uids)) {
-		t.root = 65534
-		if text, err := os.ReadFile("/proc/sys/kernel/overflowuid"); err == nil {
-			if n, err := strconv.ParseUint(strings.TrimSpace(string(text)), 10, 32); err == nil {
-				t.root = uint32(n)
-			}
+// us is this process.
+func us() trust { return trust{uid: uint32(unix.Geteuid()), root: seemingRoot, ours: ownGroup} }
+
+// seemingRoot is whom root's files seem to belong to: the overflow uid where a user
+// namespace does not map root, else root. It reads files, which every cached answer
+// would pay for, so it is asked only when the owner is neither root nor us.
+func seemingRoot() uint32 {
+	uids, err := os.ReadFile("/proc/self/uid_map")
+	if err != nil || mapsRoot(string(uids)) {
+		return 0
+	}
+	if text, err := os.ReadFile("/proc/sys/kernel/overflowuid"); err == nil {
+		if n, err := strconv.ParseUint(strings.TrimSpace(string(text)), 10, 32); err == nil {
+			return uint32(n)
 		}
 	}
-	return t
+	return 65534
 }
 
 // mapsRoot reports whether a uid_map (user_namespaces(7)) has a line for uid 0.
