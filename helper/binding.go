@@ -85,6 +85,9 @@ var laterMembers = [...]struct {
 	{"exchange", bindsToken, (*Profile).exchangeBound},
 	{"client_cert", bindsToken, func(p *Profile) string { return strings.Join(p.ClientCert, "\x00") }},
 	{"secret_environment", bindsToken, func(p *Profile) string { return strings.Join(p.SecretEnvironment, " ") }}, // another one may be another secret
+	{"assertion.key", bindsToken, func(p *Profile) string { return strings.Join(p.Key, "\x00") }},
+	{"assertion.cert", bindsToken, func(p *Profile) string { return p.Cert }},
+	{"assertion.from", bindsToken, func(p *Profile) string { return strings.Join(p.From, "\x00") }},
 	{"allow_token_types", bindsNothing, nil},
 	{"timeout", bindsNothing, nil},
 }

@@ -133,9 +133,13 @@ func tokenError(p *Profile, err error) error {
 	case p.Person() && e.Lost && e.Status != 0: // the server had begun to answer
 		kind, hint = protocol.ErrLogin, "the answer was lost, and with it perhaps the sign-in: try once more, and if that fails: credhelper login "+p.Name
 	}
+	place := "token endpoint: "
+	if e.Kind == oauth.Policy && e.Status == 0 {
+		place = "" // which was not asked
+	}
 	known := &protocol.Error{
 		Kind: kind,
-		Text: clean("profile " + p.Name + ": token endpoint: " + e.Error()),
+		Text: clean("profile " + p.Name + ": " + place + e.Error()),
 		Hint: clean(hint),
 
 		RetryAfter: int64((e.Hold() + time.Second - 1) / time.Second),

@@ -49,7 +49,7 @@ func (a *asking) keep(ctx context.Context, lock *cache.Lock, token *oauth.Token)
 	}
 	a.store.Sweep(a.now()) // what killed processes left (F1)
 	entry := a.entry(token.Access, token.Sent.Unix(), token.Expires.Unix())
-	if lock == nil {
+	if lock == nil || !a.stillSame() {
 		a.uncached(entry)
 		return
 	}
@@ -95,13 +95,18 @@ func (a *asking) obtain(ctx context.Context) (*oauth.Token, error) {
 // refresh token of a sign-in.
 type proof struct {
 	secret, refresh secret.Text
+	subject         cache.Subject
 	expires         time.Time // the secret; zero if not known
 	proxy           string    // what the proxy is shown; "" for nothing
 }
 
 // mark recognises what was refused.
 func (s proof) mark(profile string) uint16 {
-	return cache.SecretMark(profile, s.secret.Reveal()+s.refresh.Reveal())
+	shown := s.secret.Reveal() + s.refresh.Reveal()
+	for _, p := range s.subject {
+		shown += string(p.Digest[:])
+	}
+	return cache.SecretMark(profile, shown)
 }
 
 // proxyMark recognises what a proxy refused: with another password for it, or
@@ -117,6 +122,7 @@ func (s proof) marked(profile string, m cache.Mark) bool {
 
 // shows reads what the request will show.
 func (a *asking) shows(ctx context.Context) (s proof, err error) {
+	s.subject = a.subject
 	if a.profile.Person() {
 		if s.refresh, err = a.refresh(ctx, a.profile); err != nil {
 			return s, err

@@ -31,11 +31,15 @@ type flight struct {
 
 	credential protocol.Credential // zero after a failure
 	binding    [32]byte
+	subject    cache.Subject
 	err        error
 	asked      bool // the server was asked, not only the cache
 	late       bool // it ended with its own caller's time, which says nothing to others
 	ended      time.Time
 }
+
+// isFor reports whether what the flight brought is what this request would bring.
+func (f *flight) isFor(a *asking) bool { return f.binding == a.binding && f.subject.Same(a.subject) }
 
 // start begins a flight for a profile, or returns the one under way.
 func (fs *flights) start(profile string) (f *flight, mine bool) {
@@ -114,7 +118,7 @@ func (fs *flights) resting(profile string, now time.Time) bool {
 func (a *asking) fetchLocked(ctx context.Context, seen *cache.Entry, atHand bool) (protocol.Credential, error) {
 	behind := atHand && a.config.RunsLong && !a.profile.Person()
 	for {
-		if f := a.flights.failed(a.profile.Name, a.began); f != nil && !atHand && f.binding == a.binding {
+		if f := a.flights.failed(a.profile.Name, a.began); f != nil && !atHand && f.isFor(a) {
 			return protocol.Credential{}, f.err
 		}
 		if behind && a.flights.resting(a.profile.Name, a.now()) {
@@ -152,7 +156,7 @@ func (a *asking) fly(ctx context.Context, f *flight, seen *cache.Entry, atHand, 
 	go func() {
 		defer cancel()
 		defer func() { a.flights.end(a.profile.Name, f, a.now()) }()
-		f.binding = a.binding
+		f.binding, f.subject = a.binding, a.subject
 		f.credential, f.err = a.underLock(own, seen, atHand)
 		f.late = own.Err() != nil || errors.Is(f.err, protocol.ErrBusy)
 		if behind && (f.err != nil || f.asked && !a.renewed(f.credential.Secret, seen)) {
@@ -204,7 +208,7 @@ func (a *asking) takes(f *flight, seen *cache.Entry) (protocol.Credential, bool)
 		return a.hit(now), true
 	}
 	c := f.credential
-	if !f.asked || c.Secret.IsZero() || f.binding != a.binding || a.request.Refuses(c.Secret) || c.Expires <= a.now().Unix() {
+	if !f.asked || c.Secret.IsZero() || !f.isFor(a) || a.request.Refuses(c.Secret) || c.Expires <= a.now().Unix() {
 		return c, false
 	}
 	c.Origin = a.origin // it may have asked for another URL

@@ -18,6 +18,8 @@ type asking struct {
 	profile  *Profile
 	origin   string // of the profile, that the request's URL belongs to
 	binding  [32]byte
+	subject  cache.Subject // on whose behalf; nil: the profile's own
+	known    bool          // the subject could be read
 	settings Settings
 	store    *cache.Store // nil with NoStore
 
@@ -86,7 +88,7 @@ func (h *Helper) ask(r protocol.Request) (*asking, error) {
 		a.close()
 		return nil, err
 	}
-	a.binding = a.profile.tokenBinding()
+	a.identify()
 	if asked := h.asked(r); asked > 0 {
 		own := *a.profile
 		a.profile, own.Timeout = &own, asked
@@ -182,7 +184,10 @@ func (a *asking) answer(ctx context.Context) (protocol.Credential, error) {
 // cached is the entry that belongs to the profile as it is now, if its token was
 // not the one that the tool saw refused; else nil.
 func (a *asking) cached() *cache.Entry {
-	e, err := a.store.Get(a.profile.Name)
+	if !a.known {
+		return nil
+	}
+	e, err := a.store.Get(a.profile.Name, a.subject)
 	if err != nil || e.Binding != a.binding || a.request.Refuses(e.Token) ||
 		!secret.ValidToken(e.Token.Reveal(), a.profile.WideToken) {
 		return nil
@@ -256,7 +261,7 @@ func (a *asking) hit(e *cache.Entry) protocol.Credential {
 func (a *asking) restamp(ctx context.Context, e *cache.Entry) {
 	_, r := a.current()
 	rejected := r.Block(a.now().Unix())
-	if e.Current() && e.Audit == (a.settings.Audit == auditAll) && e.Rejected == rejected || !a.profile.trueStamp {
+	if e.Current() && e.Audit == (a.settings.Audit == auditAll) && e.Rejected == rejected && a.findable(e) || !a.profile.trueStamp {
 		return
 	}
 	lock, err := a.store.TryLock(a.profile.Name)
@@ -264,7 +269,7 @@ func (a *asking) restamp(ctx context.Context, e *cache.Entry) {
 		return
 	}
 	defer lock.Unlock()
-	now, err := a.store.Get(a.profile.Name)
+	now, err := a.store.Get(a.profile.Name, a.subject)
 	if err != nil || !now.Token.Equal(e.Token) {
 		return
 	}
@@ -273,11 +278,21 @@ func (a *asking) restamp(ctx context.Context, e *cache.Entry) {
 	_ = a.store.Put(ctx, lock, entry)
 }
 
+// findable reports whether the front finds this entry for this call.
+func (a *asking) findable(e *cache.Entry) bool {
+	if a.subject == nil {
+		return true
+	}
+	found, err := a.store.Find(a.profile.Name, a.env)
+	return err == nil && found.Token.Equal(e.Token)
+}
+
 // entry is what is sealed for a token.
 func (a *asking) entry(token secret.Text, issued, expires int64) *cache.Entry {
 	p := a.profile
 	e := &cache.Entry{
 		Profile:  p.Name,
+		Subject:  a.subject,
 		Binding:  a.binding,
 		Token:    token,
 		Wide:     p.WideToken,
@@ -322,7 +337,7 @@ func (h *Helper) Forget(ctx context.Context, r protocol.Request) error {
 	}
 	a.hear(ctx)
 	for {
-		e, err := a.store.Get(a.profile.Name)
+		e, err := a.store.Get(a.profile.Name, a.subject)
 		if err != nil || !a.request.Refuses(e.Token) {
 			return nil
 		}
@@ -349,12 +364,12 @@ func (a *asking) drop(ctx context.Context) error {
 	if lock != nil {
 		defer lock.Unlock()
 	}
-	e, err := a.store.Get(a.profile.Name)
+	e, err := a.store.Get(a.profile.Name, a.subject)
 	if err != nil || !a.request.Refuses(e.Token) {
 		return nil
 	}
 	a.log(a.record("reject").ofToken(a.Helper, e.Token, e.Expires))
-	if err := a.store.Drop(a.profile.Name); err != nil {
+	if err := a.store.Drop(a.profile.Name, a.subject); err != nil {
 		return storeError(err)
 	}
 	return nil

@@ -199,16 +199,11 @@ func (h *Helper) reading(ctx context.Context, p *Profile, words []string) func()
 		}
 		s, err := source.Read(ctx)
 		if err != nil {
-			return secret.Text{}, policyOf(p, words, err)
+			// In our own words: package oauth shows nobody else's.
+			return secret.Text{}, &oauth.Error{Kind: oauth.Policy, Reason: clean(err.Error())}
 		}
 		return s, nil
 	}
-}
-
-// policyOf is a source that cannot be read, in our own words: package oauth shows
-// nobody else's.
-func policyOf(p *Profile, words []string, err error) error {
-	return &oauth.Error{Kind: oauth.Policy, Reason: clean(keyringError(p, err).Error() + " (" + words[0] + ")")}
 }
 
 // key reads the client's private key and its certificate.

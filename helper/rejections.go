@@ -47,7 +47,7 @@ func (a *asking) current() (*cache.Entry, cache.Rejections) {
 	if !found || r.Binding != a.binding {
 		r = cache.Rejections{Binding: a.binding}
 	}
-	e, err := a.store.Get(a.profile.Name)
+	e, err := a.store.Get(a.profile.Name, a.subject)
 	if err != nil || e.Binding != a.binding {
 		return nil, r
 	}

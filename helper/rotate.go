@@ -270,7 +270,7 @@ func (h *Helper) forgetLocked(store *cache.Store, lock *cache.Lock, name, event 
 		return nil
 	}
 	defer h.memory.clear()
-	drop := func() error { return store.Drop(name) }
+	drop := func() error { return store.DropProfile(name) }
 	if lock != nil {
 		drop = func() error { return store.Revoke(lock, name) }
 	}

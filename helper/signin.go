@@ -280,7 +280,7 @@ func (h *Helper) SignOut(ctx context.Context, p *Profile) (revoked int, problem,
 	defer a.close()
 	var refresh, access secret.Text
 	if a.store != nil {
-		if e, err := a.store.Get(p.Name); err == nil {
+		if e, err := a.store.Get(p.Name, a.subject); err == nil {
 			access = e.Token
 		}
 	}

@@ -118,7 +118,8 @@ func (h *Helper) tokenStatus(store *cache.Store, p *Profile) (t TokenStatus) {
 	if store == nil {
 		return t
 	}
-	a := &asking{Helper: h, profile: p, binding: p.tokenBinding(), store: store}
+	a := &asking{Helper: h, profile: p, store: store}
+	a.identify()
 	if m, holds := a.mark(); holds {
 		t.Wait, t.Refused = time.Unix(m.Until, 0).Sub(h.now()), m.Refused
 		if t.Over = untilSignedIn(m); t.Over {
@@ -220,7 +221,7 @@ func (h *Helper) ClearCache(ctx context.Context, name string) error {
 		if !protocol.ValidProfile(name) {
 			return h.unknownProfile(short(name))
 		}
-		if _, err := store.Get(name); err != nil && all {
+		if all && !store.Holds(name) {
 			if _, marked := store.Mark(name); !marked {
 				continue
 			}

@@ -33,7 +33,7 @@ func cached(r protocol.Request, env func(string) string, now time.Time) (protoco
 			return none, false
 		}
 	}
-	e, err := store.Get(profile)
+	e, err := store.Find(profile, env)
 	clock := cache.ClockAt(now)
 	if err != nil || e.Audit || e.Rejected || !e.Fresh(clock, r.MinTTL) || !e.Current() {
 		return none, false

@@ -5,7 +5,8 @@
 //
 // One directory, DIR = state/run, 0700, holds per profile
 //
-//	t-KEY  the sealed token and everything an answer needs (Entry)
+//	t-KEY  the sealed token and everything an answer needs (Entry); of a profile that
+//	       acts for several subjects where to look, and a t-KEY-HASH for each (Subject)
 //	l-KEY  the lock that makes one process fetch while others wait; never deleted
 //	m-KEY  a mark: "refused, do not ask again before ..." (Mark)
 //	x-KEY  reports that an API refused the token while it was young (Rejections)

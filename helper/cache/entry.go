@@ -9,6 +9,7 @@ import (
 // seconds.
 type Entry struct {
 	Profile  string
+	Subject  Subject  // on whose behalf; not in the sealed text, but in the file's name
 	Binding  [32]byte // SHA-256 of what the token is bound to (T14)
 	Token    secret.Text
 	Wide     bool     // the profile widened the token's grammar (A16)

@@ -31,7 +31,7 @@ func TestContainer(t *testing.T) {
 	dirs.Runtime = filepath.Join(t.TempDir(), "none")
 	s := store(t, dirs)
 	put(t, s, entry("jama"))
-	if _, err := s.Get("jama"); err != nil {
+	if _, err := s.Get("jama", nil); err != nil {
 		t.Errorf("key in /dev/shm: %v", err)
 	}
 	if place, err := s.KeyPlace(context.Background()); err != nil || place != placeShared.String() {
@@ -63,11 +63,11 @@ func TestDerivedKey(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if text, ok := dirs.open("t-x", append([]byte(nil), sealed...)); !ok || string(text) != "text" {
+	if text, _, ok := dirs.open("t-x", append([]byte(nil), sealed...)); !ok || string(text) != "text" {
 		t.Errorf("got %q %v", text, ok)
 	}
 	writeFile(t, dirs.KeyFile(), []byte("AGE-SECRET-KEY-1PPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPP"))
-	if _, ok := dirs.open("t-x", sealed); ok {
+	if _, _, ok := dirs.open("t-x", sealed); ok {
 		t.Error("opened with the key of another key file")
 	}
 }
@@ -99,7 +99,7 @@ func TestWithoutSession(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := s.Get("shell"); err != nil {
+		if _, err := s.Get("shell", nil); err != nil {
 			t.Errorf("the shell's entry: %v", err)
 		}
 		put(t, s, entry("cron"))
@@ -110,7 +110,7 @@ func TestWithoutSession(t *testing.T) {
 	child(t, func(cmd *exec.Cmd) {
 		cmd.Env = append(cmd.Env, "CACHE_TEST_HOME="+filepath.Dir(dirs.State), "XDG_RUNTIME_DIR=")
 	})
-	if _, err := s.Get("cron"); err != nil {
+	if _, err := s.Get("cron", nil); err != nil {
 		t.Errorf("cron's entry: %v", err)
 	}
 }

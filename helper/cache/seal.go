@@ -49,26 +49,27 @@ func (k *sealingKey) seal(name string, home [16]byte, nonce [nonceSize]byte, tex
 	return aead.Seal(out, nonce[:], text, additional), nil
 }
 
-// open decrypts sealed, in place, with the key that its header names.
-func (d Dirs) open(name string, sealed []byte) ([]byte, bool) {
+// open decrypts sealed, in place, with the key that its header names, and returns
+// that key.
+func (d Dirs) open(name string, sealed []byte) (text []byte, key sealingKey, ok bool) {
 	if len(sealed) < headerSize+nonceSize+tagSize || string(sealed[:len(sealMagic)]) != sealMagic {
-		return nil, false
+		return nil, key, false
 	}
 	s := scanner{rest: sealed[len(sealMagic):]}
-	key := sealingKey{place: place(s.uint8())}
+	key.place = place(s.uint8())
 	for range 4 {
 		key.serial = key.serial<<8 | int32(s.uint8())
 	}
 	home := [16]byte(s.take(16))
 	if !d.fetchKey(&key, home) {
-		return nil, false
+		return nil, key, false
 	}
 	aead, err := key.aead()
 	if err != nil {
-		return nil, false
+		return nil, key, false
 	}
 	additional := append(sealed[:headerSize:headerSize], name...)
 	body := sealed[headerSize+nonceSize:]
-	text, err := aead.Open(body[:0], sealed[headerSize:headerSize+nonceSize], body, additional)
-	return text, err == nil
+	text, err = aead.Open(body[:0], sealed[headerSize:headerSize+nonceSize], body, additional)
+	return text, key, err == nil
 }

@@ -44,32 +44,36 @@ func Create(dirs Dirs) (*Store, error) {
 // Close closes the cache.
 func (s *Store) Close() { s.dir.Close() }
 
-// Get opens the entry of a profile. Whatever is wrong with it, the error is
-// ErrMiss. The caller asks Usable or Fresh, and Current.
-func (s *Store) Get(profile string) (*Entry, error) {
-	key := ProfileKey(profile)
-	name := key.file('t')
+// unseal reads and opens a sealed file, and returns the key that it is sealed with.
+func (s *Store) unseal(name string) ([]byte, sealingKey, error) {
 	sealed, err := s.dir.Read(name, maxEntrySize)
 	if err != nil {
-		return nil, ErrMiss
+		return nil, sealingKey{}, ErrMiss
 	}
-	text, ok := s.dirs.open(name, sealed)
+	text, key, ok := s.dirs.open(name, sealed)
 	if !ok {
-		return nil, ErrMiss
+		return nil, key, ErrMiss
 	}
+	return text, key, nil
+}
+
+// entry reads a subject's entry that was unsealed.
+func (s *Store) entry(profile string, subject Subject, text []byte) (*Entry, error) {
 	e, ok := decodeEntry(text)
 	// The lock file must be this home's: another home's entry opens with its own
 	// key, which the same user can read.
-	if !ok || e.Profile != profile || e.Lock.Path != s.dir.At(key.file('l')) || !e.Lock.True() {
+	if !ok || e.Profile != profile || e.Lock.Path != s.dir.At(ProfileKey(profile).file('l')) || !e.Lock.True() {
 		return nil, ErrMiss
 	}
+	e.Subject = subject
 	return e, nil
 }
 
 // Current tells whether none of the files that the entry was made from changed.
 func (e *Entry) Current() bool { return allTrue(e.Stamps) }
 
-// Put seals an entry under its profile. The caller holds the profile's lock.
+// Put seals an entry under its profile and subject. The caller holds the profile's
+// lock.
 func (s *Store) Put(ctx context.Context, lock *Lock, e *Entry) error {
 	if !e.fits() {
 		return errors.New("the entry is too large for the cache")
@@ -80,28 +84,34 @@ func (s *Store) Put(ctx context.Context, lock *Lock, e *Entry) error {
 		return err
 	}
 	defer wipe(key.key[:])
+	name := entryName(e.Profile, &key, e.Subject)
+	if len(e.Subject) > 0 {
+		if err := s.makeRoom(e.Profile, name); err != nil {
+			return err
+		}
+	}
+	if err := s.putSealed(&key, home, name, e.encode()); err != nil || len(e.Subject) == 0 {
+		return err
+	}
+	return s.putSealed(&key, home, entryName(e.Profile, &key, nil), e.Subject.encode(e.Profile))
+}
+
+func (s *Store) putSealed(key *sealingKey, home [16]byte, name string, text []byte) error {
 	var nonce [nonceSize]byte
 	if err := randomOctets(nonce[:]); err != nil {
 		return err
 	}
-	name := ProfileKey(e.Profile).file('t')
-	sealed, err := key.seal(name, home, nonce, e.encode())
+	sealed, err := key.seal(name, home, nonce, text)
 	if err != nil {
 		return err
 	}
 	return s.dir.Replace(name, sealed)
 }
 
-// Drop removes the profile's entry and what was reported about it. The caller holds
-// the profile's lock.
-func (s *Store) Drop(profile string) error {
-	return errors.Join(s.dir.Remove(ProfileKey(profile).file('t')), s.DropRejections(profile))
-}
-
-// Revoke removes the profile's entry and makes every copy of it worthless, even
+// Revoke removes the profile's entries and makes every copy of them worthless, even
 // one that is restored later (T16). The caller holds the profile's lock.
 func (s *Store) Revoke(lock *Lock, profile string) error {
-	return errors.Join(lock.Touch(), s.Drop(profile))
+	return errors.Join(lock.Touch(), s.DropProfile(profile))
 }
 
 // Lock waits for the profile's lock until the context ends; then ErrLocked.

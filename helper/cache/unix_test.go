@@ -99,7 +99,7 @@ func TestOddEntries(t *testing.T) {
 		}
 		done := make(chan error, 1)
 		go func() {
-			_, err := s.Get("jama")
+			_, err := s.Get("jama", nil)
 			done <- err
 		}()
 		select {
@@ -139,7 +139,7 @@ func TestLinkRace(t *testing.T) {
 	}()
 	for range 500 {
 		put(t, s, entry("jama"))
-		_, _ = s.Get("jama")
+		_, _ = s.Get("jama", nil)
 	}
 	close(stop)
 	<-stopped
@@ -234,7 +234,7 @@ func TestSweep(t *testing.T) {
 	if _, err := os.Stat(young); err != nil {
 		t.Error("a young unfinished file was removed")
 	}
-	if _, err := s.Get("jama"); err != nil {
+	if _, err := s.Get("jama", nil); err != nil {
 		t.Errorf("the entry is gone: %v", err)
 	}
 }
@@ -261,7 +261,7 @@ func TestReadOnly(t *testing.T) {
 	if err := s.Put(context.Background(), lock, entry("jama")); err == nil {
 		t.Error("Put into a read-only directory did not fail")
 	}
-	if _, err := s.Get("jama"); err != nil {
+	if _, err := s.Get("jama", nil); err != nil {
 		t.Errorf("the old entry is gone: %v", err)
 	}
 }

@@ -166,7 +166,7 @@ func (h *Home) Age(profile string, by time.Duration) error {
 		return err
 	}
 	defer lock.Unlock()
-	e, err := s.Get(profile)
+	e, err := s.Get(profile, nil)
 	if err != nil {
 		return err
 	}

@@ -207,7 +207,7 @@ func assertionGrant(s *Server, c Client, a asked) said {
 }
 
 // exchangeGrant is RFC 8693 2. The subject must be a token of this server, or
-// "subject" for scripts.
+// begin with "subject", for scripts.
 func exchangeGrant(s *Server, c Client, a asked) said {
 	subject := a.form.Get("subject_token")
 	s.mu.Lock()
@@ -218,7 +218,7 @@ func exchangeGrant(s *Server, c Client, a asked) said {
 	case !strings.HasPrefix(kind, "urn:ietf:params:oauth:token-type:"):
 		s.fault("subject_token_type %q (RFC 8693 2.1)", kind)
 		return refuse(400, "invalid_request", "subject_token_type")
-	case !known && subject != "subject":
+	case !known && !strings.HasPrefix(subject, "subject"):
 		return refuse(400, "invalid_grant", "unknown subject token")
 	}
 	answer := s.granted(c, a.form.Get("scope"), "")

@@ -1,0 +1,81 @@
+package helper
+
+import (
+	"context"
+	"path/filepath"
+
+	"github.com/credhelper/credhelper/helper/cache"
+	"github.com/credhelper/credhelper/helper/keyring"
+)
+
+// subjectSources are the members that say on whose behalf the profile's tokens are
+// fetched: the token that is exchanged, or an assertion that somebody else signed. A
+// person's tokens are the person's, whoever the client is.
+func (p *Profile) subjectSources() (list [][]string) {
+	if p.Person() {
+		return nil
+	}
+	if p.Grant == "token_exchange" {
+		list = append(list, p.Subject)
+	}
+	if p.From != nil {
+		list = append(list, p.From)
+	}
+	return list
+}
+
+// subject reads on whose behalf tokens of the profile are fetched now: nil for one
+// that acts for nobody but itself. A command is not run for it, so for a profile whose
+// subject comes from one all calls are one subject's (docs/grants.md). It is not known
+// if a variable is not set or a file cannot be read.
+func (h *Helper) subject(p *Profile) (subject cache.Subject, known bool) {
+	for _, words := range p.subjectSources() {
+		switch kind := words[0]; kind {
+		case "env":
+			subject, known = h.addVariable(subject, words[1])
+		case "file":
+			subject, known = h.addFile(p, subject, words[1], words)
+		case "credential": // a file, in a directory that the unit's environment names
+			const directory = "CREDENTIALS_DIRECTORY"
+			if subject, known = h.addVariable(subject, directory); known {
+				subject, known = h.addFile(p, subject, filepath.Join(h.env(directory), words[1]), words)
+			}
+		default:
+			continue
+		}
+		if !known {
+			return nil, false
+		}
+	}
+	return subject, true
+}
+
+func (h *Helper) addVariable(s cache.Subject, name string) (cache.Subject, bool) {
+	value := h.env(name)
+	return append(s, cache.ProofOfVariable(name, value)), value != ""
+}
+
+// addFile stamps the file before it is read, so that a change in between shows.
+func (h *Helper) addFile(p *Profile, s cache.Subject, path string, words []string) (cache.Subject, bool) {
+	stamp, trusted := cache.TakeStamp(path, h.now())
+	source, err := keyring.NewSource(words, h.surroundings(p))
+	if err != nil {
+		return s, false
+	}
+	content, err := source.Read(context.Background()) // a file waits for nothing
+	return append(s, cache.ProofOfFile(stamp, trusted, content.Reveal())), err == nil
+}
+
+// identify sets whose request this is: what its token is bound to, and on whose behalf
+// it is fetched.
+func (a *asking) identify() {
+	a.binding = a.profile.tokenBinding()
+	a.subject, a.known = a.Helper.subject(a.profile)
+}
+
+// stillSame reports whether the subject is known, and the one that the request began
+// with: a token that was fetched while a file changed belongs to nobody in particular.
+func (a *asking) stillSame() bool {
+	now, known := a.Helper.subject(a.profile)
+	return a.known && known && now.Same(a.subject)
+}
