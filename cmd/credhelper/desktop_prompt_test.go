@@ -185,14 +185,14 @@ func TestDesktopKeyringPrompts(t *testing.T) {
 	service, bus := startPrompting(t)
 	server, h := newServer(t), desktopHome(t, bus.Env)
 	service.on = "CreateItem"
-	call(t, h, 5, secretA, addArgs(server)...)
+	callWithin(t, h, 5, secretA, addArgs(server)...)
 	if service.asked() == 0 {
 		t.Error("add: no prompt was started: the test is blind")
 	}
 	untouched(t, h)
 	service.on = ""
-	call(t, h, 0, secretA, addArgs(server)...)
-	call(t, h, 0, "", "cache", "clear")
+	callWithin(t, h, 0, secretA, addArgs(server)...)
+	callWithin(t, h, 0, "", "cache", "clear")
 	for _, c := range []struct {
 		on   string
 		args []string
@@ -202,13 +202,13 @@ func TestDesktopKeyringPrompts(t *testing.T) {
 		{"Delete", []string{"remove", "jama", "--yes"}},
 	} {
 		service.on = c.on
-		call(t, h, 5, secretB, c.args...)
+		callWithin(t, h, 5, secretB, c.args...)
 		if service.asked() == 0 {
 			t.Errorf("%v: no prompt was started: the test is blind", c.args)
 		}
 	}
 	service.on = ""
-	call(t, h, 0, "", "token", "jama")
+	callWithin(t, h, 0, "", "token", "jama")
 	if got := server.lastSecret(); got != secretA {
 		t.Errorf("the secret is %q now", got)
 	}
