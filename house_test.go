@@ -29,7 +29,7 @@ type room struct {
 }
 
 var (
-	levelZero = []string{"protocol/secret", "protocol/origin", "protocol/strictjson"}
+	levelZero = []string{"protocol/secret", "protocol/origin", "protocol/strictjson", "protocol/retryafter"}
 	sys       = []string{"golang.org/x/sys"}
 	pure      = []string{"net/http", "net", "os", "os/exec", "log", "fmt", "encoding/json", "regexp", "reflect"}
 )
@@ -39,6 +39,7 @@ var rooms = []room{
 	{path: "protocol/secret", not: pure},
 	{path: "protocol/origin", not: pure},
 	{path: "protocol/strictjson", not: pure},
+	{path: "protocol/retryafter", not: []string{"os", "os/exec", "log"}},
 	{path: "protocol", may: levelZero, not: pure},
 	{path: "helper/private", may: sys, not: []string{"net/http", "net", "fmt", "encoding/json", "crypto/rand"}},
 	{path: "helper/cache", may: join(levelZero, sys, []string{"helper/private"}), not: []string{"net/http", "net", "fmt", "encoding/json"}},

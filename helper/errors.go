@@ -147,6 +147,14 @@ func tokenError(p *Profile, err error) error {
 	return &tokenFailure{known, e.CorrelationID, e.Tries}
 }
 
+// worthAsking says in a failure after how long it is worth asking again, if not at once.
+func worthAsking(failure error, hold time.Duration) error {
+	if e := new(protocol.Error); errors.As(failure, &e) && hold > 0 && hold != untilLogin {
+		e.RetryAfter = int64((hold + time.Second - 1) / time.Second)
+	}
+	return failure
+}
+
 // tokenFailure is a failed token request with what the log says of it besides.
 type tokenFailure struct {
 	known       *protocol.Error
@@ -173,13 +181,15 @@ func waiting(p *Profile, m cache.Mark, now time.Time) error {
 	if untilSignedIn(m) {
 		return needLogin(p, fmt.Sprintf("the sign-in is over; %s ago the server said: %s", span(seconds(now.Unix()-m.At)), m.Reason))
 	}
-	kind, verb, hint := protocol.ErrUnreachable, "asked to wait", ""
-	if m.Refused {
+	kind, verb, hint := protocol.ErrUnreachable, "failed", "to ask at once: credhelper test "+p.Name
+	switch {
+	case m.Refused:
 		kind, verb = protocol.ErrRefused, "refused"
-		hint = "to ask at once: credhelper test " + p.Name
 		if m.Hint != "" {
 			hint = m.Hint + "; " + hint
 		}
+	case m.Asked:
+		verb = "asked to wait"
 	}
 	until := time.Unix(m.Until, 0).UTC()
 	text := fmt.Sprintf("profile %s: %s %s ago, not asked again until %sZ (%s); the earlier reason: %s",

@@ -21,6 +21,7 @@ func (a *asking) fetch(ctx context.Context, lock *cache.Lock, old *cache.Entry) 
 	if err != nil {
 		// A token that is still good is better than none (A23).
 		if old != nil && old.Usable(a.clock(), 0) {
+			a.leaveAlone(err)
 			a.logFailure(a.record("").given(a.Helper, old), err)
 			a.report(err.Error() + "; the cached token is still good for " + span(time.Unix(old.Expires, 0).Sub(a.now())))
 			return a.hit(old), nil
@@ -78,7 +79,10 @@ func (a *asking) obtain(ctx context.Context) (*oauth.Token, error) {
 	p := a.profile
 	mark, marked := a.mark()
 	if marked && !mark.Refused {
-		return nil, waiting(p, mark, a.now())
+		if !a.request.Refresh && (a.ahead || !mark.Ahead) { // a person is not kept waiting
+			return nil, waiting(p, mark, a.now())
+		}
+		marked = false
 	}
 	s, err := a.shows(ctx)
 	if marked && (err != nil && !errors.Is(err, protocol.ErrNoSecret) && !errors.Is(err, protocol.ErrPolicy) && !errors.Is(err, protocol.ErrLogin) ||
@@ -149,8 +153,8 @@ func (a *asking) once(ctx context.Context, s proof) (*oauth.Token, error) {
 		token, err = client.Token(ctx)
 	}
 	if err != nil {
-		a.remember(err, s)
-		return nil, tokenError(a.profile, err)
+		hold := a.remember(err, s)
+		return nil, worthAsking(tokenError(a.profile, err), hold)
 	}
 	a.remind(s, client)
 	return token, nil
@@ -194,39 +198,89 @@ const untilLogin = 10 * 365 * 24 * time.Hour
 // untilSignedIn reports whether a mark is of a sign-in that is over.
 func untilSignedIn(m cache.Mark) bool { return seconds(m.Until-m.At) == untilLogin }
 
-// remember writes down a refusal (A12) or a wait that the server asked for (A11),
-// for every later call of every process.
-func (a *asking) remember(err error, s proof) {
+// The waits after failures that pass and name no time (A3) double from laterHold to
+// longestWait; after so long as forgotten says a failure is no part of a row any more.
+const (
+	laterHold   = 5 * time.Second
+	longestWait = time.Minute
+	forgotten   = 10 * time.Minute
+)
+
+// remember writes down a refusal (A12) or a wait (A11), for every later call of every
+// process, and returns how long it holds.
+func (a *asking) remember(err error, s proof) time.Duration {
 	var e *oauth.Error
-	if !errors.As(err, &e) || a.store == nil || e.Hold() == 0 {
-		return
+	if !errors.As(err, &e) || e.Hold() == 0 {
+		return 0
 	}
 	now := a.now()
 	m := cache.Mark{
 		Binding: a.binding,
 		At:      now.Unix(),
-		Count:   1,
 		Refused: e.Kind == oauth.Refused,
+		Asked:   e.RetryAfter > 0,
 		Reason:  e.Error(),
 		Hint:    clean(oauth.HintFor(e, a.profile.Name, a.profile.hints())),
-	}
-	hold := e.Hold()
-	if a.profile.Person() && isDead(err) {
-		hold = untilLogin // whose refresh token has another mark
 	}
 	if m.Refused {
 		if m.Secret = s.mark(a.profile.Name); e.Proxy != "" {
 			m.Secret = s.proxyMark(a.profile.Name)
 		}
-		last, found := a.store.Mark(a.profile.Name)
-		if found && last.Refused && last.Binding == m.Binding && last.Secret == m.Secret {
-			m.Count = min(last.Count+1, 100)
-		}
-		if hold != untilLogin {
-			hold = max(min(hold<<min(m.Count-1, 10), longestHold), e.RetryAfter)
-		}
 	}
-	m.Until = now.Add(hold).Unix()
+	m.Count = a.countOf(m)
+	hold := e.Hold()
+	switch {
+	case m.Refused && a.profile.Person() && isDead(err):
+		hold = untilLogin // whose refresh token has another mark
+	case a.ahead && e.Status == 0: // it may only have been slow
+		m.Ahead, hold = true, grown(laterHold, m.Count, longestWait)
+	case m.Refused:
+		hold = max(grown(hold, m.Count, longestHold), e.RetryAfter)
+	case !m.Asked && e.Status != 0:
+		hold = grown(hold, m.Count, longestWait)
+	}
+	m.Until = m.At + int64((hold+time.Second-1)/time.Second)
+	if hold != untilLogin {
+		m.Until++ // At was cut
+	}
+	a.putMark(m)
+	return hold
+}
+
+// leaveAlone keeps all processes from fetching ahead of time for a moment, after a
+// failure that keeps nobody from fetching for another reason (A23).
+func (a *asking) leaveAlone(err error) {
+	if _, holds := a.mark(); holds {
+		return
+	}
+	m := cache.Mark{Binding: a.binding, At: a.now().Unix(), Ahead: true, Reason: clean(err.Error())}
+	m.Count = a.countOf(m)
+	m.Until = a.now().Add(grown(laterHold, m.Count, longestWait)).Unix()
+	a.putMark(m)
+}
+
+// countOf is how many answers of this kind there were in a row, with this one.
+func (a *asking) countOf(m cache.Mark) uint16 {
+	if a.store == nil {
+		return 1
+	}
+	last, found := a.store.Mark(a.profile.Name)
+	same := found && last.Refused == m.Refused && last.Binding == m.Binding && last.Secret == m.Secret
+	if !same || !m.Refused && m.At-last.Until > int64(forgotten/time.Second) {
+		return 1
+	}
+	return min(last.Count+1, 100)
+}
+
+// grown doubles a wait with each answer in a row.
+func grown(hold time.Duration, count uint16, most time.Duration) time.Duration {
+	return min(hold<<min(count-1, 10), most)
+}
+
+func (a *asking) putMark(m cache.Mark) {
+	if a.store == nil {
+		return
+	}
 	if err := a.store.PutMark(a.profile.Name, m); err != nil {
 		a.report("profile " + a.profile.Name + ": the refusal could not be written down: " + clean(err.Error()))
 	}

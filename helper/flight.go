@@ -18,10 +18,9 @@ import (
 // others wait for it in memory: a wait for the lock between processes costs a
 // thread each, and a thousand connectors' goroutines would need a thousand.
 type flights struct {
-	mu    sync.Mutex
-	by    map[string]*flight   // profile
-	last  map[string]*flight   // profile -> the one that ended last, if it failed
-	rests map[string]time.Time // profile -> until when no flight begins that nobody waits for
+	mu   sync.Mutex
+	by   map[string]*flight // profile
+	last map[string]*flight // profile -> the one that ended last, if it failed
 }
 
 // flight is one fetch, or one dropping of a token. What it brought may be read once
@@ -88,27 +87,6 @@ func (fs *flights) failed(profile string, since time.Time) *flight {
 	return nil
 }
 
-// restTime is the pause after a fetch ahead of time that failed: the token at hand
-// is still good, and a server that is down is not asked without end.
-const restTime = 5 * time.Second
-
-// rest begins a pause; resting tells whether one holds.
-func (fs *flights) rest(profile string, now time.Time) {
-	fs.mu.Lock()
-	defer fs.mu.Unlock()
-	if fs.rests == nil {
-		fs.rests = map[string]time.Time{}
-	}
-	fs.rests[profile] = now.Add(restTime)
-}
-
-func (fs *flights) resting(profile string, now time.Time) bool {
-	fs.mu.Lock()
-	defer fs.mu.Unlock()
-	until, rests := fs.rests[profile]
-	return rests && now.Before(until) && until.Sub(now) <= restTime
-}
-
 // fetchLocked fetches, one goroutine and one process at a time. With an answer at
 // hand nobody waits: whoever is fetching fetches for all, and everybody else goes
 // on with the token that is still good.
@@ -117,12 +95,12 @@ func (fs *flights) resting(profile string, now time.Time) bool {
 // its caller would wait for the server once an hour, and in an outage each time.
 func (a *asking) fetchLocked(ctx context.Context, seen *cache.Entry, atHand bool) (protocol.Credential, error) {
 	behind := atHand && a.config.RunsLong && !a.profile.Person()
+	if _, holds := a.mark(); holds && atHand {
+		return a.hit(seen), nil
+	}
 	for {
 		if f := a.flights.failed(a.profile.Name, a.began); f != nil && !atHand && f.isFor(a) {
 			return protocol.Credential{}, f.err
-		}
-		if behind && a.flights.resting(a.profile.Name, a.now()) {
-			return a.hit(seen), nil
 		}
 		f, mine := a.flights.start(a.profile.Name)
 		if mine {
@@ -143,25 +121,30 @@ func (a *asking) fetchLocked(ctx context.Context, seen *cache.Entry, atHand bool
 	}
 }
 
+// aheadTime is the most that a caller with a good token waits for the next one. A
+// sign-in gets its whole time: its refresh token counts once, and a request that is cut
+// may have used it up (A18).
+const aheadTime = time.Second
+
 // fly fetches for all who wait. The fetch goes on to its end when its caller hangs
 // up: the others wait for it, and a refresh token that was used up must be replaced
 // (A18).
 func (a *asking) fly(ctx context.Context, f *flight, seen *cache.Entry, atHand, behind bool) {
 	own := context.WithoutCancel(ctx)
 	cancel := context.CancelFunc(func() {})
-	if deadline, limited := ctx.Deadline(); limited {
+	switch deadline, limited := ctx.Deadline(); {
+	case atHand && !behind && !a.profile.Person():
+		own, cancel = context.WithTimeout(own, aheadTime)
+	case limited:
 		own, cancel = context.WithDeadline(own, deadline)
 	}
-	a.flight = f
+	a.flight, a.ahead = f, atHand
 	go func() {
 		defer cancel()
 		defer func() { a.flights.end(a.profile.Name, f, a.now()) }()
 		f.binding, f.subject = a.binding, a.subject
 		f.credential, f.err = a.underLock(own, seen, atHand)
 		f.late = own.Err() != nil || errors.Is(f.err, protocol.ErrBusy)
-		if behind && (f.err != nil || f.asked && !a.renewed(f.credential.Secret, seen)) {
-			a.flights.rest(a.profile.Name, a.now())
-		}
 		a.memory.clear()
 	}()
 }

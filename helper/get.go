@@ -28,6 +28,7 @@ type asking struct {
 
 	began  time.Time
 	flight *flight // that this request leads, if it does
+	ahead  bool    // it fetches while there is a token that is still good
 }
 
 // Get answers a request (house rules: one fetch for all processes, a deadline of

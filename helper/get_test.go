@@ -216,6 +216,10 @@ func TestStaleIfError(t *testing.T) {
 	if !c.Secret.Equal(old.Secret) || c.Source != "cache" || len(h.warnings) != 1 {
 		t.Errorf("answer %+v, warnings %q", c, h.warnings)
 	}
+	if h.mustGet(named); len(h.warnings) != 1 {
+		t.Errorf("said again: %q", h.warnings)
+	}
+	h.wait(10 * time.Second)
 	_, err := h.get(protocol.Request{Profile: "demo", Refused: old.Secret})
 	wantError(t, err, protocol.ErrUnreachable, "profile demo: token endpoint: 500")
 	h.wait(3 * time.Minute)

@@ -134,7 +134,7 @@ func TestServerAsksToWait(t *testing.T) {
 	if n := h.server.Count(); n != 1 {
 		t.Errorf("%d token requests", n)
 	}
-	h.wait(time.Hour)
+	h.wait(time.Hour + time.Second)
 	h.mustGet(named)
 }
 

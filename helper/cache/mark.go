@@ -1,14 +1,17 @@
 package cache
 
-// Mark remembers, for all processes, that the server refused or asked to wait,
-// so that a loop with a bad secret does not lock out an account (A11, A12).
+// Mark remembers, for all processes, that the server refused, asked to wait or was not
+// well, so that a loop with a bad secret does not lock out an account and a server in
+// trouble is left alone (A11, A12).
 type Mark struct {
 	Binding [32]byte // of the profile; another binding makes the mark void
 	Secret  uint16   // SecretMark of the secret that was refused; 0 for a wait
 	At      int64    // Unix seconds of the answer
 	Until   int64    // Unix seconds before which nobody asks again
 	Count   uint16   // answers of this kind in a row
-	Refused bool     // the server said no for good; else it asked to wait
+	Refused bool     // the server said no for good; else it is to be left alone
+	Asked   bool     // it asked for the wait, and said how long
+	Ahead   bool     // keeps only those from asking who have a good token (A23)
 	Reason  string   // the sanitised text that was shown then
 	Hint    string   // what a person was told to do
 }
@@ -56,11 +59,13 @@ func (m *Mark) encode(profile string) []byte {
 	b = appendUint64(b, uint64(m.At))
 	b = appendUint64(b, uint64(m.Until))
 	b = appendUint16(b, m.Count)
-	var refused byte
-	if m.Refused {
-		refused = 1
+	var flags byte
+	for i, set := range [...]bool{m.Refused, m.Asked, m.Ahead} {
+		if set {
+			flags |= 1 << i
+		}
 	}
-	return appendText(appendText(append(b, refused), m.Reason), m.Hint)
+	return appendText(appendText(append(b, flags), m.Reason), m.Hint)
 }
 
 func decodeMark(profile string, content []byte) (Mark, bool) {
@@ -74,7 +79,8 @@ func decodeMark(profile string, content []byte) (Mark, bool) {
 	m.At = int64(s.uint64())
 	m.Until = int64(s.uint64())
 	m.Count = s.uint16()
-	m.Refused = s.uint8() == 1
+	flags := s.uint8()
+	m.Refused, m.Asked, m.Ahead = flags&1 != 0, flags&2 != 0, flags&4 != 0
 	m.Reason = s.text()
 	m.Hint = s.text()
 	return m, s.done()

@@ -12,6 +12,8 @@ import (
 	"net/http"
 	"strings"
 	"time"
+
+	"github.com/credhelper/credhelper/protocol/retryafter"
 )
 
 // bodyLimit is the most that an answer's body may have (A13).
@@ -39,7 +41,7 @@ type answer struct {
 // body is noted and not yet an error: a 503 with a broken body is still a 503.
 func (x *exchange) read(ctx context.Context, resp *http.Response) (answer, *Error) {
 	now := x.client.now()
-	a := answer{status: resp.StatusCode, retryAfter: retryAfter(resp.Header, now)}
+	a := answer{status: resp.StatusCode, retryAfter: retryafter.Of(resp.Header, now, longestRetryAfter)}
 	a.date, a.skew = dateOfServer(resp.Header, now)
 	a.media, _, _ = mime.ParseMediaType(resp.Header.Get("Content-Type"))
 	a.target = targetOf(resp)

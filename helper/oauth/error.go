@@ -1,6 +1,8 @@
 package oauth
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -116,11 +118,27 @@ func (e *Error) Unwrap() error { return e.cause }
 // that a loop with a bad secret cannot lock out an account (A12).
 const refusalHold = 30 * time.Second
 
+// The waits after an answer that says later and not when, and after none at all. The
+// first grows while nothing changes; the other only shares the failure with those who
+// wait for the same token.
+const (
+	laterHold   = 5 * time.Second
+	silenceHold = 2 * time.Second
+)
+
 // Hold is how long not to ask again: what the server asked for (A11), 30 s after
-// a refusal that counts against the account (A12), else 0.
+// a refusal that counts against the account (A12), a moment after other failures that
+// pass; else 0.
 func (e *Error) Hold() time.Duration {
-	if e.RetryAfter > 0 {
+	switch {
+	case e.RetryAfter > 0:
 		return e.RetryAfter
+	case errors.Is(e.cause, context.Canceled):
+		return 0
+	case e.Kind == Unreachable && later(e.Status) && e.Proxy == "":
+		return laterHold
+	case e.Kind == Unreachable:
+		return silenceHold
 	}
 	if e.Kind != Refused || e.Proxy != "" && e.Status != 407 {
 		return 0

@@ -82,23 +82,6 @@ func FuzzReply(f *testing.F) {
 
 func newClock() *fakeClock { return &fakeClock{now: time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)} }
 
-// FuzzRetryAfter (A11): never negative, never more than a day; a number is itself.
-func FuzzRetryAfter(f *testing.F) {
-	for _, s := range []string{"1", "3600", "-5", "soon", "1e30", "Mon, 23 Nov 2026 12:01:00 GMT", "99999999999999999999", "", "\x00"} {
-		f.Add(s)
-	}
-	now := newClock().now
-	f.Fuzz(func(t *testing.T, value string) {
-		wait := oauth.ParseRetryAfter(value, now)
-		if wait < 0 || wait > 24*time.Hour {
-			t.Errorf("%q: %v", value, wait)
-		}
-		if wait != oauth.ParseRetryAfter(" "+value+"\t", now) {
-			t.Errorf("%q: blanks around it count", value)
-		}
-	})
-}
-
 // FuzzSanitise (T23): printable ASCII, 200 at most, and what is clean stays.
 func FuzzSanitise(f *testing.F) {
 	for _, s := range []string{"", "plain", "\x1b]52;c;ZXZpbA==\x07", "é\u202e\u2028", strings.Repeat("x", 300)} {

@@ -141,7 +141,7 @@ func TestProxySaysNo(t *testing.T) {
 			if n := int(count.Load()); c.play != nil && n != c.tries || server.Connections() != 0 {
 				t.Errorf("%d connections to the proxy, %d past it", n, server.Connections())
 			}
-			if want := e.Status == http.StatusProxyAuthRequired; (e.Hold() > 0) != want {
+			if want := e.Status == http.StatusProxyAuthRequired; (e.Hold() > 2*time.Second) != want {
 				t.Errorf("held back for %v, want %v", e.Hold(), want)
 			}
 		})

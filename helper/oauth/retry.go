@@ -3,15 +3,12 @@ package oauth
 import (
 	"context"
 	"math/rand/v2"
-	"net/http"
-	"strings"
 	"time"
 )
 
-// retryAfterLimit is the longest wait that is believed; more is absurd and
-// counts as absent (A11), so a slip of a server cannot lock a client out for
-// years.
-const retryAfterLimit = 24 * time.Hour
+// longestRetryAfter is the longest wait that a server is granted (A11); more is a slip
+// that must not lock a client out for years.
+const longestRetryAfter = time.Hour
 
 // pauses are the least and the most of the waits between tries, which are random in
 // between (A11): a thousand clients that fail together do not come back together,
@@ -88,43 +85,4 @@ func later(status int) bool {
 // nothing was done (A10).
 func (x *exchange) repeatable(status int) bool {
 	return later(status) && (x.mayAsk || status == 425 || status == 429 || status == 503)
-}
-
-func retryAfter(h http.Header, now time.Time) time.Duration {
-	values := h.Values("Retry-After")
-	if len(values) != 1 {
-		return 0
-	}
-	return ParseRetryAfter(values[0], now)
-}
-
-// ParseRetryAfter reads a Retry-After field (RFC 9110 10.2.3): seconds or a
-// date. It returns how long to wait, 0 for a value that is negative, past,
-// absurd or no value at all (A11).
-func ParseRetryAfter(value string, now time.Time) time.Duration {
-	value = strings.TrimSpace(value)
-	if value == "" {
-		return 0
-	}
-	wait := time.Duration(0)
-	if value[0] >= '0' && value[0] <= '9' {
-		for i := range len(value) {
-			if value[i] < '0' || value[i] > '9' {
-				return 0
-			}
-			wait = wait*10 + time.Duration(value[i]-'0')*time.Second
-			if wait > retryAfterLimit {
-				return 0
-			}
-		}
-		return wait
-	}
-	date, err := http.ParseTime(value)
-	if err != nil {
-		return 0
-	}
-	if wait = date.Sub(now); wait <= 0 || wait > retryAfterLimit {
-		return 0
-	}
-	return wait
 }

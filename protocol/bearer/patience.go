@@ -6,11 +6,11 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"strconv"
-	"strings"
 	"sync"
 	"time"
 
 	"github.com/credhelper/credhelper/protocol"
+	"github.com/credhelper/credhelper/protocol/retryafter"
 )
 
 const (
@@ -35,7 +35,7 @@ var backoff = [...]time.Duration{3 * time.Second, 5 * time.Second, 8 * time.Seco
 // later. 503 alone may mean anything; with Retry-After it means that (RFC 9110
 // 15.6.4).
 func (x *trip) asksPatience(answer *http.Response) (time.Duration, bool) {
-	wait := retryAfter(answer.Header, x.now())
+	wait := retryafter.Of(answer.Header, x.now(), longestGate)
 	switch {
 	case answer.StatusCode == http.StatusTooManyRequests && wait == 0:
 		return backoff[min(x.patience, len(backoff)-1)], true
@@ -166,34 +166,4 @@ func (g *gates) leave(server string) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.of[server].waiting--
-}
-
-// retryAfter is the wait that an answer names; 0 if it names none that can be
-// believed. A date counts from the answer's own Date: servers' clocks differ from
-// ours.
-func retryAfter(h http.Header, now time.Time) time.Duration {
-	values := h.Values("Retry-After")
-	if len(values) != 1 {
-		return 0
-	}
-	if date, err := http.ParseTime(h.Get("Date")); err == nil {
-		now = date
-	}
-	return min(parseRetryAfter(strings.TrimSpace(values[0]), now), longestGate)
-}
-
-// parseRetryAfter reads seconds or a date (RFC 9110 10.2.3); what is past,
-// negative or no value at all is 0.
-func parseRetryAfter(value string, now time.Time) time.Duration {
-	if date, err := http.ParseTime(value); err == nil {
-		return max(0, date.Sub(now))
-	}
-	seconds := time.Duration(0)
-	for i := range len(value) {
-		if value[i] < '0' || value[i] > '9' {
-			return 0
-		}
-		seconds = min(seconds*10+time.Duration(value[i]-'0'), 1<<20) // whatever follows: days
-	}
-	return seconds * time.Second
 }
