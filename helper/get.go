@@ -318,7 +318,8 @@ func (a *asking) entry(token secret.Text, issued, expires int64) *cache.Entry {
 }
 
 // Forget drops the token that a tool saw refused, if it is the current one;
-// whichever is cached, if the tool named none (cargo logout, terraform forget).
+// whichever is cached, if the tool named none (cargo logout, terraform forget), unless
+// it is younger than a minute.
 func (h *Helper) Forget(ctx context.Context, r protocol.Request) error {
 	ctx, cancel := h.deadline(ctx, h.asked(r))
 	defer cancel()
@@ -333,8 +334,11 @@ func (h *Helper) Forget(ctx context.Context, r protocol.Request) error {
 	// Also where another process has replaced the token by now: who asks next must
 	// not get the refused one out of this one's memory.
 	defer a.memory.clear()
-	if !a.request.Reports() {
+	if !a.request.Reports() { // a logout, which says nothing of the API
 		a.request.RefusedCurrent = true
+		if a.store != nil && a.early(a.current()) {
+			return nil
+		}
 	}
 	a.hear(ctx)
 	for {

@@ -16,6 +16,9 @@ import (
 // youth is after how long a token that a tool saw refused is taken for dead.
 const youth = 60 * time.Second
 
+// current reports whichever token is the profile's.
+var current = protocol.Request{Profile: "demo", RefusedCurrent: true}
+
 // forget reports as one process would.
 func (h *home) forget(r protocol.Request) {
 	h.t.Helper()
@@ -43,7 +46,7 @@ func TestRefusedInVain(t *testing.T) {
 		"the token": func(h *home, c protocol.Credential) {
 			h.forget(protocol.Request{Profile: "demo", Refused: c.Secret})
 		},
-		"whichever it is": func(h *home, _ protocol.Credential) { h.forget(named) },
+		"whichever it is": func(h *home, _ protocol.Credential) { h.forget(current) },
 		"with the next question": func(h *home, c protocol.Credential) {
 			_, _ = h.get(protocol.Request{Profile: "demo", Refused: c.Secret})
 		},
@@ -164,8 +167,8 @@ func TestRejectionEnds(t *testing.T) {
 	t.Run("another token was taken", func(t *testing.T) {
 		h := ready(t, oauthtest.Options{})
 		h.mustGet(named)
-		h.forget(named)
-		h.forget(named)
+		h.forget(current)
+		h.forget(current)
 		other := protocol.Request{Profile: "demo", Offered: protocol.Request{}.Refused}
 		_ = h.helper().Accepted(context.Background(), other)
 		h.blocked(named)
@@ -177,11 +180,11 @@ func TestRejectionEnds(t *testing.T) {
 func TestRejectionIsSeenByTheFront(t *testing.T) {
 	h := ready(t, oauthtest.Options{})
 	c := h.mustGet(named)
-	h.forget(named)
+	h.forget(current)
 	if _, ok := h.helper().Cached(named); !ok {
 		t.Error("after one report the front does not answer")
 	}
-	h.forget(named)
+	h.forget(current)
 	if _, ok := h.helper().Cached(named); ok {
 		t.Error("the front would give a token that the API refuses")
 	}
@@ -235,5 +238,24 @@ func TestRefusedByMany(t *testing.T) {
 	}
 	if n := h.server.Count(); n != 1 {
 		t.Errorf("%d token requests", n)
+	}
+}
+
+// TestLogout: a tool's logout names no token and says nothing of the API: docker's erases
+// four names at once. It drops a token that is older than a minute, and in the first
+// minute nothing is counted, and nobody is refused.
+func TestLogout(t *testing.T) {
+	h := ready(t, oauthtest.Options{})
+	first := h.mustGet(named)
+	for range 4 {
+		h.forget(named)
+	}
+	if c := h.mustGet(named); !c.Secret.Equal(first.Secret) || h.server.Count() != 1 {
+		t.Errorf("in the first minute: the same token %v, %d token requests", c.Secret.Equal(first.Secret), h.server.Count())
+	}
+	h.wait(youth + time.Second)
+	h.forget(named)
+	if c := h.mustGet(named); c.Secret.Equal(first.Secret) || h.server.Count() != 2 {
+		t.Errorf("after a minute: the same token %v, %d token requests", c.Secret.Equal(first.Secret), h.server.Count())
 	}
 }

@@ -172,7 +172,7 @@ func encodeCargo(r Request, c Credential) ([]byte, error) {
 		return []byte("{\"Ok\":{\"kind\":\"logout\"}}\n"), nil
 	case cargoLogin:
 		return []byte(`{"Err":{"kind":"other","message":"credhelper: no login is needed, and nothing was saved: tokens come from the profile. ` +
-			`The cached one is dropped; run the command again"}}` + "\n"), nil
+			`The cached one is dropped if it is older than a minute: run the command again, or first credhelper token NAME --refresh"}}` + "\n"), nil
 	case cargoUnsupported:
 		return []byte("{\"Err\":{\"kind\":\"operation-not-supported\"}}\n"), nil
 	}
