@@ -87,11 +87,14 @@ func (s *session) exec(ctx context.Context, r protocol.Request, command []string
 	}
 	signals := holdSignals() // from here on there is something to remove
 	defer signals.stop()
-	file, remove, err := tokenfile.New(dirs)
+	file, remove, onDisk, err := tokenfile.New(dirs)
 	if err != nil {
 		return err
 	}
 	defer remove()
+	if onDisk != nil {
+		s.say("credhelper: warning: while the command runs its token lies on a disk, in clear: " + oneLine(onDisk.Error()))
+	}
 	put := func(c protocol.Credential) error { return file.Write([]byte(c.Secret.Reveal() + "\n")) }
 	if err := put(credential); err != nil {
 		return err

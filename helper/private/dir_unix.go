@@ -21,8 +21,14 @@ type Dir struct {
 // A rule says why a directory is not as it should be; "" if it is.
 type rule func(*unix.Stat_t) string
 
-func closed(st *unix.Stat_t) string   { return trespass(st, "0700") }
-func guarded(st *unix.Stat_t) string  { return us().foreign(nodeOf(st)) }
+func closed(st *unix.Stat_t) string { return trespass(st, "0700") }
+
+func guarded(st *unix.Stat_t) string {
+	n := nodeOf(st)
+	n.mode &^= unix.S_ISVTX // where a name is free, whoever comes first has it
+	return us().foreign(n)
+}
+
 func anybodys(st *unix.Stat_t) string { return us().owner(nodeOf(st)) }
 
 func open(path string, r rule) (Dir, error) {
@@ -166,14 +172,14 @@ func (d Dir) openOwn(name string, flags int) (fd int, st unix.Stat_t, err error)
 	return fd, st, nil
 }
 
-// OpenFile opens a regular file of ours, or makes it with os.O_CREATE, for a reader
-// or writer that goes on for long. A file of the wrong mode gets mode 0600.
+// OpenFile opens a regular file of ours for a reader or writer that goes on for long.
+// With os.O_CREATE it is made if it is missing, and gets mode 0600 if it has another.
 func (d Dir) OpenFile(name string, flags int) (*os.File, error) {
 	fd, st, err := d.openOwn(name, flags)
 	if err != nil {
 		return nil, err
 	}
-	if st.Mode&0o777 != fileMode { // the umask, or somebody's cp; no other change of its ctime
+	if flags&unix.O_CREAT != 0 && st.Mode&0o777 != fileMode { // the umask, or somebody's cp; no other change of its ctime
 		_ = unix.Fchmod(fd, fileMode)
 	}
 	return os.NewFile(uintptr(fd), d.At(name)), nil

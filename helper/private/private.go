@@ -182,7 +182,7 @@ func (d Dir) replace(name string, content []byte, sync bool) error {
 
 // tempPrefix begins the names of files that are not finished yet. They are hidden
 // from readers that take every file of a directory.
-const tempPrefix = ".tmp-"
+const tempPrefix = ".tmp-credhelper-"
 
 // tempName is a name that no other writer has. It need not be random: nobody else
 // can make files here.
@@ -199,7 +199,14 @@ const Stale = time.Hour
 // Sweep removes the unfinished files that killed processes left more than an hour
 // ago, and returns how many there were. Best effort: one that stays is untidy, not
 // wrong.
-func (d Dir) Sweep(now time.Time) (removed int) {
+func (d Dir) Sweep(now time.Time) (removed int) { return d.sweep(now, unfinished) }
+
+// SweepShared is Sweep for a directory that holds other programs' files, too.
+func (d Dir) SweepShared(now time.Time) (removed int) {
+	return d.sweep(now, func(name string) bool { return strings.HasPrefix(name, tempPrefix) })
+}
+
+func (d Dir) sweep(now time.Time, unfinished func(string) bool) (removed int) {
 	names, _ := d.Names()
 	for _, name := range names {
 		if !unfinished(name) {
@@ -215,7 +222,7 @@ func (d Dir) Sweep(now time.Time) (removed int) {
 // unfinished reports whether a name is of a file that was never finished, here or
 // by the first release, which had names of its own in each kind of directory.
 func unfinished(name string) bool {
-	return strings.HasPrefix(name, tempPrefix) || strings.HasPrefix(name, "tmp-") || strings.HasPrefix(name, ".new-")
+	return strings.HasPrefix(name, ".tmp-") || strings.HasPrefix(name, "tmp-") || strings.HasPrefix(name, ".new-")
 }
 
 // Remove removes a file, or an empty directory that took its place; its absence is

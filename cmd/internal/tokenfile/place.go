@@ -1,43 +1,85 @@
 package tokenfile
 
 import (
-	"fmt"
+	"context"
+	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"runtime"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/credhelper/credhelper/cmd/internal/process"
 	"github.com/credhelper/credhelper/helper/cache"
+	"github.com/credhelper/credhelper/helper/private"
 )
 
-// exec's file has a directory of its own, which is removed with it.
+// exec's file has a directory of its own, which is removed with it. Whether the
+// process still lives is shown by a lock that it holds as long: the number of a
+// process means nothing in another pid namespace, a container's or a service's.
 
 const (
-	tokenDirPrefix = "exec-" // then the number of the process and something random
+	tokenDirPrefix = "exec-" // then something random
 	tokenName      = "token"
+	lifeName       = "lock"
 )
 
 // New makes the directory in the first place that takes it: the user's
 // runtime directory and /dev/shm end with the machine's uptime, the state
-// directory is the last resort. What killed processes left there is removed.
-// remove removes all of it.
-func New(dirs cache.Dirs) (file *File, remove func(), err error) {
+// directory is the last resort, and then onDisk says why. What killed processes left
+// there is removed. remove removes all of it.
+func New(dirs cache.Dirs) (file *File, remove func(), onDisk error, err error) {
 	var last error
-	for _, parent := range Places(dirs) {
-		if last = makePrivate(parent); last != nil {
+	for _, place := range Places(dirs) {
+		parent, e := openPlace(place)
+		if e != nil {
+			last = e
 			continue
 		}
-		Sweep(parent)
-		dir, err := os.MkdirTemp(parent, tokenDirPrefix+strconv.Itoa(os.Getpid())+"-*") // 0700
-		if err != nil {
-			last = err
+		memory := parent.OnTmpfs()
+		sweep(parent)
+		parent.Close()
+		if file, remove, e = newIn(place); e != nil {
+			last = e
 			continue
 		}
-		return &File{Path: filepath.Join(dir, tokenName)}, func() { _ = os.RemoveAll(dir) }, nil
+		if !memory {
+			onDisk = errors.Join(last, errors.New(place+" is on a disk"))
+		}
+		return file, remove, onDisk, nil
 	}
-	return nil, nil, policy("no place for a private file: " + last.Error())
+	return nil, nil, nil, policy("no place for a private file: " + last.Error())
+}
+
+// newIn makes the directory, which gets its name only when its lock is held: nobody
+// sweeps it before.
+func newIn(place string) (*File, func(), error) {
+	making, err := os.MkdirTemp(place, ".making-*") // 0700
+	if err != nil {
+		return nil, nil, err
+	}
+	path := filepath.Join(place, strings.Replace(filepath.Base(making), ".making-", tokenDirPrefix, 1))
+	d, err := private.Open(making)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer d.Close()
+	life, err := d.Lock(context.Background(), lifeName)
+	if err == nil || errors.Is(err, private.ErrNoLocks) {
+		err = os.Rename(making, path)
+	}
+	if err != nil {
+		_ = os.RemoveAll(making)
+		return nil, nil, err
+	}
+	return &File{Path: filepath.Join(path, tokenName)}, func() {
+		_ = os.RemoveAll(path)
+		if life != nil {
+			life.Unlock()
+		}
+	}, nil
 }
 
 // Places are where such directories may lie, the best first.
@@ -49,37 +91,52 @@ func Places(dirs cache.Dirs) []string {
 	return append(places, filepath.Join(dirs.State, "exec"))
 }
 
-// makePrivate makes a directory of ours or refuses the one that is there: others
-// must neither read what we put into it nor replace it (T1, T17).
-func makePrivate(path string) error {
+// openPlace opens a directory of ours, and makes it where there is one to hold it.
+// One that another user made first is refused.
+func openPlace(path string) (private.Dir, error) {
 	if info, err := os.Stat(filepath.Dir(path)); err != nil || !info.IsDir() {
-		return fmt.Errorf("%s is not there", filepath.Dir(path))
+		return private.Dir{}, &fs.PathError{Op: "open", Path: filepath.Dir(path), Err: fs.ErrNotExist}
 	}
-	if err := os.Mkdir(path, 0o700); err != nil && !os.IsExist(err) {
-		return err
-	}
-	info, err := os.Lstat(path)
-	if err != nil {
-		return err
-	}
-	if !info.IsDir() || !ownedByUs(info) || runtime.GOOS != "windows" && info.Mode().Perm()&0o077 != 0 {
-		return fmt.Errorf("%s is not a private directory of ours", path)
-	}
-	return nil
+	return private.Make(path)
 }
 
-// Sweep removes what processes left that no longer exist: only a kill
-// -9 keeps one from removing its own.
-func Sweep(parent string) int {
-	entries, _ := os.ReadDir(parent)
-	swept := 0
-	for _, e := range entries {
-		rest, ours := strings.CutPrefix(e.Name(), tokenDirPrefix)
-		number, _, _ := strings.Cut(rest, "-")
-		pid, err := strconv.Atoi(number)
-		if ours && err == nil && !alive(pid) && os.RemoveAll(filepath.Join(parent, e.Name())) == nil {
+// Sweep removes what processes left in a place that no longer live: only a kill -9
+// keeps one from removing its own.
+func Sweep(place string) int {
+	parent, err := private.Open(place)
+	if err != nil {
+		return 0
+	}
+	defer parent.Close()
+	return sweep(parent)
+}
+
+func sweep(parent private.Dir) (swept int) {
+	names, _ := parent.Names()
+	for _, name := range names {
+		if strings.HasPrefix(name, tokenDirPrefix) && isLeft(parent, name) && os.RemoveAll(parent.At(name)) == nil {
 			swept++
 		}
 	}
 	return swept
+}
+
+// isLeft reports whether nobody lives who made the directory. The first release made
+// no lock, and wrote the token anew within a day.
+func isLeft(parent private.Dir, name string) bool {
+	d, err := private.Open(parent.At(name))
+	if err != nil {
+		return false
+	}
+	defer d.Close()
+	changed, err := d.Modified(".")
+	if _, e := d.Modified(lifeName); e != nil {
+		return err == nil && time.Since(changed) > 26*time.Hour
+	}
+	life, err := d.TryLock(lifeName)
+	if err != nil {
+		return false
+	}
+	life.Unlock()
+	return true
 }

@@ -1,9 +1,13 @@
 package tokenfile
 
 import (
+	"errors"
+	"os"
+	"time"
+
 	"bytes"
+	"github.com/credhelper/credhelper/helper/private"
 	"io"
-	"path/filepath"
 	"strings"
 
 	"github.com/credhelper/credhelper/protocol"
@@ -20,15 +24,15 @@ type Target struct {
 // Prepare refuses a place before anything is fetched for it, and tidies up after
 // a killed sink.
 func (t *Target) Prepare() error {
-	root, err := openPlace(filepath.Dir(t.Path))
+	d, name, err := t.place()
 	if err != nil {
 		return err
 	}
-	defer root.Close()
-	if err := replaceable(root, filepath.Base(t.Path), t.Path); err != nil {
-		return err
+	defer d.Close()
+	if _, err := stat(d, name); errors.Is(err, private.ErrUnsafe) {
+		return policy(err.Error())
 	}
-	sweepTemps(t.Path)
+	d.SweepShared(time.Now())
 	return nil
 }
 
@@ -57,12 +61,12 @@ func (t *Target) Put(c protocol.Credential) error {
 // mayReplace refuses to overwrite what no sink has written: --file ~/.netrc would
 // cost the user every other entry, and in the end the file.
 func (t *Target) mayReplace(content []byte, token secret.Text) error {
-	root, err := openPlace(filepath.Dir(t.Path))
+	d, name, err := t.place()
 	if err != nil {
 		return err
 	}
-	defer root.Close()
-	f, err := root.Open(filepath.Base(t.Path))
+	defer d.Close()
+	f, err := d.OpenFile(name, os.O_RDONLY)
 	if err != nil {
 		return nil // there is none
 	}
