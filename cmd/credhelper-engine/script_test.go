@@ -57,6 +57,7 @@ import (
 //	within TIME CODE CMD like refused, and in that time
 //	manager              is a service manager: sets NOTIFY_SOCKET
 //	notified TEXT        waits until the manager hears a line that begins so
+//	proxy NAME STATUS    starts a proxy that refuses everybody; $NAME is its host and port
 //	hosts NAME [http2]   starts a web server that echoes headers (see cmdHosts); $NAME is its
 //	                     address, $NAME_HOST its host and port, $NAME_CA its certificate
 
@@ -138,6 +139,7 @@ func TestScripts(t *testing.T) {
 			"storm":         cmdStorm,
 			"mode":          cmdMode,
 			"hosts":         cmdHosts,
+			"proxy":         cmdProxy,
 			"silent-socket": cmdSilentSocket,
 			"sleep":         cmdSleep,
 			"manager":       cmdManager,
