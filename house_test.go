@@ -369,6 +369,31 @@ func TestNothingSkipped(t *testing.T) {
 	}
 }
 
+// TestNothingCompiled: a regular expression or a replacer that is made before main costs
+// each call of the engine more than most verbs do (docs/performance.md).
+func TestNothingCompiled(t *testing.T) {
+	for _, f := range sources(t, false) {
+		if !strings.HasPrefix(f.path, "cmd/") && !strings.HasPrefix(f.path, "helper/") && !strings.HasPrefix(f.path, "protocol/") {
+			continue
+		}
+		for _, d := range f.ast.Decls {
+			general, ok := d.(*ast.GenDecl)
+			if !ok || general.Tok != token.VAR {
+				continue
+			}
+			ast.Inspect(general, func(n ast.Node) bool {
+				if _, inside := n.(*ast.FuncLit); inside {
+					return false
+				}
+				if s, ok := n.(*ast.SelectorExpr); ok && (s.Sel.Name == "MustCompile" || s.Sel.Name == "NewReplacer") {
+					t.Errorf("%s: %s runs before main", f.path, s.Sel.Name)
+				}
+				return true
+			})
+		}
+	}
+}
+
 // TestNoShell (T5): no code of ours gives a command line to a shell.
 func TestNoShell(t *testing.T) {
 	shell := regexp.MustCompile(`"(/bin/)?(ba|da|z)?sh",\s*"-c"|"cmd(\.exe)?",\s*"/c"`)

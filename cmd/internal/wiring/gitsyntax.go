@@ -7,14 +7,15 @@ import (
 
 // The lines of git's configuration (git-config(1), "Syntax"): the header of a section, which
 // a variable may follow, and a variable, whose value may be left out.
-var (
-	gitHeader   = regexp.MustCompile(`^\[[A-Za-z0-9.-]+(?:[ \t]+"(?:[^"\\\n]|\\.)*")?\]`)
-	gitVariable = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9-]*[ \t]*(?:=(.*))?$`)
+const (
+	gitHeader   = `^\[[A-Za-z0-9.-]+(?:[ \t]+"(?:[^"\\\n]|\\.)*")?\]`
+	gitVariable = `^[A-Za-z][A-Za-z0-9-]*[ \t]*(?:=(.*))?$`
 )
 
 // brokenGitLine is the number of the first line that git would stop at; 0 if there is
 // none. What is appended to such a file does nothing but move the error.
 func brokenGitLine(text string) int {
+	header, variable := regexp.MustCompile(gitHeader), regexp.MustCompile(gitVariable)
 	open, inSection := false, false // a value goes on from the line before
 	n := 0
 	for line := range strings.Lines(strings.TrimPrefix(text, "\ufeff")) {
@@ -23,23 +24,23 @@ func brokenGitLine(text string) int {
 		value := line
 		if !open {
 			line = strings.TrimSpace(line)
-			if header := gitHeader.FindString(line); header != "" {
+			if found := header.FindString(line); found != "" {
 				inSection = true
-				line = strings.TrimSpace(line[len(header):])
+				line = strings.TrimSpace(line[len(found):])
 			}
 			if line == "" || line[0] == '#' || line[0] == ';' {
 				continue
 			}
 			name, _, _ := strings.Cut(line, " #")
 			name, _, _ = strings.Cut(name, " ;")
-			variable := gitVariable.FindStringSubmatch(line)
-			if variable == nil {
-				variable = gitVariable.FindStringSubmatch(strings.TrimSpace(name))
+			parts := variable.FindStringSubmatch(line)
+			if parts == nil {
+				parts = variable.FindStringSubmatch(strings.TrimSpace(name))
 			}
-			if variable == nil || !inSection {
+			if parts == nil || !inSection {
 				return n
 			}
-			value = variable[1]
+			value = parts[1]
 		}
 		quoted := false
 		if open, quoted = valueGoesOn(value); quoted && !open {
