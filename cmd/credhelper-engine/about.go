@@ -16,10 +16,10 @@ import (
 // versionCommand says what this is and what it can do, from the tables.
 func (s *session) versionCommand() *cobra.Command {
 	return &cobra.Command{
-		Use:     "version",
+		Use:     "version [--json]",
 		Short:   "say the version; --json with dialects, presets, keyrings and grants",
 		GroupID: groupKeep,
-		Args:    between(0, 0, "version [--json]"),
+		Args:    between(0, 0),
 		RunE:    func(*cobra.Command, []string) error { return s.version() },
 	}
 }
@@ -77,14 +77,13 @@ func release() string {
 // completionCommand writes the completion of a shell.
 func (s *session) completionCommand() *cobra.Command {
 	shells := []string{"bash", "zsh", "fish", "powershell"}
-	line := "completion " + strings.Join(shells, "|")
 	return &cobra.Command{
-		Use:       "completion SHELL",
+		Use:       "completion " + strings.Join(shells, "|"),
 		Short:     "write the completion script of bash, zsh, fish or powershell",
 		Example:   "  source <(credhelper completion bash)",
 		GroupID:   groupKeep,
 		ValidArgs: shells,
-		Args:      between(1, 1, line),
+		Args:      between(1, 1),
 		RunE: func(c *cobra.Command, args []string) error {
 			var b strings.Builder
 			generate := map[string]func(io.Writer) error{
@@ -94,7 +93,7 @@ func (s *session) completionCommand() *cobra.Command {
 				"powershell": c.Root().GenPowerShellCompletionWithDesc,
 			}[args[0]]
 			if generate == nil {
-				return usage(line)
+				return usage(c)
 			}
 			if err := generate(&b); err != nil {
 				return err

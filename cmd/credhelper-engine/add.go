@@ -27,7 +27,7 @@ type addFlags struct {
 func (s *session) addCommand() *cobra.Command {
 	var f addFlags
 	c := &cobra.Command{
-		Use:   "add NAME --preset PRESET",
+		Use:   "add NAME --preset PRESET ...",
 		Short: "add a profile: asks for the secret, fetches a token, says who you are",
 		Long: "Adds a profile and stores its client secret in the keyring. The secret is\n" +
 			"asked for on the terminal, or read with --secret-stdin or --secret-file; no\n" +
@@ -36,7 +36,7 @@ func (s *session) addCommand() *cobra.Command {
 			"Presets: " + strings.Join(helper.PresetNames(), ", "),
 		Example:     "  credhelper add jama --preset jama --url https://example.jamacloud.com --client-id rbfogo319n6ibtb",
 		GroupID:     groupManage,
-		Args:        between(1, 1, "add NAME --preset PRESET ..."),
+		Args:        between(1, 1),
 		Annotations: patient,
 		RunE:        func(c *cobra.Command, args []string) error { return s.add(c.Context(), args[0], f) },
 	}

@@ -177,29 +177,30 @@ func (r *requestFlags) request(name string) (protocol.Request, error) {
 	return request, nil
 }
 
-// usage is a call with the wrong arguments.
-func usage(line string) error {
-	return &protocol.Error{Kind: protocol.ErrMalformed, Text: "usage: credhelper " + line, Hint: "see credhelper " + strings.Fields(line)[0] + " --help"}
+// usage is a call of a verb with the wrong arguments: the verb's own line, written
+// once, in Use.
+func usage(c *cobra.Command) error {
+	path := c.CommandPath()
+	line := strings.TrimSuffix(path, c.Name()) + c.Use
+	return &protocol.Error{Kind: protocol.ErrMalformed, Text: "usage: " + line, Hint: "see " + path + " --help"}
 }
 
 // between wants at least and at most so many arguments.
-func between(least, most int, line string) cobra.PositionalArgs {
-	return func(_ *cobra.Command, args []string) error {
+func between(least, most int) cobra.PositionalArgs {
+	return func(c *cobra.Command, args []string) error {
 		if len(args) < least || len(args) > most {
-			return usage(line)
+			return usage(c)
 		}
 		return nil
 	}
 }
 
 // nameBeforeDash wants "--" with at most one argument before it.
-func nameBeforeDash(line string) cobra.PositionalArgs {
-	return func(c *cobra.Command, _ []string) error {
-		if at := c.ArgsLenAtDash(); at < 0 || at > 1 {
-			return usage(line)
-		}
-		return nil
+func nameBeforeDash(c *cobra.Command, _ []string) error {
+	if at := c.ArgsLenAtDash(); at < 0 || at > 1 {
+		return usage(c)
 	}
+	return nil
 }
 
 // splitAtDash parts the profile's name, "" if there is none, from what follows

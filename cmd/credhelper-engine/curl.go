@@ -27,7 +27,7 @@ func (s *session) curlCommand() *cobra.Command {
 		Short:   "run curl with the token; a relative URL is taken under the profile's base",
 		Example: "  credhelper curl jama -- /rest/v1/projects\n  credhelper curl -- -sS https://example.jamacloud.com/rest/v1/users/current",
 		GroupID: groupUse,
-		Args:    nameBeforeDash("curl [NAME] -- [CURL'S OPTIONS] URL"),
+		Args:    nameBeforeDash,
 		RunE: func(c *cobra.Command, args []string) error {
 			name, rest := splitAtDash(c, args)
 			if name == "" {

@@ -23,7 +23,7 @@ func (s *session) doctorCommand() *cobra.Command {
 	var bundle string
 	var online bool
 	c := &cobra.Command{
-		Use:   "doctor [NAME...]",
+		Use:   "doctor [NAME...] [--online] [--json] [--bundle FILE]",
 		Short: "check the installation, the keyring, the cache and every profile",
 		Long: "Checks, one line each, the cause before the symptom, and each failure with the\n" +
 			"command that mends it. Without a name it asks no server and runs no command; with\n" +
@@ -32,7 +32,7 @@ func (s *session) doctorCommand() *cobra.Command {
 			"--bundle writes the same, and the profiles, as an archive\n" +
 			"for a ticket: no secret, no token, no user name is in it.",
 		GroupID:     groupKeep,
-		Args:        between(0, 100, "doctor [NAME...] [--online] [--json] [--bundle FILE]"),
+		Args:        between(0, 100),
 		Annotations: patient,
 		RunE: func(c *cobra.Command, names []string) error {
 			return s.doctor(c.Context(), &examination{names: names, online: online || len(names) > 0}, bundle)

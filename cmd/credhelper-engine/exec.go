@@ -28,14 +28,14 @@ func (s *session) execCommand() *cobra.Command {
 			"Read it for every request. --env VAR puts the token itself into a variable,\n" +
 			"where it is not renewed and other programs of yours can see it.",
 		GroupID: groupUse,
-		Args:    nameBeforeDash("exec NAME -- COMMAND [ARGUMENTS]"),
+		Args:    nameBeforeDash,
 		RunE: func(c *cobra.Command, args []string) error {
 			name, command := splitAtDash(c, args)
 			if name == "" {
 				name = r.profile
 			}
 			if name == "" || len(command) == 0 {
-				return usage("exec NAME -- COMMAND [ARGUMENTS]")
+				return usage(c)
 			}
 			request, err := r.request(name)
 			if err != nil {

@@ -17,7 +17,7 @@ func (s *session) explainCommand() *cobra.Command {
 		Use:     "explain URL",
 		Short:   "say which profile owns a URL, and why",
 		GroupID: groupKeep,
-		Args:    between(1, 1, "explain URL"),
+		Args:    between(1, 1),
 		RunE:    func(_ *cobra.Command, args []string) error { return s.explain(args[0]) },
 	}
 }
@@ -78,42 +78,4 @@ func explainToken(t helper.TokenStatus) string {
 		return "not asked for again for " + span(t.Wait) + "; the earlier reason: " + oneLine(t.Reason)
 	}
 	return "none cached; would be fetched"
-}
-
-// cacheCommand empties the cache.
-func (s *session) cacheCommand() *cobra.Command {
-	c := &cobra.Command{
-		Use:     "cache",
-		Short:   "drop cached tokens and remembered refusals; secrets stay",
-		GroupID: groupKeep,
-		Args:    between(1, 1, "cache clear [NAME]"),
-		RunE:    func(*cobra.Command, []string) error { return usage("cache clear [NAME]") },
-	}
-	c.AddCommand(&cobra.Command{
-		Use:               "clear [NAME]",
-		Short:             "drop the cached token of a profile, or everything cached",
-		Args:              between(0, 1, "cache clear [NAME]"),
-		ValidArgsFunction: s.completeProfiles,
-		RunE: func(c *cobra.Command, args []string) error {
-			name := ""
-			h, err := s.open()
-			if err == nil && len(args) == 1 {
-				name = args[0]
-				_, err = h.Profile(name)
-			}
-			if err != nil {
-				return err
-			}
-			if err := h.ClearCache(c.Context(), name); err != nil {
-				return err
-			}
-			of := "every profile"
-			if name != "" {
-				of = name
-			}
-			s.say("Dropped the cached token of " + of + ", and what the server refused. Secrets stay.")
-			return nil
-		},
-	})
-	return c
 }

@@ -23,7 +23,7 @@ func (s *session) inspectCommand() *cobra.Command {
 			"A token that the server calls not active is exit 12. Nothing is verified: a\n" +
 			"claim is what the token says, not what is true.",
 		GroupID:           groupUse,
-		Args:              between(1, 1, "inspect NAME"),
+		Args:              between(1, 1),
 		Annotations:       patient,
 		ValidArgsFunction: s.completeProfiles,
 		RunE:              func(c *cobra.Command, args []string) error { return s.inspect(c.Context(), args[0]) },

@@ -16,19 +16,17 @@ import (
 // keyringCommand chooses where secrets are kept.
 func (s *session) keyringCommand() *cobra.Command {
 	c := &cobra.Command{
-		Use:     "keyring",
+		Use:     "keyring use BACKEND | keyring passphrase",
 		Short:   "choose where secrets are kept, or set the passphrase of the encrypted file",
 		GroupID: groupKeep,
-		Args:    between(1, 1, "keyring use BACKEND | keyring passphrase"),
-		RunE: func(*cobra.Command, []string) error {
-			return usage("keyring use BACKEND | keyring passphrase")
-		},
+		Args:    between(1, 1),
+		RunE:    func(c *cobra.Command, _ []string) error { return usage(c) },
 	}
 	var volatile, leave bool
 	use := &cobra.Command{
 		Use:               "use BACKEND",
 		Short:             "keep secrets in " + strings.Join(backendNames(), ", ") + "; those stored so far are moved",
-		Args:              between(1, 1, "keyring use BACKEND"),
+		Args:              between(1, 1),
 		ValidArgsFunction: cobra.FixedCompletions(backendNames(), cobra.ShellCompDirectiveNoFileComp),
 		Annotations:       patient,
 		RunE: func(c *cobra.Command, args []string) error {
@@ -41,7 +39,7 @@ func (s *session) keyringCommand() *cobra.Command {
 	passphrase := &cobra.Command{
 		Use:         "passphrase",
 		Short:       "set or change the passphrase of the encrypted file keyring",
-		Args:        between(0, 0, "keyring passphrase"),
+		Args:        between(0, 0),
 		Annotations: patient,
 		RunE: func(c *cobra.Command, _ []string) error {
 			return s.setPassphrase(c.Context(), keyFile)

@@ -24,7 +24,7 @@ type logFlags struct {
 func (s *session) logCommand() *cobra.Command {
 	var f logFlags
 	c := &cobra.Command{
-		Use:   "log [NAME]",
+		Use:   "log [NAME] [--since TIME] [--event EVENT] [--json]",
 		Short: "show fetches, refusals, failures, sign-ins and changes of secrets",
 		Long: "Shows who asked for which token and what came of it, oldest first: all profiles,\n" +
 			"or one. Answers from the cache are in it with audit = \"all\" in config.toml. --json\n" +
@@ -32,7 +32,7 @@ func (s *session) logCommand() *cobra.Command {
 			"among them, \"token\" is a fingerprint. See docs/log.md.",
 		Example:           "  credhelper log jama --since 24h --event refused,failed",
 		GroupID:           groupKeep,
-		Args:              between(0, 1, "log [NAME] [--since TIME] [--event EVENT] [--json]"),
+		Args:              between(0, 1),
 		ValidArgsFunction: s.completeProfiles,
 		RunE:              func(_ *cobra.Command, args []string) error { return s.log(args, f) },
 	}

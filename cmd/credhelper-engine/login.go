@@ -20,7 +20,7 @@ import (
 func (s *session) loginCommand() *cobra.Command {
 	var noBrowser bool
 	c := &cobra.Command{
-		Use:   "login NAME",
+		Use:   "login NAME [--no-browser]",
 		Short: "sign in with a browser or on another device",
 		Long: "Signs a person in, for profiles whose token acts for one. With grant\n" +
 			"authorization_code a browser opens and comes back to this machine; with\n" +
@@ -28,7 +28,7 @@ func (s *session) loginCommand() *cobra.Command {
 			"The sign-in lasts as long as the server renews it; its refresh token is kept in\n" +
 			"the keyring.",
 		GroupID:           groupManage,
-		Args:              between(1, 1, "login NAME [--no-browser]"),
+		Args:              between(1, 1),
 		Annotations:       patient,
 		ValidArgsFunction: s.completeProfiles,
 		RunE:              func(c *cobra.Command, args []string) error { return s.login(c.Context(), args[0], noBrowser) },

@@ -17,7 +17,7 @@ func (s *session) logoutCommand() *cobra.Command {
 			"profile has a revocation_url, and forgets both here even if the server does not\n" +
 			"answer. A client secret stays stored; remove takes that away, too.",
 		GroupID:           groupManage,
-		Args:              between(1, 1, "logout NAME"),
+		Args:              between(1, 1),
 		Annotations:       patient,
 		ValidArgsFunction: s.completeProfiles,
 		RunE:              func(c *cobra.Command, args []string) error { return s.logout(c.Context(), args[0]) },

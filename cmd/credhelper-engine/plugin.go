@@ -22,7 +22,7 @@ func (s *session) pluginCommand() *cobra.Command {
 		Example:     "  credhelper plugin --proto > connector.proto",
 		GroupID:     groupUse,
 		Annotations: patient, // each call has 8 s of its own
-		Args:        between(0, 0, "plugin"),
+		Args:        between(0, 0),
 		RunE: func(*cobra.Command, []string) error {
 			if s.flags.noStore || s.flags.timeout != "" {
 				return malformed("plugin takes neither --no-store nor --timeout")

@@ -21,10 +21,10 @@ import (
 // listCommand lists profiles.
 func (s *session) listCommand() *cobra.Command {
 	return &cobra.Command{
-		Use:     "list",
+		Use:     "list [--json]",
 		Short:   "list the profiles",
 		GroupID: groupManage,
-		Args:    between(0, 0, "list [--json]"),
+		Args:    between(0, 0),
 		RunE:    func(*cobra.Command, []string) error { return s.list() },
 	}
 }
@@ -100,10 +100,10 @@ func orDash(text string) string {
 func (s *session) showCommand() *cobra.Command {
 	var full bool
 	c := &cobra.Command{
-		Use:               "show NAME",
+		Use:               "show NAME [--full]",
 		Short:             "show a profile; --full with all that its preset and the defaults add",
 		GroupID:           groupManage,
-		Args:              between(1, 1, "show NAME [--full]"),
+		Args:              between(1, 1),
 		ValidArgsFunction: s.completeProfiles,
 		RunE:              func(_ *cobra.Command, args []string) error { return s.show(args[0], full) },
 	}
@@ -146,7 +146,7 @@ func (s *session) editCommand() *cobra.Command {
 		Use:               "edit NAME",
 		Short:             "edit a profile; it is checked before it is put in place",
 		GroupID:           groupManage,
-		Args:              between(1, 1, "edit NAME"),
+		Args:              between(1, 1),
 		Annotations:       patient,
 		ValidArgsFunction: s.completeProfiles,
 		RunE:              func(c *cobra.Command, args []string) error { return s.edit(c.Context(), args[0]) },
@@ -269,10 +269,10 @@ func (s *session) runEditor(h *helper.Helper, path string) error {
 func (s *session) removeCommand() *cobra.Command {
 	var yes bool
 	c := &cobra.Command{
-		Use:               "remove NAME",
+		Use:               "remove NAME [--yes]",
 		Short:             "remove a profile, its secret and its cached token",
 		GroupID:           groupManage,
-		Args:              between(1, 1, "remove NAME [--yes]"),
+		Args:              between(1, 1),
 		Annotations:       patient,
 		ValidArgsFunction: s.completeProfiles,
 		RunE:              func(c *cobra.Command, args []string) error { return s.remove(c.Context(), args[0], yes) },
@@ -333,13 +333,13 @@ const allowLocal = "allow-local-sources"
 func (s *session) importCommand() *cobra.Command {
 	var local bool
 	c := &cobra.Command{
-		Use:   "import FILE",
+		Use:   "import FILE [--allow-local-sources]",
 		Short: "add the profiles of an exported document (- is stdin)",
 		Long: "Adds the profiles of a document that credhelper export wrote; all of them or\n" +
 			"none. A document that names a command, a variable or a file of this machine is\n" +
 			"refused: its author would choose what runs here, and where the rest is sent.",
 		GroupID:     groupManage,
-		Args:        between(1, 1, "import FILE [--allow-local-sources]"),
+		Args:        between(1, 1),
 		Annotations: map[string]string{"patient": allowLocal},
 		RunE:        func(_ *cobra.Command, args []string) error { return s.importFile(args[0], local) },
 	}

@@ -13,10 +13,10 @@ import (
 func (s *session) rebindCommand() *cobra.Command {
 	var yes bool
 	c := &cobra.Command{
-		Use:               "rebind NAME",
+		Use:               "rebind NAME [--yes]",
 		Short:             "let the stored secret be used for what the profile says now",
 		GroupID:           groupManage,
-		Args:              between(1, 1, "rebind NAME [--yes]"),
+		Args:              between(1, 1),
 		Annotations:       patient,
 		ValidArgsFunction: s.completeProfiles,
 		RunE:              func(c *cobra.Command, args []string) error { return s.rebind(c.Context(), args[0], yes) },

@@ -23,7 +23,7 @@ type rotateFlags struct {
 func (s *session) rotateCommand() *cobra.Command {
 	var f rotateFlags
 	c := &cobra.Command{
-		Use:   "rotate NAME",
+		Use:   "rotate NAME [--confirm | --rollback]",
 		Short: "store a new secret; the one before is kept until --confirm, and --rollback goes back to it",
 		Long: "Stores a new secret for a profile, or its first one. The server is asked for a\n" +
 			"token with it first: what it refuses is not stored, and the secret before stays in\n" +
@@ -31,7 +31,7 @@ func (s *session) rotateCommand() *cobra.Command {
 			"The last secret that was confirmed is kept: --rollback goes back to it, if the\n" +
 			"server still takes it, and --confirm forgets it.",
 		GroupID:           groupManage,
-		Args:              between(1, 1, "rotate NAME [--confirm | --rollback]"),
+		Args:              between(1, 1),
 		Annotations:       patient,
 		ValidArgsFunction: s.completeProfiles,
 		RunE:              func(c *cobra.Command, args []string) error { return s.rotate(c.Context(), args[0], f) },

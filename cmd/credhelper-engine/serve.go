@@ -28,7 +28,7 @@ func (s *session) serveCommand() *cobra.Command {
 		Example:     `  echo '{"id":1,"profile":"jama"}' | credhelper serve --stdio`,
 		GroupID:     groupUse,
 		Annotations: patient, // each request has 8 s of its own
-		Args:        between(0, 0, "serve --stdio"),
+		Args:        between(0, 0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if s.flags.noStore || s.flags.timeout != "" {
 				return malformed("serve takes neither --no-store nor --timeout")

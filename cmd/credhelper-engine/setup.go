@@ -23,12 +23,11 @@ type setupFlags struct {
 
 func (s *session) setupCommand() *cobra.Command {
 	var flags setupFlags
-	const line = "setup [TOOL [NAME]] [--write | --remove]"
 	c := &cobra.Command{
-		Use:     line,
+		Use:     "setup [TOOL [NAME]] [--write | --remove]",
 		Short:   "print, apply or take back the wiring of git, docker, kubectl, ...",
 		GroupID: groupManage,
-		Args:    between(0, 2, line),
+		Args:    between(0, 2),
 		ValidArgsFunction: func(_ *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
 			if len(args) == 0 {
 				return wiring.Names(), cobra.ShellCompDirectiveNoFileComp

@@ -23,10 +23,9 @@ type sinkFlags struct {
 
 // sinkCommand keeps a file with the token for programs that read one.
 func (s *session) sinkCommand() *cobra.Command {
-	const line = "sink NAME --file FILE [--format FORMAT] [--once | --keep]"
 	var f sinkFlags
 	c := &cobra.Command{
-		Use:   line,
+		Use:   "sink NAME --file FILE [--format FORMAT] [--once | --keep]",
 		Short: "keep a file with the token, for programs that read one",
 		Long: "Writes the token into a file of mode 0600 and replaces it, whole, before the\n" +
 			"token ends. While the server gives no new token the old one stays, until it has\n" +
@@ -34,10 +33,10 @@ func (s *session) sinkCommand() *cobra.Command {
 			"too. SIGHUP renews at once, unless sink runs in a terminal.\n\n" +
 			"Under systemd use Type=notify: sink is ready when the file is there.",
 		GroupID: groupUse,
-		Args:    between(0, 1, line),
+		Args:    between(0, 1),
 		RunE: func(c *cobra.Command, args []string) error {
 			if f.file == "" {
-				return usage(line)
+				return usage(c)
 			}
 			if f.once && f.keep {
 				return malformed("--once always keeps the file; --keep is for the other case")

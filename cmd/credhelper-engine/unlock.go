@@ -105,10 +105,10 @@ func (s *session) newPassphrase() (secret.Text, error) {
 func (s *session) unlockCommand() *cobra.Command {
 	var life string
 	c := &cobra.Command{
-		Use:         "unlock",
+		Use:         "unlock [--for TIME]",
 		Short:       "open the encrypted file keyring with its passphrase, for up to 8 hours",
 		GroupID:     groupKeep,
-		Args:        between(0, 0, "unlock [--for TIME]"),
+		Args:        between(0, 0),
 		Annotations: patient,
 		RunE: func(c *cobra.Command, _ []string) error {
 			keep, err := seconds(life)
@@ -170,7 +170,7 @@ func (s *session) lockCommand() *cobra.Command {
 		Use:     "lock",
 		Short:   "forget the unlocked keyring and the key of all cached tokens",
 		GroupID: groupKeep,
-		Args:    between(0, 0, "lock"),
+		Args:    between(0, 0),
 		RunE:    func(c *cobra.Command, _ []string) error { return s.lock(c.Context()) },
 	}
 }
