@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -128,8 +129,9 @@ func tokenError(p *Profile, err error) error {
 	kind := oauthKind(e)
 	hint := oauth.HintFor(e, p.Name, p.hints())
 	switch {
-	case p.Person() && e.Code == "invalid_grant":
-		kind = protocol.ErrLogin // the sign-in is over, and only a person can begin another
+	case p.Person() && slices.Contains(personCodes[:], e.Code):
+		kind = protocol.ErrLogin // the sign-in is over or was declined, and only a person can begin another
+		hint = or(hint, "sign in: credhelper login "+p.Name)
 	case p.Person() && e.Lost && e.Status != 0: // the server had begun to answer
 		kind, hint = protocol.ErrLogin, "the answer was lost, and with it perhaps the sign-in: try once more, and if that fails: credhelper login "+p.Name
 	}
@@ -154,6 +156,10 @@ func worthAsking(failure error, hold time.Duration) error {
 	}
 	return failure
 }
+
+// personCodes are the errors that only a person's sign-in ends (RFC 6749 5.2, 4.1.2.1,
+// RFC 8628 3.5, OpenID Connect Core 3.1.2.6).
+var personCodes = [...]string{"invalid_grant", "access_denied", "expired_token", "login_required", "interaction_required", "consent_required"}
 
 // tokenFailure is a failed token request with what the log says of it besides.
 type tokenFailure struct {

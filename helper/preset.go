@@ -29,6 +29,8 @@ type Preset struct {
 	Date   string   `toml:"date"`   // when they were read there, YYYY-MM-DD
 	Notes  string   `toml:"notes,omitempty"`
 
+	Before string `toml:"before,omitempty"` // the path at which the API begins, such as "/rest": url is what comes before it
+
 	Discover bool `toml:"discover,omitempty"` // the issuer is asked for its endpoints when a profile is added
 
 	Needs  []Need            `toml:"needs,omitempty"`

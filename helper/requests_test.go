@@ -173,3 +173,23 @@ func TestAllowTokenTypes(t *testing.T) {
 		wantError(t, err, protocol.ErrPolicy, "never that of a bearer token")
 	}
 }
+
+// TestJamaAddress (F1): Jama's help shows addresses with /rest in them; the profile
+// wants what comes before, and says so.
+func TestJamaAddress(t *testing.T) {
+	h := newHome(t, oauthtest.Options{})
+	for url, says := range map[string]string{
+		"https://acme.jamacloud.com/rest/v1/":         "the address of Jama Connect is what comes before /rest: https://acme.jamacloud.com",
+		"https://acme.jamacloud.com/rest":             "before /rest: https://acme.jamacloud.com",
+		"https://acme.example/contour/rest/latest":    "before /rest: https://acme.example/contour",
+		"https://acme.jamacloud.com/rest/oauth/token": "before /rest: https://acme.jamacloud.com",
+		"https://rest.example.com/jama":               "",
+		"https://rest":                                "",
+		"https://acme.example/restricted":             "",
+	} {
+		_, err := h.helper().Draft("demo", helper.File{Preset: "jama", URL: url, ClientID: "x"})
+		if says == "" && err != nil || says != "" && (err == nil || !strings.Contains(err.Error(), says)) {
+			t.Errorf("%s: %v", url, err)
+		}
+	}
+}

@@ -134,12 +134,24 @@ func (preset *Preset) complete(f *File, d *document) error {
 		if problem != "" {
 			return d.wrong("url", "%s", problem)
 		}
+		if before, inside := preset.before(canonical); inside {
+			return d.wrong("url", "the address of %s is what comes before %s: %s", preset.Title, preset.Before, short(before))
+		}
 		base = canonical
 	}
 	fillIn := strings.NewReplacer("{url}", base, "{tenant}", tenant, "{cloud}", host, "{issuer}", strings.TrimSuffix(f.Issuer, "/"))
 	replaceTexts(reflect.ValueOf(&under).Elem(), fillIn)
 	f.fill(under)
 	return nil
+}
+
+// before cuts an address where the product's API begins; false if it does not reach
+// that far, as it should not.
+func (preset *Preset) before(base string) (string, bool) {
+	scheme, rest, _ := strings.Cut(base, "://")
+	host, path, _ := strings.Cut(rest, "/")
+	start, _, inside := strings.Cut("/"+path+"/", preset.Before+"/")
+	return scheme + "://" + host + strings.TrimSuffix(start, "/"), inside && preset.Before != ""
 }
 
 // Lacks tells whether the file has no member of that key.

@@ -90,7 +90,7 @@ func (s *session) signInHere(ctx context.Context, h *helper.Helper, p *helper.Pr
 			os.Unsetenv(name) // the browser's environment is the process's
 		}
 		os.Setenv("PATH", absolutePath(s.env("PATH")))
-		go s.openBrowser(in.URL)
+		go s.openBrowser(in.Start) // everybody can read its arguments
 	}
 	return in.Serve(ctx, listener)
 }

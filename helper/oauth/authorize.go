@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"crypto/subtle"
 	"net/url"
+	"slices"
 	"strings"
 
 	"golang.org/x/oauth2"
@@ -17,6 +18,7 @@ import (
 // comes back to Finish, or lets Serve do so on a listener of its own.
 type SignIn struct {
 	URL      string // to open in a browser; holds no secret that counts by itself
+	Start    string // address of Serve's listener that leads the first who asks to URL
 	Redirect string // redirect_uri
 
 	client *Client
@@ -24,6 +26,7 @@ type SignIn struct {
 	must   bool // "iss" must come back (RFC 9207 2.4)
 	state  secret.Text
 	pkce   secret.Text
+	nonce  secret.Text // of OpenID Connect; zero without the scope openid
 }
 
 // Sign says where a sign-in goes and comes back.
@@ -57,6 +60,14 @@ func (c *Client) Begin(s Sign) (*SignIn, error) {
 		Redirect: s.Redirect, client: &asking, issuer: s.Issuer, must: s.MustIssuer,
 		state: secret.New(rand.Text() + rand.Text()), pkce: secret.New(oauth2.GenerateVerifier()),
 	}
+	if in.Start, err = startOf(s.Redirect); err != nil {
+		return nil, err
+	}
+	own := slices.ContainsFunc(c.Params, func(p [2]string) bool { return p[0] == "nonce" })
+	if slices.Contains(c.Scopes, "openid") && !own { // OpenID Connect Core 3.1.2.1; some servers demand it
+		in.nonce = secret.New(rand.Text() + rand.Text())
+		fields.Set("nonce", in.nonce.Reveal())
+	}
 	for _, f := range withScope([][2]string{
 		{"response_type", "code"}, {"client_id", c.ID}, {"redirect_uri", s.Redirect}, {"state", in.state.Reveal()},
 		{"code_challenge", oauth2.S256ChallengeFromVerifier(in.pkce.Reveal())}, {"code_challenge_method", "S256"},
@@ -66,6 +77,22 @@ func (c *Client) Begin(s Sign) (*SignIn, error) {
 	asking.addCommon(fields)
 	in.URL = page + "?" + fields.Encode()
 	return in, nil
+}
+
+// startOf is an address beside the redirect that nobody can guess. A browser is
+// started with it, because every user of the machine can read its arguments, and
+// the state in them: this one counts once.
+func startOf(redirect string) (string, error) {
+	u, err := url.Parse(redirect)
+	if err != nil {
+		return "", policy("redirect is not an address")
+	}
+	return u.Scheme + "://" + u.Host + "/start-" + rand.Text(), nil
+}
+
+// begunHere reports whether an answer carries the state of this sign-in, once.
+func (in *SignIn) begunHere(back url.Values) bool {
+	return len(back["state"]) == 1 && subtle.ConstantTimeCompare([]byte(back.Get("state")), []byte(in.state.Reveal())) == 1
 }
 
 // badRedirect says why no answer can come back to an address of this machine
@@ -88,7 +115,7 @@ func (in *SignIn) Finish(ctx context.Context, back url.Values) (*Token, error) {
 	if failure != nil {
 		return nil, failure
 	}
-	in.client.Use = Use{Code: code, Verifier: in.pkce, Redirect: in.Redirect}
+	in.client.Use = Use{Code: code, Verifier: in.pkce, Redirect: in.Redirect, Nonce: in.nonce}
 	return in.client.Token(ctx)
 }
 
@@ -103,7 +130,7 @@ func (in *SignIn) check(back url.Values) (secret.Text, *Error) {
 			return refused("the browser came back with " + Sanitise(name) + " more than once (RFC 6749 3.1)")
 		}
 	}
-	if subtle.ConstantTimeCompare([]byte(back.Get("state")), []byte(in.state.Reveal())) != 1 {
+	if !in.begunHere(back) {
 		return refused("the browser came back with another state: this sign-in was not begun here (RFC 6749 10.12)")
 	}
 	switch iss, came := back["iss"]; {

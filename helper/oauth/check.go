@@ -87,6 +87,9 @@ func (c *Client) checkFields() error {
 	if err := c.checkHeaders(); err != nil {
 		return err
 	}
+	if c.Grant == tokenExchange.Name && c.Use.Requested == tokenTypePrefix+"refresh_token" {
+		return policy("requested_token_type is a refresh token, which is never given out as a bearer token")
+	}
 	for _, p := range c.Params {
 		switch {
 		case p[0] == "":

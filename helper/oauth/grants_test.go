@@ -87,6 +87,7 @@ func TestMissingMaterial(t *testing.T) {
 		{"jwt_bearer", oauth.Use{}, "private key or a ready assertion"},
 		{"self_signed", oauth.Use{}, "needs a private key"},
 		{"token_exchange", oauth.Use{}, "needs a subject token"},
+		{"token_exchange", oauth.Use{Subject: ready("a"), Requested: "urn:ietf:params:oauth:token-type:refresh_token"}, "never given out as a bearer"},
 		{"token_exchange", oauth.Use{Subject: ready("a\nb")}, "one line"},
 		{"token_exchange", oauth.Use{Subject: ready("a"), SubjectType: "jwt"}, "no URI"},
 	} {

@@ -47,7 +47,9 @@ func ListenLoopback(ctx context.Context, redirect string) (net.Listener, string,
 }
 
 // Serve waits on l for the browser to come back, once, for five minutes at most,
-// asks for the token, and only then tells the person in the browser how it ended.
+// asks for the token, and only then tells the person in the browser how it ended. An
+// answer with another state is told so and changes nothing: any user of the machine
+// can send one. Start leads to URL, once.
 // l is closed in any case. Its errors are *Error.
 func (in *SignIn) Serve(ctx context.Context, l net.Listener) (*Token, error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, signInTime, errLate)
@@ -61,15 +63,25 @@ func (in *SignIn) Serve(ctx context.Context, l net.Listener) (*Token, error) {
 		err   error
 	}
 	ended := make(chan end, 1)
-	var once sync.Once
+	var once, begun sync.Once
 	server := &http.Server{
 		ReadHeaderTimeout: connectTimeout, MaxHeaderBytes: 64 << 10,
 		Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if in.isStart(r) {
+				status := http.StatusGone
+				begun.Do(func() { status = http.StatusFound })
+				in.showStart(w, status)
+				return
+			}
 			path := orText(back.Path, "/")
 			// Another host's name in front of this address is a page that plays with
 			// name resolution.
 			if r.URL.Path != path || r.Method != http.MethodGet || r.Host != back.Host {
 				http.Error(w, "there is nothing here", http.StatusNotFound)
+				return
+			}
+			if !in.begunHere(r.URL.Query()) {
+				showEnd(w, &Error{Kind: Refused, Reason: "the browser came back with another state: this sign-in was not begun here (RFC 6749 10.12)"})
 				return
 			}
 			first := false
@@ -100,6 +112,22 @@ func (in *SignIn) Serve(ctx context.Context, l net.Listener) (*Token, error) {
 		}
 		return nil, &Error{Kind: Unreachable, Reason: "cancelled", cause: context.Canceled}
 	}
+}
+
+func (in *SignIn) isStart(r *http.Request) bool {
+	return r.Method == http.MethodGet && "http://"+r.Host+r.URL.Path == in.Start
+}
+
+// showStart leads to the authorization server, or says that somebody was led there.
+func (in *SignIn) showStart(w http.ResponseWriter, status int) {
+	w.Header().Set("Cache-Control", "no-store")
+	w.Header().Set("Referrer-Policy", "no-referrer")
+	if status != http.StatusFound {
+		http.Error(w, "this address was opened before; begin again in the terminal", status)
+		return
+	}
+	w.Header().Set("Location", in.URL)
+	w.WriteHeader(status)
 }
 
 var errLate = errors.New("the browser did not come back")

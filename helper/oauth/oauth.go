@@ -79,6 +79,7 @@ type Use struct {
 	Code     secret.Text // authorization code (RFC 6749 4.1.3)
 	Verifier secret.Text // code_verifier (RFC 7636 4.5)
 	Redirect string      // redirect_uri, as it was in the authorization request
+	Nonce    secret.Text // "nonce" that an ID token must have (OpenID Connect Core 3.1.3.7); zero: none was sent
 	Device   secret.Text // device_code (RFC 8628 3.4)
 
 	// Subject is the token to be exchanged (RFC 8693 2.1), asked for at each try.

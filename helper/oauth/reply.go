@@ -41,6 +41,9 @@ func (x *exchange) accept(a answer) (reply, *Error) {
 		return reply{}, x.refusal(a, found, noFlaw)
 	}
 	r, wrong := x.client.interpret(found)
+	if wrong == noFlaw && !x.client.answersNonce(found["id_token"]) {
+		wrong = flawNonce
+	}
 	if wrong != noFlaw {
 		return reply{}, a.malformed(wrong)
 	}
@@ -49,6 +52,20 @@ func (x *exchange) accept(a answer) (reply, *Error) {
 		r.warnings = append(r.warnings, "the server's clock and ours differ by "+a.skew.Abs().String())
 	}
 	return x.client.compareScopes(r, a)
+}
+
+// answersNonce reports whether an ID token, if there is one that can be read, is of
+// this sign-in. It is not used for anything else.
+func (c *Client) answersNonce(id field) bool {
+	if c.Use.Nonce.IsZero() || id.shape != text {
+		return true
+	}
+	part := strings.Split(id.text, ".")
+	if len(part) != 3 { // encrypted
+		return true
+	}
+	claims, ok := jwtPart(part[1])
+	return ok && textOf(claims, "nonce") == c.Use.Nonce.Reveal()
 }
 
 func (a answer) malformed(f flaw) *Error {

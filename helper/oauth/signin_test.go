@@ -58,7 +58,7 @@ func TestAuthorizationRequest(t *testing.T) {
 			t.Fatal(err)
 		}
 		q := u.Query()
-		for _, name := range []string{"state", "code_challenge"} {
+		for _, name := range []string{"state", "code_challenge", "nonce"} {
 			if v := q.Get(name); len(v) < 40 || seen[v] {
 				t.Errorf("%s is %q", name, v)
 			} else {
@@ -323,11 +323,16 @@ func TestPages(t *testing.T) {
 				back.RawQuery = q.Encode() + c.query
 			}
 			done := make(chan error, 1)
+			ctx, cancel := context.WithCancel(t.Context())
+			defer cancel()
 			go func() {
-				_, err := in.Serve(t.Context(), listener)
+				_, err := in.Serve(ctx, listener)
 				done <- err
 			}()
 			status, page, header := browse(t, "GET", back.String(), "")
+			if strings.HasPrefix(c.quirk, "state-") {
+				cancel() // it would go on listening
+			}
 			if err := <-done; err == nil || status != 400 || !strings.Contains(page, "<h1>"+c.title+"</h1>") || !strings.Contains(page, c.also) {
 				t.Errorf("%v; %d\n%s", err, status, page)
 			}
@@ -335,6 +340,87 @@ func TestPages(t *testing.T) {
 				wantQuietPage(t, page, header, back)
 			}
 		})
+	}
+}
+
+// TestServeWrongState (S15): an answer with another state, which any user of the
+// machine can send, does not end a sign-in.
+func TestServeWrongState(t *testing.T) {
+	server := newServer(t, oauthtest.Options{})
+	client := newClient(t, server)
+	listener, actual, err := oauth.ListenLoopback(t.Context(), "http://127.0.0.1/cb")
+	if err != nil {
+		t.Fatal(err)
+	}
+	in, err := client.Begin(oauth.Sign{AuthorizationURL: server.URL() + "/authorize", Redirect: actual, Issuer: server.Issuer()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	back := follow(t, client, in.URL)
+	done := make(chan error, 1)
+	go func() { _, err := in.Serve(t.Context(), listener); done <- err }()
+	for _, query := range []string{"", "state=x&code=y", "error=access_denied", "error=access_denied&state=x", back.RawQuery + "&state=x"} {
+		if status, page, _ := browse(t, "GET", actual+"?"+query, ""); status != 400 || !strings.Contains(page, "another state") {
+			t.Errorf("%s: %d %s", query, status, page)
+		}
+	}
+	if status, _, _ := browse(t, "GET", back.String(), ""); status != 200 {
+		t.Errorf("the right one: %d", status)
+	}
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+}
+
+// TestServeStart (S15): what stands in the browser's arguments is an address of this
+// machine, which leads to the server once and says nothing of the sign-in.
+func TestServeStart(t *testing.T) {
+	server := newServer(t, oauthtest.Options{})
+	client := newClient(t, server)
+	listener, actual, err := oauth.ListenLoopback(t.Context(), "http://127.0.0.1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	in, err := client.Begin(oauth.Sign{AuthorizationURL: server.URL() + "/authorize", Redirect: actual, Issuer: server.Issuer()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	u, err := url.Parse(in.URL)
+	if err != nil || strings.Contains(in.Start, u.Query().Get("state")) || !strings.HasPrefix(in.Start, "http://127.0.0.1:") {
+		t.Fatalf("%s: %v", in.Start, err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() { _, err := in.Serve(ctx, listener); done <- err }()
+	for _, want := range []int{http.StatusFound, http.StatusGone} {
+		status, _, header := browse(t, "GET", in.Start, "")
+		if status != want || (header.Get("Location") == in.URL) != (want == http.StatusFound) {
+			t.Errorf("%d to %q", status, header.Get("Location"))
+		}
+	}
+	cancel()
+	<-done
+}
+
+// TestNonce (K8): openid carries a nonce, and an ID token has to have it.
+func TestNonce(t *testing.T) {
+	for quirk, good := range map[string]bool{"": true, "nonce-wrong": false, "nonce-missing": false} {
+		server := newServer(t, oauthtest.Options{})
+		client := newClient(t, server)
+		client.Scopes = []string{"openid", "offline_access"}
+		if quirk != "" {
+			if err := server.SetQuirks(quirk); err != nil {
+				t.Fatal(err)
+			}
+		}
+		in, err := client.Begin(oauth.Sign{AuthorizationURL: server.URL() + "/authorize", Redirect: "http://127.0.0.1:4711/cb", Issuer: server.Issuer()})
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = in.Finish(t.Context(), redirected(t, client, in.URL))
+		if (err == nil) != good || err != nil && !strings.Contains(err.Error(), "nonce") {
+			t.Errorf("%q: %v", quirk, err)
+		}
 	}
 }
 

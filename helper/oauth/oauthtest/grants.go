@@ -4,6 +4,7 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/base64"
+	"encoding/json"
 	"slices"
 	"strings"
 	"time"
@@ -33,6 +34,7 @@ type started struct {
 	scope     string
 	challenge string
 	redirect  string
+	nonce     string
 	family    string
 	expires   time.Time
 	asked     int  // how often a device code was asked about
@@ -103,7 +105,24 @@ func codeGrant(s *Server, c Client, a asked) said {
 		s.fault("code_verifier does not fit (RFC 7636 4.6)")
 		return refuse(400, "invalid_grant", "code_verifier")
 	}
-	return s.granted(c, code.scope, code.family)
+	answer := s.granted(c, code.scope, code.family)
+	if slices.Contains(strings.Fields(code.scope), "openid") {
+		answer.body.(map[string]any)["id_token"] = s.idToken(c, code.nonce)
+	}
+	return answer
+}
+
+// idToken is an ID token of OpenID Connect Core 2, as far as a nonce matters.
+func (s *Server) idToken(c Client, nonce string) string {
+	claims := map[string]any{"iss": s.Issuer(), "aud": c.ID, "sub": "person", "nonce": nonce}
+	if s.odd("nonce-wrong") {
+		claims["nonce"] = "another"
+	}
+	if s.odd("nonce-missing") {
+		delete(claims, "nonce")
+	}
+	text, _ := json.Marshal(claims) // texts always marshal
+	return "eyJhbGciOiJub25lIn0." + base64.RawURLEncoding.EncodeToString(text) + ".c2ln"
 }
 
 // refreshGrant is RFC 6749 6 with rotation and the detection of reuse (RFC 9700

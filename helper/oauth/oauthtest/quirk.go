@@ -18,6 +18,8 @@ var quirks = [...]quirk{
 	{"state-missing", "the authorization answer has no state"},
 	{"code-twice", "the authorization answer has two codes"},
 	{"code-missing", "the authorization answer has neither code nor error"},
+	{"nonce-wrong", "the ID token has another nonce (OpenID Connect Core 3.1.3.7)"},
+	{"nonce-missing", "the ID token has no nonce"},
 	{"consent-denied", "the person declines"},
 	{"device-slow", "the first question about a device code is answered slow_down"},
 	{"device-pending", "the person takes three questions"},

@@ -4,6 +4,7 @@ import (
 	"crypto/rand"
 	"encoding/json"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 )
@@ -59,6 +60,9 @@ func (s *Server) authorize(r Request) said {
 	case back.Scheme != "http" || back.Hostname() != "127.0.0.1" && back.Hostname() != "localhost" && back.Hostname() != "::1":
 		broken = "redirect_uri " + q.Get("redirect_uri") + " is not on loopback (RFC 8252 7.3)"
 	}
+	if broken == "" && slices.Contains(strings.Fields(q.Get("scope")), "openid") && q.Get("nonce") == "" {
+		broken = "openid without nonce (Glewlwyd)"
+	}
 	if broken != "" {
 		s.fault("%s", broken)
 		return said{400, nil, broken}
@@ -66,7 +70,7 @@ func (s *Server) authorize(r Request) said {
 	code := "c-" + rand.Text()
 	s.mu.Lock()
 	s.codes[code] = &started{
-		client: c, scope: q.Get("scope"), challenge: q.Get("code_challenge"), redirect: q.Get("redirect_uri"), family: rand.Text(),
+		client: c, scope: q.Get("scope"), challenge: q.Get("code_challenge"), redirect: q.Get("redirect_uri"), nonce: q.Get("nonce"), family: rand.Text(),
 		expires: s.options.Now().Add(time.Minute),
 	}
 	s.mu.Unlock()
