@@ -58,42 +58,10 @@ func (in *SignIn) Serve(ctx context.Context, l net.Listener) (*Token, error) {
 	if err != nil {
 		return nil, policy("redirect is not an address")
 	}
-	type end struct {
-		token *Token
-		err   error
-	}
 	ended := make(chan end, 1)
-	var once, begun sync.Once
 	server := &http.Server{
 		ReadHeaderTimeout: connectTimeout, MaxHeaderBytes: 64 << 10,
-		Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			if in.isStart(r) {
-				status := http.StatusGone
-				begun.Do(func() { status = http.StatusFound })
-				in.showStart(w, status)
-				return
-			}
-			path := orText(back.Path, "/")
-			// Another host's name in front of this address is a page that plays with
-			// name resolution.
-			if r.URL.Path != path || r.Method != http.MethodGet || r.Host != back.Host {
-				http.Error(w, "there is nothing here", http.StatusNotFound)
-				return
-			}
-			if !in.begunHere(r.URL.Query()) {
-				showEnd(w, &Error{Kind: Refused, Reason: "the browser came back with another state: this sign-in was not begun here (RFC 6749 10.12)"})
-				return
-			}
-			first := false
-			once.Do(func() { first = true })
-			if !first {
-				http.Error(w, "this sign-in is over", http.StatusGone)
-				return
-			}
-			token, err := in.Finish(ctx, r.URL.Query())
-			showEnd(w, err)
-			ended <- end{token, err}
-		}),
+		Handler: in.handler(ctx, back, ended),
 	}
 	go func() { _ = server.Serve(l) }() // ends with Shutdown
 	defer func() {
@@ -113,6 +81,47 @@ func (in *SignIn) Serve(ctx context.Context, l net.Listener) (*Token, error) {
 		return nil, &Error{Kind: Unreachable, Reason: "cancelled", cause: context.Canceled}
 	}
 }
+
+// end is how a sign-in ended.
+type end struct {
+	token *Token
+	err   error
+}
+
+// handler takes the one answer of this sign-in, which comes to back.
+func (in *SignIn) handler(ctx context.Context, back *url.URL, ended chan<- end) http.HandlerFunc {
+	var once, begun sync.Once
+	return func(w http.ResponseWriter, r *http.Request) {
+		if in.isStart(r) {
+			status := http.StatusGone
+			begun.Do(func() { status = http.StatusFound })
+			in.showStart(w, status)
+			return
+		}
+		// Another host's name in front of this address is a page that plays with
+		// name resolution.
+		if r.URL.Path != orText(back.Path, "/") || r.Method != http.MethodGet || r.Host != back.Host {
+			http.Error(w, "there is nothing here", http.StatusNotFound)
+			return
+		}
+		if !in.begunHere(r.URL.Query()) {
+			showEnd(w, errState)
+			return
+		}
+		first := false
+		once.Do(func() { first = true })
+		if !first {
+			http.Error(w, "this sign-in is over", http.StatusGone)
+			return
+		}
+		token, err := in.Finish(ctx, r.URL.Query())
+		showEnd(w, err)
+		ended <- end{token, err}
+	}
+}
+
+// errState is for what did not begin here.
+var errState = &Error{Kind: Refused, Reason: "the browser came back with another state: this sign-in was not begun here (RFC 6749 10.12)"}
 
 func (in *SignIn) isStart(r *http.Request) bool {
 	return r.Method == http.MethodGet && "http://"+r.Host+r.URL.Path == in.Start
