@@ -21,7 +21,7 @@ type asking struct {
 	subject  cache.Subject // on whose behalf; nil: the profile's own
 	known    bool          // the subject could be read
 	settings Settings
-	store    *cache.Store // nil with NoStore
+	store    *cache.Store // nil with NoStore, and where nothing can be written
 
 	claims  []claim    // of all profiles, where no route led to this one
 	claimed *stampList // of what the claims were read from
@@ -80,7 +80,10 @@ func (h *Helper) ask(r protocol.Request) (*asking, error) {
 	err = a.find()
 	if err == nil && a.store == nil && !h.config.NoStore {
 		if err = unsafe; err == nil {
-			if a.store, err = cache.Create(h.config.Dirs); err != nil {
+			if a.store, err = cache.Create(h.config.Dirs); readOnly(err) {
+				a.unwritten(err)
+				err = nil
+			} else if err != nil {
 				err = storeError(err)
 			}
 		}
@@ -230,10 +233,17 @@ func (a *asking) lock(ctx context.Context, try bool) (*cache.Lock, error) {
 		return lock, err
 	}
 	if readOnly(err) {
-		return nil, storeError(err)
+		a.unwritten(err)
+		return nil, nil
 	}
 	a.report("profile " + a.profile.Name + ": no lock: " + clean(err.Error()))
 	return nil, nil
+}
+
+// unwritten says that nothing can be kept here, as in an image: the token is given
+// all the same, as on a full disk (F2).
+func (a *asking) unwritten(err error) {
+	a.report("nothing is cached, each call asks the server: " + clean(err.Error()))
 }
 
 func (a *asking) busy() error { return busy(a.profile.Name) }

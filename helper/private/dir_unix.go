@@ -3,6 +3,7 @@
 package private
 
 import (
+	"errors"
 	"io"
 	"io/fs"
 	"os"
@@ -84,7 +85,7 @@ func retry(call func() (int, error)) (int, error) {
 
 // makeAll makes a directory and those above it.
 func makeAll(path string) error {
-	var above error // why one above could not be made
+	var above error // why the first one that is missing could not be made
 	for i := 1; i <= len(path); i++ {
 		if i < len(path) && path[i] != '/' {
 			continue
@@ -100,10 +101,10 @@ func makeAll(path string) error {
 		}
 		switch {
 		case i < len(path): // one above may be unwritable, even unreadable, and yet hold the next
-			if err != nil {
+			if above == nil || !errors.Is(err, fs.ErrNotExist) {
 				above = err
 			}
-		case err != nil && above != nil:
+		case above != nil && errors.Is(err, fs.ErrNotExist):
 			return above
 		case err != nil:
 			return err
