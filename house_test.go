@@ -64,6 +64,7 @@ var rooms = []room{
 	{path: "cmd/internal/handover", may: join(sys, []string{"protocol", "helper/private", "cmd/internal/process"}), not: []string{"net/http", "net", "fmt", "encoding/json"}},
 	{path: "cmd/internal/inner", may: join(sys, []string{"protocol", "helper", "helper/cache", "helper/keyring", "helper/keyring/desktop", "cmd/internal/process", "cmd/internal/handover"})},
 	{path: "cmd/internal/curl", may: []string{"protocol", "protocol/secret"}, not: []string{"net/http", "os", "os/exec"}},
+	{path: "cmd/internal/terminal", may: join(sys, []string{"protocol", "golang.org/x/term"}), not: []string{"net/http", "os/exec"}},
 	{path: "cmd/internal/tokenfile", may: join(sys, []string{"protocol", "protocol/secret", "helper/private", "helper/cache", "cmd/internal/process", "cmd/internal/inner"}), not: []string{"net/http", "os/exec"}},
 	{path: "cmd/internal/wiring", may: []string{"protocol", "protocol/origin", "protocol/strictjson", "helper"}, not: []string{"net/http", "os/exec"}},
 	{path: "cmd/credhelper", may: join(levelZero, sys, []string{"protocol", "helper/cache", "cmd/internal/process", "cmd/internal/handover"}), not: []string{"net/http", "net", "os/user", "encoding/json"}},

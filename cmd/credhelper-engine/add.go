@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/credhelper/credhelper/cmd/internal/terminal"
 	"github.com/credhelper/credhelper/helper"
 	"github.com/credhelper/credhelper/protocol"
 	"github.com/credhelper/credhelper/protocol/secret"
@@ -86,7 +87,7 @@ func (s *session) add(ctx context.Context, name string, f addFlags) error {
 		return err
 	}
 	text, err := s.readProof(draft, func() { choice.announce(s) })
-	if errors.Is(err, errNoTerminal) && f.noVerify {
+	if errors.Is(err, terminal.ErrNone) && f.noVerify {
 		if err := h.AddProfile(ctx, draft, secret.Text{}); err != nil {
 			return err
 		}

@@ -14,6 +14,7 @@ import (
 	"github.com/pelletier/go-toml/v2"
 	"github.com/spf13/cobra"
 
+	"github.com/credhelper/credhelper/cmd/internal/terminal"
 	"github.com/credhelper/credhelper/helper"
 	"github.com/credhelper/credhelper/protocol"
 )
@@ -387,7 +388,7 @@ func (s *session) allowSource(profile string, source helper.Source) error {
 		what = "is this profile to run or read it at each fetch, and its server to get the result?"
 	}
 	yes, err := s.askYes("profile " + profile + ": " + source.String() + ": " + what)
-	if errors.Is(err, errNoTerminal) {
+	if errors.Is(err, terminal.ErrNone) {
 		return &protocol.Error{Kind: protocol.ErrMalformed, Text: "import --" + allowLocal + ": there is no terminal to ask on",
 			Hint: "put the profile's file in place yourself: docs/profiles.md"}
 	}

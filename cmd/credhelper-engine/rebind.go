@@ -40,16 +40,12 @@ func (s *session) rebind(ctx context.Context, name string, yes bool) error {
 		s.say("Nothing to do: the secret of " + name + " was stored for what the profile says.")
 		return nil
 	}
-	if !yes {
-		tty, err := s.openTerminal()
-		if err != nil {
-			return &protocol.Error{
-				Kind: protocol.ErrPolicy,
-				Text: "profile " + name + ": its secret was stored for " + changes[0].Name + " " + orNone(protocol.Printable(changes[0].Stored)) + ", and nobody is there to agree to " + orNone(protocol.Printable(changes[0].Now)),
-				Hint: "if that is right: credhelper rebind " + name + " --yes",
-			}
+	if !yes && !s.personSits() {
+		return &protocol.Error{
+			Kind: protocol.ErrPolicy,
+			Text: "profile " + name + ": its secret was stored for " + changes[0].Name + " " + orNone(protocol.Printable(changes[0].Stored)) + ", and nobody is there to agree to " + orNone(protocol.Printable(changes[0].Now)),
+			Hint: "if that is right: credhelper rebind " + name + " --yes",
 		}
-		tty.Close()
 	}
 	for _, c := range changes {
 		s.say(c.Name + ": stored for " + orNone(protocol.Printable(c.Stored)) + ", the profile says " + orNone(protocol.Printable(c.Now)))

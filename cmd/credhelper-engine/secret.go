@@ -1,91 +1,47 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"io"
 	"os"
-	"os/signal"
 	"strings"
-	"syscall"
 
-	"golang.org/x/term"
-
+	"github.com/credhelper/credhelper/cmd/internal/terminal"
 	"github.com/credhelper/credhelper/helper/keyring"
-	"github.com/credhelper/credhelper/protocol"
 	"github.com/credhelper/credhelper/protocol/secret"
 )
 
-// A person is asked on the terminal device, never on stdin and stdout: those
-// belong to data (git clone | ..., credhelper token x > file).
-
-// errNoTerminal is what asking costs where nobody sits.
-var errNoTerminal = &protocol.Error{
-	Kind: protocol.ErrMalformed,
-	Text: "there is no terminal to ask on",
-	Hint: "give the secret with --secret-stdin or --secret-file FILE",
+// personSits reports whether somebody may be asked and there is a terminal to ask on.
+func (s *session) personSits() bool {
+	if !s.interactive() {
+		return false
+	}
+	tty, err := terminal.Open()
+	if err == nil {
+		tty.Close()
+	}
+	return err == nil
 }
 
-// longestLine is the most that a terminal in line mode takes; the kernel drops
-// the rest of a longer line without a word.
-const longestLine = 4095
-
-// askSecret asks for a secret that is typed or pasted without being shown. Ctrl-C
-// and friends give the terminal back as it was and end with 128+n (F22).
+// askSecret asks for a secret that is typed or pasted without being shown.
 func (s *session) askSecret(question string) (secret.Text, error) {
-	tty, err := s.openTerminal()
+	if !s.interactive() {
+		return secret.Text{}, terminal.ErrNone
+	}
+	typed, err := terminal.AskSecret(question, endingSignals[:], s.exit)
 	if err != nil {
 		return secret.Text{}, err
-	}
-	defer tty.Close()
-	fd := int(tty.in.Fd())
-	restore, err := s.guardTerminal(fd, tty)
-	if err != nil {
-		return secret.Text{}, err
-	}
-	defer restore()
-	if _, err := io.WriteString(tty.out, question+": "); err != nil {
-		return secret.Text{}, errNoTerminal
-	}
-	typed, err := readHidden(fd)
-	if err == nil && len(typed) > 0 {
-		// As many as these, whatever the length, which is nobody's business.
-		_, _ = io.WriteString(tty.out, "********")
-	}
-	_, _ = io.WriteString(tty.out, "\n")
-	if errors.Is(err, io.EOF) || err == nil && len(typed) == 0 {
-		return secret.Text{}, malformed("nothing was typed")
-	}
-	if err != nil {
-		return secret.Text{}, errNoTerminal
 	}
 	defer clear(typed)
-	if len(typed) >= longestLine {
-		return secret.Text{}, malformed("the secret is too long to be typed into a terminal; use --secret-file or --secret-stdin")
-	}
 	return cleanSecret(typed)
 }
 
 // askYes asks a question that yes, y and nothing else agrees to.
 func (s *session) askYes(question string) (bool, error) {
-	tty, err := s.openTerminal()
-	if err != nil {
-		return false, err
+	if !s.interactive() {
+		return false, terminal.ErrNone
 	}
-	defer tty.Close()
-	if _, err := io.WriteString(tty.out, oneLine(question)+" [y/N] "); err != nil {
-		return false, errNoTerminal
-	}
-	answer := make([]byte, 64)
-	n, err := tty.in.Read(answer)
-	if err != nil && n == 0 {
-		return false, nil
-	}
-	switch strings.ToLower(strings.TrimSpace(string(answer[:n]))) {
-	case "y", "yes":
-		return true, nil
-	}
-	return false, nil
+	return terminal.AskYes(question)
 }
 
 // cleanSecret reads what was typed, pasted or piped, and says what is wrong with
@@ -96,72 +52,6 @@ func cleanSecret(raw []byte) (secret.Text, error) {
 		return secret.Text{}, malformed(strings.TrimPrefix(err.Error(), keyring.ErrInvalid.Error()+": "))
 	}
 	return text, nil
-}
-
-// terminal is the terminal device, open.
-type terminal struct{ in, out *os.File }
-
-func (t terminal) Close() {
-	t.in.Close()
-	if t.out != t.in {
-		t.out.Close()
-	}
-}
-
-func (s *session) openTerminal() (terminal, error) {
-	if !s.interactive() {
-		return terminal{}, errNoTerminal
-	}
-	if windows {
-		in, err := os.OpenFile("CONIN$", os.O_RDWR, 0)
-		if err != nil {
-			return terminal{}, errNoTerminal
-		}
-		out, err := os.OpenFile("CONOUT$", os.O_RDWR, 0)
-		if err != nil {
-			in.Close()
-			return terminal{}, errNoTerminal
-		}
-		return terminal{in, out}, nil
-	}
-	tty, err := os.OpenFile("/dev/tty", os.O_RDWR|syscall.O_NOCTTY, 0)
-	if err != nil {
-		return terminal{}, errNoTerminal
-	}
-	return terminal{tty, tty}, nil
-}
-
-// guardTerminal makes sure that a signal does not leave a terminal without echo.
-func (s *session) guardTerminal(fd int, tty terminal) (restore func(), err error) {
-	before, err := term.GetState(fd)
-	if err != nil {
-		return nil, errNoTerminal
-	}
-	signals := make(chan os.Signal, 1)
-	done := make(chan struct{})
-	signal.Notify(signals, endingSignals[:]...)
-	go func() {
-		select {
-		case got := <-signals:
-			_ = term.Restore(fd, before)
-			_, _ = io.WriteString(tty.out, "\n")
-			s.exit(128 + signalNumber(got))
-		case <-done:
-		}
-	}()
-	return func() {
-		signal.Stop(signals)
-		close(done)
-		_ = term.Restore(fd, before)
-	}, nil
-}
-
-// signalNumber is the number that an exit code of 128+n has.
-func signalNumber(s os.Signal) int {
-	if n, ok := s.(syscall.Signal); ok {
-		return int(n)
-	}
-	return 0
 }
 
 // secretFlags are the ways a secret comes in. None of them carries it: argv and
@@ -184,8 +74,7 @@ func (s *session) readSecret(question string, first func()) (secret.Text, error)
 		defer clear(raw)
 		return cleanSecret(raw)
 	}
-	if tty, err := s.openTerminal(); err == nil {
-		tty.Close()
+	if s.personSits() {
 		first()
 	}
 	s.typed = true

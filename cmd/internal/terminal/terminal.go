@@ -1,0 +1,154 @@
+// Package terminal asks a person on the terminal device, never on stdin and stdout:
+// those belong to data (git clone | ..., credhelper token x > file).
+package terminal
+
+import (
+	"errors"
+	"io"
+	"os"
+	"os/signal"
+	"runtime"
+	"strings"
+	"syscall"
+
+	"golang.org/x/term"
+
+	"github.com/credhelper/credhelper/protocol"
+)
+
+// ErrNone is what asking fails with where there is no terminal.
+var ErrNone = &protocol.Error{
+	Kind: protocol.ErrMalformed,
+	Text: "there is no terminal to ask on",
+	Hint: "give the secret with --secret-stdin or --secret-file FILE",
+}
+
+// longestLine is the most that a terminal in line mode takes; the kernel drops
+// the rest of a longer line without a word.
+const longestLine = 4095
+
+// AskSecret asks for a secret that is typed or pasted without being shown, and returns
+// what was typed. A signal of ending gives the terminal back as it was and ends the
+// process with 128+n (F22).
+func AskSecret(question string, ending []os.Signal, exit func(int)) ([]byte, error) {
+	tty, err := Open()
+	if err != nil {
+		return nil, err
+	}
+	defer tty.Close()
+	fd := int(tty.in.Fd())
+	restore, err := guard(fd, tty, ending, exit)
+	if err != nil {
+		return nil, err
+	}
+	defer restore()
+	if _, err := io.WriteString(tty.out, question+": "); err != nil {
+		return nil, ErrNone
+	}
+	typed, err := readHidden(fd)
+	if err == nil && len(typed) > 0 {
+		// As many as these, whatever the length, which is nobody's business.
+		_, _ = io.WriteString(tty.out, "********")
+	}
+	_, _ = io.WriteString(tty.out, "\n")
+	if errors.Is(err, io.EOF) || err == nil && len(typed) == 0 {
+		return nil, malformed("nothing was typed")
+	}
+	if err != nil {
+		return nil, ErrNone
+	}
+	if len(typed) >= longestLine {
+		clear(typed)
+		return nil, malformed("the secret is too long to be typed into a terminal; use --secret-file or --secret-stdin")
+	}
+	return typed, nil
+}
+
+// AskYes asks a question that yes, y and nothing else agrees to.
+func AskYes(question string) (bool, error) {
+	tty, err := Open()
+	if err != nil {
+		return false, err
+	}
+	defer tty.Close()
+	if _, err := io.WriteString(tty.out, protocol.Line(question)+" [y/N] "); err != nil {
+		return false, ErrNone
+	}
+	answer := make([]byte, 64)
+	n, err := tty.in.Read(answer)
+	if err != nil && n == 0 {
+		return false, nil
+	}
+	switch strings.ToLower(strings.TrimSpace(string(answer[:n]))) {
+	case "y", "yes":
+		return true, nil
+	}
+	return false, nil
+}
+
+// A Terminal is the terminal device, open.
+type Terminal struct{ in, out *os.File }
+
+// Close closes the device.
+func (t Terminal) Close() {
+	t.in.Close()
+	if t.out != t.in {
+		t.out.Close()
+	}
+}
+
+// Open opens the terminal of this process, or fails with ErrNone.
+func Open() (Terminal, error) {
+	if runtime.GOOS == "windows" {
+		in, err := os.OpenFile("CONIN$", os.O_RDWR, 0)
+		if err != nil {
+			return Terminal{}, ErrNone
+		}
+		out, err := os.OpenFile("CONOUT$", os.O_RDWR, 0)
+		if err != nil {
+			in.Close()
+			return Terminal{}, ErrNone
+		}
+		return Terminal{in, out}, nil
+	}
+	tty, err := os.OpenFile("/dev/tty", os.O_RDWR|syscall.O_NOCTTY, 0)
+	if err != nil {
+		return Terminal{}, ErrNone
+	}
+	return Terminal{tty, tty}, nil
+}
+
+// guard makes sure that a signal does not leave a terminal without echo.
+func guard(fd int, tty Terminal, ending []os.Signal, exit func(int)) (restore func(), err error) {
+	before, err := term.GetState(fd)
+	if err != nil {
+		return nil, ErrNone
+	}
+	signals := make(chan os.Signal, 1)
+	done := make(chan struct{})
+	signal.Notify(signals, ending...)
+	go func() {
+		select {
+		case got := <-signals:
+			_ = term.Restore(fd, before)
+			_, _ = io.WriteString(tty.out, "\n")
+			exit(128 + signalNumber(got))
+		case <-done:
+		}
+	}()
+	return func() {
+		signal.Stop(signals)
+		close(done)
+		_ = term.Restore(fd, before)
+	}, nil
+}
+
+// signalNumber is the number that an exit code of 128+n has.
+func signalNumber(s os.Signal) int {
+	if n, ok := s.(syscall.Signal); ok {
+		return int(n)
+	}
+	return 0
+}
+
+func malformed(text string) error { return &protocol.Error{Kind: protocol.ErrMalformed, Text: text} }
