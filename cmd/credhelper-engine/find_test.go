@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"os"
 	"testing"
 )
@@ -10,10 +11,11 @@ import (
 func TestFindProgram(t *testing.T) {
 	dir := t.TempDir()
 	t.Chdir(dir)
-	if err := os.WriteFile("decoy", []byte("#!/bin/sh\n"), 0o755); err != nil {
+	if err := errors.Join(os.Mkdir("bin", 0o755), os.WriteFile("decoy", []byte("#!/bin/sh\n"), 0o755),
+		os.WriteFile("bin/decoy", []byte("#!/bin/sh\n"), 0o755)); err != nil {
 		t.Fatal(err)
 	}
-	for path, found := range map[string]bool{"": false, ".": false, "::": false, "./": false, dir: true, ".:" + dir: true} {
+	for path, found := range map[string]bool{"": false, ".": false, "::": false, "./": false, "bin": false, "./bin:bin/": false, dir: true, ".:" + dir: true} {
 		s := &session{environ: []string{"PATH=" + path}}
 		program, err := s.findProgram("decoy")
 		if (err == nil) != found || found && program != dir+"/decoy" {

@@ -2,12 +2,10 @@ package main
 
 import (
 	"context"
-	"errors"
 	"time"
 
 	"github.com/spf13/cobra"
 
-	"github.com/credhelper/credhelper/helper/cache"
 	"github.com/credhelper/credhelper/helper/keyring"
 	"github.com/credhelper/credhelper/protocol"
 	"github.com/credhelper/credhelper/protocol/secret"
@@ -176,7 +174,7 @@ func (s *session) lockCommand() *cobra.Command {
 }
 
 func (s *session) lock(ctx context.Context) error {
-	dirs, err := s.dirs()
+	h, err := s.open()
 	if err != nil {
 		return err
 	}
@@ -187,13 +185,8 @@ func (s *session) lock(ctx context.Context) error {
 	if err := file.Lock(ctx); err != nil {
 		return keyringTrouble(fileKeyring, err)
 	}
-	store, err := cache.Open(dirs)
-	if err == nil {
-		defer store.Close()
-		// The derived key cannot be forgotten, so what it opens goes, too.
-		if err := errors.Join(store.ForgetKey(ctx), store.DropAll()); err != nil {
-			return policy(err.Error())
-		}
+	if err := h.Lock(ctx); err != nil {
+		return err
 	}
 	opener, _ := file.Opener(ctx)
 	switch opener {

@@ -138,3 +138,25 @@ func refuseKeyctl(t *testing.T) {
 		t.Fatal(errno)
 	}
 }
+
+// TestForgetDerivedKey (S10): after lock a token that was sealed with the derived key
+// does not open, even where a copy of it is brought back.
+func TestForgetDerivedKey(t *testing.T) {
+	dirs := home(t)
+	s := store(t, dirs)
+	writeFile(t, dirs.KeyFile(), []byte("AGE-SECRET-KEY-1QQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQ"))
+	var before, after sealingKey
+	id, err := s.HomeID(context.Background())
+	if err != nil || !dirs.deriveKey(&before, id) {
+		t.Fatal("no derived key", err)
+	}
+	if err := s.ForgetKey(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	if id, err = s.HomeID(context.Background()); err != nil || !dirs.deriveKey(&after, id) {
+		t.Fatal("no derived key", err)
+	}
+	if before.key == after.key {
+		t.Error("the key of before is derived again")
+	}
+}

@@ -213,8 +213,9 @@ func (s *Store) KeyPlace(ctx context.Context) (string, error) {
 	return key.place.String(), err
 }
 
-// ForgetKey removes the key from every place but the derived one, so that no
-// sealed token opens any more: credhelper lock.
+// ForgetKey removes the key from every place, so that no sealed token opens any more,
+// even one that is restored: credhelper lock. The derived one cannot be removed; it
+// gets another salt, the next id of this home.
 func (s *Store) ForgetKey(ctx context.Context) error {
 	home, err := s.HomeID(ctx)
 	if err != nil {
@@ -230,7 +231,7 @@ func (s *Store) ForgetKey(ctx context.Context) error {
 			}
 		}
 	}
-	return nil
+	return s.dir.Remove(homeFile)
 }
 
 // Sweep removes the unfinished files that killed processes left more than an

@@ -116,33 +116,42 @@ func TestOddEntries(t *testing.T) {
 	}
 }
 
-// TestLinkRace (T17): a link swapped in for an entry is never written through.
+// TestLinkRace (T17): when the directory is swapped for a link while it is open, all
+// that is written goes where it went before, and nothing through the link.
 func TestLinkRace(t *testing.T) {
-	dirs := home(t)
+	dirs, elsewhere := home(t), t.TempDir()
 	s := store(t, dirs)
-	target := filepath.Join(t.TempDir(), "target")
-	writeFile(t, target, []byte("untouched"))
-	path := filepath.Join(dirs.Run(), ProfileKey("jama").file('t'))
-	stop := make(chan struct{})
-	stopped := make(chan struct{})
-	go func() {
-		defer close(stopped)
-		for {
-			select {
-			case <-stop:
-				return
-			default:
-				_ = os.Remove(path)
-				_ = os.Symlink(target, path)
-			}
-		}
-	}()
-	for range 500 {
-		put(t, s, entry("jama"))
-		_, _ = s.Get("jama", nil)
+	put(t, s, entry("jama"))
+	moved := dirs.Run() + ".moved"
+	if err := errors.Join(os.Rename(dirs.Run(), moved), os.Symlink(elsewhere, dirs.Run())); err != nil {
+		t.Fatal(err)
 	}
-	close(stop)
-	<-stopped
+	lock, err := s.Lock(context.Background(), "jama")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer lock.Unlock()
+	next := entry("jama")
+	next.Username = "next"
+	if err := s.Put(context.Background(), lock, next); err != nil {
+		t.Fatal(err)
+	}
+	if left, err := os.ReadDir(elsewhere); err != nil || len(left) != 0 {
+		t.Errorf("written through the link: %v, %v", left, err)
+	}
+	name := ProfileKey("jama").file('t')
+	if info, err := os.Stat(filepath.Join(moved, name)); err != nil || info.Size() == 0 {
+		t.Errorf("not written where the directory is: %v", err)
+	}
+	// A link in the place of the entry is replaced, not followed.
+	target := filepath.Join(elsewhere, "target")
+	writeFile(t, target, []byte("untouched"))
+	if err := errors.Join(os.Remove(filepath.Join(moved, name)), os.Symlink(target, filepath.Join(moved, name))); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Put(context.Background(), lock, next); err != nil {
+		t.Fatal(err)
+	}
 	if got, _ := os.ReadFile(target); string(got) != "untouched" {
 		t.Errorf("the link's target was written: %q", got)
 	}
