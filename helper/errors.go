@@ -149,6 +149,25 @@ func tokenError(p *Profile, err error) error {
 	return &tokenFailure{known, e.CorrelationID, e.Tries}
 }
 
+// lastWord says in a failure of the profile whether asking somebody else would be wrong
+// (H2): a secret, a sign-in or rights are missing, which no password makes up for. A
+// keyring that is locked and a server that is away pass, and until then a person may
+// want to give another credential.
+func (a *asking) lastWord(err error) error {
+	var e *protocol.Error
+	if !errors.As(err, &e) || !a.profile.GitQuit {
+		return err
+	}
+	for _, kind := range [...]error{protocol.ErrNoSecret, protocol.ErrLogin, protocol.ErrRefused, protocol.ErrBusy} {
+		if errors.Is(err, kind) {
+			last := *e // the failure may be that of others, too
+			last.Text, last.Quit = err.Error(), true
+			return &last
+		}
+	}
+	return err
+}
+
 // worthAsking says in a failure after how long it is worth asking again, if not at once.
 func worthAsking(failure error, hold time.Duration) error {
 	if e := new(protocol.Error); errors.As(failure, &e) && hold > 0 && hold != untilLogin {

@@ -64,6 +64,7 @@ func (h *Helper) Get(ctx context.Context, r protocol.Request) (protocol.Credenti
 	c, err := a.answer(ctx)
 	if err != nil {
 		h.logFailure(a.record(""), err)
+		err = a.lastWord(err)
 	}
 	return c, err
 }

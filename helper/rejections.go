@@ -157,7 +157,6 @@ func (a *asking) blocked() error {
 		Hint: clean("check the account's rights there, and the token's scopes and audience; to ask for another token at once: credhelper test " +
 			a.profile.Name),
 		RetryAfter: wait,
-		Quit:       a.profile.GitQuit,
 	}
 }
 

@@ -221,19 +221,44 @@ func basicUser(c Credential) string {
 	return "oauth2"
 }
 
-// reject tells that a token was refused: the token on stdin, the profile as
-// argument. It is dropped only if it is the current one.
+// reject reports that a token was refused: the token on stdin, the profile as
+// argument. It is dropped only if it is the current one. With --current it is whichever
+// is current, for tools that do not show theirs; then stdin is not touched.
 var reject = Dialect{
 	Name:   "reject",
 	Title:  "report a refused token",
 	Bare:   "nothing is given out",
-	Stdin:  func([]string) Stdin { return Stdin{EOF, 64 << 10} },
+	Stdin:  stdinReject,
 	Decode: decodeReject,
 	Encode: func(Request, Credential) ([]byte, error) { return nil, nil },
 	Refuse: ownRefusal,
 }
 
+// cutCurrent takes --current off the arguments.
+func cutCurrent(args []string) (rest []string, current bool) {
+	for i, arg := range args {
+		if arg == "--" {
+			return append(rest, args[i:]...), current
+		}
+		if arg == "--current" {
+			current = true
+		} else {
+			rest = append(rest, arg)
+		}
+	}
+	return rest, current
+}
+
+func stdinReject(args []string) Stdin {
+	if _, current := cutCurrent(args); current {
+		return Stdin{}
+	}
+	return Stdin{EOF, 64 << 10}
+}
+
 func decodeReject(call Call) (Request, error) {
+	args, current := cutCurrent(call.Args)
+	call.Args = args
 	r, rest, err := commonFlags(call)
 	if err != nil {
 		return r, err
@@ -241,11 +266,15 @@ func decodeReject(call Call) (Request, error) {
 	if err := nameOrURL(&r, rest); err != nil {
 		return r, err
 	}
-	r.Verb = Forget
+	if r.Verb = Forget; current {
+		r.RefusedCurrent = true
+		return r, nil
+	}
 	refused := strings.TrimRight(string(call.Stdin), "\r\n")
 	refused = strings.TrimPrefix(refused, "Bearer ")
 	if !secret.ValidToken(refused, true) {
-		return Request{}, malformed("stdin holds no token; pipe the refused token into this command")
+		return Request{}, &Error{Kind: ErrMalformed, Text: "stdin holds no token; pipe the refused token into this command",
+			Hint: "if you do not have it: credhelper reject NAME --current"}
 	}
 	r.Refused = secret.New(refused)
 	return r, nil

@@ -129,7 +129,7 @@ var ownUsage = map[string]string{
 	"token": "Usage:\n  credhelper token NAME|URL\n",
 	"header": "Usage:\n  credhelper header NAME|URL [--format FORMAT]\n\n" +
 		"Formats: header, token, headers-json, json, curl-config, env, env-fish, env-powershell, netrc\n",
-	"reject": "Usage:\n  credhelper reject NAME|URL   the refused token on stdin; dropped only if it is the current one\n",
+	"reject": "Usage:\n  credhelper reject NAME|URL [--current]   the refused token on stdin, or whichever is current; dropped only if it is the current one and not a minute young\n",
 }
 
 const commonUsage = `

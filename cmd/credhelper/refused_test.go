@@ -6,6 +6,9 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -60,6 +63,11 @@ var refusers = map[string]refuser{
 	"token and reject": func(t *testing.T, h *program.Home, token string) (string, string) {
 		out, said := call(t, h, "", "token", "jama")
 		call(t, h, token, "reject", "jama")
+		return out, said
+	},
+	"token and reject --current": func(t *testing.T, h *program.Home, token string) (string, string) {
+		out, said := call(t, h, "", "token", "jama")
+		call(t, h, "", "reject", "jama", "--current")
 		return out, said
 	},
 	"cargo": func(t *testing.T, h *program.Home, token string) (string, string) {
@@ -149,5 +157,33 @@ func TestRefusedInVain(t *testing.T) {
 				t.Errorf("--refresh: %v, %d token requests", err, s.requests()-before)
 			}
 		})
+	}
+}
+
+// TestGitQuit (H2): where the profile fails the real git stops with our reason and asks
+// nobody else; for a host of nobody it goes on.
+func TestGitQuit(t *testing.T) {
+	s := newServer(t)
+	h, err := program.NewHome(t.TempDir(), bin)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(h.Close)
+	if err := h.AddProfile(program.Profile{Name: "jama", Origin: "https://api.example.com", TokenURL: s.URL + "/token", ClientID: "client"}); err != nil {
+		t.Fatal(err)
+	}
+	ask := filepath.Join(h.Dir, "askpass")
+	if err := os.WriteFile(ask, []byte("#!/bin/sh\necho asked >&2\necho somebody\n"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	for host, asked := range map[string]bool{"api.example.com": false, "other.example.com": true} {
+		cmd := exec.Command(need(t, "git"), "-c", "credential.helper=", "-c", "credential.helper="+filepath.Join(bin, "credhelper")+" git", "credential", "fill")
+		cmd.Env = append(h.Env, "GIT_ASKPASS="+ask, "GIT_CONFIG_NOSYSTEM=1")
+		cmd.Dir = h.Dir
+		cmd.Stdin = strings.NewReader("protocol=https\nhost=" + host + "\n\n")
+		r := finish(t, cmd)
+		if got := strings.Contains(r.stderr, "asked"); got != asked || !asked && !strings.Contains(r.stderr, "profile jama: no secret is stored") {
+			t.Errorf("%s: askpass ran: %v, want %v: exit %d, %s", host, got, asked, r.code, r.stderr)
+		}
 	}
 }
