@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
 	"unsafe"
 
@@ -159,4 +160,50 @@ func TestForgetDerivedKey(t *testing.T) {
 	if before.key == after.key {
 		t.Error("the key of before is derived again")
 	}
+}
+
+// TestKeyEnds (S22): the kernel keeps the key as long as the token that lives longest,
+// and no longer; what doctor looks at stays as it is.
+func TestKeyEnds(t *testing.T) {
+	s := store(t, home(t))
+	id, err := s.HomeID(context.Background())
+	if err != nil {
+		t.Fatal(err)
+	}
+	seal := func(profile string, life int64) {
+		t.Helper()
+		e := entry(profile)
+		e.Expires = e.Issued + life
+		put(t, s, e)
+	}
+	for _, c := range []struct {
+		do   func()
+		want string // what /proc/keys says, rounded as the kernel does (down)
+	}{
+		{func() { seal("short", 20*60-30) }, "20m"},
+		{func() { seal("long", 3*60*60) }, "3h"},
+		{func() { seal("short", 20*60-30) }, "3h"},
+		{func() { _, _ = s.KeyPlace(context.Background()) }, "3h"},
+	} {
+		c.do()
+		if got := keyTimeout(t, keyName(id)); got != c.want {
+			t.Errorf("the key ends in %s, want %s", got, c.want)
+		}
+	}
+}
+
+// keyTimeout is the timeout column of a key in /proc/keys.
+func keyTimeout(t *testing.T, name string) string {
+	t.Helper()
+	keys, err := os.ReadFile("/proc/keys")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for line := range strings.Lines(string(keys)) {
+		if f := strings.Fields(line); len(f) > 8 && f[8] == name+":" {
+			return f[3]
+		}
+	}
+	t.Fatal("the kernel does not list the key: the test is blind")
+	return ""
 }

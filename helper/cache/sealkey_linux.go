@@ -3,6 +3,7 @@ package cache
 import (
 	"runtime"
 	"strconv"
+	"time"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -28,13 +29,13 @@ func readKernelKey(serial int32, key *[keySize]byte) bool {
 // do not possess the user keyring.
 const keyPermissions = 0x3f1f0000
 
-// kernelKeyLife is how long the kernel keeps the key after its last use for
-// sealing, in seconds: the longest life of a token (A19) and some.
-const kernelKeyLife = 26 * 60 * 60
+// newKeyLife is how long the kernel keeps a key that was only looked at.
+const newKeyLife = 10 * time.Minute
 
 // kernelKey finds the home's key in the user's kernel keyring, or puts a new one
-// there. The caller holds the home's lock.
-func kernelKey(name string, random func([]byte) error) (sealingKey, bool) {
+// there, to be kept for life; nil leaves one that is there as it is. The caller holds
+// the home's lock.
+func kernelKey(name string, random func([]byte) error, life func() time.Duration) (sealingKey, bool) {
 	k := sealingKey{place: placeKernel}
 	// The keyrings that a thread possesses are its own: stay on this one.
 	runtime.LockOSThread()
@@ -46,7 +47,9 @@ func kernelKey(name string, random func([]byte) error) (sealingKey, bool) {
 	if id, err := unix.KeyctlSearch(unix.KEY_SPEC_USER_KEYRING, "user", name, 0); err == nil {
 		k.serial = int32(id)
 		if readKernelKey(k.serial, &k.key) {
-			setTimeout(id)
+			if life != nil {
+				setTimeout(id, life())
+			}
 			return k, true
 		}
 	}
@@ -60,14 +63,18 @@ func kernelKey(name string, random func([]byte) error) (sealingKey, bool) {
 	if unix.KeyctlSetperm(id, keyPermissions) != nil {
 		return k, false
 	}
-	setTimeout(id)
+	if life != nil {
+		setTimeout(id, life())
+	} else {
+		setTimeout(id, newKeyLife)
+	}
 	k.serial = int32(id)
 	return k, true
 }
 
-func setTimeout(id int) {
+func setTimeout(id int, life time.Duration) {
 	// Best effort: a key without a timeout ends with the machine's uptime.
-	_, _ = unix.KeyctlInt(unix.KEYCTL_SET_TIMEOUT, id, kernelKeyLife, 0, 0)
+	_, _ = unix.KeyctlInt(unix.KEYCTL_SET_TIMEOUT, id, max(int(life/time.Second), 1), 0, 0)
 }
 
 // forgetKernelKey removes the home's key; every sealed file becomes a miss.

@@ -4,6 +4,7 @@ package cache
 
 import (
 	"crypto/rand"
+	"time"
 
 	"github.com/credhelper/credhelper/helper/private"
 )
@@ -13,7 +14,9 @@ import (
 
 func readKernelKey(int32, *[keySize]byte) bool { return false }
 
-func kernelKey(string, func([]byte) error) (sealingKey, bool) { return sealingKey{}, false }
+func kernelKey(string, func([]byte) error, func() time.Duration) (sealingKey, bool) {
+	return sealingKey{}, false
+}
 
 func forgetKernelKey(string) {}
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io/fs"
+	"strconv"
 	"strings"
 	"time"
 
@@ -79,7 +80,7 @@ func (s *Store) Put(ctx context.Context, lock *Lock, e *Entry) error {
 		return errors.New("the entry is too large for the cache")
 	}
 	e.Lock = stampOf(lock.Path())
-	key, home, err := s.sealingKey(ctx)
+	key, home, err := s.sealingKey(ctx, func() time.Duration { return s.keyLife(e) })
 	if err != nil {
 		return err
 	}
@@ -165,7 +166,7 @@ func (s *Store) readHomeID() (id [16]byte, err error) {
 
 // sealingKey finds the key to seal with, or makes one in the first place that
 // takes it.
-func (s *Store) sealingKey(ctx context.Context) (sealingKey, [16]byte, error) {
+func (s *Store) sealingKey(ctx context.Context, life func() time.Duration) (sealingKey, [16]byte, error) {
 	home, err := s.HomeID(ctx)
 	if err != nil {
 		return sealingKey{}, home, err
@@ -175,7 +176,7 @@ func (s *Store) sealingKey(ctx context.Context) (sealingKey, [16]byte, error) {
 		return sealingKey{}, home, err
 	}
 	defer lock.Unlock()
-	if key, ok := kernelKey(keyName(home), randomOctets); ok {
+	if key, ok := kernelKey(keyName(home), randomOctets, life); ok {
 		return key, home, nil
 	}
 	for _, p := range [...]place{placeRuntime, placeShared} {
@@ -189,6 +190,25 @@ func (s *Store) sealingKey(ctx context.Context) (sealingKey, [16]byte, error) {
 	}
 	return key, home, ErrNoSealingKey
 }
+
+// keyEnds holds the end of the token that lives longest, in Unix seconds: the key need
+// not outlive it. Throw-away homes would fill the user's quota of keys.
+const keyEnds = "key-ends"
+
+// keyLife is how long the key is needed after e is sealed. The caller holds homeLock.
+func (s *Store) keyLife(e *Entry) time.Duration {
+	text, _ := s.dir.Read(keyEnds, 20)
+	ends, _ := strconv.ParseInt(string(text), 10, 64)
+	if e.Expires > ends || ends > e.Issued+maxKeyLife {
+		ends = e.Expires
+		_ = s.dir.Replace(keyEnds, strconv.AppendInt(nil, ends, 10)) // at worst a miss
+	}
+	return time.Duration(ends-e.Issued+60) * time.Second // what is left, and a minute
+}
+
+// maxKeyLife is the longest life of a token (A19) and some, in seconds: what a clock
+// that was wrong wrote down does not count.
+const maxKeyLife = 26 * 60 * 60
 
 // fileKey finds or makes the key's file on a tmpfs.
 func (s *Store) fileKey(p place, home [16]byte) (sealingKey, bool) {
@@ -208,7 +228,7 @@ func (s *Store) fileKey(p place, home [16]byte) (sealingKey, bool) {
 
 // KeyPlace says in words where the key of sealed tokens is, or would be, kept.
 func (s *Store) KeyPlace(ctx context.Context) (string, error) {
-	key, _, err := s.sealingKey(ctx)
+	key, _, err := s.sealingKey(ctx, nil)
 	wipe(key.key[:])
 	return key.place.String(), err
 }
