@@ -70,7 +70,12 @@ func trespass(st *unix.Stat_t, want string) string {
 // a pipe that somebody put there.
 func openAt(at int, path string, flags int) (int, error) {
 	flags |= unix.O_NOFOLLOW | unix.O_NONBLOCK | unix.O_NOCTTY | unix.O_CLOEXEC
-	return retry(func() (int, error) { return unix.Openat(at, path, flags, fileMode) })
+	for { // retry by hand: each hit comes here
+		fd, err := unix.Openat(at, path, flags, fileMode)
+		if err != unix.EINTR {
+			return fd, err
+		}
+	}
 }
 
 // retry makes a system call again that a signal interrupted.
@@ -133,7 +138,10 @@ func (d Dir) Read(name string, limit int) ([]byte, error) {
 	buf := make([]byte, st.Size)
 	n := 0
 	for n < len(buf) {
-		m, err := retry(func() (int, error) { return unix.Read(fd, buf[n:]) })
+		m, err := unix.Read(fd, buf[n:])
+		if err == unix.EINTR {
+			continue
+		}
 		if err != nil {
 			return nil, &fs.PathError{Op: "read", Path: d.At(name), Err: err}
 		}
