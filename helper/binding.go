@@ -82,6 +82,12 @@ var laterMembers = [...]struct {
 	{"assertion", bindsSecret, (*Profile).assertionBound},
 	{"redirect", bindsSecret, func(p *Profile) string { return p.Redirect }},
 	{"token_request_headers", bindsSecret, (*Profile).headersBound},
+	{"sends_issuer", bindsSecret, func(p *Profile) string {
+		if p.SendsIssuer {
+			return "true"
+		}
+		return ""
+	}},
 	{"exchange", bindsToken, (*Profile).exchangeBound},
 	{"client_cert", bindsToken, func(p *Profile) string { return strings.Join(p.ClientCert, "\x00") }},
 	{"secret_environment", bindsToken, func(p *Profile) string { return strings.Join(p.SecretEnvironment, " ") }}, // another one may be another secret

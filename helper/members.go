@@ -239,7 +239,10 @@ func (p *Profile) takeConnection(d *document, f *File) error {
 // takeAnswers reads how the token endpoint is asked and read where it is odd.
 func (p *Profile) takeAnswers(d *document, f *File) error {
 	p.AllowMissingTokenType, p.AllowFormReply = yes(f.AllowMissingTokenType), yes(f.AllowFormReply)
-	p.RequireScopes, p.AllowTokenTypes = yes(f.RequireScopes), f.AllowTokenTypes
+	p.RequireScopes, p.AllowTokenTypes, p.SendsIssuer = yes(f.RequireScopes), f.AllowTokenTypes, yes(f.SendsIssuer)
+	if p.SendsIssuer && p.Issuer == "" {
+		return d.wrong("sends_issuer", "needs issuer, which iss is compared with")
+	}
 	for _, t := range p.AllowTokenTypes {
 		if oauth.NeverBearer(t) {
 			return d.wrong("allow_token_types", "%q is never that of a bearer token: it is bound to a key, or no access token", short(t))

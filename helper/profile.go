@@ -74,6 +74,7 @@ type Profile struct {
 	AllowMissingTokenType bool
 	AllowFormReply        bool
 	AllowTokenTypes       []string    // count as Bearer
+	SendsIssuer           bool        // the server's answers to a sign-in always have iss
 	RequestHeaders        [][2]string // of token requests, in ascending order of names
 	RequireScopes         bool
 	WideToken             bool // token_charset = "wide"

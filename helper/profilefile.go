@@ -37,6 +37,7 @@ type File struct {
 	Resource      any            `toml:"resource,omitempty" reads:"-"` // one or a list
 	Params        map[string]any `toml:"params,omitempty" reads:"-"`   // each a text or a list
 
+	SendsIssuer         *bool             `toml:"sends_issuer,omitempty" reads:"-"`          // iss comes with every answer to a sign-in (RFC 9207)
 	TokenRequestHeaders map[string]string `toml:"token_request_headers,omitempty" reads:"-"` // no credentials
 
 	Secret        any `toml:"secret,omitempty" reads:"secret"`    // "keyring", or a source's list

@@ -389,6 +389,14 @@ func (h *Helper) Discover(ctx context.Context, f *File) error {
 		}
 		return policy(err.Error())
 	}
+	// A person sees where the secret will go; it is bound to these very addresses.
+	for _, e := range m.Elsewhere {
+		h.report("issuer " + short(f.Issuer) + " has an endpoint on another host: " + e)
+	}
+	f.Issuer = m.Issuer // as the server itself writes it, with a slash at its end or without
+	if m.SendsIssuer && m.AuthorizationURL != "" {
+		f.fill(File{SendsIssuer: &m.SendsIssuer})
+	}
 	f.fill(File{TokenURL: m.TokenURL, AuthorizationURL: m.AuthorizationURL, DeviceURL: m.DeviceURL,
 		RevocationURL: m.RevocationURL, IntrospectionURL: m.IntrospectionURL})
 	return nil

@@ -424,6 +424,19 @@ func TestDiscovery(t *testing.T) {
 	if f.TokenURL != h.server.TokenURL() || f.DeviceURL == "" || f.RevocationURL != "https://own.example.com/revoke" {
 		t.Errorf("%+v", f)
 	}
+	if f.SendsIssuer == nil || !*f.SendsIssuer {
+		t.Error("RFC 9207's iss is not demanded")
+	}
+	if err := h.server.SetQuirks("metadata-origin"); err != nil {
+		t.Fatal(err)
+	}
+	f = helper.File{Preset: "oidc", Issuer: h.server.Issuer(), ClientID: "x"}
+	if err := h.helper().Discover(t.Context(), &f); err != nil || f.TokenURL != "https://other.example.com/token" {
+		t.Errorf("%+v: %v", f, err)
+	}
+	if all := strings.Join(h.warnings, "|"); !strings.Contains(all, "has an endpoint on another host: token_endpoint https://other.example.com/token") {
+		t.Errorf("nobody is shown it: %q", all)
+	}
 	if err := h.server.SetQuirks("metadata-issuer"); err != nil {
 		t.Fatal(err)
 	}

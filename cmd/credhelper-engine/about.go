@@ -137,6 +137,7 @@ Flags:
       --profile NAME   the profile, beside a URL: it must own the URL
       --min-ttl TIME   the token must live that much longer (90, 90s, 5m, 1h)
       --refresh        fetch a new token even if there is a good one
+      --or-cached      with --refresh: the cached token will do where that fails
       --timeout TIME   give up earlier or later than after 8 s
       --json           answer in JSON
       --no-store       write nothing; the secret comes from --secret-stdin, --secret-file FILE

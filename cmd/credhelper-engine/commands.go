@@ -251,6 +251,8 @@ func (s *session) ownFlags(d *protocol.Dialect, args []string) ([]string, error)
 				return err
 			}
 			return exitCode(0)
+		case "--or-cached":
+			s.flags.orCached = true
 		case "--no-store":
 			s.flags.noStore = true
 		case "--secret-stdin":

@@ -78,7 +78,7 @@ func (s *session) signInHere(ctx context.Context, h *helper.Helper, p *helper.Pr
 	if err != nil {
 		return nil, err
 	}
-	in, err := client.Begin(oauth.Sign{AuthorizationURL: p.AuthorizationURL, Redirect: redirect, Issuer: p.Issuer})
+	in, err := client.Begin(oauth.Sign{AuthorizationURL: p.AuthorizationURL, Redirect: redirect, Issuer: p.Issuer, MustIssuer: p.SendsIssuer})
 	if err != nil {
 		listener.Close()
 		return nil, err

@@ -45,7 +45,9 @@ type commonFlags struct {
 	json    bool
 	verbose bool
 	noStore bool
-	timeout string
+
+	orCached bool // with --refresh: the cached token is given where none can be fetched
+	timeout  string
 }
 
 // choosers are the verbs that look at the session bus while no keyring is chosen.

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/credhelper/credhelper/cmd/internal/process"
+	"github.com/credhelper/credhelper/helper"
 	"github.com/credhelper/credhelper/protocol"
 )
 
@@ -87,11 +88,38 @@ func (s *session) answer(ctx context.Context, d *protocol.Dialect, r protocol.Re
 	if err != nil {
 		return d.Refuse(r, err), err
 	}
-	c, err := h.Get(ctx, r)
+	c, err := s.get(ctx, h, d, r)
 	if err != nil {
 		return d.Refuse(r, err), err
 	}
 	return encoded(d, r, c)
+}
+
+// get is the helper's, but a script that asks "token" or "header" for a new one is
+// not given the old one, unless it says that this will do.
+func (s *session) get(ctx context.Context, h *helper.Helper, d *protocol.Dialect, r protocol.Request) (protocol.Credential, error) {
+	if !r.Refresh || s.flags.orCached || d.Name != "token" && d.Name != "header" {
+		return h.Get(ctx, r)
+	}
+	var why string // the last warning, which says why the old one is given
+	s.warn = func(text string) {
+		if why != "" {
+			s.say("credhelper: " + why)
+		}
+		why = text
+	}
+	defer func() { s.warn = nil }()
+	old := r
+	old.Refresh = false
+	was, cached := h.Cached(old)
+	c, err := h.Get(ctx, r)
+	if err != nil || c.Source == "network" || !cached || !c.Secret.Equal(was.Secret) {
+		if why != "" {
+			s.say("credhelper: " + why)
+		}
+		return c, err
+	}
+	return protocol.Credential{}, &protocol.Error{Kind: protocol.ErrUnreachable, Text: why, Hint: "to be given it in such a case: --refresh --or-cached"}
 }
 
 func encoded(d *protocol.Dialect, r protocol.Request, c protocol.Credential) (protocol.Reply, error) {

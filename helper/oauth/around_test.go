@@ -14,14 +14,14 @@ import (
 	"github.com/credhelper/credhelper/protocol/secret"
 )
 
-// TestDiscover (T13; RFC 8414 3.3): the issuer's word counts for the issuer's own
-// origin and nothing else.
+// TestDiscover (T13, D3; RFC 8414 3.3): the document must be about the issuer, and what
+// lies on other hosts is https and listed.
 func TestDiscover(t *testing.T) {
 	for _, c := range []struct{ quirk, says string }{
 		{"", ""},
 		{"metadata-8414", ""},
-		{"metadata-issuer", "another issuer"},
-		{"metadata-origin", "not on the issuer's own origin"},
+		{"metadata-issuer", "another issuer, \"https://other.example.com\""},
+		{"metadata-clear", "on another origin than the issuer, and not https"},
 		{"metadata-none", "404"},
 	} {
 		t.Run("server "+c.quirk, func(t *testing.T) {
@@ -49,6 +49,14 @@ func TestDiscover(t *testing.T) {
 			}
 		})
 	}
+	server := newServer(t, oauthtest.Options{})
+	if err := server.SetQuirks("metadata-origin"); err != nil {
+		t.Fatal(err)
+	}
+	m, err := newClient(t, server).Discover(t.Context(), server.Issuer()+"/") // a slash too many
+	if err != nil || len(m.Elsewhere) != 1 || m.Elsewhere[0] != "token_endpoint https://other.example.com/token" || m.Issuer != server.Issuer() {
+		t.Errorf("%+v, %v", m, err)
+	}
 	for _, issuer := range []string{"http://login.example.com", "https://login.example.com?x", "login", "https://u:p@login.example.com"} {
 		if _, err := newClient(t, newServer(t, oauthtest.Options{})).Discover(t.Context(), issuer); err == nil {
 			t.Errorf("issuer %s is taken", issuer)
@@ -56,8 +64,8 @@ func TestDiscover(t *testing.T) {
 	}
 }
 
-// FuzzDiscover: whatever the document says, its endpoints are the issuer's own,
-// or there is one clean line (T13, T23).
+// FuzzDiscover: whatever the document says, its endpoints are the issuer's own or
+// listed, or there is one clean line (T13, T23).
 func FuzzDiscover(f *testing.F) {
 	const issuer = "https://login.example.com/realm"
 	f.Add(200, `{"issuer":"https://login.example.com/realm","token_endpoint":"https://login.example.com/token"}`)
@@ -75,7 +83,7 @@ func FuzzDiscover(f *testing.F) {
 			return
 		}
 		for _, address := range []string{m.TokenURL, m.AuthorizationURL, m.DeviceURL, m.RevocationURL, m.IntrospectionURL} {
-			if u, err := url.Parse(address); address != "" && (err != nil || u.Host != "login.example.com" && u.Host != "login.example.com:443" && !strings.EqualFold(u.Hostname(), "login.example.com")) {
+			if u, err := url.Parse(address); address != "" && (err != nil || u.Host != "login.example.com" && u.Host != "login.example.com:443" && !strings.EqualFold(u.Hostname(), "login.example.com") && len(m.Elsewhere) == 0) {
 				t.Errorf("endpoint %s", address)
 			}
 		}

@@ -20,7 +20,7 @@ const (
 )
 
 // Metadata is what a server says about itself (OpenID Connect Discovery 3, RFC
-// 8414 2). Every address lies on the issuer's own origin.
+// 8414 2). Whoever uses it shows Elsewhere to a person before a secret goes there.
 type Metadata struct {
 	Issuer           string
 	TokenURL         string
@@ -31,13 +31,14 @@ type Metadata struct {
 	SendsIssuer      bool     // authorization_response_iss_parameter_supported (RFC 9207 3)
 	Grants           []string // grant_types_supported, as on the wire
 	ClientAuths      []string // token_endpoint_auth_methods_supported
+	Elsewhere        []string // endpoints on other hosts than the issuer's, "token_endpoint https://..."
 	Expires          time.Time
 }
 
 // Discover asks an issuer where its endpoints are: OpenID Connect's address
-// first, RFC 8414's if there is nothing. The document must name this very issuer,
-// and no endpoint on another origin: else whoever answers for one server could
-// have the secrets of another (T13). Only c's HTTP, Now and timeouts are used. Its
+// first, RFC 8414's if there is nothing. The document must name this very issuer, but
+// for a slash at its end. Google and Cognito have their endpoints on other hosts, so
+// those are taken, over https only, and listed (T13). Only c's HTTP, Now and timeouts are used. Its
 // errors are *Error.
 func (c *Client) Discover(ctx context.Context, issuer string) (*Metadata, error) {
 	if reason := BadIssuer(issuer); reason != "" {
@@ -97,8 +98,8 @@ func (c *Client) discoverAt(ctx context.Context, issuer, address string) (*Metad
 // readMetadata is the document as far as anything depends on it.
 func readMetadata(v strictjson.Value, issuer string) (*Metadata, string) {
 	m := &Metadata{Issuer: textOf(v, "issuer"), Grants: textsOf(v, "grant_types_supported"), ClientAuths: textsOf(v, "token_endpoint_auth_methods_supported")}
-	if m.Issuer != issuer {
-		return nil, "the document is about another issuer (RFC 8414 3.3)"
+	if strings.TrimSuffix(m.Issuer, "/") != strings.TrimSuffix(issuer, "/") {
+		return nil, "the document is about another issuer, " + quoted(m.Issuer) + " (RFC 8414 3.3)"
 	}
 	for _, e := range [...]struct {
 		name string
@@ -111,8 +112,14 @@ func readMetadata(v strictjson.Value, issuer string) (*Metadata, string) {
 		if address == "" {
 			continue
 		}
-		if BadEndpoint(address) != "" || !sameOrigin(address, issuer) {
-			return nil, "the document's " + e.name + " is not on the issuer's own origin"
+		if reason := BadEndpoint(address); reason != "" {
+			return nil, "the document's " + e.name + " " + reason
+		}
+		if !sameOrigin(address, issuer) {
+			if !strings.HasPrefix(address, "https:") {
+				return nil, "the document's " + e.name + " is on another origin than the issuer, and not https: " + quoted(endpoint(address))
+			}
+			m.Elsewhere = append(m.Elsewhere, e.name+" "+endpoint(address))
 		}
 		*e.into = address
 	}

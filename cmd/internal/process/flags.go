@@ -12,7 +12,7 @@ var engineFlags = [...]struct {
 	value bool // it takes one
 }{
 	{"-h", false}, {"--help", false},
-	{"--no-store", false}, {"--secret-stdin", false}, {"--secret-file", true}, {"--key-file", true},
+	{"--or-cached", false}, {"--no-store", false}, {"--secret-stdin", false}, {"--secret-file", true}, {"--key-file", true},
 }
 
 // EngineFlag reports whether an argument is one of these flags.

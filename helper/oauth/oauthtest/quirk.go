@@ -34,6 +34,7 @@ var quirks = [...]quirk{
 	{"dpop", "tokens are DPoP-bound (RFC 9449 5)"},
 	{"metadata-issuer", "the discovery document names another issuer"},
 	{"metadata-origin", "the discovery document's token endpoint is elsewhere"},
+	{"metadata-clear", "the discovery document's token endpoint is elsewhere, over http"},
 	{"metadata-8414", "only RFC 8414's address answers"},
 	{"gateway-403", "Atlassian's gateway answers 403 instead of 404 to a token that it no longer knows"},
 	{"metadata-none", "no discovery document at all"},

@@ -183,6 +183,9 @@ func (s *Server) metadata() said {
 	if s.odd("metadata-origin") {
 		token = "https://other.example.com/token"
 	}
+	if s.odd("metadata-clear") {
+		token = "http://127.0.0.9/token"
+	}
 	body, _ := json.Marshal(map[string]any{ // texts always marshal
 		"issuer": issuer, "token_endpoint": token, "authorization_endpoint": s.URL() + "/authorize",
 		"device_authorization_endpoint": s.URL() + "/device_authorization", "revocation_endpoint": s.URL() + "/revoke",
