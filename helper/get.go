@@ -170,7 +170,7 @@ func (a *asking) findOwner() error {
 func (a *asking) answer(ctx context.Context) (protocol.Credential, error) {
 	a.hear(ctx)
 	if err := a.blocked(); err != nil {
-		return protocol.Credential{}, err
+		return a.instead(err)
 	}
 	if a.store == nil {
 		return a.fetch(ctx, nil, nil)
@@ -180,10 +180,11 @@ func (a *asking) answer(ctx context.Context) (protocol.Credential, error) {
 		a.restamp(ctx, seen)
 		return a.hit(seen), nil
 	}
-	if a.request.Refresh {
-		return a.fetchLocked(ctx, seen, false)
+	c, err := a.fetchLocked(ctx, seen, !a.request.Refresh && seen != nil && a.usable(seen))
+	if err != nil {
+		return a.instead(err)
 	}
-	return a.fetchLocked(ctx, seen, seen != nil && a.usable(seen))
+	return c, nil
 }
 
 // cached is the entry that belongs to the profile as it is now, if its token was

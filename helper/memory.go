@@ -54,7 +54,7 @@ type known struct {
 // shorter: what was found counts for 100 ms.
 func (h *Helper) Cached(r protocol.Request) (protocol.Credential, bool) {
 	none := protocol.Credential{}
-	if r.Refresh || h.config.NoStore {
+	if r.Refresh || r.Asker != "" || h.config.NoStore {
 		return none, false
 	}
 	now := h.now()

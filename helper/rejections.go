@@ -24,19 +24,57 @@ func (a *asking) hear(ctx context.Context) {
 	if !a.request.Offered.IsZero() {
 		a.accept(ctx)
 	}
+	a.guess()
 	if !a.request.Reports() {
 		return
 	}
 	e, r := a.current()
-	switch {
+	switch guessed := a.request.Guessed; {
 	case a.early(e, r):
-		a.count(ctx)
+		if !guessed {
+			a.count(ctx)
+		}
 		a.request = a.request.WithoutReport()
 	case a.request.RefusedCurrent: // from here on it has a name
 		a.request = a.request.WithoutReport()
 		if e != nil {
-			a.request.Refused = e.Token
+			a.request.Refused, a.request.Guessed = e.Token, guessed
 		}
+	}
+}
+
+// guess takes a second question of a process for a report, where the tool only asks
+// again if its token was refused.
+func (a *asking) guess() {
+	if a.request.Asker == "" || a.request.Reports() {
+		return
+	}
+	e, _ := a.current()
+	if e != nil && a.store.Asked(a.profile.Name, a.request.Asker, a.now().Unix()) == protocol.Mark(e.Token) {
+		a.request.RefusedCurrent, a.request.Guessed = true, true
+	}
+}
+
+// instead of a failure is the token of a guess that was wrong, or cannot be helped.
+func (a *asking) instead(err error) (protocol.Credential, error) {
+	if a.request.Guessed {
+		a.request = a.request.WithoutReport()
+		if e := a.cached(); e != nil && a.usable(e) {
+			return a.hit(e), nil
+		}
+	}
+	return protocol.Credential{}, err
+}
+
+// Given notes which token was given to a process that only asks again if it was refused.
+// It is called once the answer is out.
+func (h *Helper) Given(r protocol.Request, c protocol.Credential) {
+	if r.Asker == "" || h.config.NoStore {
+		return
+	}
+	if store, err := h.cacheStore(); err == nil && store != nil {
+		defer store.Close()
+		_ = store.PutAsked(c.Profile, r.Asker, protocol.Mark(c.Secret), c.Expires)
 	}
 }
 

@@ -18,9 +18,10 @@ import (
 // unless it runs with -x, and the fetch goes on without a credential.
 //
 // The first call names no URL. It gets nothing, unless a profile is named: then
-// one set with all of that profile's places. The response head on stdin is read
-// to its end, so that the writer does not fail, and never looked at: what a
-// server writes decides nothing (O14).
+// one set with all of that profile's places, and a later call with a URL says that its
+// token was refused, if the response was a 401. The response head on stdin is read to
+// its end, so that the writer does not fail. No more of it is looked at than that
+// number: what a server writes decides nothing (O14).
 
 var goauth = Dialect{
 	Name:   "goauth",
@@ -58,8 +59,17 @@ func decodeGoauth(call Call) (Request, error) {
 	if !strings.HasPrefix(rest[0], "https://") {
 		return r, malformed("not an https URL: name a profile with --profile; the go command adds the URL itself")
 	}
+	if r.Profile != "" && unauthorized(string(call.Stdin)) {
+		r.RefusedCurrent, r.Guessed = true, true
+	}
 	err = setURL(&r, rest[0])
 	return r, err
+}
+
+// unauthorized reports whether the head of a response begins with a 401.
+func unauthorized(head string) bool {
+	version, rest, _ := strings.Cut(head, " ")
+	return strings.HasPrefix(version, "HTTP/") && (strings.HasPrefix(rest, "401 ") || strings.HasPrefix(rest, "401\r") || strings.HasPrefix(rest, "401\n"))
 }
 
 // encodeGoauth writes one set. The go command looks prefixes up by the very

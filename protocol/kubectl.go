@@ -1,6 +1,10 @@
 package protocol
 
-import "github.com/credhelper/credhelper/protocol/strictjson"
+import (
+	"crypto/sha256"
+
+	"github.com/credhelper/credhelper/protocol/strictjson"
+)
 
 // Kubernetes: the exec credential plugin of client-go, and so of kubectl, helm,
 // k9s, flux, Argo CD and Terraform's provider (KEP-541; client-go
@@ -21,7 +25,9 @@ import "github.com/credhelper/credhelper/protocol/strictjson"
 // must own the server (O14).
 //
 // client-go keeps the token in its own process until expirationTimestamp. After
-// a 401 it runs the plugin again, but gives no hint that it does.
+// a 401 it runs the plugin again, but gives no hint that it does. So a process that
+// asks again for the same cluster, before the token that it was given has ended, saw it
+// refused (Request.Asker).
 //
 // Anything wrong is exit 1 with one line on stderr, which kubectl passes on.
 
@@ -63,6 +69,8 @@ func decodeKubectl(call Call) (Request, error) {
 	}
 	r.Shape = execVersions[0]
 	info := call.Env("KUBERNETES_EXEC_INFO")
+	digest := sha256.Sum256([]byte(info)) // the server's address is in it
+	r.Asker = string(digest[:])
 	if info == "" {
 		if r.Profile == "" {
 			return r, malformed("KUBERNETES_EXEC_INFO is not set, and no --profile is named")

@@ -52,6 +52,6 @@ func (r Request) Reports() bool {
 
 // WithoutReport is the request of a tool that saw no token refused.
 func (r Request) WithoutReport() Request {
-	r.Refused, r.RefusedMark, r.RefusedCurrent = secret.Text{}, "", false
+	r.Refused, r.RefusedMark, r.RefusedCurrent, r.Guessed = secret.Text{}, "", false, false
 	return r
 }

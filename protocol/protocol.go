@@ -60,13 +60,21 @@ type Request struct {
 	// RefusedCurrent is in the place of both where the tool cannot say which token it
 	// was: the one that is current when the request comes.
 	RefusedCurrent bool
-	Offered        secret.Text // what the tool wants stored; it is, if it is the current token (docker)
-	MinTTL         int64       // seconds that the token must still live; 0: the profile's setting
-	Refresh        bool        // fetch even if the cached token is good
-	Timeout        int64       // seconds for the whole answer; 0: the usual 8
-	Shape          string      // which of its dialect's answers the tool wants; the dialect's own word
-	Address        string      // the URL as the tool wrote it, for answers that repeat it
-	Reply          Reply       // for Say
+	// Guessed: the tool has no words for a refusal, and this was taken for one. In doubt
+	// the current token is given: a guess costs at most one token request a minute and
+	// is never an error.
+	Guessed bool
+	// Asker is what a further question of the same process about the same place is
+	// known by, of a tool that only asks again if its token was refused; "" for others
+	// and where the process cannot be known.
+	Asker   string
+	Offered secret.Text // what the tool wants stored; it is, if it is the current token (docker)
+	MinTTL  int64       // seconds that the token must still live; 0: the profile's setting
+	Refresh bool        // fetch even if the cached token is good
+	Timeout int64       // seconds for the whole answer; 0: the usual 8
+	Shape   string      // which of its dialect's answers the tool wants; the dialect's own word
+	Address string      // the URL as the tool wrote it, for answers that repeat it
+	Reply   Reply       // for Say
 }
 
 // Credential is what a tool gets.

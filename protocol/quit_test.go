@@ -33,3 +33,22 @@ func TestGitQuit(t *testing.T) {
 		}
 	}
 }
+
+// TestGoauthGuess (X2): only a 401, and only with a profile named, is taken for a
+// refusal.
+func TestGoauthGuess(t *testing.T) {
+	for _, c := range []struct {
+		profile, head string
+		guessed       bool
+	}{
+		{"work", "HTTP/1.1 401 Unauthorized\r\n\r\n", true}, {"work", "HTTP/2.0 401 \r\n\r\n", true}, {"work", "HTTP/1.1 401\r\n\r\n", true},
+		{"", "HTTP/1.1 401 Unauthorized\r\n\r\n", false},
+		{"work", "HTTP/1.1 404 Not Found\r\n\r\n", false}, {"work", "HTTP/1.1 4010 x\r\n\r\n", false}, {"work", "401 Unauthorized", false}, {"work", "", false},
+	} {
+		d, call, _ := protocol.Choose("credhelper", []string{"goauth", "https://go.example.com/x"}, func(string) string { return "" })
+		call.Profile, call.Stdin = c.profile, []byte(c.head)
+		if r, err := d.Decode(call); err != nil || r.Guessed != c.guessed || r.RefusedCurrent != c.guessed {
+			t.Errorf("%q %q: guessed %v, %v", c.profile, c.head, r.Guessed, err)
+		}
+	}
+}

@@ -31,6 +31,7 @@ type session struct {
 	secret   secretFlags
 	typed    bool           // the secret was typed at a prompt, and is nowhere else
 	answered *answered      // the one answer to a tool
+	after    func()         // what is to be done once it is out; may be nil
 	helper   *helper.Helper // made on first use by s.open
 	limit    time.Duration  // after which dog ends the process
 	dog      *watchdog      // nil where nothing is watched

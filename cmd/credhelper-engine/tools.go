@@ -56,7 +56,11 @@ func (s *session) answerTool(d *protocol.Dialect, call protocol.Call) int {
 	ctx, cancel := s.watch(limit, func(err error) int { return s.refuse(d, r, err) })
 	defer cancel()
 	reply, err := s.answer(ctx, d, r)
-	return s.reply(reply, err)
+	code := s.reply(reply, err)
+	if s.after != nil && code == 0 {
+		s.after()
+	}
+	return code
 }
 
 // answer finds what one request gets. err is why nothing was found, for stderr.
@@ -91,6 +95,9 @@ func (s *session) answer(ctx context.Context, d *protocol.Dialect, r protocol.Re
 	c, err := s.get(ctx, h, d, r)
 	if err != nil {
 		return d.Refuse(r, err), err
+	}
+	if r.Asker != "" {
+		s.after = func() { h.Given(r, c) }
 	}
 	return encoded(d, r, c)
 }

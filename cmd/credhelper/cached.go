@@ -38,7 +38,7 @@ func cached(r protocol.Request, env func(string) string, now time.Time) (protoco
 	if err != nil || e.Audit || e.Rejected || !e.Fresh(clock, r.MinTTL) || !e.Current() {
 		return none, false
 	}
-	if r.Refuses(e.Token) {
+	if r.Refuses(e.Token) || r.Asker != "" && store.Asked(profile, r.Asker, clock.Unix) == protocol.Mark(e.Token) && !cache.Young(e.Issued, clock.Unix) {
 		return none, false
 	}
 	claim := 0
@@ -84,4 +84,16 @@ func disputed(r protocol.Request, env func(string) string) bool {
 	}
 	_, found := store.Rejections(profile)
 	return found
+}
+
+// noteAsker remembers which token a process was given that only asks again if it was
+// refused. Its answer is out by then; failing costs only the memory.
+func noteAsker(r protocol.Request, c protocol.Credential, env func(string) string) {
+	dirs, err := cache.FindDirs(env, process.UserID())
+	if err != nil {
+		return
+	}
+	if store, err := cache.Open(dirs); err == nil {
+		_ = store.PutAsked(c.Profile, r.Asker, protocol.Mark(c.Secret), c.Expires)
+	}
 }

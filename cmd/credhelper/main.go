@@ -78,7 +78,11 @@ func (f *front) run() int {
 	if err != nil {
 		return f.refuse(dialect, request, err)
 	}
-	return f.reply(protocol.Reply{Stdout: answer}, nil)
+	code := f.reply(protocol.Reply{Stdout: answer}, nil)
+	if request.Asker != "" && code == 0 {
+		noteAsker(request, credential, f.env)
+	}
+	return code
 }
 
 // other is who answers what is no dialect. A connector starts "credhelper plugin"

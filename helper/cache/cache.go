@@ -9,6 +9,7 @@
 //	       acts for several subjects where to look, and a t-KEY-HASH for each (Subject)
 //	l-KEY  the lock that makes one process fetch while others wait; never deleted
 //	m-KEY  a mark: "refused, do not ask again before ..." (Mark)
+//	k-KEY  which token was given to processes that only ask again if it was refused
 //	x-KEY  reports that an API refused the token while it was young (Rejections)
 //
 // and per host r-KEY, the route from a host name to the profiles that claim it.

@@ -277,7 +277,7 @@ func (s *Store) DropAll() error {
 		return err
 	}
 	for _, name := range names {
-		if !strings.HasPrefix(name, "t-") && !strings.HasPrefix(name, "x-") && !strings.HasPrefix(name, "r-") {
+		if !strings.HasPrefix(name, "t-") && !strings.HasPrefix(name, "x-") && !strings.HasPrefix(name, "k-") && !strings.HasPrefix(name, "r-") {
 			continue
 		}
 		if err := s.dir.Remove(name); err != nil {

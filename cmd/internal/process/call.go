@@ -17,6 +17,9 @@ func ReadCall(d *protocol.Dialect, call *protocol.Call, want protocol.Stdin, fd 
 	}
 	d = protocol.Settle(d, call.Stdin)
 	r, err := d.Read(*call)
+	if r.Asker != "" {
+		r.Asker = ofParent(r.Asker)
+	}
 	return d, r, err
 }
 
