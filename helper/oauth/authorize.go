@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"sync/atomic"
 
 	"golang.org/x/oauth2"
 
@@ -26,6 +27,7 @@ type SignIn struct {
 	must   bool // "iss" must come back (RFC 9207 2.4)
 	state  secret.Text
 	pkce   secret.Text
+	stray  atomic.Bool // an answer with another state came
 	nonce  secret.Text // of OpenID Connect; zero without the scope openid
 }
 

@@ -76,7 +76,11 @@ func (in *SignIn) Serve(ctx context.Context, l net.Listener) (*Token, error) {
 		return e.token, e.err
 	case <-ctx.Done():
 		if errors.Is(context.Cause(ctx), errLate) {
-			return nil, &Error{Kind: Refused, Reason: "nobody signed in within five minutes"}
+			reason := "nobody signed in within five minutes"
+			if in.stray.Load() {
+				reason += ", and what came had another state (RFC 6749 10.12)"
+			}
+			return nil, &Error{Kind: Refused, Reason: reason}
 		}
 		return nil, &Error{Kind: Unreachable, Reason: "cancelled", cause: context.Canceled}
 	}
@@ -105,6 +109,7 @@ func (in *SignIn) handler(ctx context.Context, back *url.URL, ended chan<- end) 
 			return
 		}
 		if !in.begunHere(r.URL.Query()) {
+			in.stray.Store(true)
 			showEnd(w, errState)
 			return
 		}
