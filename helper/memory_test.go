@@ -136,6 +136,25 @@ func TestRefusedElsewhere(t *testing.T) {
 	}
 }
 
+// TestRefusedElsewhereAsked is the same for who reports it with the next question.
+func TestRefusedElsewhereAsked(t *testing.T) {
+	h := ready(t, oauthtest.Options{})
+	a := h.lasting()
+	old, err := a.Get(context.Background(), named)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, ok := a.Cached(named); !ok { // it is in memory now
+		t.Fatal("not cached")
+	}
+	fresh := h.mustGet(protocol.Request{Profile: "demo", Refresh: true}) // another process
+	for _, r := range []protocol.Request{{Profile: "demo", Refused: old.Secret}, named} {
+		if got, err := a.Get(context.Background(), r); err != nil || !got.Secret.Equal(fresh.Secret) {
+			t.Errorf("%v, the refused token once more: %v", err, got.Secret.Equal(old.Secret))
+		}
+	}
+}
+
 // TestLockedMeanwhile: credhelper lock, and the end of an unlock, count for programs
 // that run long as well: none holds the keyring open.
 func TestLockedMeanwhile(t *testing.T) {

@@ -28,6 +28,9 @@ func (a *asking) hear(ctx context.Context) {
 	if !a.request.Reports() {
 		return
 	}
+	// Also where another process has replaced the token by now: who asks next must not
+	// get the refused one out of this one's memory.
+	a.memory.clear()
 	e, r := a.current()
 	switch guessed := a.request.Guessed; {
 	case a.early(e, r):

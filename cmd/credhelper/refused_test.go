@@ -98,8 +98,8 @@ func apiOf(h *program.Home) string {
 }
 
 // TestRefusedInVain (A1, A2): twenty rounds of "a token, please" and "this one was
-// refused" cost one token request in every dialect. After the second report the tool
-// hears why, and git is told to ask nobody else.
+// refused" cost one token request in every dialect. After the second report a tool that
+// can say so hears why, and git is told to ask nobody else.
 func TestRefusedInVain(t *testing.T) {
 	s := newServer(t)
 	api := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { w.WriteHeader(http.StatusUnauthorized) }))
@@ -126,14 +126,15 @@ func TestRefusedInVain(t *testing.T) {
 			for range 20 {
 				answer, said = round(t, h, token)
 			}
-			if !strings.Contains(said, "refuses good tokens") {
+			switch {
+			case name == "cargo" || name == "docker" || name == "terraform": // they only know a logout, which is no complaint
+				if !strings.Contains(answer, token) {
+					t.Errorf("no token, or another: stdout %q, stderr %q", answer, said)
+				}
+			case !strings.Contains(said, "refuses good tokens") || strings.Contains(answer, "canary"):
 				t.Errorf("stdout %q, stderr %q", answer, said)
-			}
-			if strings.HasPrefix(name, "git") && answer != "quit=1\n" {
+			case strings.HasPrefix(name, "git") && answer != "quit=1\n":
 				t.Errorf("git is told %q", answer)
-			}
-			if strings.Contains(answer, "canary") {
-				t.Error("a token after all")
 			}
 			if n := s.requests() - before; n != 1 {
 				t.Errorf("%d token requests", n)

@@ -58,14 +58,14 @@ func TestSurvives(t *testing.T) {
 		jama, jira int // token requests
 	}{
 		{"revoked at Jama before the second page", func(w *world) {
-			w.jamaCalls = at(2, w.jama.RevokeAll)
+			w.jamaCalls = at(2, func() { w.revoke("jama", w.jama) })
 		}, 2, 1},
 		// Jira answers a search with 200 and nothing to a dead token, as to nobody.
 		{"revoked at Jira before a search", func(w *world) {
-			w.jiraCalls = at(7, w.jira.RevokeAll)
+			w.jiraCalls = at(7, func() { w.revoke("jira", w.jira) })
 		}, 1, 2},
 		{"revoked at Jira before an issue is made", func(w *world) {
-			w.jiraCalls = at(9, w.jira.RevokeAll)
+			w.jiraCalls = at(9, func() { w.revoke("jira", w.jira) })
 		}, 1, 2},
 		// The new secret needs no restart of the connector. rotate verifies it with a
 		// token request of its own.
@@ -184,7 +184,7 @@ func TestEvery(t *testing.T) {
 		switch n {
 		case 2: // the second run: the administrator has allowed the API
 			w.jama.SetClient(oauthtest.Client{ID: "client", Secret: "s3cret"})
-			w.jama.RevokeAll()
+			w.revoke("jama", w.jama)
 		case 4:
 			cancel()
 		}

@@ -121,6 +121,15 @@ func (w *world) sync(args ...string) (stdout string, err error) {
 	return out.String(), err
 }
 
+// revoke ends the tokens of a system, which are no new ones: one that is refused when it
+// was fetched a moment ago is not replaced.
+func (w *world) revoke(profile string, s *oauthtest.Server) {
+	if err := w.home.Age(profile, 2*time.Minute); err != nil {
+		w.t.Error(err)
+	}
+	s.RevokeAll()
+}
+
 // once fails unless every item is in Jira exactly once, as it is in Jama.
 func (w *world) once(items int) {
 	w.t.Helper()

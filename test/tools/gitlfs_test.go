@@ -1,0 +1,55 @@
+//go:build tools
+
+package tools
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+)
+
+// An LFS endpoint that refuses a good token, from an account without rights there:
+// git-lfs says erase and asks again, without end. It is told to stop, the push ends
+// with our reason, and there was one token request (bugs.md A1).
+func TestGitLFSRefused(t *testing.T) {
+	for _, g := range gits {
+		t.Run(g.name, func(t *testing.T) {
+			w := newWorld(t)
+			scheme := w.useGit(g.name)
+			w.setenv("GIT_LFS_PROGRESS=", "LC_ALL=C.UTF-8")
+			repository := repositories(t, "team/app.git")
+			site := w.site(scheme, http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+				if !strings.Contains(r.URL.Path, "/info/lfs/") {
+					repository.ServeHTTP(rw, r)
+					return
+				}
+				rw.Header().Set("WWW-Authenticate", `Basic realm="lfs"`)
+				rw.Header().Set("Lfs-Authenticate", `Basic realm="lfs"`)
+				http.Error(rw, `{"message":"no rights"}`, http.StatusUnauthorized)
+			}))
+			w.profile("work", site.URL)
+			w.setup("git")
+			w.ok(nil, "git", "clone", "-q", site.URL+"/team/app.git", "app")
+			app := in(w.home + "/app")
+			w.ok(app, "git", "lfs", "install", "--local")
+			w.ok(app, "git", "lfs", "track", "*.bin")
+			w.write("app/large.bin", "octets\n")
+			w.ok(app, "git", "add", ".")
+			w.ok(app, "git", "commit", "-q", "-m", "large")
+			r := w.fails(app, "git", "push", "-q", "origin", "HEAD:main")
+			if !strings.Contains(r.stderr, "refuses good tokens") {
+				t.Errorf("the push says %q", r.stderr)
+			}
+			asked := 0
+			for _, one := range site.requests() {
+				if strings.Contains(one.target, "/info/lfs/") {
+					asked++
+				}
+			}
+			if asked == 0 || asked > 20 {
+				t.Errorf("the endpoint was asked %d times", asked)
+			}
+			w.requests(1)
+		})
+	}
+}
