@@ -44,7 +44,7 @@ func (x *exchange) read(ctx context.Context, resp *http.Response) (answer, *Erro
 	a := answer{status: resp.StatusCode, retryAfter: retryafter.Of(resp.Header, now, longestRetryAfter)}
 	a.date, a.skew = dateOfServer(resp.Header, now)
 	a.media, _, _ = mime.ParseMediaType(resp.Header.Get("Content-Type"))
-	a.target = targetOf(resp)
+	a.target = x.client.foreign(targetOf(resp))
 	body, packed := unpacked(resp)
 	switch {
 	case packed:
@@ -138,7 +138,7 @@ func isPacking(err error) bool {
 	return errors.Is(err, gzip.ErrHeader) || errors.Is(err, gzip.ErrChecksum) || errors.As(err, &corrupt)
 }
 
-// targetOf is where a redirect points, as it may be shown.
+// targetOf is where a redirect points: the server's word for it.
 func targetOf(resp *http.Response) string {
 	if resp.StatusCode < 300 || resp.StatusCode > 399 {
 		return ""
@@ -151,7 +151,7 @@ func targetOf(resp *http.Response) string {
 	if from != nil && from.URL != nil && to.Scheme == from.URL.Scheme && to.Host == from.URL.Host {
 		return "another path of the same host"
 	}
-	return Sanitise(to.Scheme + "://" + to.Host)
+	return to.Scheme + "://" + to.Host
 }
 
 // dateOfServer is the server's Date, and how far it lies from our clock; both zero if

@@ -79,8 +79,12 @@ func Redact(s string, hidden ...secret.Text) string {
 const tellingLength = 8
 
 func redact(s, id string, secrets []string) string {
-	var long, short []string
+	s = s[:min(len(s), foreignLimit)]
+	var long, short, pieces []string
 	for _, plain := range secrets {
+		if len(plain) >= tellingLength {
+			pieces = append(pieces, writings(plain)...)
+		}
 		for _, form := range formsOf(id, plain) {
 			if len(form) >= tellingLength {
 				long = append(long, form)
@@ -89,7 +93,8 @@ func redact(s, id string, secrets []string) string {
 			}
 		}
 	}
-	s = redactJWTs(replaceAll(s, long, func(string) string { return secret.Redacted }))
+	s = replaceAll(s, long, func(string) string { return secret.Redacted })
+	s = redactJWTs(redactPieces(s, append(pieces, long...)))
 	return replaceAll(s, short, func(form string) string {
 		return secret.Redacted + " (" + strconv.Itoa(len(form)) + " bytes)"
 	})

@@ -1,0 +1,115 @@
+package oauth
+
+import (
+	"encoding/base64"
+	"encoding/hex"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/credhelper/credhelper/protocol/secret"
+)
+
+const (
+	// piece is the shortest part of a secret, in letters and digits, that is taken out
+	// of a text: as for credhelper curl -v.
+	piece = 12
+	// foreignLimit is how much of a foreign text is looked through; less is shown.
+	foreignLimit = 4096
+)
+
+// redactPieces takes out of a text every piece of the forms, in whichever case it is
+// written and whatever stands between its letters and digits: servers cut what they
+// echo, wrap it, escape it and make capitals of it.
+func redactPieces(s string, forms []string) string {
+	text, at := folded(s)
+	known := map[string][]int{} // where in text each piece begins
+	for i := range len(text) - piece + 1 {
+		known[text[i:i+piece]] = append(known[text[i:i+piece]], i)
+	}
+	hidden := make([]bool, len(s))
+	for _, form := range forms {
+		form, _ := folded(form)
+		if len(form) < piece {
+			known[form] = nil
+			if len(form) >= tellingLength {
+				known[form] = allOf(text, form)
+			}
+		}
+		size := min(piece, len(form))
+		for i := range len(form) - size + 1 {
+			for _, from := range known[form[i:i+size]] {
+				for j := at[from]; j <= at[from+size-1]; j++ {
+					hidden[j] = true
+				}
+			}
+		}
+	}
+	return covered(s, hidden)
+}
+
+// folded is the letters and digits of a text, in lower case, and where they stand in it.
+func folded(s string) (text string, at []int) {
+	var b strings.Builder
+	for i := range len(s) {
+		c := s[i]
+		switch {
+		case c >= 'A' && c <= 'Z':
+			c += 'a' - 'A'
+		case (c < 'a' || c > 'z') && (c < '0' || c > '9'):
+			continue
+		}
+		b.WriteByte(c)
+		at = append(at, i)
+	}
+	return b.String(), at
+}
+
+// allOf is where a form begins in a text.
+func allOf(text, form string) (found []int) {
+	for from := 0; ; from++ {
+		i := strings.Index(text[from:], form)
+		if i < 0 {
+			return found
+		}
+		from += i
+		found = append(found, from)
+	}
+}
+
+// covered writes one word for each run of hidden bytes.
+func covered(s string, hidden []bool) string {
+	var b strings.Builder
+	for i := range len(s) {
+		switch {
+		case !hidden[i]:
+			b.WriteByte(s[i])
+		case i == 0 || !hidden[i-1]:
+			b.WriteString(secret.Redacted)
+		}
+	}
+	return b.String()
+}
+
+// writings are the ways to write a secret of which pieces are looked for: as it is,
+// backwards, within more that was put into Base64, and byte for byte as numbers, as
+// percent signs, \u, \x and HTML's entities have them.
+func writings(plain string) []string {
+	backwards := []byte(plain)
+	slices.Reverse(backwards)
+	list := []string{plain, string(backwards), hex.EncodeToString([]byte(plain))}
+	for before, mixed := range []int{0, 2, 3} { // bytes before it, and characters that these touch
+		list = append(list, base64.RawStdEncoding.EncodeToString(append(make([]byte, before), plain...))[mixed:])
+	}
+	for _, number := range []struct {
+		before string
+		base   int
+	}{{"25", 16}, {"x", 16}, {"u00", 16}, {"", 10}} {
+		var b strings.Builder
+		for i := range len(plain) {
+			b.WriteString(number.before + strconv.FormatUint(uint64(plain[i]), number.base))
+		}
+		list = append(list, b.String())
+	}
+	return list
+}
