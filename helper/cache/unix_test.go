@@ -107,7 +107,7 @@ func TestOddEntries(t *testing.T) {
 			if !errors.Is(err, ErrMiss) {
 				t.Errorf("%s: %v, want a miss", name, err)
 			}
-		case <-time.After(5 * time.Second):
+		case <-time.After(time.Minute):
 			t.Fatalf("%s: Get hangs", name)
 		}
 		if err := os.Remove(path); err != nil {
@@ -191,7 +191,7 @@ func TestLock(t *testing.T) {
 		if err != nil {
 			t.Error(err)
 		}
-	case <-time.After(5 * time.Second):
+	case <-time.After(time.Minute):
 		t.Fatal("the lock was given back, yet the next one does not get it")
 	}
 }
