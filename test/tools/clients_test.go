@@ -126,7 +126,7 @@ func TestCurlStaleToken(t *testing.T) {
 	site := w.site("Bearer", api(nowhere))
 	w.trustingProfile("work", site.URL)
 	w.ok(nil, "credhelper", "curl", "work", "--", "-sSf", site.URL+"/hello")
-	w.auth.RevokeAll()
+	w.revoke()
 	w.ok(nil, "credhelper", "curl", "work", "--", "-sSf", site.URL+"/hello")
 	w.requests(2)
 }

@@ -19,7 +19,7 @@ var frontTools = []struct {
 	{"docker", func(t *testing.T) (*world, *site, option, []string) {
 		w := newWorld(t)
 		s := w.site("Basic", images())
-		w.profile("work", s.URL)
+		w.registryProfile("work", s)
 		w.registrySetup("docker", "work")
 		return w, s, nil, []string{"crane", "catalog", s.Host()}
 	}},

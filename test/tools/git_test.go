@@ -106,7 +106,7 @@ func TestGitStaleToken(t *testing.T) {
 			w.profile("work", site.URL)
 			w.setup("git")
 			w.ok(nil, "git", "ls-remote", site.URL+"/app.git")
-			w.auth.RevokeAll()
+			w.revoke()
 			site.forgetSeen()
 
 			if g.name == "old" {
@@ -259,7 +259,7 @@ func TestGitStaleTogether(t *testing.T) {
 				w.ok(app, "git", "remote", "add", fmt.Sprint("r", i), site.URL+"/app.git")
 			}
 			w.token("work")
-			w.auth.RevokeAll()
+			w.revoke()
 			if fetch := []string{"git", "fetch", "-q", "--all", "--jobs", "6"}; g.name == "new" {
 				w.ok(app, fetch...)
 			} else {

@@ -41,6 +41,7 @@ type question struct {
 	want   []string // lines of the answer; TOKEN is the current token
 	not    []string // parts that must not be there
 	modern bool     // only a git that knows authtype
+	aged   bool     // the token is older than a minute by then
 }
 
 const host = "protocol=https\nhost=git.example.com\n"
@@ -75,7 +76,7 @@ var battery = []question{
 	{name: "keeps ours then too", lines: host, want: []string{"password=TOKEN"}},
 	{name: "reject without a secret", verb: "reject", lines: host},
 	{name: "keeps ours even then", lines: host, want: []string{"password=TOKEN"}},
-	{name: "reject of ours", verb: "reject", lines: host + "username=oauth2\npassword=TOKEN\n"},
+	{name: "reject of ours", verb: "reject", aged: true, lines: host + "username=oauth2\npassword=TOKEN\n"},
 	{name: "makes a new one", lines: host, want: []string{"password=NEXT"}},
 
 	{name: "tells when it ends", lines: host, want: []string{"password_expiry_utc="}, modern: true},
@@ -85,9 +86,9 @@ var battery = []question{
 		want: []string{"username=oauth2", "password=TOKEN"}, not: []string{"authtype="}},
 	{name: "says that it can be asked again", lines: host + "capability[]=authtype\ncapability[]=state\n", modern: true,
 		want: []string{"credential=TOKEN", "state[]=credhelper:", "continue=1"}},
-	{name: "and is not, once it was", lines: host + "capability[]=authtype\ncapability[]=state\nstate[]=credhelper:1\n", modern: true,
+	{name: "and is not, once it was", lines: host + "capability[]=authtype\ncapability[]=state\nstate[]=credhelper:1\n", modern: true, aged: true,
 		want: []string{"credential=NEXT"}, not: []string{"continue=1"}},
-	{name: "reject of a header", verb: "reject", lines: host + "capability[]=authtype\nauthtype=Bearer\ncredential=TOKEN\n", modern: true},
+	{name: "reject of a header", verb: "reject", aged: true, lines: host + "capability[]=authtype\nauthtype=Bearer\ncredential=TOKEN\n", modern: true},
 	{name: "makes a new one then too", lines: host + "capability[]=authtype\n", want: []string{"credential=NEXT"}, modern: true},
 }
 
@@ -96,6 +97,9 @@ var battery = []question{
 func (c question) run(t *testing.T, w *world, modern bool, known string) string {
 	if c.modern && !modern {
 		return known // the older git drops the attribute before any helper sees it
+	}
+	if c.aged {
+		w.outlived("work")
 	}
 	lines := strings.ReplaceAll(c.lines, "TOKEN", known) + "\n"
 	if c.verb != "" {

@@ -179,7 +179,7 @@ func TestLinesClients(t *testing.T) {
 			d.must("get "+api.URL, "work")
 			w.requests(1)
 
-			w.auth.RevokeAll() // one token for many that see it refused
+			w.revoke() // one token for many that see it refused
 			d.must("many "+api.URL+"/items", "64")
 			w.requests(2)
 

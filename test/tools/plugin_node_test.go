@@ -64,7 +64,7 @@ func TestNodePlugin(t *testing.T) {
 			}
 		}
 		if r.URL.Path == "/revoke" {
-			w.auth.RevokeAll()
+			w.revoke()
 		}
 		fmt.Fprintln(rw, "hello", r.URL.Path)
 	}))

@@ -131,7 +131,9 @@ func (w *syncWorld) engines() (pids []int) {
 	paths, _ := filepath.Glob("/proc/[0-9]*/cmdline")
 	for _, path := range paths {
 		command, _ := os.ReadFile(path) // of what has ended there is none
-		if pid, err := strconv.Atoi(filepath.Base(filepath.Dir(path))); err == nil && bytes.HasPrefix(command, []byte(w.bin+"/credhelper-plugin\x00")) {
+		program, _, _ := bytes.Cut(command, []byte{0})
+		pid, err := strconv.Atoi(filepath.Base(filepath.Dir(path)))
+		if err == nil && (string(program) == w.bin+"/credhelper-engine" || string(program) == w.bin+"/credhelper-plugin") {
 			pids = append(pids, pid)
 		}
 	}
@@ -203,10 +205,10 @@ func TestSyncSurvives(t *testing.T) {
 		breaks     func(w *syncWorld)
 		jama, jira int // token requests
 	}{
-		{"revoked at Jama", func(w *syncWorld) { w.jamaCalls = at(2, w.jama.RevokeAll) }, 2, 1},
+		{"revoked at Jama", func(w *syncWorld) { w.jamaCalls = at(2, func() { w.outlived("jama"); w.jama.RevokeAll() }) }, 2, 1},
 		// Jira answers a search with 200 and nothing to a dead token, as to nobody.
-		{"revoked before a search", func(w *syncWorld) { w.jiraCalls = at(7, w.jira.RevokeAll) }, 1, 2},
-		{"revoked before an issue is made", func(w *syncWorld) { w.jiraCalls = at(9, w.jira.RevokeAll) }, 1, 2},
+		{"revoked before a search", func(w *syncWorld) { w.jiraCalls = at(7, func() { w.outlived("jira"); w.jira.RevokeAll() }) }, 1, 2},
+		{"revoked before an issue is made", func(w *syncWorld) { w.jiraCalls = at(9, func() { w.outlived("jira"); w.jira.RevokeAll() }) }, 1, 2},
 		// The new secret needs no restart of the job.
 		{"secret rotated", func(w *syncWorld) {
 			w.jiraCalls = at(9, func() {
@@ -275,6 +277,7 @@ func TestSyncEvery(t *testing.T) {
 				switch n {
 				case 2: // the second run: the administrator has allowed the API
 					w.jama.SetClient(oauthtest.Client{ID: "client", Secret: "s3cret"})
+					w.outlived("jama")
 					w.jama.RevokeAll()
 				case 4:
 					_ = job.Process.Signal(syscall.SIGTERM)

@@ -16,7 +16,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/credhelper/credhelper/helper/cache"
 	"github.com/credhelper/credhelper/helper/oauth/oauthtest"
+	"github.com/credhelper/credhelper/internal/program"
 )
 
 // built is the directory with both executables; suite the one with Debian 13's
@@ -289,6 +291,34 @@ func (w *world) fails(o option, argv ...string) result {
 func (w *world) token(profile string) string {
 	w.t.Helper()
 	return strings.TrimSpace(w.ok(nil, "credhelper", "token", profile))
+}
+
+// outlived makes the cached token of a profile two minutes older: a token that is
+// younger than one is not dropped because somebody refuses it.
+func (w *world) outlived(profile string) {
+	w.t.Helper()
+	env := func(name string) string {
+		for _, entry := range w.env {
+			if value, found := strings.CutPrefix(entry, name+"="); found {
+				return value
+			}
+		}
+		return ""
+	}
+	dirs, err := cache.FindDirs(env, os.Getuid())
+	if err == nil {
+		err = (&program.Home{Dirs: dirs}).Age(profile, 2*time.Minute)
+	}
+	if err != nil {
+		w.t.Error(err)
+	}
+}
+
+// revoke ends every token at the authorization server, that of the profile work some
+// minutes after it was fetched.
+func (w *world) revoke() {
+	w.outlived("work")
+	w.auth.RevokeAll()
 }
 
 // refuseSecret changes the secret at the authorization server only.
