@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"io"
 	"strings"
 	"time"
@@ -50,7 +51,11 @@ func (s *session) commands() *cobra.Command {
 		if !c.HasParent() {
 			place = "" // the name stands in front of every error already
 		}
-		return &protocol.Error{Kind: protocol.ErrMalformed, Text: place + err.Error(), Hint: "see " + c.CommandPath() + " --help"}
+		text := err.Error()
+		if wrong := (*pflag.InvalidValueError)(nil); errors.As(err, &wrong) { // which may be a secret in the wrong place
+			text = "--" + wrong.GetFlag().Name + " takes no such value"
+		}
+		return &protocol.Error{Kind: protocol.ErrMalformed, Text: place + text, Hint: "see " + c.CommandPath() + " --help"}
 	})
 	s.commonFlags(root.PersistentFlags())
 	root.AddGroup(

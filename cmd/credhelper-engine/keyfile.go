@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"os"
 	"strings"
 
 	"github.com/credhelper/credhelper/cmd/internal/terminal"
@@ -50,9 +49,9 @@ func (s *session) noteShared(flag, path string) {
 // readKeyFile reads a private key and asks for its password if it has one. The
 // keyring keeps it without: it is encrypted there, and no tool could ask.
 func (s *session) readKeyFile(path string) (secret.Text, error) {
-	f, err := os.Open(path)
+	f, err := openSecretFile("--key-file", path)
 	if err != nil {
-		return secret.Text{}, policy("--key-file: " + err.Error())
+		return secret.Text{}, err
 	}
 	defer f.Close()
 	raw, err := readLimited(f, path)

@@ -1,13 +1,16 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"os"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/credhelper/credhelper/cmd/internal/terminal"
 	"github.com/credhelper/credhelper/helper/keyring"
+	"github.com/credhelper/credhelper/protocol"
 	"github.com/credhelper/credhelper/protocol/secret"
 )
 
@@ -87,10 +90,24 @@ func oddEnds(text string) string {
 	if bare := strings.Trim(text, " "); bare != "" && bare != text {
 		return "begins or ends with a blank"
 	}
-	if len(text) > 2 && text[0] == text[len(text)-1] && strings.IndexByte("\"'`", text[0]) >= 0 {
+	if unquoted(text) != text {
 		return "stands in quotation marks"
 	}
 	return ""
+}
+
+// unquoted takes off the quotation marks around a text: the same one twice, or a pair
+// that a word processor or a chat made of them.
+func unquoted(text string) string {
+	for _, pair := range [...]string{`""`, "''", "``", "“”", "‘’", "„“", "”“", "””", "’’", "‚‘", "«»", "»«", "‹›"} {
+		_, size := utf8.DecodeRuneInString(pair)
+		bare, opened := strings.CutPrefix(text, pair[:size])
+		bare, closed := strings.CutSuffix(bare, pair[size:])
+		if opened && closed && bare != "" {
+			return bare
+		}
+	}
+	return text
 }
 
 // checkEnds asks whether what surrounds a typed secret belongs to it, and takes it off
@@ -106,7 +123,7 @@ func (s *session) checkEnds(text secret.Text) (secret.Text, error) {
 		}
 		bare := strings.Trim(text.Reveal(), " ")
 		if bare == text.Reveal() {
-			bare = bare[1 : len(bare)-1]
+			bare = unquoted(bare)
 		}
 		text = secret.New(bare)
 	}
@@ -122,9 +139,9 @@ func (s *session) secretOctets() (raw []byte, given bool, err error) {
 		raw, err = readLimited(s.stdin, "stdin")
 		return raw, true, err
 	case s.secret.file != "":
-		f, err := os.Open(s.secret.file)
+		f, err := openSecretFile("--secret-file", s.secret.file)
 		if err != nil {
-			return nil, true, policy("--secret-file: " + err.Error())
+			return nil, true, err
 		}
 		defer f.Close()
 		s.noteShared("--secret-file", s.secret.file)
@@ -132,6 +149,16 @@ func (s *session) secretOctets() (raw []byte, given bool, err error) {
 		return raw, true, err
 	}
 	return nil, false, nil
+}
+
+// openSecretFile opens the file that a flag names. What cannot be opened is not
+// repeated: it may be the secret itself.
+func openSecretFile(flag, path string) (*os.File, error) {
+	f, err := os.Open(path)
+	if wrong := (*os.PathError)(nil); errors.As(err, &wrong) {
+		return nil, &protocol.Error{Kind: protocol.ErrPolicy, Text: flag + ": " + wrong.Err.Error(), Hint: flag + " takes the path of a file, not what is in it"}
+	}
+	return f, err
 }
 
 // readLimited reads at most what a secret may have; one octet more is refused.

@@ -335,6 +335,8 @@ func TestOddEnds(t *testing.T) {
 		{"a blank before", " " + typed, "\n"},
 		{"quotation marks", "\"" + typed + "\"", "n\n"},
 		{"apostrophes", "'" + typed + "'", "n\n"},
+		{"a word processor's", "“" + typed + "”", "n\n"},
+		{"a chat's apostrophes", "‘" + typed + "’", "n\n"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			server, home := jamaServer(t), newHome(t)
