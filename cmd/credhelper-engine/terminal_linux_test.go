@@ -293,18 +293,6 @@ func TestPassphrase(t *testing.T) {
 	}
 }
 
-// TestToolsAreNeverAsked: a terminal being there does not make a tool's road one
-// that prompts (T27).
-func TestToolsAreNeverAsked(t *testing.T) {
-	for _, args := range [][]string{{"token", "nobody"}, {"header", "https://example.com/"}, {"list"}, {"status"}} {
-		p := sit(t, newHome(t), args...)
-		p.ends()
-		if strings.Contains(p.screen.String(), ": \n") || !p.echoes() {
-			t.Errorf("%v asked: %s", args, p.screen.String())
-		}
-	}
-}
-
 // TestToolsWordByHand: who types the word of a tool is told that a tool says it, and
 // the terminal's lines are not read as requests. cargo itself always adds its flag.
 func TestToolsWordByHand(t *testing.T) {

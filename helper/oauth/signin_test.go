@@ -117,8 +117,12 @@ func TestComingBack(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
+			m, err := client.Discover(t.Context(), server.Issuer())
+			if err != nil {
+				t.Fatal(err)
+			}
 			in, err := client.Begin(oauth.Sign{
-				AuthorizationURL: server.URL() + "/authorize", Redirect: "http://127.0.0.1:4711/cb", Issuer: server.Issuer(), MustIssuer: true,
+				AuthorizationURL: m.AuthorizationURL, Redirect: "http://127.0.0.1:4711/cb", Issuer: m.Issuer, MustIssuer: m.SendsIssuer,
 			})
 			if err != nil {
 				t.Fatal(err)
