@@ -29,7 +29,7 @@ func TestCanarySignIn(t *testing.T) {
 	}
 	environ := []string{"PATH=" + home + ":" + bin + ":/usr/bin:/bin", "HOME=" + home, "CREDHELPER_HOME=" + home}
 	talking := append(slices.Clone(environ), "GODEBUG=http2debug=2,netdns=2", "GOTRACEBACK=crash") // with which no plugin starts
-	var said, answers bytes.Buffer // stderr, and the stdout of those that give no token
+	var said, answers bytes.Buffer                                                                 // stderr, and the stdout of those that give no token
 	run := func(stdout *bytes.Buffer, stdin string, args ...string) {
 		t.Helper()
 		cmd := exec.Command(filepath.Join(bin, "credhelper"), args...)
