@@ -6,7 +6,8 @@
 // One directory, DIR = state/run, 0700, holds per profile
 //
 //	t-KEY  the sealed token and everything an answer needs (Entry); of a profile that
-//	       acts for several subjects where to look, and a t-KEY-HASH for each (Subject)
+//	       acts for several subjects where to look, and a t-KEY-HASH for each (Subject);
+//	       t-KEY.2 to t-KEY.4 where several places share a home (slots.go)
 //	l-KEY  the lock that makes one process fetch while others wait; never deleted
 //	m-KEY  a mark: "refused, do not ask again before ..." (Mark)
 //	k-KEY  which token was given to processes that only ask again if it was refused

@@ -60,15 +60,15 @@ func TestDerivedKey(t *testing.T) {
 	if !dirs.deriveKey(&key, [16]byte{1}) {
 		t.Fatal("no key from the key file")
 	}
-	sealed, err := key.seal("t-x", [16]byte{1}, [nonceSize]byte{2}, []byte("text"))
+	sealed, err := key.seal("t-x", header{kind: kindEntry, home: [16]byte{1}}, [nonceSize]byte{2}, []byte("text"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if text, _, ok := dirs.open("t-x", append([]byte(nil), sealed...)); !ok || string(text) != "text" {
-		t.Errorf("got %q %v", text, ok)
+	if f, ok := dirs.open("t-x", append([]byte(nil), sealed...)); !ok || string(f.text) != "text" {
+		t.Errorf("got %q %v", f.text, ok)
 	}
 	writeFile(t, dirs.KeyFile(), []byte("AGE-SECRET-KEY-1PPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPPP"))
-	if _, _, ok := dirs.open("t-x", sealed); ok {
+	if _, ok := dirs.open("t-x", sealed); ok {
 		t.Error("opened with the key of another key file")
 	}
 }

@@ -7,17 +7,52 @@ import (
 
 // A sealed file is
 //
-//	magic "CRH2" | place 1 | serial 4 | home 16 | nonce 12 | AES-256-GCM
+//	magic "CRH3" | kind 1 | place 1 | serial 4 | home 16 | expires 8 | nonce 12 | AES-256-GCM
 //
 // All before the nonce, and the file's own name, are associated data: a file
 // that was renamed, cut, or changed in any octet does not open (T15). Place and
-// serial say where the key is, so that opening needs no search.
+// serial say where the key is, so that opening needs no search; kind and expires are
+// for those who cannot open it (slots.go).
 const (
-	sealMagic  = "CRH2"
-	headerSize = len(sealMagic) + 1 + 4 + 16
+	sealMagic  = "CRH3"
+	headerSize = len(sealMagic) + 1 + 1 + 4 + 16 + 8
 	nonceSize  = 12
 	tagSize    = 16
 )
+
+const (
+	kindEntry   = 'E' // an Entry
+	kindSubject = 'S' // a Subject: where to look who it is
+)
+
+// header is what everybody may read of a sealed file.
+type header struct {
+	kind    byte
+	place   place
+	serial  int32
+	home    [16]byte
+	expires int64 // Unix seconds
+}
+
+func (h *header) append(b []byte) []byte {
+	b = append(append(b, sealMagic...), h.kind, byte(h.place))
+	b = append(b, byte(h.serial>>24), byte(h.serial>>16), byte(h.serial>>8), byte(h.serial))
+	return appendUint64(append(b, h.home[:]...), uint64(h.expires))
+}
+
+// headerOf reads the header of a sealed file; false if it cannot be one of ours.
+func headerOf(sealed []byte) (h header, ok bool) {
+	if len(sealed) < headerSize+nonceSize+tagSize || string(sealed[:len(sealMagic)]) != sealMagic {
+		return h, false
+	}
+	s := scanner{rest: sealed[len(sealMagic):]}
+	h.kind, h.place = s.uint8(), place(s.uint8())
+	for range 4 {
+		h.serial = h.serial<<8 | int32(s.uint8())
+	}
+	h.home, h.expires = [16]byte(s.take(16)), int64(s.uint64())
+	return h, h.kind == kindEntry || h.kind == kindSubject
+}
 
 // sealingKey is the key of the sealed files and where it is kept.
 type sealingKey struct {
@@ -34,42 +69,49 @@ func (k *sealingKey) aead() (cipher.AEAD, error) {
 	return cipher.NewGCM(block)
 }
 
-// seal encrypts text for the file called name in the home of that id.
-func (k *sealingKey) seal(name string, home [16]byte, nonce [nonceSize]byte, text []byte) ([]byte, error) {
+// seal encrypts text for the file called name. The header's place and serial are the
+// key's.
+func (k *sealingKey) seal(name string, h header, nonce [nonceSize]byte, text []byte) ([]byte, error) {
 	aead, err := k.aead()
 	if err != nil {
 		return nil, err
 	}
-	out := make([]byte, 0, headerSize+nonceSize+len(text)+tagSize)
-	out = append(out, sealMagic...)
-	out = append(out, byte(k.place), byte(k.serial>>24), byte(k.serial>>16), byte(k.serial>>8), byte(k.serial))
-	out = append(out, home[:]...)
+	h.place, h.serial = k.place, k.serial
+	out := h.append(make([]byte, 0, headerSize+nonceSize+len(text)+tagSize))
 	additional := append(out[:headerSize:headerSize], name...)
 	out = append(out, nonce[:]...)
 	return aead.Seal(out, nonce[:], text, additional), nil
 }
 
-// open decrypts sealed, in place, with the key that its header names, and returns
-// that key.
-func (d Dirs) open(name string, sealed []byte) (text []byte, key sealingKey, ok bool) {
-	if len(sealed) < headerSize+nonceSize+tagSize || string(sealed[:len(sealMagic)]) != sealMagic {
-		return nil, key, false
-	}
-	s := scanner{rest: sealed[len(sealMagic):]}
-	key.place = place(s.uint8())
-	for range 4 {
-		key.serial = key.serial<<8 | int32(s.uint8())
-	}
-	home := [16]byte(s.take(16))
-	if !d.fetchKey(&key, home) {
-		return nil, key, false
-	}
-	aead, err := key.aead()
+// open decrypts, in place, what has a header and was sealed with this key for the
+// file called name.
+func (k *sealingKey) open(name string, sealed []byte) (text []byte, ok bool) {
+	aead, err := k.aead()
 	if err != nil {
-		return nil, key, false
+		return nil, false
 	}
 	additional := append(sealed[:headerSize:headerSize], name...)
 	body := sealed[headerSize+nonceSize:]
 	text, err = aead.Open(body[:0], sealed[headerSize:headerSize+nonceSize], body, additional)
-	return text, key, err == nil
+	return text, err == nil
+}
+
+// opened is a sealed file that was opened.
+type opened struct {
+	header
+	key  sealingKey
+	text []byte
+}
+
+// open opens a sealed file with the key that its header names.
+func (d Dirs) open(name string, sealed []byte) (f opened, ok bool) {
+	if f.header, ok = headerOf(sealed); !ok {
+		return f, false
+	}
+	f.key.place, f.key.serial = f.place, f.serial
+	if !d.fetchKey(&f.key, f.home) {
+		return f, false
+	}
+	f.text, ok = f.key.open(name, sealed)
+	return f, ok
 }

@@ -45,22 +45,25 @@ func Create(dirs Dirs) (*Store, error) {
 // Close closes the cache.
 func (s *Store) Close() { s.dir.Close() }
 
-// unseal reads and opens a sealed file, and returns the key that it is sealed with.
-func (s *Store) unseal(name string) ([]byte, sealingKey, error) {
+// unseal reads and opens a sealed file.
+func (s *Store) unseal(name string) (opened, error) {
 	sealed, err := s.dir.Read(name, maxEntrySize)
 	if err != nil {
-		return nil, sealingKey{}, ErrMiss
+		return opened{}, ErrMiss
 	}
-	text, key, ok := s.dirs.open(name, sealed)
+	f, ok := s.dirs.open(name, sealed)
 	if !ok {
-		return nil, key, ErrMiss
+		return f, ErrMiss
 	}
-	return text, key, nil
+	return f, nil
 }
 
 // entry reads a subject's entry that was unsealed.
-func (s *Store) entry(profile string, subject Subject, text []byte) (*Entry, error) {
-	e, ok := decodeEntry(text)
+func (s *Store) entry(profile string, subject Subject, f opened) (*Entry, error) {
+	if f.kind != kindEntry {
+		return nil, ErrMiss
+	}
+	e, ok := decodeEntry(f.text)
 	// The lock file must be this home's: another home's entry opens with its own
 	// key, which the same user can read.
 	if !ok || e.Profile != profile || e.Lock.Path != s.dir.At(ProfileKey(profile).file('l')) || !e.Lock.True() {
@@ -85,24 +88,35 @@ func (s *Store) Put(ctx context.Context, lock *Lock, e *Entry) error {
 		return err
 	}
 	defer wipe(key.key[:])
-	name := entryName(e.Profile, &key, e.Subject)
+	slot, left, err := s.claim(e, &key)
+	if err != nil {
+		return err
+	}
+	h := header{kind: kindEntry, home: home, expires: e.Expires}
+	name := slot
 	if len(e.Subject) > 0 {
-		if err := s.makeRoom(e.Profile, name); err != nil {
+		name = entryName(slot, &key, e.Subject)
+		if err := s.makeRoom(slot, name); err != nil {
+			return err
+		}
+		// First where to look, so that no subject's entry lies where nobody looks.
+		where := header{kind: kindSubject, home: home, expires: e.Expires}
+		if err := s.putSealed(&key, where, slot, e.Subject.encode(e.Profile)); err != nil {
 			return err
 		}
 	}
-	if err := s.putSealed(&key, home, name, e.encode()); err != nil || len(e.Subject) == 0 {
+	if err := s.putSealed(&key, h, name, e.encode()); err != nil || left == "" {
 		return err
 	}
-	return s.putSealed(&key, home, entryName(e.Profile, &key, nil), e.Subject.encode(e.Profile))
+	return s.dir.Remove(left)
 }
 
-func (s *Store) putSealed(key *sealingKey, home [16]byte, name string, text []byte) error {
+func (s *Store) putSealed(key *sealingKey, h header, name string, text []byte) error {
 	var nonce [nonceSize]byte
 	if err := randomOctets(nonce[:]); err != nil {
 		return err
 	}
-	sealed, err := key.seal(name, home, nonce, text)
+	sealed, err := key.seal(name, h, nonce, text)
 	if err != nil {
 		return err
 	}
@@ -269,7 +283,8 @@ func (s *Store) Misplaced() (paths []string) {
 	return paths
 }
 
-// DropAll removes every entry, what was reported about it, and every route:
+// DropAll removes every entry, what was reported about it, and every route, and makes
+// every copy of an entry worthless, also of those whose keys other places have:
 // credhelper lock and cache clear.
 func (s *Store) DropAll() error {
 	names, err := s.dir.Names()
@@ -277,10 +292,14 @@ func (s *Store) DropAll() error {
 		return err
 	}
 	for _, name := range names {
-		if !strings.HasPrefix(name, "t-") && !strings.HasPrefix(name, "x-") && !strings.HasPrefix(name, "k-") && !strings.HasPrefix(name, "r-") {
-			continue
+		var err error
+		switch kind, _, _ := strings.Cut(name, "-"); kind {
+		case "l":
+			err = s.dir.TouchLock(name)
+		case "t", "x", "k", "r":
+			err = s.dir.Remove(name)
 		}
-		if err := s.dir.Remove(name); err != nil {
+		if err != nil {
 			return err
 		}
 	}

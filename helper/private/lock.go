@@ -2,6 +2,7 @@ package private
 
 import (
 	"context"
+	"errors"
 	"os"
 )
 
@@ -82,10 +83,21 @@ func (l *Lock) Path() string { return l.f.Name() }
 
 // Touch changes the ctime and the size of the lock's file, so that whoever stamped
 // it sees a change, even a second one within a tick of the clock.
-func (l *Lock) Touch() error {
-	info, err := l.f.Stat()
+func (l *Lock) Touch() error { return touch(l.f) }
+
+// TouchLock does the same to the lock called name, whoever holds it.
+func (d Dir) TouchLock(name string) error {
+	f, err := d.OpenFile(name, os.O_RDWR)
+	if err != nil {
+		return err
+	}
+	return errors.Join(touch(f), f.Close())
+}
+
+func touch(f *os.File) error {
+	info, err := f.Stat()
 	if err == nil {
-		_, err = l.f.WriteAt([]byte{0}, info.Size())
+		_, err = f.WriteAt([]byte{0}, info.Size())
 	}
 	return err
 }
