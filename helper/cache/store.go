@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io/fs"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -288,20 +289,13 @@ func (s *Store) Misplaced() (paths []string) {
 // credhelper lock and cache clear.
 func (s *Store) DropAll() error {
 	names, err := s.dir.Names()
-	if err != nil {
-		return err
-	}
 	for _, name := range names {
-		var err error
-		switch kind, _, _ := strings.Cut(name, "-"); kind {
-		case "l":
-			err = s.dir.TouchLock(name)
-		case "t", "x", "k", "r":
-			err = s.dir.Remove(name)
-		}
-		if err != nil {
-			return err
+		switch kind, _, _ := strings.Cut(name, "-"); {
+		case kind == "l" && s.dir.IsFile(name):
+			err = errors.Join(err, s.dir.TouchLock(name))
+		case slices.Contains([]string{"t", "x", "k", "r"}, kind):
+			err = errors.Join(err, s.dir.Remove(name))
 		}
 	}
-	return nil
+	return err
 }
