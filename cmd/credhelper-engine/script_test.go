@@ -54,7 +54,8 @@ import (
 //	mode FILE MODE       sets and "mode? FILE MODE" checks a file's mode
 //	age NAME             makes a profile's cached token two minutes older
 //	silent-socket FILE   a Unix socket that takes connections and says nothing
-//	within TIME CODE CMD like refused, and in that time
+//	within TIME CODE CMD like refused, and in that time, which a busy machine keeps, too:
+//	                    more than the program promises, less than if it did not keep it
 //	manager              is a service manager: sets NOTIFY_SOCKET
 //	notified TEXT        waits until the manager hears a line that begins so
 //	proxy NAME STATUS    starts a proxy that refuses everybody; $NAME is its host and port

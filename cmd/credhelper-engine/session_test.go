@@ -4,6 +4,7 @@ import (
 	"errors"
 	"os"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/credhelper/credhelper/protocol"
@@ -11,7 +12,9 @@ import (
 
 // TestWatch: whatever hangs, and wherever, the process ends at its limit with an
 // answer (R2).
-func TestWatch(t *testing.T) {
+func TestWatch(t *testing.T) { synctest.Test(t, testWatch) }
+
+func testWatch(t *testing.T) {
 	exited := make(chan int, 1)
 	s := &session{now: time.Now, start: time.Now(), answered: new(answered), exit: func(code int) { exited <- code }}
 	refused := make(chan error, 1)

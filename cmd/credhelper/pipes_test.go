@@ -66,20 +66,21 @@ func TestOctetByOctet(t *testing.T) {
 	})
 }
 
-// slowly gives one octet every 5 ms.
+// slowly gives one octet every millisecond.
 type slowly struct{ text string }
 
 func (r *slowly) Read(p []byte) (int, error) {
 	if r.text == "" || len(p) == 0 {
 		return 0, io.EOF
 	}
-	time.Sleep(5 * time.Millisecond)
+	time.Sleep(time.Millisecond)
 	p[0], r.text = r.text[0], r.text[1:]
 	return 1, nil
 }
 
 // TestPipeStaysOpen (no. 8, R3): who has sent the empty line gets the answer, and
-// need not close the pipe for it.
+// need not close the pipe for it. Who waits for the end of the stream says after 2 s
+// that no whole request came.
 func TestPipeStaysOpen(t *testing.T) {
 	bothStates(t, func(t *testing.T, s *server, h *program.Home) {
 		cmd := h.Command("git-credential-credhelper", "get")
@@ -93,11 +94,7 @@ func TestPipeStaysOpen(t *testing.T) {
 			t.Fatal(err)
 		}
 		cmd.Stdin = read
-		began := time.Now()
 		fillsPassword(t, "a pipe that stays open", s, finish(t, cmd))
-		if took := time.Since(began); took > 1500*time.Millisecond {
-			t.Errorf("it took %v: it waited for the end of the stream", took)
-		}
 	})
 }
 

@@ -142,7 +142,7 @@ func TestCloseWhileAsked(t *testing.T) {
 	time.Sleep(100 * time.Millisecond)
 	began := time.Now()
 	client.Close()
-	if took := time.Since(began); took > 3*time.Second {
+	if took := time.Since(began); took > 8*time.Second { // the calls that hang do so for 10 s
 		t.Errorf("Close took %v", took)
 	}
 	if n := len(plugins(t, config)); n != 0 {
@@ -191,7 +191,7 @@ func pause(t *testing.T, pid int) {
 	if err := syscall.Kill(pid, syscall.SIGSTOP); err != nil {
 		t.Fatal(err)
 	}
-	for deadline := time.Now().Add(5 * time.Second); ; time.Sleep(time.Millisecond) {
+	for deadline := time.Now().Add(time.Minute); ; time.Sleep(time.Millisecond) {
 		stat, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/stat")
 		if strings.Contains(string(stat), ") T ") {
 			return

