@@ -86,7 +86,7 @@ func checkNames(rows []row) error {
 	var missing []string
 	for _, r := range rows {
 		name, _, _ := strings.Cut(r.test, "/")
-		if out, err := exec.Command("git", "grep", "-qE", `^func `+name+`\(`, "--", r.pkg+"/*_test.go").CombinedOutput(); err != nil {
+		if out, err := exec.Command("git", "grep", "--untracked", "-qE", `^func `+name+`\(`, "--", r.pkg+"/*_test.go").CombinedOutput(); err != nil {
 			missing = append(missing, fmt.Sprintf("%s: %s has no %s %s", r.source, r.pkg, name, out))
 		}
 	}

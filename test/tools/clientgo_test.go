@@ -1,0 +1,60 @@
+//go:build tools
+
+package tools
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+
+	"k8s.io/client-go/rest"
+	"k8s.io/client-go/tools/clientcmd"
+)
+
+// A program that uses client-go and runs long asks the plugin again after a 401, and
+// never else before the end that it was told. So its second question is the report of
+// a refusal (X1): its requests go on with one more token, and no more than one.
+func TestClientGo(t *testing.T) {
+	w := newWorld(t)
+	site := w.site("Bearer", cluster())
+	w.profile("work", site.URL)
+	w.kubeconfig(site, site)
+	for _, entry := range w.env { // of this process, in which client-go runs the plugin
+		name, value, _ := strings.Cut(entry, "=")
+		t.Setenv(name, value)
+	}
+	config, err := clientcmd.BuildConfigFromFlags("", w.home+"/.kube/config")
+	if err != nil {
+		t.Fatal(err)
+	}
+	client, err := rest.HTTPClientFor(config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	get := func() int {
+		t.Helper()
+		resp, err := client.Get(site.URL + "/version")
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp.Body.Close()
+		return resp.StatusCode
+	}
+	for range 5 {
+		if status := get(); status != http.StatusOK {
+			t.Fatal(status)
+		}
+	}
+	w.requests(1)
+
+	w.revoke()
+	if status := get(); status != http.StatusUnauthorized { // client-go does not repeat the request
+		t.Errorf("after the revocation: %d", status)
+	}
+	for range 5 {
+		if status := get(); status != http.StatusOK {
+			t.Errorf("after a token was refused: %d", status)
+		}
+	}
+	w.requests(2)
+}
