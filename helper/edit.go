@@ -139,7 +139,7 @@ func (h *Home) checkClaims(p *Profile) error {
 		if o, both := shared(p, other); both {
 			return &protocol.Error{Kind: protocol.ErrAmbiguous,
 				Text: "profiles " + p.Name + " and " + other.Name + " both claim " + o,
-				Hint: "give one of them an origin of its own, such as a path: origins"}
+				Hint: "give each a part of its own, such as --set origins=" + o + "/PATH; to change the other: credhelper edit " + other.Name}
 		}
 	}
 	return nil

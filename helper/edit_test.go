@@ -55,7 +55,7 @@ func TestAdd(t *testing.T) {
 	err = h.helper().AddProfile(context.Background(), h.draft("jama"), secret.New("secret"))
 	wantError(t, err, protocol.ErrPolicy, "profile jama is there already", "credhelper rotate jama")
 	err = h.helper().AddProfile(context.Background(), h.draft("other"), secret.New("secret"))
-	wantError(t, err, protocol.ErrAmbiguous, "profiles other and jama both claim "+h.server.URL())
+	wantError(t, err, protocol.ErrAmbiguous, "profiles other and jama both claim "+h.server.URL(), "--set origins="+h.server.URL()+"/PATH")
 }
 
 // TestNeverHalfAProfile: when the secret cannot be stored there is no profile, and

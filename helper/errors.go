@@ -31,6 +31,7 @@ func malformed(text string) error {
 // names in it (T23). Foreign values inside are cut by short before.
 func clean(s string) string {
 	const longest = 1000
+	s = strings.ReplaceAll(strings.TrimRight(s, "\n"), "\n", "; ") // errors.Join's
 	b := []byte(s[:min(len(s), longest)])
 	for i, c := range b {
 		if c < 0x20 || c > 0x7e {
@@ -93,7 +94,8 @@ func keyringError(p *Profile, err error) error {
 		text := strings.Replace(err.Error(), keyring.ErrUnavailable.Error()+": ", "", 1)
 		err = &protocol.Error{Kind: protocol.ErrLocked, Text: text}
 		hint = "see what it says: credhelper doctor " + p.Name
-	case errors.Is(err, keyring.ErrKeyGone): // no unlocking helps
+	case errors.Is(err, keyring.ErrKeyGone):
+		hint = "" // no unlocking helps, and the error says what does
 	case strings.Contains(err.Error(), "credhelper unlock"):
 		hint = "" // said already
 	case errors.Is(err, keyring.ErrLocked):
@@ -110,12 +112,12 @@ func keyringError(p *Profile, err error) error {
 func storeError(err error) error {
 	e := &protocol.Error{Kind: protocol.ErrPolicy, Text: clean("cache: " + err.Error()), Hint: "see what is wrong: credhelper doctor"}
 	if readOnly(err) {
-		e.Hint = "where nothing may be written, as in an image build: --no-store"
+		e.Hint = "nothing can be written there; CREDHELPER_HOME names another place, and token --no-store needs none"
 	}
 	return e
 }
 
-// readOnly tells whether nothing can be written at all.
+// readOnly reports whether nothing can be written at all.
 func readOnly(err error) bool {
 	return errors.Is(err, syscall.EROFS) || errors.Is(err, fs.ErrPermission)
 }

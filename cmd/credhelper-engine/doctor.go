@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"strings"
-	"time"
+	"syscall"
 
 	"github.com/spf13/cobra"
 
@@ -191,7 +191,11 @@ func (x *examination) sealing() {
 	defer store.Close()
 	place, err := store.KeyPlace(x.ctx)
 	if err != nil {
-		x.add("cache", bad, "tokens are not cached between calls: "+err.Error(), "give this user a runtime directory (tmpfs) or a kernel keyring")
+		mend := "give this user a runtime directory (tmpfs) or a kernel keyring"
+		if errors.Is(err, syscall.EROFS) {
+			mend = "name a place that can be written: CREDHELPER_HOME"
+		}
+		x.add("cache", bad, "tokens are not cached between calls: "+err.Error(), mend)
 		return
 	}
 	x.add("cache", good, "sealed; key: "+place, "")
@@ -211,16 +215,19 @@ func (x *examination) secrets() {
 	if err == nil {
 		_, err = k.Names(x.ctx)
 	}
-	took := x.now().Sub(began).Round(time.Millisecond)
+	if err == nil && settings.Keyring == fileKeyring {
+		_, err = x.fileOpener(x.ctx)
+	}
+	took := x.now().Sub(began).Milliseconds()
 	if err != nil {
 		mend := ""
-		if errors.Is(err, keyring.ErrLocked) {
+		if errors.Is(err, keyring.ErrLocked) && !errors.Is(err, keyring.ErrKeyGone) {
 			mend = "credhelper unlock"
 		}
 		x.add("keyring", bad, err.Error(), mend)
 		return
 	}
-	x.add("keyring", good, fmt.Sprintf("%s, answered in %v", x.describeKeyring(x.ctx, settings.Keyring), took), "")
+	x.add("keyring", good, fmt.Sprintf("%s, answered in %d ms", x.describeKeyring(x.ctx, settings.Keyring), took), "")
 }
 
 // leftovers: what killed processes left behind.

@@ -125,6 +125,6 @@ func (x *examination) tools() {
 		}
 	}
 	if here > 0 && here == len(all) {
-		x.add("tools", good, fmt.Sprintf("%d paths in links and tools' files lead here", here), "")
+		x.add("tools", good, fmt.Sprintf("every path in links and tools' files leads here (%d)", here), "")
 	}
 }

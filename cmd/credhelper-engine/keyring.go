@@ -154,8 +154,11 @@ func keyringTrouble(name string, err error) error {
 		text = "keyring " + name + ": " + text
 	}
 	hint := "see what is wrong: credhelper doctor"
-	if errors.Is(err, keyring.ErrPassphrase) {
+	switch {
+	case errors.Is(err, keyring.ErrPassphrase):
 		hint = "nothing was changed; try again: credhelper unlock"
+	case errors.Is(err, keyring.ErrKeyGone):
+		hint = "" // the error says what helps
 	}
 	return &protocol.Error{Kind: kind, Text: text, Hint: hint}
 }
@@ -166,11 +169,9 @@ func (s *session) describeKeyring(ctx context.Context, name string) string {
 	if name != fileKeyring {
 		return backend.Title
 	}
-	file, err := s.openFile(ctx)
-	if err != nil {
-		return backend.Title
-	}
-	switch opener, err := file.Opener(ctx); {
+	switch opener, err := s.fileOpener(ctx); {
+	case errors.Is(err, keyring.ErrKeyGone):
+		return backend.Title + ", its key is gone"
 	case err != nil:
 		return backend.Title + ", " + oneLine(err.Error())
 	case opener == keyring.OpenedByNothing:
@@ -178,6 +179,15 @@ func (s *session) describeKeyring(ctx context.Context, name string) string {
 	default:
 		return backend.Title + ", opened by " + string(opener)
 	}
+}
+
+// fileOpener says what opens the file keyring, or why nothing can.
+func (s *session) fileOpener(ctx context.Context) (keyring.Opener, error) {
+	file, err := s.openFile(ctx)
+	if err != nil {
+		return keyring.OpenedByNothing, err
+	}
+	return file.Opener(ctx)
 }
 
 func orNone(name string) string {
@@ -196,9 +206,14 @@ type keyringChoice struct {
 
 // chooseKeyring chooses where nothing was chosen yet: a Secret Service that
 // answers, else the encrypted file. Nothing is written before there is a secret
-// to store.
+// to store; a keyring that takes none is said before anybody types one.
 func (s *session) chooseKeyring(ctx context.Context, h *helper.Helper) (*keyringChoice, error) {
 	settings, err := h.Settings()
+	if err == nil && settings.Keyring == fileKeyring {
+		if _, err := s.fileOpener(ctx); errors.Is(err, keyring.ErrKeyGone) {
+			return nil, keyringTrouble(fileKeyring, err)
+		}
+	}
 	if err != nil || settings.Keyring != "" {
 		return &keyringChoice{name: settings.Keyring}, err
 	}

@@ -325,6 +325,7 @@ func TestOddEnds(t *testing.T) {
 		{"apostrophes", "'" + typed + "'", "n\n"},
 		{"a word processor's", "“" + typed + "”", "n\n"},
 		{"a chat's apostrophes", "‘" + typed + "’", "n\n"},
+		{"Ctrl-D is no, and ends the line", "'" + typed + "'", "\x04"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			server, home := jamaServer(t), newHome(t)
@@ -335,6 +336,9 @@ func TestOddEnds(t *testing.T) {
 			p.types(c.answer)
 			if code := p.ends(); code != 0 || strings.Contains(p.screen.String(), typed) {
 				t.Errorf("exit %d: %s", code, p.screen.String())
+			}
+			if screen := p.screen.String(); !strings.Contains(screen, "[y/N] n\r\n") && !strings.Contains(screen, "[y/N] \r\n") {
+				t.Errorf("what follows the answer does not begin a line: %q", screen)
 			}
 		})
 	}

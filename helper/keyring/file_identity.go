@@ -96,7 +96,8 @@ func (f *File) whyLocked(dir *directory) error {
 	return fmt.Errorf("%w: it has no key yet: type credhelper keyring use file", ErrLocked)
 }
 
-// Opener tells what opens the keyring now. It does not try a passphrase.
+// Opener says what opens the keyring now. It does not try a passphrase. A keyring
+// with items that nothing opens any more is ErrKeyGone, not an empty one.
 func (f *File) Opener(ctx context.Context) (Opener, error) {
 	dir, err := openDirectory(f.config.Dir, false)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -109,7 +110,7 @@ func (f *File) Opener(ctx context.Context) (Opener, error) {
 		f.mu.Lock()
 		defer f.mu.Unlock()
 		return f.openedBy, nil
-	} else if !errors.Is(err, ErrLocked) {
+	} else if !errors.Is(err, ErrLocked) || errors.Is(err, ErrKeyGone) {
 		return OpenedByNothing, f.in(err)
 	}
 	if _, err := dir.read(identityName, maxIdentity); err == nil {

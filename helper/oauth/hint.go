@@ -107,8 +107,11 @@ func hintFor(e *Error, own []Hint) string {
 	if h := find(Hints[:], e); h != "" {
 		return h
 	}
-	if e.Kind == Unreachable && e.Status == 0 { // a server that answers "later" is the right one
+	switch {
+	case e.Kind == Unreachable && e.Status == 0:
 		return noAnswer
+	case e.Kind == Unreachable: // a server that answers "later" is the right one
+		return "try again later; credhelper status shows when"
 	}
 	return ""
 }

@@ -76,6 +76,9 @@ func AskYes(question string) (bool, error) {
 	}
 	answer := make([]byte, 64)
 	n, err := tty.in.Read(answer)
+	if n == 0 || answer[n-1] != '\n' { // Ctrl-D; what comes next begins a line of its own
+		_, _ = io.WriteString(tty.out, "\n")
+	}
 	if err != nil && n == 0 {
 		return false, nil
 	}
