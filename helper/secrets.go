@@ -152,6 +152,25 @@ func (h *Helper) putEnvelope(ctx context.Context, p *Profile, e *envelope) error
 	return nil
 }
 
+// CanStore fails where the keyring could not take a secret of p, as when it is locked:
+// nobody is to type one, or to sign in, for what is thrown away then. Another's item
+// shows as well whether it opens.
+func (h *Helper) CanStore(ctx context.Context, p *Profile) error {
+	k, err := h.openKeyring(ctx)
+	if err != nil {
+		return keyringError(p, err)
+	}
+	defer h.CloseKeyring() // whoever is asked may take their time
+	names, err := k.Names(ctx)
+	if err == nil && len(names) > 0 {
+		_, err = k.Get(ctx, names[0])
+	}
+	if err != nil && !unusable(err) {
+		return keyringError(p, err)
+	}
+	return nil
+}
+
 // openKeyring opens the keyring that the settings name, once, within its time.
 // Opening may hang where a desktop's bus is dead, whatever the context says.
 func (h *Helper) openKeyring(ctx context.Context) (keyring.Keyring, error) {

@@ -214,6 +214,9 @@ func (h *Helper) SignInClient(ctx context.Context, p *Profile) (*oauth.Client, e
 		return nil, &protocol.Error{Kind: protocol.ErrPolicy, Text: "profile " + p.Name + ": nobody signs in with grant " + p.Grant,
 			Hint: "its token comes by itself: credhelper token " + p.Name}
 	}
+	if err := h.CanStore(ctx, p); err != nil {
+		return nil, err
+	}
 	s, err := h.secret(ctx, p)
 	if err != nil {
 		return nil, err

@@ -86,7 +86,7 @@ func (s *session) add(ctx context.Context, name string, f addFlags) error {
 	if err != nil {
 		return err
 	}
-	text, err := s.readProof(draft, func() { choice.announce(s) })
+	text, err := s.readProof(draft, func() error { return choice.ready(ctx, s, h, draft) })
 	if errors.Is(err, terminal.ErrNone) && f.noVerify {
 		if err := h.AddProfile(ctx, draft, secret.Text{}); err != nil {
 			return err

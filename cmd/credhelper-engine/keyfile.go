@@ -13,7 +13,7 @@ import (
 
 // readProof reads what a profile proves itself with: a private key for clients
 // that sign, else a secret.
-func (s *session) readProof(p *helper.Profile, first func()) (secret.Text, error) {
+func (s *session) readProof(p *helper.Profile, first func() error) (secret.Text, error) {
 	switch {
 	case s.secret.key != "" && !p.SecretIsKey():
 		return secret.Text{}, malformed("--key-file: the profile proves itself with " + p.ClientAuth + ", not with a private key")

@@ -245,6 +245,16 @@ func (k *keyringChoice) announce(s *session) {
 	s.say("         Opened by a key file only you can read. Set a passphrase any time: credhelper keyring passphrase")
 }
 
+// ready says what was chosen, and fails if the secret of p could not be stored there:
+// nobody is asked for one that is thrown away then.
+func (k *keyringChoice) ready(ctx context.Context, s *session, h *helper.Helper, p *helper.Profile) error {
+	k.announce(s)
+	if k.fresh {
+		return nil
+	}
+	return h.CanStore(ctx, p)
+}
+
 // store makes the keyring ready, writes the choice and stores by it. A choice that
 // was made now does not outlive a failure: nothing is left of it.
 func (k *keyringChoice) store(ctx context.Context, s *session, h *helper.Helper, store func() error) error {

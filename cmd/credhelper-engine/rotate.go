@@ -79,7 +79,7 @@ func (s *session) storeNew(ctx context.Context, h *helper.Helper, p *helper.Prof
 	if err != nil {
 		return err
 	}
-	text, err := s.readProof(p, func() { choice.announce(s) })
+	text, err := s.readProof(p, func() error { return choice.ready(ctx, s, h, p) })
 	if err != nil {
 		return err
 	}

@@ -65,10 +65,10 @@ type secretFlags struct {
 	key   string // file of a private key
 }
 
-// readSecret reads the secret from where the flags say, else it asks; first runs
-// before somebody is asked. stdin is read to its end, which whoever pipes
+// readSecret reads the secret from where the flags say, else it asks; first, if there
+// is one, runs before somebody is asked, who is not if it fails. stdin is read to its end, which whoever pipes
 // something into it provides.
-func (s *session) readSecret(question string, first func()) (secret.Text, error) {
+func (s *session) readSecret(question string, first func() error) (secret.Text, error) {
 	raw, given, err := s.secretOctets()
 	switch {
 	case err != nil:
@@ -77,8 +77,10 @@ func (s *session) readSecret(question string, first func()) (secret.Text, error)
 		defer clear(raw)
 		return cleanSecret(raw)
 	}
-	if s.personSits() {
-		first()
+	if first != nil && s.personSits() {
+		if err := first(); err != nil {
+			return secret.Text{}, err
+		}
 	}
 	s.typed = true
 	return s.askSecret(question)

@@ -353,6 +353,51 @@ func TestOddEnds(t *testing.T) {
 	}
 }
 
+// TestLockedBeforeAsked: nobody types a secret or signs in, nor is the server asked, where
+// the keyring that the secret or the sign-in is for is locked.
+func TestLockedBeforeAsked(t *testing.T) {
+	server, home := jamaServer(t), newHome(t)
+	p := sit(t, home, addArgs(server)...)
+	p.see("not shown: ")
+	p.types(typed + "\n")
+	if code := p.ends(); code != 0 {
+		t.Fatal(p.screen.String())
+	}
+	p = sit(t, home, "keyring", "passphrase")
+	for _, question := range []string{"New passphrase: ", "The same again: "} {
+		p.see(question)
+		p.types("a passphrase to lock with\n")
+	}
+	if code := p.ends(); code != 0 {
+		t.Fatal(p.screen.String())
+	}
+	if code := sit(t, home, "lock").ends(); code != 0 {
+		t.Fatal("lock: exit", code)
+	}
+	asked := len(server.Requests())
+	other := []string{"add", "other", "--preset", "jama", "--url", server.URL() + "/other", "--client-id", "client"}
+	err := os.WriteFile(home+"/config/profiles/person.toml", []byte(`url = "https://person.example.com"
+client_id = "client"
+client_auth = "none"
+grant = "authorization_code"
+authorization_url = "`+server.URL()+`/authorize"
+token_url = "`+server.URL()+`/token"
+`), 0o600)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, args := range [][]string{{"rotate", "jama"}, other, {"login", "person", "--no-browser"}} {
+		p = sit(t, home, args...)
+		code := p.ends()
+		if screen := p.screen.String(); code != 5 || strings.Contains(screen, "not shown") || strings.Contains(screen, "Sign in") || !strings.Contains(screen, "credhelper unlock") {
+			t.Errorf("%v: exit %d: %s", args, code, screen)
+		}
+	}
+	if more := len(server.Requests()) - asked; more != 0 {
+		t.Errorf("%d requests for secrets that cannot be stored", more)
+	}
+}
+
 // TestTypedSecretIsNotLost: a secret that was typed and that nobody can ask about,
 // because the network is gone, may be kept.
 func TestTypedSecretIsNotLost(t *testing.T) {

@@ -83,7 +83,7 @@ func (s *session) unlockFirst(ctx context.Context, file *keyring.File) error {
 
 func (s *session) newPassphrase() (secret.Text, error) {
 	if s.secret.stdin || s.secret.file != "" {
-		return s.readSecret("", func() {})
+		return s.readSecret("", nil)
 	}
 	first, err := s.askSecret("New passphrase")
 	if err != nil {
@@ -151,7 +151,7 @@ func (s *session) unlock(ctx context.Context, keep time.Duration) error {
 		s.say("Nothing to unlock: nothing was stored yet.")
 		return nil
 	}
-	passphrase, err := s.readSecret("Passphrase of the keyring", func() {})
+	passphrase, err := s.readSecret("Passphrase of the keyring", nil)
 	if err != nil {
 		return err
 	}
