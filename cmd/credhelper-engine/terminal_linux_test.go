@@ -92,6 +92,11 @@ func (p *person) see(text string) {
 		select {
 		case b := <-p.read:
 			p.screen.Write(b)
+		case err := <-p.done:
+			p.done <- err
+			if p.drain(); !strings.Contains(p.screen.String(), text) {
+				p.t.Fatalf("it ended and did not show %q: %q", text, p.screen.String())
+			}
 		case <-p.timeout:
 			p.t.Fatalf("the terminal does not show %q: %q", text, p.screen.String())
 		}
@@ -130,14 +135,7 @@ func (p *person) ends() int {
 		case b := <-p.read:
 			p.screen.Write(b)
 		case err := <-p.done:
-			for drained := false; !drained; {
-				select {
-				case b := <-p.read:
-					p.screen.Write(b)
-				case <-time.After(50 * time.Millisecond):
-					drained = true
-				}
-			}
+			p.drain()
 			code, err := childExit(err)
 			if err != nil {
 				p.t.Fatal(err)
@@ -145,6 +143,18 @@ func (p *person) ends() int {
 			return code
 		case <-p.timeout:
 			p.t.Fatalf("it does not end: %q", p.screen.String())
+		}
+	}
+}
+
+// drain takes what the terminal still shows of a process that has ended.
+func (p *person) drain() {
+	for {
+		select {
+		case b := <-p.read:
+			p.screen.Write(b)
+		case <-time.After(50 * time.Millisecond):
+			return
 		}
 	}
 }

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 )
@@ -49,9 +51,35 @@ func TestVerdict(t *testing.T) {
 	}
 }
 
-// TestData: every mutant on file is whole.
+// TestData: every mutant on file is whole, still applies, and names a test that is there.
 func TestData(t *testing.T) {
-	if _, err := load("."); err != nil {
-		t.Error(err)
+	t.Chdir("../../..")
+	all, err := load("scripts/internal/mutants")
+	if err != nil {
+		t.Fatal(err)
 	}
+	for _, m := range all {
+		if _, err := m.overlay(t.TempDir()); err != nil {
+			t.Errorf("%s: %q: %v", m.source, m.name, err)
+		}
+		name, _, _ := strings.Cut(m.test, "/")
+		if files := testsOf(t, m.pkg); !strings.Contains(files, "\nfunc "+name+"(") {
+			t.Errorf("%s: %q: %s has no %s", m.source, m.name, m.pkg, name)
+		}
+	}
+}
+
+// testsOf is the text of a package's test files.
+func testsOf(t *testing.T, pkg string) string {
+	t.Helper()
+	files, _ := filepath.Glob(filepath.Join(pkg, "*_test.go"))
+	var all strings.Builder
+	for _, name := range files {
+		text, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		all.Write(text)
+	}
+	return all.String()
 }
