@@ -7,49 +7,114 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"unicode/utf8"
 )
 
-// TestSecurityPage: every test that docs/security.md calls a proof exists, in the
-// package that the page says, and so does every script; every promise has one.
-func TestSecurityPage(t *testing.T) {
+// promise is one of docs/security.md: a list item, and below it what proves it.
+type promise struct {
+	text   string
+	proofs string
+}
+
+// promises reads the page: "- **Promise.** ...", then "  - `package.Test`, `script.txtar`".
+func promises(t *testing.T) (list []promise) {
+	t.Helper()
 	page, err := os.ReadFile("docs/security.md")
 	if err != nil {
 		t.Fatal(err)
 	}
+	text, _, found := strings.Cut(string(page), "\n## What is not promised\n")
+	if !found {
+		t.Fatal("the page does not say what is not promised")
+	}
+	inProofs := false
+	for line := range strings.Lines(text) {
+		switch {
+		case strings.HasPrefix(line, "- "):
+			list, inProofs = append(list, promise{text: line}), false
+		case len(list) == 0 || !strings.HasPrefix(line, "  "):
+		case strings.HasPrefix(line, "  - "), inProofs:
+			list[len(list)-1].proofs += line
+			inProofs = true
+		default:
+			list[len(list)-1].text += line
+		}
+	}
+	return list
+}
+
+// TestSecurityPage: every test that docs/security.md calls a proof exists, in the
+// package that the page says, and so does every script; every promise has one that runs
+// an executable, or a mutant that turns one of its tests red.
+func TestSecurityPage(t *testing.T) {
 	known := map[string]bool{}
 	for _, f := range append(sources(t, true), nestedTests(t)...) {
 		for _, m := range regexp.MustCompile(`(?m)^func ((?:Test|Fuzz)\w+)\(`).FindAllStringSubmatch(f.text, -1) {
 			known[strings.TrimPrefix(path.Dir(f.path), ".")+"."+m[1]] = true
 		}
 	}
-	promises, named := 0, 0
-	for line := range strings.Lines(string(page)) {
-		cell := strings.Split(strings.TrimSpace(line), "|")
-		if len(cell) != 5 || cell[1] == "---" || strings.TrimSpace(cell[1]) == "id" {
-			continue
-		}
-		promises++
-		tests := regexp.MustCompile("`([\\w/-]*\\.(?:Test|Fuzz)\\w+)`").FindAllStringSubmatch(cell[3], -1)
-		for _, m := range tests {
-			if named++; !known[m[1]] {
-				t.Errorf("docs/security.md names %s, which does not exist", m[1])
+	mutated := mutatedTests(t)
+	list, named := promises(t), 0
+	for _, p := range list {
+		proofs := regexp.MustCompile("`([^`]*)`").FindAllStringSubmatch(p.proofs, -1)
+		runs := false
+		for _, m := range proofs {
+			named++
+			runs = runs || mutated[m[1]] || runsExecutable(m[1])
+			if found, _ := filepath.Glob("cmd/*/testdata/script/" + m[1]); !known[m[1]] && len(found) == 0 {
+				t.Errorf("docs/security.md names %s, which is neither a test (package.Test) nor a script", m[1])
 			}
 		}
-		scripts := regexp.MustCompile("`([\\w-]+\\.txtar)`").FindAllStringSubmatch(cell[3], -1)
-		for _, m := range scripts {
-			if found, _ := filepath.Glob("cmd/*/testdata/script/" + m[1]); len(found) == 0 {
-				t.Errorf("docs/security.md names the script %s, which does not exist", m[1])
-			}
-		}
-		if len(tests)+len(scripts) == 0 {
-			t.Errorf("docs/security.md promises without proof: %s", cell[2])
-		}
-		if n := strings.Count(cell[3], "`"); n != 2*(len(tests)+len(scripts)) {
-			t.Errorf("docs/security.md has a proof that is neither package.Test nor a script: %s", cell[3])
+		if !runs {
+			t.Errorf("no proof runs an executable, and no mutant breaks it: %s", p.text)
 		}
 	}
-	if promises < 40 || named < 80 {
-		t.Errorf("the page has %d promises and names %d tests: the test is blind", promises, named)
+	if len(list) < 40 || named < 80 {
+		t.Errorf("the page has %d promises and names %d tests: the test is blind", len(list), named)
+	}
+}
+
+// runsExecutable reports whether a proof is a script or a test of a package that builds
+// executables and runs them.
+func runsExecutable(proof string) bool {
+	pkg, _, _ := strings.Cut(proof, ".")
+	return strings.HasSuffix(proof, ".txtar") || pkg == "cmd/credhelper" || pkg == "cmd/credhelper-engine" || pkg == "test/tools"
+}
+
+// mutatedTests are the tests and scripts that a mutant must turn red.
+func mutatedTests(t *testing.T) map[string]bool {
+	t.Helper()
+	files, err := filepath.Glob("scripts/internal/mutants/*.txt")
+	if err != nil || len(files) == 0 {
+		t.Fatal("no mutants are found", err)
+	}
+	all := map[string]bool{}
+	for _, name := range files {
+		text, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range regexp.MustCompile(`(?m)^test \./?(\S*) (\w+)(?:/(\S+))?$`).FindAllStringSubmatch(string(text), -1) {
+			all[m[1]+"."+m[2]] = true
+			if m[2] == "TestScripts" {
+				all[m[3]+".txtar"] = true
+			}
+		}
+	}
+	return all
+}
+
+// TestSecurityPageIsWrapped: a reader in a terminal, or of a diff, sees whole lines.
+func TestSecurityPageIsWrapped(t *testing.T) {
+	page, err := os.ReadFile("docs/security.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	number := 0
+	for line := range strings.Lines(string(page)) {
+		if number++; utf8.RuneCountInString(line) > 101 {
+			t.Errorf("docs/security.md:%d is longer than 100 columns", number)
+		}
 	}
 }
 
