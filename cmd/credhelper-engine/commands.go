@@ -55,7 +55,11 @@ func (s *session) commands() *cobra.Command {
 		if wrong := (*pflag.InvalidValueError)(nil); errors.As(err, &wrong) { // which may be a secret in the wrong place
 			text = "--" + wrong.GetFlag().Name + " takes no such value"
 		}
-		return &protocol.Error{Kind: protocol.ErrMalformed, Text: place + text, Hint: "see " + c.CommandPath() + " --help"}
+		hint := "see " + c.CommandPath() + " --help"
+		if unknown := (*pflag.NotExistError)(nil); errors.As(err, &unknown) && strings.Contains(unknown.GetSpecifiedName(), "secret") {
+			hint = "a secret is never an argument, and your shell's history may have this one now: it is asked for, or --secret-stdin"
+		}
+		return &protocol.Error{Kind: protocol.ErrMalformed, Text: place + text, Hint: hint}
 	})
 	s.commonFlags(root.PersistentFlags())
 	root.AddGroup(

@@ -152,7 +152,7 @@ func (x *examination) endpoints(all []*helper.Profile) {
 		}
 		switch off := r.Skew.Abs(); {
 		case r.Err != nil:
-			x.fail("network", r.Err)
+			x.fail("network", fmt.Errorf("%w (%s)", r.Err, r.Host))
 		case off > clockLimit:
 			where := "behind"
 			if r.Skew < 0 {

@@ -60,7 +60,7 @@ func TestDoctorOnline(t *testing.T) {
 	}
 	for _, want := range []string{
 		"FAIL  clock        this machine's clock is 10 min ahead of that of " + late.URL,
-		"FAIL  network      profile down: token endpoint: no connection",
+		"FAIL  network      profile down: token endpoint: no connection: connection refused (http://" + closed + ")",
 		"FAIL  source       profile down: secret: command " + script,
 	} {
 		if !strings.Contains(said, want) {

@@ -295,3 +295,15 @@ func TestCredential(t *testing.T) {
 	_, err := keyed.open(t).Get(t.Context(), keyringtest.Key(1))
 	wantError(t, err, keyring.ErrNotFound, path)
 }
+
+// TestLostKeyIsNoEmptyKeyring (F11): items that nothing opens are not "nothing stored".
+func TestLostKeyIsNoEmptyKeyring(t *testing.T) {
+	h, f := withKeyFile(t)
+	set(t, f, 1, canary)
+	if err := os.Remove(h.config.KeyFile); err != nil {
+		t.Fatal(err)
+	}
+	if opener, err := h.open(t).Opener(t.Context()); !errors.Is(err, keyring.ErrKeyGone) {
+		t.Errorf("Opener = %q, %v", opener, err)
+	}
+}
