@@ -29,17 +29,7 @@ func malformed(text string) error {
 
 // clean makes one line of printable ASCII of a text of ours that has paths or
 // names in it (T23). Foreign values inside are cut by short before.
-func clean(s string) string {
-	const longest = 1000
-	s = strings.ReplaceAll(strings.TrimRight(s, "\n"), "\n", "; ") // errors.Join's
-	b := []byte(s[:min(len(s), longest)])
-	for i, c := range b {
-		if c < 0x20 || c > 0x7e {
-			b[i] = '?'
-		}
-	}
-	return string(b)
-}
+func clean(s string) string { return protocol.Line(strings.TrimRight(s, "\n")) }
 
 // short is a foreign value as it may be shown.
 func short(s string) string { return protocol.Printable(s) }
@@ -91,8 +81,6 @@ func keyringError(p *Profile, err error) error {
 	case errors.Is(err, keyring.ErrNotFound):
 		hint = "its secret comes from " + clean(strings.Join(p.Secret[:min(2, len(p.Secret))], " "))
 	case errors.Is(err, keyring.ErrUnavailable) && !p.InKeyring(): // no keyring is to blame
-		text := strings.Replace(err.Error(), keyring.ErrUnavailable.Error()+": ", "", 1)
-		err = &protocol.Error{Kind: protocol.ErrLocked, Text: text}
 		hint = "see what it says: credhelper doctor " + p.Name
 	case errors.Is(err, keyring.ErrKeyGone):
 		hint = "" // no unlocking helps, and the error says what does

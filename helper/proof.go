@@ -3,6 +3,7 @@ package helper
 import (
 	"context"
 	"crypto/tls"
+	"errors"
 	"path/filepath"
 	"strings"
 	"time"
@@ -154,8 +155,8 @@ func (h *Helper) prepare(ctx context.Context, p *Profile, s secret.Text) (*oauth
 	if client.HTTP, err = h.connection(p, shown); err != nil {
 		return nil, err
 	}
-	client.Assertion.Ready = h.reading(ctx, p, p.From)
-	client.Use.Subject = h.reading(ctx, p, p.Subject)
+	client.Assertion.Ready = h.reading(ctx, p, "assertion.from", p.From)
+	client.Use.Subject = h.reading(ctx, p, "subject_token", p.Subject)
 	return client, nil
 }
 
@@ -187,23 +188,33 @@ func (h *Helper) clientCert(ctx context.Context, p *Profile) (tls.Certificate, e
 	return shown, nil
 }
 
-// reading reads a source each time it is asked; nil where there is none.
-func (h *Helper) reading(ctx context.Context, p *Profile, words []string) func() (secret.Text, error) {
+// reading reads the source that a member names each time it is asked; nil where there
+// is none.
+func (h *Helper) reading(ctx context.Context, p *Profile, member string, words []string) func() (secret.Text, error) {
 	if words == nil {
 		return nil
 	}
 	return func() (secret.Text, error) {
 		source, err := keyring.NewSource(words, h.surroundings(p))
 		if err != nil {
-			return secret.Text{}, keyringError(p, err)
+			return secret.Text{}, sourceProblem(member, words, err)
 		}
 		s, err := source.Read(ctx)
 		if err != nil {
-			// In our own words: package oauth shows nobody else's.
-			return secret.Text{}, &oauth.Error{Kind: oauth.Policy, Reason: clean(err.Error())}
+			return secret.Text{}, sourceProblem(member, words, err)
 		}
 		return s, nil
 	}
+}
+
+// sourceProblem is why a source gave nothing to show, in our own words: package oauth
+// shows nobody else's.
+func sourceProblem(member string, words []string, err error) error {
+	cure := member + " says where it comes from: credhelper edit {profile}"
+	if words[0] == "env" && errors.Is(err, keyring.ErrNotFound) {
+		cure = "set " + words[1] + " for the program that calls credhelper; " + cure
+	}
+	return &oauth.Error{Kind: oauth.Policy, Reason: clean(member + ": " + err.Error()), Cure: clean(cure)}
 }
 
 // key reads the client's private key and its certificate.

@@ -327,7 +327,9 @@ func (h *Helper) revoke(ctx context.Context, p *Profile, refresh, access secret.
 			continue
 		}
 		if err := client.Revoke(ctx, p.RevocationURL, t.token, t.hint); err != nil {
-			problem = errors.Join(problem, endpointError(p, "revocation endpoint", err))
+			if problem == nil { // the other is most often the same
+				problem = endpointError(p, "revocation endpoint", err)
+			}
 			continue
 		}
 		revoked++

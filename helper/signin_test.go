@@ -408,7 +408,7 @@ func TestFederationAndExchange(t *testing.T) {
 	h.write(h.dirs.Profiles()+"/demo.toml", fmt.Sprintf("url = %q\ntoken_url = %q\nclient_id = \"app\"\nclient_auth = \"federation\"\nassertion = { from = [\"file\", %q] }\n",
 		h.server.URL(), h.server.TokenURL(), h.dirs.Config+"/none"))
 	_, err := h.ask()
-	wantError(t, err, protocol.ErrPolicy, "profile demo: file ", "no such file")
+	wantError(t, err, protocol.ErrPolicy, "profile demo: assertion.from: file ", "no such file")
 	if h.server.Count() != 1 {
 		t.Error("a request without an assertion")
 	}

@@ -3,6 +3,7 @@ package protocol
 import (
 	"errors"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/credhelper/credhelper/protocol/strictjson"
@@ -25,10 +26,11 @@ func hintOf(err error) string {
 	return ""
 }
 
-// Line makes a text one line of printable ASCII of at most 1,024 octets, whoever
-// wrote it (T23).
+// Line makes a text one line of printable ASCII of at most 1,024 bytes, whoever
+// wrote it (T23). Between the lines of errors.Join stands a semicolon.
 func Line(s string) string {
 	const longest = 1024
+	s = strings.ReplaceAll(s, "\n", "; ")
 	b := []byte(s[:min(len(s), longest)])
 	for i, c := range b {
 		if c < 0x20 || c > 0x7e {

@@ -83,7 +83,11 @@ func (s *session) signInHere(ctx context.Context, h *helper.Helper, p *helper.Pr
 		listener.Close()
 		return nil, err
 	}
-	s.say("Sign in at " + hostOf(p.AuthorizationURL) + " in the browser, within 5 min. If none opens, open this address on this machine:")
+	within := oauth.SignInTime
+	if s.dog != nil { // --timeout
+		within = min(within, s.limit)
+	}
+	s.say("Sign in at " + hostOf(p.AuthorizationURL) + " in the browser, within " + span(within) + ". If none opens, open this address on this machine:")
 	s.sayPainted(in.URL) // the only line that may be longer than others; percent-encoded ASCII
 	if !noBrowser {
 		for _, name := range s.secretVariables(h) {

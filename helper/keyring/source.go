@@ -2,7 +2,9 @@ package keyring
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -127,10 +129,30 @@ func (s Source) bytes(ctx context.Context) ([]byte, error) {
 	}
 	raw, err := s.read(ctx, s.Words, s.around)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", s, err)
+		return nil, &sourceError{s, err}
 	}
 	return raw, nil
 }
+
+// sourceError is why a source gave nothing, in words about the source: no keyring is
+// to blame.
+type sourceError struct {
+	source Source
+	err    error
+}
+
+func (e *sourceError) Error() string {
+	text := e.err.Error()
+	for _, meaning := range [...]error{ErrNotFound, ErrUnavailable} {
+		text = strings.TrimPrefix(text, meaning.Error()+": ")
+	}
+	if file := new(fs.PathError); errors.As(e.err, &file) { // whose path the source names
+		text = strings.TrimPrefix(text, file.Op+" "+file.Path+": ")
+	}
+	return e.source.String() + ": " + text
+}
+
+func (e *sourceError) Unwrap() error { return e.err }
 
 func oneAbsolute(words []string) string {
 	if len(words) != 1 || !filepath.IsAbs(words[0]) {

@@ -110,12 +110,15 @@ func (c *Client) Poll(ctx context.Context, d *Device) (*Token, error) {
 	if err := asking.Check(); err != nil {
 		return nil, err
 	}
-	interval := d.Interval
+	interval, began := d.Interval, asking.now()
 	for tries := 1; ; tries++ {
 		if asking.now().Add(interval).After(d.Expires) {
 			return nil, &Error{Kind: Refused, Code: "expired_token", Reason: "nobody signed in before the code ended", URL: endpoint(c.TokenURL), Tries: tries - 1}
 		}
 		if asking.sleep(ctx, interval) != nil {
+			if errors.Is(ctx.Err(), context.DeadlineExceeded) {
+				return nil, &Error{Kind: Refused, Reason: "nobody signed in within " + asking.now().Sub(began).Round(time.Second).String(), Tries: tries - 1}
+			}
 			return nil, &Error{Kind: Unreachable, Reason: "cancelled", cause: context.Cause(ctx), Tries: tries - 1}
 		}
 		token, failure := asking.try(ctx)

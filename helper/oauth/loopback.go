@@ -10,11 +10,12 @@ import (
 	"net/url"
 	"strings"
 	"sync"
+	"syscall"
 	"time"
 )
 
-// signInTime is how long a browser may take to come back (A7).
-const signInTime = 5 * time.Minute
+// SignInTime is the longest that a browser may take to come back (A7).
+const SignInTime = 5 * time.Minute
 
 // ListenLoopback listens where a browser will come back to: redirect is
 // http://127.0.0.1/PATH, also [::1] and localhost, with a port or, without one or
@@ -35,6 +36,10 @@ func ListenLoopback(ctx context.Context, redirect string) (net.Listener, string,
 	var config net.ListenConfig
 	listener, err := config.Listen(ctx, "tcp", net.JoinHostPort(host, orText(u.Port(), "0")))
 	if err != nil {
+		if errors.Is(err, syscall.EADDRINUSE) {
+			return nil, "", &Error{Kind: Policy, Reason: "another program has the port of redirect, " + Sanitise(u.Host),
+				Cure: "end it if it is a sign-in that still waits, or take another port: credhelper edit {profile}"}
+		}
 		return nil, "", policy("no listener for the browser on " + Sanitise(u.Host) + errnoText(err))
 	}
 	_, port, err := net.SplitHostPort(listener.Addr().String())
@@ -46,13 +51,14 @@ func ListenLoopback(ctx context.Context, redirect string) (net.Listener, string,
 	return listener, u.String(), nil
 }
 
-// Serve waits on l for the browser to come back, once, for five minutes at most,
+// Serve waits on l for the browser to come back, once, for SignInTime at most,
 // asks for the token, and only then tells the person in the browser how it ended. An
 // answer with another state is told so and changes nothing: any user of the machine
 // can send one. Start leads to URL, once.
 // l is closed in any case. Its errors are *Error.
 func (in *SignIn) Serve(ctx context.Context, l net.Listener) (*Token, error) {
-	ctx, cancel := context.WithTimeoutCause(ctx, signInTime, errLate)
+	began := in.client.now()
+	ctx, cancel := context.WithTimeout(ctx, SignInTime)
 	defer cancel()
 	back, err := url.Parse(in.Redirect)
 	if err != nil {
@@ -75,8 +81,8 @@ func (in *SignIn) Serve(ctx context.Context, l net.Listener) (*Token, error) {
 	case e := <-ended:
 		return e.token, e.err
 	case <-ctx.Done():
-		if errors.Is(context.Cause(ctx), errLate) {
-			reason := "nobody signed in within five minutes"
+		if errors.Is(ctx.Err(), context.DeadlineExceeded) { // ours, or the caller's
+			reason := "nobody signed in within " + in.client.now().Sub(began).Round(time.Second).String()
 			if in.stray.Load() {
 				reason += ", and what came had another state (RFC 6749 10.12)"
 			}
@@ -143,8 +149,6 @@ func (in *SignIn) showStart(w http.ResponseWriter, status int) {
 	w.Header().Set("Location", in.URL)
 	w.WriteHeader(status)
 }
-
-var errLate = errors.New("the browser did not come back")
 
 // ending is what a page at the end of a sign-in says.
 type ending struct {
