@@ -81,11 +81,8 @@ func OpenFile(ctx context.Context, dirs cache.Dirs, env func(string) string) (*k
 	if err := dirs.Check(); err != nil {
 		return nil, err
 	}
-	if store, err := cache.Open(dirs); err == nil {
-		if id, err := store.HomeID(ctx); err == nil {
-			config.Home = hex.EncodeToString(id[:])
-		}
-		store.Close()
+	if id, err := dirs.HomeID(ctx); err == nil {
+		config.Home = hex.EncodeToString(id[:])
 	}
 	return keyring.OpenFile(config)
 }

@@ -141,7 +141,7 @@ func TestSecretSources(t *testing.T) {
 func TestDeletedLock(t *testing.T) {
 	h := ready(t, oauthtest.Options{})
 	old := h.mustGet(named)
-	if err := os.Remove(h.dirs.Run() + "/l-" + cache.ProfileKey("demo").String()); err != nil {
+	if err := os.Remove(h.dirs.Locks() + "/l-" + cache.ProfileKey("demo").String()); err != nil {
 		t.Fatal(err)
 	}
 	if c := h.mustGet(named); c.Source != "network" || c.Secret.Equal(old.Secret) {

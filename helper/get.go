@@ -234,6 +234,9 @@ func (a *asking) lock(ctx context.Context, try bool) (*cache.Lock, error) {
 	if err == nil || errors.Is(err, cache.ErrLocked) {
 		return lock, err
 	}
+	if errors.Is(err, cache.ErrUnsafe) {
+		return nil, storeError(err)
+	}
 	if readOnly(err) {
 		a.unwritten(err)
 		return nil, nil

@@ -103,7 +103,7 @@ func (h *Helper) fingerprint(token secret.Text) string {
 }
 
 func (h *Helper) homeID() string {
-	id, err := os.ReadFile(h.config.Dirs.Run() + "/home")
+	id, err := os.ReadFile(h.config.Dirs.Locks() + "/home")
 	if err != nil {
 		return ""
 	}
@@ -162,6 +162,19 @@ func (h *Helper) cacheStore() (*cache.Store, error) {
 		return nil, nil
 	}
 	if err != nil {
+		return nil, storeError(err)
+	}
+	return store, nil
+}
+
+// formerStore is cacheStore for what revokes: a cache that is away may come back, so it
+// is opened wherever there ever was one.
+func (h *Helper) formerStore() (*cache.Store, error) {
+	store, err := h.cacheStore()
+	if err != nil || store != nil || h.config.NoStore || !h.config.Dirs.Used() {
+		return store, err
+	}
+	if store, err = cache.Create(h.config.Dirs); err != nil {
 		return nil, storeError(err)
 	}
 	return store, nil

@@ -236,7 +236,7 @@ func (h *Helper) hold(ctx context.Context, name string) (*cache.Store, *cache.Lo
 	case errors.Is(err, cache.ErrLocked):
 		store.Close()
 		return nil, nil, busy(name)
-	case readOnly(err):
+	case readOnly(err), errors.Is(err, cache.ErrUnsafe):
 		store.Close()
 		return nil, nil, storeError(err)
 	}

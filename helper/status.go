@@ -205,7 +205,7 @@ func (h *Helper) Explain(address string) Explanation {
 // ClearCache drops the sealed token, the mark and, for all profiles at once (""),
 // the routes. Secrets stay. Copies of the dropped tokens are worthless.
 func (h *Helper) ClearCache(ctx context.Context, name string) error {
-	store, err := h.cacheStore()
+	store, err := h.formerStore()
 	if err != nil || store == nil {
 		return err
 	}
@@ -242,7 +242,7 @@ func (h *Helper) ClearCache(ctx context.Context, name string) error {
 // Lock drops every sealed token and the key that they were sealed with. The
 // keyring's own lock is its own.
 func (h *Helper) Lock(ctx context.Context) error {
-	store, err := h.cacheStore()
+	store, err := h.formerStore()
 	if err != nil || store == nil {
 		return err
 	}

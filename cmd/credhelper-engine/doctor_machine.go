@@ -70,9 +70,9 @@ func (x *examination) places() {
 	for _, finding := range x.helper.Unguarded() {
 		x.add("config", warn, finding, "")
 	}
-	for _, place := range [...]struct{ check, path string }{{"data", x.dirs.Data}, {"state", x.dirs.State}, {"run", x.dirs.Run()}} {
+	for _, place := range [...]struct{ check, path string }{{"data", x.dirs.Data}, {"state", x.dirs.State}, {"run", x.dirs.Run()}, {"locks", x.dirs.Locks()}} {
 		open := private.Enter
-		if place.check == "run" {
+		if place.check == "run" || place.check == "locks" {
 			open = private.Find
 		}
 		dir, err := open(place.path)

@@ -13,7 +13,7 @@ import (
 var decoyFiles = []string{
 	"jama.toml", "config.toml", "credhelper.toml", ".credhelper.toml", ".credhelper", "credhelper/config.toml", "profiles/jama.toml",
 	"presets/jama.toml", "presets/oauth2.toml", "config/config.toml", "config/profiles/jama.toml", ".config/credhelper/config.toml",
-	".config/credhelper/profiles/jama.toml", ".env", ".netrc", ".curlrc", "state/run/home", "data/keyring/lock", "curlrc",
+	".config/credhelper/profiles/jama.toml", ".env", ".netrc", ".curlrc", "state/locks/home", "data/keyring/lock", "curlrc",
 }
 
 // decoyPrograms are what a search path with "." in it may find (T5).

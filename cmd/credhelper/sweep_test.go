@@ -3,6 +3,7 @@
 package main_test
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"os"
@@ -59,7 +60,7 @@ func (s *sweep) other() string {
 func forgetAll(t *testing.T, s *sweep) {
 	t.Helper()
 	s.home.Close()
-	if err := os.RemoveAll(s.home.Dirs.Run()); err != nil {
+	if err := errors.Join(os.RemoveAll(s.home.Dirs.Run()), os.RemoveAll(s.home.Dirs.Locks())); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -147,14 +147,14 @@ func TestForgetDerivedKey(t *testing.T) {
 	s := store(t, dirs)
 	writeFile(t, dirs.KeyFile(), []byte("AGE-SECRET-KEY-1QQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQ"))
 	var before, after sealingKey
-	id, err := s.HomeID(context.Background())
+	id, err := dirs.HomeID(context.Background())
 	if err != nil || !dirs.deriveKey(&before, id) {
 		t.Fatal("no derived key", err)
 	}
 	if err := s.ForgetKey(context.Background()); err != nil {
 		t.Fatal(err)
 	}
-	if id, err = s.HomeID(context.Background()); err != nil || !dirs.deriveKey(&after, id) {
+	if id, err = dirs.HomeID(context.Background()); err != nil || !dirs.deriveKey(&after, id) {
 		t.Fatal("no derived key", err)
 	}
 	if before.key == after.key {
@@ -165,8 +165,9 @@ func TestForgetDerivedKey(t *testing.T) {
 // TestKeyEnds (S22): the kernel keeps the key as long as the token that lives longest,
 // and no longer; what doctor looks at stays as it is.
 func TestKeyEnds(t *testing.T) {
-	s := store(t, home(t))
-	id, err := s.HomeID(context.Background())
+	dirs := home(t)
+	s := store(t, dirs)
+	id, err := dirs.HomeID(context.Background())
 	if err != nil {
 		t.Fatal(err)
 	}

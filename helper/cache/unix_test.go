@@ -47,7 +47,7 @@ func TestModes(t *testing.T) {
 		put(t, s, entry("jama"))
 		unix.Umask(old)
 		for path, want := range map[string]os.FileMode{
-			dirs.State: 0o700, dirs.Run(): 0o700,
+			dirs.State: 0o700, dirs.Run(): 0o700, dirs.Locks(): 0o700, dirs.lockPath("jama"): 0o600,
 			filepath.Join(dirs.Run(), ProfileKey("jama").file('t')): 0o600,
 		} {
 			if info, err := os.Stat(path); err != nil || info.Mode().Perm() != want {
@@ -211,7 +211,7 @@ func TestLockFileDeleted(t *testing.T) {
 		waiter <- l
 	}()
 	time.Sleep(20 * time.Millisecond)
-	if err := os.Remove(filepath.Join(dirs.Run(), ProfileKey("jama").file('l'))); err != nil {
+	if err := os.Remove(dirs.lockPath("jama")); err != nil {
 		t.Fatal(err)
 	}
 	first.Unlock()
@@ -272,5 +272,38 @@ func TestReadOnly(t *testing.T) {
 	}
 	if _, err := s.Get("jama", nil); err != nil {
 		t.Errorf("the old entry is gone: %v", err)
+	}
+}
+
+// TestRunRestored (S10): run/ that is moved away whole and comes back after a
+// revocation is worth nothing, although every file in it is the one that it was.
+func TestRunRestored(t *testing.T) {
+	for name, revoke := range map[string]func(*Store, *Lock) error{
+		"nothing":     func(*Store, *Lock) error { return nil },
+		"one profile": func(s *Store, l *Lock) error { return s.Revoke(l, "jama") },
+		"all":         func(s *Store, _ *Lock) error { return s.DropAll() },
+	} {
+		t.Run(name, func(t *testing.T) {
+			dirs := home(t)
+			put(t, store(t, dirs), entry("jama"))
+			away := filepath.Join(t.TempDir(), "away")
+			if err := os.Rename(dirs.Run(), away); err != nil {
+				t.Fatal(err)
+			}
+			s := store(t, dirs)
+			lock, err := s.Lock(context.Background(), "jama")
+			if err != nil {
+				t.Fatal(err)
+			}
+			err = revoke(s, lock)
+			lock.Unlock()
+			if err := errors.Join(err, os.RemoveAll(dirs.Run()), os.Rename(away, dirs.Run())); err != nil {
+				t.Fatal(err)
+			}
+			_, err = store(t, dirs).Get("jama", nil)
+			if kept := err == nil; kept != (name == "nothing") {
+				t.Errorf("%v", err)
+			}
+		})
 	}
 }

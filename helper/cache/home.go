@@ -1,0 +1,164 @@
+package cache
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"strconv"
+	"time"
+
+	"github.com/credhelper/credhelper/helper/private"
+)
+
+// homeFile holds the random id of this home; its lock guards making the key.
+const (
+	homeFile = "home"
+	homeLock = "home-lock"
+)
+
+// HomeID is a random id of this home, made on first use: what the kernel keyring
+// knows its keys by, so that two homes never share or cancel one.
+//
+// A file that cannot be read at the moment is an error, not a reason for another
+// id: that would orphan the key and every entry sealed with it.
+func (d Dirs) HomeID(ctx context.Context) ([16]byte, error) {
+	dir, err := d.locks()
+	if err != nil {
+		return [16]byte{}, err
+	}
+	defer dir.Close()
+	return homeID(ctx, dir)
+}
+
+func homeID(ctx context.Context, dir private.Dir) ([16]byte, error) {
+	id, err := readHomeID(dir)
+	if err == nil || !errors.Is(err, ErrMiss) {
+		return id, err
+	}
+	lock, err := dir.Lock(ctx, homeLock)
+	if err != nil {
+		return [16]byte{}, err
+	}
+	defer lock.Unlock()
+	if id, err := readHomeID(dir); err == nil || !errors.Is(err, ErrMiss) {
+		return id, err
+	}
+	if err := randomOctets(id[:]); err != nil {
+		return id, err
+	}
+	return id, dir.Replace(homeFile, id[:])
+}
+
+// readHomeID is ErrMiss if there is no id, or something that is none.
+func readHomeID(dir private.Dir) (id [16]byte, err error) {
+	content, err := dir.Read(homeFile, len(id))
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, private.ErrTooLarge) || err == nil && copy(id[:], content) != len(id) {
+		return [16]byte{}, ErrMiss
+	}
+	return id, err
+}
+
+// sealingKey finds the key to seal with, or makes one in the first place that
+// takes it, and has it kept as long as the entry's token lives; nil is no reason to
+// keep it longer.
+func (d Dirs) sealingKey(ctx context.Context, e *Entry) (sealingKey, [16]byte, error) {
+	dir, err := d.locks()
+	if err != nil {
+		return sealingKey{}, [16]byte{}, err
+	}
+	defer dir.Close()
+	home, err := homeID(ctx, dir)
+	if err != nil {
+		return sealingKey{}, home, err
+	}
+	lock, err := dir.Lock(ctx, homeLock)
+	if err != nil {
+		return sealingKey{}, home, err
+	}
+	defer lock.Unlock()
+	var life func() time.Duration
+	if e != nil {
+		life = func() time.Duration { return keyLife(dir, e) }
+	}
+	if key, ok := kernelKey(keyName(home), randomOctets, life); ok {
+		return key, home, nil
+	}
+	for _, p := range [...]place{placeRuntime, placeShared} {
+		if key, ok := d.fileKey(p, home); ok {
+			return key, home, nil
+		}
+	}
+	var key sealingKey
+	if d.deriveKey(&key, home) {
+		return key, home, nil
+	}
+	return key, home, ErrNoSealingKey
+}
+
+// keyEnds holds the end of the token that lives longest, in Unix seconds: the key need
+// not outlive it. Throw-away homes would fill the user's quota of keys.
+const keyEnds = "key-ends"
+
+// keyLife is how long the key is needed after e is sealed. The caller holds homeLock.
+func keyLife(dir private.Dir, e *Entry) time.Duration {
+	text, _ := dir.Read(keyEnds, 20)
+	ends, _ := strconv.ParseInt(string(text), 10, 64)
+	if e.Expires > ends || ends > e.Issued+maxKeyLife {
+		ends = e.Expires
+		_ = dir.Replace(keyEnds, strconv.AppendInt(nil, ends, 10)) // at worst a miss
+	}
+	return time.Duration(ends-e.Issued+60) * time.Second // what is left, and a minute
+}
+
+// maxKeyLife is the longest life of a token (A19) and some, in seconds: what a clock
+// that was wrong wrote down does not count.
+const maxKeyLife = 26 * 60 * 60
+
+// fileKey finds or makes the key's file on a tmpfs.
+func (d Dirs) fileKey(p place, home [16]byte) (sealingKey, bool) {
+	key := sealingKey{place: p}
+	if d.fetchKey(&key, home) {
+		return key, true
+	}
+	d.makeKeyDirectory(p)
+	dir, err := d.keyDirectory(p)
+	if err != nil {
+		return key, false
+	}
+	defer dir.Close()
+	ok := randomOctets(key.key[:]) == nil && dir.Replace(keyName(home), key.key[:]) == nil
+	return key, ok
+}
+
+// KeyPlace says in words where the key of sealed tokens is, or would be, kept.
+func (s *Store) KeyPlace(ctx context.Context) (string, error) {
+	key, _, err := s.dirs.sealingKey(ctx, nil)
+	wipe(key.key[:])
+	return key.place.String(), err
+}
+
+// ForgetKey removes the key from every place, so that no sealed token opens any more,
+// even one that is restored: credhelper lock. The derived one cannot be removed; it
+// gets another salt, the next id of this home.
+func (s *Store) ForgetKey(ctx context.Context) error {
+	locks, err := s.dirs.locks()
+	if err != nil {
+		return err
+	}
+	defer locks.Close()
+	home, err := homeID(ctx, locks)
+	if err != nil {
+		return err
+	}
+	forgetKernelKey(keyName(home))
+	for _, p := range [...]place{placeRuntime, placeShared} {
+		if dir, err := s.dirs.keyDirectory(p); err == nil {
+			err = dir.Remove(keyName(home))
+			dir.Close()
+			if err != nil {
+				return err
+			}
+		}
+	}
+	return locks.Remove(homeFile)
+}
