@@ -3,6 +3,7 @@ package helper_test
 import (
 	"context"
 	"encoding/base64"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -162,6 +163,33 @@ func TestClearAndLock(t *testing.T) {
 				t.Fatal(err)
 			}
 			if err := os.WriteFile(file, copied, 0o600); err != nil {
+				t.Fatal(err)
+			}
+			if c := h.mustGet(named); c.Source != "network" {
+				t.Error("the old token came back")
+			}
+		})
+	}
+}
+
+// TestClearWithoutRun (S10): what is revoked while run/ is away stays so when it is back.
+func TestClearWithoutRun(t *testing.T) {
+	for name, clear := range map[string]func(*helper.Helper) error{
+		"clear one": func(a *helper.Helper) error { return a.ClearCache(context.Background(), "demo") },
+		"clear all": func(a *helper.Helper) error { return a.ClearCache(context.Background(), "") },
+		"lock":      func(a *helper.Helper) error { return a.Lock(context.Background()) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			h := ready(t, oauthtest.Options{})
+			h.mustGet(named)
+			run := h.dirs.Run()
+			if err := os.Rename(run, run+".away"); err != nil {
+				t.Fatal(err)
+			}
+			if err := clear(h.helper()); err != nil {
+				t.Fatal(err)
+			}
+			if err := errors.Join(os.RemoveAll(run), os.Rename(run+".away", run)); err != nil {
 				t.Fatal(err)
 			}
 			if c := h.mustGet(named); c.Source != "network" {

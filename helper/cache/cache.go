@@ -8,12 +8,14 @@
 //	t-KEY  the sealed token and everything an answer needs (Entry); of a profile that
 //	       acts for several subjects where to look, and a t-KEY-HASH for each (Subject);
 //	       t-KEY.2 to t-KEY.4 where several places share a home (slots.go)
-//	l-KEY  the lock that makes one process fetch while others wait; never deleted
 //	m-KEY  a mark: "refused, do not ask again before ..." (Mark)
 //	k-KEY  which token was given to processes that only ask again if it was refused
 //	x-KEY  reports that an API refused the token while it was young (Rejections)
 //
-// and per host r-KEY, the route from a host name to the profiles that claim it.
+// In state/locks is l-KEY, the lock that makes one process fetch while others wait; it is
+// never deleted, and touched to revoke (locks.go).
+//
+// Per host there is r-KEY, the route from a host name to the profiles that claim it.
 // KEY is a hash (KeyOf), so no text from outside ever becomes a file name (T17,
 // T18). Every file is written whole, to a temporary name, and renamed.
 //
