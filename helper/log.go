@@ -8,6 +8,7 @@ import (
 	"errors"
 	"io/fs"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/credhelper/credhelper/helper/cache"
@@ -146,10 +147,11 @@ func (h *Helper) log(r Record) {
 	}
 }
 
-// cut is a path as the log has it: its last 256 octets, printable ASCII.
+// cut is a path as the log has it: its last 256 bytes, printable ASCII. A newline in
+// it is no end of a line, as it is in errors.
 func cut(path string) string {
 	const longest = 256
-	return clean(path[max(0, len(path)-longest):])
+	return clean(strings.ReplaceAll(path[max(0, len(path)-longest):], "\n", "?"))
 }
 
 // cacheStore opens the cache if there is one; nil if there is none.
