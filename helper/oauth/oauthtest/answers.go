@@ -22,7 +22,7 @@ import (
 type Answer struct {
 	Name   string
 	File   string
-	Row    int      // of the table of hostile answers in docs/security.md; 0: none
+	Row    int      // its number among the hostile answers that tests cite; 0: none
 	Client []string // how the client under test is set
 	Expect string   // "token", or the kind of the error
 	Says   []string // for a token: "life=3600s", "warning=..."; for an error: parts of its text
