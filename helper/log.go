@@ -52,12 +52,13 @@ type Record struct {
 	URI         string    `json:"uri,omitempty"` // scheme and host that the tool asked for
 	Dialect     string    `json:"dialect,omitempty"`
 	Caller      Caller    `json:"caller,omitzero"`
-	Source      string    `json:"source,omitempty"`      // of a request: cache, network, refused
-	Expires     int64     `json:"expires,omitempty"`     // Unix seconds
-	Token       string    `json:"token,omitempty"`       // keyed fingerprint: tells tokens apart, nothing else
-	Correlation string    `json:"correlation,omitempty"` // the authorization server's id of its request
-	Tries       int       `json:"tries,omitempty"`       // requests that it took
-	Exit        int       `json:"exit,omitempty"`        // exit code of the failure
+	Source      string    `json:"source,omitempty"`            // of a request: cache, network, refused
+	Expires     int64     `json:"expires,omitempty"`           // Unix seconds
+	Token       string    `json:"token,omitempty"`             // keyed fingerprint: tells tokens apart, nothing else
+	Issued      string    `json:"issued_token_type,omitempty"` // RFC 8693 2.2.1; as the server says
+	Correlation string    `json:"correlation,omitempty"`       // the authorization server's id of its request
+	Tries       int       `json:"tries,omitempty"`             // requests that it took
+	Exit        int       `json:"exit,omitempty"`              // exit code of the failure
 	Text        string    `json:"text,omitempty"`
 }
 
@@ -91,7 +92,7 @@ func (r Record) given(h *Helper, e *cache.Entry) Record {
 // obtained is the line about a token that the server has just given.
 func (r Record) obtained(h *Helper, token *oauth.Token) Record {
 	r = r.ofToken(h, token.Access, token.Expires.Unix())
-	r.Tries, r.Correlation = token.Tries, token.CorrelationID
+	r.Tries, r.Correlation, r.Issued = token.Tries, token.CorrelationID, token.Issued
 	return r
 }
 
@@ -101,6 +102,19 @@ func (h *Helper) fingerprint(token secret.Text) string {
 	mac := hmac.New(sha256.New, []byte(h.homeID()))
 	mac.Write([]byte(token.Reveal()))
 	return hex.EncodeToString(mac.Sum(nil)[:4])
+}
+
+// IssuedType is the issued_token_type that the log has of a token (RFC 8693 2.2.1); ""
+// if the server said none, or its line is gone.
+func (h *Helper) IssuedType(token secret.Text) (kind string) {
+	print := h.fingerprint(token)
+	_ = h.eachRecord([]byte(print), func(r Record) bool {
+		if r.Token == print && r.Issued != "" {
+			kind = short(r.Issued)
+		}
+		return true
+	})
+	return kind
 }
 
 func (h *Helper) homeID() string {

@@ -25,6 +25,7 @@ type Tested struct {
 	Tries    int           // requests for the token
 	Skew     time.Duration // server's clock less ours; 0 if it did not say
 	Scope    string
+	Issued   string // issued_token_type, if the server says one (RFC 8693 2.2.1)
 
 	ProbeURL string // "" if the profile has no probe
 	Status   int    // HTTP status of the probe; 0 if there was no answer
@@ -148,7 +149,7 @@ func (a *asking) renew(ctx context.Context) (*oauth.Token, error) {
 
 func (t *Tested) note(token *oauth.Token, now time.Time) {
 	t.Life, t.Tries, t.Skew, t.Scope = token.Expires.Sub(now), token.Tries, token.Skew, short(token.Scope)
-	t.token = token
+	t.Issued, t.token = short(token.Issued), token
 }
 
 // The limits of a probe's answer.

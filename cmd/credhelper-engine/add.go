@@ -283,7 +283,11 @@ func (s *session) sayTested(t helper.Tested) {
 	if t.Life <= 0 {
 		return
 	}
-	s.sayPainted(ok + "  token      from " + oneLine(t.TokenURL) + ", valid " + span(t.Life))
+	issued := ""
+	if t.Issued != "" {
+		issued = ", issued as " + oneLine(t.Issued)
+	}
+	s.sayPainted(ok + "  token      from " + oneLine(t.TokenURL) + ", valid " + span(t.Life) + issued)
 	if t.Identity != "" {
 		s.sayPainted(ok + "  identity   " + oneLine(t.Identity) + " (" + oneLine(lastPart(t.ProbeURL)) + ")")
 	}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -36,6 +37,7 @@ type inspected struct {
 	Source  string            `json:"source"` // "cache" or "network"
 	Expires string            `json:"expires"`
 	Seconds int64             `json:"seconds_left"`
+	Issued  string            `json:"issued_token_type,omitempty"` // RFC 8693 2.2.1, as the log has it
 	Header  map[string]string `json:"header,omitempty"`
 	Claims  map[string]string `json:"claims,omitempty"`
 	Server  *introspected     `json:"introspection,omitempty"`
@@ -63,11 +65,17 @@ func (s *session) inspect(ctx context.Context, name string) error {
 	}
 	expires := time.Unix(c.Expires, 0).UTC()
 	found := inspected{Profile: name, Source: c.Source, Expires: expires.Format(time.RFC3339), Seconds: int64(expires.Sub(s.now()) / time.Second)}
+	found.Issued = h.IssuedType(c.Secret)
 	claims, isJWT := oauth.ClaimsOf(c.Secret)
 	if isJWT {
 		found.Header, found.Claims = claimMap(claims.Header), claimMap(claims.Payload)
 	}
 	said, problem := h.Introspect(ctx, p, c.Secret)
+	if p.ClientAuth == "none" && errors.Is(problem, protocol.ErrRefused) {
+		// RFC 7662 2.1: who asks must prove who it is, which a public client cannot.
+		s.say("The server says nothing of the token: it does not answer public clients (" + problem.Error() + ")")
+		problem = nil
+	}
 	if said != nil {
 		found.Server = &introspected{Active: said.Active, Scope: said.Scope, ClientID: said.ClientID, Username: said.Username, Subject: said.Subject}
 		if !said.Expires.IsZero() {
@@ -103,6 +111,9 @@ func claimMap(list []oauth.Claim) map[string]string {
 func (f inspected) text(c screen, claims oauth.Claims, isJWT bool) string {
 	var out strings.Builder
 	fmt.Fprintf(&out, "%s  ends %s, %s left, from the %s\n", f.Profile, f.Expires, span(time.Duration(f.Seconds)*time.Second), f.Source)
+	if f.Issued != "" {
+		out.WriteString("The server issued it as " + oneLine(f.Issued) + ".\n")
+	}
 	if !isJWT {
 		out.WriteString("The token is opaque: it says nothing of itself.\n")
 	}

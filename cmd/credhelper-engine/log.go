@@ -127,6 +127,9 @@ func logLine(r helper.Record) string {
 	if r.Expires > 0 {
 		add("until " + time.Unix(r.Expires, 0).UTC().Format(time.RFC3339))
 	}
+	if r.Issued != "" {
+		add("issued as " + r.Issued)
+	}
 	if r.Correlation != "" && !strings.Contains(r.Text, r.Correlation) {
 		add("correlation id " + r.Correlation)
 	}

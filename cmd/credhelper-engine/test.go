@@ -29,6 +29,7 @@ type testedRecord struct {
 	Profile  string `json:"profile"`
 	TokenURL string `json:"token_url,omitempty"`
 	Seconds  int64  `json:"token_seconds,omitempty"`
+	Issued   string `json:"issued_token_type,omitempty"`
 	ProbeURL string `json:"probe_url,omitempty"`
 	Status   int    `json:"probe_status,omitempty"`
 	Identity string `json:"identity,omitempty"`
@@ -46,7 +47,7 @@ func (s *session) test(ctx context.Context, name string) error {
 	t, err := h.Test(ctx, name)
 	if s.flags.json {
 		r := testedRecord{
-			Profile: t.Profile, TokenURL: t.TokenURL, Seconds: int64(t.Life / time.Second),
+			Profile: t.Profile, TokenURL: t.TokenURL, Seconds: int64(t.Life / time.Second), Issued: t.Issued,
 			ProbeURL: t.ProbeURL, Status: t.Status, Identity: t.Identity, Exit: protocol.ExitCode(err),
 		}
 		if err != nil {

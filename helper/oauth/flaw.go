@@ -38,6 +38,7 @@ var (
 	flawUncarried = flaw{reason: "an access_token that no header may carry", cure: cureOperator}
 	flawSeconds   = flaw{reason: "an expires_in that is no number of seconds", cure: cureOperator}
 	flawOver      = flaw{reason: "an expires_in that is over already", cure: "the server gives out tokens that have ended: whoever runs it has to look at its clock and the lifetime of tokens"}
+	flawRefresh   = flaw{reason: "a refresh token in the place of an access token (issued_token_type)", cure: "ask for an access token: requested_token_type = \"" + accessTokenType + "\" (credhelper edit {profile})"}
 	flawNonce     = flaw{reason: "an ID token for another sign-in than this one (its nonce differs)", cure: "begin again: credhelper login {profile}"}
 )
 

@@ -3,8 +3,9 @@ package oauth
 import "strings"
 
 const (
-	tokenTypePrefix = "urn:ietf:params:oauth:token-type:"
-	accessTokenType = tokenTypePrefix + "access_token"
+	tokenTypePrefix  = "urn:ietf:params:oauth:token-type:"
+	accessTokenType  = tokenTypePrefix + "access_token"
+	refreshTokenType = tokenTypePrefix + "refresh_token"
 )
 
 // tokenExchange is RFC 8693: a token of one place for a token of another.
@@ -48,5 +49,16 @@ var tokenExchange = Grant{
 // a bearer (RFC 8693 2.2.1). It is not right for anything that was not asked for.
 func (c *Client) notApplicable(kind, issued field) bool {
 	return c.Grant == tokenExchange.Name && kind.shape == text && strings.EqualFold(kind.text, "N_A") &&
-		c.Use.Requested != "" && c.Use.Requested != tokenTypePrefix+"refresh_token" && issued.text == c.Use.Requested
+		c.Use.Requested != "" && c.Use.Requested != refreshTokenType && issued.text == c.Use.Requested
+}
+
+// isRefresh reports whether the token of an answer is, by the server's own word, a
+// refresh token, which no resource may ever see. zitadel says that word of an answer
+// with an access token and a refresh token beside it: where an access token was asked
+// for and the answer has a refresh token of its own, the other one is not it.
+func (c *Client) isRefresh(f fields) bool {
+	refresh := f["refresh_token"]
+	beside := refresh.shape == text && keepable(refresh.text) && refresh.text != f["access_token"].text
+	asked := c.Use.Requested == "" || c.Use.Requested == accessTokenType
+	return f["issued_token_type"].text == refreshTokenType && !(asked && beside)
 }

@@ -191,6 +191,9 @@ func TestExchange(t *testing.T) {
 	for _, c := range []struct{ name, quirk, requested, says string }{
 		{"as the RFC has it", "", "", ""},
 		{"issued_token_type refresh_token beside an access token", "exchange-refresh", "", ""},
+		{"the same, asked for by name", "exchange-refresh", "urn:ietf:params:oauth:token-type:access_token", ""},
+		{"the same, and something else was asked for", "exchange-refresh", id, "a refresh token in the place"},
+		{"a refresh token as access_token", "exchange-only-refresh", "", "a refresh token in the place"},
 		{"N_A, and it was asked for", "exchange-na", id, ""},
 		{"N_A, and it was not asked for", "exchange-na", "", "token_type"},
 		{"N_A, and something else was asked for", "exchange-na", "urn:ietf:params:oauth:token-type:jwt", "token_type"},

@@ -89,6 +89,9 @@ func (c *Client) interpret(f fields) (reply, flaw) {
 	if wrong := c.checkAccess(f["access_token"]); wrong != noFlaw {
 		return r, wrong
 	}
+	if c.isRefresh(f) {
+		return r, flawRefresh
+	}
 	life, wrong := c.lifetime(f["expires_in"])
 	if wrong != noFlaw {
 		return r, wrong

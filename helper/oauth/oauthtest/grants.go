@@ -244,6 +244,9 @@ func exchangeGrant(s *Server, c Client, a asked) said {
 	body := answer.body.(map[string]any)
 	body["issued_token_type"] = "urn:ietf:params:oauth:token-type:access_token"
 	if s.odd("exchange-refresh") {
+		body["issued_token_type"], body["refresh_token"] = "urn:ietf:params:oauth:token-type:refresh_token", "refresh-"+rand.Text()
+	}
+	if s.odd("exchange-only-refresh") {
 		body["issued_token_type"] = "urn:ietf:params:oauth:token-type:refresh_token"
 	}
 	if s.odd("exchange-na") {

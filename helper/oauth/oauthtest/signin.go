@@ -141,6 +141,9 @@ func (s *Server) device(c Client, a asked) said {
 
 // introspect is RFC 7662 2.2.
 func (s *Server) introspect(_ Client, a asked) said {
+	if s.odd("introspect-401") {
+		return refuse(401, "invalid_client", "client authentication is required")
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	known, good := s.issued[a.form.Get("token")]
