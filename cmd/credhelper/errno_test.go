@@ -89,9 +89,10 @@ func TestWriteErrors(t *testing.T) {
 					hit[anyNumber.ReplaceAllString(path, "N")]++
 				}
 				said[anyNumber.ReplaceAllString(r.stderr, "N")]++
-				switch kind := writeKind(paths, h.Dirs.Run()); {
+				switch kind := writeKind(paths, h.Dirs.Run(), h.Dirs.Locks()); {
 				case kind == "runtime": // Go's own, which ends a program that cannot wake its poller
 					continue
+				case kind == "stderr": // why it failed could not be said
 				case kind == "answer":
 					onAnswer++
 					if r.code == 0 {
@@ -152,17 +153,19 @@ func injectWrite(t *testing.T, h *program.Home, fault string, n int) (r result, 
 	return r, on
 }
 
-// writeKind tells what matters most of what was hit: Go's own descriptors, the
-// answer, a file of the cache; the log's loss is no news to a caller.
-func writeKind(on []string, run string) string {
+// writeKind tells what matters most of what was hit: Go's own descriptors, what
+// is said, the answer, a file of the cache; the log's loss is no news to a caller.
+func writeKind(on []string, run, locks string) string {
 	kind := ""
 	for _, descriptor := range on {
 		switch {
 		case strings.Contains(descriptor, "eventfd"):
 			return "runtime"
+		case strings.HasPrefix(descriptor, "2<"):
+			return "stderr"
 		case strings.HasPrefix(descriptor, "1<"):
 			kind = "answer"
-		case strings.Contains(descriptor, run) && kind == "":
+		case (strings.Contains(descriptor, run) || strings.Contains(descriptor, locks)) && kind == "":
 			kind = "file"
 		}
 	}

@@ -76,9 +76,11 @@ func (d Dirs) sealingKey(ctx context.Context, e *Entry) (sealingKey, [16]byte, e
 		return sealingKey{}, home, err
 	}
 	defer lock.Unlock()
-	var life func() time.Duration
+	var life time.Duration
 	if e != nil {
-		life = func() time.Duration { return keyLife(dir, e) }
+		if life, err = keyLife(dir, e); err != nil {
+			return sealingKey{}, home, err
+		}
 	}
 	if key, ok := kernelKey(keyName(home), randomOctets, life); ok {
 		return key, home, nil
@@ -100,14 +102,14 @@ func (d Dirs) sealingKey(ctx context.Context, e *Entry) (sealingKey, [16]byte, e
 const keyEnds = "key-ends"
 
 // keyLife is how long the key is needed after e is sealed. The caller holds homeLock.
-func keyLife(dir private.Dir, e *Entry) time.Duration {
+func keyLife(dir private.Dir, e *Entry) (life time.Duration, err error) {
 	text, _ := dir.Read(keyEnds, 20)
 	ends, _ := strconv.ParseInt(string(text), 10, 64)
 	if e.Expires > ends || ends > e.Issued+maxKeyLife {
 		ends = e.Expires
-		_ = dir.Replace(keyEnds, strconv.AppendInt(nil, ends, 10)) // at worst a miss
+		err = dir.Replace(keyEnds, strconv.AppendInt(nil, ends, 10))
 	}
-	return time.Duration(ends-e.Issued+60) * time.Second // what is left, and a minute
+	return time.Duration(ends-e.Issued+60) * time.Second, err // what is left, and a minute
 }
 
 // maxKeyLife is the longest life of a token (A19) and some, in seconds: what a clock

@@ -33,9 +33,9 @@ const keyPermissions = 0x3f1f0000
 const newKeyLife = 10 * time.Minute
 
 // kernelKey finds the home's key in the user's kernel keyring, or puts a new one
-// there, to be kept for life; nil leaves one that is there as it is. The caller holds
+// there, to be kept for life; 0 leaves one that is there as it is. The caller holds
 // the home's lock.
-func kernelKey(name string, random func([]byte) error, life func() time.Duration) (sealingKey, bool) {
+func kernelKey(name string, random func([]byte) error, life time.Duration) (sealingKey, bool) {
 	k := sealingKey{place: placeKernel}
 	// The keyrings that a thread possesses are its own: stay on this one.
 	runtime.LockOSThread()
@@ -47,8 +47,8 @@ func kernelKey(name string, random func([]byte) error, life func() time.Duration
 	if id, err := unix.KeyctlSearch(unix.KEY_SPEC_USER_KEYRING, "user", name, 0); err == nil {
 		k.serial = int32(id)
 		if readKernelKey(k.serial, &k.key) {
-			if life != nil {
-				setTimeout(id, life())
+			if life > 0 {
+				setTimeout(id, life)
 			}
 			return k, true
 		}
@@ -63,8 +63,8 @@ func kernelKey(name string, random func([]byte) error, life func() time.Duration
 	if unix.KeyctlSetperm(id, keyPermissions) != nil {
 		return k, false
 	}
-	if life != nil {
-		setTimeout(id, life())
+	if life > 0 {
+		setTimeout(id, life)
 	} else {
 		setTimeout(id, newKeyLife)
 	}

@@ -14,7 +14,7 @@ import (
 
 func readKernelKey(int32, *[keySize]byte) bool { return false }
 
-func kernelKey(string, func([]byte) error, func() time.Duration) (sealingKey, bool) {
+func kernelKey(string, func([]byte) error, time.Duration) (sealingKey, bool) {
 	return sealingKey{}, false
 }
 
