@@ -195,10 +195,10 @@ func (d Dir) OpenFile(name string, flags int) (*os.File, error) {
 }
 
 // create writes a new file, or leaves none.
-func (d Dir) create(name string, content []byte, sync bool) error {
-	fd, err := openAt(d.fd, name, unix.O_WRONLY|unix.O_CREAT|unix.O_EXCL)
+func (d Dir) create(name string, content []byte, sync bool) (release func(), err error) {
+	fd, held, err := d.createLocked(name)
 	if err != nil {
-		return &fs.PathError{Op: "create", Path: d.At(name), Err: err}
+		return nil, &fs.PathError{Op: "create", Path: d.At(name), Err: err}
 	}
 	err = unix.Fchmod(fd, fileMode)
 	for err == nil && len(content) > 0 {
@@ -212,14 +212,54 @@ func (d Dir) create(name string, content []byte, sync bool) error {
 	if err == nil && sync {
 		_, err = retry(func() (int, error) { return 0, unix.Fsync(fd) })
 	}
-	if e := unix.Close(fd); err == nil {
+	if e := unix.Close(fd); err == nil { // some disks say only now that they are full
 		err = e
 	}
 	if err != nil {
 		_ = d.remove(name)
-		return &fs.PathError{Op: "write", Path: d.At(name), Err: err}
+		unix.Close(held)
+		return nil, &fs.PathError{Op: "write", Path: d.At(name), Err: err}
 	}
-	return nil
+	return func() { unix.Close(held) }, nil
+}
+
+// createLocked makes a file and locks it, unless the file system has no locks. held
+// is a second descriptor that keeps the lock. Between the two steps a sweep may take
+// the file for an abandoned one: then another is made.
+func (d Dir) createLocked(name string) (fd, held int, err error) {
+	for {
+		if fd, err = openAt(d.fd, name, unix.O_WRONLY|unix.O_CREAT|unix.O_EXCL); err != nil {
+			return -1, -1, err
+		}
+		if _, err = retry(func() (int, error) { return 0, unix.Flock(fd, unix.LOCK_EX|unix.LOCK_NB) }); err == nil {
+			var st unix.Stat_t
+			if unix.Fstat(fd, &st) == nil && st.Nlink == 0 {
+				err = unix.EWOULDBLOCK
+			}
+		}
+		if err == unix.EWOULDBLOCK {
+			unix.Close(fd)
+			_ = d.remove(name)
+			continue
+		}
+		if held, err = unix.FcntlInt(uintptr(fd), unix.F_DUPFD_CLOEXEC, 0); err != nil {
+			_ = d.remove(name)
+			unix.Close(fd)
+		}
+		return fd, held, err
+	}
+}
+
+// abandoned reports whether an unfinished file has no writer any more: whoever
+// writes it holds its lock.
+func (d Dir) abandoned(name string) bool {
+	f, err := d.OpenFile(name, os.O_RDWR)
+	if err != nil {
+		return false
+	}
+	defer f.Close()
+	free, err := lockFile(f, Alone, false)
+	return free && err == nil
 }
 
 // Rename puts the file from in the place of to.

@@ -59,10 +59,10 @@ func (d Dir) OpenFile(name string, flags int) (*os.File, error) {
 }
 
 // create writes a new file, or leaves none.
-func (d Dir) create(name string, content []byte, sync bool) error {
+func (d Dir) create(name string, content []byte, sync bool) (release func(), err error) {
 	f, err := d.root.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, fileMode)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	_, err = f.Write(content)
 	if err == nil && sync {
@@ -71,8 +71,11 @@ func (d Dir) create(name string, content []byte, sync bool) error {
 	if err = errors.Join(err, f.Close()); err != nil {
 		_ = d.root.Remove(name)
 	}
-	return err
+	return func() {}, err
 }
+
+// abandoned is not known here: age decides.
+func (d Dir) abandoned(string) bool { return false }
 
 // Rename puts the file from in the place of to.
 func (d Dir) Rename(from, to string) error { return d.root.Rename(from, to) }

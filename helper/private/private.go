@@ -167,10 +167,12 @@ func (d Dir) ReplaceAndSync(name string, content []byte) error {
 
 func (d Dir) replace(name string, content []byte, sync bool) error {
 	temp := tempName()
-	if err := d.create(temp, content, sync); err != nil {
+	release, err := d.create(temp, content, sync)
+	if err != nil {
 		return err
 	}
-	err := d.Rename(temp, name)
+	defer release()
+	err = d.Rename(temp, name)
 	if err != nil && !d.IsFile(name) && d.remove(name) == nil { // an empty directory
 		err = d.Rename(temp, name)
 	}
@@ -193,11 +195,12 @@ func tempName() string {
 var temps atomic.Int32 // how many unfinished files this process has made
 
 // Stale is the age after which an unfinished file counts as left over by a killed
-// process.
+// process where locks cannot tell.
 const Stale = time.Hour
 
-// Sweep removes the unfinished files that killed processes left more than an hour
-// ago, and returns how many there were. Best effort: one that stays is untidy, not
+// Sweep removes the unfinished files that killed processes left, and returns how many
+// there were. A writer holds a lock on its file until the file has its name, so one
+// that can be locked has no writer any more. Best effort: what stays is untidy, not
 // wrong.
 func (d Dir) Sweep(now time.Time) (removed int) { return d.sweep(now, unfinished) }
 
@@ -212,7 +215,8 @@ func (d Dir) sweep(now time.Time, unfinished func(string) bool) (removed int) {
 		if !unfinished(name) {
 			continue
 		}
-		if at, err := d.Modified(name); err == nil && now.Sub(at) > Stale && d.Remove(name) == nil {
+		at, err := d.Modified(name)
+		if err == nil && (now.Sub(at) > Stale || strings.HasPrefix(name, tempPrefix) && d.abandoned(name)) && d.Remove(name) == nil {
 			removed++
 		}
 	}

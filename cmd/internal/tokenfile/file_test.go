@@ -189,18 +189,18 @@ func TestTokenFileOfAnother(t *testing.T) {
 	}
 }
 
-// TestSweepTemps: what a killed writer left an hour ago goes; what is written now, and
-// what is another program's, stays.
+// TestSweepTemps: what a killed writer left goes at once, since it holds a token in
+// clear; what is written now, and what is another program's, stays.
 func TestSweepTemps(t *testing.T) {
 	dir := privateDir(t)
-	old := time.Now().Add(-2 * time.Hour)
 	for _, name := range []string{".tmp-credhelper-1-a-1", ".tmp-credhelper-2-b-1", ".tmp-other", "tmp-other", "token"} {
-		path := filepath.Join(dir, name)
-		if err := os.WriteFile(path, nil, 0o600); err != nil {
+		f, err := os.OpenFile(filepath.Join(dir, name), os.O_WRONLY|os.O_CREATE, 0o600)
+		if err != nil {
 			t.Fatal(err)
 		}
-		if name != ".tmp-credhelper-2-b-1" {
-			if err := os.Chtimes(path, old, old); err != nil {
+		defer f.Close()
+		if name == ".tmp-credhelper-2-b-1" { // as its writer does
+			if locked, err := private.TryLockFile(f, private.Alone); !locked {
 				t.Fatal(err)
 			}
 		}
