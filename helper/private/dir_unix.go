@@ -197,6 +197,9 @@ func (d Dir) OpenFile(name string, flags int) (*os.File, error) {
 // create writes a new file, or leaves none.
 func (d Dir) create(name string, content []byte, sync bool) (release func(), err error) {
 	fd, held, err := d.createLocked(name)
+	if err == errSwept {
+		return nil, err
+	}
 	if err != nil {
 		return nil, &fs.PathError{Op: "create", Path: d.At(name), Err: err}
 	}
@@ -224,42 +227,36 @@ func (d Dir) create(name string, content []byte, sync bool) (release func(), err
 }
 
 // createLocked makes a file and locks it, unless the file system has no locks. held
-// is a second descriptor that keeps the lock. Between the two steps a sweep may take
-// the file for an abandoned one: then another is made.
+// is a second descriptor that keeps the lock. The error is errSwept if a sweep was
+// quicker.
 func (d Dir) createLocked(name string) (fd, held int, err error) {
-	for {
-		if fd, err = openAt(d.fd, name, unix.O_WRONLY|unix.O_CREAT|unix.O_EXCL); err != nil {
-			return -1, -1, err
-		}
-		if _, err = retry(func() (int, error) { return 0, unix.Flock(fd, unix.LOCK_EX|unix.LOCK_NB) }); err == nil {
-			var st unix.Stat_t
-			if unix.Fstat(fd, &st) == nil && st.Nlink == 0 {
-				err = unix.EWOULDBLOCK
-			}
-		}
-		if err == unix.EWOULDBLOCK {
-			unix.Close(fd)
-			_ = d.remove(name)
-			continue
-		}
-		if held, err = unix.FcntlInt(uintptr(fd), unix.F_DUPFD_CLOEXEC, 0); err != nil {
-			_ = d.remove(name)
-			unix.Close(fd)
-		}
-		return fd, held, err
+	if fd, err = openAt(d.fd, name, unix.O_WRONLY|unix.O_CREAT|unix.O_EXCL); err != nil {
+		return -1, -1, err
 	}
+	var st unix.Stat_t
+	_, err = retry(func() (int, error) { return 0, unix.Flock(fd, unix.LOCK_EX|unix.LOCK_NB) })
+	if err == unix.EWOULDBLOCK || err == nil && unix.Fstat(fd, &st) == nil && st.Nlink == 0 {
+		unix.Close(fd)
+		return -1, -1, errSwept
+	}
+	if held, err = unix.FcntlInt(uintptr(fd), unix.F_DUPFD_CLOEXEC, 0); err != nil {
+		_ = d.remove(name)
+		unix.Close(fd)
+	}
+	return fd, held, err
 }
 
-// abandoned reports whether an unfinished file has no writer any more: whoever
-// writes it holds its lock.
-func (d Dir) abandoned(name string) bool {
+// removeAbandoned removes an unfinished file that has no writer any more, and reports
+// whether it did: whoever writes one holds its lock. The lock is kept until the file
+// is gone, so that no writer takes it in between.
+func (d Dir) removeAbandoned(name string) bool {
 	f, err := d.OpenFile(name, os.O_RDWR)
 	if err != nil {
 		return false
 	}
 	defer f.Close()
 	free, err := lockFile(f, Alone, false)
-	return free && err == nil
+	return free && err == nil && d.Holds(name, f) && d.remove(name) == nil
 }
 
 // Rename puts the file from in the place of to.

@@ -74,8 +74,8 @@ func (d Dir) create(name string, content []byte, sync bool) (release func(), err
 	return func() {}, err
 }
 
-// abandoned is not known here: age decides.
-func (d Dir) abandoned(string) bool { return false }
+// removeAbandoned removes nothing here: age decides.
+func (d Dir) removeAbandoned(string) bool { return false }
 
 // Rename puts the file from in the place of to.
 func (d Dir) Rename(from, to string) error { return d.root.Rename(from, to) }

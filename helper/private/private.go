@@ -168,6 +168,10 @@ func (d Dir) ReplaceAndSync(name string, content []byte) error {
 func (d Dir) replace(name string, content []byte, sync bool) error {
 	temp := tempName()
 	release, err := d.create(temp, content, sync)
+	for err == errSwept {
+		temp = tempName()
+		release, err = d.create(temp, content, sync)
+	}
 	if err != nil {
 		return err
 	}
@@ -181,6 +185,10 @@ func (d Dir) replace(name string, content []byte, sync bool) error {
 	}
 	return err
 }
+
+// errSwept is of a new file that a sweep took for an abandoned one before its writer
+// had locked it. The next one needs another name: the sweep may still remove this one.
+var errSwept error = &finding{ErrLocked, "an unfinished file was swept"}
 
 // tempPrefix begins the names of files that are not finished yet. They are hidden
 // from readers that take every file of a directory.
@@ -216,7 +224,8 @@ func (d Dir) sweep(now time.Time, unfinished func(string) bool) (removed int) {
 			continue
 		}
 		at, err := d.Modified(name)
-		if err == nil && (now.Sub(at) > Stale || strings.HasPrefix(name, tempPrefix) && d.abandoned(name)) && d.Remove(name) == nil {
+		old := err == nil && now.Sub(at) > Stale
+		if strings.HasPrefix(name, tempPrefix) && d.removeAbandoned(name) || old && d.Remove(name) == nil {
 			removed++
 		}
 	}
