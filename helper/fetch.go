@@ -156,6 +156,7 @@ func (a *asking) once(ctx context.Context, s proof) (*oauth.Token, error) {
 		hold := a.remember(err, s)
 		return nil, worthAsking(tokenError(a.profile, err), hold)
 	}
+	a.explainClock(a.profile, token)
 	a.remind(s, client)
 	return token, nil
 }
@@ -169,7 +170,11 @@ func (h *Helper) token(ctx context.Context, p *Profile, s secret.Text) (*oauth.T
 	if err != nil {
 		return nil, err
 	}
-	return client.Token(ctx)
+	token, err := client.Token(ctx)
+	if err == nil {
+		h.explainClock(p, token)
+	}
+	return token, err
 }
 
 // mark is a mark that still holds: of the profile as it is now, and believable by

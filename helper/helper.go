@@ -76,6 +76,9 @@ type Config struct {
 
 	// Report takes a warning for a person, one line without a secret; may be nil.
 	Report func(text string)
+	// Explain takes what happens on the way to a server, one line without a secret, for
+	// a person who wants to know; may be nil.
+	Explain func(text string)
 	// Reminds is for programs of which somebody reads the warnings: once a day and
 	// profile a fetch reports that a secret or certificate ends within 7 days.
 	Reminds bool
@@ -145,6 +148,12 @@ func (h *Helper) clock() cache.Clock { return h.config.Clock(h.now()) }
 func (h *Helper) report(text string) {
 	if h.config.Report != nil {
 		h.config.Report(text)
+	}
+}
+
+func (h *Helper) explain(text string) {
+	if h.config.Explain != nil {
+		h.config.Explain(clean(text))
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -25,7 +26,8 @@ type Tested struct {
 	Tries    int           // requests for the token
 	Skew     time.Duration // server's clock less ours; 0 if it did not say
 	Scope    string
-	Issued   string // issued_token_type, if the server says one (RFC 8693 2.2.1)
+	Issued   string   // issued_token_type, if the server says one (RFC 8693 2.2.1)
+	Warnings []string // one line each, no secrets
 
 	ProbeURL string // "" if the profile has no probe
 	Status   int    // HTTP status of the probe; 0 if there was no answer
@@ -149,6 +151,9 @@ func (a *asking) renew(ctx context.Context) (*oauth.Token, error) {
 
 func (t *Tested) note(token *oauth.Token, now time.Time) {
 	t.Life, t.Tries, t.Skew, t.Scope = token.Expires.Sub(now), token.Tries, token.Skew, short(token.Scope)
+	if t.Warnings = token.Warnings; token.EndsEarly() != "" {
+		t.Warnings = append(slices.Clone(t.Warnings), token.EndsEarly())
+	}
 	t.Issued, t.token = short(token.Issued), token
 }
 
@@ -172,6 +177,7 @@ func (h *Helper) probe(ctx context.Context, p *Profile, token secret.Text, t *Te
 	if err != nil {
 		return err
 	}
+	h.explain("profile " + p.Name + ": asks " + t.ProbeURL + " whom the token is for")
 	r, err := http.NewRequestWithContext(ctx, p.Probe.Method, t.ProbeURL, nil)
 	if err != nil {
 		return policy("profile " + p.Name + ": probe: not an address")

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
+	"fmt"
 	"path/filepath"
 	"strings"
 	"time"
@@ -130,6 +131,7 @@ func (p *Profile) assertionBound() string {
 func (h *Helper) prepare(ctx context.Context, p *Profile, s secret.Text) (*oauth.Client, error) {
 	client := p.client()
 	client.Now = h.config.Now
+	client.Trace = h.tries(p)
 	if auth, _ := oauth.FindClientAuth(p.ClientAuth); auth.NeedsSecret {
 		client.Secret = s
 	}
@@ -158,6 +160,30 @@ func (h *Helper) prepare(ctx context.Context, p *Profile, s secret.Text) (*oauth
 	client.Assertion.Ready = h.reading(ctx, p, "assertion.from", p.From)
 	client.Use.Subject = h.reading(ctx, p, "subject_token", p.Subject)
 	return client, nil
+}
+
+// tries tells of each request for a token; nil where nobody wants to know.
+func (h *Helper) tries(p *Profile) func(step string, took time.Duration, n int) {
+	if h.config.Explain == nil {
+		return nil
+	}
+	h.explain("profile " + p.Name + ": asks " + p.TokenURL)
+	return func(step string, took time.Duration, n int) {
+		if step == "wait" {
+			h.explain(fmt.Sprintf("profile %s: waits %d ms", p.Name, took.Milliseconds()))
+			return
+		}
+		h.explain(fmt.Sprintf("profile %s: try %d: %s, after %d ms", p.Name, n, step, took.Milliseconds()))
+	}
+}
+
+// explainClock says whose clock a token's end is counted by.
+func (h *Helper) explainClock(p *Profile, token *oauth.Token) {
+	text := "the server's clock agrees with ours, or it sent no Date"
+	if token.Skew != 0 {
+		text = "the server's clock less ours: " + token.Skew.String()
+	}
+	h.explain("profile " + p.Name + ": " + text + "; the token's end is counted by ours, from the request on")
 }
 
 // clientCert reads the certificate that the connection shows beside the client

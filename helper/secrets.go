@@ -213,6 +213,7 @@ func (h *Helper) openOf(ctx context.Context, settings Settings) (keyring.Keyring
 	if h.config.Keyring == nil {
 		return nil, fmt.Errorf("%w: there is none here", keyring.ErrUnavailable)
 	}
+	h.explain("opens the keyring " + settings.Keyring)
 	type opened struct {
 		keyring keyring.Keyring
 		err     error

@@ -326,6 +326,7 @@ func (h *Helper) revoke(ctx context.Context, p *Profile, refresh, access secret.
 		if t.token.IsZero() {
 			continue
 		}
+		h.explain("profile " + p.Name + ": asks " + p.RevocationURL + " to revoke the " + t.hint)
 		if err := client.Revoke(ctx, p.RevocationURL, t.token, t.hint); err != nil {
 			if problem == nil { // the other is most often the same
 				problem = endpointError(p, "revocation endpoint", err)
@@ -350,6 +351,7 @@ func (h *Helper) Introspect(ctx context.Context, p *Profile, token secret.Text) 
 	if err != nil {
 		return nil, err
 	}
+	h.explain("profile " + p.Name + ": asks " + p.IntrospectionURL + " about the token")
 	said, err := client.Introspect(ctx, p.IntrospectionURL, token)
 	if err != nil {
 		return nil, endpointError(p, "introspection endpoint", err)

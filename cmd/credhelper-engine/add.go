@@ -132,6 +132,10 @@ func (s *session) noteDoubts(h *helper.Helper, draft *helper.Profile) {
 
 // draft makes the profile of the flags.
 func (s *session) draft(ctx context.Context, h *helper.Helper, name string, f addFlags) (*helper.Profile, error) {
+	if namesSomebody(f.url) || namesSomebody(f.issuer) {
+		return nil, &protocol.Error{Kind: protocol.ErrPolicy, Text: "add: there is an @ before the path: an id and secret in an address are refused",
+			Hint: "give the address alone, and --client-id ID; the secret is asked for at a prompt (or --secret-stdin). What was typed may stand in the shell's history: make a new secret"}
+	}
 	file := helper.File{Preset: f.preset, URL: f.url, ClientID: f.clientID, CAFile: f.caFile, Proxy: f.proxy, Issuer: f.issuer}
 	expires, err := s.expiryDate(f.expires)
 	if err != nil {
@@ -175,6 +179,16 @@ func (s *session) draft(ctx context.Context, h *helper.Helper, name string, f ad
 	}
 	file.SecretExpires = f.expires
 	return h.Draft(name, file)
+}
+
+// namesSomebody reports whether an address has a user name or password in it, as
+// articles for curl write it: https://ID:SECRET@HOST/.
+func namesSomebody(address string) bool {
+	_, rest, _ := strings.Cut(address, "://")
+	if end := strings.IndexAny(rest, "/?#"); end >= 0 {
+		rest = rest[:end]
+	}
+	return strings.Contains(rest, "@")
 }
 
 // expiryDate reads --expires: a day to come, in UTC; zero for "".
@@ -288,6 +302,9 @@ func (s *session) sayTested(t helper.Tested) {
 		issued = ", issued as " + oneLine(t.Issued)
 	}
 	s.sayPainted(ok + "  token      from " + oneLine(t.TokenURL) + ", valid " + span(t.Life) + issued)
+	for _, w := range t.Warnings {
+		s.say("Note: " + w)
+	}
 	if t.Identity != "" {
 		s.sayPainted(ok + "  identity   " + oneLine(t.Identity) + " (" + oneLine(lastPart(t.ProbeURL)) + ")")
 	}

@@ -260,6 +260,8 @@ func (s *session) ownFlags(d *protocol.Dialect, args []string) ([]string, error)
 				return err
 			}
 			return exitCode(0)
+		case "-v", "--verbose":
+			s.flags.verbose = true
 		case "--or-cached":
 			s.flags.orCached = true
 		case "--no-store":

@@ -28,6 +28,9 @@ func (s *session) open() (*helper.Helper, error) {
 	config.Start, config.NoStore, config.Report = s.start, s.flags.noStore, s.report
 	config.Caller, config.Reminds = inner.Caller(s.verb), !s.tool
 	config.RunsLong, config.Patience = s.runsLong, s.patience
+	if s.flags.verbose {
+		config.Explain = func(text string) { s.say("credhelper: " + text) }
+	}
 	if s.flags.timeout != "" {
 		config.Timeout, _ = seconds(s.flags.timeout) // prepare has read it
 	}

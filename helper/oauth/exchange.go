@@ -160,6 +160,20 @@ func (x *exchange) token(got *oauth2.Token) *Token {
 	}
 }
 
+// EndsEarly says so if a token that is a JWT ends well before the time that its
+// expires_in gives it, as where a server writes milliseconds or a date; "" if not. The
+// claim is read for a person who tests: it may be another system's and decides nothing.
+func (t *Token) EndsEarly() string {
+	const slack = 5 * time.Minute
+	claims, isJWT := ClaimsOf(t.Access)
+	end := claims.Expires
+	if !isJWT || end.IsZero() || t.Expires.Sub(end.Add(max(0, -t.Skew))) <= slack {
+		return ""
+	}
+	return "the token's own exp is " + end.Format(time.RFC3339) + ", and by expires_in it would be good until " +
+		t.Expires.UTC().Format(time.RFC3339) + ": if expires_in is not in seconds, set max_ttl to the token's real life"
+}
+
 // endpoint is a URL without anything that could be private.
 func endpoint(rawURL string) string {
 	u, err := url.Parse(rawURL)

@@ -68,7 +68,7 @@ type Client struct {
 	HTTP  *http.Client                                 // from NewHTTPClient; nil: one with its defaults. Only the transport is used
 	Now   func() time.Time                             // nil: the real clock
 	Sleep func(context.Context, time.Duration) error   // waits between tries; nil: really
-	Trace func(step string, took time.Duration, n int) // nil, or told of each try: its outcome in a word, its time, its number
+	Trace func(step string, took time.Duration, n int) // nil, or told of each try: its outcome in a word, its time, its number; and of each "wait" between two
 }
 
 // Use is what a grant shows to the server, beside who asks. Only the members of

@@ -44,7 +44,13 @@ func (c *Client) persist(ctx context.Context) (*Token, *Error) {
 			p := pauses[n-1]
 			wait = p.least + rand.N(p.most-p.least)
 		}
-		if wait >= c.left(ctx, start) || c.sleep(ctx, wait) != nil {
+		if wait >= c.left(ctx, start) {
+			return nil, failure
+		}
+		if c.Trace != nil {
+			c.Trace("wait", wait, n)
+		}
+		if c.sleep(ctx, wait) != nil {
 			return nil, failure
 		}
 	}

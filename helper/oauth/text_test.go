@@ -138,7 +138,7 @@ func TestSkew(t *testing.T) {
 	}
 }
 
-// TestTrace tells of each try, by words and numbers only.
+// TestTrace tells of each try and each wait, by words and numbers only.
 func TestTrace(t *testing.T) {
 	client, _, _ := retrying(t, "status-500", "reset-late")
 	var steps []string
@@ -146,7 +146,7 @@ func TestTrace(t *testing.T) {
 	if _, err := client.Token(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if got := strings.Join(steps, ", "); got != "1 unreachable, 2 unreachable, 3 token" {
+	if got := strings.Join(steps, ", "); got != "1 unreachable, 1 wait, 2 unreachable, 2 wait, 3 token" {
 		t.Errorf("steps %s", got)
 	}
 }

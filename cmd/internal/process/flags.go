@@ -6,12 +6,12 @@ import (
 )
 
 // engineFlags are the flags of credhelper's own words that only the engine knows:
-// help, and what belongs to --no-store. The front hands over a call that has one.
+// help, what happens, and what belongs to --no-store. The front hands over a call that has one.
 var engineFlags = [...]struct {
 	name  string
 	value bool // it takes one
 }{
-	{"-h", false}, {"--help", false},
+	{"-h", false}, {"--help", false}, {"-v", false}, {"--verbose", false},
 	{"--or-cached", false}, {"--no-store", false}, {"--secret-stdin", false}, {"--secret-file", true}, {"--key-file", true},
 }
 
