@@ -50,7 +50,7 @@ probe = { path = "/me" }
 
 // TestTamperedProfile (T14): each member that decides where a secret or token goes
 // is bound: a profile that changed there does not get its secret, both values are
-// shown, no octet is sent, and rebind accepts it.
+// shown, no byte is sent, and rebind accepts it.
 func TestTamperedProfile(t *testing.T) {
 	for _, c := range []struct{ name, old, new string }{
 		{"origins", `origins = ["{server}"]`, `origins = ["{server}", "https://evil.test"]`},
@@ -223,7 +223,7 @@ func TestDamagedSecret(t *testing.T) {
 		for cut := range len(text) {
 			h.keyring.items[k] = secret.New(text[:cut] + "\x01" + text[cut+1:])
 			if _, err := h.get(named); err == nil && cut < len(text)-1 {
-				t.Fatalf("octet %d of the envelope: no error", cut)
+				t.Fatalf("byte %d of the envelope: no error", cut)
 			}
 			if h.server.Count() > 0 {
 				t.Fatal("a damaged secret was sent")

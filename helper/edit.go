@@ -113,7 +113,7 @@ func (h *Home) pathOf(name string) string {
 	return filepath.Join(h.Dirs.Profiles(), name+suffix)
 }
 
-// CheckNew tells whether a profile of that name may be added: there is none yet,
+// CheckNew reports whether a profile of that name may be added: there is none yet,
 // and no other claims one of its origins with equal right.
 func (h *Home) CheckNew(p *Profile) error {
 	names, err := h.ProfileNames()

@@ -175,7 +175,7 @@ func (a *asking) remind(shown proof, client *oauth.Client) {
 	a.report(text)
 }
 
-// reminded tells whether the log has a reminder of the last day.
+// reminded reports whether the log has a reminder of the last day.
 func (a *asking) reminded(now time.Time) (found bool) {
 	_ = a.eachRecord([]byte(`"`+eventExpiry+`"`), func(r Record) bool {
 		age := now.Sub(r.Time)

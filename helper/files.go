@@ -10,7 +10,7 @@ import (
 	"github.com/credhelper/credhelper/helper/private"
 )
 
-// maxConfig is the most octets that a profile, a preset or the settings may have.
+// maxConfig is the most bytes that a profile, a preset or the settings may have.
 const maxConfig = 64 << 10
 
 // suffix ends the names of profiles and presets.

@@ -184,7 +184,7 @@ func (a *asking) late() (protocol.Credential, error) {
 	return protocol.Credential{}, a.busy()
 }
 
-// takes tells whether what another goroutine brought, or what is in the cache by
+// takes reports whether what another goroutine brought, or what is in the cache by
 // now, answers this request as well.
 func (a *asking) takes(f *flight, seen *cache.Entry) (protocol.Credential, bool) {
 	if now := a.cached(); now != nil && a.fresh(now) && (a.renewed(now.Token, seen) || !a.request.Refresh) {
@@ -198,7 +198,7 @@ func (a *asking) takes(f *flight, seen *cache.Entry) (protocol.Credential, bool)
 	return c, true
 }
 
-// renewed tells whether a token is another than the one that the request began
+// renewed reports whether a token is another than the one that the request began
 // with.
 func (a *asking) renewed(token secret.Text, seen *cache.Entry) bool {
 	return seen == nil || !token.Equal(seen.Token)

@@ -201,7 +201,7 @@ func (a *asking) cached() *cache.Entry {
 	return e
 }
 
-// fresh tells whether e answers without anybody asking the server; usable,
+// fresh reports whether e answers without anybody asking the server; usable,
 // whether it may still be handed out while somebody does.
 func (a *asking) fresh(e *cache.Entry) bool  { return e.Fresh(a.clock(), a.minTTL(e)) }
 func (a *asking) usable(e *cache.Entry) bool { return e.Usable(a.clock(), a.minTTL(e)) }

@@ -132,7 +132,7 @@ func TestLogTurnsOver(t *testing.T) {
 }
 
 // TestLogSaysWhoAsked: each line has the caller's words, pid and executable, one
-// line of printable ASCII of at most 256 octets (T6, T23), and the id by which the
+// line of printable ASCII of at most 256 bytes (T6, T23), and the id by which the
 // server's own log knows the request, for tokens and for refusals.
 func TestLogSaysWhoAsked(t *testing.T) {
 	h := newHome(t, oauthtest.Options{Product: "entra", Clients: []oauthtest.Client{{ID: "client", Secret: "secret"}}})

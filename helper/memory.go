@@ -80,7 +80,7 @@ func (h *Helper) Cached(r protocol.Request) (protocol.Credential, bool) {
 	return c, true
 }
 
-// young tells whether something was read less than lookEvery ago, by the monotonic
+// young reports whether something was read less than lookEvery ago, by the monotonic
 // clock and, where that stood still in a sleeping machine, by the wall's.
 func (l look) young(now time.Time) bool {
 	age, wall := now.Sub(time.Time(l)), now.Unix()-time.Time(l).Unix()

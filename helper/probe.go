@@ -160,7 +160,7 @@ func (t *Tested) note(token *oauth.Token, now time.Time) {
 // The limits of a probe's answer.
 const (
 	probeTime  = 4 * time.Second
-	probeLimit = 1 << 20 // octets
+	probeLimit = 1 << 20 // bytes
 )
 
 // probe asks the API whom it takes the token for. The address lies under the

@@ -90,7 +90,7 @@ type Profile struct {
 	trueStamp bool // the stamps can be trusted to show the next change
 }
 
-// InKeyring tells whether the secret is kept in the keyring, and not elsewhere.
+// InKeyring reports whether the secret is kept in the keyring, and not elsewhere.
 func (p *Profile) InKeyring() bool { return len(p.Secret) == 1 && p.Secret[0] == inKeyring }
 
 // OriginTexts are the origins in canonical form, as sealed entries hold them.

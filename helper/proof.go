@@ -18,16 +18,16 @@ import (
 // else signed. Where a key is needed and the profile names no place of its own for
 // it, the profile's secret is the key: in the keyring, or by reference.
 
-// NeedsKey tells whether the client signs, or shows a certificate.
+// NeedsKey reports whether the client signs, or shows a certificate.
 func (p *Profile) NeedsKey() bool {
 	auth, _ := oauth.FindClientAuth(p.ClientAuth)
 	return auth.NeedsKey || p.Grant == "self_signed" || p.Grant == "jwt_bearer" && p.From == nil
 }
 
-// SecretIsKey tells whether the profile's secret is its private key.
+// SecretIsKey reports whether the profile's secret is its private key.
 func (p *Profile) SecretIsKey() bool { return p.NeedsKey() && p.Key == nil }
 
-// NeedsSecret tells whether there is a secret at all: public clients, and those
+// NeedsSecret reports whether there is a secret at all: public clients, and those
 // whose key or assertion lies elsewhere, have none.
 func (p *Profile) NeedsSecret() bool {
 	auth, _ := oauth.FindClientAuth(p.ClientAuth)

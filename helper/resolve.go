@@ -154,7 +154,7 @@ func (preset *Preset) before(base string) (string, bool) {
 	return scheme + "://" + host + strings.TrimSuffix(start, "/"), inside && preset.Before != ""
 }
 
-// Lacks tells whether the file has no member of that key.
+// Lacks reports whether the file has no member of that key.
 func (f *File) Lacks(key string) bool {
 	v := reflect.ValueOf(f).Elem()
 	if rest, of := strings.CutPrefix(key, "assertion."); of {

@@ -57,7 +57,7 @@ func (h *Helper) changeSecret(ctx context.Context, p *Profile, c change) error {
 	return err
 }
 
-// unusable tells whether the keyring answered, and has nothing that counts.
+// unusable reports whether the keyring answered, and has nothing that counts.
 func unusable(err error) bool {
 	return errors.Is(err, keyring.ErrNotFound) || errors.Is(err, keyring.ErrDamaged)
 }
@@ -92,7 +92,7 @@ func (h *Helper) Rotate(ctx context.Context, p *Profile, s secret.Text, expires 
 	return replaced, err
 }
 
-// follow makes e the successor of old, and tells whether an unconfirmed secret is
+// follow makes e the successor of old, and reports whether an unconfirmed secret is
 // gone.
 func (e *envelope) follow(old *envelope) (replaced bool) {
 	settled, other := old.current, old.previous
@@ -111,7 +111,7 @@ func (e *envelope) follow(old *envelope) (replaced bool) {
 	return !other.secret.IsZero()
 }
 
-// HasSecret tells whether the keyring holds a secret for a profile that could be
+// HasSecret reports whether the keyring holds a secret for a profile that could be
 // used.
 func (h *Helper) HasSecret(ctx context.Context, p *Profile) (bool, error) {
 	_, err := h.readEnvelope(ctx, p)

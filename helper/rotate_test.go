@@ -17,7 +17,7 @@ import (
 	"github.com/credhelper/credhelper/protocol/secret"
 )
 
-// rotate stores a secret as one process would, and tells whether an unconfirmed one
+// rotate stores a secret as one process would, and reports whether an unconfirmed one
 // went.
 func (h *home) rotate(value string) (replaced bool) {
 	h.t.Helper()

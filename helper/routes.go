@@ -40,7 +40,7 @@ func (a *asking) compileRoutes(claims []claim, u origin.URL, stamps *stampList) 
 	}
 }
 
-// below tells whether an exact host is one label under a wildcard key "*.parent".
+// below reports whether an exact host is one label under a wildcard key "*.parent".
 func below(host, wildcard string) bool {
 	dot := strings.IndexByte(host, '.')
 	return dot > 0 && host[0] != '*' && host[dot:] == wildcard[1:]

@@ -20,7 +20,7 @@ import (
 // sign-in when it sees an old one, so a new one is in the keyring before its
 // access token goes anywhere, and one process at a time renews (A10, A18, A22).
 
-// Person tells whether a person has to sign in.
+// Person reports whether a person has to sign in.
 func (p *Profile) Person() bool {
 	grant, _ := oauth.FindGrant(p.Grant)
 	return grant.Person
@@ -240,7 +240,7 @@ func (h *Helper) SignInError(p *Profile, err error) error {
 }
 
 // KeepSignIn stores what a sign-in brought: the refresh token first, then the
-// access token. lasts tells whether there is a refresh token.
+// access token. lasts reports whether there is a refresh token.
 func (h *Helper) KeepSignIn(ctx context.Context, p *Profile, token *oauth.Token) (lasts bool, err error) {
 	a, err := h.ask(protocol.Request{Verb: protocol.Get, Profile: p.Name})
 	if err != nil {

@@ -227,7 +227,7 @@ func (a *answerer) Forget(_ context.Context, r protocol.Request) error {
 	return nil
 }
 
-// told tells whether text holds a token of any profile. A token as short as
+// told reports whether text holds a token of any profile. A token as short as
 // that of some overrides would be found in any text.
 func (a *answerer) told(text string) bool {
 	for _, o := range a.owners {

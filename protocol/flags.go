@@ -155,8 +155,8 @@ func parseSeconds(s string) (int64, bool) {
 	return v, v <= 7*24*3600
 }
 
-// Printable is foreign text made fit for a terminal and a log line: octets
-// outside 0x20-0x7E become '?', and 200 octets are the most (T23).
+// Printable is foreign text made fit for a terminal and a log line: bytes
+// outside 0x20-0x7E become '?', and 200 bytes are the most (T23).
 func Printable(s string) string {
 	b := []byte(s[:min(len(s), 200)])
 	for i, c := range b {

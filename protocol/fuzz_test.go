@@ -10,8 +10,8 @@ import (
 	"github.com/credhelper/credhelper/protocol/secret"
 )
 
-// mostOctets is the most that an answer or a refusal may have (R7).
-const mostOctets = 60 << 10
+// mostBytes is the most that an answer or a refusal may have (R7).
+const mostBytes = 60 << 10
 
 // FuzzDialects walks the table with whatever a tool may send and a server may
 // have given (R1 to R8, T8, T23, A16):
@@ -77,8 +77,8 @@ func checkOutcome(t *testing.T, got outcome) {
 	switch {
 	case got.exit < 0 || got.exit > 12:
 		t.Errorf("%s: exit %d", d.Name, got.exit)
-	case len(got.stdout) > mostOctets && d.Greeting == "": // a session has many answers
-		t.Errorf("%s: an answer of %d octets", d.Name, len(got.stdout))
+	case len(got.stdout) > mostBytes && d.Greeting == "": // a session has many answers
+		t.Errorf("%s: an answer of %d bytes", d.Name, len(got.stdout))
 	case got.err == nil && got.request.Verb == protocol.Get && len(got.stdout) > 0:
 		if err := agree(got); err != nil {
 			t.Errorf("%s: %v\n%q", d.Name, err, got.stdout)
@@ -96,11 +96,11 @@ func checkRefusal(t *testing.T, got outcome, err error) {
 	text, _ := strings.CutSuffix(string(reply.Stdout), "\n")
 	for i := range len(text) {
 		if text[i] < 0x20 || text[i] > 0x7e {
-			t.Fatalf("%s: a refusal with control octets, or with a second line: %q", got.dialect.Name, reply.Stdout)
+			t.Fatalf("%s: a refusal with control bytes, or with a second line: %q", got.dialect.Name, reply.Stdout)
 		}
 	}
-	if len(text) > mostOctets || reply.Exit < 0 || reply.Exit > 12 {
-		t.Errorf("%s: a refusal of %d octets, exit %d", got.dialect.Name, len(text), reply.Exit)
+	if len(text) > mostBytes || reply.Exit < 0 || reply.Exit > 12 {
+		t.Errorf("%s: a refusal of %d bytes, exit %d", got.dialect.Name, len(text), reply.Exit)
 	}
 }
 

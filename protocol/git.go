@@ -59,7 +59,7 @@ var git = Dialect{
 }
 
 // gitByGet is git where only the word get was said, which is native JSON's too,
-// and the octets of the request told them apart. See Settle.
+// and the bytes of the request told them apart. See Settle.
 var gitByGet = Dialect{
 	Name:   "git",
 	Title:  "git credential helper",
@@ -302,7 +302,7 @@ func (a *gitAttributes) read(stdin []byte) error {
 		}
 		rest = tail
 		if len(line) >= gitLineLimit {
-			return malformed("git: a line of the request is longer than 65535 octets")
+			return malformed("git: a line of the request is longer than 65535 bytes")
 		}
 		line, cr := strings.CutSuffix(line, "\r")
 		if first {
@@ -324,7 +324,7 @@ func (a *gitAttributes) read(stdin []byte) error {
 func (a *gitAttributes) line(line string) error {
 	for i := range len(line) {
 		if line[i] < 0x20 || line[i] == 0x7f {
-			return malformed("git: the request holds a control octet")
+			return malformed("git: the request holds a control byte")
 		}
 	}
 	key, value, ok := strings.Cut(line, "=")
@@ -398,5 +398,5 @@ func (a *gitAttributes) challenge(field string) {
 	}
 }
 
-// basicOnly tells whether the server offers Basic and nothing else.
+// basicOnly reports whether the server offers Basic and nothing else.
 func (a *gitAttributes) basicOnly() bool { return a.basic && !a.other }

@@ -73,7 +73,7 @@ func unauthorized(head string) bool {
 }
 
 // encodeGoauth writes one set. The go command looks prefixes up by the very
-// octets of its URL, so for a URL the host is repeated as it was asked for.
+// bytes of its URL, so for a URL the host is repeated as it was asked for.
 func encodeGoauth(r Request, c Credential) ([]byte, error) {
 	if err := check(c); err != nil {
 		return nil, err

@@ -22,7 +22,7 @@ func check(c Credential) error {
 	return nil
 }
 
-// printable tells whether s may stand in a line: 0x20 to 0x7E only.
+// printable reports whether s may stand in a line: 0x20 to 0x7E only.
 func printable(s string) bool {
 	for i := range len(s) {
 		if s[i] < 0x20 || s[i] > 0x7e {

@@ -18,9 +18,9 @@ func Mark(token secret.Text) string {
 }
 
 // hexadecimal is what encoding/hex would link fmt into the front for.
-func hexadecimal(octets []byte) string {
+func hexadecimal(bytes []byte) string {
 	b := make([]byte, 0, 2*clusterMarkDigits)
-	for _, c := range octets {
+	for _, c := range bytes {
 		b = append(b, "0123456789abcdef"[c>>4], "0123456789abcdef"[c&0xf])
 	}
 	return string(b)

@@ -1,6 +1,6 @@
 package protocol
 
-// ValidProfile tells whether name can be a profile's: 1 to 64 lower-case
+// ValidProfile reports whether name can be a profile's: 1 to 64 lower-case
 // letters, digits, '-', '_' and '.', first a letter or digit, no "..". It becomes
 // a file name and part of executable names, so nothing else is let in (T18).
 func ValidProfile(name string) bool {

@@ -1,11 +1,11 @@
 // Package protocol is what tools say to a credential helper and what they want
 // to hear back: one file per dialect, each opening with the tool's contract.
 //
-// A dialect is a row of Dialects with pure functions: octets and arguments to a
-// Request, a Credential to octets. No clock, no files, no network; the caller
+// A dialect is a row of Dialects with pure functions: bytes and arguments to a
+// Request, a Credential to bytes. No clock, no files, no network; the caller
 // reads what Stdin asks for, finds the credential, and writes the answer once.
 //
-//	call -> Choose -> Dialect.Decode -> Request -> Answerer -> Credential -> Dialect.Encode -> octets
+//	call -> Choose -> Dialect.Decode -> Request -> Answerer -> Credential -> Dialect.Encode -> bytes
 //	                                                error   -> Dialect.Refuse -> Reply
 package protocol
 
@@ -96,7 +96,7 @@ type Credential struct {
 	RefreshOn []int
 }
 
-// Doubts tells whether an API's answer with this HTTP status says that it did not
+// Doubts reports whether an API's answer with this HTTP status says that it did not
 // take the credential.
 func (c Credential) Doubts(status int) bool {
 	if status == 401 {
@@ -147,20 +147,20 @@ const (
 	BlankLine
 	// OneLine: requests come one a line and the pipe stays open (cargo).
 	OneLine
-	// Guess: EOF if the first octet that is not blank is '{', else BlankLine.
+	// Guess: EOF if the first byte that is not blank is '{', else BlankLine.
 	Guess
 	// Drain: read to the end of the stream and never interpreted.
 	Drain
 )
 
-// Stdin says what to read: until where, and at most how many octets. One octet
+// Stdin says what to read: until where, and at most how many bytes. One byte
 // more is ErrMalformed, not a cut (R1).
 type Stdin struct {
 	Until Until
 	Limit int
 }
 
-// Complete tells whether a request that began with read is whole before the
+// Complete reports whether a request that began with read is whole before the
 // stream ends: git and uv keep their pipe open until they have the answer.
 func (s Stdin) Complete(read []byte) bool {
 	switch s.Until {

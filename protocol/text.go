@@ -9,7 +9,7 @@ import (
 	"github.com/credhelper/credhelper/protocol/strictjson"
 )
 
-// notOurs tells whether an error only says that no profile owns what the tool
+// notOurs reports whether an error only says that no profile owns what the tool
 // asked about.
 func notOurs(err error) bool { return errors.Is(err, ErrNoProfile) }
 
@@ -41,7 +41,7 @@ func Line(s string) string {
 }
 
 // textMember is the text of an object's member; "" if there is none, or it is
-// something else, or holds control octets.
+// something else, or holds control bytes.
 func textMember(v strictjson.Value, key string) string {
 	m, _ := v.Get(key)
 	text, _ := m.Text()

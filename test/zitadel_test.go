@@ -91,7 +91,7 @@ func TestClientCredentials(t *testing.T) {
 				t.Fatal(err)
 			}
 			if life := token.Expires.Sub(token.Sent); life < time.Minute || token.Access.Len() < 20 {
-				t.Errorf("a token of %d octets that lives %v", token.Access.Len(), life)
+				t.Errorf("a token of %d bytes that lives %v", token.Access.Len(), life)
 			}
 		})
 	}

@@ -135,7 +135,7 @@ func (s *session) runRenewed(ctx context.Context, cmd *exec.Cmd, signals *heldSi
 	return exitCode(code)
 }
 
-// validVariable tells whether name can be a variable that no shell misreads.
+// validVariable reports whether name can be a variable that no shell misreads.
 func validVariable(name string) bool {
 	for i := range len(name) {
 		c := name[i]

@@ -26,7 +26,7 @@ func (s *session) readProof(p *helper.Profile, first func() error) (secret.Text,
 		}
 		return s.checkEnds(text)
 	}
-	raw, given, err := s.secretOctets()
+	raw, given, err := s.secretBytes()
 	if err != nil {
 		return secret.Text{}, err
 	}

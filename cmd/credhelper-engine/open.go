@@ -64,7 +64,7 @@ func (s *session) givenSecret() (secret.Text, error) {
 	if s.secret.key != "" {
 		return s.readKeyFile(s.secret.key)
 	}
-	raw, given, err := s.secretOctets()
+	raw, given, err := s.secretBytes()
 	if err != nil || !given {
 		return secret.Text{}, err
 	}

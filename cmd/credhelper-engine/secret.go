@@ -69,7 +69,7 @@ type secretFlags struct {
 // is one, runs before somebody is asked, who is not if it fails. stdin is read to its end, which whoever pipes
 // something into it provides.
 func (s *session) readSecret(question string, first func() error) (secret.Text, error) {
-	raw, given, err := s.secretOctets()
+	raw, given, err := s.secretBytes()
 	switch {
 	case err != nil:
 		return secret.Text{}, err
@@ -132,8 +132,8 @@ func (s *session) checkEnds(text secret.Text) (secret.Text, error) {
 	return text, nil
 }
 
-// secretOctets reads --secret-stdin or --secret-file.
-func (s *session) secretOctets() (raw []byte, given bool, err error) {
+// secretBytes reads --secret-stdin or --secret-file.
+func (s *session) secretBytes() (raw []byte, given bool, err error) {
 	switch {
 	case s.secret.stdin && s.secret.file != "":
 		return nil, false, malformed("--secret-stdin and --secret-file: one of them")
@@ -163,7 +163,7 @@ func openSecretFile(flag, path string) (*os.File, error) {
 	return f, err
 }
 
-// readLimited reads at most what a secret may have; one octet more is refused.
+// readLimited reads at most what a secret may have; one byte more is refused.
 func readLimited(r io.Reader, name string) ([]byte, error) {
 	const limit = keyring.MaxSecret + 2 // and the end of its line
 	raw, err := io.ReadAll(io.LimitReader(r, limit+1))
@@ -171,7 +171,7 @@ func readLimited(r io.Reader, name string) ([]byte, error) {
 		return nil, policy(name + ": " + err.Error())
 	}
 	if len(raw) > limit {
-		return nil, malformed(fmt.Sprintf("%s: more than the %d octets that a secret may have", name, keyring.MaxSecret))
+		return nil, malformed(fmt.Sprintf("%s: more than the %d bytes that a secret may have", name, keyring.MaxSecret))
 	}
 	return raw, nil
 }

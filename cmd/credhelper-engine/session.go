@@ -93,10 +93,10 @@ func (s *session) lookup(name string) (value string, found bool) {
 	return inner.Lookup(s.environ, name)
 }
 
-// interactive tells whether a person may be asked: not in CI, not with
+// interactive reports whether a person may be asked: not in CI, not with
 // --no-input. Whether there is a terminal shows when it is opened.
 func (s *session) interactive() bool { return !s.flags.noInput && s.env("CI") == "" }
 
-// windows tells whether this is Windows, whose differences are said to be
+// windows reports whether this is Windows, whose differences are said to be
 // untried.
 const windows = runtime.GOOS == "windows"

@@ -18,7 +18,7 @@ var passedSignals = [...]os.Signal{
 	syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGQUIT, syscall.SIGUSR1, syscall.SIGUSR2, syscall.SIGWINCH,
 }
 
-// reachedByTerminal tells whether the terminal itself sends a signal to the
+// reachedByTerminal reports whether the terminal itself sends a signal to the
 // command: it belongs to the foreground job as we do, and would get it twice.
 func reachedByTerminal(got os.Signal) bool {
 	switch got {
@@ -43,13 +43,13 @@ func killedBy(state *os.ProcessState) int {
 	return 0
 }
 
-// ownedByUs tells whether a file is this user's.
+// ownedByUs reports whether a file is this user's.
 func ownedByUs(info fs.FileInfo) bool {
 	st, ok := info.Sys().(*syscall.Stat_t)
 	return ok && int(st.Uid) == os.Geteuid()
 }
 
-// hasTerminal tells whether this process belongs to a terminal, which sends SIGHUP
+// hasTerminal reports whether this process belongs to a terminal, which sends SIGHUP
 // when it goes away.
 func hasTerminal() bool {
 	tty, err := os.OpenFile("/dev/tty", os.O_RDONLY|syscall.O_NOCTTY, 0)

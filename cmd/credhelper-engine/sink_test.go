@@ -21,7 +21,7 @@ import (
 
 // TestNotify: what a service manager hears, by both kinds of address.
 func TestNotify(t *testing.T) {
-	dir, err := os.MkdirTemp("", "n") // an address has at most 108 octets
+	dir, err := os.MkdirTemp("", "n") // an address has at most 108 bytes
 	if err != nil {
 		t.Fatal(err)
 	}

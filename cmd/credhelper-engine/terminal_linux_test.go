@@ -234,7 +234,7 @@ func TestPromptEndsCleanly(t *testing.T) {
 	}
 }
 
-// TestTooLongForATerminal: a terminal in line mode cuts at 4095 octets without a
+// TestTooLongForATerminal: a terminal in line mode cuts at 4095 bytes without a
 // word; what was cut must not become the secret.
 func TestTooLongForATerminal(t *testing.T) {
 	p := sit(t, newHome(t), addArgs(jamaServer(t))...)

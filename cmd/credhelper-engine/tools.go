@@ -191,7 +191,7 @@ func (s *session) lineAnswer(d *protocol.Dialect, call protocol.Call, err error)
 	return s.reply(reply, err)
 }
 
-// readLine reads one line of at most limit octets, without its end; nil at the
+// readLine reads one line of at most limit bytes, without its end; nil at the
 // end of the stream. A last line without an end counts: cargo's own tests send
 // one.
 func readLine(lines *bufio.Reader, limit int) ([]byte, error) {

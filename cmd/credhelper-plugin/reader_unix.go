@@ -8,7 +8,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// hasReader tells whether somebody may read what is written to f: not if f is a
+// hasReader reports whether somebody may read what is written to f: not if f is a
 // pipe or a socket whose other end is closed.
 func hasReader(f *os.File) bool {
 	poll := []unix.PollFd{{Fd: int32(f.Fd())}}

@@ -13,7 +13,7 @@ import (
 
 // socketDir makes a directory for the socket, of mode 0700 whatever the umask
 // (T2): in the user's own runtime directory if there is one. The path of a socket
-// has at most 107 octets, so a long TMPDIR will not do, nor the state directory of
+// has at most 107 bytes, so a long TMPDIR will not do, nor the state directory of
 // a deep home.
 func socketDir(runtimeDir string, now time.Time) (string, error) {
 	const longest = 60

@@ -74,7 +74,7 @@ func TestDecoys(t *testing.T) {
 	}
 }
 
-// touchesDecoy tells whether a call names something in the repository, by its full
+// touchesDecoy reports whether a call names something in the repository, by its full
 // path or by one relative to the current directory.
 func touchesDecoy(line, repository string) bool {
 	if strings.Contains(line, repository+"/") {

@@ -18,7 +18,7 @@ import (
 func wholeAgain(t testing.TB, what string, s *server, cmd *exec.Cmd) {
 	t.Helper()
 	if r := finish(t, cmd); r.code != 0 || !s.knows(r.token()) {
-		t.Errorf("after %s the next call fails: exit %d, a token of %d octets, %s", what, r.code, len(r.token()), r.stderr)
+		t.Errorf("after %s the next call fails: exit %d, a token of %d bytes, %s", what, r.code, len(r.token()), r.stderr)
 	}
 }
 

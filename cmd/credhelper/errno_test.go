@@ -45,7 +45,7 @@ func TestFileTooLarge(t *testing.T) {
 func stillAnswers(t *testing.T, what string, s *server, r result) {
 	t.Helper()
 	if r.code != 0 || !s.knows(r.token()) {
-		t.Errorf("%s: exit %d, token of %d octets, %s", what, r.code, len(r.token()), r.stderr)
+		t.Errorf("%s: exit %d, token of %d bytes, %s", what, r.code, len(r.token()), r.stderr)
 	}
 	if !strings.HasPrefix(r.stderr, "credhelper: ") {
 		t.Errorf("%s: no warning: %q", what, r.stderr)
@@ -104,7 +104,7 @@ func TestWriteErrors(t *testing.T) {
 				case r.code != 0:
 					sane(t, what, r)
 				case !s.knows(r.token()):
-					t.Errorf("%s: exit 0 with a token of %d octets", what, len(r.token()))
+					t.Errorf("%s: exit 0 with a token of %d bytes", what, len(r.token()))
 				}
 				quiet(t, what, r)
 				wholeAgain(t, what, s, h.Command("token", "jama"))
@@ -218,7 +218,7 @@ func TestErrnoMatrix(t *testing.T) {
 				quiet(t, what, r)
 				switch {
 				case r.code == 0 && run.args[0] == "token" && !s.knows(r.token()):
-					t.Errorf("%s: exit 0 with a token of %d octets", what, len(r.token()))
+					t.Errorf("%s: exit 0 with a token of %d bytes", what, len(r.token()))
 				case r.code != 0:
 					if run.args[0] == "status" {
 						r.stdout = "" // it reports what it can, and fails for the rest
@@ -260,7 +260,7 @@ func TestNoLocks(t *testing.T) {
 		if r.code != 0 {
 			sane(t, errno, r)
 		} else if !s.knows(r.token()) {
-			t.Errorf("%s: exit 0 with a token of %d octets", errno, len(r.token()))
+			t.Errorf("%s: exit 0 with a token of %d bytes", errno, len(r.token()))
 		}
 		wholeAgain(t, errno, s, h.Command("token", "jama"))
 	}

@@ -30,7 +30,7 @@ func fillsPassword(t testing.TB, what string, s *server, r result) {
 	_, rest, _ := strings.Cut(r.stdout, "\npassword=")
 	token, _, _ := strings.Cut(rest, "\n")
 	if r.code != 0 || r.stderr != "" || !s.knows(token) {
-		t.Errorf("%s: exit %d, %d octets, %s", what, r.code, len(r.stdout), r.stderr)
+		t.Errorf("%s: exit %d, %d bytes, %s", what, r.code, len(r.stdout), r.stderr)
 	}
 }
 
@@ -57,16 +57,16 @@ func coldHome(t testing.TB, s *server) *program.Home {
 	return h
 }
 
-// TestOctetByOctet (no. 6): a request may come one octet at a time.
-func TestOctetByOctet(t *testing.T) {
+// TestByteByByte (no. 6): a request may come one byte at a time.
+func TestByteByByte(t *testing.T) {
 	bothStates(t, func(t *testing.T, s *server, h *program.Home) {
 		cmd := h.Command("git-credential-credhelper", "get")
 		cmd.Stdin = &slowly{text: gitRequest}
-		fillsPassword(t, "octet by octet", s, finish(t, cmd))
+		fillsPassword(t, "byte by byte", s, finish(t, cmd))
 	})
 }
 
-// slowly gives one octet every millisecond.
+// slowly gives one byte every millisecond.
 type slowly struct{ text string }
 
 func (r *slowly) Read(p []byte) (int, error) {
@@ -140,7 +140,7 @@ func TestCargoPipe(t *testing.T) {
 }
 
 // TestKubectlLeavesStdin (no. 72): in an interactive kubectl stdin is the person's,
-// and not an octet of it is taken.
+// and not a byte of it is taken.
 func TestKubectlLeavesStdin(t *testing.T) {
 	bothStates(t, func(t *testing.T, s *server, h *program.Home) {
 		read, write, err := os.Pipe()

@@ -14,7 +14,7 @@ import (
 	"github.com/credhelper/credhelper/protocol/connector"
 )
 
-// BenchmarkPlugin is one cached token of 1,200 octets through go-plugin with mutual
+// BenchmarkPlugin is one cached token of 1,200 bytes through go-plugin with mutual
 // TLS, from the executables as they are released (docs/performance.md). The mean
 // tells little on a shared machine, so the median is there, too.
 func BenchmarkPlugin(b *testing.B) {

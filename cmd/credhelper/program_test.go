@@ -240,7 +240,7 @@ func sane(t testing.TB, what string, r result) {
 	quiet(t, what, r)
 }
 
-// quiet fails if stderr holds a secret, a panic or a control octet.
+// quiet fails if stderr holds a secret, a panic or a control byte.
 func quiet(t testing.TB, what string, r result) {
 	t.Helper()
 	for _, bad := range []string{"canary", "panic:", "goroutine ", "fatal error", "SIGSEGV"} {
@@ -250,7 +250,7 @@ func quiet(t testing.TB, what string, r result) {
 	}
 	for _, c := range []byte(r.stderr) {
 		if c != '\n' && (c < 0x20 || c > 0x7e) {
-			t.Errorf("%s: stderr holds octet %#x: %q", what, c, r.stderr)
+			t.Errorf("%s: stderr holds byte %#x: %q", what, c, r.stderr)
 			return
 		}
 	}

@@ -129,7 +129,7 @@ func TestLeaderKilled(t *testing.T) {
 	_ = leader.Wait() // killed, as it should be
 	for i, w := range waiters {
 		if err := w.Wait(); err != nil || !s.knows(string(bytes.TrimSpace(outs[i].Bytes()))) {
-			t.Errorf("a waiter: %v, %d octets", err, outs[i].Len())
+			t.Errorf("a waiter: %v, %d bytes", err, outs[i].Len())
 		}
 	}
 	// Who does not take over at once waits until 7.5 s after it began.
@@ -198,7 +198,7 @@ func TestStormWithKills(t *testing.T) {
 		}
 		for i, process := range crowd {
 			if err := process.Wait(); i >= kills && (err != nil || !s.knows(string(bytes.TrimSpace(outs[i].Bytes())))) {
-				t.Errorf("a process that nobody killed: %v, %d octets", err, outs[i].Len())
+				t.Errorf("a process that nobody killed: %v, %d bytes", err, outs[i].Len())
 			}
 		}
 		if n := s.requests() - before; n < 1 || n > 1+kills {

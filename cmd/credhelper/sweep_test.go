@@ -82,7 +82,7 @@ func spareHolds(t *testing.T, s *sweep, point string) {
 	switch r.code {
 	case 0:
 		if !s.server.knows(r.token()) {
-			t.Errorf("after a kill at %s: a token of %d octets", point, len(r.token()))
+			t.Errorf("after a kill at %s: a token of %d bytes", point, len(r.token()))
 		}
 	case 3, 4:
 		sane(t, point, r)
@@ -97,7 +97,7 @@ func tokenHolds(t *testing.T, s *sweep, point string) {
 	t.Helper()
 	r := finish(t, s.home.Command("token", "jama"))
 	if r.code != 0 || !s.server.knows(r.token()) {
-		t.Errorf("after a kill at %s: exit %d, a token of %d octets, %s", point, r.code, len(r.token()), r.stderr)
+		t.Errorf("after a kill at %s: exit %d, a token of %d bytes, %s", point, r.code, len(r.token()), r.stderr)
 	}
 	s.token = r.token()
 }
@@ -208,7 +208,7 @@ func TestKillSweep(t *testing.T) {
 	}
 }
 
-// kill runs the command once and kills it at the point. It tells whether the
+// kill runs the command once and kills it at the point. It reports whether the
 // point came up: threads differ a little from run to run.
 func (s *sweep) kill(t *testing.T, v victim, point string) bool {
 	call, _, _ := strings.Cut(point, ":")

@@ -112,7 +112,7 @@ class Helper:
         self._ask(verb="reject", profile=credential.profile, refused=credential.token)
 
     def request(self, method, url, data=None, headers=(), profile=None, timeout=60):
-        """Send octets with the token of the URL; the answer, whatever its status, as urllib has it.
+        """Send bytes with the token of the URL; the answer, whatever its status, as urllib has it.
         Redirects are not followed: another origin must not see the token. Where the API
         does not take the token, one more try with a new one; a 429 is waited for."""
         renewed, pauses = False, iter((3, 5, 8, 13))

@@ -90,7 +90,7 @@ func (j *jira) find(ctx context.Context, labels []string) (map[string]issue, err
 	}
 }
 
-// nobody tells whether Jira took the token for none at all.
+// nobody reports whether Jira took the token for none at all.
 func nobody(h http.Header) bool {
 	return h.Get("X-Seraph-LoginReason") == "AUTHENTICATED_FAILED" || h.Get("X-AUSERNAME") == "anonymous"
 }

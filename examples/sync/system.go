@@ -63,7 +63,7 @@ func (s *system) call(ctx context.Context, method, path string, in, out any) (ht
 	}
 }
 
-// worthAsking tells whether credhelper may answer in a moment, and when.
+// worthAsking reports whether credhelper may answer in a moment, and when.
 func worthAsking(err error) (after time.Duration, later bool) {
 	var refused *refusal
 	if errors.As(err, &refused) || !errors.Is(err, protocol.ErrUnreachable) && !errors.Is(err, protocol.ErrBusy) {

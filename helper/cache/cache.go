@@ -49,7 +49,7 @@ var (
 	ErrLocked = private.ErrLocked
 )
 
-// Key names a file of the cache: 16 octets of SHA-256 over a kind and its
+// Key names a file of the cache: 16 bytes of SHA-256 over a kind and its
 // fields, each preceded by its length, so that no two lists of fields collide.
 type Key [16]byte
 
@@ -80,9 +80,9 @@ func (k Key) file(kind byte) string {
 }
 
 // appendHex spares the front encoding/hex, which links all of fmt.
-func appendHex(b, octets []byte) []byte {
+func appendHex(b, bytes []byte) []byte {
 	const digits = "0123456789abcdef"
-	for _, c := range octets {
+	for _, c := range bytes {
 		b = append(b, digits[c>>4], digits[c&15])
 	}
 	return b

@@ -112,9 +112,9 @@ func TestNothingInClear(t *testing.T) {
 	}
 }
 
-// TestEveryOctet (T15, F13): whichever octet of an entry is changed, and
+// TestEveryByte (T15, F13): whichever byte of an entry is changed, and
 // wherever it is cut, it is a miss and the next Put heals it.
-func TestEveryOctet(t *testing.T) {
+func TestEveryByte(t *testing.T) {
 	dirs := home(t)
 	s := store(t, dirs)
 	e := entry("jama")
@@ -129,16 +129,16 @@ func TestEveryOctet(t *testing.T) {
 		bad[i] ^= 0x01
 		writeFile(t, path, bad)
 		if _, err := s.Get("jama", nil); !errors.Is(err, ErrMiss) {
-			t.Fatalf("octet %d flipped: %v, want a miss", i, err)
+			t.Fatalf("byte %d flipped: %v, want a miss", i, err)
 		}
 		writeFile(t, path, good[:i])
 		if _, err := s.Get("jama", nil); !errors.Is(err, ErrMiss) {
-			t.Fatalf("cut at octet %d: %v, want a miss", i, err)
+			t.Fatalf("cut at byte %d: %v, want a miss", i, err)
 		}
 	}
 	writeFile(t, path, append(append([]byte(nil), good...), 0))
 	if _, err := s.Get("jama", nil); !errors.Is(err, ErrMiss) {
-		t.Fatal("one octet more is not a miss")
+		t.Fatal("one byte more is not a miss")
 	}
 	put(t, s, e)
 	if _, err := s.Get("jama", nil); err != nil {
@@ -367,8 +367,8 @@ func TestRoutes(t *testing.T) {
 	}
 }
 
-// FuzzRecords: no octets make a reader of a record panic, and what it accepts
-// encodes to the same octets again.
+// FuzzRecords: no bytes make a reader of a record panic, and what it accepts
+// encodes to the same bytes again.
 func FuzzRecords(f *testing.F) {
 	e := entry("jama")
 	e.Stamps = []Stamp{{Path: "/x", Inode: 1}}

@@ -40,7 +40,7 @@ const (
 	flagWide     = 1 << 0
 	flagAudit    = 1 << 1
 	flagRejected = 1 << 2
-	maxEntrySize = 48 << 10 // octets of a sealed entry: a 16 KiB token, origins, stamps
+	maxEntrySize = 48 << 10 // bytes of a sealed entry: a 16 KiB token, origins, stamps
 )
 
 func (e *Entry) encode() []byte {
@@ -109,7 +109,7 @@ func decodeEntry(b []byte) (*Entry, bool) {
 	return e, true
 }
 
-// fits tells whether the lengths fit the two octets that precede each text.
+// fits reports whether the lengths fit the two bytes that precede each text.
 func (e *Entry) fits() bool {
 	size := 256 + e.Token.Len() + 2*len(e.Doubts)
 	for _, s := range append([]string{e.Profile, e.Username, e.Header, e.Scheme, e.BaseURL, e.Lock.Path}, e.Origins...) {
@@ -138,7 +138,7 @@ func RefreshTime(issued, expires int64) int64 {
 	return expires - margin
 }
 
-// Usable tells whether the token may still be handed out at now to a caller that
+// Usable reports whether the token may still be handed out at now to a caller that
 // needs it for minTTL seconds more; Fresh whether nobody needs to fetch another
 // one yet.
 func (e *Entry) Usable(now Clock, minTTL int64) bool {
@@ -149,7 +149,7 @@ func (e *Entry) Usable(now Clock, minTTL int64) bool {
 	return e.credible(now) && now.Unix+max(minTTL, least) <= e.Expires
 }
 
-// Fresh tells whether the token is Usable and outside its refresh margin.
+// Fresh reports whether the token is Usable and outside its refresh margin.
 func (e *Entry) Fresh(now Clock, minTTL int64) bool {
 	return e.Usable(now, minTTL) && now.Unix < e.Refresh
 }

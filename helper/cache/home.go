@@ -43,7 +43,7 @@ func homeID(ctx context.Context, dir private.Dir) ([16]byte, error) {
 	if id, err := readHomeID(dir); err == nil || !errors.Is(err, ErrMiss) {
 		return id, err
 	}
-	if err := randomOctets(id[:]); err != nil {
+	if err := randomBytes(id[:]); err != nil {
 		return id, err
 	}
 	return id, dir.Replace(homeFile, id[:])
@@ -82,7 +82,7 @@ func (d Dirs) sealingKey(ctx context.Context, e *Entry) (sealingKey, [16]byte, e
 			return sealingKey{}, home, err
 		}
 	}
-	if key, ok := kernelKey(keyName(home), randomOctets, life); ok {
+	if key, ok := kernelKey(keyName(home), randomBytes, life); ok {
 		return key, home, nil
 	}
 	for _, p := range [...]place{placeRuntime, placeShared} {
@@ -128,7 +128,7 @@ func (d Dirs) fileKey(p place, home [16]byte) (sealingKey, bool) {
 		return key, false
 	}
 	defer dir.Close()
-	ok := randomOctets(key.key[:]) == nil && dir.Replace(keyName(home), key.key[:]) == nil
+	ok := randomBytes(key.key[:]) == nil && dir.Replace(keyName(home), key.key[:]) == nil
 	return key, ok
 }
 

@@ -18,7 +18,7 @@ type Mark struct {
 
 const (
 	markMagic   = "CRM2"
-	maxMarkSize = 4096 // octets
+	maxMarkSize = 4096 // bytes
 )
 
 // SecretMark is 15 bits of a hash of a secret, and never 0: enough to see that

@@ -15,7 +15,7 @@ type Claim struct{ Origin, Profile string }
 
 const (
 	routeMagic   = "CRR1"
-	maxRouteSize = 256 << 10 // octets; some 3,000 profiles on one host
+	maxRouteSize = 256 << 10 // bytes; some 3,000 profiles on one host
 )
 
 // Route reads the route of a host key (origin.RouteKeys). ErrMiss says that

@@ -10,7 +10,7 @@ import (
 //	magic "CRH3" | kind 1 | place 1 | serial 4 | home 16 | expires 8 | nonce 12 | AES-256-GCM
 //
 // All before the nonce, and the file's own name, are associated data: a file
-// that was renamed, cut, or changed in any octet does not open (T15). Place and
+// that was renamed, cut, or changed in any byte does not open (T15). Place and
 // serial say where the key is, so that opening needs no search; kind and expires are
 // for those who cannot open it (slots.go).
 const (

@@ -14,7 +14,7 @@ import (
 // readKernelKey reads the key by its serial number: one system call, no search.
 // A serial that now belongs to another key yields a key that opens nothing.
 func readKernelKey(serial int32, key *[keySize]byte) bool {
-	// One octet more than wanted: a longer payload is not ours.
+	// One byte more than wanted: a longer payload is not ours.
 	var buf [keySize + 1]byte
 	n, err := unix.KeyctlBuffer(unix.KEYCTL_READ, int(serial), buf[:], 0)
 	if err != nil || n != keySize {
@@ -118,9 +118,9 @@ func (d Dirs) makeKeyDirectory(p place) {
 	}
 }
 
-// randomOctets fills b from the kernel. Not crypto/rand: its package initialiser
+// randomBytes fills b from the kernel. Not crypto/rand: its package initialiser
 // runs at every start of the front, which never needs it.
-func randomOctets(b []byte) error {
+func randomBytes(b []byte) error {
 	for len(b) > 0 {
 		n, err := unix.Getrandom(b, 0)
 		if err == unix.EINTR {

@@ -26,7 +26,7 @@ func (d Dirs) keyDirectory(place) (private.Dir, error) {
 
 func (d Dirs) makeKeyDirectory(place) {}
 
-func randomOctets(b []byte) error {
+func randomBytes(b []byte) error {
 	_, err := rand.Read(b)
 	return err
 }

@@ -9,7 +9,7 @@ type Stamp struct {
 	Device uint64
 	Inode  uint64 // 0: there was nothing at Path
 	Ctime  int64  // Unix nanoseconds
-	Size   int64  // octets
+	Size   int64  // bytes
 }
 
 // fresh is the age below which a ctime is not trusted: kernels advance ctime in
@@ -24,10 +24,10 @@ func TakeStamp(path string, now time.Time) (stamp Stamp, ok bool) {
 	return stamp, stamp.Inode == 0 || age > int64(fresh)
 }
 
-// True tells whether the file is still the one that was stamped.
+// True reports whether the file is still the one that was stamped.
 func (s Stamp) True() bool { return stampOf(s.Path) == s }
 
-// allTrue tells whether nothing changed since the stamps were taken. No stamps
+// allTrue reports whether nothing changed since the stamps were taken. No stamps
 // at all is false: an entry without them was made before they could be trusted.
 func allTrue(stamps []Stamp) bool {
 	for i := range stamps {

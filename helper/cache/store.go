@@ -68,7 +68,7 @@ func (s *Store) entry(profile string, subject Subject, f opened) (*Entry, error)
 	return e, nil
 }
 
-// Current tells whether none of the files that the entry was made from changed.
+// Current reports whether none of the files that the entry was made from changed.
 func (e *Entry) Current() bool { return allTrue(e.Stamps) }
 
 // Put seals an entry under its profile and subject. The caller holds the profile's
@@ -108,7 +108,7 @@ func (s *Store) Put(ctx context.Context, lock *Lock, e *Entry) error {
 
 func (s *Store) putSealed(key *sealingKey, h header, name string, text []byte) error {
 	var nonce [nonceSize]byte
-	if err := randomOctets(nonce[:]); err != nil {
+	if err := randomBytes(nonce[:]); err != nil {
 		return err
 	}
 	sealed, err := key.seal(name, h, nonce, text)

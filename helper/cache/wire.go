@@ -1,7 +1,7 @@
 package cache
 
 // The binary form of entries and routes: integers big-endian, texts and lists
-// preceded by their length in two octets. A fixed layout costs a tenth of JSON
+// preceded by their length in two bytes. A fixed layout costs a tenth of JSON
 // to read (docs/performance.md).
 
 func appendUint16(b []byte, v uint16) []byte { return append(b, byte(v>>8), byte(v)) }
@@ -11,7 +11,7 @@ func appendUint64(b []byte, v uint64) []byte {
 		byte(v>>24), byte(v>>16), byte(v>>8), byte(v))
 }
 
-// appendText appends a text of at most 65,535 octets; callers check lengths.
+// appendText appends a text of at most 65,535 bytes; callers check lengths.
 func appendText(b []byte, s string) []byte {
 	return append(appendUint16(b, uint16(len(s))), s...)
 }
@@ -57,5 +57,5 @@ func (s *scanner) uint64() uint64 {
 
 func (s *scanner) text() string { return string(s.take(int(s.uint16()))) }
 
-// done tells whether everything was read and nothing was missing.
+// done reports whether everything was read and nothing was missing.
 func (s *scanner) done() bool { return !s.bad && len(s.rest) == 0 }

@@ -11,8 +11,8 @@ import (
 
 // CleanSecret makes a secret of what somebody typed, pasted or piped. One
 // final LF or CRLF is the end of the line and is removed. Whatever else cannot
-// be meant is an error that says what was found and where, in octets from 1,
-// but never quotes what stands around it: a byte order mark, control octets,
+// be meant is an error that says what was found and where, in bytes from 1,
+// but never quotes what stands around it: a byte order mark, control bytes,
 // characters that cannot be seen, text that is not UTF-8, nothing at all, more
 // than MaxSecret. RFC 6749 appendix A.2 allows 0x20-0x7E in a client secret;
 // visible letters beyond are let through, for passphrases.
@@ -25,7 +25,7 @@ func CleanSecret(raw []byte) (secret.Text, error) {
 	case len(text) == 0:
 		return secret.Text{}, fmt.Errorf("%w: the secret is empty", ErrInvalid)
 	case len(text) > MaxSecret:
-		return secret.Text{}, fmt.Errorf("%w: the secret has more than %d octets", ErrInvalid, MaxSecret)
+		return secret.Text{}, fmt.Errorf("%w: the secret has more than %d bytes", ErrInvalid, MaxSecret)
 	}
 	for _, mark := range byteOrderMarks {
 		if bytes.HasPrefix(text, mark) {
@@ -35,7 +35,7 @@ func CleanSecret(raw []byte) (secret.Text, error) {
 	for at := 0; at < len(text); {
 		r, size := utf8.DecodeRune(text[at:])
 		if what := unseen(r, size); what != "" {
-			return secret.Text{}, fmt.Errorf("%w: the secret has %s at octet %d of %d", ErrInvalid, what, at+1, len(text))
+			return secret.Text{}, fmt.Errorf("%w: the secret has %s at byte %d of %d", ErrInvalid, what, at+1, len(text))
 		}
 		at += size
 	}
@@ -49,7 +49,7 @@ var byteOrderMarks = [...][]byte{{0xEF, 0xBB, 0xBF}, {0xFF, 0xFE}, {0xFE, 0xFF}}
 func unseen(r rune, size int) string {
 	switch {
 	case r == utf8.RuneError && size <= 1:
-		return "an octet that is not UTF-8"
+		return "a byte that is not UTF-8"
 	case r == '\n' || r == '\r':
 		return "a line break"
 	case r == '\t':

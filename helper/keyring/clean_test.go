@@ -22,12 +22,12 @@ func TestCleanSecret(t *testing.T) {
 		{"nothing", "", "", "empty"},
 		{"only a newline", "\n", "", "empty"},
 		{"only CRLF", "\r\n", "", "empty"},
-		{"two newlines", canary + "\n\n", "", "a line break at octet 25 of 25"},
-		{"newline first", "\n" + canary, "", "a line break at octet 1 of"},
-		{"two lines", "one\ntwo", "", "a line break at octet 4 of 7"},
+		{"two newlines", canary + "\n\n", "", "a line break at byte 25 of 25"},
+		{"newline first", "\n" + canary, "", "a line break at byte 1 of"},
+		{"two lines", "one\ntwo", "", "a line break at byte 4 of 7"},
 		{"a lone CR at the end", canary + "\r", "", "a line break"},
 		{"LF CR", canary + "\n\r", "", "a line break"},
-		{"a tab", "a\tb", "", "a tab at octet 2"},
+		{"a tab", "a\tb", "", "a tab at byte 2"},
 		{"NUL", "a\x00b", "", "control character U+0000"},
 		{"ESC", "a\x1b[31m", "", "control character U+001B"},
 		{"DEL", "a\x7f", "", "control character U+007F"},
@@ -40,20 +40,20 @@ func TestCleanSecret(t *testing.T) {
 		{"zero width space", canary + "\u200b", "", "invisible character U+200B"},
 		{"right-to-left override", "a\u202eb", "", "invisible character U+202E"},
 		{"line separator", "a\u2028b", "", "invisible character U+2028"},
-		{"Latin-1", "p\xe4ss", "", "not UTF-8 at octet 2"},
+		{"Latin-1", "p\xe4ss", "", "not UTF-8 at byte 2"},
 		{"cut UTF-8", "a\xe2\x82", "", "not UTF-8"},
-		{"too long", strings.Repeat("x", keyring.MaxSecret+1), "", "more than 65536 octets"},
+		{"too long", strings.Repeat("x", keyring.MaxSecret+1), "", "more than 65536 bytes"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			got, err := keyring.CleanSecret([]byte(c.raw))
 			if c.says == "" {
 				if err != nil || got.Reveal() != c.want {
-					t.Fatalf("%d octets, %v", got.Len(), err)
+					t.Fatalf("%d bytes, %v", got.Len(), err)
 				}
 				return
 			}
 			if !errors.Is(err, keyring.ErrInvalid) || !got.IsZero() || !strings.Contains(err.Error(), c.says) {
-				t.Fatalf("%d octets, %v; want an error that says %q", got.Len(), err, c.says)
+				t.Fatalf("%d bytes, %v; want an error that says %q", got.Len(), err, c.says)
 			}
 			if strings.Contains(err.Error(), canary) || strings.ContainsFunc(err.Error(), func(r rune) bool { return r < 0x20 || r > 0x7e }) {
 				t.Errorf("the error %q shows the secret or is not plain ASCII", err)
@@ -72,7 +72,7 @@ func FuzzCleanSecret(f *testing.F) {
 		got, err := keyring.CleanSecret(raw)
 		if err != nil {
 			if !errors.Is(err, keyring.ErrInvalid) || !got.IsZero() {
-				t.Fatalf("%d octets with error %v", got.Len(), err)
+				t.Fatalf("%d bytes with error %v", got.Len(), err)
 			}
 			return
 		}

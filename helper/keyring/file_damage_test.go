@@ -15,14 +15,14 @@ import (
 	"github.com/credhelper/credhelper/protocol/secret"
 )
 
-// TestEveryOctetFlipped: an item in which any one bit pattern differs is an
+// TestEveryByteFlipped: an item in which any one bit pattern differs is an
 // error that names the way back, never another secret, and is left in place.
-func TestEveryOctetFlipped(t *testing.T) {
+func TestEveryByteFlipped(t *testing.T) {
 	h, f := withKeyFile(t)
 	set(t, f, 1, canary)
 	good, err := os.ReadFile(h.item(1))
 	if err != nil || len(good) < 200 {
-		t.Fatalf("%d octets, %v", len(good), err)
+		t.Fatalf("%d bytes, %v", len(good), err)
 	}
 	if bytes.Contains(good, []byte(canary)) || bytes.Contains(good, []byte(keyringtest.Key(1))) {
 		t.Fatal("the item shows what it should hide")
@@ -33,7 +33,7 @@ func TestEveryOctetFlipped(t *testing.T) {
 		}
 		got, err := f.Get(t.Context(), keyringtest.Key(1))
 		if !errors.Is(err, keyring.ErrDamaged) || !got.IsZero() || !strings.Contains(err.Error(), "backup") || strings.Contains(err.Error(), canary) {
-			t.Errorf("%s: %d octets, %v; want ErrDamaged", what, got.Len(), err)
+			t.Errorf("%s: %d bytes, %v; want ErrDamaged", what, got.Len(), err)
 		}
 		if left, err := os.ReadFile(h.item(1)); err != nil || !bytes.Equal(left, bad) {
 			t.Errorf("%s: it was not left in place", what)
@@ -43,13 +43,13 @@ func TestEveryOctetFlipped(t *testing.T) {
 		for _, flip := range []byte{0x01, 0x20, 0x80} {
 			bad := bytes.Clone(good)
 			bad[at] ^= flip
-			try("octet flipped", bad)
+			try("byte flipped", bad)
 		}
 	}
 	for at := range good {
 		try("cut", good[:at])
 	}
-	try("one octet more", append(bytes.Clone(good), 0))
+	try("one byte more", append(bytes.Clone(good), 0))
 	try("twice", append(bytes.Clone(good), good...))
 	if err := os.WriteFile(h.item(1), good, 0o600); err != nil {
 		t.Fatal(err)
@@ -169,7 +169,7 @@ func TestKilledWriters(t *testing.T) {
 		_ = cmd.Wait()
 		got, err := f.Get(t.Context(), keyringtest.Key(1))
 		if err != nil || got.Reveal() != strings.Repeat("a", 100) && got.Reveal() != strings.Repeat("b", 40000) {
-			t.Fatalf("kill point %d: %d octets, %v", point, got.Len(), err)
+			t.Fatalf("kill point %d: %d bytes, %v", point, got.Len(), err)
 		}
 	}
 	set(t, f, 1, "after")

@@ -171,7 +171,7 @@ func TestBadItemFile(t *testing.T) {
 		{"writable by the group", func(path, other string) error { return copyAs(path, other, 0o620) }, keyring.ErrUnsafe},
 		{"empty", func(path, _ string) error { return os.WriteFile(path, nil, 0o600) }, keyring.ErrDamaged},
 		{"text", func(path, _ string) error { return os.WriteFile(path, []byte("hello\n"), 0o600) }, keyring.ErrDamaged},
-		{"one octet more than an item can have", func(path, _ string) error {
+		{"one byte more than an item can have", func(path, _ string) error {
 			return os.WriteFile(path, make([]byte, keyring.MaxSecret+4097), 0o600)
 		}, keyring.ErrDamaged},
 		{"1 GiB of nothing", func(path, _ string) error {
@@ -189,7 +189,7 @@ func TestBadItemFile(t *testing.T) {
 				got, err := f.Get(t.Context(), keyringtest.Key(1))
 				wantError(t, err, c.want)
 				if !got.IsZero() {
-					t.Errorf("%d octets", got.Len())
+					t.Errorf("%d bytes", got.Len())
 				}
 			}); took > 4<<20 {
 				t.Errorf("it took %d bytes of memory", took)

@@ -267,7 +267,7 @@ func parseIdentity(text []byte) (*age.X25519Identity, error) {
 }
 
 // unwrapIdentity opens identity.age with a passphrase. Whatever is wrong with
-// a passphrase gives the same error (F12): an octet flipped in the salt cannot
+// a passphrase gives the same error (F12): a byte flipped in the salt cannot
 // be told from it, and more detail helps only who is guessing.
 func unwrapIdentity(dir *directory, passphrase secret.Text) (*age.X25519Identity, error) {
 	wrapped, err := dir.read(identityName, maxIdentity)

@@ -22,8 +22,8 @@ import (
 // other are an error and not each other's secret.
 const itemMagic = "credhelper keyring item 1\n"
 
-// maxItem is the longest item: what age adds is one stanza, 200 octets, and 16
-// octets for each 64 KiB.
+// maxItem is the longest item: what age adds is one stanza, 200 bytes, and 16
+// bytes for each 64 KiB.
 const maxItem = MaxSecret + 4096
 
 // encodeItem writes the plaintext of an item.
@@ -89,7 +89,7 @@ func encrypt(to age.Recipient, plain []byte) ([]byte, error) {
 	return out.Bytes(), nil
 }
 
-// decrypt opens one age file whose plaintext has at most limit octets.
+// decrypt opens one age file whose plaintext has at most limit bytes.
 func decrypt(by age.Identity, sealed []byte, limit int) ([]byte, error) {
 	r, err := age.Decrypt(bytes.NewReader(sealed), by)
 	if err != nil {

@@ -98,7 +98,7 @@ func wantValue(t *testing.T, k keyring.Keyring, n int, want string) {
 	t.Helper()
 	got, err := k.Get(t.Context(), keyringtest.Key(n))
 	if err != nil || got.Reveal() != want {
-		t.Errorf("Get: %d octets, %v; want %d octets", got.Len(), err, len(want))
+		t.Errorf("Get: %d bytes, %v; want %d bytes", got.Len(), err, len(want))
 	}
 }
 

@@ -187,7 +187,7 @@ func snapshot(t *testing.T, dir string) map[string]string {
 	return files
 }
 
-// TestDamagedIdentity: identity.age with any octet flipped is an error, the
+// TestDamagedIdentity: identity.age with any byte flipped is an error, the
 // file is left, and no new key is made.
 func TestDamagedIdentity(t *testing.T) {
 	h, f := withPassphrase(t)
@@ -206,7 +206,7 @@ func TestDamagedIdentity(t *testing.T) {
 		_ = os.Remove(filepath.Join(h.config.Dir, "failures"))
 		err := h.open(t).Unlock(t.Context(), secret.New("correct horse"), 0)
 		if !errors.Is(err, keyring.ErrDamaged) && !errors.Is(err, keyring.ErrPassphrase) {
-			t.Errorf("octet %d flipped: %v", at, err)
+			t.Errorf("byte %d flipped: %v", at, err)
 		}
 	}
 	if err := os.WriteFile(path, good, 0o600); err != nil {

@@ -34,11 +34,11 @@ func TestGoldenItem(t *testing.T) {
 	}
 	value, err := openItem(testIdentity(t), testKey, sealed)
 	if err != nil || value.Reveal() != "as the first release wrote it" {
-		t.Fatalf("%d octets, %v", value.Len(), err)
+		t.Fatalf("%d bytes, %v", value.Len(), err)
 	}
 }
 
-// FuzzDecodeItem: whatever reads as an item is written back octet for octet,
+// FuzzDecodeItem: whatever reads as an item is written back byte for byte,
 // so there is one form of each.
 func FuzzDecodeItem(f *testing.F) {
 	f.Add(encodeItem(testKey, secret.New("value")))
@@ -50,7 +50,7 @@ func FuzzDecodeItem(f *testing.F) {
 		value, err := decodeItem(testKey, plain)
 		if err != nil {
 			if !errors.Is(err, ErrDamaged) || !value.IsZero() {
-				t.Fatalf("%d octets with error %v", value.Len(), err)
+				t.Fatalf("%d bytes with error %v", value.Len(), err)
 			}
 			return
 		}
@@ -77,7 +77,7 @@ func FuzzOpenItem(f *testing.F) {
 		case err == nil && value.Reveal() != "value":
 			t.Fatal("a file that nobody sealed opens")
 		case err != nil && (!errors.Is(err, ErrDamaged) || !value.IsZero() || strings.Contains(err.Error(), "\n")):
-			t.Fatalf("%d octets, %v", value.Len(), err)
+			t.Fatalf("%d bytes, %v", value.Len(), err)
 		}
 	})
 }

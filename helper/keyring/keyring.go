@@ -62,11 +62,11 @@ const Prefix = "credhelper-"
 // would not fit, the digest itself does.
 const maxKeyDigits = 128
 
-// MaxSecret is the longest secret, in octets. The longest thing that is a
+// MaxSecret is the longest secret, in bytes. The longest thing that is a
 // secret in this trade, a certificate chain with its key, is well below.
 const MaxSecret = 64 << 10
 
-// ValidKey tells whether key is Prefix and 1 to 128 lower-case hexadecimal
+// ValidKey reports whether key is Prefix and 1 to 128 lower-case hexadecimal
 // digits. Keys become names of files (file, pass), arguments of programs
 // (pass) and attributes of a search (secret-service): with this grammar there
 // is nothing in them to misread (security.md T18).
@@ -78,7 +78,7 @@ func ValidKey(key string) bool {
 	return isHex(digits)
 }
 
-// isHex tells whether s has lower-case hexadecimal digits only.
+// isHex reports whether s has lower-case hexadecimal digits only.
 func isHex(s string) bool {
 	for i := range len(s) {
 		if c := s[i]; (c < '0' || c > '9') && (c < 'a' || c > 'f') {
@@ -97,13 +97,13 @@ func CheckKey(key string) error {
 	return nil
 }
 
-// CheckSet tells whether a backend may store value under key.
+// CheckSet reports whether a backend may store value under key.
 func CheckSet(key string, value secret.Text) error {
 	switch {
 	case value.IsZero():
 		return fmt.Errorf("%w: an empty secret is not stored", ErrInvalid)
 	case value.Len() > MaxSecret:
-		return fmt.Errorf("%w: a secret of %d octets; at most %d are stored", ErrInvalid, value.Len(), MaxSecret)
+		return fmt.Errorf("%w: a secret of %d bytes; at most %d are stored", ErrInvalid, value.Len(), MaxSecret)
 	}
 	return CheckKey(key)
 }
@@ -117,7 +117,7 @@ type Backend struct {
 	// Volatile says that it forgets at the end of the machine's uptime, so it
 	// has to be asked for in so many words.
 	Volatile bool
-	// MaxValue is the longest value it takes, in octets; 0 is no limit below
+	// MaxValue is the longest value it takes, in bytes; 0 is no limit below
 	// MaxSecret. SealOversize keeps the rest elsewhere.
 	MaxValue int
 	// InPlace says that it writes in place, so readers have to wait for writers.
@@ -134,8 +134,8 @@ var Backends = [...]Backend{
 	{Name: "file", Title: "encrypted file (age)"},
 	{Name: "secret-service", Title: "desktop keyring (Secret Service)", Desktop: true, Bus: true},
 	{Name: "pass", Title: "password store (pass)", InPlace: true, Desktop: true},
-	// The kernel takes 32,767 octets a key, but gives an ordinary user 20,000
-	// octets for all keys of all programs (/proc/sys/kernel/keys/maxbytes).
+	// The kernel takes 32,767 bytes a key, but gives an ordinary user 20,000
+	// bytes for all keys of all programs (/proc/sys/kernel/keys/maxbytes).
 	{Name: "keyctl", Title: "kernel keyring", Volatile: true, MaxValue: 1024, Desktop: true},
 	// Places of the backends to come: kwallet (ignores the return codes of its
 	// daemon, so it needs the read-back), keychain (through /usr/bin/security

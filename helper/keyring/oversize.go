@@ -21,7 +21,7 @@ import (
 // under a key of its own; the keyring keeps that key and the name of the file,
 // in one line (security.md S1):
 //
-//	credhelper sealed 1 SP 24 hexadecimal digits SP base64 of 32 octets
+//	credhelper sealed 1 SP 24 hexadecimal digits SP base64 of 32 bytes
 //
 // Every Set makes a new file and a new key, so the one write that counts is
 // the keyring's own, and no nonce is ever used twice under a key.
@@ -31,12 +31,12 @@ const (
 	sealedLine   = len(sealedMark) + 24 + 1 + 43
 )
 
-// SealOversize keeps the values of k that have more than limit octets in
+// SealOversize keeps the values of k that have more than limit bytes in
 // files of dir, a directory of ours. limit must leave room for the line that
-// points to the file, 88 octets. now is the clock for leftovers.
+// points to the file, 88 bytes. now is the clock for leftovers.
 func SealOversize(k Keyring, limit int, dir string, now func() time.Time) (Keyring, error) {
 	if limit < sealedLine {
-		return nil, fmt.Errorf("%w: a keyring of %d octets a value is too small", ErrInvalid, limit)
+		return nil, fmt.Errorf("%w: a keyring of %d bytes a value is too small", ErrInvalid, limit)
 	}
 	return oversize{k, limit, dir, now}, nil
 }

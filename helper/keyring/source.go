@@ -110,7 +110,7 @@ func (s Source) Read(ctx context.Context) (secret.Text, error) {
 	return value, nil
 }
 
-// ReadKey returns the octets as they are, for private keys, which have lines
+// ReadKey returns the bytes as they are, for private keys, which have lines
 // or are binary; at most MaxSecret.
 func (s Source) ReadKey(ctx context.Context) (secret.Text, error) {
 	raw, err := s.bytes(ctx)

@@ -90,7 +90,7 @@ func outcome(ctx context.Context, cmd *exec.Cmd, out *bounded, waited error) err
 	switch {
 	case out.overflown:
 		_ = killGroup(cmd)
-		return fmt.Errorf("%w: it wrote more than %d octets", ErrInvalid, out.limit)
+		return fmt.Errorf("%w: it wrote more than %d bytes", ErrInvalid, out.limit)
 	case ctx.Err() != nil && waited != nil:
 		return fmt.Errorf("%w: it did not end within %v", ErrUnavailable, commandLimit)
 	case errors.Is(waited, exec.ErrWaitDelay):
@@ -152,7 +152,7 @@ func CheckProgram(path string) error {
 	return nil
 }
 
-// bounded is a buffer that takes no more than limit octets.
+// bounded is a buffer that takes no more than limit bytes.
 type bounded struct {
 	buf       bytes.Buffer
 	limit     int

@@ -90,7 +90,7 @@ func TestSourceEnv(t *testing.T) {
 		want error
 	}{{"SECRET", nil}, {"LINE", nil}, {"EMPTY", keyring.ErrInvalid}, {"TWO", keyring.ErrInvalid}, {"NONE", keyring.ErrNotFound}} {
 		if got, err := read(t, around, "env", c.name); !errors.Is(err, c.want) || err == nil && got != canary {
-			t.Errorf("%s: %d octets, %v; want %v", c.name, len(got), err, c.want)
+			t.Errorf("%s: %d bytes, %v; want %v", c.name, len(got), err, c.want)
 		}
 	}
 	if _, err := read(t, keyring.Surroundings{}, "env", "SECRET"); !errors.Is(err, keyring.ErrUnavailable) {
@@ -104,7 +104,7 @@ func TestSourceCredential(t *testing.T) {
 		t.Fatal(err)
 	}
 	if got, err := read(t, keyring.Surroundings{Credentials: dir}, "credential", "jama"); err != nil || got != canary {
-		t.Errorf("%d octets, %v", len(got), err)
+		t.Errorf("%d bytes, %v", len(got), err)
 	}
 	if _, err := read(t, keyring.Surroundings{Credentials: dir}, "credential", "jira"); !errors.Is(err, keyring.ErrNotFound) {
 		t.Errorf("missing: %v", err)

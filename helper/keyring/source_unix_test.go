@@ -60,7 +60,7 @@ func TestSourceFile(t *testing.T) {
 			if took := memory(func() {
 				got, err := read(t, keyring.Surroundings{}, "file", path)
 				if !errors.Is(err, c.want) || err == nil && got != canary && len(got) != keyring.MaxSecret {
-					t.Errorf("%d octets, %v; want %v", len(got), err, c.want)
+					t.Errorf("%d bytes, %v; want %v", len(got), err, c.want)
 				}
 			}); took > 4<<20 {
 				t.Errorf("it took %d bytes of memory", took)
@@ -96,7 +96,7 @@ func TestReadKey(t *testing.T) {
 			t.Fatal(err)
 		}
 		if got, err := source.ReadKey(t.Context()); err != nil || got.Reveal() != content {
-			t.Errorf("%d octets, %v", got.Len(), err)
+			t.Errorf("%d bytes, %v", got.Len(), err)
 		}
 	}
 	if err := os.Truncate(path, 0); err != nil {

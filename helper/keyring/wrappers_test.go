@@ -161,7 +161,7 @@ func TestOversize(t *testing.T) {
 		set(t, k, 1, value)
 		wantValue(t, k, 1, value)
 		if kept := inner.items[keyringtest.Key(1)]; kept.Len() > 100 {
-			t.Errorf("value %d: the keyring got %d octets", n, kept.Len())
+			t.Errorf("value %d: the keyring got %d bytes", n, kept.Len())
 		}
 	}
 	if left := files(t, dir); len(left) != 0 {
@@ -184,7 +184,7 @@ func TestOversize(t *testing.T) {
 	}
 }
 
-// TestOversizeDamage: any octet of the file, another's file, no file, a bad
+// TestOversizeDamage: any byte of the file, another's file, no file, a bad
 // pointer: an error that names the way back.
 func TestOversizeDamage(t *testing.T) {
 	inner := &fake{}
@@ -199,7 +199,7 @@ func TestOversizeDamage(t *testing.T) {
 		t.Helper()
 		got, err := k.Get(t.Context(), keyringtest.Key(1))
 		if !errors.Is(err, keyring.ErrDamaged) || !got.IsZero() || !strings.Contains(err.Error(), "credhelper rotate") {
-			t.Errorf("%s: %d octets, %v", what, got.Len(), err)
+			t.Errorf("%s: %d bytes, %v", what, got.Len(), err)
 		}
 	}
 	for at := range good {
@@ -208,7 +208,7 @@ func TestOversizeDamage(t *testing.T) {
 		if err := os.WriteFile(path, bad, 0o600); err != nil {
 			t.Fatal(err)
 		}
-		fails("octet flipped")
+		fails("byte flipped")
 	}
 	for _, size := range []int{0, 10, len(good) - 1} {
 		if err := os.WriteFile(path, good[:size], 0o600); err != nil {

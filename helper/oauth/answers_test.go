@@ -190,11 +190,11 @@ func wantError(t *testing.T, a oauthtest.Answer, err error, requests int) {
 func wantOneCleanLine(t *testing.T, line string) {
 	t.Helper()
 	if len(line) > 700 {
-		t.Errorf("an error of %d octets", len(line))
+		t.Errorf("an error of %d bytes", len(line))
 	}
 	for i := range len(line) {
 		if line[i] < 0x20 || line[i] > 0x7e {
-			t.Errorf("octet %#x in %q", line[i], line)
+			t.Errorf("byte %#x in %q", line[i], line)
 		}
 	}
 	for name, form := range map[string]string{

@@ -19,7 +19,7 @@ import (
 	"github.com/credhelper/credhelper/protocol/secret"
 )
 
-const longSecret = "a secret of more than thirty-two octets"
+const longSecret = "a secret of more than thirty-two bytes"
 
 // proving is a client with the given proof and its server, which knows it.
 func proving(t *testing.T, auth string, p pair, change func(*oauth.Client, *oauthtest.Client)) (*oauth.Client, *oauthtest.Server) {
@@ -120,11 +120,11 @@ func decodeJWT(t *testing.T, compact string) (header, claims map[string]any) {
 		t.Fatalf("%q is no JWT", compact)
 	}
 	for i, into := range []*map[string]any{&header, &claims} {
-		octets, err := base64.RawURLEncoding.DecodeString(part[i])
+		bytes, err := base64.RawURLEncoding.DecodeString(part[i])
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := json.Unmarshal(octets, into); err != nil {
+		if err := json.Unmarshal(bytes, into); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -278,7 +278,7 @@ func TestNoRequestWithABadProof(t *testing.T) {
 		{"unknown thumbprint", "private_key_jwt", "EC", func(c *oauth.Client) { c.Assertion.Thumbprint = "md5" }, "none of"},
 		{"two hours", "private_key_jwt", "EC", func(c *oauth.Client) { c.Assertion.Life = 2 * time.Hour }, "more than an hour"},
 		{"a claim of its own", "private_key_jwt", "EC", func(c *oauth.Client) { c.Assertion.Claims = [][2]string{{"aud", "x"}} }, "cannot be set by hand"},
-		{"short secret", "client_secret_jwt", "", func(c *oauth.Client) { c.Secret = secret.New("short") }, "32 octets"},
+		{"short secret", "client_secret_jwt", "", func(c *oauth.Client) { c.Secret = secret.New("short") }, "32 bytes"},
 		{"another alg with a secret", "client_secret_jwt", "", func(c *oauth.Client) { c.Assertion.Alg = "RS256" }, "HS256 only"},
 		{"no assertion", "federation", "", nil, "needs an assertion"},
 		{"an assertion with a line end", "federation", "", func(c *oauth.Client) {

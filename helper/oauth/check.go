@@ -175,7 +175,7 @@ func BadEndpoint(rawURL string) string {
 	return "is neither https nor http"
 }
 
-// loopback tells whether host is a loopback address written as an address. A
+// loopback reports whether host is a loopback address written as an address. A
 // name, "localhost" included, is whatever a resolver makes of it.
 func loopback(host string) bool {
 	a, err := netip.ParseAddr(host)

@@ -43,11 +43,11 @@ func ClaimsOf(token secret.Text) (Claims, bool) {
 }
 
 func jwtPart(encoded string) (strictjson.Value, bool) {
-	octets, err := base64.RawURLEncoding.DecodeString(encoded)
+	bytes, err := base64.RawURLEncoding.DecodeString(encoded)
 	if err != nil {
 		return strictjson.Value{}, false
 	}
-	value, err := strictjson.Parse(octets)
+	value, err := strictjson.Parse(bytes)
 	return value, err == nil && value.Kind() == strictjson.Object
 }
 

@@ -43,7 +43,7 @@ var clientSecretJWT = ClientAuth{
 	},
 	Check: func(c *Client) error {
 		if c.Secret.Len() < leastSecret {
-			return policy(`client_auth "client_secret_jwt" needs a secret of at least 32 octets (RFC 7518 3.2)`)
+			return policy(`client_auth "client_secret_jwt" needs a secret of at least 32 bytes (RFC 7518 3.2)`)
 		}
 		return nil
 	},

@@ -10,7 +10,7 @@ import (
 // basicAuth is HTTP Basic with id and secret form-encoded first, as RFC 6749
 // 2.3.1 has it; x/oauth2 does just that. Glewlwyd is a real server that never
 // decodes: for it the raw form of RFC 7617. For ids and secrets of letters and
-// digits both are the same octets.
+// digits both are the same bytes.
 var basicAuth = ClientAuth{
 	Name:        "basic",
 	NeedsSecret: true,

@@ -21,11 +21,11 @@ var correlationHeaders = [...]struct{ name, whose string }{
 	{"Traceparent", "W3C Trace Context 3.2"},
 }
 
-// correlationLimit is the most octets of an id: traceparent has 55, gateways'
+// correlationLimit is the most bytes of an id: traceparent has 55, gateways'
 // up to 80.
 const correlationLimit = 128
 
-// correlationOf finds the server's id of a request. A value with octets that
+// correlationOf finds the server's id of a request. A value with bytes that
 // could do more than name something, or in which the server echoes what we showed
 // it or the token that it gave, counts as none: it goes into the log (T8, T23).
 func (c *Client) correlationOf(h http.Header, body []byte) string {
@@ -51,13 +51,13 @@ func validCorrelation(id string) bool {
 	return true
 }
 
-// echoesToken tells whether an id shares a text with a body that holds a token,
+// echoesToken reports whether an id shares a text with a body that holds a token,
 // JSON or form. Errors may say their id in both places, and Entra's do.
 func echoesToken(id, body string) bool {
 	if !strings.Contains(body, "_token") {
 		return false
 	}
-	const telling = 8 // octets; less is a word such as "Bearer"
+	const telling = 8 // bytes; less is a word such as "Bearer"
 	for _, value := range strings.FieldsFunc(body, func(r rune) bool { return strings.ContainsRune("\"&= \t\r\n", r) }) {
 		if len(value) >= telling && strings.Contains(id, value) || len(id) >= telling && strings.Contains(value, id) {
 			return true

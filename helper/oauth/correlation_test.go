@@ -15,7 +15,7 @@ import (
 // tokens and for errors, in the vendor's field before a gateway's; what could
 // forge a line or shows a secret or a token counts as none.
 func TestCorrelation(t *testing.T) {
-	const token = "an-access-token-of-34-octets.0123456"
+	const token = "an-access-token-of-34-bytes.0123456"
 	long := strings.Repeat("x", 128)
 	for _, c := range []struct {
 		name   string

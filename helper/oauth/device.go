@@ -92,7 +92,7 @@ func (d *Device) unusable() string {
 	return ""
 }
 
-// badPage tells whether an address must not be shown to a person or opened: it is
+// badPage reports whether an address must not be shown to a person or opened: it is
 // not https (or http to a loopback literal), or could play with a terminal.
 func badPage(address string) bool {
 	u, err := url.Parse(address)

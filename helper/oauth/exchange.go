@@ -93,7 +93,7 @@ func (c *Client) transport() http.RoundTripper {
 }
 
 // RoundTrip sends what x/oauth2 built and returns a reply that it cannot
-// misread. Whatever is wrong comes back as an *Error, so no octet of the answer
+// misread. Whatever is wrong comes back as an *Error, so no byte of the answer
 // reaches an error text that is not ours.
 func (x *exchange) RoundTrip(built *http.Request) (*http.Response, error) {
 	r := built.Clone(built.Context())

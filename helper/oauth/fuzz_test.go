@@ -14,7 +14,7 @@ import (
 	"github.com/credhelper/credhelper/protocol/secret"
 )
 
-// canned answers every request with the same octets.
+// canned answers every request with the same bytes.
 type canned struct {
 	status int
 	header http.Header
@@ -90,11 +90,11 @@ func FuzzSanitise(f *testing.F) {
 	f.Fuzz(func(t *testing.T, s string) {
 		got := oauth.Sanitise(s)
 		if len(got) != min(len(s), 200) {
-			t.Errorf("%d octets of %d", len(got), len(s))
+			t.Errorf("%d bytes of %d", len(got), len(s))
 		}
 		for i := range len(got) {
 			if got[i] < 0x20 || got[i] > 0x7e || got[i] != s[i] && got[i] != '?' {
-				t.Fatalf("octet %d of %q", i, got)
+				t.Fatalf("byte %d of %q", i, got)
 			}
 		}
 		if oauth.Sanitise(got) != got {

@@ -6,7 +6,7 @@ type Grant struct {
 	Name string // as profiles spell it
 	Type string // the grant_type on the wire
 
-	// Repeatable tells whether the request may be sent again when it is not known
+	// Repeatable reports whether the request may be sent again when it is not known
 	// what became of the first: a refresh token or a code may be used up by then,
 	// and using it twice can revoke the whole sign-in (A10).
 	Repeatable bool

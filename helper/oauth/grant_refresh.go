@@ -4,7 +4,7 @@ import "github.com/credhelper/credhelper/protocol/secret"
 
 // refreshGrant is RFC 6749 6. The server may have put a new refresh token in the
 // old one's place, and may kill the whole sign-in if it sees the old one again:
-// so it is never sent twice once octets left (A10), and whoever asks holds a lock
+// so it is never sent twice once bytes left (A10), and whoever asks holds a lock
 // and stores Token.Refresh before anything else (A18, A22).
 var refreshGrant = Grant{
 	Name: "refresh_token",

@@ -44,7 +44,7 @@ var tokenExchange = Grant{
 	},
 }
 
-// notApplicable tells whether the type "N_A" is right: the server says so of an
+// notApplicable reports whether the type "N_A" is right: the server says so of an
 // ID token or another JWT that was asked for by name, which its resource takes as
 // a bearer (RFC 8693 2.2.1). It is not right for anything that was not asked for.
 func (c *Client) notApplicable(kind, issued field) bool {

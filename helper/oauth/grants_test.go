@@ -104,7 +104,7 @@ func TestMissingMaterial(t *testing.T) {
 	}
 }
 
-// TestNotRepeated (A10, row 30): what may be used up is sent once when octets
+// TestNotRepeated (A10, row 30): what may be used up is sent once when bytes
 // left, unless the server says that it did nothing.
 func TestNotRepeated(t *testing.T) {
 	for _, c := range []struct {
@@ -127,7 +127,7 @@ func TestNotRepeated(t *testing.T) {
 				t.Fatal(err)
 			}
 			_, _ = client.Token(t.Context())
-			// Whether octets left before an early reset came is the kernel's to say: then
+			// Whether bytes left before an early reset came is the kernel's to say: then
 			// there is no second try, and the server saw none of the first.
 			n := server.Count()
 			if early := c.behaviour == "reset-early" && n == 0; n != c.requests && !early {

@@ -201,7 +201,7 @@ func (k *Key) order() {
 	}
 }
 
-// fits tells whether a certificate is for this key.
+// fits reports whether a certificate is for this key.
 func (k *Key) fits(cert *x509.Certificate) bool {
 	public, ok := cert.PublicKey.(interface{ Equal(crypto.PublicKey) bool })
 	return ok && public.Equal(k.signer.Public())

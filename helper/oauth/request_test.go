@@ -17,7 +17,7 @@ import (
 	"github.com/credhelper/credhelper/protocol/secret"
 )
 
-// recorder answers every connection with a token and keeps the octets that came.
+// recorder answers every connection with a token and keeps the bytes that came.
 func recorder(t *testing.T) (address string, request func() string) {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
@@ -62,7 +62,7 @@ func recorder(t *testing.T) (address string, request func() string) {
 	return listener.Addr().String(), func() string { return <-got }
 }
 
-// TestExactRequest (A1-A3) holds every octet of a request. RFC 6749 2.3.1 has
+// TestExactRequest (A1-A3) holds every byte of a request. RFC 6749 2.3.1 has
 // the encoding of Basic; the form is sorted by name, and values of one name keep
 // their order.
 func TestExactRequest(t *testing.T) {

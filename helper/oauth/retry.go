@@ -76,7 +76,7 @@ func (c *Client) report(failure *Error, took time.Duration, n int) {
 	c.Trace(step, took, n)
 }
 
-// later tells whether a status says "not now" (A9). Anything else in the 4xx is
+// later reports whether a status says "not now" (A9). Anything else in the 4xx is
 // a no, and any other 5xx will say the same again.
 func later(status int) bool {
 	switch status {
@@ -86,7 +86,7 @@ func later(status int) bool {
 	return false
 }
 
-// repeatable tells whether a request that was answered so may be sent again: any
+// repeatable reports whether a request that was answered so may be sent again: any
 // "not now" if asking uses nothing up; else only the three that say that
 // nothing was done (A10).
 func (x *exchange) repeatable(status int) bool {

@@ -16,7 +16,7 @@ import (
 const sanitised = 200
 
 // Sanitise makes a foreign text fit for a terminal and a log: 0x20 to 0x7E stay,
-// each other octet becomes "?", and it ends after 200 (T23).
+// each other byte becomes "?", and it ends after 200 (T23).
 func Sanitise(s string) string {
 	if len(s) > sanitised {
 		s = s[:sanitised]
@@ -134,7 +134,7 @@ func redactJWTs(s string) string {
 			return out.String() + s
 		}
 		end := i
-		for end < len(s) && strings.IndexByte(jwtOctets, s[end]) >= 0 {
+		for end < len(s) && strings.IndexByte(jwtBytes, s[end]) >= 0 {
 			end++
 		}
 		out.WriteString(s[:i] + secret.Redacted)
@@ -142,4 +142,4 @@ func redactJWTs(s string) string {
 	}
 }
 
-const jwtOctets = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_."
+const jwtBytes = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_."

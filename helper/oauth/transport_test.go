@@ -298,7 +298,7 @@ func bounded(t *testing.T, client *oauth.Client) (*oauth.Token, error) {
 	runtime.ReadMemStats(&after)
 	// Server and client are one process here, so this is more than the client's.
 	if grown := int64(after.TotalAlloc - before.TotalAlloc); grown > 64<<20 {
-		t.Errorf("allocated %d octets", grown)
+		t.Errorf("allocated %d bytes", grown)
 	}
 	return token, err
 }

@@ -30,7 +30,7 @@ func checkRequest(req *http.Request) error {
 	return nil
 }
 
-// brings tells whether the caller has set the field, in whatever case: net/http
+// brings reports whether the caller has set the field, in whatever case: net/http
 // sends a key as it stands in the map.
 func brings(req *http.Request, field string) bool {
 	for name := range req.Header {
@@ -41,7 +41,7 @@ func brings(req *http.Request, field string) bool {
 	return false
 }
 
-// sameHost tells whether the Host field names the host that is connected to. A
+// sameHost reports whether the Host field names the host that is connected to. A
 // server of many hosts goes by the field, so it decides who reads the token.
 func sameHost(req *http.Request) bool {
 	if req.Host == "" || req.Host == req.URL.Host {
@@ -99,7 +99,7 @@ func (t *Transport) afterRedirect(req *http.Request) (profile string, may bool) 
 	return profile, profile != ""
 }
 
-// foreign tells whether an answerer's error says that the address is not the
+// foreign reports whether an answerer's error says that the address is not the
 // profile's.
 func foreign(err error) bool {
 	return errors.Is(err, protocol.ErrNoProfile) || errors.Is(err, protocol.ErrPolicy)

@@ -229,7 +229,7 @@ func newRequest(t testing.TB, method, url string, body io.Reader) *http.Request 
 	return req
 }
 
-// watched is a body that tells whether it was closed. It has no GetBody: it is a
+// watched is a body that reports whether it was closed. It has no GetBody: it is a
 // stream.
 type watched struct {
 	io.Reader

@@ -56,7 +56,7 @@ func vet(c protocol.Credential, now time.Time) error {
 	return nil
 }
 
-// visible tells whether s is one word of 0x21 to 0x7E, or nothing.
+// visible reports whether s is one word of 0x21 to 0x7E, or nothing.
 func visible(s string) bool {
 	for i := range len(s) {
 		if s[i] < 0x21 || s[i] > 0x7e {

@@ -29,10 +29,10 @@ func hold(answer *http.Response) {
 
 func hasBody(req *http.Request) bool { return req.Body != nil && req.Body != http.NoBody }
 
-// repeatable tells whether the request can be sent more than once.
+// repeatable reports whether the request can be sent more than once.
 func repeatable(req *http.Request) bool { return !hasBody(req) || req.GetBody != nil }
 
-// idempotent tells whether sending the request twice does what sending it once
+// idempotent reports whether sending the request twice does what sending it once
 // does (RFC 9110 9.2.2): 429 and 401 say that nothing was done, 503 does not.
 func idempotent(req *http.Request) bool {
 	switch req.Method {

@@ -28,7 +28,7 @@ func (g *gullible) Get(_ context.Context, r protocol.Request) (protocol.Credenti
 func (g *gullible) Forget(context.Context, protocol.Request) error { return nil }
 
 // FuzzAddress (O3, O15): whatever the caller's URL and Host are, if a token is sent
-// then the octets on the wire name the very host, port and path that it was asked
+// then the bytes on the wire name the very host, port and path that it was asked
 // for.
 func FuzzAddress(f *testing.F) {
 	for _, seed := range []struct{ method, url, host, path, opaque string }{
@@ -77,7 +77,7 @@ func checkWire(t *testing.T, req *http.Request, asked origin.URL) {
 	if err != nil || req.Method == http.MethodConnect {
 		return // no server takes it; a CONNECT names a host and no path
 	}
-	path, _, _ := strings.Cut(read.RequestURI, "?") // the query is the API's business, whatever octets it has
+	path, _, _ := strings.Cut(read.RequestURI, "?") // the query is the API's business, whatever bytes it has
 	got, reason := origin.ParseURL(req.URL.Scheme + "://" + read.Host + path)
 	if reason != origin.Release || got != asked {
 		t.Errorf("the wire names %q %q; the token was asked for %v%v", read.Host, read.RequestURI, asked, asked.Path())

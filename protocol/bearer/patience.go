@@ -31,7 +31,7 @@ const (
 // the last one repeats.
 var backoff = [...]time.Duration{3 * time.Second, 5 * time.Second, 8 * time.Second, 13 * time.Second}
 
-// asksPatience tells whether the answer asks to come back later, and how much
+// asksPatience reports whether the answer asks to come back later, and how much
 // later. 503 alone may mean anything; with Retry-After it means that (RFC 9110
 // 15.6.4).
 func (x *trip) asksPatience(answer *http.Response) (time.Duration, bool) {

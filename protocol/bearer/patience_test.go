@@ -52,7 +52,7 @@ func TestPatience(t *testing.T) {
 				transport, _, s := over(t, c.answers...)
 				req := newRequest(t, c.method, "https://api.example.com/", nil)
 				if c.method == "POST" {
-					req = newRequest(t, c.method, "https://api.example.com/", strings.NewReader("octets"))
+					req = newRequest(t, c.method, "https://api.example.com/", strings.NewReader("bytes"))
 				}
 				answer, err := transport.RoundTrip(req)
 				if err != nil || answer.StatusCode != c.want || !strings.HasPrefix(text(t, answer), "said ") || s.sent() != len(c.waits)+1 {
@@ -73,7 +73,7 @@ func TestPatience(t *testing.T) {
 func TestPatienceStream(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		transport, _, s := over(t, "429 Retry-After: 5", "200")
-		answer, err := transport.RoundTrip(newRequest(t, "POST", "https://api.example.com/", stream("octets")))
+		answer, err := transport.RoundTrip(newRequest(t, "POST", "https://api.example.com/", stream("bytes")))
 		if err != nil || answer.StatusCode != 429 || s.sent() != 1 {
 			t.Fatalf("%v, %v, sent %d", answer, err, s.sent())
 		}
@@ -190,7 +190,7 @@ func TestPatienceLimits(t *testing.T) {
 				if err != nil || answer.StatusCode != 429 || text(t, answer) != "said 429" || time.Since(began) > 0 {
 					t.Errorf("%v, %v after %v", answer, err, time.Since(began))
 				}
-				body := stream("octets")
+				body := stream("bytes")
 				req := newRequest(t, "POST", "https://api.example.com/", body).WithContext(ctx)
 				_, err = transport.RoundTrip(req)
 				known := new(protocol.Error)

@@ -76,8 +76,8 @@ func TestRedirects(t *testing.T) {
 		{"to another profile's and back", "p=a q=b", "GET", "/to/b/to/a/end", "a p.1, b -, a -", nil},
 		{"a path beside the profile's", "p=a/to", "GET", "/to/a/end", "a p.1, a -", nil},
 		{"a path under the profile's", "p=a/to", "GET", "/to/a/to/a/end", "a p.1, a p.1, a -", nil},
-		{"with a body to a stranger", "p=a", "POST", "/to/b/end", "a p.1 octets, b - octets", nil},
-		{"with a body within", "p=a", "POST", "/to/a/end", "a p.1 octets, a p.1 octets", nil},
+		{"with a body to a stranger", "p=a", "POST", "/to/b/end", "a p.1 bytes, b - bytes", nil},
+		{"with a body within", "p=a", "POST", "/to/a/end", "a p.1 bytes, a p.1 bytes", nil},
 		{"https to http", "p=tls,b", "GET", "/to/b/end", "tls p.1, b -", nil},
 		{"http to https", "p=a,tls", "GET", "/to/tls/end", "a p.1, tls p.1", nil},
 		{"with a user name", "p=a", "GET", "/to/user@a/end", "a p.1", protocol.ErrPolicy},
@@ -101,7 +101,7 @@ func TestRedirects(t *testing.T) {
 				first, _, _ = strings.Cut(strings.Fields(first)[0], "/")
 				var body io.Reader
 				if c.method == "POST" {
-					body = strings.NewReader("octets")
+					body = strings.NewReader("bytes")
 				}
 				answer, err := client.Do(newRequest(t, c.method, w.servers[first].URL+c.path, body))
 				if !errors.Is(err, c.fails) {

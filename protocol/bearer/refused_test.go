@@ -42,7 +42,7 @@ func TestRefused(t *testing.T) {
 			a.owners[0].given.RefreshOn = c.also
 			var body io.Reader
 			if method == "POST" {
-				body = strings.NewReader("octets")
+				body = strings.NewReader("bytes")
 			}
 			answer, err := transport.RoundTrip(newRequest(t, method, "https://api.example.com/", body))
 			if err != nil || answer.StatusCode != c.want || s.tokens() != c.tokens || strings.Join(a.dropped, " ") != c.dropped {
@@ -53,7 +53,7 @@ func TestRefused(t *testing.T) {
 				t.Errorf("%s %s: body %q", method, c.name, got)
 			}
 			for _, sent := range s.bodies {
-				if method == "POST" && sent != "octets" {
+				if method == "POST" && sent != "bytes" {
 					t.Errorf("%s: sent bodies %q", c.name, s.bodies)
 				}
 			}
@@ -68,7 +68,7 @@ func TestRefused(t *testing.T) {
 // reported all the same: the next request must not meet it.
 func TestRefusedStream(t *testing.T) {
 	transport, a, s := over(t, "401", "200")
-	body := stream("octets")
+	body := stream("bytes")
 	answer, err := transport.RoundTrip(newRequest(t, "POST", "https://api.example.com/", body))
 	if err != nil || answer.StatusCode != 401 || text(t, answer) != "said 401" || !body.closed || s.sent() != 1 {
 		t.Errorf("%v %v, body closed %v, sent %d", answer, err, body.closed, s.sent())
@@ -178,7 +178,7 @@ func TestRefusedTogether(t *testing.T) {
 	transport := &bearer.Transport{Answerer: a, Base: base}
 	for range n {
 		wait.Go(func() {
-			answer, err := transport.RoundTrip(newRequest(t, "POST", "https://api.example.com/", strings.NewReader("octets")))
+			answer, err := transport.RoundTrip(newRequest(t, "POST", "https://api.example.com/", strings.NewReader("bytes")))
 			if err != nil || answer.StatusCode != 200 {
 				t.Errorf("%v, %v", answer, err)
 			}
@@ -226,7 +226,7 @@ func TestRefusedConnection(t *testing.T) {
 // request.
 func TestRefusedNoBody(t *testing.T) {
 	transport, _, s := over(t, "401", "200")
-	req := newRequest(t, "POST", "https://api.example.com/", strings.NewReader("octets"))
+	req := newRequest(t, "POST", "https://api.example.com/", strings.NewReader("bytes"))
 	req.GetBody = func() (io.ReadCloser, error) { return nil, io.ErrClosedPipe }
 	if _, err := transport.RoundTrip(req); !errors.Is(err, io.ErrClosedPipe) || s.sent() != 1 {
 		t.Errorf("%v, sent %d", err, s.sent())

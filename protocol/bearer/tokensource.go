@@ -71,7 +71,7 @@ func (s *TokenSource) Token() (*oauth2.Token, error) {
 	return s.share()
 }
 
-// good tells whether h was confirmed less than within ago and has not ended. Both
+// good reports whether h was confirmed less than within ago and has not ended. Both
 // clocks must say so: the monotonic one stands still while a machine sleeps, the
 // wall clock jumps when somebody sets it.
 func (h *held) good(now time.Time, within time.Duration) bool {

@@ -226,7 +226,7 @@ func setToken(h http.Header, c protocol.Credential) {
 	h.Set(name, value)
 }
 
-// again tells whether a request that was answered so is to be sent once more, and
+// again reports whether a request that was answered so is to be sent once more, and
 // draws the consequences for the others: the gate of the server, the token.
 func (x *trip) again(answer *http.Response) bool {
 	if x.bare {

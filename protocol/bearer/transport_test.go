@@ -25,7 +25,7 @@ import (
 func TestTransport(t *testing.T) {
 	transport, a, s := over(t)
 	transport.Profile = "api"
-	req := newRequest(t, "POST", "https://user-input.example.com/", strings.NewReader("octets"))
+	req := newRequest(t, "POST", "https://user-input.example.com/", strings.NewReader("bytes"))
 	req.URL, _ = url.Parse("https://API.example.com/rest/a%2Fb?jql=secret#fragment")
 	req.Host = "api.example.com:443" // another spelling of the same
 	req.Header.Set("Accept", "application/json")
@@ -34,7 +34,7 @@ func TestTransport(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if s.tokens() != "api.1" || s.bodies[0] != "octets" || s.headers[0].Get("Accept") != "application/json" || !strings.Contains(s.urls[0], "?jql=secret") {
+	if s.tokens() != "api.1" || s.bodies[0] != "bytes" || s.headers[0].Get("Accept") != "application/json" || !strings.Contains(s.urls[0], "?jql=secret") {
 		t.Errorf("sent %q %q %v %v", s.tokens(), s.bodies, s.headers, s.urls)
 	}
 	if asked := a.asked[0]; asked.URL.String() != "https://api.example.com" || asked.URL.Path() != "/rest/a%2Fb" || asked.Profile != "api" || asked.Verb != protocol.Get || asked.Address != "" {
@@ -107,7 +107,7 @@ func TestTransportRefuses(t *testing.T) {
 		if strings.Contains(c.name, "profile's") {
 			a.owners[0].given.Header = "X-Api-Token"
 		}
-		body := stream("octets")
+		body := stream("bytes")
 		req := newRequest(t, "POST", "https://api.example.com/", body)
 		c.spoil(req)
 		_, err := transport.RoundTrip(req)

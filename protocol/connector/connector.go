@@ -38,7 +38,7 @@ const (
 	answerTime = 8 * time.Second
 	// wireTime is what a client waits beyond that.
 	wireTime = 2 * time.Second
-	// maxMessage bounds a message: a token has at most 16,384 octets (A16), a URL
+	// maxMessage bounds a message: a token has at most 16,384 bytes (A16), a URL
 	// 8,192 (O3).
 	maxMessage = 64 << 10
 )

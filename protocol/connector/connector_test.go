@@ -25,7 +25,7 @@ const (
 	asPlugin = "CREDHELPER_TEST_SOCKETS" // in a process that this test started as its plugin
 	asHost   = "CREDHELPER_TEST_HOST"    // in a process that this test started as a host
 	canary   = "c4n4ry.t0ken-of-the-test"
-	usual    = 1200 // octets of a token that is a JWT
+	usual    = 1200 // bytes of a token that is a JWT
 )
 
 // TestMain is also the plugin's main: the tests start this executable.
@@ -84,8 +84,8 @@ func (answerer) Get(ctx context.Context, r protocol.Request) (protocol.Credentia
 	case "pid":
 		c.Username = strconv.Itoa(os.Getpid())
 	case "stdin":
-		octets, err := io.ReadAll(os.Stdin)
-		c.Username = fmt.Sprintf("%d octets", len(octets))
+		bytes, err := io.ReadAll(os.Stdin)
+		c.Username = fmt.Sprintf("%d bytes", len(bytes))
 		return c, err
 	case "environ":
 		for _, entry := range os.Environ() { // go-plugin's certificate has many lines

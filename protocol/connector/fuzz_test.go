@@ -11,7 +11,7 @@ import (
 	"github.com/credhelper/credhelper/protocol/secret"
 )
 
-// FuzzMessages reads octets as each message: what is accepted keeps the promises
+// FuzzMessages reads bytes as each message: what is accepted keeps the promises
 // of the package, whatever the other end is.
 func FuzzMessages(f *testing.F) {
 	for _, m := range []proto.Message{
@@ -19,27 +19,27 @@ func FuzzMessages(f *testing.F) {
 		&wire.Credential{Scheme: "Bearer", Token: "t0k", Expires: 1, RefreshOn: []int32{403, 404}},
 		&wire.Failure{Kind: wire.Kind_LOGIN, Text: "sign in", Hint: "credhelper login jama"},
 	} {
-		octets, err := proto.Marshal(m)
+		bytes, err := proto.Marshal(m)
 		if err != nil {
 			f.Fatal(err)
 		}
-		f.Add(octets)
+		f.Add(bytes)
 	}
-	f.Fuzz(func(t *testing.T, octets []byte) {
+	f.Fuzz(func(t *testing.T, bytes []byte) {
 		var q wire.Request
-		if proto.Unmarshal(octets, &q) == nil {
+		if proto.Unmarshal(bytes, &q) == nil {
 			if r, err := request(protocol.Get, &q); err == nil && (r.Timeout > 8 || r.Timeout < 0 || r.MinTTL < 0 || r.Profile != "" && !protocol.ValidProfile(r.Profile)) {
 				t.Errorf("%+v", r)
 			}
 		}
 		var m wire.Credential
-		if proto.Unmarshal(octets, &m) == nil {
+		if proto.Unmarshal(bytes, &m) == nil {
 			if c, err := credential(&m); err == nil && (!secret.ValidToken(c.Secret.Reveal(), c.Wide) || c.Expires <= 0 || protocol.Line(c.Header) != c.Header || len(c.RefreshOn) > maxStatuses) {
 				t.Error("a credential that no tool may get")
 			}
 		}
 		var bad wire.Failure
-		if proto.Unmarshal(octets, &bad) == nil {
+		if proto.Unmarshal(bytes, &bad) == nil {
 			e, err := new(protocol.Error), errorOf(&bad)
 			if err == nil || protocol.Line(err.Error()) != err.Error() || errors.As(err, &e) && (e.RetryAfter < 0 || e.RetryAfter > longestWait) {
 				t.Errorf("%q", err)
@@ -51,18 +51,18 @@ func FuzzMessages(f *testing.F) {
 // TestUnknownFields: what a newer end adds, the other one ignores: fields, and
 // kinds of failure, which are failures without a sentinel.
 func TestUnknownFields(t *testing.T) {
-	const newer = "\x9a\x06\x05later" // field 99, five octets
-	octets, err := proto.Marshal(&wire.Request{Profile: "jama"})
+	const newer = "\x9a\x06\x05later" // field 99, five bytes
+	bytes, err := proto.Marshal(&wire.Request{Profile: "jama"})
 	var q wire.Request
-	if err = errors.Join(err, proto.Unmarshal(append(octets, newer...), &q)); err != nil {
+	if err = errors.Join(err, proto.Unmarshal(append(bytes, newer...), &q)); err != nil {
 		t.Fatal(err)
 	}
 	if r, err := request(protocol.Get, &q); err != nil || r.Profile != "jama" {
 		t.Errorf("a request: %+v, %v", r, err)
 	}
-	octets, err = proto.Marshal(&wire.Credential{Scheme: "Bearer", Token: "t0k", Expires: 1})
+	bytes, err = proto.Marshal(&wire.Credential{Scheme: "Bearer", Token: "t0k", Expires: 1})
 	var m wire.Credential
-	if err = errors.Join(err, proto.Unmarshal(append(octets, newer...), &m)); err != nil {
+	if err = errors.Join(err, proto.Unmarshal(append(bytes, newer...), &m)); err != nil {
 		t.Fatal(err)
 	}
 	if c, err := credential(&m); err != nil || c.Secret.Reveal() != "t0k" {

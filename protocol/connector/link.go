@@ -140,7 +140,7 @@ func (l *link) failures() int {
 	return l.before + 1
 }
 
-// useless tells whether calls must go another way.
+// useless reports whether calls must go another way.
 func (l *link) useless() bool {
 	select {
 	case <-l.ready:

@@ -31,7 +31,7 @@ type process struct {
 	mu       sync.Mutex
 	child    *os.Process     // nil before the start
 	killed   bool            // perhaps before the start
-	greeting strings.Builder // the first octets of stdout
+	greeting strings.Builder // the first bytes of stdout
 	said     string          // the first line of stderr
 	warnings io.Writer
 }
@@ -103,7 +103,7 @@ func (p *process) await() {
 	_, _ = p.stdout.Close(), p.stderr.Close()
 }
 
-// over tells whether the process has ended.
+// over reports whether the process has ended.
 func (p *process) over() bool {
 	select {
 	case <-p.ended:
@@ -182,7 +182,7 @@ func (p *process) PluginToHost(network, address string) (string, string, error) 
 	return "", "", policy("the greeting names no socket of this machine")
 }
 
-// overheard is stdout, whose first octets are kept.
+// overheard is stdout, whose first bytes are kept.
 type overheard struct {
 	stdout  *os.File
 	process *process
@@ -261,7 +261,7 @@ func (p *process) ending() (code int, how string) {
 	}
 }
 
-// silent tells whether the process has said nothing on stdout.
+// silent reports whether the process has said nothing on stdout.
 func (p *process) silent() bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()

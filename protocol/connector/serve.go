@@ -26,12 +26,12 @@ type ServeConfig struct {
 	// SocketDir is where the socket lies: a directory of mode 0700, since the
 	// socket's own mode is what the umask makes of it (T2).
 	SocketDir string
-	// HostLives tells whether the host may still be there; it is asked a few times
+	// HostLives reports whether the host may still be there; it is asked a few times
 	// a second while the host holds no connection. Nil if there is no telling.
 	HostLives func() bool
 }
 
-// CheckHost tells whether this process was started as a plugin should be: by a
+// CheckHost reports whether this process was started as a plugin should be: by a
 // host that knows Handshake, speaks a version that we do and brought a
 // certificate. Its errors wrap ErrMalformed for a person, who gets a line that says
 // what this is for, and ErrPolicy for a host of another version or without mutual

@@ -74,7 +74,7 @@ func TestStdin(t *testing.T) {
 	host.Env = append(os.Environ(), asHost+"="+socketDir(t))
 	host.Stdin = bytes.NewBufferString("s3cret") // a pipe, since it is no file
 	out, err := host.Output()
-	if want := "plugin: 0 octets, <nil>; host: s3cret\n"; string(out) != want || err != nil {
+	if want := "plugin: 0 bytes, <nil>; host: s3cret\n"; string(out) != want || err != nil {
 		t.Errorf("%q, want %q; %v", out, want, err)
 	}
 }

@@ -19,13 +19,13 @@ type batch struct {
 }
 
 // written is the reply to one profile's credential, but for the id: as long as the
-// credential is the same, so are the octets, of which a token has thousands.
+// credential is the same, so are the bytes, of which a token has thousands.
 type written struct {
 	credential protocol.Credential
 	members    []byte
 }
 
-// of tells whether it is the reply to c. Nobody learns from the time that this
+// of reports whether it is the reply to c. Nobody learns from the time that this
 // takes: both tokens are ours.
 func (w *written) of(c *protocol.Credential) bool {
 	return w.members != nil && w.credential.Expires == c.Expires && w.credential.Profile == c.Profile &&

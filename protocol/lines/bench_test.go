@@ -14,7 +14,7 @@ import (
 )
 
 // BenchmarkLockStep is one request at a time over two pipes, a token of 1,200
-// octets at hand.
+// bytes at hand.
 func BenchmarkLockStep(b *testing.B) { benchmarkServe(b, 1) }
 
 // BenchmarkInFlight is sixteen requests at a time.
@@ -84,10 +84,10 @@ func pipe(b *testing.B) (r, w *os.File) {
 	return r, w
 }
 
-// atHand is a cache with one token of so many octets.
-func atHand(octets int) func(protocol.Request) (protocol.Credential, bool) {
+// atHand is a cache with one token of so many bytes.
+func atHand(bytes int) func(protocol.Request) (protocol.Credential, bool) {
 	c := protocol.Credential{
-		Profile: "work", Scheme: "Bearer", Secret: secret.New(strings.Repeat("t", octets)),
+		Profile: "work", Scheme: "Bearer", Secret: secret.New(strings.Repeat("t", bytes)),
 		Expires: 1893456000, Source: "cache",
 	}
 	return func(protocol.Request) (protocol.Credential, bool) { return c, true }

@@ -10,7 +10,7 @@ import (
 	"github.com/credhelper/credhelper/protocol/origin"
 )
 
-// FuzzLine holds for any octets: each line has one reply, which an independent
+// FuzzLine holds for any bytes: each line has one reply, which an independent
 // reader of JSON understands, and the id that comes back is the one that it reads
 // in the request.
 func FuzzLine(f *testing.F) {

@@ -12,7 +12,7 @@
 // Requests and replies are the native ones (package protocol) with these members
 // more:
 //
-//	id       a text of at most 256 octets or a whole number of 64 bits; comes back
+//	id       a text of at most 256 bytes or a whole number of 64 bits; comes back
 //	         as it was written. Who asks several things at once needs it: a reply
 //	         that is slow to get does not hold up the others.
 //	verb     "get", which is meant where it is missing, or "reject": the token in
@@ -32,7 +32,7 @@ import (
 )
 
 const (
-	// MaxLine is the most octets of a request, without the end of its line (R1).
+	// MaxLine is the most bytes of a request, without the end of its line (R1).
 	MaxLine = 64 << 10
 	// maxID bounds what is kept and echoed of a stranger's making.
 	maxID = 256
@@ -80,7 +80,7 @@ func readID(doc strictjson.Value) ([]byte, error) {
 			return raw, nil
 		}
 	}
-	return nil, malformed("request: the id is neither a text of at most 256 octets nor a whole number of 64 bits")
+	return nil, malformed("request: the id is neither a text of at most 256 bytes nor a whole number of 64 bits")
 }
 
 // readMembers reads what a line has beyond the native request.

@@ -34,7 +34,7 @@ const (
 	// grace is what a call has beyond its timeout before it is answered without the
 	// Answerer, which should have kept to the timeout itself.
 	grace = 300 * time.Millisecond
-	// flushAt is how many octets of replies are gathered at most before they are
+	// flushAt is how many bytes of replies are gathered at most before they are
 	// written. A pipe holds 64 KiB.
 	flushAt = 32 << 10
 )
@@ -110,7 +110,7 @@ func (s *server) read(ctx context.Context) error {
 		line, tooLong, ok := in.next()
 		switch {
 		case tooLong:
-			err = b.refuse(nil, "a line of more than 65536 octets")
+			err = b.refuse(nil, "a line of more than 65536 bytes")
 		case ok:
 			err = b.answer(ctx, line)
 		case end != nil:

@@ -304,7 +304,7 @@ func TestBackPressure(t *testing.T) {
 				t.Errorf("%d lines were read", n)
 			}
 			if grown := int64(heap()) - int64(before); grown > 4<<20 {
-				t.Errorf("the heap grew by %d octets", grown)
+				t.Errorf("the heap grew by %d bytes", grown)
 			}
 			close(to.stop)
 			if err := <-ended; !errors.Is(err, lines.ErrNoReader) {
@@ -432,7 +432,7 @@ func TestBadCredential(t *testing.T) {
 func TestOneLine(t *testing.T) {
 	err := fmt.Errorf("profile x: %w", &protocol.Error{Kind: protocol.ErrRefused, Text: "no\n{\"id\":2}\x1b[31m\u2028", Hint: "type\r\nthis"})
 	got := string(lines.AppendError(nil, []byte("7"), err))
-	want := `{"id":7,"error":{"code":7,"kind":"refused","message":"profile x: no?{\"id\":2}?[31m???","hint":"type??this"}}` + "\n"
+	want := `{"id":7,"error":{"code":7,"kind":"refused","message":"profile x: no; {\"id\":2}?[31m???","hint":"type?; this"}}` + "\n"
 	if got != want {
 		t.Errorf("%s\nwant\n%s", got, want)
 	}

@@ -18,7 +18,7 @@ func newSplitter(from io.Reader) *splitter {
 }
 
 // next is the next line without its end, of what was read already; false if that
-// holds no whole one. A line of more than MaxLine octets is tooLong, once, as soon
+// holds no whole one. A line of more than MaxLine bytes is tooLong, once, as soon
 // as that shows; what follows of it is dropped.
 func (s *splitter) next() (line []byte, tooLong, ok bool) {
 	for {
@@ -53,5 +53,5 @@ func (s *splitter) read() error {
 	return err
 }
 
-// cut tells whether the stream ended within a line that nothing was said about.
+// cut reports whether the stream ended within a line that nothing was said about.
 func (s *splitter) cut() bool { return s.end > s.start && !s.skipping }

@@ -99,11 +99,11 @@ func expand(t testing.TB, s string) string {
 			b.WriteString(strings.Repeat(text, n))
 			continue
 		}
-		octets, err := hex.DecodeString(strings.ReplaceAll(escape, " ", ""))
-		if err != nil || len(octets) == 0 {
+		bytes, err := hex.DecodeString(strings.ReplaceAll(escape, " ", ""))
+		if err != nil || len(bytes) == 0 {
 			t.Fatalf("{{%.20s}}: not an escape", escape)
 		}
-		b.Write(octets)
+		b.Write(bytes)
 	}
 }
 

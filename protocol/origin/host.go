@@ -28,7 +28,7 @@ func (e endpoint) Host() string { return e.host }
 // was written and the scheme has no default.
 func (e endpoint) Port() uint16 { return e.port }
 
-// Loopback tells whether the host is a loopback literal or the name localhost:
+// Loopback reports whether the host is a loopback literal or the name localhost:
 // where plain http may be allowed (O2).
 func (e endpoint) Loopback() bool {
 	switch e.kind {
@@ -142,7 +142,7 @@ func checkName(host string) Reason {
 	for i := 0; i <= len(host); i++ {
 		if i < len(host) && host[i] != '.' {
 			if c := host[i]; !isLetter(c) && !isDigit(c) && c != '-' && c != '_' {
-				return HostOctet
+				return HostByte
 			}
 			continue
 		}
@@ -176,9 +176,9 @@ func looksNumeric(host string) bool {
 	return true
 }
 
-// canonicalIPv4 tells whether host is four decimal octets without zero prefix.
+// canonicalIPv4 reports whether host is four decimal bytes without zero prefix.
 func canonicalIPv4(host string) bool {
-	octets := 0
+	bytes := 0
 	for {
 		n, i := 0, 0
 		for i < len(host) && i < 3 && isDigit(host[i]) {
@@ -188,11 +188,11 @@ func canonicalIPv4(host string) bool {
 		if i == 0 || n > 255 || i > 1 && host[0] == '0' {
 			return false
 		}
-		octets++
+		bytes++
 		if i == len(host) {
-			return octets == 4
+			return bytes == 4
 		}
-		if host[i] != '.' || octets == 4 {
+		if host[i] != '.' || bytes == 4 {
 			return false
 		}
 		host = host[i+1:]
@@ -211,7 +211,7 @@ func defaultPort(scheme string) uint16 {
 	}
 }
 
-// plaintext tells whether the scheme sends the token in clear (O2).
+// plaintext reports whether the scheme sends the token in clear (O2).
 func plaintext(scheme string) bool {
 	switch scheme {
 	case "http", "ws", "grpc", "ftp", "git":

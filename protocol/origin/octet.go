@@ -1,6 +1,6 @@
 package origin
 
-// The few octet helpers that package strings would bring with the Unicode
+// The few byte helpers that package strings would bring with the Unicode
 // tables behind it; the front links this package and starts in a millisecond.
 
 func isDigit(c byte) bool  { return '0' <= c && c <= '9' }

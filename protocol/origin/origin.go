@@ -11,7 +11,7 @@
 //	http://127.0.0.1:8080
 //
 // A tool asks for a URL, or for its parts in fields. Both are parsed strictly
-// and then compared octet by octet: what two URL parsers could read in two
+// and then compared byte by byte: what two URL parsers could read in two
 // ways is refused, never guessed at. There is no suffix test, no regular
 // expression and no DNS.
 //
@@ -41,7 +41,7 @@ func Parse(s string) (Origin, error) {
 }
 
 func parse(s string) (Origin, Reason) {
-	if r := checkOctets(s); r != Release {
+	if r := checkBytes(s); r != Release {
 		return Origin{}, r
 	}
 	scheme, rest, ok := cutScheme(s)

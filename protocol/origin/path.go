@@ -1,7 +1,7 @@
 package origin
 
 // checkPercent is O10 for the path and query of a URL: complete triplets, no
-// encoded control octet, whatever the profile says about paths.
+// encoded control byte, whatever the profile says about paths.
 func checkPercent(s string) Reason {
 	for i := 0; i < len(s); i++ {
 		if s[i] != '%' {
@@ -19,9 +19,9 @@ func checkPercent(s string) Reason {
 	return Release
 }
 
-// checkFieldPath is the grammar of a path field (O11). Its octets are the path
+// checkFieldPath is the grammar of a path field (O11). Its bytes are the path
 // itself, already decoded by git: spaces, UTF-8 and lone percent signs are
-// legal in it. A control octet is not, nor is one that is still encoded: a
+// legal in it. A control byte is not, nor is one that is still encoded: a
 // server that decodes once more would see it.
 func checkFieldPath(s string) Reason {
 	if len(s) > maxLength {
@@ -33,7 +33,7 @@ func checkFieldPath(s string) Reason {
 		case isControl(c) && width == 3:
 			return EncodedControl
 		case isControl(c):
-			return Octet
+			return Byte
 		case c == '\\' && width == 1:
 			return Backslash
 		}
@@ -41,7 +41,7 @@ func checkFieldPath(s string) Reason {
 	return Release
 }
 
-// under tells whether path lies under prefix, on a segment boundary. Unreserved
+// under reports whether path lies under prefix, on a segment boundary. Unreserved
 // characters count the same escaped and not; all others must be written alike
 // (RFC 3986 section 2.3), unless path is the already decoded one of a field.
 func under(prefix, path string, decoded bool) bool {
@@ -98,8 +98,8 @@ func canonicalPath(path string) (string, Reason) {
 	return string(plain), Release
 }
 
-// decode returns the octet at i and how many octets of s it takes: 3 for a
-// percent triplet, else 1. It is called once per octet: nothing is ever decoded
+// decode returns the byte at i and how many bytes of s it takes: 3 for a
+// percent triplet, else 1. It is called once per byte: nothing is ever decoded
 // twice (O9).
 func decode(s string, i int) (c byte, width int) {
 	if s[i] == '%' && i+2 < len(s) {

@@ -16,7 +16,7 @@ const (
 
 	Empty // O3
 	TooLong
-	Octet
+	Byte
 	NonASCII
 	Backslash
 	Fragment
@@ -27,7 +27,7 @@ const (
 	AuthorityPercent
 	AuthoritySpace
 
-	HostOctet // O5
+	HostByte // O5
 	Label
 	TrailingDot
 	HostTooLong
@@ -48,7 +48,7 @@ const (
 	NoPath // O9
 	Path
 	DotSegment
-	HiddenOctet
+	HiddenByte
 	EmptySegment
 
 	BrokenPercent // O10
@@ -68,8 +68,8 @@ var reasons = [...]struct{ rule, text string }{
 	BareHost:         {"O2", "a tool that is given no scheme may speak plain http to such an address: only an origin that begins with docker:// covers that"},
 	Scheme:           {"O2", "the scheme is not the one that the profile lists"},
 	Empty:            {"O3", "the url is empty"},
-	TooLong:          {"O3", "the url is longer than 8192 octets"},
-	Octet:            {"O3", "the url holds a space or a control octet"},
+	TooLong:          {"O3", "the url is longer than 8192 bytes"},
+	Byte:             {"O3", "the url holds a space or a control byte"},
 	NonASCII:         {"O3", "the url is not ascii: write the host as punycode and the path percent-encoded"},
 	Backslash:        {"O3", "the url holds a backslash"},
 	Fragment:         {"O3", "the url holds a fragment"},
@@ -78,10 +78,10 @@ var reasons = [...]struct{ rule, text string }{
 	Userinfo:         {"O4", "there is an @ before the path: a user name or password in a url is refused"},
 	AuthorityPercent: {"O4", "the host holds a percent sign"},
 	AuthoritySpace:   {"O4", "the host holds white space"},
-	HostOctet:        {"O5", "the host holds a character that no host name has"},
+	HostByte:         {"O5", "the host holds a character that no host name has"},
 	Label:            {"O5", "the host has an empty or over-long label, or one with a hyphen at its end"},
 	TrailingDot:      {"O5", "the host ends with a dot"},
-	HostTooLong:      {"O5", "the host is longer than 253 octets"},
+	HostTooLong:      {"O5", "the host is longer than 253 bytes"},
 	Host:             {"O5", "the host is not the one that the profile lists"},
 	IPv4:             {"O6", "the host ends like an address and is not a canonical ipv4 address"},
 	IPv6:             {"O6", "what is in brackets is not an ipv6 address in hexadecimal groups"},
@@ -95,10 +95,10 @@ var reasons = [...]struct{ rule, text string }{
 	NoPath:           {"O9", "the profile lists a path and the request has none"},
 	Path:             {"O9", "the path is not under the one that the profile lists"},
 	DotSegment:       {"O9", "the path holds a dot segment, or what a server may read as one, and the profile lists a path"},
-	HiddenOctet:      {"O9", "the path holds an encoded slash, backslash or escape, or an overlong octet, and the profile lists a path"},
+	HiddenByte:       {"O9", "the path holds an encoded slash, backslash or escape, or an overlong byte, and the profile lists a path"},
 	EmptySegment:     {"O9", "the path holds an empty segment, and the profile lists a path"},
 	BrokenPercent:    {"O10", "a percent sign is not followed by two hexadecimal digits"},
-	EncodedControl:   {"O10", "the url holds an encoded control octet"},
+	EncodedControl:   {"O10", "the url holds an encoded control byte"},
 	Field:            {"O11", "the scheme or the host holds what does not belong in that field"},
 }
 

@@ -29,7 +29,7 @@ func checkSegment(s string) Reason {
 		c, width, ok := char(s, i)
 		switch {
 		case !ok, c == '/', c == '\\', c == '%' && escapes(s[i+width:]):
-			return HiddenOctet
+			return HiddenByte
 		case c == ';', c == '?', c == '#', c == ':':
 			cut = true
 		case cut, c == ' ':
@@ -62,10 +62,10 @@ func escapes(s string) bool {
 	return true
 }
 
-// char reads the character at i, decoded once, and how many octets of s it takes. One
+// char reads the character at i, decoded once, and how many bytes of s it takes. One
 // that some server folds into ASCII is that, one that looks like nothing or is trimmed is a
 // blank, and every other beyond ASCII is 'x'. It is not ok if it is longer than it need be:
-// the old disguise of dots and slashes (RFC 3629 section 10). Octets that are no UTF-8,
+// the old disguise of dots and slashes (RFC 3629 section 10). Bytes that are no UTF-8,
 // such as letters of Latin-1, are 'x', each for itself.
 func char(s string, i int) (c byte, width int, ok bool) {
 	c, width = decode(s, i)

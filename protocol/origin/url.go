@@ -1,6 +1,6 @@
 package origin
 
-// maxLength is how long a URL may be, in octets (O3).
+// maxLength is how long a URL may be, in bytes (O3).
 const maxLength = 8192
 
 // URL is a checked request URL: what a tool wants a token for. Only ParseURL
@@ -16,7 +16,7 @@ type URL struct {
 // gave none.
 func (u URL) Path() string { return u.path }
 
-// HasPath tells whether the tool gave a path.
+// HasPath reports whether the tool gave a path.
 func (u URL) HasPath() bool { return u.path != "" }
 
 // String is scheme://host[:port] for messages, the default port left out. Path
@@ -29,7 +29,7 @@ func (u URL) String() string {
 // ParseURL reads the one request URL of a dialect that sends URLs (O3 to O7,
 // O10). The URL is the zero value unless the reason is Release.
 func ParseURL(s string) (URL, Reason) {
-	if r := checkOctets(s); r != Release {
+	if r := checkBytes(s); r != Release {
 		return URL{}, r
 	}
 	scheme, rest, ok := cutScheme(s)
@@ -82,8 +82,8 @@ func FromFields(scheme, host, path string) (URL, Reason) {
 	return u, Release
 }
 
-// checkOctets is O3 for a whole URL or origin.
-func checkOctets(s string) Reason {
+// checkBytes is O3 for a whole URL or origin.
+func checkBytes(s string) Reason {
 	if s == "" {
 		return Empty
 	}
@@ -95,7 +95,7 @@ func checkOctets(s string) Reason {
 		case c >= 0x80:
 			return NonASCII
 		case c <= 0x20 || c == 0x7f:
-			return Octet
+			return Byte
 		case c == '\\':
 			return Backslash
 		case c == '#':
@@ -118,7 +118,7 @@ func checkHostField(host string) Reason {
 		case c == ' ' || '\t' <= c && c <= '\r':
 			return AuthoritySpace
 		case isControl(c):
-			return Octet
+			return Byte
 		case c == '\\':
 			return Backslash
 		case c == '/' || c == '?' || c == '#':

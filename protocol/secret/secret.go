@@ -29,10 +29,10 @@ func (t Text) Reveal() string {
 	return *t.text
 }
 
-// Len is the length in octets.
+// Len is the length in bytes.
 func (t Text) Len() int { return len(t.Reveal()) }
 
-// IsZero tells whether there is no secret at all.
+// IsZero reports whether there is no secret at all.
 func (t Text) IsZero() bool { return t.text == nil }
 
 // Equal compares two secrets in a time that depends on their lengths only.

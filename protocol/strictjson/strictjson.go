@@ -5,7 +5,7 @@
 // without a byte order mark, exactly one value, no trailing text, no duplicate
 // keys at any level, at most 32 levels, the number and text grammar of RFC 8259,
 // no lone surrogates. Package encoding/json does none of these: the last
-// duplicate wins, keys are compared without case, bad octets become U+FFFD.
+// duplicate wins, keys are compared without case, bad bytes become U+FFFD.
 //
 // A Value is a window on the checked document; nothing is copied until it is
 // asked for, and small documents are checked without allocation.
@@ -28,12 +28,12 @@ const pairwise = 16
 // requests and token replies hold secrets.
 type Error struct {
 	Text   string // lower case
-	Offset int    // where in the document, in octets
+	Offset int    // where in the document, in bytes
 }
 
 // Error is the text and the offset.
 func (e *Error) Error() string {
-	return "json: " + e.Text + " at octet " + strconv.Itoa(e.Offset)
+	return "json: " + e.Text + " at byte " + strconv.Itoa(e.Offset)
 }
 
 // Parse checks a whole document and returns its one value, which keeps data:
@@ -82,7 +82,7 @@ type parser struct {
 
 func (p *parser) fail(text string) error { return &Error{text, p.pos} }
 
-// peek is the octet at the position; 0, which no grammar takes, at the end.
+// peek is the byte at the position; 0, which no grammar takes, at the end.
 func (p *parser) peek() byte {
 	if p.pos < len(p.data) {
 		return p.data[p.pos]
@@ -200,7 +200,7 @@ func (p *parser) text() error {
 			p.pos++
 			return nil
 		case c < 0x20:
-			return p.fail("a control octet in a text")
+			return p.fail("a control byte in a text")
 		case c == '\\':
 			_, size := unescape(p.data[p.pos:])
 			if size == 0 {
@@ -242,7 +242,7 @@ func (p *parser) number() error {
 	return nil
 }
 
-// digits skips digits and tells whether there was one.
+// digits skips digits and reports whether there was one.
 func (p *parser) digits() bool {
 	start := p.pos
 	for isDigit(p.peek()) {
@@ -259,7 +259,7 @@ type keySet struct {
 	many map[string]struct{}
 }
 
-// add tells whether the key, as it stands between its quotes, is new.
+// add reports whether the key, as it stands between its quotes, is new.
 func (k *keySet) add(raw []byte) bool {
 	key := raw
 	if hasEscape(raw) {

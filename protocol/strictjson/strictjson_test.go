@@ -64,7 +64,7 @@ func TestGet(t *testing.T) {
 }
 
 func TestBool(t *testing.T) {
-	for doc, want := range map[string]string{"true": "true", "false": "false", "null": "json: not a boolean at octet 0", ` "true"`: "json: not a boolean at octet 1", "1": "json: not a boolean at octet 0"} {
+	for doc, want := range map[string]string{"true": "true", "false": "false", "null": "json: not a boolean at byte 0", ` "true"`: "json: not a boolean at byte 1", "1": "json: not a boolean at byte 0"} {
 		b, err := mustParse(t, doc).Bool()
 		got := strconv.FormatBool(b)
 		if err != nil {
@@ -90,12 +90,12 @@ func TestZeroValue(t *testing.T) {
 // TestErrorsSayWhere (T8): the offset is told, the input is not.
 func TestErrorsSayWhere(t *testing.T) {
 	for doc, want := range map[string]string{
-		`{"secret":"c4n4ry`:               "json: the end inside a text at octet 17",
-		`{"c4n4ry":1,"c4n4ry":2}`:         "json: a key for the second time at octet 12",
-		"{\"c4n4ry\":\"\xff\"}":           "json: not utf-8 at octet 11",
-		"\xef\xbb\xbf{}":                  "json: a byte order mark before the text at octet 0",
-		`{"c4n4ry":1} c4n4ry`:             "json: text after the end of the value at octet 13",
-		`{"c4n4ry":"` + "\x1b" + `[2J"} `: "json: a control octet in a text at octet 11",
+		`{"secret":"c4n4ry`:               "json: the end inside a text at byte 17",
+		`{"c4n4ry":1,"c4n4ry":2}`:         "json: a key for the second time at byte 12",
+		"{\"c4n4ry\":\"\xff\"}":           "json: not utf-8 at byte 11",
+		"\xef\xbb\xbf{}":                  "json: a byte order mark before the text at byte 0",
+		`{"c4n4ry":1} c4n4ry`:             "json: text after the end of the value at byte 13",
+		`{"c4n4ry":"` + "\x1b" + `[2J"} `: "json: a control byte in a text at byte 11",
 	} {
 		_, err := Parse([]byte(doc))
 		if err == nil || err.Error() != want {
@@ -214,7 +214,7 @@ func FuzzParse(f *testing.F) {
 	})
 }
 
-// compare walks a value beside encoding/json's reading of the same octets.
+// compare walks a value beside encoding/json's reading of the same bytes.
 func compare(t *testing.T, v Value) {
 	t.Helper()
 	raw := v.Raw()
@@ -289,7 +289,7 @@ func compareText(t *testing.T, v Value) {
 		t.Fatalf("%q: written as %q, which reads back as something else (%v)", other, written, err)
 	}
 	if strings.ContainsFunc(string(written), func(r rune) bool { return r < 0x20 || r == 0x7f }) {
-		t.Fatalf("%q: written with a control octet", other)
+		t.Fatalf("%q: written with a control byte", other)
 	}
 }
 

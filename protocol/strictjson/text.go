@@ -100,8 +100,8 @@ func unicodeEscape(s []byte) (r rune, ok bool) {
 	return r, true
 }
 
-// AppendString writes s in double quotes. Quotes, backslashes, control octets
-// and DEL are escaped, so the result is one line whatever s holds; octets that
+// AppendString writes s in double quotes. Quotes, backslashes, control bytes
+// and DEL are escaped, so the result is one line whatever s holds; bytes that
 // are not UTF-8 become U+FFFD.
 func AppendString(dst []byte, s string) []byte {
 	dst = append(dst, '"')

@@ -71,7 +71,7 @@ func (v Value) Get(key string) (Value, bool) {
 }
 
 // Members goes over an object's members in their order; over none for another
-// kind. The keys are unescaped foreign text, control octets included: good to
+// kind. The keys are unescaped foreign text, control bytes included: good to
 // compare, not to print.
 func (v Value) Members() func(yield func(key string, value Value) bool) {
 	return func(yield func(string, Value) bool) {
@@ -102,7 +102,7 @@ func (v Value) Elements() func(yield func(Value) bool) {
 	}
 }
 
-// Text is the unescaped text of a string. Any control octet or DEL in it is an
+// Text is the unescaped text of a string. Any control byte or DEL in it is an
 // error: it would end a line, cut a name or talk to a terminal somewhere.
 func (v Value) Text() (string, error) {
 	if v.Kind() != String {
@@ -114,7 +114,7 @@ func (v Value) Text() (string, error) {
 	}
 	for _, c := range text {
 		if c < 0x20 || c == 0x7f {
-			return "", v.fail("a control octet in a text")
+			return "", v.fail("a control byte in a text")
 		}
 	}
 	return string(text), nil
@@ -156,7 +156,7 @@ func (v Value) Bool() (bool, error) {
 }
 
 // walker goes over the inside of an array or object that was checked before, so
-// that each structural octet is known to be there.
+// that each structural byte is known to be there.
 type walker struct {
 	doc []byte
 	pos int

@@ -81,7 +81,7 @@ func TestMCPHeadersHelper(t *testing.T) {
 	}
 	site.served(t)
 	if r := run(stranger.URL); r.code == 0 || r.stdout != "" {
-		t.Errorf("another server: exit %d, %d octets", r.code, len(r.stdout))
+		t.Errorf("another server: exit %d, %d bytes", r.code, len(r.stdout))
 	}
 	w.requests(1)
 }

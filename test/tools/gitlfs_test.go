@@ -33,7 +33,7 @@ func TestGitLFSRefused(t *testing.T) {
 			app := in(w.home + "/app")
 			w.ok(app, "git", "lfs", "install", "--local")
 			w.ok(app, "git", "lfs", "track", "*.bin")
-			w.write("app/large.bin", "octets\n")
+			w.write("app/large.bin", "bytes\n")
 			w.ok(app, "git", "add", ".")
 			w.ok(app, "git", "commit", "-q", "-m", "large")
 			r := w.fails(app, "git", "push", "-q", "origin", "HEAD:main")

@@ -95,7 +95,7 @@ func (m *mailServer) check(mechanism, text string) bool {
 	for _, field := range strings.Split(string(decoded), "\x01") {
 		if token, ok := strings.CutPrefix(field, "auth=Bearer "); ok {
 			good := m.world.good(token)
-			m.world.t.Logf("the mail server saw: AUTH %s Bearer %.12s... (%d octets), good: %v", mechanism, token, len(token), good)
+			m.world.t.Logf("the mail server saw: AUTH %s Bearer %.12s... (%d bytes), good: %v", mechanism, token, len(token), good)
 			return good
 		}
 	}

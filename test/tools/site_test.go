@@ -98,7 +98,7 @@ func (s seen) String() string {
 		shown = "(no Authorization)"
 	}
 	if scheme, rest, ok := strings.Cut(shown, " "); ok && len(shown) > 40 {
-		shown = fmt.Sprintf("%s %s...%s (%d octets)", scheme, rest[:12], rest[len(rest)-12:], len(shown))
+		shown = fmt.Sprintf("%s %s...%s (%d bytes)", scheme, rest[:12], rest[len(rest)-12:], len(shown))
 	}
 	if s.user != "" {
 		shown += " = " + s.user + ":..." + s.token[max(0, len(s.token)-12):]

@@ -61,7 +61,7 @@ type world struct {
 	home string
 	bin  string // the executables and links that a test makes; first in PATH, setup's ~/.local/bin next
 	env  []string
-	// short is a directory with a path of at most 50 octets, which podman wants; ""
+	// short is a directory with a path of at most 50 bytes, which podman wants; ""
 	// until it is needed.
 	short string
 	auth  *oauthtest.Server

@@ -264,7 +264,7 @@ func (c *Args) note(name, value string) {
 	}
 }
 
-// readOnce tells whether a body comes from stdin or could come from another
+// readOnce reports whether a body comes from stdin or could come from another
 // stream: curl's forms are "-", "@-", "name@-", "part=@-;type=...", "part=<-".
 func readOnce(value string) bool {
 	for _, stream := range [...]string{"@-", "<-", "@/dev/", "</dev/", "@/proc/", "</proc/"} {
@@ -275,7 +275,7 @@ func readOnce(value string) bool {
 	return value == "-" || value == "." || strings.HasPrefix(value, "/dev/") || strings.HasPrefix(value, "/proc/")
 }
 
-// oneHeaderLine tells whether a value stays in its line.
+// oneHeaderLine reports whether a value stays in its line.
 func oneHeaderLine(value string) bool {
 	for i := range len(value) {
 		if value[i] < 0x20 && value[i] != '\t' || value[i] == 0x7f {

@@ -6,7 +6,7 @@ import "golang.org/x/sys/unix"
 
 // Limits are what Harden changed and the user's own commands get back.
 type Limits struct {
-	Core uint64 // soft limit of RLIMIT_CORE in octets
+	Core uint64 // soft limit of RLIMIT_CORE in bytes
 }
 
 // ForChild runs start, which starts a command of the user's own, under the core

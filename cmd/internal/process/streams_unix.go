@@ -34,7 +34,7 @@ func WriteOnce(fd int, b []byte) error {
 const StdinTime = 2 * time.Second
 
 // ReadRequest reads a request from a descriptor as its dialect wants it. One
-// octet more than the dialect's limit is a refusal, not a cut (R1), and a tool
+// byte more than the dialect's limit is a refusal, not a cut (R1), and a tool
 // that sends nothing for 2 s from start cannot hang us (R2).
 func ReadRequest(fd int, want protocol.Stdin, start time.Time) ([]byte, error) {
 	if want.Until == protocol.Nothing {

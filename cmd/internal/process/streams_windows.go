@@ -28,14 +28,14 @@ func WriteOnce(fd int, b []byte) error {
 const StdinTime = 2 * time.Second
 
 // ReadRequest reads a request from the standard input as its dialect wants it;
-// one octet too many, or more than 2 s from start, is a refusal (R1, R2).
+// one byte too many, or more than 2 s from start, is a refusal (R1, R2).
 func ReadRequest(_ int, want protocol.Stdin, start time.Time) ([]byte, error) {
 	if want.Until == protocol.Nothing {
 		return nil, nil
 	}
 	type result struct {
-		octets []byte
-		err    error
+		bytes []byte
+		err   error
 	}
 	done := make(chan result, 1)
 	go func() {
@@ -56,10 +56,10 @@ func ReadRequest(_ int, want protocol.Stdin, start time.Time) ([]byte, error) {
 	}()
 	select {
 	case r := <-done:
-		if r.err == nil && len(r.octets) > want.Limit {
+		if r.err == nil && len(r.bytes) > want.Limit {
 			return nil, malformed("the request is too long")
 		}
-		return r.octets, r.err
+		return r.bytes, r.err
 	case <-time.After(time.Until(start.Add(StdinTime))):
 		return nil, malformed("no whole request on stdin within 2 s")
 	}

@@ -54,7 +54,7 @@ func TestTokenFileIsWhole(t *testing.T) {
 			}
 			b, err := os.ReadFile(f.Path)
 			if err == nil && (len(b) < 2 || b[len(b)-1] != '\n' || bytes.Count(b, b[:1]) != len(b)-1) {
-				err = fmt.Errorf("read %d: torn file of %d octets", n, len(b))
+				err = fmt.Errorf("read %d: torn file of %d bytes", n, len(b))
 			}
 			if err != nil {
 				reads <- err

@@ -170,7 +170,7 @@ func (r *Renewal) failed(err error) {
 	r.Say(r.File + what + err.Error())
 }
 
-// lasting tells whether an error stays until a person does something about it.
+// lasting reports whether an error stays until a person does something about it.
 func lasting(err error) bool {
 	switch {
 	case err == nil, errors.Is(err, protocol.ErrUnreachable), errors.Is(err, protocol.ErrBusy), errors.Is(err, protocol.ErrLocked):

@@ -85,7 +85,7 @@ func (t *Target) mayReplace(content []byte, token secret.Text) error {
 	return nil
 }
 
-// sameForm tells whether old could be an earlier content: the same up to the
+// sameForm reports whether old could be an earlier content: the same up to the
 // token, then a token, and as many lines.
 func sameForm(old, content []byte, token string) bool {
 	before, _, _ := strings.Cut(string(content), token)

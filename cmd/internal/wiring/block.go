@@ -105,7 +105,7 @@ func headerEnd(text, header string) int {
 	return -1
 }
 
-// sectionHas tells whether a key is set before the next section begins.
+// sectionHas reports whether a key is set before the next section begins.
 func sectionHas(text, key string) bool {
 	for line := range strings.Lines(text) {
 		line = strings.TrimSpace(line)
@@ -119,7 +119,7 @@ func sectionHas(text, key string) bool {
 	return false
 }
 
-// setsKey tells whether a line is "key = value" or "key: value".
+// setsKey reports whether a line is "key = value" or "key: value".
 func setsKey(line, key string) bool {
 	rest, ok := strings.CutPrefix(strings.TrimSpace(line), key)
 	rest = strings.TrimLeft(rest, " \t")

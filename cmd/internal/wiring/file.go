@@ -41,7 +41,7 @@ func conflict(text string) error {
 	return &protocol.Error{Kind: protocol.ErrPolicy, Text: text, Hint: "nothing was changed; run setup without --write and do it by hand"}
 }
 
-// check tells whether apply would find a file that it can change.
+// check reports whether apply would find a file that it can change.
 func (e fileEdit) check() error {
 	now, _, err := readConfig(e.path)
 	if err == nil {
@@ -50,7 +50,7 @@ func (e fileEdit) check() error {
 	return err
 }
 
-// apply adds the edit's part, and tells whether that changed anything. The file
+// apply adds the edit's part, and reports whether that changed anything. The file
 // as it was is kept beside it, until --remove.
 func (e fileEdit) apply() (changed bool, err error) {
 	now, exists, err := readConfig(e.path)
@@ -89,7 +89,7 @@ func (e fileEdit) renewed(now string) (string, error) {
 }
 
 // undo takes the edit's part out again. A file that nobody changed since gets
-// every octet back that it had; one that setup made is removed.
+// every byte back that it had; one that setup made is removed.
 func (e fileEdit) undo() (changed bool, err error) {
 	now, exists, err := readConfig(e.path)
 	if err != nil || !exists {
@@ -122,7 +122,7 @@ func (e fileEdit) undo() (changed bool, err error) {
 	return true, writeConfig(e.path, left)
 }
 
-// isBlank tells whether a file says nothing any more.
+// isBlank reports whether a file says nothing any more.
 func isBlank(text string) bool {
 	switch strings.Join(strings.Fields(text), "") {
 	case "", "{}", "apiVersion:v1kind:Configusers:":

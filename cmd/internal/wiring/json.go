@@ -8,7 +8,7 @@ import (
 
 // JSON files have no comments to mark what setup added, so a member is put in at
 // the beginning of its object and taken out again by its key and value. The rest
-// of the file keeps every octet.
+// of the file keeps every byte.
 
 // jsonMember is where a member stands in its document.
 type jsonMember struct {
@@ -182,7 +182,7 @@ func dropMembers(doc string, at int, above, path []string, ours func([]string, s
 	return doc, nil
 }
 
-// hasMember tells whether a document has the member at path.
+// hasMember reports whether a document has the member at path.
 func hasMember(doc string, path []string) bool {
 	at := strings.Index(doc, "{")
 	for _, key := range path {

@@ -23,7 +23,7 @@ type toolLink struct {
 	inPath bool // the tool looks for it in PATH
 }
 
-// apply makes the link, and tells whether it was not there. A file that is not a
+// apply makes the link, and reports whether it was not there. A file that is not a
 // link of ours is never replaced.
 func (l toolLink) apply() (changed bool, err error) {
 	old, err := os.Readlink(l.path)
@@ -62,7 +62,7 @@ func (l toolLink) undo() (changed bool, err error) {
 	return true, os.Remove(l.path)
 }
 
-// isOurs tells whether a link's target is a credhelper, by its name.
+// isOurs reports whether a link's target is a credhelper, by its name.
 func isOurs(target string) bool {
 	return strings.TrimSuffix(filepath.Base(target), ".exe") == "credhelper"
 }

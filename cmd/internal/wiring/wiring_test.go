@@ -151,7 +151,7 @@ func undoAll(t *testing.T, w Plan) {
 }
 
 // TestSetupTakesBack: for every tool and file, writing twice is writing once, and
-// taking back restores every octet.
+// taking back restores every byte.
 func TestSetupTakesBack(t *testing.T) {
 	for _, tool := range Tools {
 		for i, text := range append([]string{""}, before[tool.names[0]]...) {

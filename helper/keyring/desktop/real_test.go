@@ -183,7 +183,7 @@ func TestKeyctl(t *testing.T) {
 // gpgHome makes a GnuPG home with one key and a password store for it.
 func gpgHome(t *testing.T, passphrase string) (env []string) {
 	t.Helper()
-	dir, err := os.MkdirTemp("", "chgpg") // short: the agent's socket has 107 octets
+	dir, err := os.MkdirTemp("", "chgpg") // short: the agent's socket has 107 bytes
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -229,7 +229,7 @@ func TestPassLocked(t *testing.T) {
 	file := filepath.Join(os.Getenv("PASSWORD_STORE_DIR"), "credhelper", keyringtest.Key(1)+".gpg")
 	must(t, env, "", "gpg", "--batch", "--pinentry-mode", "loopback", "--passphrase", "open sesame", "--output", os.DevNull, "--yes", "--decrypt", file)
 	if got, err := k.Get(t.Context(), keyringtest.Key(1)); err != nil || !got.Equal(value) {
-		t.Fatalf("unlocked: %d octets, %v", got.Len(), err)
+		t.Fatalf("unlocked: %d bytes, %v", got.Len(), err)
 	}
 }
 

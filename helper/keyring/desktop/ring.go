@@ -137,7 +137,7 @@ func (r *ring) Names(ctx context.Context) ([]string, error) {
 }
 
 // failed translates an error of the library into ours. Its text may come from
-// a daemon or from stored octets.
+// a daemon or from stored bytes.
 func (r *ring) failed(err error) error {
 	var syntax *json.SyntaxError
 	var shape *json.UnmarshalTypeError

@@ -58,7 +58,7 @@ var cases = [...]struct {
 	run  func(t *testing.T, k keyring.Keyring, again func() keyring.Keyring, traits Traits)
 }{
 	{"an absent key is ErrNotFound and can be deleted", absent},
-	{"every value comes back octet for octet", roundTrip},
+	{"every value comes back byte for byte", roundTrip},
 	{"a value replaces a longer and a shorter one", replace},
 	{"another process sees what was stored", persist},
 	{"names are ours, sorted, and follow Set and Delete", names},
@@ -87,7 +87,7 @@ func empty(t *testing.T, k keyring.Keyring) {
 func mustSet(t *testing.T, k keyring.Keyring, key, value string) {
 	t.Helper()
 	if err := k.Set(t.Context(), key, secret.New(value)); err != nil {
-		t.Fatalf("Set(%d octets): %v", len(value), err)
+		t.Fatalf("Set(%d bytes): %v", len(value), err)
 	}
 }
 
@@ -98,14 +98,14 @@ func mustGet(t *testing.T, k keyring.Keyring, key, want string) {
 		t.Fatalf("Get: %v", err)
 	}
 	if got.Reveal() != want {
-		t.Fatalf("Get returned another value: %d octets, want %d", got.Len(), len(want))
+		t.Fatalf("Get returned another value: %d bytes, want %d", got.Len(), len(want))
 	}
 }
 
 func mustMiss(t *testing.T, k keyring.Keyring, key string) {
 	t.Helper()
 	if got, err := k.Get(t.Context(), key); !errors.Is(err, keyring.ErrNotFound) || !got.IsZero() {
-		t.Fatalf("Get of an absent key: %d octets, %v; want ErrNotFound", got.Len(), err)
+		t.Fatalf("Get of an absent key: %d bytes, %v; want ErrNotFound", got.Len(), err)
 	}
 }
 
@@ -123,8 +123,8 @@ func absent(t *testing.T, k keyring.Keyring, _ func() keyring.Keyring, _ Traits)
 	mustMiss(t, k, Key(1))
 }
 
-// allOctets holds each octet once.
-func allOctets() string {
+// allBytes holds each byte once.
+func allBytes() string {
 	b := make([]byte, 256)
 	for i := range b {
 		b[i] = byte(i)
@@ -134,7 +134,7 @@ func allOctets() string {
 
 func roundTrip(t *testing.T, k keyring.Keyring, _ func() keyring.Keyring, _ Traits) {
 	values := []struct{ name, value string }{
-		{"one octet", "x"},
+		{"one byte", "x"},
 		{"as Entra makes them", "~A1.8Q~fLkz_0123456789-abcdefghijklmnopqrs"},
 		{"all printable ASCII", " !\"#$%&'()*+,-./0123456789:;<=>?@ABCXYZ[\\]^_`abcxyz{|}~ "},
 		{"a final line feed", "secret\n"},
@@ -143,10 +143,10 @@ func roundTrip(t *testing.T, k keyring.Keyring, _ func() keyring.Keyring, _ Trai
 		{"only a line feed", "\n"},
 		{"JSON", `{"v":1,"secret":"a\u0000b"}`},
 		{"letters beyond ASCII", "pässwörd-пароль-密码"},
-		{"every octet", allOctets()},
+		{"every byte", allBytes()},
 		{"not UTF-8", "\xff\xfe\x00\x80"},
 		{"what our own envelope looks like", "credhelper sealed 1 00"},
-		{"a private key of 3,272 octets", "-----BEGIN PRIVATE KEY-----\n" + strings.Repeat("MIIEvQIBADANBgkqhkiG9w0B\n", 129) + "-----END PRIVATE KEY\n"},
+		{"a private key of 3,272 bytes", "-----BEGIN PRIVATE KEY-----\n" + strings.Repeat("MIIEvQIBADANBgkqhkiG9w0B\n", 129) + "-----END PRIVATE KEY\n"},
 		{"16 KiB", strings.Repeat("0123456789abcdef", 1024)},
 		{"the longest", strings.Repeat("z", keyring.MaxSecret)},
 	}
@@ -237,7 +237,7 @@ func badValues(t *testing.T, k keyring.Keyring, _ func() keyring.Keyring, _ Trai
 	for _, value := range []string{"", strings.Repeat("c4n4ry", keyring.MaxSecret/6+1)} {
 		err := k.Set(t.Context(), Key(6), secret.New(value))
 		if !errors.Is(err, keyring.ErrInvalid) {
-			t.Errorf("Set of %d octets: %v, want ErrInvalid", len(value), err)
+			t.Errorf("Set of %d bytes: %v, want ErrInvalid", len(value), err)
 		}
 		if err != nil && strings.Contains(err.Error(), "c4n4ry") {
 			t.Error("the error quotes the secret (T8)")
@@ -303,7 +303,7 @@ func atOnce(t *testing.T, k keyring.Keyring, again func() keyring.Keyring, trait
 					return
 				}
 				if err == nil && !whole[got.Reveal()] {
-					t.Errorf("reader: a torn value of %d octets", got.Len())
+					t.Errorf("reader: a torn value of %d bytes", got.Len())
 				}
 			}
 		})
@@ -312,6 +312,6 @@ func atOnce(t *testing.T, k keyring.Keyring, again func() keyring.Keyring, trait
 	close(done)
 	readers.Wait()
 	if got, err := k.Get(t.Context(), Key(8)); err != nil || !whole[got.Reveal()] {
-		t.Errorf("at the end: %d octets, %v", got.Len(), err)
+		t.Errorf("at the end: %d bytes, %v", got.Len(), err)
 	}
 }

@@ -130,7 +130,7 @@ func (a Answer) complete() error {
 	return nil
 }
 
-// render is the answer as octets.
+// render is the answer as bytes.
 func (a Answer) render(s *Server, q asked) []byte {
 	body := expand(a.Body, s, q)
 	if a.Gzip {

@@ -43,7 +43,7 @@ func (s *Server) bearer(r Request) (known issue, given, good bool) {
 	return known, true, good && s.options.Now().Before(known.expires)
 }
 
-// tooFast tells whether more than n API calls came within the last second.
+// tooFast reports whether more than n API calls came within the last second.
 func (s *Server) tooFast(n int) bool {
 	from := s.options.Now().Add(-time.Second)
 	s.mu.Lock()

@@ -123,7 +123,7 @@ func thumbprint(c Client, h jose.Header) string {
 // Key is what an assertion's signature is verified with.
 type Key = crypto.PublicKey
 
-// sameCertificate tells whether the connection was made with the registered
+// sameCertificate reports whether the connection was made with the registered
 // certificate (RFC 8705 2.2).
 func sameCertificate(c Client, peer *x509.Certificate) bool {
 	return c.Certificate != nil && peer != nil && peer.Equal(c.Certificate)

@@ -29,7 +29,7 @@ var behaviours = [...]behaviour{
 	{name: "close-late", about: "the connection is closed without an answer", play: func(*Server, net.Conn, asked) {}},
 	{name: "silence", about: "no answer, ever", play: func(s *Server, c net.Conn, _ asked) { s.hang(c) }},
 	{name: "silent-body", about: "headers, and then nothing", play: silentBody},
-	{name: "slow-body", about: "one octet a second", play: slowBody},
+	{name: "slow-body", about: "one byte a second", play: slowBody},
 	{name: "endless-body", about: "a body without end", play: endlessBody},
 	{name: "endless-token", about: "a token without end", play: endlessToken},
 	{name: "kept-open", about: "a good answer on a connection that stays open", play: keptOpen},
@@ -39,7 +39,7 @@ var behaviours = [...]behaviour{
 	{name: "header-flood", about: "headers without end", play: headerFlood},
 	{name: "header-1mib", about: "one header of 1 MiB", play: bigHeader},
 	{name: "headers-10000", about: "ten thousand headers", play: manyHeaders},
-	{name: "slow-header", about: "one octet of the header a second", play: slowHeader},
+	{name: "slow-header", about: "one byte of the header a second", play: slowHeader},
 }
 
 // Behaviours are the names for Queue and Always, good behaviour first.
@@ -78,7 +78,7 @@ func (s *Server) behaviour() string {
 	return s.always
 }
 
-// breaksEarly counts a connection and tells whether it is to break at once.
+// breaksEarly counts a connection and reports whether it is to break at once.
 func (s *Server) breaksEarly() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -120,7 +120,7 @@ func (s *Server) misbehave(w http.ResponseWriter, r *http.Request, name string, 
 }
 
 // finish ends the answer and waits for the other side to see it: a close with
-// unread octets behind it would be a reset, which can overtake the answer.
+// unread bytes behind it would be a reset, which can overtake the answer.
 func finish(conn net.Conn) {
 	if tcp, ok := conn.(*net.TCPConn); ok {
 		_ = tcp.CloseWrite()
@@ -168,7 +168,7 @@ func slowBody(s *Server, conn net.Conn, a asked) {
 
 func slowHeader(s *Server, conn net.Conn, _ asked) { s.drip(conn, okHead+"\r\n") }
 
-// drip writes one octet a second.
+// drip writes one byte a second.
 func (s *Server) drip(conn net.Conn, text string) {
 	for i := range len(text) {
 		if _, err := conn.Write([]byte{text[i]}); err != nil {

@@ -15,7 +15,7 @@ type clause struct {
 	values []string
 }
 
-// matches tells whether an issue fulfils every clause.
+// matches reports whether an issue fulfils every clause.
 func (q jql) matches(i Issue) bool {
 	for _, c := range q {
 		found := false

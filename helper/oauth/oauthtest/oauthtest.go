@@ -1,7 +1,7 @@
 // Package oauthtest is a strict authorization server with the APIs behind it, for
 // tests, demonstrations and scripts. It plays products with their quirks
 // (product_*.go), takes no request that RFC 6749 forbids, remembers every request
-// to the octet, and misbehaves on demand: static bad answers are the files of
+// to the byte, and misbehaves on demand: static bad answers are the files of
 // answers/, the ones that need code are the rows of behaviours.
 //
 // It needs no test framework and knows nothing of the client under test:
@@ -56,7 +56,7 @@ type Options struct {
 	TLS         func(*tls.Config) // changes how TLS is spoken; nil: not
 	Lifetime    time.Duration     // of tokens; 0: 3599 s, as the products have it
 	Delay       time.Duration     // before each token answer
-	TokenSize   int               // octets of an access token; 0: as it comes, about 300
+	TokenSize   int               // bytes of an access token; 0: as it comes, about 300
 	Items       int               // of Jama's project; 0: 3
 	Control     bool              // serve /_/count and the like, for scripts
 	Now         func() time.Time

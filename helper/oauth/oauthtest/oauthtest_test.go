@@ -99,7 +99,7 @@ func TestStrict(t *testing.T) {
 	}
 }
 
-// TestRecords: what came is kept to the octet.
+// TestRecords: what came is kept to the byte.
 func TestRecords(t *testing.T) {
 	s := start(t, oauthtest.Options{BasePath: "/ctx"})
 	send(t, "POST", s.TokenURL(), grant+"&scope=%61", "Content-Type", form, "Accept", "application/json", "Authorization", basic)
@@ -251,7 +251,7 @@ func TestOptions(t *testing.T) {
 	}
 	s := start(t, oauthtest.Options{TokenSize: 3000, Clients: []oauthtest.Client{{ID: "good", Secret: "secret"}}})
 	if n := len(token(t, s, "good")); n != 3000 {
-		t.Errorf("a token of %d octets", n)
+		t.Errorf("a token of %d bytes", n)
 	}
 	if s.Queue("made-up") == nil || s.Always("made-up") == nil {
 		t.Error("an unknown behaviour is taken")

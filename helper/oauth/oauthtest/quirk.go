@@ -63,7 +63,7 @@ func (s *Server) SetQuirks(names ...string) error {
 	return nil
 }
 
-// odd tells whether a quirk is set. The caller does not hold the lock.
+// odd reports whether a quirk is set. The caller does not hold the lock.
 func (s *Server) odd(name string) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()

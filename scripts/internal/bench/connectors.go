@@ -67,7 +67,7 @@ func inProcess(home *program.Home) (*helper.Helper, error) {
 func answers(a protocol.Answerer) error {
 	c, err := a.Get(context.Background(), cachedRequest)
 	if err == nil && (c.Secret.Len() != tokenSize || c.Source != "cache") {
-		err = fmt.Errorf("not the cached token: %d octets from the %s", c.Secret.Len(), c.Source)
+		err = fmt.Errorf("not the cached token: %d bytes from the %s", c.Secret.Len(), c.Source)
 	}
 	return err
 }

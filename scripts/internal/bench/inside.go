@@ -79,11 +79,11 @@ func (b *bench) memory() ([]figure, error) {
 	for _, name := range []string{nameToken, nameEmpty} {
 		var one []float64
 		for range runs {
-			octets, err := peak(b.launch(name))
+			bytes, err := peak(b.launch(name))
 			if err != nil {
 				return nil, err
 			}
-			one = append(one, float64(octets)/(1<<20))
+			one = append(one, float64(bytes)/(1<<20))
 		}
 		sizes = append(sizes, median(one))
 	}

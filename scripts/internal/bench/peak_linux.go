@@ -12,7 +12,7 @@ import (
 
 var highWater = regexp.MustCompile(`VmHWM:\s+(\d+) kB`)
 
-// peak runs the launch and returns the octets it had resident at most. wait4's
+// peak runs the launch and returns the bytes it had resident at most. wait4's
 // ru_maxrss will not do: a child of vfork inherits the size of this process. So
 // the child is stopped on its way out and its own figure read.
 func peak(l *launch) (int, error) {
@@ -32,7 +32,7 @@ func peak(l *launch) (int, error) {
 	if err := syscall.PtraceSetOptions(pid, syscall.PTRACE_O_TRACEEXIT); err != nil {
 		return 0, err
 	}
-	octets, signal := 0, 0
+	bytes, signal := 0, 0
 	for {
 		if err := syscall.PtraceCont(pid, signal); err != nil {
 			return 0, err
@@ -41,10 +41,10 @@ func peak(l *launch) (int, error) {
 			return 0, err
 		}
 		switch {
-		case status.Exited() && status.ExitStatus() == 0 && octets > 0:
-			return octets, nil
+		case status.Exited() && status.ExitStatus() == 0 && bytes > 0:
+			return bytes, nil
 		case status.Exited() || status.Signaled():
-			return 0, fmt.Errorf("%s ended with %v, %d octets", l.name, status, octets)
+			return 0, fmt.Errorf("%s ended with %v, %d bytes", l.name, status, bytes)
 		case status.TrapCause() == syscall.PTRACE_EVENT_EXIT:
 			text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
 			found := highWater.FindSubmatch(text)
@@ -55,7 +55,7 @@ func peak(l *launch) (int, error) {
 			if err != nil {
 				return 0, err
 			}
-			octets, signal = kib<<10, 0
+			bytes, signal = kib<<10, 0
 		default:
 			signal = int(status.StopSignal())
 		}

@@ -29,7 +29,7 @@ type bench struct {
 const (
 	profileName = "jama"
 	host        = "api.example.com"
-	tokenSize   = 1200 // octets, of the usual signed token
+	tokenSize   = 1200 // bytes, of the usual signed token
 	manyOthers  = 9999
 )
 

@@ -100,11 +100,11 @@ func unescape(value string) (string, error) {
 		if len(after) < 2 {
 			return "", errors.New("cut escape")
 		}
-		octet, err := hex.DecodeString(after[:2])
+		byte, err := hex.DecodeString(after[:2])
 		if err != nil {
 			return "", err
 		}
-		b.Write(octet)
+		b.Write(byte)
 		value = after[2:]
 	}
 }

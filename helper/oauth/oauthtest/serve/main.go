@@ -42,7 +42,7 @@ func run(args []string, stdin io.Reader, stdout io.Writer) error {
 	flags.StringVar(&o.BasePath, "base", "", "path in front of everything")
 	flags.DurationVar(&o.Lifetime, "lifetime", 0, "of tokens")
 	flags.DurationVar(&o.Delay, "delay", 0, "before each token answer")
-	flags.IntVar(&o.TokenSize, "token-size", 0, "octets of a token")
+	flags.IntVar(&o.TokenSize, "token-size", 0, "bytes of a token")
 	flags.IntVar(&o.Items, "items", 0, "of Jama's project")
 	auth := flags.String("auth", "", "how the clients prove themselves: basic, post, either, raw, none, client_secret_jwt")
 	quirks := flags.String("quirks", "", "in what to be odd, separated by commas: "+strings.Join(oauthtest.Quirks(), ", "))
