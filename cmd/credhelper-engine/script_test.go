@@ -134,6 +134,7 @@ func TestScripts(t *testing.T) {
 			"revoked":       counter(func(s *oauthtest.Server) int { return len(s.Revoked()) }),
 			"requests":      counter((*oauthtest.Server).Count),
 			"calls":         counter(func(s *oauthtest.Server) int { return len(s.Calls()) }),
+			"asked":         cmdAsked,
 			"trapped":       counter((*oauthtest.Server).Trapped),
 			"expect":        cmdExpect,
 			"refused":       cmdRefused,
@@ -315,6 +316,17 @@ func counter(of func(*oauthtest.Server) int) func(*testscript.TestScript, bool, 
 		if got := of(server(ts, args[0])); (got == want) == neg {
 			ts.Fatalf("%d, want %d (negated: %v)", got, want, neg)
 		}
+	}
+}
+
+// cmdAsked fails unless the last request to a server's token endpoint had a target.
+func cmdAsked(ts *testscript.TestScript, _ bool, args []string) {
+	var last string
+	for _, r := range server(ts, args[0]).Requests() {
+		last = r.Target
+	}
+	if last != args[1] {
+		ts.Fatalf("asked for %q, want %q", last, args[1])
 	}
 }
 
