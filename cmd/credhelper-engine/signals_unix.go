@@ -3,7 +3,6 @@
 package main
 
 import (
-	"io/fs"
 	"os"
 	"syscall"
 
@@ -41,12 +40,6 @@ func killedBy(state *os.ProcessState) int {
 		return int(status.Signal())
 	}
 	return 0
-}
-
-// ownedByUs reports whether a file is this user's.
-func ownedByUs(info fs.FileInfo) bool {
-	st, ok := info.Sys().(*syscall.Stat_t)
-	return ok && int(st.Uid) == os.Geteuid()
 }
 
 // hasTerminal reports whether this process belongs to a terminal, which sends SIGHUP

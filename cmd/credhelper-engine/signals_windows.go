@@ -1,7 +1,6 @@
 package main
 
 import (
-	"io/fs"
 	"os"
 )
 
@@ -16,7 +15,5 @@ var (
 func reachedByTerminal(os.Signal) bool { return true }
 
 func killedBy(*os.ProcessState) int { return 0 }
-
-func ownedByUs(fs.FileInfo) bool { return true }
 
 func hasTerminal() bool { return true }
