@@ -113,7 +113,10 @@ func (s *session) signInElsewhere(ctx context.Context, p *helper.Profile, client
 	if err != nil {
 		return nil, err
 	}
-	left := span(device.Expires.Sub(s.now()).Round(time.Minute))
+	left := device.Expires.Sub(s.now())
+	if left > 2*time.Minute {
+		left = left.Round(time.Minute)
+	}
 	address := device.Address
 	if device.Complete != "" {
 		address = device.Complete
@@ -123,7 +126,7 @@ func (s *session) signInElsewhere(ctx context.Context, p *helper.Profile, client
 	if code != "" {
 		below = "QR code below, "
 	}
-	s.say("Open " + device.Address + " and enter  " + device.UserCode + "   (" + below + left + " left)")
+	s.say("Open " + device.Address + " and enter  " + device.UserCode + "   (" + below + span(left) + " left)")
 	if code != "" {
 		_ = writeAll(int(s.stderr.Fd()), []byte(code))
 	}
