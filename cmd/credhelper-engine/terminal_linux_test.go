@@ -147,14 +147,18 @@ func (p *person) ends() int {
 	}
 }
 
-// drain takes what the terminal still shows of a process that has ended.
+// drain takes what the terminal still shows of a process that has ended. What it says
+// last ends with a line end; on a busy machine that may take longer than a moment.
 func (p *person) drain() {
-	for {
+	for idle := 0; idle < 40; {
 		select {
 		case b := <-p.read:
 			p.screen.Write(b)
+			idle = 0
 		case <-time.After(50 * time.Millisecond):
-			return
+			if idle++; strings.HasSuffix(p.screen.String(), "\n") {
+				return
+			}
 		}
 	}
 }

@@ -165,6 +165,8 @@ func writeKind(on []string, run, locks string) string {
 			return "stderr"
 		case strings.HasPrefix(descriptor, "1<"):
 			kind = "answer"
+		case (strings.Contains(descriptor, "socket:") || strings.Contains(descriptor, "TCP:")) && kind != "answer": // the request itself, besides what else was hit
+			kind = "request"
 		case (strings.Contains(descriptor, run) || strings.Contains(descriptor, locks)) && kind == "":
 			kind = "file"
 		}
