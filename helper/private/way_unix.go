@@ -158,9 +158,9 @@ func (t trust) owner(n node) string {
 // us is this process.
 func us() trust { return trust{uid: uint32(unix.Geteuid()), root: seemingRoot, ours: ownGroup} }
 
-// seemingRoot is whom root's files seem to belong to: the overflow uid where a user
-// namespace does not map root, else root. It reads files, which every cached answer
-// would pay for, so it is asked only when the owner is neither root nor us.
+// seemingRoot is whom root's files seem to belong to: the overflow uid in a user
+// namespace that root is not part of, else root. It reads files, which every cached
+// answer would pay for, so it is asked only when the owner is neither root nor us.
 func seemingRoot() uint32 {
 	uids, err := os.ReadFile("/proc/self/uid_map")
 	if err != nil || mapsRoot(string(uids)) {
@@ -174,14 +174,20 @@ func seemingRoot() uint32 {
 	return 65534
 }
 
-// mapsRoot reports whether a uid_map (user_namespaces(7)) has a line for uid 0.
+// mapsRoot reports whether a uid_map (user_namespaces(7)) has a line for uid 0, unless
+// it maps one user alone: then we are called 0 (unshare -r), and root is left outside.
 func mapsRoot(uids string) bool {
+	found, mapped := false, uint64(0)
 	for line := range strings.Lines(uids) {
-		if fields := strings.Fields(line); len(fields) == 3 && fields[0] == "0" && fields[2] != "0" {
-			return true
+		fields := strings.Fields(line)
+		if len(fields) != 3 {
+			continue
 		}
+		n, _ := strconv.ParseUint(fields[2], 10, 32)
+		found = found || fields[0] == "0" && n > 0
+		mapped += n
 	}
-	return false
+	return found && mapped > 1
 }
 
 func lstat(path string) (node, error) {
