@@ -35,17 +35,10 @@ func (h *Helper) proxy(p *Profile) func(*http.Request) (*url.URL, error) {
 func (h *Helper) environmentProxy() func(*http.Request) (*url.URL, error) {
 	var config httpproxy.Config
 	problems := map[string]string{} // by scheme of the request
-	for _, v := range [...]struct {
-		scheme, upper, lower string
-		into                 *string
-	}{{"https", "HTTPS_PROXY", "https_proxy", &config.HTTPSProxy}, {"http", "HTTP_PROXY", "http_proxy", &config.HTTPProxy}} {
-		name := v.upper
-		if h.env(name) == "" {
-			name = v.lower
-		}
-		*v.into = h.env(name)
-		if problem := badProxy(h.env(name)); problem != "" {
-			*v.into, problems[v.scheme] = unreadableProxy, name+" "+problem
+	for scheme, into := range map[string]*string{"https": &config.HTTPSProxy, "http": &config.HTTPProxy} {
+		*into, problems[scheme] = h.proxyVariable(scheme)
+		if problems[scheme] != "" {
+			*into = unreadableProxy
 		}
 	}
 	config.NoProxy = or(h.env("NO_PROXY"), h.env("no_proxy"))
@@ -57,6 +50,29 @@ func (h *Helper) environmentProxy() func(*http.Request) (*url.URL, error) {
 		}
 		return u, err
 	}
+}
+
+// proxyVariable is the value of the variable that names the proxy for a scheme, such
+// as HTTPS_PROXY, and why it cannot be read; "" if it can.
+func (h *Helper) proxyVariable(scheme string) (value, problem string) {
+	name := strings.ToUpper(scheme) + "_PROXY"
+	if h.env(name) == "" {
+		name = strings.ToLower(name)
+	}
+	if problem = badProxy(h.env(name)); problem != "" {
+		problem = name + " " + problem
+	}
+	return h.env(name), problem
+}
+
+// BadProxies says which of the environment's proxy variables cannot be read, and why.
+func (h *Helper) BadProxies() (problems []string) {
+	for _, scheme := range [...]string{"https", "http"} {
+		if _, problem := h.proxyVariable(scheme); problem != "" {
+			problems = append(problems, problem)
+		}
+	}
+	return problems
 }
 
 // proxySchemes are those that net/http speaks; it would take any other for http.

@@ -139,6 +139,9 @@ const clockLimit = 60 * time.Second
 // endpoints: whether the hosts of token endpoints answer, through which proxy, and
 // what time it is there.
 func (x *examination) endpoints(all []*helper.Profile) {
+	for _, problem := range x.helper.BadProxies() {
+		x.add("proxy", bad, problem, "")
+	}
 	if !x.online {
 		x.add("network", note, "no server was asked", "credhelper doctor --online, or doctor NAME")
 		return

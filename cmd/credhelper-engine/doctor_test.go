@@ -54,6 +54,11 @@ func TestDoctorOnline(t *testing.T) {
 	if err == nil || asked.Load() != 0 || exists(ran) || !strings.Contains(said, "no server was asked") || !strings.Contains(said, "1 commands that print a secret were not run") {
 		t.Errorf("offline: %d requests, program ran %v: %v\n%s", asked.Load(), exists(ran), err, said)
 	}
+	h.Env = append(h.Env, `HTTPS_PROXY="http://proxy.example.com:3128"`)
+	if said, _ = h.Run("", "doctor"); !strings.Contains(said, "FAIL  proxy        HTTPS_PROXY has quotation marks in it") {
+		t.Errorf("a proxy variable that cannot be read: %s", said)
+	}
+	h.Env = h.Env[:len(h.Env)-1]
 	said, _ = h.Run("", "doctor", "--online")
 	if asked.Load() != 1 || !exists(ran) {
 		t.Errorf("online: %d requests, program ran %v\n%s", asked.Load(), exists(ran), said)
