@@ -147,8 +147,9 @@ func (p *person) ends() int {
 	}
 }
 
-// drain takes what the terminal still shows of a process that has ended. What it says
-// last ends with a line end; on a busy machine that may take longer than a moment.
+// drain takes what the terminal still shows of a process that has ended. A line that
+// was begun, as a prompt is, is ended by what it says last; on a busy machine that may
+// take longer than a moment.
 func (p *person) drain() {
 	for idle := 0; idle < 40; {
 		select {
@@ -156,7 +157,7 @@ func (p *person) drain() {
 			p.screen.Write(b)
 			idle = 0
 		case <-time.After(50 * time.Millisecond):
-			if idle++; strings.HasSuffix(p.screen.String(), "\n") {
+			if idle++; p.screen.Len() == 0 || strings.HasSuffix(p.screen.String(), "\n") {
 				return
 			}
 		}
