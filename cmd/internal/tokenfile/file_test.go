@@ -194,7 +194,7 @@ func TestTokenFileOfAnother(t *testing.T) {
 func TestSweepTemps(t *testing.T) {
 	dir := privateDir(t)
 	for _, name := range []string{".tmp-credhelper-1-a-1", ".tmp-credhelper-2-b-1", ".tmp-other", "tmp-other", "token"} {
-		f, err := os.OpenFile(filepath.Join(dir, name), os.O_WRONLY|os.O_CREATE, 0o600)
+		f, err := os.OpenFile(filepath.Join(dir, name), os.O_RDWR|os.O_CREATE, 0o600)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -203,6 +203,10 @@ func TestSweepTemps(t *testing.T) {
 			if locked, err := private.TryLockFile(f, private.Alone); !locked {
 				t.Fatal(err)
 			}
+			continue
+		}
+		if err := os.Chtimes(f.Name(), time.Time{}, time.Now().Add(-2*time.Hour)); err != nil {
+			t.Fatal(err)
 		}
 	}
 	target := &Target{File: File{Path: filepath.Join(dir, "token")}}
