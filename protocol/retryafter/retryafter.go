@@ -42,6 +42,9 @@ func Parse(value string, now time.Time, most time.Duration) time.Duration {
 		if !ok {
 			return 0
 		}
+		if seconds > 0 {
+			seconds = max(seconds, 1) // the field counts seconds; a part of one is a slip
+		}
 		wait = max(wait, time.Duration(min(seconds, most.Seconds())*float64(time.Second)))
 	}
 	return wait
