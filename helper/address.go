@@ -9,6 +9,7 @@ import (
 
 	"github.com/credhelper/credhelper/helper/oauth"
 	"github.com/credhelper/credhelper/protocol/origin"
+	"github.com/credhelper/credhelper/protocol/printable"
 )
 
 // People may write the host of an origin or endpoint in their own script. It is
@@ -30,11 +31,11 @@ func parseOrigin(s string) (origin.Origin, string) {
 	// Whoever registers a name below a public suffix would get the token (O8).
 	if parent, wild := o.Wildcard(); wild {
 		if suffix, _ := publicsuffix.PublicSuffix(parent); suffix == parent {
-			return origin.Origin{}, "a wildcard does not cover a public suffix: anybody can register a name below " + short(parent)
+			return origin.Origin{}, "a wildcard does not cover a public suffix: anybody can register a name below " + printable.Value(parent)
 		}
 	}
 	if !strings.Contains(s, "://") {
-		return origin.Origin{}, "is written with its scheme: \"" + short(o.String()) + "\""
+		return origin.Origin{}, "is written with its scheme: \"" + printable.Value(o.String()) + "\""
 	}
 	return o, ""
 }

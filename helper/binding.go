@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/credhelper/credhelper/protocol"
+	"github.com/credhelper/credhelper/protocol/printable"
 )
 
 // A secret is stored with what it may be used for, and a profile that says
@@ -194,7 +195,7 @@ func (p *Profile) unbound(list []Change) error {
 	}
 	return &protocol.Error{
 		Kind: protocol.ErrPolicy,
-		Text: clean("profile " + p.Name + ": its secret was stored for " + c.Name + " " + shown(c.Stored) + ", the profile says " + shown(c.Now) + more),
+		Text: printable.Line("profile " + p.Name + ": its secret was stored for " + c.Name + " " + shown(c.Stored) + ", the profile says " + shown(c.Now) + more),
 		Hint: "if you made this change: credhelper rebind " + p.Name,
 	}
 }
@@ -203,5 +204,5 @@ func shown(s string) string {
 	if s == "" {
 		return "(nothing)"
 	}
-	return short(s)
+	return printable.Value(s)
 }

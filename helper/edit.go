@@ -11,6 +11,7 @@ import (
 	"github.com/pelletier/go-toml/v2"
 
 	"github.com/credhelper/credhelper/protocol"
+	"github.com/credhelper/credhelper/protocol/printable"
 )
 
 // Draft makes a profile of what a person gave, without writing it. What the
@@ -19,7 +20,7 @@ import (
 // them; Preset.Needs tells them beforehand.
 func (h *Home) Draft(name string, f File) (*Profile, error) {
 	if !protocol.ValidProfile(name) {
-		return nil, malformed("no profile can be called " + short(name) + ": a name is 1 to 64 lower-case letters, digits, '-', '_', '.'")
+		return nil, malformed("no profile can be called " + printable.Value(name) + ": a name is 1 to 64 lower-case letters, digits, '-', '_', '.'")
 	}
 	r, err := h.resolver()
 	if err != nil {
@@ -174,7 +175,7 @@ func (h *Home) EditProfile(name string, text []byte) (*Profile, error) {
 // ProfileText reads a profile's file, valid or not, and says where it lies.
 func (h *Home) ProfileText(name string) (text []byte, path string, err error) {
 	if !protocol.ValidProfile(name) {
-		return nil, "", h.unknownProfile(short(name))
+		return nil, "", h.unknownProfile(printable.Value(name))
 	}
 	for _, dir := range h.profileDirs() {
 		path = filepath.Join(dir, name+suffix)

@@ -12,6 +12,7 @@ import (
 	"github.com/credhelper/credhelper/helper/keyring"
 	"github.com/credhelper/credhelper/helper/oauth"
 	"github.com/credhelper/credhelper/protocol"
+	"github.com/credhelper/credhelper/protocol/printable"
 )
 
 // FromEnvironment is the Config of a Go program that imports this package, so that
@@ -48,7 +49,7 @@ func FromEnvironment(environ []string, uid int) (Config, error) {
 			if backend, _ := keyring.BackendNamed(settings.Keyring); backend.Desktop {
 				return nil, &protocol.Error{
 					Kind: protocol.ErrLocked,
-					Text: "this program opens the encrypted file only, and the keyring is " + short(settings.Keyring),
+					Text: "this program opens the encrypted file only, and the keyring is " + printable.Value(settings.Keyring),
 					Hint: "let it ask credhelper instead (docs/connectors.md), or move the secrets: credhelper keyring use file",
 				}
 			}

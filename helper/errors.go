@@ -14,36 +14,30 @@ import (
 	"github.com/credhelper/credhelper/helper/keyring"
 	"github.com/credhelper/credhelper/helper/oauth"
 	"github.com/credhelper/credhelper/protocol"
+	"github.com/credhelper/credhelper/protocol/printable"
 )
 
 // This is the one place where the errors of keyring, oauth and cache become
 // those of protocol, which have an exit code and say what to type next.
 
 func policy(text string) error {
-	return &protocol.Error{Kind: protocol.ErrPolicy, Text: clean(text)}
+	return &protocol.Error{Kind: protocol.ErrPolicy, Text: printable.Line(text)}
 }
 
 func malformed(text string) error {
-	return &protocol.Error{Kind: protocol.ErrMalformed, Text: clean(text)}
+	return &protocol.Error{Kind: protocol.ErrMalformed, Text: printable.Line(text)}
 }
-
-// clean makes one line of printable ASCII of a text of ours that has paths or
-// names in it (T23). Foreign values inside are cut by short before.
-func clean(s string) string { return protocol.Line(strings.TrimRight(s, "\n")) }
-
-// short is a foreign value as it may be shown.
-func short(s string) string { return protocol.Printable(s) }
 
 // about puts the profile's name before an error, keeps its meaning, and fills in
 // the hint where there is none.
 func about(profile string, err error, hint string) error {
-	e := &protocol.Error{Kind: kindOf(err), Hint: clean(hint)}
+	e := &protocol.Error{Kind: kindOf(err), Hint: printable.Line(hint)}
 	if known := new(protocol.Error); errors.As(err, &known) {
 		e.Hint, e.RetryAfter = or(known.Hint, e.Hint), known.RetryAfter
 	}
 	noun := "profile " + profile
 	text := strings.TrimPrefix(err.Error(), noun) // said once
-	e.Text = clean(noun + ": " + strings.TrimLeft(text, ": "))
+	e.Text = printable.Line(noun + ": " + strings.TrimLeft(text, ": "))
 	return e
 }
 
@@ -79,7 +73,7 @@ func keyringError(p *Profile, err error) error {
 		hint = "store it: credhelper rotate " + p.Name
 		return &protocol.Error{Kind: protocol.ErrNoSecret, Text: "profile " + p.Name + ": no secret is stored", Hint: hint}
 	case errors.Is(err, keyring.ErrNotFound):
-		hint = "its secret comes from " + clean(strings.Join(p.Secret[:min(2, len(p.Secret))], " "))
+		hint = "its secret comes from " + printable.Line(strings.Join(p.Secret[:min(2, len(p.Secret))], " "))
 	case errors.Is(err, keyring.ErrUnavailable) && !p.InKeyring(): // no keyring is to blame
 		hint = "see what it says: credhelper doctor " + p.Name
 	case errors.Is(err, keyring.ErrKeyGone):
@@ -98,7 +92,7 @@ func keyringError(p *Profile, err error) error {
 
 // storeError says why the cache cannot be used.
 func storeError(err error) error {
-	e := &protocol.Error{Kind: protocol.ErrPolicy, Text: clean("cache: " + err.Error()), Hint: "see what is wrong: credhelper doctor"}
+	e := &protocol.Error{Kind: protocol.ErrPolicy, Text: printable.Line("cache: " + err.Error()), Hint: "see what is wrong: credhelper doctor"}
 	if readOnly(err) {
 		e.Hint = "nothing can be written there; CREDHELPER_HOME names another place, and token --no-store needs none"
 	}
@@ -131,8 +125,8 @@ func tokenError(p *Profile, err error) error {
 	}
 	known := &protocol.Error{
 		Kind: kind,
-		Text: clean("profile " + p.Name + ": " + place + e.Error()),
-		Hint: clean(hint),
+		Text: printable.Line("profile " + p.Name + ": " + place + e.Error()),
+		Hint: printable.Line(hint),
 
 		RetryAfter: int64((e.Hold() + time.Second - 1) / time.Second),
 	}
@@ -209,7 +203,7 @@ func waiting(p *Profile, m cache.Mark, now time.Time) error {
 	until := time.Unix(m.Until, 0).UTC()
 	text := fmt.Sprintf("profile %s: %s %s ago, not asked again until %sZ (%s); the earlier reason: %s",
 		p.Name, verb, span(seconds(now.Unix()-m.At)), until.Format(time.TimeOnly), span(seconds(m.Until-now.Unix())), m.Reason)
-	return &protocol.Error{Kind: kind, Text: clean(text), Hint: clean(hint), RetryAfter: m.Until - now.Unix()}
+	return &protocol.Error{Kind: kind, Text: printable.Line(text), Hint: printable.Line(hint), RetryAfter: m.Until - now.Unix()}
 }
 
 func seconds(n int64) time.Duration { return time.Duration(n) * time.Second }

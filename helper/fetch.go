@@ -8,6 +8,7 @@ import (
 	"github.com/credhelper/credhelper/helper/cache"
 	"github.com/credhelper/credhelper/helper/oauth"
 	"github.com/credhelper/credhelper/protocol"
+	"github.com/credhelper/credhelper/protocol/printable"
 	"github.com/credhelper/credhelper/protocol/secret"
 )
 
@@ -61,7 +62,7 @@ func (a *asking) keep(ctx context.Context, lock *cache.Lock, token *oauth.Token)
 		a.uncached(entry)
 	}
 	if err != nil {
-		a.report("profile " + a.profile.Name + ": the token could not be cached: " + clean(err.Error()))
+		a.report("profile " + a.profile.Name + ": the token could not be cached: " + printable.Line(err.Error()))
 	}
 }
 
@@ -225,7 +226,7 @@ func (a *asking) remember(err error, s proof) time.Duration {
 		Refused: e.Kind == oauth.Refused,
 		Asked:   e.RetryAfter > 0,
 		Reason:  e.Error(),
-		Hint:    clean(oauth.HintFor(e, a.profile.Name, a.profile.hints())),
+		Hint:    printable.Line(oauth.HintFor(e, a.profile.Name, a.profile.hints())),
 	}
 	if m.Refused {
 		if m.Secret = s.mark(a.profile.Name); e.Proxy != "" {
@@ -258,7 +259,7 @@ func (a *asking) leaveAlone(err error) {
 	if _, holds := a.mark(); holds {
 		return
 	}
-	m := cache.Mark{Binding: a.binding, At: a.now().Unix(), Ahead: true, Reason: clean(err.Error())}
+	m := cache.Mark{Binding: a.binding, At: a.now().Unix(), Ahead: true, Reason: printable.Line(err.Error())}
 	m.Count = a.countOf(m)
 	m.Until = a.now().Add(grown(laterHold, m.Count, longestWait)).Unix()
 	a.putMark(m)
@@ -287,6 +288,6 @@ func (a *asking) putMark(m cache.Mark) {
 		return
 	}
 	if err := a.store.PutMark(a.profile.Name, m); err != nil {
-		a.report("profile " + a.profile.Name + ": the refusal could not be written down: " + clean(err.Error()))
+		a.report("profile " + a.profile.Name + ": the refusal could not be written down: " + printable.Line(err.Error()))
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"github.com/credhelper/credhelper/helper/cache"
 	"github.com/credhelper/credhelper/protocol"
 	"github.com/credhelper/credhelper/protocol/origin"
+	"github.com/credhelper/credhelper/protocol/printable"
 	"github.com/credhelper/credhelper/protocol/secret"
 )
 
@@ -241,14 +242,14 @@ func (a *asking) lock(ctx context.Context, try bool) (*cache.Lock, error) {
 		a.unwritten(err)
 		return nil, nil
 	}
-	a.report("profile " + a.profile.Name + ": no lock: " + clean(err.Error()))
+	a.report("profile " + a.profile.Name + ": no lock: " + printable.Line(err.Error()))
 	return nil, nil
 }
 
 // unwritten says that nothing can be kept here, as in an image: the token is given
 // all the same, as on a full disk (F2).
 func (a *asking) unwritten(err error) {
-	a.report("nothing is cached, each call asks the server: " + clean(err.Error()))
+	a.report("nothing is cached, each call asks the server: " + printable.Line(err.Error()))
 }
 
 func (a *asking) busy() error { return busy(a.profile.Name) }

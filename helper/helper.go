@@ -23,6 +23,7 @@ import (
 	"github.com/credhelper/credhelper/helper/keyring"
 	"github.com/credhelper/credhelper/helper/oauth"
 	"github.com/credhelper/credhelper/protocol"
+	"github.com/credhelper/credhelper/protocol/printable"
 	"github.com/credhelper/credhelper/protocol/secret"
 )
 
@@ -153,7 +154,7 @@ func (h *Helper) report(text string) {
 
 func (h *Helper) explain(text string) {
 	if h.config.Explain != nil {
-		h.config.Explain(clean(text))
+		h.config.Explain(printable.Line(text))
 	}
 }
 

@@ -15,6 +15,7 @@ import (
 	"github.com/credhelper/credhelper/helper/oauth"
 	"github.com/credhelper/credhelper/protocol"
 	"github.com/credhelper/credhelper/protocol/origin"
+	"github.com/credhelper/credhelper/protocol/printable"
 	"github.com/credhelper/credhelper/protocol/secret"
 )
 
@@ -70,7 +71,7 @@ func (a *asking) record(event string) Record {
 
 // recordOf is what a request says of itself.
 func recordOf(r protocol.Request) Record {
-	line := Record{Profile: short(r.Profile)}
+	line := Record{Profile: printable.Value(r.Profile)}
 	if r.URL != (origin.URL{}) {
 		line.URI = r.URL.String()
 	}
@@ -110,7 +111,7 @@ func (h *Helper) IssuedType(token secret.Text) (kind string) {
 	print := h.fingerprint(token)
 	_ = h.eachRecord([]byte(print), func(r Record) bool {
 		if r.Token == print && r.Issued != "" {
-			kind = short(r.Issued)
+			kind = printable.Value(r.Issued)
 		}
 		return true
 	})
@@ -137,7 +138,7 @@ func (h *Helper) logFailure(r Record, err error) {
 	if asked := new(tokenFailure); errors.As(err, &asked) {
 		r.Correlation, r.Tries = asked.correlation, asked.tries
 	}
-	r.Exit, r.Text = protocol.ExitCode(err), clean(err.Error())
+	r.Exit, r.Text = protocol.ExitCode(err), printable.Line(err.Error())
 	h.log(r)
 }
 
@@ -165,7 +166,7 @@ func (h *Helper) log(r Record) {
 // it is no end of a line, as it is in errors.
 func cut(path string) string {
 	const longest = 256
-	return clean(strings.ReplaceAll(path[max(0, len(path)-longest):], "\n", "?"))
+	return printable.Line(strings.ReplaceAll(path[max(0, len(path)-longest):], "\n", "?"))
 }
 
 // cacheStore opens the cache if there is one; nil if there is none.

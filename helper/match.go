@@ -6,6 +6,7 @@ import (
 
 	"github.com/credhelper/credhelper/protocol"
 	"github.com/credhelper/credhelper/protocol/origin"
+	"github.com/credhelper/credhelper/protocol/printable"
 )
 
 // claim is one origin of one profile.
@@ -118,7 +119,7 @@ func blame(err error, broken []brokenFile, u origin.URL) error {
 		}
 	}
 	if len(broken) > 0 {
-		e.Hint = clean("profile " + broken[0].name + " cannot be used; see why: credhelper doctor")
+		e.Hint = printable.Line("profile " + broken[0].name + " cannot be used; see why: credhelper doctor")
 	}
 	return e
 }

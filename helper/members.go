@@ -9,6 +9,7 @@ import (
 	"github.com/credhelper/credhelper/helper/keyring"
 	"github.com/credhelper/credhelper/helper/oauth"
 	"github.com/credhelper/credhelper/protocol/origin"
+	"github.com/credhelper/credhelper/protocol/printable"
 )
 
 // Each step below reads some members of a profile, its preset's and the defaults
@@ -32,7 +33,7 @@ func (p *Profile) takeAddresses(d *document, f *File) error {
 	for _, s := range *written {
 		o, problem := parseOrigin(s)
 		if problem != "" {
-			return d.wrong("origins", "%q: %s", short(s), problem)
+			return d.wrong("origins", "%q: %s", printable.Value(s), problem)
 		}
 		if !slices.Contains(p.Origins, o) {
 			p.Origins = append(p.Origins, o)
@@ -70,10 +71,10 @@ func (p *Profile) takeClient(d *document, f *File) error {
 		return d.wrong("client_id", "is missing")
 	}
 	if _, known := oauth.FindGrant(p.Grant); !known {
-		return d.wrong("grant", "%q is none of %s", short(p.Grant), strings.Join(grantNames(), ", "))
+		return d.wrong("grant", "%q is none of %s", printable.Value(p.Grant), strings.Join(grantNames(), ", "))
 	}
 	if _, known := oauth.FindClientAuth(p.ClientAuth); !known {
-		return d.wrong("client_auth", "%q is none of %s", short(p.ClientAuth), strings.Join(clientAuthNames(), ", "))
+		return d.wrong("client_auth", "%q is none of %s", printable.Value(p.ClientAuth), strings.Join(clientAuthNames(), ", "))
 	}
 	switch f.BasicEncoding {
 	case "", "form":
@@ -105,7 +106,7 @@ func (p *Profile) takeSecret(d *document, f *File) error {
 	}
 	if !p.InKeyring() {
 		if _, err := keyring.NewSource(p.Secret, keyring.Surroundings{}); err != nil {
-			return d.wrong("secret", "%s", short(err.Error()))
+			return d.wrong("secret", "%s", printable.Value(err.Error()))
 		}
 	}
 	if p.SecretExpires, ok = day(f.SecretExpires); !ok {
@@ -122,7 +123,7 @@ func (p *Profile) takeSecretEnvironment(d *document, f *File) error {
 	}
 	for _, name := range p.SecretEnvironment {
 		if err := keyring.CheckVariable(name); err != nil {
-			return d.wrong("secret_environment", "%s", short(strings.TrimPrefix(err.Error(), keyring.ErrInvalid.Error()+": ")))
+			return d.wrong("secret_environment", "%s", printable.Value(strings.TrimPrefix(err.Error(), keyring.ErrInvalid.Error()+": ")))
 		}
 	}
 	return nil
@@ -148,7 +149,7 @@ func (p *Profile) takeHeader(d *document, f *File) error {
 		p.Scheme = word
 	}
 	if !isToken(name) || slices.Contains(framing[:], strings.ToLower(name)) {
-		return d.wrong("header", "%q cannot be the name of the field that carries a token", short(name))
+		return d.wrong("header", "%q cannot be the name of the field that carries a token", printable.Value(name))
 	}
 	if !strings.EqualFold(name, "Authorization") {
 		p.Header = name
@@ -229,7 +230,7 @@ func (p *Profile) takeConnection(d *document, f *File) error {
 		}
 		var err error
 		if p.CA, err = readProvided(p.CAFile, largestBundle); err != nil {
-			return d.wrong("ca_file", "%s", clean(err.Error()))
+			return d.wrong("ca_file", "%s", printable.Line(err.Error()))
 		}
 	}
 	p.Notes, p.GitQuit = f.Notes, f.GitQuit == nil || *f.GitQuit
@@ -245,7 +246,7 @@ func (p *Profile) takeAnswers(d *document, f *File) error {
 	}
 	for _, t := range p.AllowTokenTypes {
 		if oauth.NeverBearer(t) {
-			return d.wrong("allow_token_types", "%q is never that of a bearer token: it is bound to a key, or no access token", short(t))
+			return d.wrong("allow_token_types", "%q is never that of a bearer token: it is bound to a key, or no access token", printable.Value(t))
 		}
 	}
 	for _, name := range sortedKeys(f.TokenRequestHeaders) {
@@ -302,7 +303,7 @@ func (p *Profile) ProbeURL() string {
 // check lets package oauth look at the whole.
 func (p *Profile) check(d *document) error {
 	if err := p.client().CheckSettings(); err != nil {
-		return d.wrong("", "%s", short(err.Error()))
+		return d.wrong("", "%s", printable.Value(err.Error()))
 	}
 	return nil
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/credhelper/credhelper/helper/cache"
 	"github.com/credhelper/credhelper/helper/keyring"
+	"github.com/credhelper/credhelper/protocol/printable"
 )
 
 // MoveSecrets makes backend the keyring of the settings and brings the secrets and
@@ -108,7 +109,7 @@ func (m *move) item(ctx context.Context, item string) error {
 func (m *move) clear(ctx context.Context) {
 	for _, item := range m.copied {
 		if err := m.from.Delete(ctx, m.secretKeyIn(m.before, item)); err != nil {
-			m.report("an old copy is still in " + m.before + ": " + clean(err.Error()))
+			m.report("an old copy is still in " + m.before + ": " + printable.Line(err.Error()))
 		}
 	}
 }

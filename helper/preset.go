@@ -10,6 +10,7 @@ import (
 
 	"github.com/credhelper/credhelper/helper/oauth"
 	"github.com/credhelper/credhelper/protocol"
+	"github.com/credhelper/credhelper/protocol/printable"
 )
 
 // embedded are the presets that come with the program: one file a product.
@@ -104,7 +105,7 @@ func (h *Home) presetDirs() []string {
 // Preset finds the preset of that name: embedded, the user's, the system's.
 func (h *Home) Preset(name string) (*Preset, error) {
 	if !protocol.ValidProfile(name) {
-		return nil, policy("no preset can be called " + short(name))
+		return nil, policy("no preset can be called " + printable.Value(name))
 	}
 	builtin, err := embedded.ReadFile("presets/" + name + suffix)
 	if err == nil {
@@ -185,7 +186,7 @@ func readPreset(name, path string, content []byte) (*Preset, error) {
 	}
 	if g := p.Profile.Grant; g != "" {
 		if _, known := oauth.FindGrant(g); !known {
-			return nil, d.wrong("profile.grant", "%q is none of %s", short(g), strings.Join(grantNames(), ", "))
+			return nil, d.wrong("profile.grant", "%q is none of %s", printable.Value(g), strings.Join(grantNames(), ", "))
 		}
 	}
 	return p, nil

@@ -14,6 +14,7 @@ import (
 	"github.com/credhelper/credhelper/helper/cache"
 	"github.com/credhelper/credhelper/helper/oauth"
 	"github.com/credhelper/credhelper/protocol"
+	"github.com/credhelper/credhelper/protocol/printable"
 	"github.com/credhelper/credhelper/protocol/secret"
 	"github.com/credhelper/credhelper/protocol/strictjson"
 )
@@ -150,11 +151,11 @@ func (a *asking) renew(ctx context.Context) (*oauth.Token, error) {
 }
 
 func (t *Tested) note(token *oauth.Token, now time.Time) {
-	t.Life, t.Tries, t.Skew, t.Scope = token.Expires.Sub(now), token.Tries, token.Skew, short(token.Scope)
+	t.Life, t.Tries, t.Skew, t.Scope = token.Expires.Sub(now), token.Tries, token.Skew, printable.Value(token.Scope)
 	if t.Warnings = token.Warnings; token.EndsEarly() != "" {
 		t.Warnings = append(slices.Clone(t.Warnings), token.EndsEarly())
 	}
-	t.Issued, t.token = short(token.Issued), token
+	t.Issued, t.token = printable.Value(token.Issued), token
 }
 
 // The limits of a probe's answer.
@@ -204,7 +205,7 @@ func (h *Helper) probe(ctx context.Context, p *Profile, token secret.Text, t *Te
 func (p *Profile) judge(t *Tested, body []byte, token secret.Text) error {
 	answer, err := strictjson.Parse(body)
 	message := apiMessage(answer)
-	message = short(oauth.Redact(message, token))
+	message = printable.Value(oauth.Redact(message, token))
 	switch {
 	case t.Status < 200 || t.Status > 299:
 		return p.probeFailed(t, message, p.probeHint(t.Status, message))
@@ -215,7 +216,7 @@ func (p *Profile) judge(t *Tested, body []byte, token secret.Text) error {
 	}
 	for _, template := range p.Probe.Identity {
 		if who, whole := describe(answer, template); whole {
-			t.Identity = short(oauth.Redact(who, token))
+			t.Identity = printable.Value(oauth.Redact(who, token))
 			return nil
 		}
 	}
@@ -255,7 +256,7 @@ func (p *Profile) probeFailed(t *Tested, message, hint string) error {
 	if message != "" {
 		text += ": " + strconv.Quote(message)
 	}
-	return &protocol.Error{Kind: protocol.ErrProbe, Text: clean(text), Hint: clean(hint)}
+	return &protocol.Error{Kind: protocol.ErrProbe, Text: printable.Line(text), Hint: printable.Line(hint)}
 }
 
 // messages are where APIs put the reason of a failure: Jama's meta.message,

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/pelletier/go-toml/v2"
+
+	"github.com/credhelper/credhelper/protocol/printable"
 )
 
 // File is a profile as its file says it; a member that is not there is left to
@@ -198,7 +200,7 @@ func (f *File) setAssertion(key, value string) error {
 			return setText(v.Field(i), "assertion."+key, value)
 		}
 	}
-	return malformed("unknown key assertion." + short(key))
+	return malformed("unknown key assertion." + printable.Value(key))
 }
 
 func setText(v reflect.Value, key, value string) error {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/credhelper/credhelper/helper/cache"
 	"github.com/credhelper/credhelper/protocol"
+	"github.com/credhelper/credhelper/protocol/printable"
 )
 
 // Profiles lie in the user's folder, then in the system's; of two with one name
@@ -54,9 +55,9 @@ func (h *Home) Strays() string {
 	case 0:
 		return ""
 	case 1:
-		return clean("not the name of a profile, and passed over: " + paths[0])
+		return printable.Line("not the name of a profile, and passed over: " + paths[0])
 	}
-	return clean(fmt.Sprintf("not the names of profiles, and passed over: %s and %d more", paths[0], len(paths)-1))
+	return printable.Line(fmt.Sprintf("not the names of profiles, and passed over: %s and %d more", paths[0], len(paths)-1))
 }
 
 // Profile reads the profile of that name. An unknown name is
@@ -112,7 +113,7 @@ func (h *Home) load() (all []*Profile, broken []brokenFile) {
 func (r *resolver) read(name string) (*Profile, error) {
 	h := r.home
 	if !protocol.ValidProfile(name) {
-		return nil, &protocol.Error{Kind: protocol.ErrUnknown, Text: "no profile can be called " + short(name),
+		return nil, &protocol.Error{Kind: protocol.ErrUnknown, Text: "no profile can be called " + printable.Value(name),
 			Hint: "a name is 1 to 64 lower-case letters, digits, '-', '_', '.'"}
 	}
 	for _, dir := range h.profileDirs() {
@@ -170,7 +171,7 @@ func (h *Home) unknownProfile(name string) error {
 	if near := nearest(name, known); near != "" {
 		e.Hint = "did you mean " + near + "?"
 	} else if len(names) > 0 {
-		e.Hint = clean("there are " + strings.Join(names[:min(len(names), 20)], ", ") + "; to make it: credhelper add " + name)
+		e.Hint = printable.Line("there are " + strings.Join(names[:min(len(names), 20)], ", ") + "; to make it: credhelper add " + name)
 	}
 	return e
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/credhelper/credhelper/helper/keyring"
 	"github.com/credhelper/credhelper/helper/oauth"
+	"github.com/credhelper/credhelper/protocol/printable"
 	"github.com/credhelper/credhelper/protocol/secret"
 )
 
@@ -190,7 +191,7 @@ func (h *Helper) explainClock(p *Profile, token *oauth.Token) {
 // authentication, as gateways want it.
 func (h *Helper) clientCert(ctx context.Context, p *Profile) (tls.Certificate, error) {
 	wrong := func(err error) (tls.Certificate, error) {
-		return tls.Certificate{}, about(p.Name, policy("client_cert: "+clean(err.Error())), "name the file with the key and its certificate: credhelper edit "+p.Name)
+		return tls.Certificate{}, about(p.Name, policy("client_cert: "+printable.Line(err.Error())), "name the file with the key and its certificate: credhelper edit "+p.Name)
 	}
 	source, err := keyring.NewSource(p.ClientCert, h.surroundings(p))
 	if err != nil {
@@ -240,7 +241,7 @@ func sourceProblem(member string, words []string, err error) error {
 	if words[0] == "env" && errors.Is(err, keyring.ErrNotFound) {
 		cure = "set " + words[1] + " for the program that calls credhelper; " + cure
 	}
-	return &oauth.Error{Kind: oauth.Policy, Reason: clean(member + ": " + err.Error()), Cure: clean(cure)}
+	return &oauth.Error{Kind: oauth.Policy, Reason: printable.Line(member + ": " + err.Error()), Cure: printable.Line(cure)}
 }
 
 // key reads the client's private key and its certificate.
@@ -273,7 +274,7 @@ func (h *Helper) key(ctx context.Context, p *Profile, s secret.Text) (*oauth.Key
 }
 
 func keyProblem(p *Profile, err error) error {
-	return about(p.Name, policy(clean(err.Error())), "store the right key: credhelper rotate "+p.Name+" --key-file FILE")
+	return about(p.Name, policy(printable.Line(err.Error())), "store the right key: credhelper rotate "+p.Name+" --key-file FILE")
 }
 
 // ReadKeyFile reads a private key as it was handed out and returns it as the
@@ -282,7 +283,7 @@ func keyProblem(p *Profile, err error) error {
 func ReadKeyFile(content []byte, password secret.Text) (secret.Text, error) {
 	key, err := oauth.ReadKey(content, password)
 	if err != nil {
-		return secret.Text{}, policy(clean(err.Error()))
+		return secret.Text{}, policy(printable.Line(err.Error()))
 	}
 	return key.PEM()
 }

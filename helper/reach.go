@@ -11,6 +11,7 @@ import (
 
 	"github.com/credhelper/credhelper/helper/keyring"
 	"github.com/credhelper/credhelper/protocol"
+	"github.com/credhelper/credhelper/protocol/printable"
 )
 
 // Reached is what the host of token endpoints answered to a request without
@@ -88,7 +89,7 @@ func (h *Helper) TrySource(ctx context.Context, p *Profile, s Source) error {
 		_, err = source.ReadKey(ctx)
 	}
 	if err != nil {
-		return &protocol.Error{Kind: kindOf(err), Text: clean("profile " + p.Name + ": " + s.Key + ": " + strings.Replace(err.Error(), keyring.ErrUnavailable.Error()+": ", "", 1))}
+		return &protocol.Error{Kind: kindOf(err), Text: printable.Line("profile " + p.Name + ": " + s.Key + ": " + strings.Replace(err.Error(), keyring.ErrUnavailable.Error()+": ", "", 1))}
 	}
 	return nil
 }

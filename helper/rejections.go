@@ -6,6 +6,7 @@ import (
 
 	"github.com/credhelper/credhelper/helper/cache"
 	"github.com/credhelper/credhelper/protocol"
+	"github.com/credhelper/credhelper/protocol/printable"
 )
 
 // A tool that reports a refused token mostly holds a dead one, and another helps. But
@@ -193,9 +194,9 @@ func (a *asking) blocked() error {
 	}
 	return &protocol.Error{
 		Kind: protocol.ErrRefused,
-		Text: clean(fmt.Sprintf("profile %s: %s refuses good tokens: the one that was fetched %s ago was reported as refused %d times",
+		Text: printable.Line(fmt.Sprintf("profile %s: %s refuses good tokens: the one that was fetched %s ago was reported as refused %d times",
 			a.profile.Name, where, span(seconds(now-r.Issued)), row.Count)),
-		Hint: clean("check the account's rights there, and the token's scopes and audience; to ask for another token at once: credhelper test " +
+		Hint: printable.Line("check the account's rights there, and the token's scopes and audience; to ask for another token at once: credhelper test " +
 			a.profile.Name),
 		RetryAfter: wait,
 	}

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 	"unicode"
+
+	"github.com/credhelper/credhelper/protocol/printable"
 )
 
 // inKeyring is the word of a profile whose secret is in the keyring.
@@ -126,7 +128,7 @@ func (preset *Preset) complete(f *File, d *document) error {
 	tenant, cloud := or(f.Tenant, under.Tenant), or(f.Cloud, under.Cloud)
 	host, known := preset.Clouds[cloud]
 	if cloud != "" && !known {
-		return d.wrong("cloud", "%q is none of %s", short(cloud), strings.Join(sortedKeys(preset.Clouds), ", "))
+		return d.wrong("cloud", "%q is none of %s", printable.Value(cloud), strings.Join(sortedKeys(preset.Clouds), ", "))
 	}
 	base := or(f.URL, strings.ReplaceAll(under.URL, "{tenant}", tenant))
 	if base != "" && base != "{url}" {
@@ -135,7 +137,7 @@ func (preset *Preset) complete(f *File, d *document) error {
 			return d.wrong("url", "%s", problem)
 		}
 		if before, inside := preset.before(canonical); inside {
-			return d.wrong("url", "the address of %s is what comes before %s: %s", preset.Title, preset.Before, short(before))
+			return d.wrong("url", "the address of %s is what comes before %s: %s", preset.Title, preset.Before, printable.Value(before))
 		}
 		base = canonical
 	}

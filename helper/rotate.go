@@ -9,6 +9,7 @@ import (
 	"github.com/credhelper/credhelper/helper/keyring"
 	"github.com/credhelper/credhelper/helper/oauth"
 	"github.com/credhelper/credhelper/protocol"
+	"github.com/credhelper/credhelper/protocol/printable"
 	"github.com/credhelper/credhelper/protocol/secret"
 )
 
@@ -79,7 +80,7 @@ func (h *Helper) StoreSecret(ctx context.Context, p *Profile, s secret.Text, exp
 // to a new endpoint (T14).
 func (h *Helper) Rotate(ctx context.Context, p *Profile, s secret.Text, expires time.Time, tested Tested) (replaced bool, err error) {
 	if !p.InKeyring() {
-		return false, policy("profile " + p.Name + ": its secret is not in the keyring but comes from " + short(p.Secret[0]))
+		return false, policy("profile " + p.Name + ": its secret is not in the keyring but comes from " + printable.Value(p.Secret[0]))
 	}
 	next := func(old *envelope) (*envelope, error) {
 		e := &envelope{profile: p.Name, bound: p.Bounds(), current: held{s, h.now().UTC(), expires}}
@@ -240,7 +241,7 @@ func (h *Helper) hold(ctx context.Context, name string) (*cache.Store, *cache.Lo
 		store.Close()
 		return nil, nil, storeError(err)
 	}
-	h.report("profile " + name + ": no lock: " + clean(err.Error()))
+	h.report("profile " + name + ": no lock: " + printable.Line(err.Error()))
 	return store, nil, nil
 }
 

@@ -9,6 +9,7 @@ import (
 	"github.com/credhelper/credhelper/helper/keyring"
 	"github.com/credhelper/credhelper/helper/oauth"
 	"github.com/credhelper/credhelper/protocol"
+	"github.com/credhelper/credhelper/protocol/printable"
 	"github.com/credhelper/credhelper/protocol/secret"
 )
 
@@ -113,7 +114,7 @@ func (h *Helper) complaint(p *Profile, stdout, stderr secret.Text) string {
 	}
 	text := oauth.Redact(stderr.Reveal(), hidden...)
 	line, _, _ := strings.Cut(strings.TrimLeft(text, "\r\n"), "\n")
-	return short(strings.TrimSpace(line))
+	return printable.Value(strings.TrimSpace(line))
 }
 
 // envelope reads what the keyring holds for a profile.

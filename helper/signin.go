@@ -11,6 +11,7 @@ import (
 	"github.com/credhelper/credhelper/helper/keyring"
 	"github.com/credhelper/credhelper/helper/oauth"
 	"github.com/credhelper/credhelper/protocol"
+	"github.com/credhelper/credhelper/protocol/printable"
 	"github.com/credhelper/credhelper/protocol/secret"
 )
 
@@ -42,7 +43,7 @@ func (p *Profile) takeSignIn(d *document, f *File) error {
 	}
 	sign := oauth.Sign{AuthorizationURL: p.AuthorizationURL, Redirect: p.Redirect}
 	if _, err := p.client().Begin(sign); err != nil {
-		return d.wrong("redirect", "%s", short(err.Error()))
+		return d.wrong("redirect", "%s", printable.Value(err.Error()))
 	}
 	return nil
 }
@@ -54,7 +55,7 @@ func (p *Profile) RedirectURL() string { return or(p.Redirect, "http://127.0.0.1
 func needLogin(p *Profile, why string) error {
 	return &protocol.Error{
 		Kind: protocol.ErrLogin,
-		Text: clean("profile " + p.Name + ": " + why),
+		Text: printable.Line("profile " + p.Name + ": " + why),
 		Hint: "sign in: credhelper login " + p.Name,
 	}
 }
@@ -201,7 +202,7 @@ func (a *asking) keepRotated(ctx context.Context, used, next secret.Text) error 
 	defer cancel()
 	err := a.putRefresh(keeping, a.profile, next, used)
 	if err != nil {
-		a.report("profile " + a.profile.Name + ": the new refresh token could not be stored, so the sign-in ends with this access token: " + clean(err.Error()) +
+		a.report("profile " + a.profile.Name + ": the new refresh token could not be stored, so the sign-in ends with this access token: " + printable.Line(err.Error()) +
 			"; afterwards: credhelper login " + a.profile.Name)
 	}
 	return err
@@ -392,13 +393,13 @@ func (h *Helper) Discover(ctx context.Context, f *File) error {
 	if err != nil {
 		var e *oauth.Error
 		if errors.As(err, &e) {
-			return &protocol.Error{Kind: oauthKind(e), Text: clean("issuer " + short(f.Issuer) + ": " + e.Error())}
+			return &protocol.Error{Kind: oauthKind(e), Text: printable.Line("issuer " + printable.Value(f.Issuer) + ": " + e.Error())}
 		}
 		return policy(err.Error())
 	}
 	// A person sees where the secret will go; it is bound to these very addresses.
 	for _, e := range m.Elsewhere {
-		h.report("issuer " + short(f.Issuer) + " has an endpoint on another host: " + e)
+		h.report("issuer " + printable.Value(f.Issuer) + " has an endpoint on another host: " + e)
 	}
 	f.Issuer = m.Issuer // as the server itself writes it, with a slash at its end or without
 	if m.SendsIssuer && m.AuthorizationURL != "" {

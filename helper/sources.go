@@ -10,6 +10,7 @@ import (
 	"sync"
 
 	"github.com/credhelper/credhelper/helper/keyring"
+	"github.com/credhelper/credhelper/protocol/printable"
 )
 
 // Each member of a profile's file has a tag that says what credhelper reads when
@@ -106,7 +107,7 @@ func (s Source) ReadableByOthers() string {
 	if err != nil || info.Mode().Perm()&0o044 == 0 {
 		return ""
 	}
-	return clean(fmt.Sprintf("%s: others can read %s (mode %04o)", s.Key, s.Words[1], info.Mode().Perm()))
+	return printable.Line(fmt.Sprintf("%s: others can read %s (mode %04o)", s.Key, s.Words[1], info.Mode().Perm()))
 }
 
 // variables are the environment variables that the profiles seen so far take

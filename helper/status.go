@@ -8,6 +8,7 @@ import (
 	"github.com/credhelper/credhelper/helper/cache"
 	"github.com/credhelper/credhelper/protocol"
 	"github.com/credhelper/credhelper/protocol/origin"
+	"github.com/credhelper/credhelper/protocol/printable"
 	"github.com/credhelper/credhelper/protocol/secret"
 )
 
@@ -158,14 +159,14 @@ type OtherClaim struct {
 // Explain says what Match decides for a URL as a tool or a person wrote it, and
 // compiles that host's routes anew.
 func (h *Helper) Explain(address string) Explanation {
-	x := Explanation{URL: short(address)}
+	x := Explanation{URL: printable.Value(address)}
 	u, reason := origin.ParseURL(address)
 	if reason != origin.Release {
 		x.Err = &protocol.Error{Kind: protocol.ErrPolicy, Text: "not a URL that a token is given for: " + reason.String() + " (" + reason.Rule() + ")",
 			Hint: "a URL begins with https:// and a host; a profile's origins are shown by credhelper show NAME"}
 		return x
 	}
-	x.URL = u.String() + short(u.Path())
+	x.URL = u.String() + printable.Value(u.Path())
 	stamps := h.stamps()
 	all, broken := h.load()
 	for _, b := range broken {
@@ -219,7 +220,7 @@ func (h *Helper) ClearCache(ctx context.Context, name string) error {
 	}
 	for _, name := range names {
 		if !protocol.ValidProfile(name) {
-			return h.unknownProfile(short(name))
+			return h.unknownProfile(printable.Value(name))
 		}
 		if all && !store.Holds(name) {
 			if _, marked := store.Mark(name); !marked {

@@ -12,6 +12,7 @@ import (
 	"github.com/pelletier/go-toml/v2/unstable"
 
 	"github.com/credhelper/credhelper/protocol"
+	"github.com/credhelper/credhelper/protocol/printable"
 )
 
 // document is a configuration file that was read: where it lies, what it says,
@@ -51,7 +52,7 @@ func (d *document) wrong(key, format string, args ...any) error {
 		place = fmt.Sprintf("%s:%d", place, line)
 	}
 	if key != "" {
-		text = short(strings.ReplaceAll(key, quotedDot, ".")) + ": " + text
+		text = printable.Value(strings.ReplaceAll(key, quotedDot, ".")) + ": " + text
 	}
 	return policy(place + ": " + text)
 }
@@ -71,7 +72,7 @@ var byteOrderMark = []byte("\ufeff")
 func (d *document) decodeError(err error, into reflect.Type) error {
 	var at *toml.DecodeError
 	if !errors.As(err, &at) {
-		return d.wrong("", "%s", short(err.Error()))
+		return d.wrong("", "%s", printable.Value(err.Error()))
 	}
 	line, _ := at.Position()
 	key := strings.Join(at.Key(), ".")
@@ -79,7 +80,7 @@ func (d *document) decodeError(err error, into reflect.Type) error {
 	if want := wanted(into, at.Key()); want != "" && strings.Contains(at.Error(), "cannot decode TOML") {
 		return d.wrong(key, "has to be %s", want) // the library speaks of our types
 	}
-	return d.wrong(key, "%s", short(strings.TrimPrefix(at.Error(), "toml: ")))
+	return d.wrong(key, "%s", printable.Value(strings.TrimPrefix(at.Error(), "toml: ")))
 }
 
 // unknown names the nearest known key, or what a secret in a file should be.

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/credhelper/credhelper/protocol/origin"
+	"github.com/credhelper/credhelper/protocol/printable"
 	"github.com/credhelper/credhelper/protocol/secret"
 	"github.com/credhelper/credhelper/protocol/strictjson"
 )
@@ -98,7 +99,7 @@ func decodeDocker(call Call) (Request, error) {
 	case "version":
 		return Request{Verb: Say, Reply: Reply{Stdout: []byte("docker-credential-credhelper (github.com/credhelper/credhelper)\n")}}, nil
 	default:
-		return r, malformed("unknown operation " + Printable(rest[0]))
+		return r, malformed("unknown operation " + printable.Value(rest[0]))
 	}
 	err = readServer(&r, strings.Trim(string(call.Stdin), " \t\r\n"))
 	return r, err

@@ -1,6 +1,10 @@
 package protocol
 
-import "strings"
+import (
+	"strings"
+
+	"github.com/credhelper/credhelper/protocol/printable"
+)
 
 // flags are the flags that credhelper's own words have in common.
 type flags struct {
@@ -99,7 +103,7 @@ func (f *flags) set(name string) (takesValue bool, err error) {
 	case "--profile", "--format", "--min-ttl", "--timeout":
 		return true, nil
 	default:
-		return false, malformed("unknown flag " + Printable(name))
+		return false, malformed("unknown flag " + printable.Value(name))
 	}
 	return false, nil
 }
@@ -153,16 +157,4 @@ func parseSeconds(s string) (int64, bool) {
 	}
 	v *= unit
 	return v, v <= 7*24*3600
-}
-
-// Printable is foreign text made fit for a terminal and a log line: bytes
-// outside 0x20-0x7E become '?', and 200 bytes are the most (T23).
-func Printable(s string) string {
-	b := []byte(s[:min(len(s), 200)])
-	for i, c := range b {
-		if c < 0x20 || c > 0x7e {
-			b[i] = '?'
-		}
-	}
-	return string(b)
 }

@@ -1,6 +1,10 @@
 package protocol
 
-import "github.com/credhelper/credhelper/protocol/secret"
+import (
+	"github.com/credhelper/credhelper/protocol/secret"
+
+	"github.com/credhelper/credhelper/protocol/printable"
+)
 
 // answerLimit is the most an answer may have: a pipe holds 64 KiB, and Bazel
 // reads only after the helper ended, so more would hang until its timeout (R7).
@@ -16,20 +20,10 @@ func check(c Credential) error {
 	if c.Expires <= 0 {
 		return policy("the token has no end")
 	}
-	if !printable(c.Username) || !printable(c.Header) || !printable(c.Scheme) || !printable(c.Origin) {
+	if !printable.Is(c.Username) || !printable.Is(c.Header) || !printable.Is(c.Scheme) || !printable.Is(c.Origin) {
 		return policy("the profile holds control characters")
 	}
 	return nil
-}
-
-// printable reports whether s may stand in a line: 0x20 to 0x7E only.
-func printable(s string) bool {
-	for i := range len(s) {
-		if s[i] < 0x20 || s[i] > 0x7e {
-			return false
-		}
-	}
-	return true
 }
 
 // bearerOnly refuses a credential that does not travel as Authorization: Bearer,

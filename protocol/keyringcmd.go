@@ -3,6 +3,7 @@ package protocol
 import (
 	"strings"
 
+	"github.com/credhelper/credhelper/protocol/printable"
 	"github.com/credhelper/credhelper/protocol/strictjson"
 )
 
@@ -72,7 +73,7 @@ func decodeKeyring(call Call) (Request, error) {
 		case "--output":
 			output = value
 		default:
-			return r, malformed("keyring: unknown option " + Printable(name))
+			return r, malformed("keyring: unknown option " + printable.Value(name))
 		}
 	}
 	r.Shape = mode + " " + output
@@ -92,7 +93,7 @@ func keyringWords(r *Request, words []string) error {
 	case words[0] == "set" || words[0] == "del":
 		return malformed("keyring: read-only: credhelper keeps the secrets of its own profiles")
 	case words[0] != "get":
-		return malformed("keyring: unknown operation " + Printable(words[0]))
+		return malformed("keyring: unknown operation " + printable.Value(words[0]))
 	case len(words) < 2 || len(words) > 3:
 		return malformed("usage: keyring get SERVICE [USER]")
 	case len(words) < 3 && !strings.HasPrefix(r.Shape, "creds"):
@@ -104,7 +105,7 @@ func keyringWords(r *Request, words []string) error {
 	if !strings.Contains(words[1], "://") {
 		return &Error{
 			Kind: ErrPolicy,
-			Text: "keyring: a service that names no scheme gets no token, which could go out in clear: " + Printable(words[1]),
+			Text: "keyring: a service that names no scheme gets no token, which could go out in clear: " + printable.Value(words[1]),
 			Hint: "give pip or uv the index by its https:// URL",
 		}
 	}

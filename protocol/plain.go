@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"github.com/credhelper/credhelper/protocol/origin"
+	"github.com/credhelper/credhelper/protocol/printable"
 	"github.com/credhelper/credhelper/protocol/secret"
 	"github.com/credhelper/credhelper/protocol/strictjson"
 )
@@ -84,7 +85,7 @@ func decodePlain(call Call, format string) (Request, error) {
 		f.format = "json"
 	}
 	if !knownFormat(f.format) {
-		return Request{}, malformed("--format: unknown format " + Printable(f.format) + "; there are " + formatNames())
+		return Request{}, malformed("--format: unknown format " + printable.Value(f.format) + "; there are " + formatNames())
 	}
 	r, err := f.request(call)
 	if err != nil {
@@ -125,7 +126,7 @@ func nameOrURL(r *Request, args []string) error {
 	arg := args[0]
 	if !strings.Contains(arg, "://") {
 		if !ValidProfile(arg) {
-			return malformed("not a profile's name: " + Printable(arg))
+			return malformed("not a profile's name: " + printable.Value(arg))
 		}
 		if r.Profile != "" && r.Profile != arg {
 			return malformed("two profiles named: " + r.Profile + " and " + arg)

@@ -2,6 +2,7 @@ package protocol
 
 import (
 	"github.com/credhelper/credhelper/protocol/origin"
+	"github.com/credhelper/credhelper/protocol/printable"
 	"github.com/credhelper/credhelper/protocol/strictjson"
 )
 
@@ -56,7 +57,7 @@ func decodeTerraform(call Call) (Request, error) {
 	case "store":
 		return r, policy("read-only: tokens come from the profile; nothing was stored")
 	default:
-		return r, malformed("unknown operation " + Printable(rest[0]))
+		return r, malformed("unknown operation " + printable.Value(rest[0]))
 	}
 	u, reason := origin.FromFields("https", rest[1], "")
 	if reason != origin.Release {

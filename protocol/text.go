@@ -3,9 +3,9 @@ package protocol
 import (
 	"errors"
 	"strconv"
-	"strings"
 	"time"
 
+	"github.com/credhelper/credhelper/protocol/printable"
 	"github.com/credhelper/credhelper/protocol/strictjson"
 )
 
@@ -15,29 +15,15 @@ func notOurs(err error) bool { return errors.Is(err, ErrNoProfile) }
 
 // sentence is an error's text for a tool that shows it to people: one line of
 // printable ASCII whatever the error holds (T23).
-func sentence(err error) string { return Line(err.Error()) }
+func sentence(err error) string { return printable.Line(err.Error()) }
 
 // hintOf is what to type next; "" if nothing is known.
 func hintOf(err error) string {
 	var e *Error
 	if errors.As(err, &e) {
-		return Line(e.Hint)
+		return printable.Line(e.Hint)
 	}
 	return ""
-}
-
-// Line makes a text one line of printable ASCII of at most 1,024 bytes, whoever
-// wrote it (T23). Between the lines of errors.Join stands a semicolon.
-func Line(s string) string {
-	const longest = 1024
-	s = strings.ReplaceAll(s, "\n", "; ")
-	b := []byte(s[:min(len(s), longest)])
-	for i, c := range b {
-		if c < 0x20 || c > 0x7e {
-			b[i] = '?'
-		}
-	}
-	return string(b)
 }
 
 // textMember is the text of an object's member; "" if there is none, or it is

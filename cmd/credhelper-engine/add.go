@@ -11,6 +11,7 @@ import (
 	"github.com/credhelper/credhelper/cmd/internal/terminal"
 	"github.com/credhelper/credhelper/helper"
 	"github.com/credhelper/credhelper/protocol"
+	"github.com/credhelper/credhelper/protocol/printable"
 	"github.com/credhelper/credhelper/protocol/secret"
 )
 
@@ -244,7 +245,7 @@ func secretQuestion(p *helper.Profile) string {
 	if of == "" {
 		of = p.Name
 	}
-	return "Client secret of " + oneLine(p.ClientID) + " (" + oneLine(of) + "), not shown"
+	return "Client secret of " + printable.Line(p.ClientID) + " (" + printable.Line(of) + "), not shown"
 }
 
 // addWithSource adds a profile whose secret lies elsewhere.
@@ -299,14 +300,14 @@ func (s *session) sayTested(t helper.Tested) {
 	}
 	issued := ""
 	if t.Issued != "" {
-		issued = ", issued as " + oneLine(t.Issued)
+		issued = ", issued as " + printable.Line(t.Issued)
 	}
-	s.sayPainted(ok + "  token      from " + oneLine(t.TokenURL) + ", valid " + span(t.Life) + issued)
+	s.sayPainted(ok + "  token      from " + printable.Line(t.TokenURL) + ", valid " + span(t.Life) + issued)
 	for _, w := range t.Warnings {
 		s.say("Note: " + w)
 	}
 	if t.Identity != "" {
-		s.sayPainted(ok + "  identity   " + oneLine(t.Identity) + " (" + oneLine(lastPart(t.ProbeURL)) + ")")
+		s.sayPainted(ok + "  identity   " + printable.Line(t.Identity) + " (" + printable.Line(lastPart(t.ProbeURL)) + ")")
 	}
 }
 

@@ -12,6 +12,7 @@ import (
 
 	"github.com/credhelper/credhelper/cmd/internal/process"
 	"github.com/credhelper/credhelper/protocol"
+	"github.com/credhelper/credhelper/protocol/printable"
 )
 
 // The groups of the help.
@@ -91,7 +92,7 @@ func noVerb(c *cobra.Command, args []string) error {
 	if near := c.SuggestionsFor(args[0]); len(near) > 0 {
 		hint = "did you mean credhelper " + near[0] + "?"
 	}
-	return &protocol.Error{Kind: protocol.ErrMalformed, Text: "no verb " + protocol.Printable(args[0]), Hint: hint}
+	return &protocol.Error{Kind: protocol.ErrMalformed, Text: "no verb " + printable.Value(args[0]), Hint: hint}
 }
 
 func (s *session) commonFlags(flags *pflag.FlagSet) {
@@ -171,10 +172,10 @@ func (r *requestFlags) register(c *cobra.Command) {
 func (r *requestFlags) request(name string) (protocol.Request, error) {
 	request := protocol.Request{Verb: protocol.Get, Profile: name, Refresh: r.refresh}
 	if r.profile != "" && name != "" && r.profile != name {
-		return request, malformed("two profiles named: " + protocol.Printable(r.profile) + " and " + protocol.Printable(name))
+		return request, malformed("two profiles named: " + printable.Value(r.profile) + " and " + printable.Value(name))
 	}
 	if name != "" && !protocol.ValidProfile(name) {
-		return request, malformed("not a profile's name: " + protocol.Printable(name))
+		return request, malformed("not a profile's name: " + printable.Value(name))
 	}
 	if r.minTTL != "" {
 		d, err := seconds(r.minTTL)

@@ -15,6 +15,7 @@ import (
 	"github.com/credhelper/credhelper/helper"
 	"github.com/credhelper/credhelper/protocol"
 	"github.com/credhelper/credhelper/protocol/origin"
+	"github.com/credhelper/credhelper/protocol/printable"
 )
 
 // curlCommand signs one request of curl's. The token reaches curl in a
@@ -120,7 +121,7 @@ func (c *curlCall) address(h *helper.Helper) (err error) {
 			return err
 		}
 		if p.URL == "" {
-			return policy("profile " + p.Name + " has no url that " + protocol.Printable(url) + " could be relative to")
+			return policy("profile " + p.Name + " has no url that " + printable.Value(url) + " could be relative to")
 		}
 		// All slashes: "//evil.test/" must not become an address of its own.
 		url = strings.TrimRight(p.URL, "/") + "/" + strings.TrimLeft(url, "/")
@@ -133,7 +134,7 @@ func (c *curlCall) address(h *helper.Helper) (err error) {
 		return &protocol.Error{
 			Kind: protocol.ErrMalformed,
 			Text: "curl: with --upload-file curl would add the file's name to this URL, and another URL would get the token",
-			Hint: "write the name into the URL: ..." + strings.TrimSuffix(protocol.Line(path), "/") + "/NAME",
+			Hint: "write the name into the URL: ..." + strings.TrimSuffix(printable.Line(path), "/") + "/NAME",
 		}
 	}
 	c.request.URL, c.request.Address = u, url

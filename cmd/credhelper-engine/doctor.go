@@ -16,6 +16,7 @@ import (
 	"github.com/credhelper/credhelper/helper/keyring"
 	"github.com/credhelper/credhelper/helper/keyring/desktop"
 	"github.com/credhelper/credhelper/protocol"
+	"github.com/credhelper/credhelper/protocol/printable"
 )
 
 // doctorCommand looks at everything that could be wrong on this machine.
@@ -71,7 +72,7 @@ type examination struct {
 }
 
 func (x *examination) add(check, result, text, mend string) {
-	x.findings = append(x.findings, finding{check, result, oneLine(text), oneLine(mend)})
+	x.findings = append(x.findings, finding{check, result, printable.Line(text), printable.Line(mend)})
 }
 
 // fail adds what an error says, with its hint.

@@ -9,6 +9,7 @@ import (
 	"github.com/credhelper/credhelper/cmd/internal/tokenfile"
 	"github.com/credhelper/credhelper/helper"
 	"github.com/credhelper/credhelper/protocol"
+	"github.com/credhelper/credhelper/protocol/printable"
 )
 
 // tokenFileVariable names the file with the token, for the command.
@@ -93,7 +94,7 @@ func (s *session) exec(ctx context.Context, r protocol.Request, command []string
 	}
 	defer remove()
 	if onDisk != nil {
-		s.say("credhelper: warning: while the command runs its token lies on a disk, in clear: " + oneLine(onDisk.Error()))
+		s.say("credhelper: warning: while the command runs its token lies on a disk, in clear: " + printable.Line(onDisk.Error()))
 	}
 	put := func(c protocol.Credential) error { return file.Write([]byte(c.Secret.Reveal() + "\n")) }
 	if err := put(credential); err != nil {

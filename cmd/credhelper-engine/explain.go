@@ -9,6 +9,7 @@ import (
 
 	"github.com/credhelper/credhelper/helper"
 	"github.com/credhelper/credhelper/protocol"
+	"github.com/credhelper/credhelper/protocol/printable"
 )
 
 // explainCommand says which profile answers for a URL, and why no other.
@@ -50,7 +51,7 @@ func (s *session) explain(url string) error {
 		lines = append(lines, line)
 	}
 	for _, problem := range x.Skipped {
-		lines = append(lines, "left out: "+oneLine(problem.Error()))
+		lines = append(lines, "left out: "+printable.Line(problem.Error()))
 	}
 	if x.Err == nil {
 		lines = append(lines, "token: "+explainToken(x.Token))
@@ -73,9 +74,9 @@ func explainToken(t helper.TokenStatus) string {
 	case t.Cached:
 		return "cached, " + span(t.Left) + " left; would be answered without network"
 	case t.Over:
-		return "none: the sign-in is over; the server said: " + oneLine(t.Reason)
+		return "none: the sign-in is over; the server said: " + printable.Line(t.Reason)
 	case t.Wait > 0:
-		return "not asked for again for " + span(t.Wait) + "; the earlier reason: " + oneLine(t.Reason)
+		return "not asked for again for " + span(t.Wait) + "; the earlier reason: " + printable.Line(t.Reason)
 	}
 	return "none cached; would be fetched"
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/credhelper/credhelper/helper/oauth"
 	"github.com/credhelper/credhelper/protocol"
+	"github.com/credhelper/credhelper/protocol/printable"
 )
 
 // inspectCommand shows what a profile's token says of itself, and what the server
@@ -112,7 +113,7 @@ func (f inspected) text(c screen, claims oauth.Claims, isJWT bool) string {
 	var out strings.Builder
 	fmt.Fprintf(&out, "%s  ends %s, %s left, from the %s\n", f.Profile, f.Expires, span(time.Duration(f.Seconds)*time.Second), f.Source)
 	if f.Issued != "" {
-		out.WriteString("The server issued it as " + oneLine(f.Issued) + ".\n")
+		out.WriteString("The server issued it as " + printable.Line(f.Issued) + ".\n")
 	}
 	if !isJWT {
 		out.WriteString("The token is opaque: it says nothing of itself.\n")
@@ -123,7 +124,7 @@ func (f inspected) text(c screen, claims oauth.Claims, isJWT bool) string {
 		list   []oauth.Claim
 	}{{"header.", claims.Header}, {"", claims.Payload}} {
 		for _, claim := range part.list {
-			rows = append(rows, []string{part.prefix + oneLine(claim.Name), oneLine(claim.Value) + dateBeside(claim)})
+			rows = append(rows, []string{part.prefix + printable.Line(claim.Name), printable.Line(claim.Value) + dateBeside(claim)})
 		}
 	}
 	if isJWT {
@@ -141,7 +142,7 @@ func (f inspected) text(c screen, claims oauth.Claims, isJWT bool) string {
 		{"user", f.Server.Username}, {"client", f.Server.ClientID}, {"scope", f.Server.Scope}, {"ends", f.Server.Expires},
 	} {
 		if t.value != "" {
-			out.WriteString(", " + t.name + " " + oneLine(t.value))
+			out.WriteString(", " + t.name + " " + printable.Line(t.value))
 		}
 	}
 	out.WriteByte('\n')

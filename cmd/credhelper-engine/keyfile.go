@@ -8,6 +8,7 @@ import (
 	"github.com/credhelper/credhelper/cmd/internal/terminal"
 	"github.com/credhelper/credhelper/helper"
 	"github.com/credhelper/credhelper/protocol"
+	"github.com/credhelper/credhelper/protocol/printable"
 	"github.com/credhelper/credhelper/protocol/secret"
 )
 
@@ -66,7 +67,7 @@ func (s *session) readKeyFile(path string) (secret.Text, error) {
 	if err == nil || !strings.Contains(err.Error(), "no password was given") {
 		return key, err
 	}
-	password, err := s.askSecret("Password of " + oneLine(path) + ", not shown")
+	password, err := s.askSecret("Password of " + printable.Line(path) + ", not shown")
 	if errors.Is(err, terminal.ErrNone) {
 		return secret.Text{}, &protocol.Error{Kind: protocol.ErrMalformed, Text: "the key is encrypted, and there is no terminal to ask for its password on",
 			Hint: "decrypt it into a file that only you can read: openssl pkcs8 -in FILE -out PLAIN"}

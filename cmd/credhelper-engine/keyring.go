@@ -11,6 +11,7 @@ import (
 	"github.com/credhelper/credhelper/helper/keyring"
 	"github.com/credhelper/credhelper/helper/keyring/desktop"
 	"github.com/credhelper/credhelper/protocol"
+	"github.com/credhelper/credhelper/protocol/printable"
 )
 
 // keyringCommand chooses where secrets are kept.
@@ -60,7 +61,7 @@ func backendNames() (names []string) {
 func (s *session) useKeyring(ctx context.Context, name string, volatile, leave bool) error {
 	backend, known := keyring.BackendNamed(name)
 	if !known {
-		return malformed("no keyring backend " + protocol.Printable(name) + "; there are " + strings.Join(backendNames(), ", "))
+		return malformed("no keyring backend " + printable.Value(name) + "; there are " + strings.Join(backendNames(), ", "))
 	}
 	if backend.Volatile && !volatile {
 		return &protocol.Error{
@@ -173,7 +174,7 @@ func (s *session) describeKeyring(ctx context.Context, name string) string {
 	case errors.Is(err, keyring.ErrKeyGone):
 		return backend.Title + ", its key is gone"
 	case err != nil:
-		return backend.Title + ", " + oneLine(err.Error())
+		return backend.Title + ", " + printable.Line(err.Error())
 	case opener == keyring.OpenedByNothing:
 		return backend.Title + ", empty"
 	default:

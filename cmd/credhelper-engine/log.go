@@ -11,6 +11,7 @@ import (
 
 	"github.com/credhelper/credhelper/helper"
 	"github.com/credhelper/credhelper/protocol"
+	"github.com/credhelper/credhelper/protocol/printable"
 )
 
 // logFlags choose lines of the log.
@@ -48,7 +49,7 @@ func (s *session) log(args []string, f logFlags) error {
 		name = args[0]
 	}
 	if name != "" && !protocol.ValidProfile(name) {
-		return malformed("not a profile's name: " + protocol.Printable(name))
+		return malformed("not a profile's name: " + printable.Value(name))
 	}
 	since, err := s.sinceTime(f.since)
 	if err != nil {
@@ -112,10 +113,10 @@ func (s *session) sinceTime(text string) (time.Time, error) {
 
 // logLine is a line of the log for a person. What is not known is left out.
 func logLine(r helper.Record) string {
-	parts := []string{fmt.Sprintf("%s  %-15s %s", r.Time.UTC().Format(time.RFC3339), oneLine(r.Event), oneLine(r.Profile))}
+	parts := []string{fmt.Sprintf("%s  %-15s %s", r.Time.UTC().Format(time.RFC3339), printable.Line(r.Event), printable.Line(r.Profile))}
 	add := func(text string) {
 		if text != "" {
-			parts = append(parts, oneLine(text))
+			parts = append(parts, printable.Line(text))
 		}
 	}
 	add(r.URI)

@@ -13,6 +13,7 @@ import (
 	"github.com/credhelper/credhelper/helper"
 	"github.com/credhelper/credhelper/helper/oauth"
 	"github.com/credhelper/credhelper/protocol"
+	"github.com/credhelper/credhelper/protocol/printable"
 )
 
 // loginCommand lets a person sign in. It is the only verb that opens a browser,
@@ -138,5 +139,5 @@ func (s *session) signInElsewhere(ctx context.Context, p *helper.Profile, client
 func hostOf(address string) string {
 	_, rest, _ := strings.Cut(address, "://")
 	host, _, _ := strings.Cut(rest, "/")
-	return oneLine(host)
+	return printable.Line(host)
 }

@@ -7,6 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/credhelper/credhelper/protocol"
+	"github.com/credhelper/credhelper/protocol/printable"
 )
 
 // rebindCommand accepts that a profile's secret is now for something else.
@@ -43,12 +44,12 @@ func (s *session) rebind(ctx context.Context, name string, yes bool) error {
 	if !yes && !s.personSits() {
 		return &protocol.Error{
 			Kind: protocol.ErrPolicy,
-			Text: "profile " + name + ": its secret was stored for " + changes[0].Name + " " + orNone(protocol.Printable(changes[0].Stored)) + ", and nobody is there to agree to " + orNone(protocol.Printable(changes[0].Now)),
+			Text: "profile " + name + ": its secret was stored for " + changes[0].Name + " " + orNone(printable.Value(changes[0].Stored)) + ", and nobody is there to agree to " + orNone(printable.Value(changes[0].Now)),
 			Hint: "if that is right: credhelper rebind " + name + " --yes",
 		}
 	}
 	for _, c := range changes {
-		s.say(c.Name + ": stored for " + orNone(protocol.Printable(c.Stored)) + ", the profile says " + orNone(protocol.Printable(c.Now)))
+		s.say(c.Name + ": stored for " + orNone(printable.Value(c.Stored)) + ", the profile says " + orNone(printable.Value(c.Now)))
 	}
 	if !yes {
 		sure, err := s.askYes("Use the secret for that from now on?")

@@ -2,7 +2,6 @@ package main
 
 import (
 	"errors"
-	"strings"
 
 	"github.com/credhelper/credhelper/cmd/internal/inner"
 	"github.com/credhelper/credhelper/cmd/internal/process"
@@ -57,19 +56,6 @@ func writeAll(fd int, b []byte) error {
 		return nil
 	}
 	return process.WriteOnce(fd, b)
-}
-
-// oneLine makes a text fit for one line of a terminal: only 0x20-0x7E (T23).
-func oneLine(s string) string {
-	const longest = 2000
-	s = strings.TrimRight(s, "\n")
-	b := []byte(s[:min(len(s), longest)])
-	for i, c := range b {
-		if c < 0x20 || c > 0x7e {
-			b[i] = '?'
-		}
-	}
-	return string(b)
 }
 
 func malformed(text string) error { return &protocol.Error{Kind: protocol.ErrMalformed, Text: text} }

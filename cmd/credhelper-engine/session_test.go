@@ -58,31 +58,6 @@ func TestOneAnswer(t *testing.T) {
 	}
 }
 
-// TestOneLine: whatever an error says, a terminal gets one line of printable
-// ASCII (T23).
-func TestOneLine(t *testing.T) {
-	for in, want := range map[string]string{
-		"plain\n":                  "plain",
-		"two\nlines":               "two?lines",
-		"\x1b]52;c;x\a":            "?]52;c;x?",
-		"\u202eevil\u2028":         "???evil???",
-		"tab\tand\rreturn":         "tab?and?return",
-		string(make([]byte, 3000)): string(questionMarks(2000)),
-	} {
-		if got := oneLine(in); got != want {
-			t.Errorf("%q: %q", in, got)
-		}
-	}
-}
-
-func questionMarks(n int) []byte {
-	b := make([]byte, n)
-	for i := range b {
-		b[i] = '?'
-	}
-	return b
-}
-
 // TestScreen: columns line up with and without colours; bars and colours only
 // where the terminal has them.
 func TestScreen(t *testing.T) {

@@ -13,6 +13,7 @@ import (
 	"github.com/credhelper/credhelper/cmd/internal/handover"
 	"github.com/credhelper/credhelper/cmd/internal/wiring"
 	"github.com/credhelper/credhelper/protocol"
+	"github.com/credhelper/credhelper/protocol/printable"
 )
 
 // setupFlags are what setup is told besides tool and profile.
@@ -55,7 +56,7 @@ func (s *session) setup(ctx context.Context, flags setupFlags, args []string) er
 	if tool == nil {
 		return &protocol.Error{
 			Kind: protocol.ErrMalformed,
-			Text: "setup knows no " + protocol.Printable(args[0]),
+			Text: "setup knows no " + printable.Value(args[0]),
 			Hint: "it knows " + strings.Join(wiring.Names(), ", "),
 		}
 	}
@@ -115,7 +116,7 @@ func (s *session) setupPlace(ctx context.Context, names []string, flags setupFla
 		return wiring.NewPlace(o), nil
 	}
 	if o.Name = names[0]; !protocol.ValidProfile(o.Name) {
-		return nil, malformed("not a profile's name: " + protocol.Printable(o.Name))
+		return nil, malformed("not a profile's name: " + printable.Value(o.Name))
 	}
 	h, err := s.open()
 	if err != nil {

@@ -12,6 +12,7 @@ import (
 
 	"github.com/credhelper/credhelper/cmd/internal/tokenfile"
 	"github.com/credhelper/credhelper/protocol"
+	"github.com/credhelper/credhelper/protocol/printable"
 )
 
 // sinkFlags are what sink is told besides whose token.
@@ -88,7 +89,7 @@ func (s *session) sink(ctx context.Context, f sinkFlags, args []string) error {
 	r.Beat, r.Tick = n.beat, n.tick()
 	r.Say = func(text string) {
 		s.say("credhelper: " + text)
-		n.status(oneLine(text))
+		n.status(printable.Line(text))
 	}
 	target.First = func(c protocol.Credential) {
 		n.ready()

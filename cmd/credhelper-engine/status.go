@@ -11,6 +11,7 @@ import (
 
 	"github.com/credhelper/credhelper/helper"
 	"github.com/credhelper/credhelper/protocol"
+	"github.com/credhelper/credhelper/protocol/printable"
 )
 
 // statusCommand shows how profiles stand, without asking any server.
@@ -107,7 +108,7 @@ func (s *session) sayKeyring(ctx context.Context, h *helper.Helper) error {
 	if settings.Keyring == "" {
 		return s.print("keyring: none chosen yet\n")
 	}
-	return s.print("keyring: " + oneLine(s.describeKeyring(ctx, settings.Keyring)) + "\n")
+	return s.print("keyring: " + printable.Line(s.describeKeyring(ctx, settings.Keyring)) + "\n")
 }
 
 // lastFetched is when a token of each profile was fetched last, as far as the log
@@ -241,7 +242,7 @@ func recordOf(st helper.Status, last, now time.Time) statusRecord {
 		into *string
 	}{{st.Err, &r.Error}, {st.SecretErr, &r.SecretError}} {
 		if e.err != nil {
-			*e.into = oneLine(e.err.Error())
+			*e.into = printable.Line(e.err.Error())
 		}
 	}
 	t := st.Token
@@ -249,10 +250,10 @@ func recordOf(st helper.Status, last, now time.Time) statusRecord {
 		r.Token, r.TokenExpires, r.TokenSeconds = "cached", stamp(t.Expires), int64(t.Left/time.Second)
 	}
 	if t.Over {
-		r.Token, r.Reason = "refused", oneLine(t.Reason)
+		r.Token, r.Reason = "refused", printable.Line(t.Reason)
 	}
 	if t.Wait > 0 {
-		r.Token, r.WaitSeconds, r.Reason = "waiting", int64(t.Wait/time.Second), oneLine(t.Reason)
+		r.Token, r.WaitSeconds, r.Reason = "waiting", int64(t.Wait/time.Second), printable.Line(t.Reason)
 		if t.Refused {
 			r.Token = "refused"
 		}

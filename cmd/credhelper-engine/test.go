@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/credhelper/credhelper/protocol"
+	"github.com/credhelper/credhelper/protocol/printable"
 )
 
 // testCommand asks the server and the API, whatever the cache says.
@@ -51,7 +52,7 @@ func (s *session) test(ctx context.Context, name string) error {
 			ProbeURL: t.ProbeURL, Status: t.Status, Identity: t.Identity, Exit: protocol.ExitCode(err),
 		}
 		if err != nil {
-			r.Error = oneLine(err.Error())
+			r.Error = printable.Line(err.Error())
 		}
 		return errors.Join(s.printJSON(r), err)
 	}

@@ -11,6 +11,7 @@ import (
 
 	"golang.org/x/oauth2"
 
+	"github.com/credhelper/credhelper/protocol/printable"
 	"github.com/credhelper/credhelper/protocol/secret"
 )
 
@@ -129,7 +130,7 @@ func (in *SignIn) check(back url.Values) (secret.Text, *Error) {
 	}
 	for name, values := range back {
 		if len(values) > 1 {
-			return refused("the browser came back with " + Sanitise(name) + " more than once (RFC 6749 3.1)")
+			return refused("the browser came back with " + printable.Value(name) + " more than once (RFC 6749 3.1)")
 		}
 	}
 	if !in.begunHere(back) {

@@ -5,6 +5,8 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+
+	"github.com/credhelper/credhelper/protocol/printable"
 )
 
 // reserved are the fields that a grant or a client authentication writes. A
@@ -193,4 +195,4 @@ func scopeToken(s string) bool {
 }
 
 // quoted shows a value of the configuration, which may come from a foreign hand.
-func quoted(s string) string { return `"` + Sanitise(s) + `"` }
+func quoted(s string) string { return `"` + printable.Value(s) + `"` }

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/credhelper/credhelper/protocol/printable"
 	"github.com/credhelper/credhelper/protocol/secret"
 	"github.com/credhelper/credhelper/protocol/strictjson"
 )
@@ -57,7 +58,7 @@ func claimsIn(v strictjson.Value) (list []Claim) {
 		if s, err := member.Text(); err == nil {
 			value = s
 		}
-		list = append(list, Claim{Name: Sanitise(name), Value: Sanitise(redactJWTs(value))})
+		list = append(list, Claim{Name: printable.Value(name), Value: printable.Value(redactJWTs(value))})
 	}
 	return list
 }

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/credhelper/credhelper/protocol/printable"
 	"github.com/credhelper/credhelper/protocol/strictjson"
 )
 
@@ -152,7 +153,7 @@ func textsOf(v strictjson.Value, name string) (list []string) {
 	}
 	for e := range member.Elements() {
 		if s, err := e.Text(); err == nil && len(list) < 100 {
-			list = append(list, Sanitise(s))
+			list = append(list, printable.Value(s))
 		}
 	}
 	return list

@@ -13,6 +13,7 @@ import (
 	"golang.org/x/oauth2"
 	"golang.org/x/oauth2/clientcredentials"
 
+	"github.com/credhelper/credhelper/protocol/printable"
 	"github.com/credhelper/credhelper/protocol/secret"
 )
 
@@ -180,7 +181,7 @@ func endpoint(rawURL string) string {
 	if err != nil {
 		return ""
 	}
-	return Sanitise((&url.URL{Scheme: u.Scheme, Host: u.Host, Path: u.Path}).String())
+	return printable.Value((&url.URL{Scheme: u.Scheme, Host: u.Host, Path: u.Path}).String())
 }
 
 func asError(err error) *Error {

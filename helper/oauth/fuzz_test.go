@@ -82,27 +82,6 @@ func FuzzReply(f *testing.F) {
 
 func newClock() *fakeClock { return &fakeClock{now: time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)} }
 
-// FuzzSanitise (T23): printable ASCII, 200 at most, and what is clean stays.
-func FuzzSanitise(f *testing.F) {
-	for _, s := range []string{"", "plain", "\x1b]52;c;ZXZpbA==\x07", "é\u202e\u2028", strings.Repeat("x", 300)} {
-		f.Add(s)
-	}
-	f.Fuzz(func(t *testing.T, s string) {
-		got := oauth.Sanitise(s)
-		if len(got) != min(len(s), 200) {
-			t.Errorf("%d bytes of %d", len(got), len(s))
-		}
-		for i := range len(got) {
-			if got[i] < 0x20 || got[i] > 0x7e || got[i] != s[i] && got[i] != '?' {
-				t.Fatalf("byte %d of %q", i, got)
-			}
-		}
-		if oauth.Sanitise(got) != got {
-			t.Error("not the same a second time")
-		}
-	})
-}
-
 // BenchmarkReply is everything but the network: the request, the vetting, the
 // clean reply for x/oauth2.
 func BenchmarkReply(b *testing.B) {

@@ -16,6 +16,7 @@ import (
 	"github.com/youmark/pkcs8"
 	pkcs12 "software.sslmate.com/src/go-pkcs12"
 
+	"github.com/credhelper/credhelper/protocol/printable"
 	"github.com/credhelper/credhelper/protocol/secret"
 	"github.com/credhelper/credhelper/protocol/strictjson"
 )
@@ -188,7 +189,7 @@ func readServiceAccount(data []byte) (*Key, string) {
 		return nil, "the JSON has no private_key in PEM form"
 	}
 	signer, reason := parseBlock(block, secret.Text{})
-	return &Key{signer: signer, id: Sanitise(id)}, reason
+	return &Key{signer: signer, id: printable.Value(id)}, reason
 }
 
 // order puts the certificate of the key first: bundles come in any order.

@@ -12,6 +12,8 @@ import (
 	"sync"
 	"syscall"
 	"time"
+
+	"github.com/credhelper/credhelper/protocol/printable"
 )
 
 // SignInTime is the longest that a browser may take to come back (A7).
@@ -37,10 +39,10 @@ func ListenLoopback(ctx context.Context, redirect string) (net.Listener, string,
 	listener, err := config.Listen(ctx, "tcp", net.JoinHostPort(host, orText(u.Port(), "0")))
 	if err != nil {
 		if errors.Is(err, syscall.EADDRINUSE) {
-			return nil, "", &Error{Kind: Policy, Reason: "another program has the port of redirect, " + Sanitise(u.Host),
+			return nil, "", &Error{Kind: Policy, Reason: "another program has the port of redirect, " + printable.Value(u.Host),
 				Cure: "end it if it is a sign-in that still waits, or take another port: credhelper edit {profile}"}
 		}
-		return nil, "", policy("no listener for the browser on " + Sanitise(u.Host) + errnoText(err))
+		return nil, "", policy("no listener for the browser on " + printable.Value(u.Host) + errnoText(err))
 	}
 	_, port, err := net.SplitHostPort(listener.Addr().String())
 	if err != nil {

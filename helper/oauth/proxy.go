@@ -7,6 +7,8 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+
+	"github.com/credhelper/credhelper/protocol/printable"
 )
 
 // proxyAnswer is a proxy's answer to CONNECT that is not 200.
@@ -38,7 +40,7 @@ const (
 // domain accounts are locked for that (A12).
 func (x *exchange) explainProxy(ctx context.Context, e *Error, err error) {
 	proxy := x.proxy.Load()
-	name := "the proxy " + Sanitise(proxy.Host)
+	name := "the proxy " + printable.Value(proxy.Host)
 	e.Cure = proxyAddress
 	var answer *proxyAnswer
 	var record tls.RecordHeaderError
@@ -71,7 +73,7 @@ func (x *exchange) explainProxy(ctx context.Context, e *Error, err error) {
 
 // explainRefusal is a proxy's status.
 func explainRefusal(e *Error, proxy *url.URL, name string, status int) {
-	e.Status, e.Proxy = status, Sanitise(proxy.Host)
+	e.Status, e.Proxy = status, printable.Value(proxy.Host)
 	switch {
 	case status == http.StatusProxyAuthRequired:
 		e.Kind, e.Reason, e.Cure = Refused, name+" wants a user name and password", proxyPassword

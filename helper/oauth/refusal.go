@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"net/http"
 	"slices"
+
+	"github.com/credhelper/credhelper/protocol/printable"
 )
 
 // errorCodes are the values of "error" that mean the same everywhere (RFC 6749 4.1.2.1
@@ -36,7 +38,7 @@ func (x *exchange) refusal(a answer, found fields, unreadable flaw) *Error {
 	for _, name := range [...]string{"error_description", "message", "meta"} {
 		if f := found[name]; f.shape == text && e.Description == "" {
 			code, first := entraCode(c.redact(f.text)) // before it is cut
-			e.AADSTS, e.Description = code, Sanitise(first)
+			e.AADSTS, e.Description = code, printable.Value(first)
 		}
 	}
 	if e.CorrelationID = correlationID(c.redact(found["correlation_id"].text)); e.CorrelationID == "" {

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/credhelper/credhelper/protocol/printable"
 	"github.com/credhelper/credhelper/protocol/secret"
 )
 
@@ -192,7 +193,7 @@ func (c *Client) compareScopes(r reply, a answer) (reply, *Error) {
 	if len(missing) == 0 {
 		return r, nil
 	}
-	text := Sanitise("not granted: scope " + strings.Join(missing, " "))
+	text := printable.Value("not granted: scope " + strings.Join(missing, " "))
 	if c.RequireScopes {
 		return reply{}, &Error{Kind: Policy, Status: a.status, Reason: text, Skew: a.skew, CorrelationID: a.correlation}
 	}

@@ -9,26 +9,9 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/credhelper/credhelper/protocol/printable"
 	"github.com/credhelper/credhelper/protocol/secret"
 )
-
-// sanitised is the most that is shown of one foreign text (T23).
-const sanitised = 200
-
-// Sanitise makes a foreign text fit for a terminal and a log: 0x20 to 0x7E stay,
-// each other byte becomes "?", and it ends after 200 (T23).
-func Sanitise(s string) string {
-	if len(s) > sanitised {
-		s = s[:sanitised]
-	}
-	clean := []byte(s)
-	for i, b := range clean {
-		if b < 0x20 || b > 0x7e {
-			clean[i] = '?'
-		}
-	}
-	return string(clean)
-}
 
 // shownFields are the form fields whose values only say what is asked for and by
 // whom. The value of every other field may be a secret, of ours or of somebody whose
@@ -56,7 +39,7 @@ func (c *Client) sending(form url.Values) *Client {
 
 // foreign makes a text of the server's showable. The secret goes first, because
 // a cut through its middle would leave a piece that no longer matches.
-func (c *Client) foreign(s string) string { return Sanitise(c.redact(s)) }
+func (c *Client) foreign(s string) string { return printable.Value(c.redact(s)) }
 
 // redact takes every secret of the client, and what it sent, out of a text.
 func (c *Client) redact(s string) string {

@@ -9,20 +9,8 @@ import (
 
 	"github.com/credhelper/credhelper/helper/oauth"
 	"github.com/credhelper/credhelper/helper/oauth/oauthtest"
+	"github.com/credhelper/credhelper/protocol/printable"
 )
-
-// TestSanitise (T23).
-func TestSanitise(t *testing.T) {
-	for _, c := range []struct{ in, want string }{
-		{"", ""}, {"plain text ~", "plain text ~"}, {"\x1b[2J", "?[2J"}, {"a\r\nb", "a??b"}, {"\x00\x07\x7f\x80\xff", "?????"},
-		{"é", "??"}, {"\u202e", "???"}, {"\u2028", "???"}, {"\x9b31m", "?31m"},
-		{strings.Repeat("x", 200), strings.Repeat("x", 200)}, {strings.Repeat("x", 201), strings.Repeat("x", 200)},
-	} {
-		if got := oauth.Sanitise(c.in); got != c.want {
-			t.Errorf("%q: %q, want %q", c.in, got, c.want)
-		}
-	}
-}
 
 // TestErrorLines are the lines that people see.
 func TestErrorLines(t *testing.T) {
@@ -88,7 +76,7 @@ func TestHints(t *testing.T) {
 		if h.Kind == 0 && h.Status == 0 && h.Code == "" && h.AADSTS == "" {
 			t.Errorf("row %d fits everything", i)
 		}
-		if h.Text != oauth.Sanitise(h.Text) {
+		if h.Text != printable.Value(h.Text) {
 			t.Errorf("row %d is no short line of ASCII", i)
 		}
 	}

@@ -12,6 +12,7 @@ import (
 
 	"github.com/credhelper/credhelper/protocol"
 	"github.com/credhelper/credhelper/protocol/connector/wire"
+	"github.com/credhelper/credhelper/protocol/printable"
 )
 
 // Config says which credhelper a Client starts.
@@ -58,7 +59,7 @@ func Dial(config Config) (*Client, error) {
 	}
 	path, err := exec.LookPath(config.Path)
 	if err != nil {
-		return nil, policy("credhelper is not installed: " + protocol.Line(err.Error()))
+		return nil, policy("credhelper is not installed: " + printable.Line(err.Error()))
 	}
 	config.Path = path
 	if config.Args == nil {
@@ -185,5 +186,5 @@ func (c *Client) Forget(ctx context.Context, r protocol.Request) error {
 }
 
 func unreachable(what string, err error) error {
-	return &protocol.Error{Kind: protocol.ErrUnreachable, Text: what + ": " + protocol.Line(err.Error())}
+	return &protocol.Error{Kind: protocol.ErrUnreachable, Text: what + ": " + printable.Line(err.Error())}
 }

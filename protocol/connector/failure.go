@@ -6,6 +6,7 @@ import (
 
 	"github.com/credhelper/credhelper/protocol"
 	"github.com/credhelper/credhelper/protocol/connector/wire"
+	"github.com/credhelper/credhelper/protocol/printable"
 )
 
 // kinds pairs the sentinels with their numbers on the wire. The finer ones come
@@ -37,7 +38,7 @@ func failure(err error) *wire.Failure {
 	if err == nil {
 		return nil
 	}
-	f := &wire.Failure{Text: protocol.Line(err.Error())}
+	f := &wire.Failure{Text: printable.Line(err.Error())}
 	for _, k := range kinds {
 		if errors.Is(err, k.sentinel) {
 			f.Kind = k.kind
@@ -45,7 +46,7 @@ func failure(err error) *wire.Failure {
 		}
 	}
 	if e := new(protocol.Error); errors.As(err, &e) {
-		f.Hint, f.RetryAfter = protocol.Line(e.Hint), e.RetryAfter
+		f.Hint, f.RetryAfter = printable.Line(e.Hint), e.RetryAfter
 	}
 	return f
 }
@@ -56,7 +57,7 @@ func errorOf(f *wire.Failure) error {
 	if f == nil {
 		return nil
 	}
-	e := &protocol.Error{Text: protocol.Line(f.Text), Hint: protocol.Line(f.Hint), RetryAfter: min(max(f.RetryAfter, 0), longestWait)}
+	e := &protocol.Error{Text: printable.Line(f.Text), Hint: printable.Line(f.Hint), RetryAfter: min(max(f.RetryAfter, 0), longestWait)}
 	for _, k := range kinds {
 		if k.kind == f.Kind {
 			e.Kind = k.sentinel

@@ -8,6 +8,7 @@ import (
 
 	"github.com/credhelper/credhelper/protocol"
 	"github.com/credhelper/credhelper/protocol/connector/wire"
+	"github.com/credhelper/credhelper/protocol/printable"
 	"github.com/credhelper/credhelper/protocol/secret"
 )
 
@@ -34,14 +35,14 @@ func FuzzMessages(f *testing.F) {
 		}
 		var m wire.Credential
 		if proto.Unmarshal(bytes, &m) == nil {
-			if c, err := credential(&m); err == nil && (!secret.ValidToken(c.Secret.Reveal(), c.Wide) || c.Expires <= 0 || protocol.Line(c.Header) != c.Header || len(c.RefreshOn) > maxStatuses) {
+			if c, err := credential(&m); err == nil && (!secret.ValidToken(c.Secret.Reveal(), c.Wide) || c.Expires <= 0 || printable.Line(c.Header) != c.Header || len(c.RefreshOn) > maxStatuses) {
 				t.Error("a credential that no tool may get")
 			}
 		}
 		var bad wire.Failure
 		if proto.Unmarshal(bytes, &bad) == nil {
 			e, err := new(protocol.Error), errorOf(&bad)
-			if err == nil || protocol.Line(err.Error()) != err.Error() || errors.As(err, &e) && (e.RetryAfter < 0 || e.RetryAfter > longestWait) {
+			if err == nil || printable.Line(err.Error()) != err.Error() || errors.As(err, &e) && (e.RetryAfter < 0 || e.RetryAfter > longestWait) {
 				t.Errorf("%q", err)
 			}
 		}

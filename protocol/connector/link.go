@@ -13,6 +13,7 @@ import (
 
 	"github.com/credhelper/credhelper/protocol"
 	"github.com/credhelper/credhelper/protocol/connector/wire"
+	"github.com/credhelper/credhelper/protocol/printable"
 )
 
 // link is one credhelper and the wire to it, from its start to its end.
@@ -106,7 +107,7 @@ func (l *link) explain(err error) error {
 	if reason == "" {
 		reason, _, _ = strings.Cut(err.Error(), "\n")
 	}
-	text := "credhelper plugin did not start: " + protocol.Line(reason)
+	text := "credhelper plugin did not start: " + printable.Line(reason)
 	if code == protocol.ExitCode(protocol.ErrPolicy) {
 		return policy(text)
 	}

@@ -6,6 +6,7 @@ import (
 	"github.com/credhelper/credhelper/protocol"
 	"github.com/credhelper/credhelper/protocol/connector/wire"
 	"github.com/credhelper/credhelper/protocol/origin"
+	"github.com/credhelper/credhelper/protocol/printable"
 	"github.com/credhelper/credhelper/protocol/secret"
 )
 
@@ -46,7 +47,7 @@ func request(verb protocol.Verb, m *wire.Request) (protocol.Request, error) {
 		return r, malformed("seconds below zero")
 	}
 	if m.Profile != "" && !protocol.ValidProfile(m.Profile) {
-		return r, malformed("not a profile's name: " + protocol.Printable(m.Profile))
+		return r, malformed("not a profile's name: " + printable.Value(m.Profile))
 	}
 	if m.Url == "" {
 		return r, nil
@@ -108,11 +109,11 @@ func credential(m *wire.Credential) (protocol.Credential, error) {
 		return protocol.Credential{}, policy("the token has no end")
 	}
 	for _, text := range [...]string{m.Profile, m.Scheme, m.Header, m.Username, m.Source, m.Origin} {
-		if protocol.Line(text) != text {
+		if printable.Line(text) != text {
 			return protocol.Credential{}, policy("the answer holds control characters")
 		}
 	}
-	if slices.ContainsFunc(m.Origins, func(text string) bool { return protocol.Line(text) != text }) {
+	if slices.ContainsFunc(m.Origins, func(text string) bool { return printable.Line(text) != text }) {
 		return protocol.Credential{}, policy("the answer holds control characters")
 	}
 	if err := checkStatuses(m.RefreshOn); err != nil {

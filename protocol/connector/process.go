@@ -17,7 +17,7 @@ import (
 	"github.com/hashicorp/go-hclog"
 	"github.com/hashicorp/go-plugin/runner"
 
-	"github.com/credhelper/credhelper/protocol"
+	"github.com/credhelper/credhelper/protocol/printable"
 )
 
 // process is credhelper as a child of this program. go-plugin's own would give it
@@ -221,7 +221,7 @@ func (p *process) Write(b []byte) (int, error) {
 	defer p.mu.Unlock()
 	text := strings.TrimSuffix(string(b), "\n")
 	end := string(b[len(text):])
-	text = protocol.Line(text)
+	text = printable.Line(text)
 	if p.said == "" {
 		p.said = strings.TrimSpace(text)
 	}

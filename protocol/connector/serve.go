@@ -18,6 +18,7 @@ import (
 
 	"github.com/credhelper/credhelper/protocol"
 	"github.com/credhelper/credhelper/protocol/connector/wire"
+	"github.com/credhelper/credhelper/protocol/printable"
 )
 
 // ServeConfig is what Serve needs.
@@ -119,7 +120,7 @@ func (f *firstLine) Write(p []byte) (int, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.text == "" {
-		f.text = protocol.Line(strings.TrimSpace(string(p)))
+		f.text = printable.Line(strings.TrimSpace(string(p)))
 	}
 	return len(p), nil
 }

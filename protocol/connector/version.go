@@ -8,7 +8,7 @@ import (
 
 	goplugin "github.com/hashicorp/go-plugin"
 
-	"github.com/credhelper/credhelper/protocol"
+	"github.com/credhelper/credhelper/protocol/printable"
 )
 
 // known are the versions of the contract that this release speaks, both as a host
@@ -52,5 +52,5 @@ func checkVersions(we, they, list string) error {
 	if newest < ours {
 		old = they
 	}
-	return policy(they + " speaks version " + protocol.Printable(list) + " of the connector protocol, " + we + " speaks " + strconv.Itoa(ours) + ": upgrade " + old)
+	return policy(they + " speaks version " + printable.Value(list) + " of the connector protocol, " + we + " speaks " + strconv.Itoa(ours) + ": upgrade " + old)
 }

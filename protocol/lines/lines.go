@@ -28,6 +28,7 @@ import (
 	"strconv"
 
 	"github.com/credhelper/credhelper/protocol"
+	"github.com/credhelper/credhelper/protocol/printable"
 	"github.com/credhelper/credhelper/protocol/strictjson"
 )
 
@@ -136,11 +137,11 @@ func AppendError(b, id []byte, err error) []byte {
 	b = append(appendID(b, id), `,"error":{"code":`...)
 	b = strconv.AppendInt(b, int64(protocol.ExitCode(err)), 10)
 	b = strictjson.AppendString(append(b, `,"kind":`...), kindOf(err))
-	b = strictjson.AppendString(append(b, `,"message":`...), protocol.Line(err.Error()))
+	b = strictjson.AppendString(append(b, `,"message":`...), printable.Line(err.Error()))
 	var e *protocol.Error
 	if errors.As(err, &e) {
 		if e.Hint != "" {
-			b = strictjson.AppendString(append(b, `,"hint":`...), protocol.Line(e.Hint))
+			b = strictjson.AppendString(append(b, `,"hint":`...), printable.Line(e.Hint))
 		}
 		if e.RetryAfter > 0 {
 			b = strconv.AppendInt(append(b, `,"retry_after":`...), e.RetryAfter, 10)

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/credhelper/credhelper/protocol"
+	"github.com/credhelper/credhelper/protocol/printable"
 )
 
 // What curl's options may do beside a token. Everything that could send the
@@ -321,7 +322,7 @@ func Usage(text string) error {
 func unknown(name string) error {
 	return &protocol.Error{
 		Kind: protocol.ErrMalformed,
-		Text: "curl: option " + protocol.Printable(name) + " is not in credhelper's table of curl's options",
+		Text: "curl: option " + printable.Value(name) + " is not in credhelper's table of curl's options",
 		Hint: wayOut,
 	}
 }

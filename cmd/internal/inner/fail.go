@@ -4,19 +4,19 @@ import (
 	"errors"
 	"io/fs"
 	"os"
-	"strings"
 
 	"github.com/credhelper/credhelper/cmd/internal/process"
 	"github.com/credhelper/credhelper/protocol"
+	"github.com/credhelper/credhelper/protocol/printable"
 )
 
 // Fail says what went wrong, in one line and at most one hint, and returns the
 // exit code.
 func Fail(stderr *os.File, err error) int {
-	text := "credhelper: " + line(err.Error()) + "\n"
+	text := "credhelper: " + printable.Line(err.Error()) + "\n"
 	var e *protocol.Error
 	if errors.As(err, &e) && e.Hint != "" {
-		text += line(e.Hint) + "\n"
+		text += printable.Line(e.Hint) + "\n"
 	}
 	_ = process.WriteOnce(int(stderr.Fd()), []byte(text))
 	return ExitCode(err)
@@ -36,8 +36,5 @@ func ExitCode(err error) int {
 
 // Say tells a person something, one line on stderr.
 func Say(stderr *os.File, text string) {
-	_ = process.WriteOnce(int(stderr.Fd()), []byte(line(text)+"\n"))
+	_ = process.WriteOnce(int(stderr.Fd()), []byte(printable.Line(text)+"\n"))
 }
-
-// line is protocol.Line of a text that may end a line already.
-func line(text string) string { return protocol.Line(strings.TrimRight(text, "\n")) }

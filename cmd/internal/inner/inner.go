@@ -11,6 +11,7 @@ import (
 	"github.com/credhelper/credhelper/cmd/internal/process"
 	"github.com/credhelper/credhelper/helper/keyring/desktop"
 	"github.com/credhelper/credhelper/protocol"
+	"github.com/credhelper/credhelper/protocol/printable"
 )
 
 // Call is how an executable behind the front was called.
@@ -36,7 +37,7 @@ func Begin(self string, argv, environ []string, now time.Time, choosers ...strin
 	if h.Version != handover.Version {
 		return Call{}, &protocol.Error{
 			Kind: protocol.ErrPolicy,
-			Text: "credhelper and " + self + " are not of the same release (handover " + protocol.Printable(h.Version) + " and " + handover.Version + ")",
+			Text: "credhelper and " + self + " are not of the same release (handover " + printable.Value(h.Version) + " and " + handover.Version + ")",
 			Hint: "install all three files of one release",
 		}
 	}

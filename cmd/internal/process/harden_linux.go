@@ -6,7 +6,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/credhelper/credhelper/protocol"
+	"github.com/credhelper/credhelper/protocol/printable"
 )
 
 // Harden makes this process one that leaves no core file and that no other
@@ -57,7 +57,7 @@ func foreignHome() error {
 			continue
 		}
 		if st.Uid != 0 {
-			return forbidden("root with " + name + "=" + protocol.Printable(path) + " of user " + strconv.Itoa(int(st.Uid)) +
+			return forbidden("root with " + name + "=" + printable.Value(path) + " of user " + strconv.Itoa(int(st.Uid)) +
 				": run it as that user, not through sudo")
 		}
 		return nil

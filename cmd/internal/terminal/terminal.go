@@ -14,6 +14,7 @@ import (
 	"golang.org/x/term"
 
 	"github.com/credhelper/credhelper/protocol"
+	"github.com/credhelper/credhelper/protocol/printable"
 )
 
 // ErrNone is what asking fails with where there is no terminal.
@@ -71,7 +72,7 @@ func AskYes(question string) (bool, error) {
 		return false, err
 	}
 	defer tty.Close()
-	if _, err := io.WriteString(tty.out, protocol.Line(question)+" [y/N] "); err != nil {
+	if _, err := io.WriteString(tty.out, printable.Line(question)+" [y/N] "); err != nil {
 		return false, ErrNone
 	}
 	answer := make([]byte, 64)

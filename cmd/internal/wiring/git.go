@@ -6,7 +6,7 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/credhelper/credhelper/protocol"
+	"github.com/credhelper/credhelper/protocol/printable"
 )
 
 // wireGit asks credhelper for the profile's hosts and for nothing else; without
@@ -87,7 +87,7 @@ func storingHelpers(text string) (found []string) {
 			first, _, _ := strings.Cut(value, " ")
 			name := strings.TrimPrefix(filepath.Base(first), "git-credential-")
 			if slices.Contains(gitStoring[:], name) {
-				found = append(found, protocol.Line(value))
+				found = append(found, printable.Line(value))
 			}
 		}
 	}
@@ -177,5 +177,5 @@ func (p *Place) olderGit() string {
 	if errMajor != nil || errMinor != nil || major > firstBearerGit[0] || major == firstBearerGit[0] && minor >= firstBearerGit[1] {
 		return ""
 	}
-	return protocol.Line(words[2])
+	return printable.Line(words[2])
 }

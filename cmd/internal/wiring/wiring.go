@@ -11,6 +11,7 @@ import (
 
 	"github.com/credhelper/credhelper/helper"
 	"github.com/credhelper/credhelper/protocol"
+	"github.com/credhelper/credhelper/protocol/printable"
 )
 
 // Options say for whom and where something is wired.
@@ -74,7 +75,7 @@ func (p *Place) checkBearer(tool *Tool) (err error) {
 		return nil
 	case tool.names[0] != "git" || p.name == "":
 		return malformed("--bearer-file is for setup git NAME")
-	case protocol.Line(p.bearerFile) != p.bearerFile:
+	case printable.Line(p.bearerFile) != p.bearerFile:
 		return malformed("--bearer-file: git could not read this name")
 	}
 	p.bearerFile, err = filepath.Abs(p.bearerFile)

@@ -12,6 +12,7 @@ import (
 	library "github.com/99designs/keyring"
 
 	"github.com/credhelper/credhelper/helper/keyring"
+	"github.com/credhelper/credhelper/protocol/printable"
 	"github.com/credhelper/credhelper/protocol/secret"
 )
 
@@ -152,18 +153,7 @@ func (r *ring) failed(err error) error {
 	case errors.As(err, &syntax), errors.As(err, &shape): // its text would quote what it read
 		return fmt.Errorf("%s: %w: what is stored is not what we stored", r.title, keyring.ErrDamaged)
 	case strings.Contains(err.Error(), "locked"):
-		return fmt.Errorf("%s: %w: %s", r.title, keyring.ErrLocked, printable(err.Error()))
+		return fmt.Errorf("%s: %w: %s", r.title, keyring.ErrLocked, printable.Value(err.Error()))
 	}
-	return fmt.Errorf("%s: %w: %s", r.title, keyring.ErrUnavailable, printable(err.Error()))
-}
-
-// printable cuts foreign text to 200 printable ASCII characters (T23).
-func printable(text string) string {
-	text = text[:min(len(text), 200)]
-	return strings.Map(func(r rune) rune {
-		if r < 0x20 || r > 0x7e {
-			return '?'
-		}
-		return r
-	}, text)
+	return fmt.Errorf("%s: %w: %s", r.title, keyring.ErrUnavailable, printable.Value(err.Error()))
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/godbus/dbus"
 
 	"github.com/credhelper/credhelper/helper/keyring"
+	"github.com/credhelper/credhelper/protocol/printable"
 )
 
 // secretServiceReady asks for the one property of the collection that tells
@@ -31,7 +32,7 @@ func secretServiceReady(ctx context.Context) error {
 	case errors.As(err, &refusal) && slices.Contains(nobodyThere[:], refusal.Name):
 		return fmt.Errorf("%w: no Secret Service on this session bus", keyring.ErrUnavailable)
 	case err != nil:
-		return fmt.Errorf("%w: the Secret Service has no collection %q (%s)", keyring.ErrUnavailable, collection, printable(err.Error()))
+		return fmt.Errorf("%w: the Secret Service has no collection %q (%s)", keyring.ErrUnavailable, collection, printable.Value(err.Error()))
 	}
 	if is, known := locked.Value().(bool); !known || is {
 		return fmt.Errorf("%w: unlock the %q keyring of the desktop (sign in, or open its keyring program)", keyring.ErrLocked, collection)
