@@ -35,7 +35,7 @@ func (a *asking) fetch(ctx context.Context, lock *cache.Lock, old *cache.Entry) 
 	expires := token.Expires.Unix()
 	a.keep(ctx, lock, token)
 	a.log(a.record(eventFetch).obtained(a.Helper, token))
-	c := credentialOf(a.entry(token.Access, token.Sent.Unix(), expires), a.clock())
+	c := a.entry(token.Access, token.Sent.Unix(), expires).Credential(a.clock())
 	c.Origin, c.Source = a.origin, "network"
 	return c, nil
 }

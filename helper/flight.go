@@ -11,7 +11,6 @@ import (
 
 	"github.com/credhelper/credhelper/helper/cache"
 	"github.com/credhelper/credhelper/protocol"
-	"github.com/credhelper/credhelper/protocol/secret"
 )
 
 // flights lets one goroutine of this process go for a profile's token while the
@@ -115,7 +114,7 @@ func (a *asking) fetchLocked(ctx context.Context, seen *cache.Entry, atHand bool
 		if !a.waitFor(ctx, f) {
 			return a.late()
 		}
-		if c, ok := a.takes(f, seen); ok {
+		if c, ok := a.takes(f); ok {
 			return c, nil
 		}
 	}
@@ -186,9 +185,9 @@ func (a *asking) late() (protocol.Credential, error) {
 
 // takes reports whether what another goroutine brought, or what is in the cache by
 // now, answers this request as well.
-func (a *asking) takes(f *flight, seen *cache.Entry) (protocol.Credential, bool) {
-	if now := a.cached(); now != nil && a.fresh(now) && (a.renewed(now.Token, seen) || !a.request.Refresh) {
-		return a.hit(now), true
+func (a *asking) takes(f *flight) (protocol.Credential, bool) {
+	if c, ok := a.serves(a.cached()); ok {
+		return c, true
 	}
 	c := f.credential
 	if !f.asked || c.Secret.IsZero() || !f.isFor(a) || a.request.Refuses(c.Secret) || c.Expires <= a.now().Unix() {
@@ -196,12 +195,6 @@ func (a *asking) takes(f *flight, seen *cache.Entry) (protocol.Credential, bool)
 	}
 	c.Origin = a.origin // it may have asked for another URL
 	return c, true
-}
-
-// renewed reports whether a token is another than the one that the request began
-// with.
-func (a *asking) renewed(token secret.Text, seen *cache.Entry) bool {
-	return seen == nil || !token.Equal(seen.Token)
 }
 
 // underLock fetches once no other process does.
@@ -221,8 +214,8 @@ func (a *asking) underLock(ctx context.Context, seen *cache.Entry, atHand bool) 
 	}
 	// Somebody may have fetched while we waited (A22).
 	now := a.cached()
-	if now != nil && a.fresh(now) && (a.renewed(now.Token, seen) || !a.request.Refresh) {
-		return a.hit(now), nil
+	if c, ok := a.serves(now); ok {
+		return c, nil
 	}
 	return a.fetch(ctx, lock, now)
 }

@@ -24,14 +24,11 @@ type gathering struct {
 func (h *Helper) gather(ctx context.Context, r protocol.Request) (c protocol.Credential, ok bool, end func()) {
 	end = func() {}
 	now := h.now()
-	name := r.Profile
-	if name == "" {
-		name = h.ownerOf(r.URL, now)
-	}
+	name := h.profileOf(r, now)
 	if name == "" || r.Refresh || h.config.NoStore {
 		return c, false, end
 	}
-	if a := recall(&h.memory, &h.memory.answers, name); a != nil && !r.Refuses(a.credential.Secret) && a.entry.Usable(cache.Clock{Unix: now.Unix()}, r.MinTTL) {
+	if e := recall(&h.memory, &h.memory.entries, name); e != nil && !r.Refuses(e.Token) && e.Usable(cache.Clock{Unix: now.Unix()}, r.MinTTL) {
 		return c, false, end
 	}
 	g := &h.gathering

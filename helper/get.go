@@ -23,6 +23,7 @@ type asking struct {
 	known    bool          // the subject could be read
 	settings Settings
 	store    *cache.Store // nil with NoStore, and where nothing can be written
+	seen     *cache.Entry // that the request found first; nil for none
 
 	claims  []claim    // of all profiles, where no route led to this one
 	claimed *stampList // of what the claims were read from
@@ -176,12 +177,12 @@ func (a *asking) answer(ctx context.Context) (protocol.Credential, error) {
 	if a.store == nil {
 		return a.fetch(ctx, nil, nil)
 	}
-	seen := a.cached()
-	if seen != nil && !a.request.Refresh && a.fresh(seen) {
-		a.restamp(ctx, seen)
-		return a.hit(seen), nil
+	a.seen = a.cached()
+	if c, ok := a.serves(a.seen); ok {
+		a.restamp(ctx, a.seen)
+		return c, nil
 	}
-	c, err := a.fetchLocked(ctx, seen, !a.request.Refresh && seen != nil && a.usable(seen))
+	c, err := a.fetchLocked(ctx, a.seen, !a.request.Refresh && a.seen != nil && a.usable(a.seen))
 	if err != nil {
 		return a.instead(err)
 	}
@@ -202,9 +203,22 @@ func (a *asking) cached() *cache.Entry {
 	return e
 }
 
-// fresh reports whether e answers without anybody asking the server; usable,
-// whether it may still be handed out while somebody does.
-func (a *asking) fresh(e *cache.Entry) bool  { return e.Fresh(a.clock(), a.minTTL(e)) }
+// serves is the answer that an entry has without anybody asking the server. Another
+// token than the one that the request began with is as new as one that is asked for.
+func (a *asking) serves(e *cache.Entry) (protocol.Credential, bool) {
+	if e == nil {
+		return protocol.Credential{}, false
+	}
+	r := a.request
+	r.MinTTL = a.minTTL(e)
+	r.Refresh = r.Refresh && a.seen != nil && e.Token.Equal(a.seen.Token)
+	if _, ok := e.Answer(r, a.clock()); !ok {
+		return protocol.Credential{}, false
+	}
+	return a.hit(e), true
+}
+
+// usable reports whether an entry may still be handed out while somebody asks the server.
 func (a *asking) usable(e *cache.Entry) bool { return e.Usable(a.clock(), a.minTTL(e)) }
 
 // minTTL is how long the token must live: what the tool or the profile wants,
@@ -267,7 +281,7 @@ func (a *asking) hit(e *cache.Entry) protocol.Credential {
 	if a.settings.Audit == auditAll {
 		a.log(a.record(eventHit).ofToken(a.Helper, e.Token, e.Expires))
 	}
-	c := credentialOf(e, a.clock())
+	c := e.Credential(a.clock())
 	c.Origin = a.origin
 	return c
 }
@@ -308,21 +322,21 @@ func (a *asking) findable(e *cache.Entry) bool {
 func (a *asking) entry(token secret.Text, issued, expires int64) *cache.Entry {
 	p := a.profile
 	e := &cache.Entry{
-		Profile:  p.Name,
-		Subject:  a.subject,
-		Binding:  a.binding,
-		Token:    token,
-		Wide:     p.WideToken,
-		Audit:    a.settings.Audit == auditAll,
-		Username: p.Username,
-		Header:   p.Header,
-		Scheme:   p.Scheme,
-		BaseURL:  p.URL,
-		Origins:  p.OriginTexts(),
-		Doubts:   p.RefreshOn,
-		Issued:   issued,
-		Expires:  expires,
-		BootedAt: a.clock().BootedAt,
+		Profile:   p.Name,
+		Subject:   a.subject,
+		Binding:   a.binding,
+		Token:     token,
+		Wide:      p.WideToken,
+		Audit:     a.settings.Audit == auditAll,
+		Username:  p.Username,
+		Header:    p.Header,
+		Scheme:    p.Scheme,
+		BaseURL:   p.URL,
+		Origins:   p.OriginTexts(),
+		RefreshOn: p.RefreshOn,
+		Issued:    issued,
+		Expires:   expires,
+		BootedAt:  a.clock().BootedAt,
 	}
 	// The front knows no profile's min_ttl, only when to ask the engine.
 	want := min(int64(p.MinTTL/time.Second), most(issued, expires))

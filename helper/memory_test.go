@@ -212,7 +212,7 @@ func TestRefreshOn(t *testing.T) {
 	h.store("demo", "secret")
 	a := h.lasting()
 	first, err := a.Get(context.Background(), named)
-	if err != nil || first.RefreshOn != nil || first.Doubts(404) || !first.Doubts(401) {
+	if err != nil || first.RefreshOn != nil || first.RefreshesOn(404) || !first.RefreshesOn(401) {
 		t.Fatalf("%v, a young token is doubted by %v", err, first.RefreshOn)
 	}
 	h.wait(61 * time.Second)
@@ -220,12 +220,12 @@ func TestRefreshOn(t *testing.T) {
 		h.get, func(r protocol.Request) (protocol.Credential, error) { return a.Get(context.Background(), r) },
 	} {
 		c, err := get(named)
-		if err != nil || !slices.Equal(c.RefreshOn, []int{403, 404}) || !c.Doubts(404) || c.Doubts(400) {
+		if err != nil || !slices.Equal(c.RefreshOn, []int{403, 404}) || !c.RefreshesOn(404) || c.RefreshesOn(400) {
 			t.Errorf("%v, an old token is doubted by %v", err, c.RefreshOn)
 		}
 	}
 	again, err := a.Get(context.Background(), protocol.Request{Profile: "demo", Refused: first.Secret})
-	if err != nil || again.Secret.Equal(first.Secret) || again.Doubts(404) {
+	if err != nil || again.Secret.Equal(first.Secret) || again.RefreshesOn(404) {
 		t.Errorf("%v, doubted by %v", err, again.RefreshOn)
 	}
 	h.profile("odd", plain+"refresh_on = [500]\n")

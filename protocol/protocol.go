@@ -96,9 +96,9 @@ type Credential struct {
 	RefreshOn []int
 }
 
-// Doubts reports whether an API's answer with this HTTP status says that it did not
+// RefreshesOn reports whether an API's answer with this HTTP status says that it did not
 // take the credential.
-func (c Credential) Doubts(status int) bool {
+func (c Credential) RefreshesOn(status int) bool {
 	if status == 401 {
 		return true
 	}

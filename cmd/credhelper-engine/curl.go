@@ -82,7 +82,7 @@ func (s *session) curl(ctx context.Context, name string, args []string, flags re
 	if err != nil {
 		return err
 	}
-	if credential.Doubts(result.status) && result.held && call.args.Repeat && curl.SameServer(call.request.Address, result.headers) {
+	if credential.RefreshesOn(result.status) && result.held && call.args.Repeat && curl.SameServer(call.request.Address, result.headers) {
 		result = call.again(ctx, h, credential, result)
 	}
 	return result.finish(s, call.args.Dump)

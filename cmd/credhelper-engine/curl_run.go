@@ -41,7 +41,7 @@ func (c *curlCall) run(ctx context.Context, credential protocol.Credential) (cur
 	cmd.Env = c.environ
 	cmd.Stdin, cmd.Stderr = c.s.stdin, c.s.stderr
 	plumbing.attach(cmd)
-	gate := &curlGate{out: c.s.stdout, headers: plumbing, follow: c.args.Follow, repeat: c.args.Repeat, show: c.args.Dump == "-", doubts: credential.Doubts}
+	gate := &curlGate{out: c.s.stdout, headers: plumbing, follow: c.args.Follow, repeat: c.args.Repeat, show: c.args.Dump == "-", doubts: credential.RefreshesOn}
 	cmd.Stdout = gate
 	redact := curl.NewRedactor(func(b []byte) error { _, err := c.s.stderr.Write(b); return err }, c.secrets(credential)...)
 	if c.args.Verbose {

@@ -20,7 +20,8 @@ type Entry struct {
 	Scheme   string   // what precedes the token in that field; "Bearer"
 	BaseURL  string   // what relative URLs are taken under; "" if there is none
 	Origins  []string // canonical origins that the token may go to
-	Doubts   []int    // statuses, besides 401, by which the API may say that the token is dead
+	// RefreshOn are statuses, besides 401, by which the API may say that the token is dead.
+	RefreshOn []int
 
 	Issued   int64 // when the request for it was sent (A20)
 	Expires  int64 // when it ends; never zero
@@ -34,6 +35,8 @@ type Entry struct {
 	// Stamps are the files that the entry was made from. If one changed, the
 	// entry may still be good, but only the engine can say so.
 	Stamps []Stamp
+
+	parsed []origin.Origin // Origins, where ParseOrigins was called
 }
 
 const (
@@ -67,8 +70,8 @@ func (e *Entry) encode() []byte {
 	for _, s := range e.Origins {
 		b = appendText(b, s)
 	}
-	b = appendUint16(b, uint16(len(e.Doubts)))
-	for _, status := range e.Doubts {
+	b = appendUint16(b, uint16(len(e.RefreshOn)))
+	for _, status := range e.RefreshOn {
 		b = appendUint16(b, uint16(status))
 	}
 	return appendStamps(b, append([]Stamp{e.Lock}, e.Stamps...))
@@ -99,7 +102,7 @@ func decodeEntry(b []byte) (*Entry, bool) {
 		if s.bad {
 			return nil, false
 		}
-		e.Doubts = append(e.Doubts, int(s.uint16()))
+		e.RefreshOn = append(e.RefreshOn, int(s.uint16()))
 	}
 	stamps := s.stamps()
 	if !s.done() || len(stamps) == 0 {
@@ -111,7 +114,7 @@ func decodeEntry(b []byte) (*Entry, bool) {
 
 // fits reports whether the lengths fit the two bytes that precede each text.
 func (e *Entry) fits() bool {
-	size := 256 + e.Token.Len() + 2*len(e.Doubts)
+	size := 256 + e.Token.Len() + 2*len(e.RefreshOn)
 	for _, s := range append([]string{e.Profile, e.Username, e.Header, e.Scheme, e.BaseURL, e.Lock.Path}, e.Origins...) {
 		size += 2 + len(s)
 	}
@@ -152,41 +155,6 @@ func (e *Entry) Usable(now Clock, minTTL int64) bool {
 // Fresh reports whether the token is Usable and outside its refresh margin.
 func (e *Entry) Fresh(now Clock, minTTL int64) bool {
 	return e.Usable(now, minTTL) && now.Unix < e.Refresh
-}
-
-// RefreshOn are the statuses, besides 401, by which the token may be taken for dead
-// at now; nil while it is young: an API that answers 404 to many good requests must
-// not cause a token request for each.
-func (e *Entry) RefreshOn(now Clock) []int {
-	if now.Unix < e.Issued+youth {
-		return nil
-	}
-	return e.Doubts
-}
-
-// Claim is the index of the origin that a URL belongs to; -1 if it belongs to none
-// of the entry's.
-func (e *Entry) Claim(u origin.URL) int {
-	return best(len(e.Origins), u, func(i int) string { return e.Origins[i] })
-}
-
-// best is the index of the origin that the URL belongs to, -1 if there is none or
-// one of them cannot be read.
-func best(n int, u origin.URL, text func(int) string) int {
-	var room [8]origin.Origin
-	parsed := room[:0]
-	for i := range n {
-		o, err := origin.Parse(text(i))
-		if err != nil {
-			return -1
-		}
-		parsed = append(parsed, o)
-	}
-	i, reason := origin.Best(parsed, u)
-	if reason != origin.Release {
-		return -1
-	}
-	return i
 }
 
 // credible refuses a token when the wall clock went back before its issue, or

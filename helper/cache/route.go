@@ -78,7 +78,7 @@ func (s *Store) Owners(u origin.URL) (*Owners, error) {
 
 // Of is the profile that owns a URL of the route's host; "" if none does.
 func (o *Owners) Of(u origin.URL) string {
-	if i, reason := origin.Best(o.origins, u); reason == origin.Release {
+	if i := bestOf(o.origins, u); i >= 0 {
 		return o.claims[i].Profile
 	}
 	return ""

@@ -237,7 +237,7 @@ func (x *trip) again(answer *http.Response) bool {
 		x.patience++
 		return repeatable(x.req) && (answer.StatusCode == http.StatusTooManyRequests || idempotent(x.req))
 	}
-	if !x.credential.Doubts(answer.StatusCode) {
+	if !x.credential.RefreshesOn(answer.StatusCode) {
 		return false
 	}
 	token, profile := x.credential.Secret, x.credential.Profile

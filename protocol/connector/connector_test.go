@@ -196,7 +196,7 @@ func TestAnswers(t *testing.T) {
 		got.Source != "cache" || got.Origin != "https://api.example.com" || len(got.Origins) != 2 {
 		t.Errorf("%+v, %v", got, err)
 	}
-	if got, err = get(client, "statuses"); err != nil || !got.Doubts(401) || !got.Doubts(403) || !got.Doubts(404) || got.Doubts(400) {
+	if got, err = get(client, "statuses"); err != nil || !got.RefreshesOn(401) || !got.RefreshesOn(403) || !got.RefreshesOn(404) || got.RefreshesOn(400) {
 		t.Errorf("%v, %v", got.RefreshOn, err)
 	}
 }

@@ -1,0 +1,139 @@
+package cache
+
+import (
+	"github.com/credhelper/credhelper/protocol"
+	"github.com/credhelper/credhelper/protocol/origin"
+)
+
+// This file is the one rule for a hit: which token is given without anybody being asked.
+// The front asks Store.Answer, a program that runs long keeps what Ready opened for a
+// moment and asks Entry.Answer, and so does whoever looks again on the way to the server.
+
+// Answer is the credential that the cache has for a request, by what env says of its
+// variables. False says nothing but that somebody has to find out: every doubt is a miss.
+func (s *Store) Answer(r protocol.Request, env func(string) string, now Clock) (protocol.Credential, bool) {
+	profile := s.ProfileOf(r)
+	if profile == "" {
+		return protocol.Credential{}, false
+	}
+	e, err := s.Ready(profile, env, now)
+	if err != nil || s.askedAgain(r, e, now) {
+		return protocol.Credential{}, false
+	}
+	return e.Answer(r, now)
+}
+
+// ProfileOf is the profile that a request names, or that the route of its URL leads to; ""
+// if there is none.
+func (s *Store) ProfileOf(r protocol.Request) string {
+	if r.Profile != "" {
+		return r.Profile
+	}
+	return s.Owner(r.URL)
+}
+
+// Ready opens the entry of a profile whose token needs nobody to look at it: none of the
+// files behind it changed, it is outside its refresh margin, its uses are not logged, and
+// no API refuses it. The token's grammar is checked where an answer is built (A16). The
+// error is ErrMiss.
+func (s *Store) Ready(profile string, env func(string) string, now Clock) (*Entry, error) {
+	e, err := s.Find(profile, env)
+	if err != nil || e.Audit || e.Rejected || !e.Fresh(now, 0) || !e.Current() {
+		return nil, ErrMiss
+	}
+	return e, nil
+}
+
+// askedAgain reports whether a tool that only asks again if its token was refused was
+// given this one before. A token younger than a minute is not taken for dead.
+func (s *Store) askedAgain(r protocol.Request, e *Entry, now Clock) bool {
+	return r.Asker != "" && s.Asked(e.Profile, r.Asker, now.Unix) == protocol.Mark(e.Token) && !Young(e.Issued, now.Unix)
+}
+
+// Answer is the credential that the entry has for a request: its token lives long enough
+// outside the refresh margin, is not the one that the tool saw refused, and may go to the
+// URL.
+func (e *Entry) Answer(r protocol.Request, now Clock) (protocol.Credential, bool) {
+	if r.Refresh || !e.Fresh(now, r.MinTTL) || r.Refuses(e.Token) {
+		return protocol.Credential{}, false
+	}
+	claim := 0
+	if r.URL != (origin.URL{}) {
+		if claim = e.Claim(r.URL); claim < 0 {
+			return protocol.Credential{}, false
+		}
+	}
+	c := e.Credential(now)
+	if claim < len(e.Origins) {
+		c.Origin = e.Origins[claim]
+	}
+	return c, true
+}
+
+// Credential is what a tool gets of the entry, for none of its origins in particular.
+func (e *Entry) Credential(now Clock) protocol.Credential {
+	c := protocol.Credential{
+		Profile:  e.Profile,
+		Scheme:   e.Scheme,
+		Header:   e.Header,
+		Username: e.Username,
+		Secret:   e.Token,
+		Wide:     e.Wide,
+		Expires:  e.Expires,
+		Source:   "cache",
+		Origins:  e.Origins,
+	}
+	// An API that answers 404 to many good requests must not cause a token request for
+	// each: such a status says nothing of a young token.
+	if now.Unix >= e.Issued+youth {
+		c.RefreshOn = e.RefreshOn
+	}
+	return c
+}
+
+// ParseOrigins readies the entry for the URLs of many requests; false if one of its
+// origins cannot be read.
+func (e *Entry) ParseOrigins() bool {
+	parsed := make([]origin.Origin, 0, len(e.Origins))
+	for _, text := range e.Origins {
+		o, err := origin.Parse(text)
+		if err != nil {
+			return false
+		}
+		parsed = append(parsed, o)
+	}
+	e.parsed = parsed
+	return true
+}
+
+// Claim is the index of the origin that a URL belongs to; -1 if it belongs to none
+// of the entry's.
+func (e *Entry) Claim(u origin.URL) int {
+	if len(e.parsed) > 0 {
+		return bestOf(e.parsed, u)
+	}
+	return best(len(e.Origins), u, func(i int) string { return e.Origins[i] })
+}
+
+// best is the index of the origin that the URL belongs to, -1 if there is none or
+// one of them cannot be read.
+func best(n int, u origin.URL, text func(int) string) int {
+	var room [8]origin.Origin
+	parsed := room[:0]
+	for i := range n {
+		o, err := origin.Parse(text(i))
+		if err != nil {
+			return -1
+		}
+		parsed = append(parsed, o)
+	}
+	return bestOf(parsed, u)
+}
+
+func bestOf(parsed []origin.Origin, u origin.URL) int {
+	i, reason := origin.Best(parsed, u)
+	if reason != origin.Release {
+		return -1
+	}
+	return i
+}
