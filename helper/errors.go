@@ -137,9 +137,9 @@ func tokenError(p *Profile, err error) error {
 // (H2): a secret, a sign-in or rights are missing, which no password makes up for. A
 // keyring that is locked and a server that is away pass, and until then a person may
 // want to give another credential.
-func (a *asking) lastWord(err error) error {
+func (q *query) lastWord(err error) error {
 	var e *protocol.Error
-	if !errors.As(err, &e) || !a.profile.GitQuit {
+	if !errors.As(err, &e) || !q.profile.GitQuit {
 		return err
 	}
 	for _, kind := range [...]error{protocol.ErrNoSecret, protocol.ErrLogin, protocol.ErrRefused, protocol.ErrBusy} {

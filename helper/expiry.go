@@ -155,31 +155,31 @@ const remindEvery = 24 * time.Hour
 
 // remind tells once a day that what was just shown to the server ends within 7
 // days, where somebody reads it.
-func (a *asking) remind(shown proof, client *oauth.Client) {
-	if !a.config.Reminds || a.store == nil {
+func (q *query) remind(shown proof, client *oauth.Client) {
+	if !q.config.Reminds || q.store == nil {
 		return
 	}
 	end := Ending{"secret", shown.expires}
 	if client.Key != nil && client.Key.Certificate() != nil {
 		end = nearer(end, Ending{"certificate", client.Key.Certificate().NotAfter.UTC()})
 	}
-	now := a.now()
-	if end.Urgency(now) < Pressing || a.reminded(now) {
+	now := q.now()
+	if end.Urgency(now) < Pressing || q.reminded(now) {
 		return
 	}
-	text := "profile " + a.profile.Name + ": its " + end.Words(now)
-	if a.profile.InKeyring() {
-		text += "; store a new one: credhelper rotate " + a.profile.Name
+	text := "profile " + q.profile.Name + ": its " + end.Words(now)
+	if q.profile.InKeyring() {
+		text += "; store a new one: credhelper rotate " + q.profile.Name
 	}
-	a.log(Record{Event: eventExpiry, Profile: a.profile.Name, Text: text})
-	a.report(text)
+	q.log(Record{Event: eventExpiry, Profile: q.profile.Name, Text: text})
+	q.report(text)
 }
 
 // reminded reports whether the log has a reminder of the last day.
-func (a *asking) reminded(now time.Time) (found bool) {
-	_ = a.eachRecord([]byte(`"`+eventExpiry+`"`), func(r Record) bool {
+func (q *query) reminded(now time.Time) (found bool) {
+	_ = q.eachRecord([]byte(`"`+eventExpiry+`"`), func(r Record) bool {
 		age := now.Sub(r.Time)
-		found = r.Event == eventExpiry && r.Profile == a.profile.Name && age >= 0 && age < remindEvery
+		found = r.Event == eventExpiry && r.Profile == q.profile.Name && age >= 0 && age < remindEvery
 		return !found
 	})
 	return found

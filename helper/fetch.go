@@ -14,86 +14,86 @@ import (
 
 // fetch asks the server for a token and seals it. old is an entry that may still
 // be good, or nil; lock is nil where nothing is stored or nothing locks.
-func (a *asking) fetch(ctx context.Context, lock *cache.Lock, old *cache.Entry) (protocol.Credential, error) {
-	if a.flight != nil {
-		a.flight.asked = true
+func (q *query) fetch(ctx context.Context, lock *cache.Lock, old *cache.Entry) (protocol.Credential, error) {
+	if q.flight != nil {
+		q.flight.asked = true
 	}
-	token, err := a.obtainLocked(ctx, lock)
+	token, err := q.obtainLocked(ctx, lock)
 	if err != nil {
 		// A token that is still good is better than none (A23).
-		if old != nil && old.Usable(a.clock(), 0) {
-			a.leaveAlone(err)
-			a.logFailure(a.record("").given(a.Helper, old), err)
-			a.report(err.Error() + "; the cached token is still good for " + span(time.Unix(old.Expires, 0).Sub(a.now())))
-			return a.hit(old), nil
+		if old != nil && old.Usable(q.clock(), 0) {
+			q.leaveAlone(err)
+			q.logFailure(q.record("").given(q.Helper, old), err)
+			q.report(err.Error() + "; the cached token is still good for " + span(time.Unix(old.Expires, 0).Sub(q.now())))
+			return q.hit(old), nil
 		}
 		return protocol.Credential{}, err
 	}
 	for _, w := range token.Warnings {
-		a.report("profile " + a.profile.Name + ": " + w)
+		q.report("profile " + q.profile.Name + ": " + w)
 	}
 	expires := token.Expires.Unix()
-	a.keep(ctx, lock, token)
-	a.log(a.record(eventFetch).obtained(a.Helper, token))
-	c := a.entry(token.Access, token.Sent.Unix(), expires).Credential(a.clock())
-	c.Origin, c.Source = a.origin, "network"
+	q.keep(ctx, lock, token)
+	q.log(q.record(eventFetch).obtained(q.Helper, token))
+	c := q.entry(token.Access, token.Sent.Unix(), expires).Credential(q.clock())
+	c.Origin, c.Source = q.origin, "network"
 	return c, nil
 }
 
 // keep seals the token. It was obtained, so it is answered whatever happens to
 // the copy (F2).
-func (a *asking) keep(ctx context.Context, lock *cache.Lock, token *oauth.Token) {
-	if a.store == nil {
+func (q *query) keep(ctx context.Context, lock *cache.Lock, token *oauth.Token) {
+	if q.store == nil {
 		return
 	}
-	if _, marked := a.store.Mark(a.profile.Name); marked {
-		_ = a.store.DropMark(a.profile.Name)
+	if _, marked := q.store.Mark(q.profile.Name); marked {
+		_ = q.store.DropMark(q.profile.Name)
 	}
-	a.store.Sweep(a.now()) // what killed processes left (F1)
-	entry := a.entry(token.Access, token.Sent.Unix(), token.Expires.Unix())
-	if lock == nil || !a.stillSame() {
-		a.uncached(entry)
+	q.store.Sweep(q.now()) // what killed processes left (F1)
+	entry := q.entry(token.Access, token.Sent.Unix(), token.Expires.Unix())
+	if lock == nil || !q.stillSame() {
+		q.uncached(entry)
 		return
 	}
-	err := a.store.Put(ctx, lock, entry)
+	err := q.store.Put(ctx, lock, entry)
 	if err == nil {
-		err = a.store.DropRejections(a.profile.Name)
+		err = q.store.DropRejections(q.profile.Name)
 	} else {
-		a.uncached(entry)
+		q.uncached(entry)
 	}
 	if err != nil {
-		a.report("profile " + a.profile.Name + ": the token could not be cached: " + printable.Line(err.Error()))
+		q.report("profile " + q.profile.Name + ": the token could not be cached: " + printable.Line(err.Error()))
 	}
 }
 
 // obtainLocked is obtain, which a sign-in needs a lock for: two that renew it at
 // once would end it.
-func (a *asking) obtainLocked(ctx context.Context, lock *cache.Lock) (*oauth.Token, error) {
-	if lock == nil && a.profile.Person() {
-		return nil, policy("profile " + a.profile.Name + ": a sign-in can only be renewed where its state can be stored and locked")
+func (q *query) obtainLocked(ctx context.Context, lock *cache.Lock) (*oauth.Token, error) {
+	if lock == nil && q.profile.Person() {
+		return nil, policy("profile " + q.profile.Name + ": a sign-in can only be renewed where its state can be stored and locked")
 	}
-	return a.obtain(ctx)
+	return q.obtain(ctx)
 }
 
 // obtain asks once, unless a mark says that it is too early.
-func (a *asking) obtain(ctx context.Context) (*oauth.Token, error) {
-	p := a.profile
-	mark, marked := a.mark()
+func (q *query) obtain(ctx context.Context) (*oauth.Token, error) {
+	p := q.profile
+	mark, marked := q.mark()
 	if marked && !mark.Refused {
-		if !a.request.Refresh && (a.ahead || !mark.Ahead) { // a person is not kept waiting
-			return nil, waiting(p, mark, a.now())
+		if !q.request.Refresh && (q.ahead || !mark.Ahead) { // a person is not kept waiting
+			return nil, waiting(p, mark, q.now())
 		}
 		marked = false
 	}
-	s, err := a.shows(ctx)
+	s, err := q.shows(ctx)
 	if marked && (err != nil && !errors.Is(err, protocol.ErrNoSecret) && !errors.Is(err, protocol.ErrPolicy) && !errors.Is(err, protocol.ErrLogin) ||
 		err == nil && s.marked(p.Name, mark)) {
-		return nil, waiting(p, mark, a.now())
+		return nil, waiting(p, mark, q.now())
 	}
 	if err != nil {
 		return nil, err
 	}
-	return a.once(ctx, s)
+	return q.once(ctx, s)
 }
 
 // proof is what a request shows the server: the client's secret or key, and the
@@ -126,39 +126,39 @@ func (s proof) marked(profile string, m cache.Mark) bool {
 }
 
 // shows reads what the request will show.
-func (a *asking) shows(ctx context.Context) (s proof, err error) {
-	s.subject = a.subject
-	if a.profile.Person() {
-		if s.refresh, err = a.refresh(ctx, a.profile); err != nil {
+func (q *query) shows(ctx context.Context) (s proof, err error) {
+	s.subject = q.subject
+	if q.profile.Person() {
+		if s.refresh, err = q.refresh(ctx, q.profile); err != nil {
 			return s, err
 		}
 	}
-	now, err := a.inUse(ctx, a.profile)
+	now, err := q.inUse(ctx, q.profile)
 	s.secret, s.expires = now.secret, now.expires
-	if proxy, _ := a.proxyOf(a.profile); proxy != nil && proxy.User != nil { // one that cannot be read is the request's error
+	if proxy, _ := q.proxyOf(q.profile); proxy != nil && proxy.User != nil { // one that cannot be read is the request's error
 		s.proxy = proxy.User.String()
 	}
 	return s, err
 }
 
 // once asks the server and remembers a refusal.
-func (a *asking) once(ctx context.Context, s proof) (*oauth.Token, error) {
-	client, err := a.prepare(ctx, a.profile, s.secret)
+func (q *query) once(ctx context.Context, s proof) (*oauth.Token, error) {
+	client, err := q.prepare(ctx, q.profile, s.secret)
 	if err != nil {
 		return nil, err
 	}
 	var token *oauth.Token
-	if a.profile.Person() {
-		token, err = a.renewSignIn(ctx, client, s.refresh)
+	if q.profile.Person() {
+		token, err = q.renewSignIn(ctx, client, s.refresh)
 	} else {
 		token, err = client.Token(ctx)
 	}
 	if err != nil {
-		hold := a.remember(err, s)
-		return nil, worthAsking(tokenError(a.profile, err), hold)
+		hold := q.remember(err, s)
+		return nil, worthAsking(tokenError(q.profile, err), hold)
 	}
-	a.explainClock(a.profile, token)
-	a.remind(s, client)
+	q.explainClock(q.profile, token)
+	q.remind(s, client)
 	return token, nil
 }
 
@@ -180,13 +180,13 @@ func (h *Helper) token(ctx context.Context, p *Profile, s secret.Text) (*oauth.T
 
 // mark is a mark that still holds: of the profile as it is now, and believable by
 // the clock (A21).
-func (a *asking) mark() (cache.Mark, bool) {
-	if a.store == nil {
+func (q *query) mark() (cache.Mark, bool) {
+	if q.store == nil {
 		return cache.Mark{}, false
 	}
-	m, found := a.store.Mark(a.profile.Name)
-	now := a.now().Unix()
-	if !found || m.Binding != a.binding || now >= m.Until || now < m.At-2 {
+	m, found := q.store.Mark(q.profile.Name)
+	now := q.now().Unix()
+	if !found || m.Binding != q.binding || now >= m.Until || now < m.At-2 {
 		return cache.Mark{}, false
 	}
 	return m, true
@@ -214,31 +214,31 @@ const (
 
 // remember writes down a refusal (A12) or a wait (A11), for every later call of every
 // process, and returns how long it holds.
-func (a *asking) remember(err error, s proof) time.Duration {
+func (q *query) remember(err error, s proof) time.Duration {
 	var e *oauth.Error
 	if !errors.As(err, &e) || e.Hold() == 0 {
 		return 0
 	}
-	now := a.now()
+	now := q.now()
 	m := cache.Mark{
-		Binding: a.binding,
+		Binding: q.binding,
 		At:      now.Unix(),
 		Refused: e.Kind == oauth.Refused,
 		Asked:   e.RetryAfter > 0,
 		Reason:  e.Error(),
-		Hint:    printable.Line(oauth.HintFor(e, a.profile.Name, a.profile.hints())),
+		Hint:    printable.Line(oauth.HintFor(e, q.profile.Name, q.profile.hints())),
 	}
 	if m.Refused {
-		if m.Secret = s.mark(a.profile.Name); e.Proxy != "" {
-			m.Secret = s.proxyMark(a.profile.Name)
+		if m.Secret = s.mark(q.profile.Name); e.Proxy != "" {
+			m.Secret = s.proxyMark(q.profile.Name)
 		}
 	}
-	m.Count = a.countOf(m)
+	m.Count = q.countOf(m)
 	hold := e.Hold()
 	switch {
-	case m.Refused && a.profile.Person() && isDead(err):
+	case m.Refused && q.profile.Person() && isDead(err):
 		hold = untilLogin // whose refresh token has another mark
-	case a.ahead && e.Status == 0: // it may only have been slow
+	case q.ahead && e.Status == 0: // it may only have been slow
 		m.Ahead, hold = true, grown(laterHold, m.Count, longestWait)
 	case m.Refused:
 		hold = max(grown(hold, m.Count, longestHold), e.RetryAfter)
@@ -249,28 +249,28 @@ func (a *asking) remember(err error, s proof) time.Duration {
 	if hold != untilLogin {
 		m.Until++ // At was cut
 	}
-	a.putMark(m)
+	q.putMark(m)
 	return hold
 }
 
 // leaveAlone keeps all processes from fetching ahead of time for a moment, after a
 // failure that keeps nobody from fetching for another reason (A23).
-func (a *asking) leaveAlone(err error) {
-	if _, holds := a.mark(); holds {
+func (q *query) leaveAlone(err error) {
+	if _, holds := q.mark(); holds {
 		return
 	}
-	m := cache.Mark{Binding: a.binding, At: a.now().Unix(), Ahead: true, Reason: printable.Line(err.Error())}
-	m.Count = a.countOf(m)
-	m.Until = a.now().Add(grown(laterHold, m.Count, longestWait)).Unix()
-	a.putMark(m)
+	m := cache.Mark{Binding: q.binding, At: q.now().Unix(), Ahead: true, Reason: printable.Line(err.Error())}
+	m.Count = q.countOf(m)
+	m.Until = q.now().Add(grown(laterHold, m.Count, longestWait)).Unix()
+	q.putMark(m)
 }
 
 // countOf is how many answers of this kind there were in a row, with this one.
-func (a *asking) countOf(m cache.Mark) uint16 {
-	if a.store == nil {
+func (q *query) countOf(m cache.Mark) uint16 {
+	if q.store == nil {
 		return 1
 	}
-	last, found := a.store.Mark(a.profile.Name)
+	last, found := q.store.Mark(q.profile.Name)
 	same := found && last.Refused == m.Refused && last.Binding == m.Binding && last.Secret == m.Secret
 	if !same || !m.Refused && m.At-last.Until > int64(forgotten/time.Second) {
 		return 1
@@ -283,11 +283,11 @@ func grown(hold time.Duration, count uint16, most time.Duration) time.Duration {
 	return min(hold<<min(count-1, 10), most)
 }
 
-func (a *asking) putMark(m cache.Mark) {
-	if a.store == nil {
+func (q *query) putMark(m cache.Mark) {
+	if q.store == nil {
 		return
 	}
-	if err := a.store.PutMark(a.profile.Name, m); err != nil {
-		a.report("profile " + a.profile.Name + ": the refusal could not be written down: " + printable.Line(err.Error()))
+	if err := q.store.PutMark(q.profile.Name, m); err != nil {
+		q.report("profile " + q.profile.Name + ": the refusal could not be written down: " + printable.Line(err.Error()))
 	}
 }

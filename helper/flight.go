@@ -37,7 +37,7 @@ type flight struct {
 }
 
 // isFor reports whether what the flight brought is what this request would bring.
-func (f *flight) isFor(a *asking) bool { return f.binding == a.binding && f.subject.Same(a.subject) }
+func (f *flight) isFor(q *query) bool { return f.binding == q.binding && f.subject.Same(q.subject) }
 
 // start begins a flight for a profile, or returns the one under way.
 func (fs *flights) start(profile string) (f *flight, mine bool) {
@@ -92,29 +92,29 @@ func (fs *flights) failed(profile string, since time.Time) *flight {
 //
 // In a program that runs long the fetch ahead of time goes on behind the answer:
 // its caller would wait for the server once an hour, and in an outage each time.
-func (a *asking) fetchLocked(ctx context.Context, seen *cache.Entry, atHand bool) (protocol.Credential, error) {
-	behind := atHand && a.config.RunsLong && !a.profile.Person()
-	if _, holds := a.mark(); holds && atHand {
-		return a.hit(seen), nil
+func (q *query) fetchLocked(ctx context.Context, seen *cache.Entry, atHand bool) (protocol.Credential, error) {
+	behind := atHand && q.config.RunsLong && !q.profile.Person()
+	if _, holds := q.mark(); holds && atHand {
+		return q.hit(seen), nil
 	}
 	for {
-		if f := a.flights.failed(a.profile.Name, a.began); f != nil && !atHand && f.isFor(a) {
+		if f := q.flights.failed(q.profile.Name, q.began); f != nil && !atHand && f.isFor(q) {
 			return protocol.Credential{}, f.err
 		}
-		f, mine := a.flights.start(a.profile.Name)
+		f, mine := q.flights.start(q.profile.Name)
 		if mine {
-			a.fly(ctx, f, seen, atHand, behind)
+			q.fly(ctx, f, seen, atHand, behind)
 			if !behind {
-				return a.wait(ctx, f)
+				return q.wait(ctx, f)
 			}
 		}
 		if atHand {
-			return a.hit(seen), nil
+			return q.hit(seen), nil
 		}
-		if !a.waitFor(ctx, f) {
-			return a.late()
+		if !q.waitFor(ctx, f) {
+			return q.late()
 		}
-		if c, ok := a.takes(f); ok {
+		if c, ok := q.takes(f); ok {
 			return c, nil
 		}
 	}
@@ -128,33 +128,33 @@ const aheadTime = time.Second
 // fly fetches for all who wait. The fetch goes on to its end when its caller hangs
 // up: the others wait for it, and a refresh token that was used up must be replaced
 // (A18).
-func (a *asking) fly(ctx context.Context, f *flight, seen *cache.Entry, atHand, behind bool) {
+func (q *query) fly(ctx context.Context, f *flight, seen *cache.Entry, atHand, behind bool) {
 	own := context.WithoutCancel(ctx)
 	cancel := context.CancelFunc(func() {})
 	switch deadline, limited := ctx.Deadline(); {
-	case atHand && !behind && !a.profile.Person():
+	case atHand && !behind && !q.profile.Person():
 		own, cancel = context.WithTimeout(own, aheadTime)
 	case limited:
 		own, cancel = context.WithDeadline(own, deadline)
 	}
-	a.flight, a.ahead = f, atHand
+	q.flight, q.ahead = f, atHand
 	go func() {
 		defer cancel()
-		defer func() { a.flights.end(a.profile.Name, f, a.now()) }()
-		f.binding, f.subject = a.binding, a.subject
-		f.credential, f.err = a.underLock(own, seen, atHand)
+		defer func() { q.flights.end(q.profile.Name, f, q.now()) }()
+		f.binding, f.subject = q.binding, q.subject
+		f.credential, f.err = q.underLock(own, seen, atHand)
 		f.late = own.Err() != nil || errors.Is(f.err, protocol.ErrBusy)
-		a.memory.clear()
+		q.memory.clear()
 	}()
 }
 
 // wait waits for one's own flight.
-func (a *asking) wait(ctx context.Context, f *flight) (protocol.Credential, error) {
+func (q *query) wait(ctx context.Context, f *flight) (protocol.Credential, error) {
 	select {
 	case <-f.done:
 	case <-ctx.Done():
 		if !errors.Is(ctx.Err(), context.DeadlineExceeded) {
-			return protocol.Credential{}, fmt.Errorf("profile %s: %w: %w", a.profile.Name, protocol.ErrUnreachable, ctx.Err())
+			return protocol.Credential{}, fmt.Errorf("profile %s: %w: %w", q.profile.Name, protocol.ErrUnreachable, ctx.Err())
 		}
 		<-f.done // it has the same deadline, and says what was slow
 	}
@@ -163,7 +163,7 @@ func (a *asking) wait(ctx context.Context, f *flight) (protocol.Credential, erro
 
 // waitFor waits for another goroutine's flight; false if there is only time left
 // to answer in.
-func (a *asking) waitFor(ctx context.Context, f *flight) bool {
+func (q *query) waitFor(ctx context.Context, f *flight) bool {
 	wait, cancel := withReserve(ctx)
 	defer cancel()
 	select {
@@ -176,35 +176,35 @@ func (a *asking) waitFor(ctx context.Context, f *flight) bool {
 
 // late is the answer when the wait was too long: a token that is still good, or
 // none.
-func (a *asking) late() (protocol.Credential, error) {
-	if e := a.cached(); e != nil && e.Usable(a.clock(), 0) {
-		return a.hit(e), nil
+func (q *query) late() (protocol.Credential, error) {
+	if e := q.cached(); e != nil && e.Usable(q.clock(), 0) {
+		return q.hit(e), nil
 	}
-	return protocol.Credential{}, a.busy()
+	return protocol.Credential{}, q.busy()
 }
 
 // takes reports whether what another goroutine brought, or what is in the cache by
 // now, answers this request as well.
-func (a *asking) takes(f *flight) (protocol.Credential, bool) {
-	if c, ok := a.serves(a.cached()); ok {
+func (q *query) takes(f *flight) (protocol.Credential, bool) {
+	if c, ok := q.serves(q.cached()); ok {
 		return c, true
 	}
 	c := f.credential
-	if !f.asked || c.Secret.IsZero() || !f.isFor(a) || a.request.Refuses(c.Secret) || c.Expires <= a.now().Unix() {
+	if !f.asked || c.Secret.IsZero() || !f.isFor(q) || q.request.Refuses(c.Secret) || c.Expires <= q.now().Unix() {
 		return c, false
 	}
-	c.Origin = a.origin // it may have asked for another URL
+	c.Origin = q.origin // it may have asked for another URL
 	return c, true
 }
 
 // underLock fetches once no other process does.
-func (a *asking) underLock(ctx context.Context, seen *cache.Entry, atHand bool) (protocol.Credential, error) {
-	lock, err := a.lock(ctx, atHand)
+func (q *query) underLock(ctx context.Context, seen *cache.Entry, atHand bool) (protocol.Credential, error) {
+	lock, err := q.lock(ctx, atHand)
 	if errors.Is(err, cache.ErrLocked) {
 		if atHand {
-			return a.hit(seen), nil
+			return q.hit(seen), nil
 		}
-		return a.late()
+		return q.late()
 	}
 	if err != nil {
 		return protocol.Credential{}, err
@@ -213,11 +213,11 @@ func (a *asking) underLock(ctx context.Context, seen *cache.Entry, atHand bool) 
 		defer lock.Unlock()
 	}
 	// Somebody may have fetched while we waited (A22).
-	now := a.cached()
-	if c, ok := a.serves(now); ok {
+	now := q.cached()
+	if c, ok := q.serves(now); ok {
 		return c, nil
 	}
-	return a.fetch(ctx, lock, now)
+	return q.fetch(ctx, lock, now)
 }
 
 // lockReserve is left of the deadline when a wait for others ends, to answer in.

@@ -12,8 +12,8 @@ import (
 	"github.com/credhelper/credhelper/protocol/secret"
 )
 
-// asking is one request on its way.
-type asking struct {
+// query is one request on its way to an answer, with the profile that gives it.
+type query struct {
 	*Helper
 	request  protocol.Request
 	profile  *Profile
@@ -49,42 +49,42 @@ func (h *Helper) Get(ctx context.Context, r protocol.Request) (protocol.Credenti
 		return found, nil
 	}
 	defer end()
-	a, err := h.ask(r)
+	q, err := h.newQuery(r)
 	if err != nil {
 		if !errors.Is(err, protocol.ErrNoProfile) { // tools ask about every host there is
 			h.logFailure(recordOf(r), err)
 		}
 		return protocol.Credential{}, err
 	}
-	defer a.close()
-	a.began = began
-	if own := a.profile.Timeout; own > 0 && h.asked(r) == 0 { // said by the profile
+	defer q.close()
+	q.began = began
+	if own := q.profile.Timeout; own > 0 && h.asked(r) == 0 { // said by the profile
 		h.patience(own)
 		ctx, cancel = h.deadline(caller, own)
 		defer cancel()
 	}
-	c, err := a.answer(ctx)
+	c, err := q.answer(ctx)
 	if err != nil {
-		h.logFailure(a.record(""), err)
-		err = a.lastWord(err)
+		h.logFailure(q.record(""), err)
+		err = q.lastWord(err)
 	}
 	return c, err
 }
 
-// ask finds the profile and opens the cache. Who owns nothing makes nothing: the
+// newQuery finds the profile and opens the cache. Who owns nothing makes nothing: the
 // cache is only made for a profile that answers.
-func (h *Helper) ask(r protocol.Request) (*asking, error) {
-	a := &asking{Helper: h, request: r}
+func (h *Helper) newQuery(r protocol.Request) (*query, error) {
+	q := &query{Helper: h, request: r}
 	var err, unsafe error
-	if a.settings, err = h.Settings(); err != nil {
+	if q.settings, err = h.Settings(); err != nil {
 		return nil, err
 	}
-	a.store, unsafe = h.cacheStore()
-	err = a.find()
-	if err == nil && a.store == nil && !h.config.NoStore {
+	q.store, unsafe = h.cacheStore()
+	err = q.find()
+	if err == nil && q.store == nil && !h.config.NoStore {
 		if err = unsafe; err == nil {
-			if a.store, err = cache.Create(h.config.Dirs); readOnly(err) {
-				a.unwritten(err)
+			if q.store, err = cache.Create(h.config.Dirs); readOnly(err) {
+				q.unwritten(err)
 				err = nil
 			} else if err != nil {
 				err = storeError(err)
@@ -92,112 +92,112 @@ func (h *Helper) ask(r protocol.Request) (*asking, error) {
 		}
 	}
 	if err != nil {
-		a.close()
+		q.close()
 		return nil, err
 	}
-	a.identify()
+	q.identify()
 	if asked := h.asked(r); asked > 0 {
-		own := *a.profile
-		a.profile, own.Timeout = &own, asked
+		own := *q.profile
+		q.profile, own.Timeout = &own, asked
 	}
-	a.compileRoutes(a.claims, r.URL, a.claimed)
-	return a, nil
+	q.compileRoutes(q.claims, r.URL, q.claimed)
+	return q, nil
 }
 
 // close closes the cache, once nobody uses it any more: the fetch that this request
 // leads goes on when its caller has gone.
-func (a *asking) close() {
-	if a.store == nil {
+func (q *query) close() {
+	if q.store == nil {
 		return
 	}
-	if a.flight != nil {
+	if q.flight != nil {
 		select {
-		case <-a.flight.done:
+		case <-q.flight.done:
 		default:
-			go func() { <-a.flight.done; a.store.Close() }()
+			go func() { <-q.flight.done; q.store.Close() }()
 			return
 		}
 	}
-	a.store.Close()
+	q.store.Close()
 }
 
 // find sets the profile that answers, and the origin of it that the URL belongs
 // to.
-func (a *asking) find() (err error) {
-	r := a.request
+func (q *query) find() (err error) {
+	r := q.request
 	switch {
 	case r.Profile == "" && r.URL == (origin.URL{}):
 		return malformed("the request names neither a URL nor a profile")
 	case r.Profile == "":
-		return a.findOwner()
+		return q.findOwner()
 	}
-	if a.profile, err = a.Profile(r.Profile); err != nil {
+	if q.profile, err = q.Profile(r.Profile); err != nil {
 		return err
 	}
 	if r.URL == (origin.URL{}) {
-		if len(a.profile.Origins) > 0 {
-			a.origin = a.profile.Origins[0].String()
+		if len(q.profile.Origins) > 0 {
+			q.origin = q.profile.Origins[0].String()
 		}
 		return nil
 	}
-	a.origin = a.profile.owning(r.URL)
-	return a.profile.mustOwn(r.URL)
+	q.origin = q.profile.owning(r.URL)
+	return q.profile.mustOwn(r.URL)
 }
 
 // findOwner finds the profile that owns the URL. A route that still holds spares
 // the reading of every other profile.
-func (a *asking) findOwner() error {
-	u := a.request.URL
-	if a.store != nil {
-		if name := a.store.Owner(u); name != "" {
-			if p, err := a.Profile(name); err == nil && p.owning(u) != "" {
-				a.profile, a.origin = p, p.owning(u)
+func (q *query) findOwner() error {
+	u := q.request.URL
+	if q.store != nil {
+		if name := q.store.Owner(u); name != "" {
+			if p, err := q.Profile(name); err == nil && p.owning(u) != "" {
+				q.profile, q.origin = p, p.owning(u)
 				return nil
 			}
 		}
 	}
-	stamps := a.stamps() // before anything is read, so that a change in between shows
-	all, broken := a.load()
+	stamps := q.stamps() // before anything is read, so that a change in between shows
+	all, broken := q.load()
 	claims := claimsOf(all)
-	c, err := choose(claims, u, a.request.Username)
+	c, err := choose(claims, u, q.request.Username)
 	if err != nil {
 		return blame(err, broken, u)
 	}
-	a.profile, a.origin = c.profile, c.origin.String()
-	a.claims, a.claimed = claims, stamps
+	q.profile, q.origin = c.profile, c.origin.String()
+	q.claims, q.claimed = claims, stamps
 	return nil
 }
 
 // answer is steps 6 to 10 of a request: cache, lock, cache again, fetch.
-func (a *asking) answer(ctx context.Context) (protocol.Credential, error) {
-	a.hear(ctx)
-	if err := a.blocked(); err != nil {
-		return a.instead(err)
+func (q *query) answer(ctx context.Context) (protocol.Credential, error) {
+	q.hear(ctx)
+	if err := q.blocked(); err != nil {
+		return q.instead(err)
 	}
-	if a.store == nil {
-		return a.fetch(ctx, nil, nil)
+	if q.store == nil {
+		return q.fetch(ctx, nil, nil)
 	}
-	a.seen = a.cached()
-	if c, ok := a.serves(a.seen); ok {
-		a.restamp(ctx, a.seen)
+	q.seen = q.cached()
+	if c, ok := q.serves(q.seen); ok {
+		q.restamp(ctx, q.seen)
 		return c, nil
 	}
-	c, err := a.fetchLocked(ctx, a.seen, !a.request.Refresh && a.seen != nil && a.usable(a.seen))
+	c, err := q.fetchLocked(ctx, q.seen, !q.request.Refresh && q.seen != nil && q.usable(q.seen))
 	if err != nil {
-		return a.instead(err)
+		return q.instead(err)
 	}
 	return c, nil
 }
 
 // cached is the entry that belongs to the profile as it is now, if its token was
 // not the one that the tool saw refused; else nil.
-func (a *asking) cached() *cache.Entry {
-	if !a.known {
+func (q *query) cached() *cache.Entry {
+	if !q.known {
 		return nil
 	}
-	e, err := a.store.Get(a.profile.Name, a.subject)
-	if err != nil || e.Binding != a.binding || a.request.Refuses(e.Token) ||
-		!secret.ValidToken(e.Token.Reveal(), a.profile.WideToken) {
+	e, err := q.store.Get(q.profile.Name, q.subject)
+	if err != nil || e.Binding != q.binding || q.request.Refuses(e.Token) ||
+		!secret.ValidToken(e.Token.Reveal(), q.profile.WideToken) {
 		return nil
 	}
 	return e
@@ -205,28 +205,28 @@ func (a *asking) cached() *cache.Entry {
 
 // serves is the answer that an entry has without anybody asking the server. Another
 // token than the one that the request began with is as new as one that is asked for.
-func (a *asking) serves(e *cache.Entry) (protocol.Credential, bool) {
+func (q *query) serves(e *cache.Entry) (protocol.Credential, bool) {
 	if e == nil {
 		return protocol.Credential{}, false
 	}
-	r := a.request
-	r.MinTTL = a.minTTL(e)
-	r.Refresh = r.Refresh && a.seen != nil && e.Token.Equal(a.seen.Token)
-	if _, ok := e.Answer(r, a.clock()); !ok {
+	r := q.request
+	r.MinTTL = q.minTTL(e)
+	r.Refresh = r.Refresh && q.seen != nil && e.Token.Equal(q.seen.Token)
+	if _, ok := e.Answer(r, q.clock()); !ok {
 		return protocol.Credential{}, false
 	}
-	return a.hit(e), true
+	return q.hit(e), true
 }
 
 // usable reports whether an entry may still be handed out while somebody asks the server.
-func (a *asking) usable(e *cache.Entry) bool { return e.Usable(a.clock(), a.minTTL(e)) }
+func (q *query) usable(e *cache.Entry) bool { return e.Usable(q.clock(), q.minTTL(e)) }
 
 // minTTL is how long the token must live: what the tool or the profile wants,
 // but no more than the server gives. Otherwise each call would be a fetch.
-func (a *asking) minTTL(e *cache.Entry) int64 {
-	want := a.request.MinTTL
+func (q *query) minTTL(e *cache.Entry) int64 {
+	want := q.request.MinTTL
 	if want <= 0 {
-		want = int64(a.profile.MinTTL / time.Second)
+		want = int64(q.profile.MinTTL / time.Second)
 	}
 	return min(want, most(e.Issued, e.Expires))
 }
@@ -236,15 +236,15 @@ func most(issued, expires int64) int64 { return (expires - issued) * 9 / 10 }
 
 // lock takes the profile's lock. nil without an error means that the file system
 // has no working locks: then the worst is a double fetch (F17).
-func (a *asking) lock(ctx context.Context, try bool) (*cache.Lock, error) {
+func (q *query) lock(ctx context.Context, try bool) (*cache.Lock, error) {
 	var lock *cache.Lock
 	var err error
 	if try {
-		lock, err = a.store.TryLock(a.profile.Name)
+		lock, err = q.store.TryLock(q.profile.Name)
 	} else {
 		wait, cancel := withReserve(ctx)
 		defer cancel()
-		lock, err = a.store.Lock(wait, a.profile.Name)
+		lock, err = q.store.Lock(wait, q.profile.Name)
 	}
 	if err == nil || errors.Is(err, cache.ErrLocked) {
 		return lock, err
@@ -253,20 +253,20 @@ func (a *asking) lock(ctx context.Context, try bool) (*cache.Lock, error) {
 		return nil, storeError(err)
 	}
 	if readOnly(err) {
-		a.unwritten(err)
+		q.unwritten(err)
 		return nil, nil
 	}
-	a.report("profile " + a.profile.Name + ": no lock: " + printable.Line(err.Error()))
+	q.report("profile " + q.profile.Name + ": no lock: " + printable.Line(err.Error()))
 	return nil, nil
 }
 
 // unwritten says that nothing can be kept here, as in an image: the token is given
 // all the same, as on a full disk (F2).
-func (a *asking) unwritten(err error) {
-	a.report("nothing is cached, each call asks the server: " + printable.Line(err.Error()))
+func (q *query) unwritten(err error) {
+	q.report("nothing is cached, each call asks the server: " + printable.Line(err.Error()))
 }
 
-func (a *asking) busy() error { return busy(a.profile.Name) }
+func (q *query) busy() error { return busy(q.profile.Name) }
 
 func busy(profile string) error {
 	return &protocol.Error{
@@ -277,57 +277,57 @@ func busy(profile string) error {
 }
 
 // hit is the answer from the cache.
-func (a *asking) hit(e *cache.Entry) protocol.Credential {
-	if a.settings.Audit == auditAll {
-		a.log(a.record(eventHit).ofToken(a.Helper, e.Token, e.Expires))
+func (q *query) hit(e *cache.Entry) protocol.Credential {
+	if q.settings.Audit == auditAll {
+		q.log(q.record(eventHit).ofToken(q.Helper, e.Token, e.Expires))
 	}
-	c := e.Credential(a.clock())
-	c.Origin = a.origin
+	c := e.Credential(q.clock())
+	c.Origin = q.origin
 	return c
 }
 
 // restamp seals the entry anew when files behind it changed and what they say
 // about the token did not, so that the front can answer again. It is worth no
 // wait.
-func (a *asking) restamp(ctx context.Context, e *cache.Entry) {
-	_, r := a.current()
-	rejected := r.Block(a.now().Unix())
-	if e.Current() && e.Audit == (a.settings.Audit == auditAll) && e.Rejected == rejected && a.findable(e) || !a.profile.trueStamp {
+func (q *query) restamp(ctx context.Context, e *cache.Entry) {
+	_, r := q.current()
+	rejected := r.Block(q.now().Unix())
+	if e.Current() && e.Audit == (q.settings.Audit == auditAll) && e.Rejected == rejected && q.findable(e) || !q.profile.trueStamp {
 		return
 	}
-	lock, err := a.store.TryLock(a.profile.Name)
+	lock, err := q.store.TryLock(q.profile.Name)
 	if err != nil {
 		return
 	}
 	defer lock.Unlock()
-	now, err := a.store.Get(a.profile.Name, a.subject)
+	now, err := q.store.Get(q.profile.Name, q.subject)
 	if err != nil || !now.Token.Equal(e.Token) {
 		return
 	}
-	entry := a.entry(e.Token, e.Issued, e.Expires)
+	entry := q.entry(e.Token, e.Issued, e.Expires)
 	entry.BootedAt, entry.Rejected = e.BootedAt, rejected
-	_ = a.store.Put(ctx, lock, entry)
+	_ = q.store.Put(ctx, lock, entry)
 }
 
 // findable reports whether the front finds this entry for this call.
-func (a *asking) findable(e *cache.Entry) bool {
-	if a.subject == nil {
+func (q *query) findable(e *cache.Entry) bool {
+	if q.subject == nil {
 		return true
 	}
-	found, err := a.store.Find(a.profile.Name, a.env)
+	found, err := q.store.Find(q.profile.Name, q.env)
 	return err == nil && found.Token.Equal(e.Token)
 }
 
 // entry is what is sealed for a token.
-func (a *asking) entry(token secret.Text, issued, expires int64) *cache.Entry {
-	p := a.profile
+func (q *query) entry(token secret.Text, issued, expires int64) *cache.Entry {
+	p := q.profile
 	e := &cache.Entry{
 		Profile:   p.Name,
-		Subject:   a.subject,
-		Binding:   a.binding,
+		Subject:   q.subject,
+		Binding:   q.binding,
 		Token:     token,
 		Wide:      p.WideToken,
-		Audit:     a.settings.Audit == auditAll,
+		Audit:     q.settings.Audit == auditAll,
 		Username:  p.Username,
 		Header:    p.Header,
 		Scheme:    p.Scheme,
@@ -336,7 +336,7 @@ func (a *asking) entry(token secret.Text, issued, expires int64) *cache.Entry {
 		RefreshOn: p.RefreshOn,
 		Issued:    issued,
 		Expires:   expires,
-		BootedAt:  a.clock().BootedAt,
+		BootedAt:  q.clock().BootedAt,
 	}
 	// The front knows no profile's min_ttl, only when to ask the engine.
 	want := min(int64(p.MinTTL/time.Second), most(issued, expires))
@@ -356,42 +356,42 @@ func (h *Helper) Forget(ctx context.Context, r protocol.Request) error {
 	if h.config.NoStore {
 		return nil
 	}
-	a, err := h.ask(r)
+	q, err := h.newQuery(r)
 	if err != nil {
 		return err
 	}
-	defer a.close()
+	defer q.close()
 	// Also where another process has replaced the token by now: who asks next must
 	// not get the refused one out of this one's memory.
-	defer a.memory.clear()
-	if !a.request.Reports() { // a logout, which says nothing of the API
-		a.request.RefusedCurrent = true
-		if a.store != nil && a.early(a.current()) {
+	defer q.memory.clear()
+	if !q.request.Reports() { // a logout, which says nothing of the API
+		q.request.RefusedCurrent = true
+		if q.store != nil && q.early(q.current()) {
 			return nil
 		}
 	}
-	a.hear(ctx)
+	q.hear(ctx)
 	for {
-		e, err := a.store.Get(a.profile.Name, a.subject)
-		if err != nil || !a.request.Refuses(e.Token) {
+		e, err := q.store.Get(q.profile.Name, q.subject)
+		if err != nil || !q.request.Refuses(e.Token) {
 			return nil
 		}
-		f, mine := h.flights.start(a.profile.Name)
+		f, mine := h.flights.start(q.profile.Name)
 		if mine {
-			defer func() { h.flights.end(a.profile.Name, f, a.now()) }()
-			return a.drop(ctx)
+			defer func() { h.flights.end(q.profile.Name, f, q.now()) }()
+			return q.drop(ctx)
 		}
-		if !a.waitFor(ctx, f) {
-			return a.busy()
+		if !q.waitFor(ctx, f) {
+			return q.busy()
 		}
 	}
 }
 
 // drop removes the entry under the lock, if it still is the one reported.
-func (a *asking) drop(ctx context.Context) error {
-	lock, err := a.lock(ctx, false)
+func (q *query) drop(ctx context.Context) error {
+	lock, err := q.lock(ctx, false)
 	if errors.Is(err, cache.ErrLocked) {
-		return a.busy()
+		return q.busy()
 	}
 	if err != nil {
 		return err
@@ -399,12 +399,12 @@ func (a *asking) drop(ctx context.Context) error {
 	if lock != nil {
 		defer lock.Unlock()
 	}
-	e, err := a.store.Get(a.profile.Name, a.subject)
-	if err != nil || !a.request.Refuses(e.Token) {
+	e, err := q.store.Get(q.profile.Name, q.subject)
+	if err != nil || !q.request.Refuses(e.Token) {
 		return nil
 	}
-	a.log(a.record("reject").ofToken(a.Helper, e.Token, e.Expires))
-	if err := a.store.Drop(a.profile.Name, a.subject); err != nil {
+	q.log(q.record("reject").ofToken(q.Helper, e.Token, e.Expires))
+	if err := q.store.Drop(q.profile.Name, q.subject); err != nil {
 		return storeError(err)
 	}
 	return nil

@@ -63,9 +63,9 @@ type Record struct {
 	Text        string    `json:"text,omitempty"`
 }
 
-func (a *asking) record(event string) Record {
-	r := recordOf(a.request)
-	r.Event, r.Profile = event, a.profile.Name
+func (q *query) record(event string) Record {
+	r := recordOf(q.request)
+	r.Event, r.Profile = event, q.profile.Name
 	return r
 }
 

@@ -81,13 +81,13 @@ func (h *Helper) Keep(ctx context.Context, t Tested) {
 
 // keepToken caches a token that somebody got who verified the profile's secret.
 func (h *Helper) keepToken(ctx context.Context, lock *cache.Lock, profile string, token *oauth.Token) {
-	a, err := h.ask(protocol.Request{Verb: protocol.Get, Profile: profile})
+	q, err := h.newQuery(protocol.Request{Verb: protocol.Get, Profile: profile})
 	if err != nil {
 		return
 	}
-	defer a.close()
-	a.keep(ctx, lock, token)
-	a.log(a.record(eventFetch).obtained(h, token))
+	defer q.close()
+	q.keep(ctx, lock, token)
+	q.log(q.record(eventFetch).obtained(h, token))
 }
 
 // Test is Try with the stored secret. It asks the server even if a token is
@@ -98,14 +98,14 @@ func (h *Helper) Test(ctx context.Context, name string) (Tested, error) {
 		return Tested{Profile: name}, err
 	}
 	t := Tested{Profile: name, TokenURL: p.TokenURL, ProbeURL: p.ProbeURL()}
-	a, err := h.ask(protocol.Request{Verb: protocol.Get, Profile: name})
+	q, err := h.newQuery(protocol.Request{Verb: protocol.Get, Profile: name})
 	if err != nil {
 		return t, err
 	}
-	defer a.close()
-	token, err := a.renew(ctx)
+	defer q.close()
+	token, err := q.renew(ctx)
 	if err != nil {
-		h.logFailure(a.record(""), err)
+		h.logFailure(q.record(""), err)
 		return t, err
 	}
 	t.note(token, h.now())
@@ -113,39 +113,39 @@ func (h *Helper) Test(ctx context.Context, name string) (Tested, error) {
 }
 
 // renew fetches without looking at cache or mark, under the lock.
-func (a *asking) renew(ctx context.Context) (*oauth.Token, error) {
-	limit := or(a.profile.Timeout, answerTime)
-	a.patience(limit)
+func (q *query) renew(ctx context.Context) (*oauth.Token, error) {
+	limit := or(q.profile.Timeout, answerTime)
+	q.patience(limit)
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
-	if a.store == nil {
-		if a.profile.Person() {
-			return nil, policy("profile " + a.profile.Name + ": a sign-in can only be renewed where its state can be stored and locked")
+	if q.store == nil {
+		if q.profile.Person() {
+			return nil, policy("profile " + q.profile.Name + ": a sign-in can only be renewed where its state can be stored and locked")
 		}
-		s, err := a.shows(ctx)
+		s, err := q.shows(ctx)
 		if err != nil {
 			return nil, err
 		}
-		return a.once(ctx, s)
+		return q.once(ctx, s)
 	}
-	lock, err := a.lock(ctx, false)
+	lock, err := q.lock(ctx, false)
 	if err != nil {
 		if errors.Is(err, cache.ErrLocked) {
-			return nil, a.busy()
+			return nil, q.busy()
 		}
 		return nil, err
 	}
 	if lock != nil {
 		defer lock.Unlock()
 	}
-	s, err := a.shows(ctx)
+	s, err := q.shows(ctx)
 	if err != nil {
 		return nil, err
 	}
-	token, err := a.once(ctx, s)
+	token, err := q.once(ctx, s)
 	if err == nil {
-		a.keep(ctx, lock, token)
-		a.log(a.record(eventFetch).obtained(a.Helper, token))
+		q.keep(ctx, lock, token)
+		q.log(q.record(eventFetch).obtained(q.Helper, token))
 	}
 	return token, err
 }

@@ -15,8 +15,8 @@ import (
 
 // compileRoutes writes the routes that lead to u's host, if no two profiles claim
 // the same there. A route that cannot be written costs time, nothing else.
-func (a *asking) compileRoutes(claims []claim, u origin.URL, stamps *stampList) {
-	if a.store == nil || len(claims) == 0 {
+func (q *query) compileRoutes(claims []claim, u origin.URL, stamps *stampList) {
+	if q.store == nil || len(claims) == 0 {
 		return
 	}
 	exact, wildcard := origin.RouteKeys(u)
@@ -33,10 +33,10 @@ func (a *asking) compileRoutes(claims []claim, u origin.URL, stamps *stampList) 
 		}
 	}
 	if ownsExact {
-		a.putRoute(exact, onHost, stamps)
+		q.putRoute(exact, onHost, stamps)
 	}
 	if slices.ContainsFunc(onParent, func(c claim) bool { return c.origin.RouteKey() == wildcard }) {
-		a.putRoute(wildcard, onParent, stamps)
+		q.putRoute(wildcard, onParent, stamps)
 	}
 }
 
@@ -46,11 +46,11 @@ func below(host, wildcard string) bool {
 	return dot > 0 && host[0] != '*' && host[dot:] == wildcard[1:]
 }
 
-func (a *asking) putRoute(host string, claims []claim, stamps *stampList) {
+func (q *query) putRoute(host string, claims []claim, stamps *stampList) {
 	for i, c := range claims {
 		for _, other := range claims[:i] {
 			if c.profile != other.profile && origin.SameClaim(c.origin, other.origin) {
-				_ = a.store.DropRoute(host)
+				_ = q.store.DropRoute(host)
 				return
 			}
 		}
@@ -62,8 +62,8 @@ func (a *asking) putRoute(host string, claims []claim, stamps *stampList) {
 	for _, c := range claims {
 		route.Claims = append(route.Claims, cache.Claim{Origin: c.origin.String(), Profile: c.profile.Name})
 	}
-	if old, err := a.store.Route(host); err == nil && slices.Equal(old.Claims, route.Claims) {
+	if old, err := q.store.Route(host); err == nil && slices.Equal(old.Claims, route.Claims) {
 		return
 	}
-	_ = a.store.PutRoute(host, route)
+	_ = q.store.PutRoute(host, route)
 }

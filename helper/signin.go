@@ -129,31 +129,31 @@ func (h *Helper) putRefresh(ctx context.Context, p *Profile, refresh, former sec
 
 // renewSignIn asks for an access token with the refresh token. Of those that the
 // keyring has besides, each is tried once if the server calls the one before dead.
-func (a *asking) renewSignIn(ctx context.Context, client *oauth.Client, refresh secret.Text) (*oauth.Token, error) {
+func (q *query) renewSignIn(ctx context.Context, client *oauth.Client, refresh secret.Text) (*oauth.Token, error) {
 	client.Grant, client.Use = "refresh_token", oauth.Use{Refresh: refresh}
 	client.Scopes = nil // what was granted stays granted (RFC 6749 6)
 	var unkept error
-	client.Rotated = func(next secret.Text) { unkept = a.keepRotated(ctx, client.Use.Refresh, next) }
+	client.Rotated = func(next secret.Text) { unkept = q.keepRotated(ctx, client.Use.Refresh, next) }
 	token, err := client.Token(ctx)
 	if isDead(err) {
-		token, err = a.renewOtherwise(ctx, client, err)
+		token, err = q.renewOtherwise(ctx, client, err)
 	}
 	if err != nil {
 		return nil, err
 	}
 	switch {
 	case unkept != nil:
-		a.logFailure(a.record("").obtained(a.Helper, token), unkept)
+		q.logFailure(q.record("").obtained(q.Helper, token), unkept)
 	case !token.Refresh.IsZero() && !token.Refresh.Equal(client.Use.Refresh):
-		a.log(a.record("sign-in renewed").obtained(a.Helper, token))
+		q.log(q.record("sign-in renewed").obtained(q.Helper, token))
 	}
 	return token, nil
 }
 
 // renewOtherwise tries the refresh tokens that the keyring has besides the one that
 // is dead, and keeps the one that works.
-func (a *asking) renewOtherwise(ctx context.Context, client *oauth.Client, dead error) (*oauth.Token, error) {
-	list := a.otherRefreshes(ctx, client.Use.Refresh)
+func (q *query) renewOtherwise(ctx context.Context, client *oauth.Client, dead error) (*oauth.Token, error) {
+	list := q.otherRefreshes(ctx, client.Use.Refresh)
 	for _, other := range list {
 		client.Use.Refresh = other
 		token, err := client.Token(ctx)
@@ -161,7 +161,7 @@ func (a *asking) renewOtherwise(ctx context.Context, client *oauth.Client, dead 
 			continue
 		}
 		if err == nil && token.Refresh.IsZero() {
-			_ = a.keepRotated(ctx, secret.Text{}, other) // which tells what goes wrong
+			_ = q.keepRotated(ctx, secret.Text{}, other) // which tells what goes wrong
 		}
 		return token, err
 	}
@@ -177,8 +177,8 @@ func isDead(err error) bool {
 // otherRefreshes are the refresh tokens that the keyring has besides one: of another
 // process, which rotated it without our lock (A22), and the one that it replaced, in
 // case its answer was misread. Nil if they cannot be read.
-func (a *asking) otherRefreshes(ctx context.Context, tried secret.Text) (list []secret.Text) {
-	kept, err := a.signIn(ctx, a.profile)
+func (q *query) otherRefreshes(ctx context.Context, tried secret.Text) (list []secret.Text) {
+	kept, err := q.signIn(ctx, q.profile)
 	if err != nil {
 		return nil
 	}
@@ -193,17 +193,17 @@ func (a *asking) otherRefreshes(ctx context.Context, tried secret.Text) (list []
 // keepRotated stores the refresh token that the server put in the place of used,
 // before anything else of its answer is looked at (A18). What goes wrong is told
 // here; the caller logs it with the token.
-func (a *asking) keepRotated(ctx context.Context, used, next secret.Text) error {
+func (q *query) keepRotated(ctx context.Context, used, next secret.Text) error {
 	if next.Equal(used) {
 		return nil
 	}
 	// Whoever asked may have gone: the server has replaced the token all the same.
 	keeping, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*keyringTime)
 	defer cancel()
-	err := a.putRefresh(keeping, a.profile, next, used)
+	err := q.putRefresh(keeping, q.profile, next, used)
 	if err != nil {
-		a.report("profile " + a.profile.Name + ": the new refresh token could not be stored, so the sign-in ends with this access token: " + printable.Line(err.Error()) +
-			"; afterwards: credhelper login " + a.profile.Name)
+		q.report("profile " + q.profile.Name + ": the new refresh token could not be stored, so the sign-in ends with this access token: " + printable.Line(err.Error()) +
+			"; afterwards: credhelper login " + q.profile.Name)
 	}
 	return err
 }
@@ -243,19 +243,19 @@ func (h *Helper) SignInError(p *Profile, err error) error {
 // KeepSignIn stores what a sign-in brought: the refresh token first, then the
 // access token. lasts reports whether there is a refresh token.
 func (h *Helper) KeepSignIn(ctx context.Context, p *Profile, token *oauth.Token) (lasts bool, err error) {
-	a, err := h.ask(protocol.Request{Verb: protocol.Get, Profile: p.Name})
+	q, err := h.newQuery(protocol.Request{Verb: protocol.Get, Profile: p.Name})
 	if err != nil {
 		return false, err
 	}
-	defer a.close()
-	if a.store == nil {
+	defer q.close()
+	if q.store == nil {
 		return false, policy("profile " + p.Name + ": a sign-in has to be stored somewhere")
 	}
 	ctx, cancel := context.WithTimeout(ctx, answerTime)
 	defer cancel()
-	lock, err := a.lock(ctx, false)
+	lock, err := q.lock(ctx, false)
 	if errors.Is(err, cache.ErrLocked) {
-		return false, a.busy()
+		return false, q.busy()
 	}
 	if err != nil {
 		return false, err
@@ -268,8 +268,8 @@ func (h *Helper) KeepSignIn(ctx context.Context, p *Profile, token *oauth.Token)
 			return false, err
 		}
 	}
-	a.keep(ctx, lock, token)
-	a.log(a.record("login").obtained(h, token))
+	q.keep(ctx, lock, token)
+	q.log(q.record("login").obtained(h, token))
 	return !token.Refresh.IsZero(), nil
 }
 
@@ -277,14 +277,14 @@ func (h *Helper) KeepSignIn(ctx context.Context, p *Profile, token *oauth.Token)
 // forgets them in any case (T16, T26). revoked counts what the server was told;
 // problem is why it could not be told all.
 func (h *Helper) SignOut(ctx context.Context, p *Profile) (revoked int, problem, err error) {
-	a, err := h.ask(protocol.Request{Verb: protocol.Get, Profile: p.Name})
+	q, err := h.newQuery(protocol.Request{Verb: protocol.Get, Profile: p.Name})
 	if err != nil {
 		return 0, nil, err
 	}
-	defer a.close()
+	defer q.close()
 	var refresh, access secret.Text
-	if a.store != nil {
-		if e, err := a.store.Get(p.Name, a.subject); err == nil {
+	if q.store != nil {
+		if e, err := q.store.Get(p.Name, q.subject); err == nil {
 			access = e.Token
 		}
 	}

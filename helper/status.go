@@ -119,16 +119,16 @@ func (h *Helper) tokenStatus(store *cache.Store, p *Profile) (t TokenStatus) {
 	if store == nil {
 		return t
 	}
-	a := &asking{Helper: h, profile: p, store: store}
-	a.identify()
-	if m, holds := a.mark(); holds {
+	q := &query{Helper: h, profile: p, store: store}
+	q.identify()
+	if m, holds := q.mark(); holds {
 		t.Wait, t.Refused = time.Unix(m.Until, 0).Sub(h.now()), m.Refused
 		if t.Over = untilSignedIn(m); t.Over {
 			t.Wait = 0
 		}
 		t.Since, t.Reason = time.Unix(m.At, 0).UTC(), m.Reason
 	}
-	if e := a.cached(); e != nil {
+	if e := q.cached(); e != nil {
 		t.Issued, t.Expires = time.Unix(e.Issued, 0).UTC(), time.Unix(e.Expires, 0).UTC()
 		t.Life, t.Left = t.Expires.Sub(t.Issued), max(t.Expires.Sub(h.now()), 0)
 		t.Cached = e.Usable(h.clock(), 0)
@@ -194,8 +194,8 @@ func (h *Helper) Explain(address string) Explanation {
 	}
 	if store, e := h.cacheStore(); e == nil && store != nil {
 		defer store.Close()
-		a := &asking{Helper: h, store: store}
-		a.compileRoutes(claims, u, stamps)
+		q := &query{Helper: h, store: store}
+		q.compileRoutes(claims, u, stamps)
 		if err == nil {
 			x.Token = h.tokenStatus(store, owner.profile)
 		}

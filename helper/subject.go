@@ -68,14 +68,14 @@ func (h *Helper) addFile(p *Profile, s cache.Subject, path string, words []strin
 
 // identify sets whose request this is: what its token is bound to, and on whose behalf
 // it is fetched.
-func (a *asking) identify() {
-	a.binding = a.profile.tokenBinding()
-	a.subject, a.known = a.Helper.subject(a.profile)
+func (q *query) identify() {
+	q.binding = q.profile.tokenBinding()
+	q.subject, q.known = q.Helper.subject(q.profile)
 }
 
 // stillSame reports whether the subject is known, and the one that the request began
 // with: a token that was fetched while a file changed belongs to nobody in particular.
-func (a *asking) stillSame() bool {
-	now, known := a.Helper.subject(a.profile)
-	return a.known && known && now.Same(a.subject)
+func (q *query) stillSame() bool {
+	now, known := q.Helper.subject(q.profile)
+	return q.known && known && now.Same(q.subject)
 }
