@@ -74,7 +74,7 @@ var rooms = []room{
 	{path: "cmd/internal/terminal", may: join(sys, []string{"protocol", "protocol/printable", "golang.org/x/term"}), not: []string{"net/http", "os/exec"}},
 	{path: "cmd/internal/tokenfile", may: []string{"protocol", "protocol/secret", "helper/private", "helper/cache", "cmd/internal/process", "cmd/internal/inner"}, not: []string{"net/http", "os/exec"}},
 	{path: "cmd/internal/wiring", may: []string{"protocol", "protocol/printable", "protocol/origin", "helper"}, not: []string{"net/http", "os/exec"}},
-	{path: "cmd/credhelper", may: join(levelZero, []string{"protocol", "helper/cache", "cmd/internal/process", "cmd/internal/handover"}), not: []string{"net/http", "net", "os/user", "encoding/json"}},
+	{path: "cmd/credhelper", may: []string{"protocol", "helper/cache", "cmd/internal/process", "cmd/internal/handover"}, not: []string{"net/http", "net", "os/user", "encoding/json"}},
 	{path: "cmd/credhelper-engine", may: []string{""}},
 	{path: "cmd/credhelper-plugin", may: join(sys, []string{"helper/private", "protocol", "protocol/connector", "helper", "cmd/internal/handover", "cmd/internal/inner"})},
 	{path: "internal/program", may: []string{"helper/cache"}, tests: true},
