@@ -104,16 +104,66 @@ func mutatedTests(t *testing.T) map[string]bool {
 	return all
 }
 
-// TestSecurityPageIsWrapped: a reader in a terminal, or of a diff, sees whole lines.
-func TestSecurityPageIsWrapped(t *testing.T) {
-	page, err := os.ReadFile("docs/security.md")
-	if err != nil {
-		t.Fatal(err)
+// pages returns the text of every page, by path.
+func pages(t *testing.T) map[string]string {
+	t.Helper()
+	all := map[string]string{}
+	for _, pattern := range []string{"*.md", "docs/*.md", "docs/*/*.md", "examples/*.md"} {
+		found, err := filepath.Glob(pattern)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, name := range found {
+			text, err := os.ReadFile(name)
+			if err != nil {
+				t.Fatal(err)
+			}
+			all[filepath.ToSlash(name)] = string(text)
+		}
 	}
-	number := 0
-	for line := range strings.Lines(string(page)) {
-		if number++; utf8.RuneCountInString(line) > 101 {
-			t.Errorf("docs/security.md:%d is longer than 100 columns", number)
+	if len(all) < 20 {
+		t.Fatalf("only %d pages were found", len(all))
+	}
+	return all
+}
+
+const (
+	longestLine = 100 // columns of a line of prose
+	longestCell = 200 // characters of a cell of a table
+)
+
+// TestPagesAreWrapped checks that prose fits into a terminal and into a diff, and that
+// no cell of a table hides a paragraph. Code and words longer than a line, such as URLs,
+// are exempt.
+func TestPagesAreWrapped(t *testing.T) {
+	for name, text := range pages(t) {
+		number, code := 0, false
+		for line := range strings.Lines(text) {
+			number++
+			line = strings.TrimRight(line, "\n")
+			switch {
+			case strings.HasPrefix(line, "```"):
+				code = !code
+			case code:
+			case strings.HasPrefix(line, "|"):
+				for cell := range strings.SplitSeq(strings.ReplaceAll(line, `\|`, " "), "|") {
+					if n := utf8.RuneCountInString(strings.TrimSpace(cell)); n > longestCell {
+						t.Errorf("%s:%d has a cell of %d characters: put the rest below the table", name, number, n)
+					}
+				}
+			case utf8.RuneCountInString(line) > longestLine && len(strings.Fields(line)) > 2:
+				t.Errorf("%s:%d is longer than %d columns", name, number, longestLine)
+			}
+		}
+	}
+}
+
+// TestPagesUseTheFieldsTerms: this project's own names for its parts stay out of its pages.
+func TestPagesUseTheFieldsTerms(t *testing.T) {
+	words := regexp.MustCompile(`(?i)\b(houses?|rooms?|roads?|octets?)\b`)
+	for name, text := range pages(t) {
+		if word := words.FindString(text); word != "" && name != "docs/architecture.md" {
+			t.Errorf("%s says %q: write package, layer, path of a request or byte", name, word)
 		}
 	}
 }
@@ -138,21 +188,9 @@ func nestedTests(t *testing.T) (files []goFile) {
 
 // TestLinks: every relative link of a page leads somewhere.
 func TestLinks(t *testing.T) {
-	var pages []string
-	for _, pattern := range []string{"*.md", "docs/*.md", "docs/*/*.md"} {
-		found, err := filepath.Glob(pattern)
-		if err != nil {
-			t.Fatal(err)
-		}
-		pages = append(pages, found...)
-	}
 	links := 0
-	for _, page := range pages {
-		text, err := os.ReadFile(page)
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, m := range regexp.MustCompile(`\]\(([^)#\s]+)(?:#[^)]*)?\)`).FindAllStringSubmatch(string(text), -1) {
+	for page, text := range pages(t) {
+		for _, m := range regexp.MustCompile(`\]\(([^)#\s]+)(?:#[^)]*)?\)`).FindAllStringSubmatch(text, -1) {
 			if strings.Contains(m[1], "://") {
 				continue
 			}
