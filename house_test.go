@@ -59,8 +59,10 @@ var rooms = []room{
 	{path: "helper/keyring/desktop", may: join([]string{"protocol/secret", "protocol/printable", "helper/keyring", "helper/keyring/desktop/busguard",
 		"github.com/99designs/keyring", "github.com/godbus/dbus"}, sys), not: []string{"net/http"}},
 	{path: "helper/keyring/desktop/busguard"},
-	{path: "helper", may: join(levelZero, []string{"protocol", "helper/private", "helper/cache", "helper/oauth", "helper/keyring", "github.com/pelletier/go-toml/v2",
-		"golang.org/x/net/idna", "golang.org/x/net/publicsuffix", "golang.org/x/net/http/httpproxy"})},
+	{path: "helper/config", may: join(levelZero, []string{"protocol", "helper/private", "helper/cache", "helper/oauth", "helper/keyring",
+		"github.com/pelletier/go-toml/v2", "golang.org/x/net/idna", "golang.org/x/net/publicsuffix"}), not: []string{"net/http", "os/exec"}},
+	{path: "helper", may: join(levelZero, []string{"protocol", "helper/private", "helper/cache", "helper/oauth", "helper/keyring", "helper/config",
+		"golang.org/x/net/http/httpproxy"})},
 	{path: "protocol/lines", may: join(levelZero, []string{"protocol"}), not: []string{"net/http", "net", "os", "os/exec", "log"}},
 	{path: "protocol/bearer", may: join(levelZero, []string{"protocol", "golang.org/x/oauth2"}), not: []string{"os", "os/exec", "log"}},
 	{path: "protocol/connector", may: join(levelZero, []string{"protocol", "protocol/connector/wire", "github.com/hashicorp/go-plugin", "github.com/hashicorp/go-hclog", "google.golang.org/grpc"})},
@@ -69,11 +71,11 @@ var rooms = []room{
 	{path: "examples/sync", may: []string{"protocol", "protocol/bearer", "protocol/connector"}},
 	{path: "cmd/internal/process", may: join(sys, []string{"protocol", "protocol/printable"}), not: []string{"net/http", "net", "fmt", "os/exec", "encoding/json"}},
 	{path: "cmd/internal/handover", may: join(sys, []string{"protocol", "helper/private", "cmd/internal/process"}), not: []string{"net/http", "net", "fmt", "encoding/json"}},
-	{path: "cmd/internal/inner", may: join(sys, []string{"protocol", "protocol/printable", "helper", "helper/cache", "helper/keyring", "helper/keyring/desktop", "cmd/internal/process", "cmd/internal/handover"})},
+	{path: "cmd/internal/inner", may: join(sys, []string{"protocol", "protocol/printable", "helper", "helper/config", "helper/cache", "helper/keyring", "helper/keyring/desktop", "cmd/internal/process", "cmd/internal/handover"})},
 	{path: "cmd/internal/curl", may: []string{"protocol", "protocol/printable", "protocol/secret"}, not: []string{"net/http", "os", "os/exec"}},
 	{path: "cmd/internal/terminal", may: join(sys, []string{"protocol", "protocol/printable", "golang.org/x/term"}), not: []string{"net/http", "os/exec"}},
 	{path: "cmd/internal/tokenfile", may: []string{"protocol", "protocol/secret", "helper/private", "helper/cache", "cmd/internal/process", "cmd/internal/inner"}, not: []string{"net/http", "os/exec"}},
-	{path: "cmd/internal/wiring", may: []string{"protocol", "protocol/printable", "protocol/origin", "helper"}, not: []string{"net/http", "os/exec"}},
+	{path: "cmd/internal/wiring", may: []string{"protocol", "protocol/printable", "protocol/origin", "helper/config"}, not: []string{"net/http", "os/exec"}},
 	{path: "cmd/credhelper", may: []string{"protocol", "helper/cache", "cmd/internal/process", "cmd/internal/handover"}, not: []string{"net/http", "net", "os/user", "encoding/json"}},
 	{path: "cmd/credhelper-engine", may: []string{""}},
 	{path: "cmd/credhelper-plugin", may: join(sys, []string{"helper/private", "protocol", "protocol/connector", "helper", "cmd/internal/handover", "cmd/internal/inner"})},
@@ -251,7 +253,7 @@ func TestEngineLinks(t *testing.T) {
 // TestEnds: what the engine links of desktop keyrings, nobody else does; a
 // program that imports helper must not get D-Bus in its init.
 func TestDesktopFence(t *testing.T) {
-	for _, p := range list(t, "GOOS=linux", "-deps", "./helper", "./helper/oauth", "./helper/keyring") {
+	for _, p := range list(t, "GOOS=linux", "-deps", "./helper", "./helper/config", "./helper/oauth", "./helper/keyring") {
 		if strings.HasPrefix(p.ImportPath, "github.com/99designs/keyring") || strings.HasPrefix(p.ImportPath, "github.com/godbus") {
 			t.Errorf("helper links %s", p.ImportPath)
 		}

@@ -3,12 +3,13 @@ package helper
 import (
 	"context"
 
+	"github.com/credhelper/credhelper/helper/config"
 	"github.com/credhelper/credhelper/protocol/secret"
 )
 
 // AddProfile stores the secret, if there is one, and then writes the profile; if
 // that fails the secret is taken away again, so there is never half a profile.
-func (h *Helper) AddProfile(ctx context.Context, p *Profile, s secret.Text) error {
+func (h *Helper) AddProfile(ctx context.Context, p *config.Profile, s secret.Text) error {
 	if err := h.CheckNew(p); err != nil {
 		return err
 	}

@@ -4,7 +4,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/credhelper/credhelper/helper"
+	"github.com/credhelper/credhelper/helper/config"
 	"github.com/credhelper/credhelper/helper/oauth/oauthtest"
 )
 
@@ -53,7 +53,7 @@ func TestOrigins(t *testing.T) {
 		{"https://me@bücher.example", ""},
 		{"https://bücher.example\\@evil.test", ""},
 	} {
-		p, err := a.Draft("demo", helper.File{ClientID: "x", TokenURL: "https://login.example/token", Origins: &[]string{c[0]}})
+		p, err := a.Draft("demo", config.File{ClientID: "x", TokenURL: "https://login.example/token", Origins: &[]string{c[0]}})
 		got := ""
 		if err == nil {
 			got = strings.Join(p.OriginTexts(), " ")
@@ -71,7 +71,7 @@ func TestBothForms(t *testing.T) {
 		"https://*.xn--bcher-kva.example:8443/a": "https://*.xn--bcher-kva.example:8443/a (bücher.example)",
 		"https://api.example.com":                "https://api.example.com",
 	} {
-		if got := helper.BothForms(address); got != want {
+		if got := config.BothForms(address); got != want {
 			t.Errorf("%s: %s", address, got)
 		}
 	}

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/credhelper/credhelper/helper"
+	"github.com/credhelper/credhelper/helper/config"
 	"github.com/credhelper/credhelper/helper/oauth"
 	"github.com/credhelper/credhelper/helper/oauth/oauthtest"
 )
@@ -35,28 +36,28 @@ var addLine = regexp.MustCompile("(?:^|[\\s`])credhelper add (\\S+ --preset [^`\
 
 // takenByAdd are the flags of add that the pages use, and the member that each
 // sets; the engine's own flags are tested with it.
-var takenByAdd = map[string]func(*helper.File, string) error{
-	"--preset":    func(f *helper.File, v string) error { f.Preset = v; return nil },
-	"--url":       func(f *helper.File, v string) error { f.URL = v; return nil },
-	"--client-id": func(f *helper.File, v string) error { f.ClientID = v; return nil },
-	"--issuer": func(f *helper.File, v string) error { // what discovery would find
+var takenByAdd = map[string]func(*config.File, string) error{
+	"--preset":    func(f *config.File, v string) error { f.Preset = v; return nil },
+	"--url":       func(f *config.File, v string) error { f.URL = v; return nil },
+	"--client-id": func(f *config.File, v string) error { f.ClientID = v; return nil },
+	"--issuer": func(f *config.File, v string) error { // what discovery would find
 		f.Issuer, f.TokenURL = v, v+"/token"
 		return nil
 	},
-	"--key-file": func(*helper.File, string) error { return nil },
-	"--ca-file":  func(f *helper.File, v string) error { f.CAFile = v; return nil },
-	"--proxy":    func(f *helper.File, v string) error { f.Proxy = v; return nil },
-	"--set": func(f *helper.File, v string) error {
+	"--key-file": func(*config.File, string) error { return nil },
+	"--ca-file":  func(f *config.File, v string) error { f.CAFile = v; return nil },
+	"--proxy":    func(f *config.File, v string) error { f.Proxy = v; return nil },
+	"--set": func(f *config.File, v string) error {
 		key, value, _ := strings.Cut(v, "=")
 		return f.Set(key, value)
 	},
 }
 
 // draftOfLine makes a profile of a line as a person would type it.
-func draftOfLine(t *testing.T, h *helper.Helper, line string) *helper.Profile {
+func draftOfLine(t *testing.T, h *helper.Helper, line string) *config.Profile {
 	t.Helper()
 	words := strings.Fields(line)
-	var f helper.File
+	var f config.File
 	for i := 1; i < len(words); i++ {
 		set, known := takenByAdd[words[i]]
 		switch {
@@ -88,7 +89,7 @@ func TestAddLines(t *testing.T) {
 		t.Fatalf("docs/presets.md shows %d presets", len(own))
 	}
 	h.write(h.dirs.Presets()+"/wiki.toml", own[0])
-	for path, least := range map[string]int{"README.md": 8, "docs/presets.md": len(helper.PresetNames()) + 1} {
+	for path, least := range map[string]int{"README.md": 8, "docs/presets.md": len(config.PresetNames()) + 1} {
 		used := map[string]bool{}
 		lines := addLine.FindAllStringSubmatch(page(t, path), -1)
 		for _, m := range lines {
@@ -180,8 +181,8 @@ func TestProfilePage(t *testing.T) {
 		return list
 	}
 	for what, c := range map[string]struct{ read, documented []string }{
-		"a profile":   {keys(reflect.TypeFor[helper.File](), ""), documented(profiles)},
-		"config.toml": {keys(reflect.TypeFor[helper.Settings](), ""), documented(settings)},
+		"a profile":   {keys(reflect.TypeFor[config.File](), ""), documented(profiles)},
+		"config.toml": {keys(reflect.TypeFor[config.Settings](), ""), documented(settings)},
 	} {
 		slices.Sort(c.read)
 		slices.Sort(c.documented)
@@ -194,7 +195,7 @@ func TestProfilePage(t *testing.T) {
 		t.Fatalf("%d examples", len(examples))
 	}
 	h := newHome(t, oauthtest.Options{})
-	var p *helper.Profile
+	var p *config.Profile
 	for _, text := range examples {
 		h.write(h.dirs.Profiles()+"/demo.toml", text)
 		var err error

@@ -7,7 +7,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/credhelper/credhelper/helper"
+	"github.com/credhelper/credhelper/helper/config"
 	"github.com/credhelper/credhelper/helper/keyring"
 	"github.com/credhelper/credhelper/helper/oauth/oauthtest"
 	"github.com/credhelper/credhelper/protocol"
@@ -15,9 +15,9 @@ import (
 )
 
 // draft is a Jama-like profile of the home's server.
-func (h *home) draft(name string) *helper.Profile {
+func (h *home) draft(name string) *config.Profile {
 	h.t.Helper()
-	p, err := h.helper().Draft(name, helper.File{Preset: "jama", URL: h.server.URL(), ClientID: "client"})
+	p, err := h.helper().Draft(name, config.File{Preset: "jama", URL: h.server.URL(), ClientID: "client"})
 	if err != nil {
 		h.t.Fatal(err)
 	}
@@ -187,7 +187,7 @@ func TestBadImport(t *testing.T) {
 
 // TestSet: --set KEY=VALUE as a file would say it.
 func TestSet(t *testing.T) {
-	var f helper.File
+	var f config.File
 	for _, kv := range [][2]string{{"tenant", "example.com"}, {"scopes", "a b,c"}, {"min_ttl", "90"}, {"allow_form_reply", "true"},
 		{"params.x", "y"}, {"probe", "/me"}, {"secret", "file /run/secret"}, {"resource", "https://api.example.com"}} {
 		if err := f.Set(kv[0], kv[1]); err != nil {

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/credhelper/credhelper/helper/cache"
+	"github.com/credhelper/credhelper/helper/config"
 	"github.com/credhelper/credhelper/helper/keyring"
 	"github.com/credhelper/credhelper/protocol/secret"
 )
@@ -15,7 +16,7 @@ import (
 // bound to, and the one before, until the new one is confirmed.
 type envelope struct {
 	profile  string
-	bound    []Bound
+	bound    []config.Bound
 	current  held
 	previous held // zero if there is none
 
@@ -51,11 +52,11 @@ const envelopeVersion = 1
 // The wire forms hold secrets as plain text; no value of these types outlives
 // the function that makes it.
 type wireEnvelope struct {
-	Version  int       `json:"credhelper"`
-	Profile  string    `json:"profile"`
-	Bound    []Bound   `json:"bound"`
-	Current  wireHeld  `json:"current"`
-	Previous *wireHeld `json:"previous,omitempty"`
+	Version  int            `json:"credhelper"`
+	Profile  string         `json:"profile"`
+	Bound    []config.Bound `json:"bound"`
+	Current  wireHeld       `json:"current"`
+	Previous *wireHeld      `json:"previous,omitempty"`
 
 	RolledBack bool `json:"rolled_back,omitempty"`
 }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/credhelper/credhelper/helper/cache"
+	"github.com/credhelper/credhelper/helper/config"
 	"github.com/credhelper/credhelper/helper/keyring"
 	"github.com/credhelper/credhelper/helper/oauth"
 	"github.com/credhelper/credhelper/protocol"
@@ -45,7 +46,7 @@ func FromEnvironment(environ []string, uid int) (Config, error) {
 		Env:     env,
 		Environ: environ,
 		HTTP:    oauth.NewHTTPClient,
-		Keyring: func(ctx context.Context, settings Settings) (keyring.Keyring, error) {
+		Keyring: func(ctx context.Context, settings config.Settings) (keyring.Keyring, error) {
 			if backend, _ := keyring.BackendNamed(settings.Keyring); backend.Desktop {
 				return nil, &protocol.Error{
 					Kind: protocol.ErrLocked,
@@ -65,7 +66,7 @@ const keyringCredential = "credhelper-keyring"
 // OpenFile opens the encrypted file keyring of a home. Its errors are those of
 // package keyring.
 func OpenFile(ctx context.Context, dirs cache.Dirs, env func(string) string) (*keyring.File, error) {
-	config := keyring.FileConfig{
+	c := keyring.FileConfig{
 		Dir:     dirs.Keyring(),
 		KeyFile: dirs.KeyFile(),
 		Now:     time.Now,
@@ -74,7 +75,7 @@ func OpenFile(ctx context.Context, dirs cache.Dirs, env func(string) string) (*k
 	if dir := env("CREDENTIALS_DIRECTORY"); filepath.IsAbs(dir) {
 		path := filepath.Join(dir, keyringCredential)
 		if _, err := os.Lstat(path); err == nil {
-			config.Credential = path
+			c.Credential = path
 		}
 	}
 	// A home without state, or one that cannot be written, has no id: then the
@@ -83,9 +84,9 @@ func OpenFile(ctx context.Context, dirs cache.Dirs, env func(string) string) (*k
 		return nil, err
 	}
 	if id, err := dirs.HomeID(ctx); err == nil {
-		config.Home = hex.EncodeToString(id[:])
+		c.Home = hex.EncodeToString(id[:])
 	}
-	return keyring.OpenFile(config)
+	return keyring.OpenFile(c)
 }
 
 func sleep(ctx context.Context, d time.Duration) error {

@@ -1,6 +1,7 @@
 package helper
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -11,6 +12,7 @@ import (
 	"time"
 
 	"github.com/credhelper/credhelper/helper/cache"
+	"github.com/credhelper/credhelper/helper/config"
 	"github.com/credhelper/credhelper/helper/keyring"
 	"github.com/credhelper/credhelper/helper/oauth"
 	"github.com/credhelper/credhelper/protocol"
@@ -31,13 +33,8 @@ func malformed(text string) error {
 // about puts the profile's name before an error, keeps its meaning, and fills in
 // the hint where there is none.
 func about(profile string, err error, hint string) error {
-	e := &protocol.Error{Kind: kindOf(err), Hint: printable.Line(hint)}
-	if known := new(protocol.Error); errors.As(err, &known) {
-		e.Hint, e.RetryAfter = or(known.Hint, e.Hint), known.RetryAfter
-	}
-	noun := "profile " + profile
-	text := strings.TrimPrefix(err.Error(), noun) // said once
-	e.Text = printable.Line(noun + ": " + strings.TrimLeft(text, ": "))
+	e := protocol.About("profile "+profile, err, hint)
+	e.Kind = kindOf(err)
 	return e
 }
 
@@ -66,7 +63,7 @@ func kindOf(err error) error {
 }
 
 // keyringError says what is wrong with the secret's place, and what to type.
-func keyringError(p *Profile, err error) error {
+func keyringError(p *config.Profile, err error) error {
 	hint := "see what is wrong: credhelper doctor"
 	switch {
 	case errors.Is(err, keyring.ErrNotFound) && p.InKeyring():
@@ -105,17 +102,17 @@ func readOnly(err error) bool {
 }
 
 // tokenError is a failed token request.
-func tokenError(p *Profile, err error) error {
+func tokenError(p *config.Profile, err error) error {
 	var e *oauth.Error
 	if !errors.As(err, &e) {
 		return about(p.Name, err, "")
 	}
 	kind := oauthKind(e)
-	hint := oauth.HintFor(e, p.Name, p.hints())
+	hint := p.Hint(e)
 	switch {
 	case p.Person() && slices.Contains(personCodes[:], e.Code):
 		kind = protocol.ErrLogin // the sign-in is over or was declined, and only a person can begin another
-		hint = or(hint, "sign in: credhelper login "+p.Name)
+		hint = cmp.Or(hint, "sign in: credhelper login "+p.Name)
 	case p.Person() && e.Lost && e.Status != 0: // the server had begun to answer
 		kind, hint = protocol.ErrLogin, "the answer was lost, and with it perhaps the sign-in: try once more, and if that fails: credhelper login "+p.Name
 	}
@@ -186,7 +183,7 @@ func oauthKind(e *oauth.Error) error {
 
 // waiting is the answer while a mark holds: what happened, when, and from when on
 // the server is asked again.
-func waiting(p *Profile, m cache.Mark, now time.Time) error {
+func waiting(p *config.Profile, m cache.Mark, now time.Time) error {
 	if untilSignedIn(m) {
 		return needLogin(p, fmt.Sprintf("the sign-in is over; %s ago the server said: %s", span(seconds(now.Unix()-m.At)), m.Reason))
 	}

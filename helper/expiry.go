@@ -6,6 +6,7 @@ import (
 	"encoding/pem"
 	"time"
 
+	"github.com/credhelper/credhelper/helper/config"
 	"github.com/credhelper/credhelper/helper/keyring"
 	"github.com/credhelper/credhelper/helper/oauth"
 	"github.com/credhelper/credhelper/protocol/secret"
@@ -81,7 +82,7 @@ func nearer(a, b Ending) Ending {
 // certificateEnd is when the certificate ends that goes with a profile's key, zero
 // if it has none or it cannot be had without running a command. inKeyring is what
 // the keyring holds for the profile, zero if that is nothing.
-func (h *Helper) certificateEnd(ctx context.Context, p *Profile, inKeyring secret.Text) time.Time {
+func (h *Helper) certificateEnd(ctx context.Context, p *config.Profile, inKeyring secret.Text) time.Time {
 	const largest = 256 << 10
 	if p.ClientCert != nil {
 		return h.sourceEnd(ctx, p, p.ClientCert)
@@ -90,7 +91,7 @@ func (h *Helper) certificateEnd(ctx context.Context, p *Profile, inKeyring secre
 	case !p.NeedsKey():
 		return time.Time{}
 	case p.Cert != "":
-		content, err := readProvided(p.Cert, largest)
+		content, err := config.ReadProvided(p.Cert, largest)
 		if err != nil {
 			return time.Time{}
 		}
@@ -106,7 +107,7 @@ func (h *Helper) certificateEnd(ctx context.Context, p *Profile, inKeyring secre
 }
 
 // sourceEnd is the end of the certificate that lies beside a key in a source.
-func (h *Helper) sourceEnd(ctx context.Context, p *Profile, words []string) time.Time {
+func (h *Helper) sourceEnd(ctx context.Context, p *config.Profile, words []string) time.Time {
 	if words[0] == "command" {
 		return time.Time{}
 	}

@@ -163,9 +163,9 @@ func TestReminder(t *testing.T) {
 	fetch := func(reminds bool) string {
 		t.Helper()
 		h.warnings = nil
-		config := h.config()
-		config.Reminds = reminds
-		if _, err := newHelper(config).Test(t.Context(), "demo"); err != nil {
+		own := h.config()
+		own.Reminds = reminds
+		if _, err := newHelper(own).Test(t.Context(), "demo"); err != nil {
 			t.Fatal(err)
 		}
 		return strings.Join(h.warnings, "\n")
@@ -213,9 +213,9 @@ func TestCertificateReminder(t *testing.T) {
 	h := newHome(t, oauthtest.Options{Clients: []oauthtest.Client{{ID: "client", Auth: "private_key_jwt", Key: parsed.PublicKey, Certificate: parsed}}})
 	h.profile("demo", plain+"client_auth = \"private_key_jwt\"\n")
 	h.store("demo", key+certificate)
-	config := h.config()
-	config.Reminds = true
-	if _, err := newHelper(config).Get(t.Context(), named); err != nil {
+	own := h.config()
+	own.Reminds = true
+	if _, err := newHelper(own).Get(t.Context(), named); err != nil {
 		t.Fatal(err)
 	}
 	if got := strings.Join(h.warnings, "\n"); !strings.Contains(got, "its certificate expires in 2 days") {

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/credhelper/credhelper/helper/cache"
+	"github.com/credhelper/credhelper/helper/config"
 	"github.com/credhelper/credhelper/helper/oauth"
 	"github.com/credhelper/credhelper/protocol"
 	"github.com/credhelper/credhelper/protocol/printable"
@@ -163,7 +164,7 @@ func (q *query) once(ctx context.Context, s proof) (*oauth.Token, error) {
 }
 
 // token asks the server with the given secret.
-func (h *Helper) token(ctx context.Context, p *Profile, s secret.Text) (*oauth.Token, error) {
+func (h *Helper) token(ctx context.Context, p *config.Profile, s secret.Text) (*oauth.Token, error) {
 	if p.Person() {
 		return nil, needLogin(p, "nobody is signed in")
 	}
@@ -226,7 +227,7 @@ func (q *query) remember(err error, s proof) time.Duration {
 		Refused: e.Kind == oauth.Refused,
 		Asked:   e.RetryAfter > 0,
 		Reason:  e.Error(),
-		Hint:    printable.Line(oauth.HintFor(e, q.profile.Name, q.profile.hints())),
+		Hint:    printable.Line(q.profile.Hint(e)),
 	}
 	if m.Refused {
 		if m.Secret = s.mark(q.profile.Name); e.Proxy != "" {

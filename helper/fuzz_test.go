@@ -6,7 +6,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/credhelper/credhelper/helper"
+	"github.com/credhelper/credhelper/helper/config"
 	"github.com/credhelper/credhelper/helper/oauth/oauthtest"
 	"github.com/credhelper/credhelper/protocol"
 	"github.com/credhelper/credhelper/protocol/origin"
@@ -67,7 +67,7 @@ func FuzzProfile(f *testing.F) {
 }
 
 // checkProfile holds for every profile that was let in.
-func checkProfile(t *testing.T, p *helper.Profile) {
+func checkProfile(t *testing.T, p *config.Profile) {
 	for _, o := range p.Origins {
 		if again, err := origin.Parse(o.String()); err != nil || again != o {
 			t.Errorf("origin %s: %v", o, err)

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/credhelper/credhelper/helper/cache"
+	"github.com/credhelper/credhelper/helper/config"
 	"github.com/credhelper/credhelper/protocol"
 	"github.com/credhelper/credhelper/protocol/origin"
 	"github.com/credhelper/credhelper/protocol/printable"
@@ -16,17 +17,16 @@ import (
 type query struct {
 	*Helper
 	request  protocol.Request
-	profile  *Profile
+	profile  *config.Profile
 	origin   string // of the profile, that the request's URL belongs to
 	binding  [32]byte
 	subject  cache.Subject // on whose behalf; nil: the profile's own
 	known    bool          // the subject could be read
-	settings Settings
+	settings config.Settings
 	store    *cache.Store // nil with NoStore, and where nothing can be written
 	seen     *cache.Entry // that the request found first; nil for none
 
-	claims  []claim    // of all profiles, where no route led to this one
-	claimed *stampList // of what the claims were read from
+	claims *config.Claims // of all profiles; nil where a route led to this one
 
 	began  time.Time
 	flight *flight // that this request leads, if it does
@@ -100,7 +100,7 @@ func (h *Helper) newQuery(r protocol.Request) (*query, error) {
 		own := *q.profile
 		q.profile, own.Timeout = &own, asked
 	}
-	q.compileRoutes(q.claims, r.URL, q.claimed)
+	q.keepRoutes()
 	return q, nil
 }
 
@@ -140,8 +140,8 @@ func (q *query) find() (err error) {
 		}
 		return nil
 	}
-	q.origin = q.profile.owning(r.URL)
-	return q.profile.mustOwn(r.URL)
+	q.origin, err = q.profile.Owns(r.URL)
+	return err
 }
 
 // findOwner finds the profile that owns the URL. A route that still holds spares
@@ -150,22 +150,18 @@ func (q *query) findOwner() error {
 	u := q.request.URL
 	if q.store != nil {
 		if name := q.store.Owner(u); name != "" {
-			if p, err := q.Profile(name); err == nil && p.owning(u) != "" {
-				q.profile, q.origin = p, p.owning(u)
-				return nil
+			if p, err := q.Profile(name); err == nil {
+				if q.origin, err = p.Owns(u); err == nil {
+					q.profile = p
+					return nil
+				}
 			}
 		}
 	}
-	stamps := q.stamps() // before anything is read, so that a change in between shows
-	all, broken := q.load()
-	claims := claimsOf(all)
-	c, err := choose(claims, u, q.request.Username)
-	if err != nil {
-		return blame(err, broken, u)
-	}
-	q.profile, q.origin = c.profile, c.origin.String()
-	q.claims, q.claimed = claims, stamps
-	return nil
+	q.claims = q.Claims()
+	var err error
+	q.profile, q.origin, err = q.claims.Owner(u, q.request.Username)
+	return err
 }
 
 // answer is steps 6 to 10 of a request: cache, lock, cache again, fetch.
@@ -292,7 +288,7 @@ func (q *query) hit(e *cache.Entry) protocol.Credential {
 func (q *query) restamp(ctx context.Context, e *cache.Entry) {
 	_, r := q.current()
 	rejected := r.Block(q.now().Unix())
-	if e.Current() && e.Audit == (q.settings.Audit == auditAll) && e.Rejected == rejected && q.findable(e) || !q.profile.trueStamp {
+	if e.Current() && e.Audit == (q.settings.Audit == auditAll) && e.Rejected == rejected && q.findable(e) || q.profile.Stamps == nil {
 		return
 	}
 	lock, err := q.store.TryLock(q.profile.Name)
@@ -341,9 +337,7 @@ func (q *query) entry(token secret.Text, issued, expires int64) *cache.Entry {
 	// The front knows no profile's min_ttl, only when to ask the engine.
 	want := min(int64(p.MinTTL/time.Second), most(issued, expires))
 	e.Refresh = min(cache.RefreshTime(issued, expires), expires-want)
-	if p.trueStamp {
-		e.Stamps = p.stamps
-	}
+	e.Stamps = p.Stamps
 	return e
 }
 

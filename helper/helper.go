@@ -5,9 +5,8 @@
 //
 //	Request -> match -> cache -> lock -> cache again -> mark -> secret -> token -> cache -> Credential
 //
-// It also owns what a person configures: profiles (one TOML file each, no
-// secrets), presets (one TOML file for each product), settings, the binding of a
-// secret to the endpoints it was stored for, and the log.
+// It also takes care of what a profile proves itself with: secrets, sign-ins, their
+// ends, and the log. What a person configures is package config's.
 //
 // Nothing is found here: directories, clock, environment, HTTP client and keyring
 // are given. Nothing here prompts or opens a browser.
@@ -20,6 +19,7 @@ import (
 	"time"
 
 	"github.com/credhelper/credhelper/helper/cache"
+	"github.com/credhelper/credhelper/helper/config"
 	"github.com/credhelper/credhelper/helper/keyring"
 	"github.com/credhelper/credhelper/helper/oauth"
 	"github.com/credhelper/credhelper/protocol"
@@ -49,7 +49,7 @@ type Config struct {
 	// Keyring opens the keyring that the settings name. It is called once, and only
 	// when a secret is needed; after a failure, and where the program RunsLong, again
 	// at the next need.
-	Keyring func(context.Context, Settings) (keyring.Keyring, error)
+	Keyring func(context.Context, config.Settings) (keyring.Keyring, error)
 
 	// RunsLong is for programs that go on after an answer: near a token's end they
 	// are answered at once and the next one is fetched behind the answer. Such a
@@ -87,7 +87,7 @@ type Config struct {
 
 // Helper answers requests. Many goroutines may use one.
 type Helper struct {
-	*Home
+	*config.Home
 	config Config
 
 	memory    memory
@@ -102,11 +102,11 @@ type Helper struct {
 var _ protocol.Answerer = (*Helper)(nil)
 
 // New makes a Helper. It touches no file.
-func New(config Config) *Helper {
-	if config.Clock == nil {
-		config.Clock = cache.ClockAt
+func New(c Config) *Helper {
+	if c.Clock == nil {
+		c.Clock = cache.ClockAt
 	}
-	return &Helper{Home: &Home{Dirs: config.Dirs, Now: config.Now}, config: config}
+	return &Helper{Home: &config.Home{Dirs: c.Dirs, Now: c.Now}, config: c}
 }
 
 // Wait waits for what is still being fetched behind answers, 8 s at most.

@@ -14,6 +14,7 @@ import (
 
 	"github.com/credhelper/credhelper/helper"
 	"github.com/credhelper/credhelper/helper/cache"
+	"github.com/credhelper/credhelper/helper/config"
 	"github.com/credhelper/credhelper/helper/keyring"
 	"github.com/credhelper/credhelper/helper/oauth"
 	"github.com/credhelper/credhelper/helper/oauth/oauthtest"
@@ -97,7 +98,7 @@ func (h *home) config() helper.Config {
 		Clock:   h.clock,
 		Env:     func(name string) string { return h.env[name] },
 		HTTP:    web,
-		Keyring: func(context.Context, helper.Settings) (keyring.Keyring, error) { return h.keyring, nil },
+		Keyring: func(context.Context, config.Settings) (keyring.Keyring, error) { return h.keyring, nil },
 		Report: func(text string) {
 			h.mu.Lock()
 			defer h.mu.Unlock()

@@ -139,9 +139,9 @@ func TestLogSaysWhoAsked(t *testing.T) {
 	h.profile("demo", plain+"client_auth = \"post\"\nscopes = [\"api://x/.default\"]\n")
 	h.store("demo", "secret")
 	ask := func() {
-		config := h.config()
-		config.Caller = helper.Caller{Dialect: "git", PID: 4711, Executable: "/opt/" + strings.Repeat("x", 300) + "/g\n\x1bit"}
-		_, _ = helper.New(config).Get(context.Background(), protocol.Request{Profile: "demo", Refresh: true})
+		own := h.config()
+		own.Caller = helper.Caller{Dialect: "git", PID: 4711, Executable: "/opt/" + strings.Repeat("x", 300) + "/g\n\x1bit"}
+		_, _ = helper.New(own).Get(context.Background(), protocol.Request{Profile: "demo", Refresh: true})
 	}
 	ask()
 	if err := h.server.Queue("aadsts-7000215"); err != nil {
@@ -249,10 +249,10 @@ const (
 // over under them: no line is lost, torn or doubled.
 func TestLogOfManyProcesses(t *testing.T) {
 	h := ready(t, oauthtest.Options{})
-	config := h.config()
-	config.Clock = nil // the machine's, as the others see it
+	own := h.config()
+	own.Clock = nil // the machine's, as the others see it
 	h.write(h.dirs.Settings(), "keyring = \"file\"\naudit = \"all\"\n")
-	if _, err := helper.New(config).Get(context.Background(), named); err != nil {
+	if _, err := helper.New(own).Get(context.Background(), named); err != nil {
 		t.Fatal(err)
 	}
 	old := `{"event":"old","text":"` + strings.Repeat("x", 990) + "\"}\n"

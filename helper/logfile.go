@@ -118,7 +118,7 @@ func openLog(path string) (files []*os.File, err error) {
 		return nil, nil
 	}
 	if err != nil {
-		return nil, unreadable(path, err)
+		return nil, unreadableLog(err)
 	}
 	defer d.Close()
 	name := filepath.Base(path)
@@ -152,7 +152,9 @@ func openLogFile(d private.Dir, name string) (*os.File, error) {
 		return nil, nil
 	}
 	if err != nil {
-		return nil, unreadable(d.At(name), err)
+		return nil, unreadableLog(err)
 	}
 	return f, nil
 }
+
+func unreadableLog(err error) error { return policy("cannot read the log: " + err.Error()) }

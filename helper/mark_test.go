@@ -7,7 +7,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/credhelper/credhelper/helper"
+	"github.com/credhelper/credhelper/helper/config"
 	"github.com/credhelper/credhelper/helper/oauth/oauthtest"
 	"github.com/credhelper/credhelper/protocol"
 	"github.com/credhelper/credhelper/protocol/secret"
@@ -154,7 +154,7 @@ func TestMarkNeedsNoSecret(t *testing.T) {
 func TestTry(t *testing.T) {
 	h := newHome(t, oauthtest.Options{})
 	a := h.helper()
-	p, err := a.Draft("demo", helper.File{ClientID: "client", URL: h.server.URL(), TokenURL: h.server.TokenURL()})
+	p, err := a.Draft("demo", config.File{ClientID: "client", URL: h.server.URL(), TokenURL: h.server.TokenURL()})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/credhelper/credhelper/helper"
+	"github.com/credhelper/credhelper/helper/config"
 	"github.com/credhelper/credhelper/helper/keyring"
 	"github.com/credhelper/credhelper/helper/oauth/oauthtest"
 	"github.com/credhelper/credhelper/protocol"
@@ -18,9 +19,9 @@ import (
 
 // lasting is a helper in a program that runs long: each call has its own 8 s.
 func (h *home) lasting() *helper.Helper {
-	config := h.config()
-	config.Start, config.RunsLong = time.Time{}, true
-	return helper.New(config)
+	own := h.config()
+	own.Start, own.RunsLong = time.Time{}, true
+	return helper.New(own)
 }
 
 // moment is longer than an answer in memory is trusted.
@@ -159,16 +160,16 @@ func TestRefusedElsewhereAsked(t *testing.T) {
 // that run long as well: none holds the keyring open.
 func TestLockedMeanwhile(t *testing.T) {
 	h := ready(t, oauthtest.Options{})
-	config := h.config()
-	config.Start, config.RunsLong = time.Time{}, true
+	own := h.config()
+	own.Start, own.RunsLong = time.Time{}, true
 	opened := 0
-	config.Keyring = func(context.Context, helper.Settings) (keyring.Keyring, error) {
+	own.Keyring = func(context.Context, config.Settings) (keyring.Keyring, error) {
 		if opened++; opened > 1 {
 			return nil, keyring.ErrLocked
 		}
 		return h.keyring, nil
 	}
-	a := helper.New(config)
+	a := helper.New(own)
 	c, err := a.Get(context.Background(), named)
 	if err != nil {
 		t.Fatal(err)
@@ -406,23 +407,23 @@ func TestFromEnvironment(t *testing.T) {
 	h := ready(t, oauthtest.Options{})
 	want := h.mustGet(named)
 	root := h.dirs.Config[:len(h.dirs.Config)-len("/config")]
-	config, err := helper.FromEnvironment([]string{"CREDHELPER_HOME=" + root}, os.Getuid())
+	own, err := helper.FromEnvironment([]string{"CREDHELPER_HOME=" + root}, os.Getuid())
 	if err != nil {
 		t.Fatal(err)
 	}
-	config.Clock = h.clock // as the test's tokens were sealed by
-	config.Dirs.Runtime = h.dirs.Runtime
-	a := helper.New(config)
+	own.Clock = h.clock // as the test's tokens were sealed by
+	own.Dirs.Runtime = h.dirs.Runtime
+	a := helper.New(own)
 	if got, err := a.Get(context.Background(), named); err != nil || !got.Secret.Equal(want.Secret) {
 		t.Errorf("%v, source %s", err, got.Source)
 	}
-	config.Now = func() time.Time { return time.Now().Add(youth) }
-	a = helper.New(config)
+	own.Now = func() time.Time { return time.Now().Add(youth) }
+	a = helper.New(own)
 	again := protocol.Request{Profile: "demo", Refused: want.Secret}
 	_, err = a.Get(context.Background(), again)
 	wantError(t, err, protocol.ErrNoSecret, "profile demo") // the test's own keyring is in memory
 	h.write(h.dirs.Settings(), "keyring = \"secret-service\"\n")
-	_, err = helper.New(config).Get(context.Background(), again)
+	_, err = helper.New(own).Get(context.Background(), again)
 	wantError(t, err, protocol.ErrLocked, "this program opens the encrypted file only", "credhelper keyring use file")
 }
 
@@ -442,9 +443,9 @@ func TestManyURLs(t *testing.T) {
 		}
 	}
 	at := h.now()
-	config := h.config()
-	config.Start, config.Now = time.Time{}, func() time.Time { return at }
-	b := helper.New(config)
+	own := h.config()
+	own.Start, own.Now = time.Time{}, func() time.Time { return at }
+	b := helper.New(own)
 	for path := range owners {
 		if _, ok := b.Cached(protocol.Request{URL: url(t, h.server.URL()+path)}); !ok {
 			t.Fatalf("%s: not from the cache", path)
@@ -467,9 +468,9 @@ func TestManyURLs(t *testing.T) {
 // BenchmarkCached is an answer from memory; see BenchmarkGet for the sealed file.
 func BenchmarkCached(b *testing.B) {
 	h := ready(b, oauthtest.Options{TokenSize: 1200})
-	config := h.config()
-	config.Start, config.Now, config.Clock = time.Time{}, time.Now, nil
-	a := helper.New(config)
+	own := h.config()
+	own.Start, own.Now, own.Clock = time.Time{}, time.Now, nil
+	a := helper.New(own)
 	if _, err := a.Get(context.Background(), named); err != nil {
 		b.Fatal(err)
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"github.com/credhelper/credhelper/helper/cache"
+	"github.com/credhelper/credhelper/helper/config"
 	"github.com/credhelper/credhelper/helper/keyring"
 	"github.com/credhelper/credhelper/protocol/printable"
 )
@@ -31,7 +32,7 @@ func (h *Helper) MoveSecrets(ctx context.Context, backend string) (moved []strin
 	if m.from, err = h.openOf(ctx, settings); err != nil {
 		return nil, ofKeyring(m.before, err)
 	}
-	if m.to, err = h.openOf(ctx, Settings{Keyring: backend}); err != nil {
+	if m.to, err = h.openOf(ctx, config.Settings{Keyring: backend}); err != nil {
 		return nil, ofKeyring(m.after, err)
 	}
 	store, err := cache.Create(h.config.Dirs)

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/credhelper/credhelper/helper"
+	"github.com/credhelper/credhelper/helper/config"
 	"github.com/credhelper/credhelper/helper/keyring"
 	"github.com/credhelper/credhelper/helper/oauth/oauthtest"
 	"github.com/credhelper/credhelper/protocol"
@@ -37,15 +38,15 @@ func TestMoveSecrets(t *testing.T) {
 			h := ready(t, oauthtest.Options{})
 			h.profile("bare", plain) // has no secret yet
 			other := &memory{items: map[string]secret.Text{}}
-			config := h.config()
-			config.Keyring = func(_ context.Context, s helper.Settings) (keyring.Keyring, error) {
+			own := h.config()
+			own.Keyring = func(_ context.Context, s config.Settings) (keyring.Keyring, error) {
 				if s.Keyring == "pass" {
 					return c.wrong(other), nil
 				}
 				return h.keyring, nil
 			}
-			moved, err := helper.New(config).MoveSecrets(t.Context(), "pass")
-			settings, _ := helper.New(config).Settings()
+			moved, err := helper.New(own).MoveSecrets(t.Context(), "pass")
+			settings, _ := helper.New(own).Settings()
 			if c.moved {
 				if err != nil || len(moved) != 1 || moved[0] != "demo" || settings.Keyring != "pass" || len(h.keyring.items) != 0 || len(other.items) != 1 {
 					t.Fatalf("moved %q, %v; keyring %s; %d left, %d there", moved, err, settings.Keyring, len(h.keyring.items), len(other.items))
@@ -53,7 +54,7 @@ func TestMoveSecrets(t *testing.T) {
 			} else if !errors.Is(err, keyring.ErrUnavailable) || settings.Keyring != "file" || len(h.keyring.items) != 1 {
 				t.Fatalf("%v; keyring %s, %d left", err, settings.Keyring, len(h.keyring.items))
 			}
-			if _, err := helper.New(config).Test(t.Context(), "demo"); err != nil {
+			if _, err := helper.New(own).Test(t.Context(), "demo"); err != nil {
 				t.Errorf("the secret is not found any more: %v", err)
 			}
 		})
@@ -64,19 +65,19 @@ func TestMoveSecrets(t *testing.T) {
 func TestMoveSignIn(t *testing.T) {
 	h := signedIn(t, oauthtest.Options{})
 	other := &memory{items: map[string]secret.Text{}}
-	config := h.config()
-	config.Keyring = func(_ context.Context, s helper.Settings) (keyring.Keyring, error) {
+	own := h.config()
+	own.Keyring = func(_ context.Context, s config.Settings) (keyring.Keyring, error) {
 		if s.Keyring == "pass" {
 			return other, nil
 		}
 		return h.keyring, nil
 	}
-	if moved, err := helper.New(config).MoveSecrets(t.Context(), "pass"); err != nil || len(moved) != 1 || len(h.keyring.items) != 0 {
+	if moved, err := helper.New(own).MoveSecrets(t.Context(), "pass"); err != nil || len(moved) != 1 || len(h.keyring.items) != 0 {
 		t.Fatalf("%q, %v, %d left", moved, err, len(h.keyring.items))
 	}
 	h.wait(2 * time.Hour) // the cached token has ended
-	config.Start = h.now()
-	if _, err := helper.New(config).Get(t.Context(), protocol.Request{Verb: protocol.Get, Profile: "demo"}); err != nil {
+	own.Start = h.now()
+	if _, err := helper.New(own).Get(t.Context(), protocol.Request{Verb: protocol.Get, Profile: "demo"}); err != nil {
 		t.Error(err)
 	}
 }

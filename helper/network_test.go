@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"github.com/credhelper/credhelper/helper"
+	"github.com/credhelper/credhelper/helper/config"
 	"github.com/credhelper/credhelper/helper/oauth"
 	"github.com/credhelper/credhelper/helper/oauth/oauthtest"
 	"github.com/credhelper/credhelper/protocol"
@@ -267,7 +268,7 @@ func coded(t *testing.T, b breakage) string {
 	})
 }
 
-func signing(t *testing.T, h *home) (*helper.Helper, *helper.Profile, *oauth.Client) {
+func signing(t *testing.T, h *home) (*helper.Helper, *config.Profile, *oauth.Client) {
 	t.Helper()
 	a := h.helper()
 	p, err := a.Profile("demo")

@@ -8,7 +8,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/credhelper/credhelper/helper"
+	"github.com/credhelper/credhelper/helper/config"
 	"github.com/credhelper/credhelper/helper/oauth/oauthtest"
 	"github.com/credhelper/credhelper/protocol"
 )
@@ -16,7 +16,7 @@ import (
 var update = flag.Bool("update", false, "write the golden files anew")
 
 // given is what a person would type for each preset.
-var given = map[string]helper.File{
+var given = map[string]config.File{
 	"jama":            {URL: "https://Example.jamacloud.com/", ClientID: "rbfogo319n6ibtb"},
 	"entra":           {Tenant: "example.onmicrosoft.com", ClientID: "11111111-2222-3333-4444-555555555555", Scopes: []string{"https://graph.microsoft.com/.default"}, URL: "https://graph.microsoft.com/v1.0"},
 	"jakamo":          {ClientID: "11111111-2222-3333-4444-555555555555"},
@@ -30,7 +30,7 @@ var given = map[string]helper.File{
 		Scopes: []string{"https://graph.microsoft.com/User.Read", "offline_access"}},
 	"jira-miniorange-user": {URL: "https://jira.example.com", ClientID: "jira-cli", TokenURL: "https://login.example/oauth/token",
 		AuthorizationURL: "https://login.example/oauth/authorize"},
-	"jira-miniorange-jwt":    {URL: "https://jira.example.com", ClientID: "credhelper", Assertion: &helper.AssertionFile{Sub: "anna"}},
+	"jira-miniorange-jwt":    {URL: "https://jira.example.com", ClientID: "credhelper", Assertion: &config.AssertionFile{Sub: "anna"}},
 	"jira-dc-user":           {URL: "https://jira.example.com/jira", ClientID: "service"},
 	"google-service-account": {URL: "https://www.googleapis.com", ClientID: "robot@project.iam.gserviceaccount.com", Scopes: []string{"https://www.googleapis.com/auth/drive.readonly"}},
 	"keycloak":               {URL: "https://api.example.com", ClientID: "me", Issuer: "https://sso.example.com/realms/main"},
@@ -41,7 +41,7 @@ var given = map[string]helper.File{
 // TestPresets compares every embedded preset, filled in, with its golden file:
 // what a user's profile would be. A change there moves somebody's secret.
 func TestPresets(t *testing.T) {
-	names := helper.PresetNames()
+	names := config.PresetNames()
 	if len(names) < len(given) {
 		t.Fatalf("%d presets", len(names))
 	}
@@ -98,7 +98,7 @@ func TestPresetFacts(t *testing.T) {
 				t.Errorf("%s: source %q is no page", p.Name, s)
 			}
 		}
-		_, err := a.Draft("demo", helper.File{Preset: p.Name})
+		_, err := a.Draft("demo", config.File{Preset: p.Name})
 		wantError(t, err, protocol.ErrPolicy, "preset "+p.Name+" needs "+p.Needs[0].Key+": ")
 	}
 }
@@ -107,7 +107,7 @@ func TestPresetFacts(t *testing.T) {
 // origin.
 func TestContextPath(t *testing.T) {
 	p, err := newHome(t, oauthtest.Options{}).helper().Draft("demo",
-		helper.File{Preset: "jama", URL: "https://tools.example.com/contour/", ClientID: "x"})
+		config.File{Preset: "jama", URL: "https://tools.example.com/contour/", ClientID: "x"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -133,7 +133,7 @@ client_auth = "post"
 	h.write(h.dirs.Presets()+"/ours.toml", good)
 	h.write(h.dirs.System+"/presets/theirs.toml", strings.Replace(good, "Ours", "Theirs", 1))
 	for preset, title := range map[string]string{"ours": "Ours", "theirs": "Theirs"} {
-		p, err := h.helper().Draft("demo", helper.File{Preset: preset, URL: "https://api.example.com", ClientID: "x"})
+		p, err := h.helper().Draft("demo", config.File{Preset: preset, URL: "https://api.example.com", ClientID: "x"})
 		if err != nil || p.Title != title || p.TokenURL != "https://api.example.com/oauth/token" || p.ClientAuth != "post" {
 			t.Errorf("%s: %+v: %v", preset, p, err)
 		}
@@ -148,7 +148,7 @@ client_auth = "post"
 	} {
 		t.Run(name, func(t *testing.T) {
 			h.write(h.dirs.Presets()+"/ours.toml", c[0])
-			_, err := h.helper().Draft("demo", helper.File{Preset: "ours", URL: "https://api.example.com", ClientID: "x"})
+			_, err := h.helper().Draft("demo", config.File{Preset: "ours", URL: "https://api.example.com", ClientID: "x"})
 			wantError(t, err, protocol.ErrPolicy, c[1])
 		})
 	}

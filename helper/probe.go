@@ -1,6 +1,7 @@
 package helper
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -12,6 +13,7 @@ import (
 	"time"
 
 	"github.com/credhelper/credhelper/helper/cache"
+	"github.com/credhelper/credhelper/helper/config"
 	"github.com/credhelper/credhelper/helper/oauth"
 	"github.com/credhelper/credhelper/protocol"
 	"github.com/credhelper/credhelper/protocol/printable"
@@ -41,7 +43,7 @@ type Tested struct {
 // API who it is for; Keep caches the token later. Nothing is read from or written to the cache; a mark does
 // not stop it, because a person asked. Errors of the probe are
 // protocol.ErrProbe; those of the token endpoint are as Get has them.
-func (h *Helper) Try(ctx context.Context, p *Profile, s secret.Text) (Tested, error) {
+func (h *Helper) Try(ctx context.Context, p *config.Profile, s secret.Text) (Tested, error) {
 	t := Tested{Profile: p.Name, TokenURL: p.TokenURL, ProbeURL: p.ProbeURL()}
 	token, err := h.token(ctx, p, s)
 	if err != nil {
@@ -54,7 +56,7 @@ func (h *Helper) Try(ctx context.Context, p *Profile, s secret.Text) (Tested, er
 }
 
 // Identify asks the API whom a token is for that somebody has just signed in for.
-func (h *Helper) Identify(ctx context.Context, p *Profile, token *oauth.Token) (Tested, error) {
+func (h *Helper) Identify(ctx context.Context, p *config.Profile, token *oauth.Token) (Tested, error) {
 	t := Tested{Profile: p.Name, TokenURL: p.TokenURL, ProbeURL: p.ProbeURL()}
 	t.note(token, h.now())
 	return t, h.probe(ctx, p, token.Access, &t)
@@ -114,7 +116,7 @@ func (h *Helper) Test(ctx context.Context, name string) (Tested, error) {
 
 // renew fetches without looking at cache or mark, under the lock.
 func (q *query) renew(ctx context.Context) (*oauth.Token, error) {
-	limit := or(q.profile.Timeout, answerTime)
+	limit := cmp.Or(q.profile.Timeout, answerTime)
 	q.patience(limit)
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
@@ -168,7 +170,7 @@ const (
 // profile's origins (takeProbe) and redirects are not followed, so the token goes
 // nowhere else. Some systems answer 200 to a bad token, as to an anonymous
 // visitor; so an answer without the identity is a failure.
-func (h *Helper) probe(ctx context.Context, p *Profile, token secret.Text, t *Tested) error {
+func (h *Helper) probe(ctx context.Context, p *config.Profile, token secret.Text, t *Tested) error {
 	if t.ProbeURL == "" {
 		return nil
 	}
@@ -190,29 +192,29 @@ func (h *Helper) probe(ctx context.Context, p *Profile, token secret.Text, t *Te
 	r.Header.Set("User-Agent", "credhelper")
 	resp, err := connection.Do(r)
 	if err != nil {
-		return p.probeFailed(t, "no answer", "is the address right, and does the proxy let it through? credhelper doctor")
+		return t.probeFailed(p, "no answer", "is the address right, and does the proxy let it through? credhelper doctor")
 	}
 	defer resp.Body.Close()
 	t.Status = resp.StatusCode
 	body, err := io.ReadAll(io.LimitReader(resp.Body, probeLimit+1))
 	if err != nil || len(body) > probeLimit {
-		return p.probeFailed(t, "the answer breaks off or is too long", "")
+		return t.probeFailed(p, "the answer breaks off or is too long", "")
 	}
-	return p.judge(t, body, token)
+	return t.judge(p, body, token)
 }
 
 // judge reads the answer of a probe.
-func (p *Profile) judge(t *Tested, body []byte, token secret.Text) error {
+func (t *Tested) judge(p *config.Profile, body []byte, token secret.Text) error {
 	answer, err := strictjson.Parse(body)
 	message := apiMessage(answer)
 	message = printable.Value(oauth.Redact(message, token))
 	switch {
 	case t.Status < 200 || t.Status > 299:
-		return p.probeFailed(t, message, p.probeHint(t.Status, message))
+		return t.probeFailed(p, message, p.ProbeHint(t.Status, message))
 	case len(p.Probe.Identity) == 0:
 		return nil
 	case err != nil:
-		return p.probeFailed(t, "the answer is no JSON", "this address does not answer as the API: check url with credhelper edit "+p.Name)
+		return t.probeFailed(p, "the answer is no JSON", "this address does not answer as the API: check url with credhelper edit "+p.Name)
 	}
 	for _, template := range p.Probe.Identity {
 		if who, whole := describe(answer, template); whole {
@@ -220,7 +222,7 @@ func (p *Profile) judge(t *Tested, body []byte, token secret.Text) error {
 			return nil
 		}
 	}
-	return p.probeFailed(t, "the answer names nobody", "the API took the request for an anonymous one: it did not accept the token")
+	return t.probeFailed(p, "the answer names nobody", "the API took the request for an anonymous one: it did not accept the token")
 }
 
 // describe fills the members of an answer into a template such as
@@ -247,7 +249,7 @@ func describe(answer strictjson.Value, template string) (text string, whole bool
 	}
 }
 
-func (p *Profile) probeFailed(t *Tested, message, hint string) error {
+func (t *Tested) probeFailed(p *config.Profile, message, hint string) error {
 	text := "profile " + p.Name + ": probe: "
 	if t.Status != 0 {
 		text += strconv.Itoa(t.Status) + " from "

@@ -13,6 +13,7 @@ import (
 
 	"github.com/credhelper/credhelper/helper"
 	"github.com/credhelper/credhelper/helper/cache"
+	"github.com/credhelper/credhelper/helper/config"
 	"github.com/credhelper/credhelper/helper/oauth/oauthtest"
 	"github.com/credhelper/credhelper/protocol"
 	"github.com/credhelper/credhelper/protocol/secret"
@@ -50,7 +51,7 @@ func TestProbe(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			h := newHome(t, c.options)
 			base := strings.TrimSuffix(h.server.URL(), c.base) + c.base
-			p, err := h.helper().Draft("demo", helper.File{Preset: c.preset, URL: base, ClientID: "client", TokenURL: h.server.TokenURL()})
+			p, err := h.helper().Draft("demo", config.File{Preset: c.preset, URL: base, ClientID: "client", TokenURL: h.server.TokenURL()})
 			if err != nil {
 				t.Fatal(err)
 			}

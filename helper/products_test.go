@@ -5,7 +5,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/credhelper/credhelper/helper"
+	"github.com/credhelper/credhelper/helper/config"
 	"github.com/credhelper/credhelper/helper/oauth/oauthtest"
 	"github.com/credhelper/credhelper/protocol"
 	"github.com/credhelper/credhelper/protocol/secret"
@@ -19,7 +19,7 @@ func TestApproval(t *testing.T) {
 	for _, preset := range []string{"jakamo", "jakamo-demo"} {
 		for code, client := range map[string]string{"AADSTS700016": "not-yet", "AADSTS500011": "client"} {
 			h := newHome(t, oauthtest.Options{Product: "jakamo", Clients: []oauthtest.Client{known}})
-			p, err := h.helper().Draft("orders", helper.File{Preset: preset, ClientID: client, TokenURL: h.server.TokenURL()})
+			p, err := h.helper().Draft("orders", config.File{Preset: preset, ClientID: client, TokenURL: h.server.TokenURL()})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -36,7 +36,7 @@ func TestJakamoFacts(t *testing.T) {
 		"jakamo":      {"c87ad7a3-cc9b-4a04-be72-916199870e5c", "https://api.jakamoapp.com/.default", "https://www.thejakamo.com"},
 		"jakamo-demo": {"a22b6145-4c73-4914-901d-6bf96bcb0183", "https://demo.jakamoapp.com/.default", "https://demo.thejakamo.com"},
 	} {
-		p, err := newHome(t, oauthtest.Options{}).helper().Draft("demo", helper.File{Preset: preset, ClientID: "x"})
+		p, err := newHome(t, oauthtest.Options{}).helper().Draft("demo", config.File{Preset: preset, ClientID: "x"})
 		if err != nil {
 			t.Fatal(err)
 		}

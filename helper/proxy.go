@@ -1,6 +1,7 @@
 package helper
 
 import (
+	"cmp"
 	"net/http"
 	"net/url"
 	"slices"
@@ -8,6 +9,7 @@ import (
 
 	"golang.org/x/net/http/httpproxy"
 
+	"github.com/credhelper/credhelper/helper/config"
 	"github.com/credhelper/credhelper/helper/oauth"
 )
 
@@ -21,7 +23,7 @@ import (
 const unreadableProxy = "http://unreadable.invalid"
 
 // proxy is the profile's own, or the environment's (A6); nil is none.
-func (h *Helper) proxy(p *Profile) func(*http.Request) (*url.URL, error) {
+func (h *Helper) proxy(p *config.Profile) func(*http.Request) (*url.URL, error) {
 	switch p.Proxy {
 	case "none":
 		return nil
@@ -41,7 +43,7 @@ func (h *Helper) environmentProxy() func(*http.Request) (*url.URL, error) {
 			*into = unreadableProxy
 		}
 	}
-	config.NoProxy = or(h.env("NO_PROXY"), h.env("no_proxy"))
+	config.NoProxy = cmp.Or(h.env("NO_PROXY"), h.env("no_proxy"))
 	decide := config.ProxyFunc()
 	return func(r *http.Request) (*url.URL, error) {
 		u, err := decide(r.URL)
@@ -108,7 +110,7 @@ func badProxy(value string) string {
 }
 
 // proxyOf is the proxy that the token endpoint is asked through; nil if none.
-func (h *Helper) proxyOf(p *Profile) (*url.URL, error) {
+func (h *Helper) proxyOf(p *config.Profile) (*url.URL, error) {
 	decide := h.proxy(p)
 	r, err := http.NewRequest(http.MethodPost, p.TokenURL, nil)
 	if decide == nil || err != nil || oauth.Direct(r.URL) {
@@ -119,7 +121,7 @@ func (h *Helper) proxyOf(p *Profile) (*url.URL, error) {
 
 // ProxyName says which proxy the token endpoint is asked through, without user
 // and password; "" if none, or if the variable that names it cannot be read.
-func (h *Helper) ProxyName(p *Profile) string {
+func (h *Helper) ProxyName(p *config.Profile) string {
 	u, err := h.proxyOf(p)
 	if err != nil || u == nil {
 		return ""

@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/credhelper/credhelper/helper/config"
 	"github.com/credhelper/credhelper/helper/keyring"
 	"github.com/credhelper/credhelper/protocol"
 	"github.com/credhelper/credhelper/protocol/printable"
@@ -30,9 +31,9 @@ const mostAtOnce = 16
 // Reach asks each host of the profiles' token endpoints once, without credentials,
 // until ctx ends. Where profiles differ in proxy or authorities, their host is asked
 // for each. It is for a person who wants to know what stands in the way.
-func (h *Helper) Reach(ctx context.Context, profiles []*Profile) []Reached {
+func (h *Helper) Reach(ctx context.Context, profiles []*config.Profile) []Reached {
 	type way struct{ host, proxy, roots string }
-	var first []*Profile
+	var first []*config.Profile
 	var list []Reached
 	known := map[way]int{}
 	for _, p := range profiles {
@@ -64,9 +65,8 @@ func (h *Helper) Reach(ctx context.Context, profiles []*Profile) []Reached {
 	return list
 }
 
-func (h *Helper) reach(ctx context.Context, p *Profile) (time.Duration, error) {
-	client := p.client()
-	client.Now = h.config.Now
+func (h *Helper) reach(ctx context.Context, p *config.Profile) (time.Duration, error) {
+	client := h.client(p)
 	var err error
 	if client.HTTP, err = h.connection(p, tls.Certificate{}); err != nil {
 		return 0, err
@@ -80,8 +80,8 @@ func (h *Helper) reach(ctx context.Context, p *Profile) (time.Duration, error) {
 
 // TrySource reads a source of the profile and forgets what it read. The error says
 // why the source cannot be used; protocol.ErrNoSecret: there is nothing.
-func (h *Helper) TrySource(ctx context.Context, p *Profile, s Source) error {
-	if s.InKeyring() || s.Words[0] == environment {
+func (h *Helper) TrySource(ctx context.Context, p *config.Profile, s config.Source) error {
+	if s.InKeyring() || s.Words[0] == "environment" {
 		return nil // Status looks there, and a command may do without a variable
 	}
 	source, err := keyring.NewSource(s.Words, h.surroundings(p))
@@ -93,6 +93,3 @@ func (h *Helper) TrySource(ctx context.Context, p *Profile, s Source) error {
 	}
 	return nil
 }
-
-// RunsCommand reports whether reading the source runs a program.
-func (s Source) RunsCommand() bool { return len(s.Words) > 0 && s.Words[0] == "command" }

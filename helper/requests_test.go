@@ -5,15 +5,15 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/credhelper/credhelper/helper"
+	"github.com/credhelper/credhelper/helper/config"
 	"github.com/credhelper/credhelper/helper/oauth/oauthtest"
 	"github.com/credhelper/credhelper/protocol"
 )
 
 // draft is a profile made of keys and values as --set takes them.
-func draft(t *testing.T, set ...string) (*helper.Profile, error) {
+func draft(t *testing.T, set ...string) (*config.Profile, error) {
 	t.Helper()
-	f := helper.File{ClientID: "client", TokenURL: "https://login.example.com/token"}
+	f := config.File{ClientID: "client", TokenURL: "https://login.example.com/token"}
 	for i := 0; i < len(set); i += 2 {
 		if err := f.Set(set[i], set[i+1]); err != nil {
 			return nil, err
@@ -187,7 +187,7 @@ func TestJamaAddress(t *testing.T) {
 		"https://rest":                                "",
 		"https://acme.example/restricted":             "",
 	} {
-		_, err := h.helper().Draft("demo", helper.File{Preset: "jama", URL: url, ClientID: "x"})
+		_, err := h.helper().Draft("demo", config.File{Preset: "jama", URL: url, ClientID: "x"})
 		if says == "" && err != nil || says != "" && (err == nil || !strings.Contains(err.Error(), says)) {
 			t.Errorf("%s: %v", url, err)
 		}

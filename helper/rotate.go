@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/credhelper/credhelper/helper/cache"
+	"github.com/credhelper/credhelper/helper/config"
 	"github.com/credhelper/credhelper/helper/keyring"
 	"github.com/credhelper/credhelper/helper/oauth"
 	"github.com/credhelper/credhelper/protocol"
@@ -34,7 +35,7 @@ type change struct {
 // It holds the profile's lock: a fetch that reads the old secret ends before, one
 // that begins later reads the new one, and of two who rotate at once the second
 // sees what the first stored.
-func (h *Helper) changeSecret(ctx context.Context, p *Profile, c change) error {
+func (h *Helper) changeSecret(ctx context.Context, p *config.Profile, c change) error {
 	store, lock, err := h.hold(ctx, p.Name)
 	if err != nil {
 		return err
@@ -65,7 +66,7 @@ func unusable(err error) bool {
 
 // StoreSecret stores the secret of a profile and binds it to what the profile
 // says now. expires is what the person knows about its end, or zero. See Rotate.
-func (h *Helper) StoreSecret(ctx context.Context, p *Profile, s secret.Text, expires time.Time) error {
+func (h *Helper) StoreSecret(ctx context.Context, p *config.Profile, s secret.Text, expires time.Time) error {
 	_, err := h.Rotate(ctx, p, s, expires, Tested{})
 	return err
 }
@@ -78,13 +79,13 @@ func (h *Helper) StoreSecret(ctx context.Context, p *Profile, s secret.Text, exp
 // tells that there was such an unconfirmed one, which is gone. Nothing is kept of a
 // secret that was bound to something else: otherwise storing one would hand another
 // to a new endpoint (T14).
-func (h *Helper) Rotate(ctx context.Context, p *Profile, s secret.Text, expires time.Time, tested Tested) (replaced bool, err error) {
+func (h *Helper) Rotate(ctx context.Context, p *config.Profile, s secret.Text, expires time.Time, tested Tested) (replaced bool, err error) {
 	if !p.InKeyring() {
 		return false, policy("profile " + p.Name + ": its secret is not in the keyring but comes from " + printable.Value(p.Secret[0]))
 	}
 	next := func(old *envelope) (*envelope, error) {
 		e := &envelope{profile: p.Name, bound: p.Bounds(), current: held{s, h.now().UTC(), expires}}
-		if old != nil && len(p.changes(old.bound)) == 0 {
+		if old != nil && len(p.Changes(old.bound)) == 0 {
 			replaced = e.follow(old)
 		}
 		return e, nil
@@ -114,7 +115,7 @@ func (e *envelope) follow(old *envelope) (replaced bool) {
 
 // HasSecret reports whether the keyring holds a secret for a profile that could be
 // used.
-func (h *Helper) HasSecret(ctx context.Context, p *Profile) (bool, error) {
+func (h *Helper) HasSecret(ctx context.Context, p *config.Profile) (bool, error) {
 	_, err := h.readEnvelope(ctx, p)
 	if err != nil && !unusable(err) {
 		return false, keyringError(p, err)
@@ -123,7 +124,7 @@ func (h *Helper) HasSecret(ctx context.Context, p *Profile) (bool, error) {
 }
 
 // ConfirmSecret forgets the secret beside the current one, which works everywhere.
-func (h *Helper) ConfirmSecret(ctx context.Context, p *Profile) error {
+func (h *Helper) ConfirmSecret(ctx context.Context, p *config.Profile) error {
 	store, lock, err := h.hold(ctx, p.Name)
 	if err != nil {
 		return err
@@ -144,24 +145,24 @@ func (h *Helper) ConfirmSecret(ctx context.Context, p *Profile) error {
 	return nil
 }
 
-// earlier is what RollbackSecret would take into use.
-func (p *Profile) earlier(e *envelope) (held, error) {
+// earlierSecret is what RollbackSecret would take into use.
+func earlierSecret(p *config.Profile, e *envelope) (held, error) {
 	if e.previous.secret.IsZero() {
 		return held{}, &protocol.Error{Kind: protocol.ErrNoSecret, Text: "profile " + p.Name + ": there is no earlier secret to go back to"}
 	}
-	if changed := p.changes(e.bound); len(changed) > 0 {
-		return held{}, p.unbound(changed)
+	if changed := p.Changes(e.bound); len(changed) > 0 {
+		return held{}, p.Unbound(changed)
 	}
 	return e.previous, nil
 }
 
 // TryEarlier is Try with the secret that RollbackSecret would take into use.
-func (h *Helper) TryEarlier(ctx context.Context, p *Profile) (Tested, error) {
+func (h *Helper) TryEarlier(ctx context.Context, p *config.Profile) (Tested, error) {
 	e, err := h.envelope(ctx, p)
 	if err != nil {
 		return Tested{Profile: p.Name}, err
 	}
-	earlier, err := p.earlier(e)
+	earlier, err := earlierSecret(p, e)
 	if err != nil {
 		return Tested{Profile: p.Name}, err
 	}
@@ -170,9 +171,9 @@ func (h *Helper) TryEarlier(ctx context.Context, p *Profile) (Tested, error) {
 
 // RollbackSecret takes the secret before the current one back into use. The
 // current one is kept in its place, so that a second call undoes the first.
-func (h *Helper) RollbackSecret(ctx context.Context, p *Profile) error {
+func (h *Helper) RollbackSecret(ctx context.Context, p *config.Profile) error {
 	return h.changeSecret(ctx, p, change{event: "secret rolled back", next: func(e *envelope) (*envelope, error) {
-		earlier, err := p.earlier(e)
+		earlier, err := earlierSecret(p, e)
 		if err != nil {
 			return nil, err
 		}
@@ -182,7 +183,7 @@ func (h *Helper) RollbackSecret(ctx context.Context, p *Profile) error {
 }
 
 // Changes lists where the profile differs from what its secret was stored for.
-func (h *Helper) Changes(ctx context.Context, p *Profile) ([]Change, error) {
+func (h *Helper) Changes(ctx context.Context, p *config.Profile) ([]config.Change, error) {
 	if !p.InKeyring() {
 		return nil, nil
 	}
@@ -190,12 +191,12 @@ func (h *Helper) Changes(ctx context.Context, p *Profile) ([]Change, error) {
 	if err != nil {
 		return nil, err
 	}
-	return p.changes(e.bound), nil
+	return p.Changes(e.bound), nil
 }
 
 // Rebind binds the stored secret to what the profile says now. The caller has
 // shown Changes to a person who said yes.
-func (h *Helper) Rebind(ctx context.Context, p *Profile) error {
+func (h *Helper) Rebind(ctx context.Context, p *config.Profile) error {
 	return h.changeSecret(ctx, p, change{event: "secret rebound", next: func(e *envelope) (*envelope, error) {
 		e.bound = p.Bounds()
 		return e, nil

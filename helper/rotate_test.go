@@ -12,6 +12,7 @@ import (
 
 	"github.com/credhelper/credhelper/helper"
 	"github.com/credhelper/credhelper/helper/cache"
+	"github.com/credhelper/credhelper/helper/config"
 	"github.com/credhelper/credhelper/helper/oauth/oauthtest"
 	"github.com/credhelper/credhelper/protocol"
 	"github.com/credhelper/credhelper/protocol/secret"
@@ -29,7 +30,7 @@ func (h *home) rotate(value string) (replaced bool) {
 	return replaced
 }
 
-func (h *home) demo() *helper.Profile {
+func (h *home) demo() *config.Profile {
 	h.t.Helper()
 	p, err := h.helper().Profile("demo")
 	if err != nil {

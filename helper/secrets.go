@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/credhelper/credhelper/helper/config"
 	"github.com/credhelper/credhelper/helper/keyring"
 	"github.com/credhelper/credhelper/helper/oauth"
 	"github.com/credhelper/credhelper/protocol"
@@ -17,7 +18,7 @@ import (
 const keyringTime = 3 * time.Second
 
 // secret finds the client's secret of a profile.
-func (h *Helper) secret(ctx context.Context, p *Profile) (secret.Text, error) {
+func (h *Helper) secret(ctx context.Context, p *config.Profile) (secret.Text, error) {
 	now, err := h.inUse(ctx, p)
 	return now.secret, err
 }
@@ -26,7 +27,7 @@ func (h *Helper) secret(ctx context.Context, p *Profile) (secret.Text, error) {
 // profile says now (T14); a source that the profile names is the profile's own
 // business. It is read each time, so that a program which runs long takes a new
 // one over.
-func (h *Helper) inUse(ctx context.Context, p *Profile) (held, error) {
+func (h *Helper) inUse(ctx context.Context, p *config.Profile) (held, error) {
 	if !h.config.Secret.IsZero() {
 		return held{secret: h.config.Secret}, nil
 	}
@@ -52,18 +53,18 @@ func (h *Helper) inUse(ctx context.Context, p *Profile) (held, error) {
 	if err != nil {
 		return held{}, err
 	}
-	if changed := p.changes(e.bound); len(changed) > 0 {
-		return held{}, p.unbound(changed)
+	if changed := p.Changes(e.bound); len(changed) > 0 {
+		return held{}, p.Unbound(changed)
 	}
 	now := e.current
-	now.expires = p.endOf(now)
+	now.expires = endOf(p, now)
 	return now, nil
 }
 
 // endOf is when a secret in the keyring ends: as it was noted with it, else as the
 // profile says. What the profile says of a day before it was stored is about an
 // earlier one.
-func (p *Profile) endOf(s held) time.Time {
+func endOf(p *config.Profile, s held) time.Time {
 	if s.expires.IsZero() && p.SecretExpires.After(s.created) {
 		return p.SecretExpires
 	}
@@ -71,7 +72,7 @@ func (p *Profile) endOf(s held) time.Time {
 }
 
 // surroundings is what a source of the profile sees of the process.
-func (h *Helper) surroundings(p *Profile) keyring.Surroundings {
+func (h *Helper) surroundings(p *config.Profile) keyring.Surroundings {
 	around := keyring.Surroundings{
 		Lookup: func(name string) (string, bool) {
 			value := h.env(name)
@@ -83,7 +84,7 @@ func (h *Helper) surroundings(p *Profile) keyring.Surroundings {
 	}
 	if h.config.CommandSaid != nil {
 		around.Failed = func(stdout, stderr secret.Text) {
-			if line := h.complaint(p, stdout, stderr); line != "" {
+			if line := h.complaint(stdout, stderr); line != "" {
 				h.config.CommandSaid(line)
 			}
 		}
@@ -92,9 +93,9 @@ func (h *Helper) surroundings(p *Profile) keyring.Surroundings {
 }
 
 // complaint is the first line that a failed command wrote to stderr, without what it
-// wrote to stdout and without the variables that the profile gave it; "" if there is
+// wrote to stdout and without the variables that profiles take secrets from; "" if there is
 // none.
-func (h *Helper) complaint(p *Profile, stdout, stderr secret.Text) string {
+func (h *Helper) complaint(stdout, stderr secret.Text) string {
 	var hidden []secret.Text
 	hide := func(value string, least int) {
 		if value = strings.TrimSpace(value); len(value) >= least {
@@ -107,10 +108,8 @@ func (h *Helper) complaint(p *Profile, stdout, stderr secret.Text) string {
 			hide(word, 4)
 		}
 	}
-	for _, s := range p.Sources() {
-		for _, name := range s.variables() {
-			hide(h.env(name), 1)
-		}
+	for _, name := range h.SourceVariables() {
+		hide(h.env(name), 1)
 	}
 	text := oauth.Redact(stderr.Reveal(), hidden...)
 	line, _, _ := strings.Cut(strings.TrimLeft(text, "\r\n"), "\n")
@@ -118,7 +117,7 @@ func (h *Helper) complaint(p *Profile, stdout, stderr secret.Text) string {
 }
 
 // envelope reads what the keyring holds for a profile.
-func (h *Helper) envelope(ctx context.Context, p *Profile) (*envelope, error) {
+func (h *Helper) envelope(ctx context.Context, p *config.Profile) (*envelope, error) {
 	e, err := h.readEnvelope(ctx, p)
 	if err != nil {
 		return nil, keyringError(p, err)
@@ -126,7 +125,7 @@ func (h *Helper) envelope(ctx context.Context, p *Profile) (*envelope, error) {
 	return e, nil
 }
 
-func (h *Helper) readEnvelope(ctx context.Context, p *Profile) (*envelope, error) {
+func (h *Helper) readEnvelope(ctx context.Context, p *config.Profile) (*envelope, error) {
 	k, err := h.openKeyring(ctx)
 	if err != nil {
 		return nil, err
@@ -138,7 +137,7 @@ func (h *Helper) readEnvelope(ctx context.Context, p *Profile) (*envelope, error
 	return decodeEnvelope(p.Name, value)
 }
 
-func (h *Helper) putEnvelope(ctx context.Context, p *Profile, e *envelope) error {
+func (h *Helper) putEnvelope(ctx context.Context, p *config.Profile, e *envelope) error {
 	k, err := h.openKeyring(ctx)
 	if err != nil {
 		return keyringError(p, err)
@@ -156,7 +155,7 @@ func (h *Helper) putEnvelope(ctx context.Context, p *Profile, e *envelope) error
 // CanStore fails where the keyring could not take a secret of p, as when it is locked:
 // nobody is to type one, or to sign in, for what is thrown away then. Another's item
 // shows as well whether it opens.
-func (h *Helper) CanStore(ctx context.Context, p *Profile) error {
+func (h *Helper) CanStore(ctx context.Context, p *config.Profile) error {
 	k, err := h.openKeyring(ctx)
 	if err != nil {
 		return keyringError(p, err)
@@ -206,7 +205,7 @@ func (h *Helper) open(ctx context.Context) (keyring.Keyring, error) {
 }
 
 // openOf opens the keyring that these settings name.
-func (h *Helper) openOf(ctx context.Context, settings Settings) (keyring.Keyring, error) {
+func (h *Helper) openOf(ctx context.Context, settings config.Settings) (keyring.Keyring, error) {
 	if settings.Keyring == "" {
 		return nil, &protocol.Error{Kind: protocol.ErrLocked, Text: "no keyring has been chosen yet",
 			Hint: "choose one: credhelper keyring use file"}

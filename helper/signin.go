@@ -1,6 +1,7 @@
 package helper
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -8,6 +9,7 @@ import (
 	"time"
 
 	"github.com/credhelper/credhelper/helper/cache"
+	"github.com/credhelper/credhelper/helper/config"
 	"github.com/credhelper/credhelper/helper/keyring"
 	"github.com/credhelper/credhelper/helper/oauth"
 	"github.com/credhelper/credhelper/protocol"
@@ -21,38 +23,8 @@ import (
 // sign-in when it sees an old one, so a new one is in the keyring before its
 // access token goes anywhere, and one process at a time renews (A10, A18, A22).
 
-// Person reports whether a person has to sign in.
-func (p *Profile) Person() bool {
-	grant, _ := oauth.FindGrant(p.Grant)
-	return grant.Person
-}
-
-func (p *Profile) takeSignIn(d *document, f *File) error {
-	switch {
-	case p.Grant == "refresh_token":
-		return d.wrong("grant", `"refresh_token" is how a sign-in is renewed; say how it begins: "authorization_code" or "device_code"`)
-	case p.Grant == "authorization_code" && p.AuthorizationURL == "":
-		return d.wrong("authorization_url", "is missing, and there is no preset that knows it")
-	case p.Grant == "device_code" && p.DeviceURL == "":
-		return d.wrong("device_url", "is missing, and there is no preset that knows it")
-	case f.Redirect != "" && p.Grant != "authorization_code":
-		return d.wrong("redirect", `belongs to grant "authorization_code"`)
-	}
-	if p.Redirect = f.Redirect; p.Redirect == "" {
-		return nil
-	}
-	sign := oauth.Sign{AuthorizationURL: p.AuthorizationURL, Redirect: p.Redirect}
-	if _, err := p.client().Begin(sign); err != nil {
-		return d.wrong("redirect", "%s", printable.Value(err.Error()))
-	}
-	return nil
-}
-
-// RedirectURL is where a browser comes back to.
-func (p *Profile) RedirectURL() string { return or(p.Redirect, "http://127.0.0.1/") }
-
 // needLogin is the answer where only a person can go on.
-func needLogin(p *Profile, why string) error {
+func needLogin(p *config.Profile, why string) error {
 	return &protocol.Error{
 		Kind: protocol.ErrLogin,
 		Text: printable.Line("profile " + p.Name + ": " + why),
@@ -69,20 +41,20 @@ func signInItem(profile string) string { return profile + "\x00sign-in" }
 
 // refresh reads the refresh token of a profile. It is bound to what the profile
 // says, as every secret is (T14).
-func (h *Helper) refresh(ctx context.Context, p *Profile) (secret.Text, error) {
+func (h *Helper) refresh(ctx context.Context, p *config.Profile) (secret.Text, error) {
 	kept, err := h.signIn(ctx, p)
 	return kept.current.secret, err
 }
 
 // signedIn is when a sign-in was last renewed.
-func (h *Helper) signedIn(ctx context.Context, p *Profile) (time.Time, error) {
+func (h *Helper) signedIn(ctx context.Context, p *config.Profile) (time.Time, error) {
 	kept, err := h.signIn(ctx, p)
 	return kept.current.created, err
 }
 
 // signIn is what the keyring has of a sign-in: the refresh token, and the one before
 // it. Without an error there is a current one.
-func (h *Helper) signIn(ctx context.Context, p *Profile) (envelope, error) {
+func (h *Helper) signIn(ctx context.Context, p *config.Profile) (envelope, error) {
 	k, err := h.openKeyring(ctx)
 	if err != nil {
 		return envelope{}, keyringError(p, err)
@@ -98,7 +70,7 @@ func (h *Helper) signIn(ctx context.Context, p *Profile) (envelope, error) {
 	if err != nil {
 		return envelope{}, keyringError(p, err)
 	}
-	if changed := p.changes(e.bound); len(changed) > 0 {
+	if changed := p.Changes(e.bound); len(changed) > 0 {
 		return envelope{}, needLogin(p, "it was changed since somebody signed in ("+changed[0].Name+")")
 	}
 	return *e, nil
@@ -107,7 +79,7 @@ func (h *Helper) signIn(ctx context.Context, p *Profile) (envelope, error) {
 // putRefresh stores a refresh token in the place of the one before, and beside it
 // the one that it replaces; zero: none. The keyring replaces the item in one step,
 // so a kill leaves the old or the new.
-func (h *Helper) putRefresh(ctx context.Context, p *Profile, refresh, former secret.Text) error {
+func (h *Helper) putRefresh(ctx context.Context, p *config.Profile, refresh, former secret.Text) error {
 	k, err := h.openKeyring(ctx)
 	if err != nil {
 		return keyringError(p, err)
@@ -210,7 +182,7 @@ func (q *query) keepRotated(ctx context.Context, used, next secret.Text) error {
 
 // SignInClient is the client of a profile for a sign-in that a person takes part
 // in.
-func (h *Helper) SignInClient(ctx context.Context, p *Profile) (*oauth.Client, error) {
+func (h *Helper) SignInClient(ctx context.Context, p *config.Profile) (*oauth.Client, error) {
 	if !p.Person() {
 		return nil, &protocol.Error{Kind: protocol.ErrPolicy, Text: "profile " + p.Name + ": nobody signs in with grant " + p.Grant,
 			Hint: "its token comes by itself: credhelper token " + p.Name}
@@ -226,7 +198,7 @@ func (h *Helper) SignInClient(ctx context.Context, p *Profile) (*oauth.Client, e
 }
 
 // SignInError is a failed sign-in as tools see their failures, and writes it down.
-func (h *Helper) SignInError(p *Profile, err error) error {
+func (h *Helper) SignInError(p *config.Profile, err error) error {
 	var e *oauth.Error
 	switch found := errors.As(err, &e); {
 	case found && e.Lost: // a code counts once
@@ -242,7 +214,7 @@ func (h *Helper) SignInError(p *Profile, err error) error {
 
 // KeepSignIn stores what a sign-in brought: the refresh token first, then the
 // access token. lasts reports whether there is a refresh token.
-func (h *Helper) KeepSignIn(ctx context.Context, p *Profile, token *oauth.Token) (lasts bool, err error) {
+func (h *Helper) KeepSignIn(ctx context.Context, p *config.Profile, token *oauth.Token) (lasts bool, err error) {
 	q, err := h.newQuery(protocol.Request{Verb: protocol.Get, Profile: p.Name})
 	if err != nil {
 		return false, err
@@ -276,7 +248,7 @@ func (h *Helper) KeepSignIn(ctx context.Context, p *Profile, token *oauth.Token)
 // SignOut revokes a profile's tokens at the server, if it can (RFC 7009), and
 // forgets them in any case (T16, T26). revoked counts what the server was told;
 // problem is why it could not be told all.
-func (h *Helper) SignOut(ctx context.Context, p *Profile) (revoked int, problem, err error) {
+func (h *Helper) SignOut(ctx context.Context, p *config.Profile) (revoked int, problem, err error) {
 	q, err := h.newQuery(protocol.Request{Verb: protocol.Get, Profile: p.Name})
 	if err != nil {
 		return 0, nil, err
@@ -308,7 +280,7 @@ func (h *Helper) SignOut(ctx context.Context, p *Profile) (revoked int, problem,
 	return revoked, problem, h.forget(ctx, p.Name, "logout")
 }
 
-func (h *Helper) revoke(ctx context.Context, p *Profile, refresh, access secret.Text) (revoked int, problem error) {
+func (h *Helper) revoke(ctx context.Context, p *config.Profile, refresh, access secret.Text) (revoked int, problem error) {
 	if refresh.IsZero() && access.IsZero() {
 		return 0, nil
 	}
@@ -340,7 +312,7 @@ func (h *Helper) revoke(ctx context.Context, p *Profile, refresh, access secret.
 }
 
 // Introspect asks the server about a token (RFC 7662), nil without an endpoint.
-func (h *Helper) Introspect(ctx context.Context, p *Profile, token secret.Text) (*oauth.Introspection, error) {
+func (h *Helper) Introspect(ctx context.Context, p *config.Profile, token secret.Text) (*oauth.Introspection, error) {
 	if p.IntrospectionURL == "" {
 		return nil, nil
 	}
@@ -361,7 +333,7 @@ func (h *Helper) Introspect(ctx context.Context, p *Profile, token secret.Text) 
 }
 
 // endpointError is a failure of an endpoint beside the token endpoint.
-func endpointError(p *Profile, what string, err error) error {
+func endpointError(p *config.Profile, what string, err error) error {
 	text := tokenError(p, err)
 	var e *protocol.Error
 	if errors.As(text, &e) {
@@ -373,14 +345,14 @@ func endpointError(p *Profile, what string, err error) error {
 // Discover fills the endpoints that a draft leaves open with what its issuer says
 // of itself (T13). They are written into the profile and bound, so nothing that
 // the issuer says later moves them.
-func (h *Helper) Discover(ctx context.Context, f *File) error {
+func (h *Helper) Discover(ctx context.Context, f *config.File) error {
 	settings, err := h.Settings()
 	if err != nil {
 		return err
 	}
-	p := &Profile{Name: "new", CAFile: or(f.CAFile, settings.Defaults.CAFile), Proxy: or(f.Proxy, settings.Defaults.Proxy)}
+	p := &config.Profile{Name: "new", CAFile: cmp.Or(f.CAFile, settings.Defaults.CAFile), Proxy: cmp.Or(f.Proxy, settings.Defaults.Proxy)}
 	if p.CAFile != "" {
-		if p.CA, err = readProvided(p.CAFile, 1<<20); err != nil {
+		if p.CA, err = config.ReadProvided(p.CAFile, 1<<20); err != nil {
 			return policy("ca_file: " + err.Error())
 		}
 	}
@@ -402,10 +374,12 @@ func (h *Helper) Discover(ctx context.Context, f *File) error {
 		h.report("issuer " + printable.Value(f.Issuer) + " has an endpoint on another host: " + e)
 	}
 	f.Issuer = m.Issuer // as the server itself writes it, with a slash at its end or without
-	if m.SendsIssuer && m.AuthorizationURL != "" {
-		f.fill(File{SendsIssuer: &m.SendsIssuer})
+	if f.SendsIssuer == nil && m.SendsIssuer && m.AuthorizationURL != "" {
+		f.SendsIssuer = &m.SendsIssuer
 	}
-	f.fill(File{TokenURL: m.TokenURL, AuthorizationURL: m.AuthorizationURL, DeviceURL: m.DeviceURL,
-		RevocationURL: m.RevocationURL, IntrospectionURL: m.IntrospectionURL})
+	for into, found := range map[*string]string{&f.TokenURL: m.TokenURL, &f.AuthorizationURL: m.AuthorizationURL, &f.DeviceURL: m.DeviceURL,
+		&f.RevocationURL: m.RevocationURL, &f.IntrospectionURL: m.IntrospectionURL} {
+		*into = cmp.Or(*into, found)
+	}
 	return nil
 }

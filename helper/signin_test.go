@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"github.com/credhelper/credhelper/helper"
+	"github.com/credhelper/credhelper/helper/config"
 	"github.com/credhelper/credhelper/helper/keyring"
 	"github.com/credhelper/credhelper/helper/oauth"
 	"github.com/credhelper/credhelper/helper/oauth/oauthtest"
@@ -417,7 +418,7 @@ func TestFederationAndExchange(t *testing.T) {
 // TestDiscovery (T13): an issuer fills what a draft leaves open, and only that.
 func TestDiscovery(t *testing.T) {
 	h := newHome(t, oauthtest.Options{})
-	f := helper.File{Preset: "oidc", Issuer: h.server.Issuer(), ClientID: "x", RevocationURL: "https://own.example.com/revoke"}
+	f := config.File{Preset: "oidc", Issuer: h.server.Issuer(), ClientID: "x", RevocationURL: "https://own.example.com/revoke"}
 	if err := h.helper().Discover(t.Context(), &f); err != nil {
 		t.Fatal(err)
 	}
@@ -430,7 +431,7 @@ func TestDiscovery(t *testing.T) {
 	if err := h.server.SetQuirks("metadata-origin"); err != nil {
 		t.Fatal(err)
 	}
-	f = helper.File{Preset: "oidc", Issuer: h.server.Issuer(), ClientID: "x"}
+	f = config.File{Preset: "oidc", Issuer: h.server.Issuer(), ClientID: "x"}
 	if err := h.helper().Discover(t.Context(), &f); err != nil || f.TokenURL != "https://other.example.com/token" {
 		t.Errorf("%+v: %v", f, err)
 	}
@@ -440,7 +441,7 @@ func TestDiscovery(t *testing.T) {
 	if err := h.server.SetQuirks("metadata-issuer"); err != nil {
 		t.Fatal(err)
 	}
-	wantError(t, h.helper().Discover(t.Context(), &helper.File{Issuer: h.server.Issuer()}), protocol.ErrRefused, "another issuer")
+	wantError(t, h.helper().Discover(t.Context(), &config.File{Issuer: h.server.Issuer()}), protocol.ErrRefused, "another issuer")
 }
 
 // TestSignInProfiles: what is missing for a sign-in is said when the profile is

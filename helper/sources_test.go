@@ -7,7 +7,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/credhelper/credhelper/helper"
+	"github.com/credhelper/credhelper/helper/config"
 	"github.com/credhelper/credhelper/helper/oauth/oauthtest"
 	"github.com/credhelper/credhelper/protocol"
 )
@@ -48,7 +48,7 @@ func TestEveryMemberIsTagged(t *testing.T) {
 			walk(member.Type, prefix+key+".")
 		}
 	}
-	walk(reflect.TypeFor[helper.File](), "")
+	walk(reflect.TypeFor[config.File](), "")
 	if seen < 50 {
 		t.Fatalf("only %d members: the test is blind", seen)
 	}
@@ -76,7 +76,7 @@ var elsewhere = []struct{ key, value string }{
 // TestElsewhereIsComplete: the list above has every tagged member.
 func TestElsewhereIsComplete(t *testing.T) {
 	var tagged []string
-	for _, typ := range []reflect.Type{reflect.TypeFor[helper.File](), reflect.TypeFor[helper.AssertionFile]()} {
+	for _, typ := range []reflect.Type{reflect.TypeFor[config.File](), reflect.TypeFor[config.AssertionFile]()} {
 		for i := range typ.NumField() {
 			if reads := typ.Field(i).Tag.Get("reads"); reads != "-" {
 				key, _, _ := strings.Cut(typ.Field(i).Tag.Get("toml"), ",")
@@ -145,11 +145,11 @@ secret = "keyring"
 `
 	h := newHome(t, oauthtest.Options{})
 	var asked []string
-	agree := func(profile string, s helper.Source) error {
+	agree := func(profile string, s config.Source) error {
 		asked = append(asked, profile+": "+s.String())
 		return nil
 	}
-	refuse := func(profile string, s helper.Source) error { return os.ErrPermission }
+	refuse := func(profile string, s config.Source) error { return os.ErrPermission }
 	if _, err := h.helper().Import([]byte(text), refuse); err == nil {
 		t.Error("added against a no")
 	}
@@ -176,7 +176,7 @@ func TestPresetReadsNothingHere(t *testing.T) {
 		t.Run(e.key+" "+e.value, func(t *testing.T) {
 			h := newHome(t, oauthtest.Options{})
 			h.write(h.dirs.Presets()+"/ours.toml", head+e.key+" = "+e.value+"\n")
-			_, err := h.helper().Draft("demo", helper.File{Preset: "ours", URL: "https://api.example.com", ClientID: "x"})
+			_, err := h.helper().Draft("demo", config.File{Preset: "ours", URL: "https://api.example.com", ClientID: "x"})
 			wantError(t, err, protocol.ErrPolicy, "ours.toml:6: profile."+e.key+": a preset does not say where secrets are")
 		})
 	}

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/credhelper/credhelper/helper/cache"
+	"github.com/credhelper/credhelper/helper/config"
 	"github.com/credhelper/credhelper/protocol"
 	"github.com/credhelper/credhelper/protocol/origin"
 	"github.com/credhelper/credhelper/protocol/printable"
@@ -30,7 +31,7 @@ type Status struct {
 
 	CertificateExpires time.Time // of the client's key; zero if there is none
 
-	Changes []Change // what the profile says and the secret was not stored for
+	Changes []config.Change // what the profile says and the secret was not stored for
 }
 
 // TokenStatus is what the cache knows about a profile's token.
@@ -64,29 +65,23 @@ func (h *Helper) Status(ctx context.Context, names ...string) ([]Status, error) 
 		defer store.Close()
 	}
 	list := make([]Status, len(names))
-	r, unusable := h.resolver()
+	i := 0
 	var down error // a keyring that does not answer is not asked for each profile
-	for i, name := range names {
-		if unusable != nil {
-			list[i] = Status{Profile: name, Err: unusable}
-			continue
+	for p, err := range h.EachProfile(names) {
+		if list[i] = (Status{Profile: names[i], Err: err}); err == nil {
+			list[i] = h.status(ctx, store, p, down)
 		}
-		list[i] = h.status(ctx, r, store, name, down)
 		if errors.Is(list[i].SecretErr, protocol.ErrLocked) {
 			down = list[i].SecretErr
 		}
+		i++
 	}
 	return list, nil
 }
 
-func (h *Helper) status(ctx context.Context, r *resolver, store *cache.Store, name string, down error) Status {
-	s := Status{Profile: name}
-	p, err := r.read(name)
-	if err != nil {
-		s.Err = err
-		return s
-	}
-	s.System, s.Source = p.system(), p.Secret[0]
+func (h *Helper) status(ctx context.Context, store *cache.Store, p *config.Profile, down error) Status {
+	s := Status{Profile: p.Name}
+	s.System, s.Source = p.System(), p.Secret[0]
 	s.Token = h.tokenStatus(store, p)
 	if !p.NeedsSecret() {
 		s.Source = ""
@@ -109,13 +104,13 @@ func (h *Helper) status(ctx context.Context, r *resolver, store *cache.Store, na
 		s.SecretErr = err
 		return s
 	}
-	s.SecretCreated, s.SecretExpires, s.Changes = e.current.created, p.endOf(e.current), p.changes(e.bound)
+	s.SecretCreated, s.SecretExpires, s.Changes = e.current.created, endOf(p, e.current), p.Changes(e.bound)
 	s.HasPrevious, s.RolledBack = !e.previous.secret.IsZero(), e.rolledBack
 	s.CertificateExpires = h.certificateEnd(ctx, p, e.current.secret)
 	return s
 }
 
-func (h *Helper) tokenStatus(store *cache.Store, p *Profile) (t TokenStatus) {
+func (h *Helper) tokenStatus(store *cache.Store, p *config.Profile) (t TokenStatus) {
 	if store == nil {
 		return t
 	}
@@ -136,68 +131,31 @@ func (h *Helper) tokenStatus(store *cache.Store, p *Profile) (t TokenStatus) {
 	return t
 }
 
-// Explanation says which profile answers for a URL, and why no other.
+// Explanation says which profile answers for a URL, why no other, and how that
+// profile's token stands.
 type Explanation struct {
-	URL     string
-	Owner   string // profile; "" if none
-	Origin  string // of the owner, that the URL belongs to
-	Err     error  // why there is no owner; nil if there is one
-	Also    []OtherClaim
-	Token   TokenStatus
-	Skipped []error // files that are no profiles
-}
-
-// OtherClaim is an origin that does not get the URL, and why.
-type OtherClaim struct {
-	Profile string
-	Origin  string
-	Reason  string // "" if it claims the URL too, less specifically
-	Rule    string // of the security promises, "O1" to "O12"
-	Host    bool   // it is on the URL's host
+	config.Explanation
+	Token TokenStatus
 }
 
 // Explain says what Match decides for a URL as a tool or a person wrote it, and
 // compiles that host's routes anew.
-func (h *Helper) Explain(address string) Explanation {
-	x := Explanation{URL: printable.Value(address)}
+func (h *Helper) Explain(address string) (x Explanation) {
 	u, reason := origin.ParseURL(address)
 	if reason != origin.Release {
+		x.URL = printable.Value(address)
 		x.Err = &protocol.Error{Kind: protocol.ErrPolicy, Text: "not a URL that a token is given for: " + reason.String() + " (" + reason.Rule() + ")",
 			Hint: "a URL begins with https:// and a host; a profile's origins are shown by credhelper show NAME"}
 		return x
 	}
+	claims := h.Claims()
+	x.Explanation = claims.Explain(u)
 	x.URL = u.String() + printable.Value(u.Path())
-	stamps := h.stamps()
-	all, broken := h.load()
-	for _, b := range broken {
-		x.Skipped = append(x.Skipped, b.err)
-	}
-	claims := claimsOf(all)
-	owner, err := choose(claims, u, "")
-	if err != nil {
-		x.Err = blame(err, broken, u)
-	} else {
-		x.Owner, x.Origin = owner.profile.Name, owner.origin.String()
-	}
-	for _, c := range claims {
-		if err == nil && c == owner {
-			continue
-		}
-		r := c.origin.Match(u)
-		other := OtherClaim{Profile: c.profile.Name, Origin: c.origin.String(), Host: c.origin.Host() == u.Host()}
-		if r != origin.Release {
-			other.Reason, other.Rule = r.String(), r.Rule()
-		}
-		if other.Host || r != origin.Host {
-			x.Also = append(x.Also, other)
-		}
-	}
-	if store, e := h.cacheStore(); e == nil && store != nil {
+	if store, err := h.cacheStore(); err == nil && store != nil {
 		defer store.Close()
-		q := &query{Helper: h, store: store}
-		q.compileRoutes(claims, u, stamps)
-		if err == nil {
-			x.Token = h.tokenStatus(store, owner.profile)
+		putRoutes(store, claims.Routes(u))
+		if owner, _, err := claims.Owner(u, ""); err == nil {
+			x.Token = h.tokenStatus(store, owner)
 		}
 	}
 	return x
@@ -220,7 +178,8 @@ func (h *Helper) ClearCache(ctx context.Context, name string) error {
 	}
 	for _, name := range names {
 		if !protocol.ValidProfile(name) {
-			return h.unknownProfile(printable.Value(name))
+			_, _, err := h.ProfileText(name)
+			return err
 		}
 		if all && !store.Holds(name) {
 			if _, marked := store.Mark(name); !marked {

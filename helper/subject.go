@@ -5,13 +5,14 @@ import (
 	"path/filepath"
 
 	"github.com/credhelper/credhelper/helper/cache"
+	"github.com/credhelper/credhelper/helper/config"
 	"github.com/credhelper/credhelper/helper/keyring"
 )
 
 // subjectSources are the members that say on whose behalf the profile's tokens are
 // fetched: the token that is exchanged, or an assertion that somebody else signed. A
 // person's tokens are the person's, whoever the client is.
-func (p *Profile) subjectSources() (list [][]string) {
+func subjectSources(p *config.Profile) (list [][]string) {
 	if p.Person() {
 		return nil
 	}
@@ -28,8 +29,8 @@ func (p *Profile) subjectSources() (list [][]string) {
 // that acts for nobody but itself. A command is not run for it, so for a profile whose
 // subject comes from one all calls are one subject's (docs/grants.md). It is not known
 // if a variable is not set or a file cannot be read.
-func (h *Helper) subject(p *Profile) (subject cache.Subject, known bool) {
-	for _, words := range p.subjectSources() {
+func (h *Helper) subject(p *config.Profile) (subject cache.Subject, known bool) {
+	for _, words := range subjectSources(p) {
 		switch kind := words[0]; kind {
 		case "env":
 			subject, known = h.addVariable(subject, words[1])
@@ -56,7 +57,7 @@ func (h *Helper) addVariable(s cache.Subject, name string) (cache.Subject, bool)
 }
 
 // addFile stamps the file before it is read, so that a change in between shows.
-func (h *Helper) addFile(p *Profile, s cache.Subject, path string, words []string) (cache.Subject, bool) {
+func (h *Helper) addFile(p *config.Profile, s cache.Subject, path string, words []string) (cache.Subject, bool) {
 	stamp, trusted := cache.TakeStamp(path, h.now())
 	source, err := keyring.NewSource(words, h.surroundings(p))
 	if err != nil {
@@ -69,7 +70,7 @@ func (h *Helper) addFile(p *Profile, s cache.Subject, path string, words []strin
 // identify sets whose request this is: what its token is bound to, and on whose behalf
 // it is fetched.
 func (q *query) identify() {
-	q.binding = q.profile.tokenBinding()
+	q.binding = q.profile.TokenBinding()
 	q.subject, q.known = q.Helper.subject(q.profile)
 }
 

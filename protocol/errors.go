@@ -1,6 +1,12 @@
 package protocol
 
-import "errors"
+import (
+	"cmp"
+	"errors"
+	"strings"
+
+	"github.com/credhelper/credhelper/protocol/printable"
+)
 
 // The sentinels, one per exit code (docs/exit-codes.md). Everything that fails
 // wraps one of them; a dialect's Refuse turns it into its tool's own words.
@@ -62,6 +68,18 @@ type Error struct {
 
 func (e *Error) Error() string { return e.Text }
 func (e *Error) Unwrap() error { return e.Kind }
+
+// About puts what an error is about before it, once, and keeps its meaning and its hint.
+// The given hint is for an error that has none.
+func About(what string, err error, hint string) *Error {
+	e := &Error{Hint: printable.Line(hint)}
+	if known := new(Error); errors.As(err, &known) {
+		e.Kind, e.Hint, e.RetryAfter = known.Kind, cmp.Or(known.Hint, e.Hint), known.RetryAfter
+	}
+	text := strings.TrimPrefix(err.Error(), what)
+	e.Text = printable.Line(what + ": " + strings.TrimLeft(text, ": "))
+	return e
+}
 
 func malformed(text string) error { return &Error{Kind: ErrMalformed, Text: text} }
 func policy(text string) error    { return &Error{Kind: ErrPolicy, Text: text} }

@@ -8,7 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/credhelper/credhelper/helper"
+	"github.com/credhelper/credhelper/helper/config"
 	"github.com/credhelper/credhelper/helper/oauth"
 	"github.com/credhelper/credhelper/protocol"
 )
@@ -47,7 +47,7 @@ func (s *session) version() error {
 		Version:  release(),
 		Go:       runtime.Version(),
 		System:   runtime.GOOS + "/" + runtime.GOARCH,
-		Presets:  helper.PresetNames(),
+		Presets:  config.PresetNames(),
 		Keyrings: backendNames(),
 	}
 	for _, d := range protocol.Dialects {

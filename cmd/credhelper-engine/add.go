@@ -10,6 +10,7 @@ import (
 
 	"github.com/credhelper/credhelper/cmd/internal/terminal"
 	"github.com/credhelper/credhelper/helper"
+	"github.com/credhelper/credhelper/helper/config"
 	"github.com/credhelper/credhelper/protocol"
 	"github.com/credhelper/credhelper/protocol/printable"
 	"github.com/credhelper/credhelper/protocol/secret"
@@ -35,7 +36,7 @@ func (s *session) addCommand() *cobra.Command {
 			"asked for on the terminal, or read with --secret-stdin or --secret-file; no\n" +
 			"other flag and no variable carries it. A token is fetched at once, and the\n" +
 			"API asked who it is for; what the server refuses is not stored.\n\n" +
-			"Presets: " + strings.Join(helper.PresetNames(), ", "),
+			"Presets: " + strings.Join(config.PresetNames(), ", "),
 		Example:     "  credhelper add jama --preset jama --url https://example.jamacloud.com --client-id rbfogo319n6ibtb",
 		GroupID:     groupManage,
 		Args:        between(1, 1),
@@ -53,7 +54,7 @@ func (s *session) addCommand() *cobra.Command {
 	flags.StringVar(&f.expires, "expires", "", "when the secret ends, as `YYYY-MM-DD`, to be reminded of")
 	flags.BoolVar(&f.noVerify, "no-verify", false, "store it without asking the server")
 	s.secretFlagsOf(c)
-	_ = c.RegisterFlagCompletionFunc("preset", cobra.FixedCompletions(helper.PresetNames(), cobra.ShellCompDirectiveNoFileComp))
+	_ = c.RegisterFlagCompletionFunc("preset", cobra.FixedCompletions(config.PresetNames(), cobra.ShellCompDirectiveNoFileComp))
 	return c
 }
 
@@ -120,7 +121,7 @@ func (s *session) add(ctx context.Context, name string, f addFlags) error {
 }
 
 // noteDoubts says what is odd about a new profile and where it lies.
-func (s *session) noteDoubts(h *helper.Helper, draft *helper.Profile) {
+func (s *session) noteDoubts(h *helper.Helper, draft *config.Profile) {
 	for _, w := range append(draft.Warnings(), h.Unguarded()...) {
 		s.say("Note: " + w)
 	}
@@ -132,12 +133,12 @@ func (s *session) noteDoubts(h *helper.Helper, draft *helper.Profile) {
 }
 
 // draft makes the profile of the flags.
-func (s *session) draft(ctx context.Context, h *helper.Helper, name string, f addFlags) (*helper.Profile, error) {
+func (s *session) draft(ctx context.Context, h *helper.Helper, name string, f addFlags) (*config.Profile, error) {
 	if namesSomebody(f.url) || namesSomebody(f.issuer) {
 		return nil, &protocol.Error{Kind: protocol.ErrPolicy, Text: "add: there is an @ before the path: an id and secret in an address are refused",
 			Hint: "give the address alone, and --client-id ID; the secret is asked for at a prompt (or --secret-stdin). What was typed may stand in the shell's history: make a new secret"}
 	}
-	file := helper.File{Preset: f.preset, URL: f.url, ClientID: f.clientID, CAFile: f.caFile, Proxy: f.proxy, Issuer: f.issuer}
+	file := config.File{Preset: f.preset, URL: f.url, ClientID: f.clientID, CAFile: f.caFile, Proxy: f.proxy, Issuer: f.issuer}
 	expires, err := s.expiryDate(f.expires)
 	if err != nil {
 		return nil, err
@@ -155,7 +156,7 @@ func (s *session) draft(ctx context.Context, h *helper.Helper, name string, f ad
 		return nil, &protocol.Error{
 			Kind: protocol.ErrMalformed,
 			Text: "add: which preset?",
-			Hint: "--preset is one of " + strings.Join(helper.PresetNames(), ", ") + "; with oauth2 everything is given by --set",
+			Hint: "--preset is one of " + strings.Join(config.PresetNames(), ", ") + "; with oauth2 everything is given by --set",
 		}
 	}
 	if err := lacking(h, &file); err != nil {
@@ -209,7 +210,7 @@ func (s *session) expiryDate(text string) (time.Time, error) {
 
 // lacking names all that the preset needs and nobody gave, with the flags that
 // give it; an unknown preset is Draft's to tell.
-func lacking(h *helper.Helper, file *helper.File) error {
+func lacking(h *helper.Helper, file *config.File) error {
 	preset, err := h.Preset(file.Preset)
 	if err != nil {
 		return nil
@@ -240,7 +241,7 @@ func lacking(h *helper.Helper, file *helper.File) error {
 }
 
 // secretQuestion asks for the secret of a product's client.
-func secretQuestion(p *helper.Profile) string {
+func secretQuestion(p *config.Profile) string {
 	of := p.Title
 	if of == "" {
 		of = p.Name
@@ -249,7 +250,7 @@ func secretQuestion(p *helper.Profile) string {
 }
 
 // addWithSource adds a profile whose secret lies elsewhere.
-func (s *session) addWithSource(ctx context.Context, h *helper.Helper, draft *helper.Profile, noVerify bool) error {
+func (s *session) addWithSource(ctx context.Context, h *helper.Helper, draft *config.Profile, noVerify bool) error {
 	if s.secret.stdin || s.secret.file != "" {
 		return malformed("the profile's secret comes from " + draft.Secret[0] + "; there is none to store")
 	}
@@ -268,7 +269,7 @@ func (s *session) addWithSource(ctx context.Context, h *helper.Helper, draft *he
 }
 
 // verify asks for a token and the API whom it is for.
-func (s *session) verify(ctx context.Context, h *helper.Helper, p *helper.Profile, text secret.Text) (tested helper.Tested, err error) {
+func (s *session) verify(ctx context.Context, h *helper.Helper, p *config.Profile, text secret.Text) (tested helper.Tested, err error) {
 	if p.Person() { // who signs in will see
 		return tested, nil
 	}
@@ -282,7 +283,7 @@ func (s *session) verify(ctx context.Context, h *helper.Helper, p *helper.Profil
 // verdict parts the errors of verify. doubt is one that says nothing against the
 // secret, so that storing it loses nothing: no network, or an API that does not let
 // this account in. The other is a refusal.
-func verdict(p *helper.Profile, err error) (doubt, refusal error) {
+func verdict(p *config.Profile, err error) (doubt, refusal error) {
 	switch {
 	case errors.Is(err, protocol.ErrUnreachable):
 		return notStored(err, "stored, but not verified: credhelper test "+p.Name), nil
@@ -340,7 +341,7 @@ func refusedAdd(err error, name string) error {
 	return err
 }
 
-func (s *session) added(p *helper.Profile) {
+func (s *session) added(p *config.Profile) {
 	if p.Person() {
 		s.say("Added profile \"" + p.Name + "\". Sign in:  credhelper login " + p.Name)
 		return

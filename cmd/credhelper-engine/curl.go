@@ -13,6 +13,7 @@ import (
 
 	"github.com/credhelper/credhelper/cmd/internal/curl"
 	"github.com/credhelper/credhelper/helper"
+	"github.com/credhelper/credhelper/helper/config"
 	"github.com/credhelper/credhelper/protocol"
 	"github.com/credhelper/credhelper/protocol/origin"
 	"github.com/credhelper/credhelper/protocol/printable"
@@ -46,7 +47,7 @@ type curlCall struct {
 	s       *session
 	args    curl.Args
 	request protocol.Request
-	profile *helper.Profile
+	profile *config.Profile
 	program string
 	environ []string
 }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/credhelper/credhelper/helper"
+	"github.com/credhelper/credhelper/helper/config"
 )
 
 // profiles: each with what is wrong with it or its secret.
@@ -25,7 +26,7 @@ func (x *examination) profiles() {
 		}
 		return
 	}
-	clashes, apart := helper.Ambiguous(all)
+	clashes, apart := config.Ambiguous(all)
 	for _, problem := range clashes {
 		x.fail("origins", problem)
 	}
@@ -52,7 +53,7 @@ func (x *examination) profiles() {
 	x.endpoints(all)
 }
 
-func (x *examination) profile(p *helper.Profile, st helper.Status) {
+func (x *examination) profile(p *config.Profile, st helper.Status) {
 	for _, w := range p.Warnings() {
 		x.add("profile", note, p.Name+": "+w, "")
 	}
@@ -92,11 +93,11 @@ func renewalOf(st helper.Status, end helper.Ending) string {
 }
 
 // chosen are the profiles that the person named, or all.
-func (x *examination) chosen(all []*helper.Profile) []*helper.Profile {
+func (x *examination) chosen(all []*config.Profile) []*config.Profile {
 	if len(x.names) == 0 {
 		return all
 	}
-	var some []*helper.Profile
+	var some []*config.Profile
 	for _, p := range all {
 		if slices.Contains(x.names, p.Name) {
 			some = append(some, p)
@@ -107,7 +108,7 @@ func (x *examination) chosen(all []*helper.Profile) []*helper.Profile {
 
 // sources: whether what a profile reads on this machine is there. Programs are run
 // only for a person who names the profile, or goes online.
-func (x *examination) sources(all []*helper.Profile) {
+func (x *examination) sources(all []*config.Profile) {
 	untried := 0
 	for _, p := range all {
 		for _, source := range p.Sources() {
@@ -138,7 +139,7 @@ const clockLimit = 60 * time.Second
 
 // endpoints: whether the hosts of token endpoints answer, through which proxy, and
 // what time it is there.
-func (x *examination) endpoints(all []*helper.Profile) {
+func (x *examination) endpoints(all []*config.Profile) {
 	for _, problem := range x.helper.BadProxies() {
 		x.add("proxy", bad, problem, "")
 	}

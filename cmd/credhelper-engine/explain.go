@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/credhelper/credhelper/helper"
+	"github.com/credhelper/credhelper/helper/config"
 	"github.com/credhelper/credhelper/protocol"
 	"github.com/credhelper/credhelper/protocol/printable"
 )
@@ -37,14 +38,14 @@ func (s *session) explain(url string) error {
 				here++
 			}
 		}
-		line := "profile " + x.Owner + "  owns " + helper.BothForms(x.Origin)
+		line := "profile " + x.Owner + "  owns " + config.BothForms(x.Origin)
 		if here > 0 {
 			line += fmt.Sprintf("   (the closest of %d on this host)", here+1)
 		}
 		lines = append(lines, line)
 	}
 	for _, o := range x.Also {
-		line := "also there: " + o.Profile + " owns " + helper.BothForms(o.Origin)
+		line := "also there: " + o.Profile + " owns " + config.BothForms(o.Origin)
 		if o.Reason != "" {
 			line += ": " + o.Reason + " (" + o.Rule + ")"
 		}

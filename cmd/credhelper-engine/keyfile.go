@@ -7,6 +7,7 @@ import (
 
 	"github.com/credhelper/credhelper/cmd/internal/terminal"
 	"github.com/credhelper/credhelper/helper"
+	"github.com/credhelper/credhelper/helper/config"
 	"github.com/credhelper/credhelper/protocol"
 	"github.com/credhelper/credhelper/protocol/printable"
 	"github.com/credhelper/credhelper/protocol/secret"
@@ -14,7 +15,7 @@ import (
 
 // readProof reads what a profile proves itself with: a private key for clients
 // that sign, else a secret.
-func (s *session) readProof(p *helper.Profile, first func() error) (secret.Text, error) {
+func (s *session) readProof(p *config.Profile, first func() error) (secret.Text, error) {
 	switch {
 	case s.secret.key != "" && !p.SecretIsKey():
 		return secret.Text{}, malformed("--key-file: the profile proves itself with " + p.ClientAuth + ", not with a private key")
@@ -41,7 +42,7 @@ func (s *session) readProof(p *helper.Profile, first func() error) (secret.Text,
 
 // noteShared says that other users can read a file from which a secret is taken.
 func (s *session) noteShared(flag, path string) {
-	source := helper.Source{Key: flag, Words: []string{"file", path}, Secret: true}
+	source := config.Source{Key: flag, Words: []string{"file", path}, Secret: true}
 	if shared := source.ReadableByOthers(); shared != "" && !s.tool {
 		s.say("Note: " + shared)
 	}
@@ -80,7 +81,7 @@ func (s *session) readKeyFile(path string) (secret.Text, error) {
 
 // addWithoutSecret adds a profile that has none to store: a public client that a
 // person signs in with, or one whose proof lies elsewhere.
-func (s *session) addWithoutSecret(ctx context.Context, h *helper.Helper, draft *helper.Profile, noVerify bool) error {
+func (s *session) addWithoutSecret(ctx context.Context, h *helper.Helper, draft *config.Profile, noVerify bool) error {
 	if s.secret.stdin || s.secret.file != "" || s.secret.key != "" {
 		return malformed("client_auth " + draft.ClientAuth + " has no secret; there is none to store")
 	}
@@ -100,7 +101,7 @@ func (s *session) addWithoutSecret(ctx context.Context, h *helper.Helper, draft 
 }
 
 // endpoints asks the issuer of a preset that says so where its endpoints are.
-func (s *session) endpoints(ctx context.Context, h *helper.Helper, f *helper.File) error {
+func (s *session) endpoints(ctx context.Context, h *helper.Helper, f *config.File) error {
 	if f.Issuer == "" || f.TokenURL != "" || f.Preset == "" {
 		return nil
 	}

@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/credhelper/credhelper/helper"
+	"github.com/credhelper/credhelper/helper/config"
 	"github.com/credhelper/credhelper/helper/keyring"
 	"github.com/credhelper/credhelper/helper/keyring/desktop"
 	"github.com/credhelper/credhelper/protocol"
@@ -130,7 +131,7 @@ func (s *session) prepareKeyring(ctx context.Context, name string) error {
 		}
 		return file.UseKeyFile(ctx)
 	}
-	k, err := s.openKeyring(ctx, helper.Settings{Keyring: name})
+	k, err := s.openKeyring(ctx, config.Settings{Keyring: name})
 	if err != nil {
 		return err
 	}
@@ -248,7 +249,7 @@ func (k *keyringChoice) announce(s *session) {
 
 // ready says what was chosen, and fails if the secret of p could not be stored there:
 // nobody is asked for one that is thrown away then.
-func (k *keyringChoice) ready(ctx context.Context, s *session, h *helper.Helper, p *helper.Profile) error {
+func (k *keyringChoice) ready(ctx context.Context, s *session, h *helper.Helper, p *config.Profile) error {
 	k.announce(s)
 	if k.fresh {
 		return nil

@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/credhelper/credhelper/helper"
+	"github.com/credhelper/credhelper/helper/config"
 	"github.com/credhelper/credhelper/helper/oauth"
 	"github.com/credhelper/credhelper/protocol"
 	"github.com/credhelper/credhelper/protocol/printable"
@@ -74,7 +75,7 @@ func (s *session) login(ctx context.Context, name string, noBrowser bool) error 
 }
 
 // signInHere waits for the browser of this machine to come back.
-func (s *session) signInHere(ctx context.Context, h *helper.Helper, p *helper.Profile, client *oauth.Client, noBrowser bool) (*oauth.Token, error) {
+func (s *session) signInHere(ctx context.Context, h *helper.Helper, p *config.Profile, client *oauth.Client, noBrowser bool) (*oauth.Token, error) {
 	listener, redirect, err := oauth.ListenLoopback(ctx, p.RedirectURL())
 	if err != nil {
 		return nil, err
@@ -109,7 +110,7 @@ func (s *session) openBrowser(address string) {
 }
 
 // signInElsewhere shows what to do on another device, and waits.
-func (s *session) signInElsewhere(ctx context.Context, p *helper.Profile, client *oauth.Client) (*oauth.Token, error) {
+func (s *session) signInElsewhere(ctx context.Context, p *config.Profile, client *oauth.Client) (*oauth.Token, error) {
 	device, err := client.Device(ctx, p.DeviceURL)
 	if err != nil {
 		return nil, err

@@ -9,6 +9,7 @@ import (
 	"github.com/credhelper/credhelper/cmd/internal/inner"
 	"github.com/credhelper/credhelper/helper"
 	"github.com/credhelper/credhelper/helper/cache"
+	"github.com/credhelper/credhelper/helper/config"
 	"github.com/credhelper/credhelper/helper/keyring"
 	"github.com/credhelper/credhelper/protocol/secret"
 )
@@ -81,7 +82,7 @@ func (s *session) report(text string) {
 }
 
 // openProfile makes the helper and reads the profile that a verb is about.
-func (s *session) openProfile(name string) (*helper.Helper, *helper.Profile, error) {
+func (s *session) openProfile(name string) (*helper.Helper, *config.Profile, error) {
 	h, err := s.open()
 	if err != nil {
 		return nil, nil, err
@@ -91,7 +92,7 @@ func (s *session) openProfile(name string) (*helper.Helper, *helper.Profile, err
 }
 
 // openKeyring opens the keyring that the settings name.
-func (s *session) openKeyring(ctx context.Context, settings helper.Settings) (keyring.Keyring, error) {
+func (s *session) openKeyring(ctx context.Context, settings config.Settings) (keyring.Keyring, error) {
 	return inner.OpenKeyring(ctx, s.environ, s.now, settings)
 }
 

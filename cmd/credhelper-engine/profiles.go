@@ -16,6 +16,7 @@ import (
 
 	"github.com/credhelper/credhelper/cmd/internal/terminal"
 	"github.com/credhelper/credhelper/helper"
+	"github.com/credhelper/credhelper/helper/config"
 	"github.com/credhelper/credhelper/protocol"
 )
 
@@ -60,7 +61,7 @@ func (s *session) list() error {
 	case len(all) > 0:
 		err = s.print(s.screen().table(rows))
 	case len(problems) == 0:
-		s.say("No profiles yet. Make one: credhelper add NAME --preset PRESET ... (presets: " + strings.Join(helper.PresetNames(), ", ") + ")")
+		s.say("No profiles yet. Make one: credhelper add NAME --preset PRESET ... (presets: " + strings.Join(config.PresetNames(), ", ") + ")")
 	}
 	if err != nil {
 		return err
@@ -132,7 +133,7 @@ func (s *session) show(name string, full bool) error {
 	}
 	if full {
 		for _, o := range p.OriginTexts() {
-			if both := helper.BothForms(o); both != o {
+			if both := config.BothForms(o); both != o {
 				text = append([]byte("# "+both+"\n"), text...)
 			}
 		}
@@ -219,7 +220,7 @@ func keepDraft(err error, path string) error {
 }
 
 // afterEdit warns where the stored secret does not fit the profile any more.
-func (s *session) afterEdit(ctx context.Context, h *helper.Helper, p *helper.Profile) error {
+func (s *session) afterEdit(ctx context.Context, h *helper.Helper, p *config.Profile) error {
 	for _, w := range p.Warnings() {
 		s.say("Note: " + w)
 	}
@@ -364,7 +365,7 @@ func (s *session) importFile(path string, local bool) error {
 	if err != nil {
 		return err
 	}
-	var allow func(string, helper.Source) error
+	var allow func(string, config.Source) error
 	if local {
 		allow = s.allowSource
 	}
@@ -378,7 +379,7 @@ func (s *session) importFile(path string, local bool) error {
 
 // allowSource asks about one member of a document that names a place on this
 // machine. It is shown whole, for what matters may be its last word.
-func (s *session) allowSource(profile string, source helper.Source) error {
+func (s *session) allowSource(profile string, source config.Source) error {
 	const longest = 1000
 	if len(source.String()) > longest {
 		return policy("profile " + profile + ": " + source.Key + " is too long to be shown on a terminal; nothing was added")

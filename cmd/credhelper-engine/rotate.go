@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/credhelper/credhelper/helper"
+	"github.com/credhelper/credhelper/helper/config"
 	"github.com/credhelper/credhelper/protocol"
 	"github.com/credhelper/credhelper/protocol/secret"
 )
@@ -70,7 +71,7 @@ func (s *session) rotate(ctx context.Context, name string, f rotateFlags) error 
 
 // storeNew takes a new secret into use once the server has taken it. It is in this
 // process's memory and nowhere else until then.
-func (s *session) storeNew(ctx context.Context, h *helper.Helper, p *helper.Profile, f rotateFlags) error {
+func (s *session) storeNew(ctx context.Context, h *helper.Helper, p *config.Profile, f rotateFlags) error {
 	expires, err := s.expiryDate(f.expires)
 	if err != nil {
 		return err
@@ -121,7 +122,7 @@ func (s *session) storeAnyway(why error) bool {
 
 // verifyNext is verify for a secret that is to take the place of another. One that
 // nobody could ask about may be the first, but not replace one that works.
-func (s *session) verifyNext(ctx context.Context, h *helper.Helper, p *helper.Profile, text secret.Text) (tested helper.Tested, doubt, err error) {
+func (s *session) verifyNext(ctx context.Context, h *helper.Helper, p *config.Profile, text secret.Text) (tested helper.Tested, doubt, err error) {
 	tested, err = s.verify(ctx, h, p, text)
 	if errors.Is(err, protocol.ErrUnreachable) {
 		switch has, readErr := h.HasSecret(ctx, p); {
@@ -140,7 +141,7 @@ func (s *session) verifyNext(ctx context.Context, h *helper.Helper, p *helper.Pr
 }
 
 // rollBack takes the earlier secret back into use if the server still does.
-func (s *session) rollBack(ctx context.Context, h *helper.Helper, p *helper.Profile, f rotateFlags) error {
+func (s *session) rollBack(ctx context.Context, h *helper.Helper, p *config.Profile, f rotateFlags) error {
 	var doubt error
 	if !f.noVerify && !p.Person() {
 		verifying, cancel := context.WithTimeout(ctx, 2*answerTime)

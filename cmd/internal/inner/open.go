@@ -7,6 +7,7 @@ import (
 	"github.com/credhelper/credhelper/cmd/internal/process"
 	"github.com/credhelper/credhelper/helper"
 	"github.com/credhelper/credhelper/helper/cache"
+	"github.com/credhelper/credhelper/helper/config"
 	"github.com/credhelper/credhelper/helper/keyring"
 	"github.com/credhelper/credhelper/helper/keyring/desktop"
 	"github.com/credhelper/credhelper/protocol"
@@ -23,15 +24,15 @@ func Dirs(environ []string) (cache.Dirs, error) {
 
 // Config is that of a helper which opens whatever keyring the settings name.
 func Config(environ []string, now func() time.Time) (helper.Config, error) {
-	config, err := helper.FromEnvironment(environ, process.UserID())
+	c, err := helper.FromEnvironment(environ, process.UserID())
 	if err != nil {
-		return config, err
+		return c, err
 	}
-	config.Now = now
-	config.Keyring = func(ctx context.Context, settings helper.Settings) (keyring.Keyring, error) {
+	c.Now = now
+	c.Keyring = func(ctx context.Context, settings config.Settings) (keyring.Keyring, error) {
 		return OpenKeyring(ctx, environ, now, settings)
 	}
-	return config, nil
+	return c, nil
 }
 
 // keyringTime is what a keyring has for one call (S4).
@@ -39,7 +40,7 @@ const keyringTime = 3 * time.Second
 
 // OpenKeyring opens the keyring that the settings name, and no other: there is no
 // falling through to the next one (S2).
-func OpenKeyring(ctx context.Context, environ []string, now func() time.Time, settings helper.Settings) (keyring.Keyring, error) {
+func OpenKeyring(ctx context.Context, environ []string, now func() time.Time, settings config.Settings) (keyring.Keyring, error) {
 	if settings.Keyring == "" {
 		return nil, &protocol.Error{
 			Kind: protocol.ErrLocked,

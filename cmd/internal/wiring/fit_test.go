@@ -7,15 +7,15 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/credhelper/credhelper/helper"
+	"github.com/credhelper/credhelper/helper/config"
 	"github.com/credhelper/credhelper/protocol"
 	"github.com/credhelper/credhelper/protocol/origin"
 )
 
 // profileOf is a profile that owns these origins.
-func profileOf(t *testing.T, origins ...string) *helper.Profile {
+func profileOf(t *testing.T, origins ...string) *config.Profile {
 	t.Helper()
-	p := &helper.Profile{Name: "work", Scheme: "Bearer"}
+	p := &config.Profile{Name: "work", Scheme: "Bearer"}
 	for _, text := range origins {
 		o, err := origin.Parse(text)
 		if err != nil {
@@ -36,7 +36,7 @@ func TestSetupFits(t *testing.T) {
 	const all = "git docker podman kubectl cargo terraform opentofu goauth bazel pip uv pnpm rclone codex claude mcp yarn npm curl wget httpie restish msmtp"
 	for _, c := range []struct {
 		what    string
-		profile *helper.Profile
+		profile *config.Profile
 		refused string // tools
 		says    string
 	}{

@@ -7,7 +7,7 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/credhelper/credhelper/helper"
+	"github.com/credhelper/credhelper/helper/config"
 	"github.com/credhelper/credhelper/protocol"
 	"github.com/credhelper/credhelper/protocol/origin"
 )
@@ -15,7 +15,7 @@ import (
 // Place is for whom and where something is wired.
 type Place struct {
 	name       string          // of the profile; "" if none is named
-	profile    *helper.Profile // nil if none is named, or it is gone
+	profile    *config.Profile // nil if none is named, or it is gone
 	credhelper string          // absolute path of the executable that tools call
 	links      string          // directory for links
 	home       string

@@ -9,7 +9,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/credhelper/credhelper/helper"
+	"github.com/credhelper/credhelper/helper/config"
 	"github.com/credhelper/credhelper/protocol"
 	"github.com/credhelper/credhelper/protocol/printable"
 )
@@ -20,7 +20,7 @@ type Options struct {
 	Credhelper string // absolute path of the executable that tools call
 	Env        func(string) string
 	Name       string          // of the profile; "" if none is named
-	Profile    *helper.Profile // nil if none is named, or it is gone
+	Profile    *config.Profile // nil if none is named, or it is gone
 	BearerFile string          // that git is to include; "" for none
 	GitVersion func() string   // what git says of itself; may be nil
 	// KubeClusters are the kubeconfig's clusters, raw, as JSON; may be nil.

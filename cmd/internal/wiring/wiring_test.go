@@ -8,7 +8,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/credhelper/credhelper/helper"
+	"github.com/credhelper/credhelper/helper/config"
 	"github.com/credhelper/credhelper/protocol"
 	"github.com/credhelper/credhelper/protocol/origin"
 )
@@ -79,7 +79,7 @@ var taken = map[string][]string{
 
 func testPlace(t *testing.T) *Place {
 	t.Helper()
-	profile := &helper.Profile{Name: "work", URL: "https://git.example.com/base"}
+	profile := &config.Profile{Name: "work", URL: "https://git.example.com/base"}
 	for _, text := range []string{"https://git.example.com", "https://src.example.com:8443/alpha/", "https://*.cdn.example.com"} {
 		o, err := origin.Parse(text)
 		if err != nil {

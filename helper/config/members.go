@@ -1,4 +1,4 @@
-package helper
+package config
 
 import (
 	"path/filepath"
@@ -229,7 +229,7 @@ func (p *Profile) takeConnection(d *document, f *File) error {
 			return d.wrong("ca_file", "is an absolute path")
 		}
 		var err error
-		if p.CA, err = readProvided(p.CAFile, largestBundle); err != nil {
+		if p.CA, err = ReadProvided(p.CAFile, largestBundle); err != nil {
 			return d.wrong("ca_file", "%s", printable.Line(err.Error()))
 		}
 	}
@@ -302,7 +302,7 @@ func (p *Profile) ProbeURL() string {
 
 // check lets package oauth look at the whole.
 func (p *Profile) check(d *document) error {
-	if err := p.client().CheckSettings(); err != nil {
+	if err := p.Client().CheckSettings(); err != nil {
 		return d.wrong("", "%s", printable.Value(err.Error()))
 	}
 	return nil

@@ -1,4 +1,10 @@
-package helper
+// Package config is what a person configures: profiles (one TOML file each, no secrets),
+// presets (one TOML file for each product) and settings. It says which profile owns a
+// URL, and what the secret of a profile is bound to.
+//
+// It reads and writes configuration files and nothing else: no secret, no token, no
+// network. Directories and clock are given.
+package config
 
 import (
 	"slices"

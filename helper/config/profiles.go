@@ -1,9 +1,10 @@
-package helper
+package config
 
 import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"iter"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -81,6 +82,24 @@ func (h *Home) Profiles() ([]*Profile, []error) {
 	return all, problems
 }
 
+// EachProfile reads the profiles of these names, in their order, and their common
+// settings and presets once.
+func (h *Home) EachProfile(names []string) iter.Seq2[*Profile, error] {
+	return func(yield func(*Profile, error) bool) {
+		r, err := h.resolver()
+		for _, name := range names {
+			var p *Profile
+			failed := err
+			if failed == nil {
+				p, failed = r.read(name)
+			}
+			if !yield(p, failed) {
+				return
+			}
+		}
+	}
+}
+
 // brokenFile is a file that should be a profile and is none.
 type brokenFile struct {
 	name    string
@@ -119,12 +138,12 @@ func (r *resolver) read(name string) (*Profile, error) {
 	for _, dir := range h.profileDirs() {
 		path := filepath.Join(dir, name+suffix)
 		stamps := h.stamps(path)
-		content, err := readProvided(path, maxConfig)
+		content, err := ReadProvided(path, maxConfig)
 		if errors.Is(err, fs.ErrNotExist) {
 			continue
 		}
 		if err != nil {
-			return nil, about(name, err, "")
+			return nil, about(name, err)
 		}
 		p, err := r.profile(name, path, content)
 		if err != nil {
@@ -133,7 +152,7 @@ func (r *resolver) read(name string) (*Profile, error) {
 		p.File = path
 		stamps.add(p.presetPath(h))
 		stamps.add(p.CAFile)
-		p.stamps, p.trueStamp = stamps.list, stamps.trusted
+		p.Stamps = stamps.trusted()
 		return p, nil
 	}
 	return nil, h.unknownProfile(name)
@@ -142,7 +161,7 @@ func (r *resolver) read(name string) (*Profile, error) {
 // raw is the content of a profile's file, for messages only.
 func (r *resolver) raw(name string) string {
 	for _, dir := range r.home.profileDirs() {
-		if content, err := readProvided(filepath.Join(dir, name+suffix), maxConfig); err == nil {
+		if content, err := ReadProvided(filepath.Join(dir, name+suffix), maxConfig); err == nil {
 			return string(content)
 		}
 	}
@@ -178,14 +197,14 @@ func (h *Home) unknownProfile(name string) error {
 
 // stampList collects stamps of the files behind an entry or a route.
 type stampList struct {
-	home    *Home
-	list    []cache.Stamp
-	trusted bool // each would show a further change
+	home  *Home
+	list  []cache.Stamp
+	blind bool // one of them would not show a further change
 }
 
 // stamps stamps what every entry and route depends on, and then paths.
 func (h *Home) stamps(paths ...string) *stampList {
-	s := &stampList{home: h, trusted: true}
+	s := &stampList{home: h}
 	s.add(h.Dirs.Settings())
 	for _, dir := range append(h.profileDirs(), h.presetDirs()...) {
 		s.add(dir)
@@ -202,5 +221,13 @@ func (s *stampList) add(path string) {
 	}
 	stamp, trusted := cache.TakeStamp(path, s.home.Now())
 	s.list = append(s.list, stamp)
-	s.trusted = s.trusted && trusted
+	s.blind = s.blind || !trusted
+}
+
+// trusted are the stamps, or nil if one of them would not show a further change.
+func (s *stampList) trusted() []cache.Stamp {
+	if s.blind {
+		return nil
+	}
+	return s.list
 }

@@ -1,4 +1,4 @@
-package helper
+package config
 
 import (
 	"slices"
@@ -8,21 +8,6 @@ import (
 	"github.com/credhelper/credhelper/protocol/origin"
 	"github.com/credhelper/credhelper/protocol/printable"
 )
-
-// claim is one origin of one profile.
-type claim struct {
-	origin  origin.Origin
-	profile *Profile
-}
-
-func claimsOf(profiles []*Profile) (claims []claim) {
-	for _, p := range profiles {
-		for _, o := range p.Origins {
-			claims = append(claims, claim{o, p})
-		}
-	}
-	return claims
-}
 
 // Match finds the one profile that owns the URL (O12). No profile is
 // protocol.ErrNoProfile with the nearest reason; two with an equal right to it
@@ -35,17 +20,14 @@ func (h *Home) Match(u origin.URL, name string) (*Profile, error) {
 		if err != nil {
 			return nil, err
 		}
-		return p, p.mustOwn(u)
+		_, err = p.Owns(u)
+		return p, err
 	}
-	all, broken := h.load()
-	c, err := choose(claimsOf(all), u, "")
-	if err == nil {
-		return c.profile, nil
-	}
-	return nil, blame(err, broken, u)
+	p, _, err := h.Claims().Owner(u, "")
+	return p, err
 }
 
-// choose is Match over given claims. Among those of equal right, and nowhere else, the
+// choose is Owner over given claims. Among those of equal right, and nowhere else, the
 // user name that the tool sent decides, if one profile alone goes by it (O14).
 func choose(claims []claim, u origin.URL, user string) (claim, error) {
 	origins := make([]origin.Origin, len(claims))
@@ -124,24 +106,16 @@ func blame(err error, broken []brokenFile, u origin.URL) error {
 	return e
 }
 
-// mustOwn refuses a URL that the named profile does not own.
-func (p *Profile) mustOwn(u origin.URL) error {
-	_, reason := origin.Best(p.Origins, u)
+// Owns is the profile's origin that u belongs to. A URL that it does not own is refused
+// as Match refuses it.
+func (p *Profile) Owns(u origin.URL) (string, error) {
+	i, reason := origin.Best(p.Origins, u)
 	if reason == origin.Release {
-		return nil
+		return p.Origins[i].String(), nil
 	}
 	e := unowned(u, reason)
 	e.Text = "profile " + p.Name + " does not own " + u.String() + ": " + reason.String()
-	return e
-}
-
-// owning is the profile's origin that u belongs to, "" if none.
-func (p *Profile) owning(u origin.URL) string {
-	i, reason := origin.Best(p.Origins, u)
-	if reason != origin.Release {
-		return ""
-	}
-	return p.Origins[i].String()
+	return "", e
 }
 
 // shared is an origin that two profiles claim with equal right (O12).

@@ -1,4 +1,4 @@
-package helper
+package config
 
 import (
 	"errors"
@@ -16,9 +16,9 @@ const maxConfig = 64 << 10
 // suffix ends the names of profiles and presets.
 const suffix = ".toml"
 
-// readProvided reads a file of the configuration, which root or we may provide
+// ReadProvided reads a file of the configuration, which root or we may provide
 // and nobody else may write (T14). A missing file is fs.ErrNotExist.
-func readProvided(path string, limit int) ([]byte, error) {
+func ReadProvided(path string, limit int) ([]byte, error) {
 	content, err := private.ReadProvided(path, limit)
 	switch {
 	case err == nil:

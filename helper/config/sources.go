@@ -1,4 +1,4 @@
-package helper
+package config
 
 import (
 	"fmt"
@@ -35,6 +35,9 @@ type Source struct {
 // InKeyring reports whether the secret is kept in the keyring, which gives it only
 // to the profile that it was stored for.
 func (s Source) InKeyring() bool { return slices.Equal(s.Words, []string{inKeyring}) }
+
+// RunsCommand reports whether reading the source runs a program.
+func (s Source) RunsCommand() bool { return len(s.Words) > 0 && s.Words[0] == "command" }
 
 // String is the member with its place, in ASCII: assertion.from = ["env" "NAME"].
 func (s Source) String() string { return fmt.Sprintf("%s = %+q", s.Key, s.Words) }

@@ -1,4 +1,4 @@
-package helper
+package config
 
 import (
 	"fmt"
@@ -66,7 +66,7 @@ func (h *Home) Import(text []byte, allow func(profile string, s Source) error) (
 	for _, name := range sortedKeys(all.Profiles) {
 		p, err := h.imported(name, all.Profiles[name], drafts)
 		if err != nil {
-			return nil, about(name, err, "")
+			return nil, about(name, err)
 		}
 		drafts = append(drafts, p)
 	}

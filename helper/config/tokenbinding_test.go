@@ -1,4 +1,4 @@
-package helper
+package config
 
 import "testing"
 
@@ -13,7 +13,7 @@ func TestEditedSources(t *testing.T) {
 		{Cert: "/a"}, {Cert: "/b"},
 		{Subject: []string{"file", "/a"}}, {Subject: []string{"file", "/b"}},
 	} {
-		b := p.tokenBinding()
+		b := p.TokenBinding()
 		if earlier, is := seen[b]; is {
 			t.Errorf("profiles %d and %d share tokens", earlier, i)
 		}

@@ -1,4 +1,4 @@
-package helper
+package config
 
 import (
 	"embed"
@@ -117,7 +117,7 @@ func (h *Home) Preset(name string) (*Preset, error) {
 	}
 	for _, dir := range h.presetDirs() {
 		path := filepath.Join(dir, name+suffix)
-		content, err := readProvided(path, maxConfig)
+		content, err := ReadProvided(path, maxConfig)
 		if errors.Is(err, fs.ErrNotExist) {
 			continue
 		}
@@ -206,20 +206,20 @@ func clientAuthNames() (names []string) {
 	return names
 }
 
-// hints are the preset's own, as package oauth looks for them.
-func (p *Profile) hints() []oauth.Hint {
-	if p.preset == nil {
-		return nil
-	}
+// Hint is what a failed token request of the profile means, by its preset and by what
+// is known of all servers; "" if nothing is known.
+func (p *Profile) Hint(e *oauth.Error) string {
 	var hints []oauth.Hint
-	for _, h := range p.preset.Hints {
-		hints = append(hints, oauth.Hint{Status: h.Status, Code: h.Code, AADSTS: h.AADSTS, Text: h.Say})
+	if p.preset != nil {
+		for _, h := range p.preset.Hints {
+			hints = append(hints, oauth.Hint{Status: h.Status, Code: h.Code, AADSTS: h.AADSTS, Text: h.Say})
+		}
 	}
-	return hints
+	return oauth.HintFor(e, p.Name, hints)
 }
 
-// probeHint is what the preset says about an answer to the probe.
-func (p *Profile) probeHint(status int, message string) string {
+// ProbeHint is what the preset says about an answer to the probe.
+func (p *Profile) ProbeHint(status int, message string) string {
 	if p.preset == nil {
 		return ""
 	}

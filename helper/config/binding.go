@@ -1,4 +1,4 @@
-package helper
+package config
 
 import (
 	"crypto/sha256"
@@ -130,9 +130,9 @@ func (p *Profile) headersBound() string {
 // Binding is the digest that the secret is stored with.
 func (p *Profile) Binding() [32]byte { return digest("credhelper binding 1", p.Bounds()) }
 
-// tokenBinding is the digest that sealed tokens and marks carry: the secret's
+// TokenBinding is the digest that sealed tokens and marks carry: the secret's
 // binding and what else makes another token of the same secret.
-func (p *Profile) tokenBinding() [32]byte {
+func (p *Profile) TokenBinding() [32]byte {
 	list := append(p.Bounds(),
 		Bound{"scopes", strings.Join(p.Scopes, " ")},
 		Bound{"audience", p.Audience},
@@ -166,8 +166,9 @@ type Change struct {
 	Now    string // what the profile says now
 }
 
-// changes compares what a secret was stored for with the profile.
-func (p *Profile) changes(stored []Bound) (list []Change) {
+// Changes compares what a secret was stored for with the profile; nil if they are the
+// same.
+func (p *Profile) Changes(stored []Bound) (list []Change) {
 	now := map[string]string{}
 	for _, b := range p.Bounds() {
 		now[b.Name] = b.Value
@@ -186,8 +187,8 @@ func (p *Profile) changes(stored []Bound) (list []Change) {
 	return list
 }
 
-// unbound is the refusal to use a secret for what it was not stored for.
-func (p *Profile) unbound(list []Change) error {
+// Unbound is the refusal to use a secret for what it was not stored for.
+func (p *Profile) Unbound(list []Change) error {
 	c := list[0]
 	more := ""
 	if len(list) > 1 {

@@ -1,4 +1,4 @@
-package helper
+package config
 
 import (
 	"bytes"
@@ -28,7 +28,7 @@ func (h *Home) Draft(name string, f File) (*Profile, error) {
 	}
 	content, err := f.encode()
 	if err != nil {
-		return nil, about(name, err, "")
+		return nil, about(name, err)
 	}
 	p, err := r.profile(name, "profile "+name, content)
 	if err != nil {
@@ -36,7 +36,7 @@ func (h *Home) Draft(name string, f File) (*Profile, error) {
 	}
 	f.settle(p)
 	if content, err = f.encode(); err != nil {
-		return nil, about(name, err, "")
+		return nil, about(name, err)
 	}
 	content = append([]byte("# profiles/"+name+suffix+" -- no secrets here\n"), content...)
 	return r.profile(name, "profile "+name, content)
@@ -149,7 +149,7 @@ func (h *Home) checkClaims(p *Profile) error {
 // WriteProfile writes a draft as a new profile.
 func (h *Home) WriteProfile(p *Profile) error {
 	if err := h.writeOwn(h.pathOf(p.Name), p.text); err != nil {
-		return about(p.Name, err, "")
+		return about(p.Name, err)
 	}
 	return nil
 }
@@ -179,7 +179,7 @@ func (h *Home) ProfileText(name string) (text []byte, path string, err error) {
 	}
 	for _, dir := range h.profileDirs() {
 		path = filepath.Join(dir, name+suffix)
-		text, err = readProvided(path, maxConfig)
+		text, err = ReadProvided(path, maxConfig)
 		if !errors.Is(err, fs.ErrNotExist) {
 			return text, path, err
 		}

@@ -1,4 +1,4 @@
-package helper
+package config
 
 import (
 	"errors"
@@ -32,7 +32,7 @@ type Defaults struct {
 func (h *Home) Settings() (Settings, error) {
 	var s Settings
 	path := h.Dirs.Settings()
-	content, err := readProvided(path, maxConfig)
+	content, err := ReadProvided(path, maxConfig)
 	if errors.Is(err, fs.ErrNotExist) {
 		return s, nil
 	}
@@ -63,7 +63,7 @@ func backendNames() (names []string) {
 // stored there; undo takes it back.
 func (h *Home) FirstKeyring(backend string) (undo func() error, err error) {
 	path := h.Dirs.Settings()
-	old, err := readProvided(path, maxConfig)
+	old, err := ReadProvided(path, maxConfig)
 	missing := errors.Is(err, fs.ErrNotExist)
 	if err != nil && !missing {
 		return nil, err
@@ -87,7 +87,7 @@ func (h *Home) UseKeyring(backend string) error {
 		return err
 	}
 	path := h.Dirs.Settings()
-	old, err := readProvided(path, maxConfig)
+	old, err := ReadProvided(path, maxConfig)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}

@@ -1,4 +1,4 @@
-package helper
+package config
 
 import (
 	"strings"
@@ -82,12 +82,12 @@ type Profile struct {
 	Probe Probe
 	Notes string
 
-	text      []byte   // the file as written
-	file      File     // the same, read
-	preset    *Preset  // nil if there is none
-	sources   []Source // of the file, the preset and the defaults
-	stamps    []cache.Stamp
-	trueStamp bool // the stamps can be trusted to show the next change
+	Stamps []cache.Stamp // of the files behind it; nil if they would not show the next change
+
+	text    []byte   // the file as written
+	file    File     // the same, read
+	preset  *Preset  // nil if there is none
+	sources []Source // of the file, the preset and the defaults
 }
 
 // InKeyring reports whether the secret is kept in the keyring, and not elsewhere.
@@ -111,8 +111,8 @@ func (p *Profile) HeaderText() string {
 	return name + ": " + strings.TrimLeft(p.Scheme+" {token}", " ")
 }
 
-// system is the title for tables: the preset's, or the host of the token URL.
-func (p *Profile) system() string {
+// System is the title for tables: the preset's, or the host of the token URL.
+func (p *Profile) System() string {
 	if p.Title != "" {
 		return p.Title
 	}

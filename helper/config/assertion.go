@@ -1,0 +1,122 @@
+package config
+
+import (
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/credhelper/credhelper/helper/keyring"
+	"github.com/credhelper/credhelper/helper/oauth"
+)
+
+// A client proves who it is by a secret, by a private key, or by what somebody
+// else signed. Where a key is needed and the profile names no place of its own for
+// it, the profile's secret is the key: in the keyring, or by reference.
+
+// NeedsKey reports whether the client signs, or shows a certificate.
+func (p *Profile) NeedsKey() bool {
+	auth, _ := oauth.FindClientAuth(p.ClientAuth)
+	return auth.NeedsKey || p.Grant == "self_signed" || p.Grant == "jwt_bearer" && p.From == nil
+}
+
+// SecretIsKey reports whether the profile's secret is its private key.
+func (p *Profile) SecretIsKey() bool { return p.NeedsKey() && p.Key == nil }
+
+// NeedsSecret reports whether there is a secret at all: public clients, and those
+// whose key or assertion lies elsewhere, have none.
+func (p *Profile) NeedsSecret() bool {
+	auth, _ := oauth.FindClientAuth(p.ClientAuth)
+	return auth.NeedsSecret || p.SecretIsKey()
+}
+
+// takeAssertion reads how the client signs, and from where it takes what it does
+// not sign itself.
+func (p *Profile) takeAssertion(d *document, f *File) error {
+	var ok bool
+	if p.Subject, ok = sourceOf(f.SubjectToken); !ok {
+		return d.wrong("subject_token", `is a list such as ["file", "/path"]`)
+	}
+	p.Exchange = oauth.Use{SubjectType: f.SubjectTokenType, Requested: f.RequestedTokenType}
+	if p.Grant == "token_exchange" && p.Subject == nil {
+		return d.wrong("subject_token", "is missing: where the token to be exchanged comes from")
+	}
+	if a := f.Assertion; a != nil {
+		p.Assertion = oauth.Assertion{
+			Alg: a.Alg, KeyID: a.Kid, Thumbprint: a.Thumbprint, Audience: a.Aud, Issuer: a.Iss, Subject: a.Sub, ScopeClaim: yes(a.ScopeClaim),
+		}
+		if p.Assertion.Life, ok = duration(a.Life); !ok {
+			return d.wrong("assertion.life", `is whole seconds, or a text such as "90s", "5m"`)
+		}
+		for _, name := range sortedKeys(a.Claims) {
+			p.Assertion.Claims = append(p.Assertion.Claims, [2]string{name, a.Claims[name]})
+		}
+		if p.Key, ok = sourceOf(a.Key); !ok {
+			return d.wrong("assertion.key", `is a list such as ["file", "/path"]; without it the profile's secret is the key`)
+		}
+		if p.From, ok = sourceOf(a.From); !ok {
+			return d.wrong("assertion.from", `is a list such as ["file", "/path"]`)
+		}
+		if p.Cert = a.Cert; p.Cert != "" && !filepath.IsAbs(p.Cert) {
+			return d.wrong("assertion.cert", "is an absolute path")
+		}
+	}
+	return p.checkProof(d, f)
+}
+
+func (p *Profile) checkProof(d *document, f *File) error {
+	signs := p.NeedsKey() || p.ClientAuth == "client_secret_jwt" || p.ClientAuth == "federation" || p.Grant == "jwt_bearer"
+	switch {
+	case f.Assertion != nil && !signs:
+		return d.wrong("assertion", "client_auth %q signs no assertions", p.ClientAuth)
+	case p.ClientAuth == "federation" && p.From == nil:
+		return d.wrong("assertion.from", `is missing: client_auth "federation" shows an assertion from there`)
+	case p.ClientAuth != "federation" && p.Grant != "jwt_bearer" && p.From != nil:
+		return d.wrong("assertion.from", `belongs to client_auth "federation" or grant "jwt_bearer"`)
+	}
+	return nil
+}
+
+// sourceOf reads the words of a source; nil where there is none.
+func sourceOf(v any) ([]string, bool) {
+	words, ok := textList(v)
+	if !ok || words == nil {
+		return nil, ok
+	}
+	_, err := keyring.NewSource(words, keyring.Surroundings{})
+	return words, err == nil
+}
+
+// assertionFile is what takeAssertion read, as a file says it.
+func (p *Profile) assertionFile() *AssertionFile {
+	a := p.Assertion
+	f := &AssertionFile{Cert: p.Cert, Alg: a.Alg, Kid: a.KeyID, Thumbprint: a.Thumbprint, Aud: a.Audience, Iss: a.Issuer, Sub: a.Subject}
+	if a.ScopeClaim {
+		f.ScopeClaim = &a.ScopeClaim
+	}
+	if p.Key != nil {
+		f.Key = p.Key
+	}
+	if p.From != nil {
+		f.From = p.From
+	}
+	if a.Life > 0 {
+		f.Life = int64(a.Life / time.Second)
+	}
+	if len(a.Claims) > 0 {
+		f.Claims = map[string]string{}
+		for _, c := range a.Claims {
+			f.Claims[c[0]] = c[1]
+		}
+	}
+	return f
+}
+
+// assertionBound is what a key is bound to: for whom it signs what.
+func (p *Profile) assertionBound() string {
+	a := p.Assertion
+	words := []string{a.Audience, a.Issuer, a.Subject}
+	for _, c := range a.Claims {
+		words = append(words, c[0]+"="+c[1])
+	}
+	return strings.TrimRight(strings.Join(words, "\x00"), "\x00")
+}

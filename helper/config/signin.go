@@ -1,0 +1,37 @@
+package config
+
+import (
+	"github.com/credhelper/credhelper/protocol/printable"
+
+	"github.com/credhelper/credhelper/helper/oauth"
+)
+
+// Person reports whether a person has to sign in.
+func (p *Profile) Person() bool {
+	grant, _ := oauth.FindGrant(p.Grant)
+	return grant.Person
+}
+
+func (p *Profile) takeSignIn(d *document, f *File) error {
+	switch {
+	case p.Grant == "refresh_token":
+		return d.wrong("grant", `"refresh_token" is how a sign-in is renewed; say how it begins: "authorization_code" or "device_code"`)
+	case p.Grant == "authorization_code" && p.AuthorizationURL == "":
+		return d.wrong("authorization_url", "is missing, and there is no preset that knows it")
+	case p.Grant == "device_code" && p.DeviceURL == "":
+		return d.wrong("device_url", "is missing, and there is no preset that knows it")
+	case f.Redirect != "" && p.Grant != "authorization_code":
+		return d.wrong("redirect", `belongs to grant "authorization_code"`)
+	}
+	if p.Redirect = f.Redirect; p.Redirect == "" {
+		return nil
+	}
+	sign := oauth.Sign{AuthorizationURL: p.AuthorizationURL, Redirect: p.Redirect}
+	if _, err := p.Client().Begin(sign); err != nil {
+		return d.wrong("redirect", "%s", printable.Value(err.Error()))
+	}
+	return nil
+}
+
+// RedirectURL is where a browser comes back to.
+func (p *Profile) RedirectURL() string { return or(p.Redirect, "http://127.0.0.1/") }
