@@ -1,6 +1,7 @@
 // Faults maps each fault that was found in the first release to the test that shows
 // its mend, and can show that the tests were red there: it takes the first release,
-// gives it today's test files, and runs the rows' tests wherever that builds.
+// gives it today's test files, and runs the rows' tests wherever that builds; those of
+// the commands it runs with the executables of the first release.
 package main
 
 import (
