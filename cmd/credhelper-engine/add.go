@@ -106,8 +106,7 @@ func (s *session) add(ctx context.Context, name string, f addFlags) error {
 	var tested helper.Tested
 	var doubt error
 	if !f.noVerify {
-		tested, err = s.verify(ctx, h, draft, text)
-		if doubt, err = verdict(draft, err); err != nil {
+		if tested, doubt, err = s.verified(ctx, h, draft, text, false); err != nil {
 			return refusedAdd(err, name)
 		}
 	}
@@ -268,70 +267,9 @@ func (s *session) addWithSource(ctx context.Context, h *helper.Helper, draft *co
 	return nil
 }
 
-// verify asks for a token and the API whom it is for.
-func (s *session) verify(ctx context.Context, h *helper.Helper, p *config.Profile, text secret.Text) (tested helper.Tested, err error) {
-	if p.Person() { // who signs in will see
-		return tested, nil
-	}
-	ctx, cancel := context.WithTimeout(ctx, 2*answerTime)
-	defer cancel()
-	tested, err = h.Try(ctx, p, text)
-	s.sayTested(tested)
-	return tested, err
-}
-
-// verdict parts the errors of verify. doubt is one that says nothing against the
-// secret, so that storing it loses nothing: no network, or an API that does not let
-// this account in. The other is a refusal.
-func verdict(p *config.Profile, err error) (doubt, refusal error) {
-	switch {
-	case errors.Is(err, protocol.ErrUnreachable):
-		return notStored(err, "stored, but not verified: credhelper test "+p.Name), nil
-	case errors.Is(err, protocol.ErrProbe):
-		return notStored(err, "stored, for the token itself is good"), nil
-	}
-	return nil, err
-}
-
-// sayTested tells what a test found out, as far as it came.
-func (s *session) sayTested(t helper.Tested) {
-	ok := s.screenOf(s.stderr).paint(green, "ok")
-	if t.Life <= 0 {
-		return
-	}
-	issued := ""
-	if t.Issued != "" {
-		issued = ", issued as " + printable.Line(t.Issued)
-	}
-	s.sayPainted(ok + "  token      from " + printable.Line(t.TokenURL) + ", valid " + span(t.Life) + issued)
-	for _, w := range t.Warnings {
-		s.say("Note: " + w)
-	}
-	if t.Identity != "" {
-		s.sayPainted(ok + "  identity   " + printable.Line(t.Identity) + " (" + printable.Line(lastPart(t.ProbeURL)) + ")")
-	}
-}
-
-// lastPart is the last two segments of an address.
-func lastPart(url string) string {
-	parts := strings.Split(url, "/")
-	return strings.Join(parts[max(0, len(parts)-2):], "/")
-}
-
-// notStored adds to an error what became of the secret.
-func notStored(err error, what string) error {
-	e := &protocol.Error{Text: err.Error() + "; " + what}
-	var known *protocol.Error
-	if errors.As(err, &known) {
-		e.Kind, e.Hint = known.Kind, known.Hint
-	}
-	return e
-}
-
 // refusedAdd is a refusal while there is no profile yet that a hint could be
 // about.
 func refusedAdd(err error, name string) error {
-	err = notStored(err, "nothing was stored")
 	var e *protocol.Error
 	if errors.As(err, &e) {
 		for _, verb := range [...]string{"rotate", "edit"} {

@@ -10,7 +10,6 @@ import (
 	"github.com/credhelper/credhelper/helper"
 	"github.com/credhelper/credhelper/helper/config"
 	"github.com/credhelper/credhelper/protocol"
-	"github.com/credhelper/credhelper/protocol/secret"
 )
 
 // rotateFlags say what to do with the secret of a profile.
@@ -87,7 +86,7 @@ func (s *session) storeNew(ctx context.Context, h *helper.Helper, p *config.Prof
 	var tested helper.Tested
 	var doubt error
 	if !f.noVerify {
-		if tested, doubt, err = s.verifyNext(ctx, h, p, text); err != nil {
+		if tested, doubt, err = s.verified(ctx, h, p, text, true); err != nil {
 			return err
 		}
 	}
@@ -108,36 +107,6 @@ func (s *session) storeNew(ctx context.Context, h *helper.Helper, p *config.Prof
 		s.say("Note: the profile still says secret_expires = " + p.SecretExpires.Format(time.DateOnly) + "; if that was the earlier secret's: credhelper edit " + p.Name)
 	}
 	return doubt
-}
-
-// storeAnyway asks whether a secret that was typed and that nobody could ask about is
-// to be kept all the same: it may have been shown only once.
-func (s *session) storeAnyway(why error) bool {
-	if !s.typed {
-		return false
-	}
-	yes, err := s.askYes(why.Error() + ". Store the new secret without asking the server? The one before is kept, too.")
-	return err == nil && yes
-}
-
-// verifyNext is verify for a secret that is to take the place of another. One that
-// nobody could ask about may be the first, but not replace one that works.
-func (s *session) verifyNext(ctx context.Context, h *helper.Helper, p *config.Profile, text secret.Text) (tested helper.Tested, doubt, err error) {
-	tested, err = s.verify(ctx, h, p, text)
-	if errors.Is(err, protocol.ErrUnreachable) {
-		switch has, readErr := h.HasSecret(ctx, p); {
-		case readErr != nil:
-			return tested, nil, readErr
-		case has && s.storeAnyway(err):
-			return tested, notStored(err, "stored, but not verified: credhelper test "+p.Name), nil
-		case has:
-			return tested, nil, notStored(err, "the secret that was stored before is unchanged; try again, or with --no-verify")
-		}
-	}
-	if doubt, err = verdict(p, err); err != nil {
-		return tested, nil, notStored(err, "the secret that was stored before is unchanged")
-	}
-	return tested, doubt, nil
 }
 
 // rollBack takes the earlier secret back into use if the server still does.

@@ -414,8 +414,27 @@ token_url = "`+server.URL()+`/token"
 }
 
 // TestTypedSecretIsNotLost: a secret that was typed and that nobody can ask about,
-// because the network is gone, may be kept.
+// because the network is gone, may be kept, by add and by rotate.
 func TestTypedSecretIsNotLost(t *testing.T) {
+	const question = "Store the new secret without asking the server?"
+	for answer, want := range map[string]string{"y\n": "stored, but not verified", "n\n": "nothing was stored; try again", "\x04": "nothing was stored; try again"} {
+		server, home := jamaServer(t), newHome(t)
+		if err := server.Always("reset-early"); err != nil {
+			t.Fatal(err)
+		}
+		p := sit(t, home, addArgs(server)...)
+		p.see("not shown: ")
+		p.types(typed + "\n")
+		p.see(question)
+		p.types(answer)
+		if code := p.ends(); code != 8 || !strings.Contains(p.screen.String(), want) || strings.Contains(p.screen.String(), "The one before") {
+			t.Errorf("add, %q: exit %d: %s", answer, code, p.screen.String())
+		}
+		_, err := os.Stat(home + "/config/profiles/jama.toml")
+		if added := err == nil; added != (answer == "y\n") {
+			t.Errorf("add, %q: the profile is there: %v", answer, added)
+		}
+	}
 	for answer, want := range map[string]string{"y\n": "stored, but not verified", "n\n": "is unchanged"} {
 		server, home := jamaServer(t), newHome(t)
 		p := sit(t, home, addArgs(server)...)
@@ -430,7 +449,7 @@ func TestTypedSecretIsNotLost(t *testing.T) {
 		p = sit(t, home, "rotate", "jama")
 		p.see("not shown: ")
 		p.types("another-s3cret\n")
-		p.see("Store the new secret without asking the server?")
+		p.see(question)
 		p.types(answer)
 		if code := p.ends(); code != 8 || !strings.Contains(p.screen.String(), want) {
 			t.Errorf("%q: exit %d: %s", answer, code, p.screen.String())

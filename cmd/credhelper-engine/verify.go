@@ -1,0 +1,107 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"strings"
+
+	"github.com/credhelper/credhelper/helper"
+	"github.com/credhelper/credhelper/helper/config"
+	"github.com/credhelper/credhelper/protocol"
+	"github.com/credhelper/credhelper/protocol/printable"
+	"github.com/credhelper/credhelper/protocol/secret"
+)
+
+// A new secret is shown to the server before it is stored. That may say nothing against
+// it and nothing for it: the network broke, or an API does not let this account in.
+
+// verified asks the server about a new secret. doubt is why nobody vouches for a secret
+// that is stored all the same; err is why it is not. replacing: there may be another, whose
+// place it takes.
+func (s *session) verified(ctx context.Context, h *helper.Helper, p *config.Profile, text secret.Text, replacing bool) (tested helper.Tested, doubt, err error) {
+	unchanged := "nothing was stored"
+	if replacing {
+		unchanged = "the secret that was stored before is unchanged"
+	}
+	tested, err = s.verify(ctx, h, p, text)
+	switch {
+	case errors.Is(err, protocol.ErrProbe):
+		return tested, notStored(err, "stored, for the token itself is good"), nil
+	case err == nil:
+		return tested, nil, nil
+	case !errors.Is(err, protocol.ErrUnreachable):
+		return tested, nil, notStored(err, unchanged)
+	}
+	if replacing {
+		var readErr error
+		if replacing, readErr = h.HasSecret(ctx, p); readErr != nil {
+			return tested, nil, readErr
+		}
+	}
+	if !s.storeUnverified(err, replacing) {
+		return tested, nil, notStored(err, unchanged+"; try again, or with --no-verify")
+	}
+	return tested, notStored(err, "stored, but not verified: credhelper test "+p.Name), nil
+}
+
+// storeUnverified reports whether to store a secret that nobody could ask about. One that
+// was typed may have been shown only once, so it is not thrown away unasked. Another one is
+// stored if it is the first, but takes no place of one that works.
+func (s *session) storeUnverified(why error, replaces bool) bool {
+	if !s.typed {
+		return !replaces
+	}
+	question := why.Error() + ". Store the new secret without asking the server?"
+	if replaces {
+		question += " The one before is kept, too."
+	}
+	yes, err := s.askYes(question)
+	return err == nil && yes
+}
+
+// verify asks for a token and the API whom it is for.
+func (s *session) verify(ctx context.Context, h *helper.Helper, p *config.Profile, text secret.Text) (tested helper.Tested, err error) {
+	if p.Person() { // who signs in will see
+		return tested, nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, 2*answerTime)
+	defer cancel()
+	tested, err = h.Try(ctx, p, text)
+	s.sayTested(tested)
+	return tested, err
+}
+
+// sayTested tells what a test found out, as far as it came.
+func (s *session) sayTested(t helper.Tested) {
+	ok := s.screenOf(s.stderr).paint(green, "ok")
+	if t.Life <= 0 {
+		return
+	}
+	issued := ""
+	if t.Issued != "" {
+		issued = ", issued as " + printable.Line(t.Issued)
+	}
+	s.sayPainted(ok + "  token      from " + printable.Line(t.TokenURL) + ", valid " + span(t.Life) + issued)
+	for _, w := range t.Warnings {
+		s.say("Note: " + w)
+	}
+	if t.Identity != "" {
+		s.sayPainted(ok + "  identity   " + printable.Line(t.Identity) + " (" + printable.Line(lastPart(t.ProbeURL)) + ")")
+	}
+}
+
+// lastPart is the last two segments of an address.
+func lastPart(url string) string {
+	parts := strings.Split(url, "/")
+	return strings.Join(parts[max(0, len(parts)-2):], "/")
+}
+
+// notStored adds to an error what became of the secret.
+func notStored(err error, what string) error {
+	e := &protocol.Error{Text: err.Error() + "; " + what}
+	var known *protocol.Error
+	if errors.As(err, &known) {
+		e.Kind, e.Hint = known.Kind, known.Hint
+	}
+	return e
+}
