@@ -358,9 +358,14 @@ func (h *Helper) Forget(ctx context.Context, r protocol.Request) error {
 	// Also where another process has replaced the token by now: who asks next must
 	// not get the refused one out of this one's memory.
 	defer q.memory.clear()
-	if !q.request.Reports() { // a logout, which says nothing of the API
+	if q.store == nil { // nothing can be kept here
+		return nil
+	}
+	if !q.request.Reports() {
+		current, rejections := q.current()
+		logout := q.logout(current)
 		q.request.RefusedCurrent = true
-		if q.store != nil && q.early(q.current()) {
+		if logout && q.early(current, rejections) {
 			return nil
 		}
 	}

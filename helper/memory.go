@@ -49,7 +49,7 @@ type keptOwners struct {
 // It is the way of cmd/credhelper for programs that run long, a hundred times
 // shorter: what was found counts for 100 ms.
 func (h *Helper) Cached(r protocol.Request) (protocol.Credential, bool) {
-	if r.Asker != "" || h.config.NoStore {
+	if r.Repeats || h.config.NoStore {
 		return protocol.Credential{}, false
 	}
 	now := h.now()

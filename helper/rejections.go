@@ -50,13 +50,23 @@ func (q *query) hear(ctx context.Context) {
 // guess takes a second question of a process for a report, where the tool only asks
 // again if its token was refused.
 func (q *query) guess() {
-	if q.request.Asker == "" || q.request.Reports() {
+	if !q.request.Repeats || q.request.Reports() {
 		return
 	}
-	e, _ := q.current()
-	if e != nil && q.store.Asked(q.profile.Name, q.request.Asker, q.now().Unix()) == protocol.Mark(e.Token) {
+	if e, _ := q.current(); e != nil && q.given(e) {
 		q.request.RefusedCurrent, q.request.Guessed = true, true
 	}
+}
+
+// given reports whether the process that asks is known to have been given e's token.
+func (q *query) given(e *cache.Entry) bool {
+	return q.request.Asker != "" && q.store.Asked(q.profile.Name, q.request.Asker, q.now().Unix()) == protocol.Mark(e.Token)
+}
+
+// logout reports whether the request forgets a token that its process was not given:
+// that says nothing of the API, and docker's erases four names at once.
+func (q *query) logout(e *cache.Entry) bool {
+	return !q.request.Reports() && (e == nil || !q.given(e))
 }
 
 // instead of a failure is the token of a guess that was wrong, or cannot be helped.
@@ -70,8 +80,8 @@ func (q *query) instead(err error) (protocol.Credential, error) {
 	return protocol.Credential{}, err
 }
 
-// Given notes which token was given to a process that only asks again if it was refused.
-// It is called once the answer is out.
+// Given notes which token was given to a process that cannot say which one it means. It
+// is called once the answer is out.
 func (h *Helper) Given(r protocol.Request, c protocol.Credential) {
 	if r.Asker == "" || h.config.NoStore {
 		return

@@ -259,3 +259,46 @@ func TestLogout(t *testing.T) {
 		t.Errorf("after a minute: the same token %v, %d token requests", c.Secret.Equal(first.Secret), h.server.Count())
 	}
 }
+
+// TestForgottenByAsker: what a process forgets that was given the token was refused:
+// docker's protocol has no other words. It hears why, as everybody who goes round; a
+// logout, which is another process or another name of the registry, is no report.
+func TestForgottenByAsker(t *testing.T) {
+	h := ready(t, oauthtest.Options{})
+	ask := func(asker string) (protocol.Credential, error) {
+		r := protocol.Request{Profile: "demo", Asker: asker}
+		c, err := h.get(r)
+		if err == nil {
+			h.helper().Given(r, c)
+		}
+		return c, err
+	}
+	erase := func(asker string) { h.forget(protocol.Request{Profile: "demo", Asker: asker}) }
+	first, err := ask("pull 1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range 10 { // for image in ...; do docker pull; docker logout; done
+		for _, name := range []string{"", "http://", "https://", "https:///v1/"} {
+			erase(fmt.Sprint("logout ", i, name))
+		}
+		if c, err := ask(fmt.Sprint("pull ", i)); err != nil || !c.Secret.Equal(first.Secret) {
+			t.Fatalf("after a logout: %v", err)
+		}
+	}
+	erase("pull 1")
+	if _, err := ask("pull 1"); err != nil {
+		t.Errorf("after one report: %v", err)
+	}
+	erase("pull 1")
+	h.blocked(protocol.Request{Profile: "demo", Asker: "pull 1"})
+	h.wait(5 * time.Second)
+	if c, err := ask("pull 2"); err != nil || !c.Secret.Equal(first.Secret) || h.server.Count() != 1 {
+		t.Errorf("5 s later: %v, %d token requests", err, h.server.Count())
+	}
+	h.wait(youth)
+	erase("pull 2")
+	if c, err := ask("pull 2"); err != nil || c.Secret.Equal(first.Secret) || h.server.Count() != 2 {
+		t.Errorf("after a minute: %v, %d token requests", err, h.server.Count())
+	}
+}

@@ -134,7 +134,7 @@ func cargoRegistry(r *Request, doc strictjson.Value) error {
 	if reason != origin.Release {
 		return &Error{Kind: ErrNoProfile, Text: "no profile owns such a URL: " + reason.String()}
 	}
-	r.URL, r.Address = u, address
+	r.URL, r.Address, r.Asker = u, address, address
 	return nil
 }
 

@@ -88,7 +88,8 @@ func decodeDocker(call Call) (Request, error) {
 	switch rest[0] {
 	case "get":
 	case "erase":
-		// docker logout names no token: whichever is cached goes.
+		// It names no token: that of the process that was given one was refused, and
+		// docker logout, which was given none, drops whichever is cached.
 		r.Verb = Forget
 	case "store":
 		err = readStore(&r, call.Stdin)
@@ -101,7 +102,9 @@ func decodeDocker(call Call) (Request, error) {
 	default:
 		return r, malformed("unknown operation " + printable.Value(rest[0]))
 	}
-	err = readServer(&r, strings.Trim(string(call.Stdin), " \t\r\n"))
+	server := strings.Trim(string(call.Stdin), " \t\r\n")
+	r.Asker = server // docker logout erases four spellings, and was asked for none
+	err = readServer(&r, server)
 	return r, err
 }
 

@@ -27,7 +27,7 @@ import (
 // client-go keeps the token in its own process until expirationTimestamp. After
 // a 401 it runs the plugin again, but gives no hint that it does. So a process that
 // asks again for the same cluster, before the token that it was given has ended, saw it
-// refused (Request.Asker).
+// refused (Request.Repeats).
 //
 // Anything wrong is exit 1 with one line on stderr, which kubectl passes on.
 
@@ -70,7 +70,7 @@ func decodeKubectl(call Call) (Request, error) {
 	r.Shape = execVersions[0]
 	info := call.Env("KUBERNETES_EXEC_INFO")
 	digest := sha256.Sum256([]byte(info)) // the server's address is in it
-	r.Asker = string(digest[:])
+	r.Asker, r.Repeats = string(digest[:]), true
 	if info == "" {
 		if r.Profile == "" {
 			return r, malformed("KUBERNETES_EXEC_INFO is not set, and no --profile is named")

@@ -64,10 +64,14 @@ type Request struct {
 	// the current token is given: a guess costs at most one token request a minute and
 	// is never an error.
 	Guessed bool
-	// Asker is what a further question of the same process about the same place is
-	// known by, of a tool that only asks again if its token was refused; "" for others
-	// and where the process cannot be known.
-	Asker   string
+	// Asker is what a further request of the same process about the same place is known
+	// by, of a tool that cannot say which token it means; "" for others and where the
+	// process cannot be known. What such a process forgets is the token that it was given:
+	// it was refused. Whoever else forgets one logs out.
+	Asker string
+	// Repeats: the tool's second question is a report, too, because it only asks again if
+	// its token was refused.
+	Repeats bool
 	Offered secret.Text // what the tool wants stored; it is, if it is the current token (docker)
 	MinTTL  int64       // seconds that the token must still live; 0: the profile's setting
 	Refresh bool        // fetch even if the cached token is good

@@ -52,7 +52,8 @@ func decodeTerraform(call Call) (Request, error) {
 	switch rest[0] {
 	case "get":
 	case "forget":
-		// terraform logout names no token: whichever is cached goes.
+		// It names no token: that of the process that was given one was refused, and
+		// terraform logout, which was given none, drops whichever is cached.
 		r.Verb = Forget
 	case "store":
 		return r, policy("read-only: tokens come from the profile; nothing was stored")
@@ -63,7 +64,7 @@ func decodeTerraform(call Call) (Request, error) {
 	if reason != origin.Release {
 		return r, policy("no token for this host: " + reason.String())
 	}
-	r.URL = u
+	r.URL, r.Asker = u, rest[1]
 	return r, nil
 }
 

@@ -46,6 +46,7 @@ func (s *session) answerTool(d *protocol.Dialect, call protocol.Call) int {
 		return s.converse(d, call, want)
 	}
 	d, r, err := process.ReadCall(d, &call, want, int(s.stdin.Fd()), s.start)
+	process.Know(&r)
 	if err != nil {
 		return s.refuse(d, r, err)
 	}
@@ -56,10 +57,16 @@ func (s *session) answerTool(d *protocol.Dialect, call protocol.Call) int {
 	ctx, cancel := s.watch(limit, func(err error) int { return s.refuse(d, r, err) })
 	defer cancel()
 	reply, err := s.answer(ctx, d, r)
+	return s.end(reply, err)
+}
+
+// end writes an answer, and then does what was left for after it.
+func (s *session) end(reply protocol.Reply, err error) int {
 	code := s.reply(reply, err)
 	if s.after != nil && code == 0 {
 		s.after()
 	}
+	s.after = nil
 	return code
 }
 
@@ -187,8 +194,9 @@ func (s *session) lineAnswer(d *protocol.Dialect, call protocol.Call, err error)
 	s.helper = nil // a new answer, a new deadline
 	ctx, cancel := s.watch(answerTime, func(err error) int { return s.refuse(d, r, err) })
 	defer cancel()
+	process.Know(&r)
 	reply, err := s.answer(ctx, d, r)
-	return s.reply(reply, err)
+	return s.end(reply, err)
 }
 
 // readLine reads one line of at most limit bytes, without its end; nil at the

@@ -64,6 +64,9 @@ func (f *front) run() int {
 	if err != nil {
 		return f.refuse(dialect, request, err)
 	}
+	if request.Repeats { // else only the engine wants to know
+		process.Know(&request)
+	}
 	if request.Verb == protocol.Say {
 		return f.reply(request.Reply, nil)
 	}
@@ -79,7 +82,7 @@ func (f *front) run() int {
 		return f.refuse(dialect, request, err)
 	}
 	code := f.reply(protocol.Reply{Stdout: answer}, nil)
-	if request.Asker != "" && code == 0 {
+	if request.Repeats && request.Asker != "" && code == 0 {
 		noteAsker(request, credential, f.env)
 	}
 	return code

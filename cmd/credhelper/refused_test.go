@@ -31,6 +31,14 @@ func call(t *testing.T, h *program.Home, stdin string, args ...string) (stdout, 
 	return r.stdout, r.stderr
 }
 
+// log is the last line of the log.
+func log(t *testing.T, h *program.Home) string {
+	t.Helper()
+	out, _ := call(t, h, "", "log")
+	lines := strings.Split(strings.TrimSpace(out), "\n")
+	return lines[len(lines)-1]
+}
+
 const gitHost = "protocol=https\nhost=api.example.com\n"
 
 // refusers are tools that get nowhere with a good token, each in its own words.
@@ -55,6 +63,9 @@ var refusers = map[string]refuser{
 	"terraform": func(t *testing.T, h *program.Home, token string) (string, string) {
 		out, said := call(t, h, "", "terraform", "get", "api.example.com")
 		call(t, h, "", "terraform", "forget", "api.example.com")
+		if out == "" { // it ends with 1, and its line is in the log
+			said = log(t, h)
+		}
 		return out, said
 	},
 	"native": func(t *testing.T, h *program.Home, token string) (string, string) {
@@ -117,6 +128,11 @@ func TestRefusedInVain(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
+			if name == "docker" || name == "terraform" {
+				// What they forget counts as refused from the token on that they caused: a
+				// cached one costs no record of who got it.
+				round(t, h, "")
+			}
 			token, err := h.Run("", "token", "https://api.example.com/")
 			if err != nil {
 				t.Fatal(err)
@@ -127,10 +143,6 @@ func TestRefusedInVain(t *testing.T) {
 				answer, said = round(t, h, token)
 			}
 			switch {
-			case name == "cargo" || name == "docker" || name == "terraform": // they only know a logout, which is no complaint
-				if !strings.Contains(answer, token) {
-					t.Errorf("no token, or another: stdout %q, stderr %q", answer, said)
-				}
 			case !strings.Contains(said, "refuses good tokens") || strings.Contains(answer, "canary"):
 				t.Errorf("stdout %q, stderr %q", answer, said)
 			case strings.HasPrefix(name, "git") && answer != "quit=1\n":
@@ -186,5 +198,30 @@ func TestGitQuit(t *testing.T) {
 		if got := strings.Contains(r.stderr, "asked"); got != asked || !asked && !strings.Contains(r.stderr, "profile jama: no secret is stored") {
 			t.Errorf("%s: askpass ran: %v, want %v: exit %d, %s", host, got, asked, r.code, r.stderr)
 		}
+	}
+}
+
+// TestDockerLogout: docker's logout erases four spellings of the registry, in a process of
+// its own that was given no token. However often that is done between pulls, the next pull
+// gets its token.
+func TestDockerLogout(t *testing.T) {
+	s := newServer(t)
+	h := warmHome(t, s)
+	docker := func(script string) result {
+		t.Helper()
+		cmd := exec.Command("sh", "-c", script) // a process of docker
+		cmd.Env, cmd.Dir = append(h.Env, "PATH="+bin+":"+os.Getenv("PATH")), h.Dir
+		return finish(t, cmd)
+	}
+	before := s.requests()
+	const get = "echo https://api.example.com | docker-credential-credhelper get; true"
+	for range 4 {
+		if r := docker(get); !strings.Contains(r.stdout, `"Secret":"`) {
+			t.Fatalf("pull: %q", r.stdout)
+		}
+		docker(`for n in '' http:// https://; do echo ${n}api.example.com | docker-credential-credhelper erase; done; echo https://api.example.com/v1/ | docker-credential-credhelper erase; true`)
+	}
+	if n := s.requests() - before; n > 1 {
+		t.Errorf("%d token requests", n)
 	}
 }

@@ -47,7 +47,7 @@ func (s *Store) Ready(profile string, env func(string) string, now Clock) (*Entr
 // askedAgain reports whether a tool that only asks again if its token was refused was
 // given this one before. A token younger than a minute is not taken for dead.
 func (s *Store) askedAgain(r protocol.Request, e *Entry, now Clock) bool {
-	return r.Asker != "" && s.Asked(e.Profile, r.Asker, now.Unix) == protocol.Mark(e.Token) && !Young(e.Issued, now.Unix)
+	return r.Repeats && r.Asker != "" && s.Asked(e.Profile, r.Asker, now.Unix) == protocol.Mark(e.Token) && !Young(e.Issued, now.Unix)
 }
 
 // Answer is the credential that the entry has for a request: its token lives long enough

@@ -17,10 +17,14 @@ func ReadCall(d *protocol.Dialect, call *protocol.Call, want protocol.Stdin, fd 
 	}
 	d = protocol.Settle(d, call.Stdin)
 	r, err := d.Read(*call)
+	return d, r, err
+}
+
+// Know completes a request's Asker by the process that asks.
+func Know(r *protocol.Request) {
 	if r.Asker != "" {
 		r.Asker = ofParent(r.Asker)
 	}
-	return d, r, err
 }
 
 // WriteReply writes an answer to a descriptor, whole and once, and returns the exit
