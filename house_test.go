@@ -82,7 +82,7 @@ var rooms = []room{
 	{path: "internal/program", may: []string{"helper/cache"}, tests: true},
 	{path: "internal/crowd", may: []string{"helper", "protocol", "protocol/bearer", "protocol/connector"}, tests: true},
 	{path: "scripts/internal/mutants", tests: true},
-	{path: "scripts/internal/faults", tests: true},
+	{path: "scripts/internal/faults", may: []string{"internal/program"}, tests: true},
 	{path: "scripts/internal/figures", tests: true},
 	{path: "scripts/internal/bench", may: []string{"internal/program", "internal/crowd", "helper", "helper/oauth/oauthtest",
 		"protocol", "protocol/bearer", "protocol/connector"}, tests: true},
