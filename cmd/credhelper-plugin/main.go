@@ -1,7 +1,7 @@
-// Credhelper-plugin answers one long-running program, the connector that started
-// "credhelper plugin" through go-plugin (package connector, docs/connectors.md).
-// Nobody types its name: credhelper hands over to it. It is an executable of its
-// own because gRPC and protobuf would cost every other call a third of its start
+// Credhelper-plugin serves one long-running program, the connector that started
+// "credhelper plugin" through go-plugin (package connector, docs/connectors.md). It is
+// not called directly: credhelper executes it. It is a separate executable because gRPC
+// and protobuf would add a third to the start-up time of every other call
 // (docs/performance.md).
 package main
 
@@ -29,8 +29,8 @@ func main() {
 	}
 }
 
-// plugin is one run. It holds its streams because go-plugin takes the variables of
-// package os over.
+// plugin is one run. It keeps its streams because go-plugin replaces the variables of
+// package os.
 type plugin struct {
 	stdout, stderr *os.File
 	environ        []string
@@ -47,7 +47,8 @@ func (p *plugin) run(argv []string) error {
 	ctx, end := context.WithCancel(context.Background())
 	defer end()
 	inner.WatchHost(os.Getppid(), end)
-	// A greeting that nobody reads must not end us either: there is a socket to remove.
+	// If nobody reads the greeting, SIGPIPE must not end us: the socket has to be
+	// removed.
 	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
 	if err := connector.CheckHost(); err != nil {
 		return err
@@ -60,7 +61,7 @@ func (p *plugin) run(argv []string) error {
 	return p.serve(ctx, h)
 }
 
-// open makes the helper. Nothing is read or opened yet.
+// open creates the helper. Nothing is read or opened yet.
 func (p *plugin) open() (*helper.Helper, error) {
 	config, err := inner.Config(p.environ, time.Now)
 	if err != nil {
@@ -85,9 +86,9 @@ func (p *plugin) serve(ctx context.Context, h *helper.Helper) error {
 		remove()
 		os.Exit(0)
 	})
-	// The goroutines of gRPC pass a call on to each other; on one processor that is
-	// no system call, and there is little else to do at once. A sixth of a cached
-	// call's time goes; sixteen callers at once get as much as before.
+	// The goroutines of gRPC pass a call on to each other. On one processor this needs
+	// no system call, and there is little to do in parallel. It saves a sixth of the
+	// time of a cached call; sixteen concurrent callers are served as fast as before.
 	runtime.GOMAXPROCS(1)
 	return connector.Serve(ctx, connector.ServeConfig{
 		Answerer:  h,

@@ -8,8 +8,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// hasReader reports whether somebody may read what is written to f: not if f is a
-// pipe or a socket whose other end is closed.
+// hasReader reports whether f may still have a reader. It is false if f is a pipe or a
+// socket whose other end is closed.
 func hasReader(f *os.File) bool {
 	poll := []unix.PollFd{{Fd: int32(f.Fd())}}
 	n, err := unix.Poll(poll, 0)

@@ -11,10 +11,9 @@ import (
 	"github.com/credhelper/credhelper/helper/private"
 )
 
-// socketDir makes a directory for the socket, of mode 0700 whatever the umask
-// (T2): in the user's own runtime directory if there is one. The path of a socket
-// has at most 107 bytes, so a long TMPDIR will not do, nor the state directory of
-// a deep home.
+// socketDir creates a directory of mode 0700, whatever the umask (T2), for the socket:
+// in the user's runtime directory if there is one. A socket's path has at most 107
+// bytes, so a long TMPDIR or the state directory of a deep home cannot be used.
 func socketDir(runtimeDir string, now time.Time) (string, error) {
 	const longest = 60
 	for _, parent := range []string{runtimeDir, os.TempDir()} {
@@ -29,10 +28,11 @@ func socketDir(runtimeDir string, now time.Time) (string, error) {
 	return os.MkdirTemp("/tmp", "credhelper-")
 }
 
-// sweepSockets removes what plugins left that were killed: a directory of that name,
-// ours and no link, and its socket, if nobody listens there. One that is being made
-// is too young, and one with anything else in it stays. The directory is held by its
-// descriptor: in a shared TMPDIR somebody could put another one in its place.
+// sweepSockets removes the directories, with their sockets, that killed plugins have
+// left. A directory must be our own and no link, older than a minute, so that none is
+// removed while it is being set up, and hold nothing but sockets without a listener. It
+// is accessed through its descriptor, because in a shared TMPDIR another user could
+// replace it.
 func sweepSockets(parent string, now time.Time) {
 	left, _ := filepath.Glob(filepath.Join(parent, "credhelper-[0-9]*"))
 	for _, path := range left {
@@ -48,7 +48,7 @@ func sweepSockets(parent string, now time.Time) {
 	}
 }
 
-// removeDead removes the sockets to which nobody listens.
+// removeDead removes the sockets without a listener.
 func removeDead(d private.Dir) {
 	names, _ := d.Names()
 	for _, name := range names {

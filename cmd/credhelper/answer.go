@@ -12,18 +12,18 @@ func (f *front) reply(r protocol.Reply, err error) int {
 	return process.WriteReply(1, r, err, f.explain)
 }
 
-// refuse answers in the dialect's words for "no".
+// refuse writes the dialect's form of a refusal and returns the exit code.
 func (f *front) refuse(d *protocol.Dialect, r protocol.Request, err error) int {
 	return f.reply(d.Refuse(r, err), err)
 }
 
-// fail ends a call that never came to a dialect.
+// fail reports an error for which no dialect was chosen, and returns the exit code.
 func (f *front) fail(err error) int {
 	f.explain(err)
 	return protocol.ExitCode(err)
 }
 
-// explain puts one line, and at most one hint, on stderr.
+// explain writes one line of error, and at most one line of advice, to stderr.
 func (f *front) explain(err error) {
 	text := "credhelper: " + err.Error() + "\n"
 	var e *protocol.Error

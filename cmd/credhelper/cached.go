@@ -8,8 +8,8 @@ import (
 	"github.com/credhelper/credhelper/protocol"
 )
 
-// openCache opens the cache of the home that the environment names. The process ends
-// before it would have to be closed.
+// openCache opens the cache of the home that the environment names. It is not closed:
+// the process is short-lived.
 func openCache(env func(string) string) (*cache.Store, error) {
 	dirs, err := cache.FindDirs(env, process.UserID())
 	if err != nil {
@@ -18,8 +18,9 @@ func openCache(env func(string) string) (*cache.Store, error) {
 	return cache.Open(dirs)
 }
 
-// cached looks for a credential that may be given without asking anybody. Every other
-// case, every doubt included, is the engine's.
+// cached returns a credential from the cache, if it may be given without a request to
+// the server. In every other case, including any doubt, it returns false, and the
+// engine decides.
 func cached(r protocol.Request, env func(string) string, now time.Time) (protocol.Credential, bool) {
 	if r.Verb != protocol.Get {
 		return protocol.Credential{}, false
@@ -31,8 +32,9 @@ func cached(r protocol.Request, env func(string) string, now time.Time) (protoco
 	return store.Answer(r, env, cache.ClockAt(now))
 }
 
-// disputed reports whether a tool that says that a token was taken has something to
-// say: another one was refused. Most have not, and the engine is spared.
+// disputed reports whether a tool's message that a token was accepted matters, which is
+// so only if a token was reported as refused before. Usually none was, and the engine
+// need not run.
 func disputed(r protocol.Request, env func(string) string) bool {
 	store, err := openCache(env)
 	if err != nil {
@@ -46,8 +48,9 @@ func disputed(r protocol.Request, env func(string) string) bool {
 	return found
 }
 
-// noteAsker remembers which token a process was given that only asks again if it was
-// refused. Its answer is out by then; failing costs only the memory.
+// noteAsker records which token was given to a process of a tool that asks again only
+// after a refusal. The answer has been written by then, so an error is ignored: it
+// costs only this record.
 func noteAsker(r protocol.Request, c protocol.Credential, env func(string) string) {
 	if store, err := openCache(env); err == nil {
 		_ = store.PutAsked(c.Profile, r.Asker, protocol.Mark(c.Secret), c.Expires)

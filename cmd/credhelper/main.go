@@ -1,9 +1,9 @@
-// Credhelper is what tools and people call. It answers from the sealed cache;
-// whatever it cannot answer from there it hands to credhelper-engine, and a
-// connector to credhelper-plugin, in the same process where the system can do that.
+// Credhelper is the program that tools and people call. It answers from the sealed
+// cache. For everything else it executes credhelper-engine, or credhelper-plugin for a
+// connector, in the same process where the system supports that.
 //
-// It links only the standard library, without net/http, and golang.org/x/sys:
-// every package more costs every call (docs/performance.md).
+// It links only the standard library, without net/http, and golang.org/x/sys, because
+// every further package slows down every call (docs/performance.md).
 package main
 
 import (
@@ -32,10 +32,10 @@ type front struct {
 	args   []string
 	env    func(string) string
 	start  time.Time
-	limits process.Limits // what harden changed, for the others to give back
+	limits process.Limits // what Harden changed, for the next executable to restore
 }
 
-// run answers the call, or hands it over and does not return.
+// run answers the call, or executes another program and does not return.
 func (f *front) run() int {
 	var err error
 	if f.limits, err = process.Harden(); err != nil {
@@ -88,8 +88,8 @@ func (f *front) run() int {
 	return code
 }
 
-// other is who answers what is no dialect. A connector starts "credhelper plugin"
-// with nothing more; help and --proto are the engine's.
+// other returns the executable for a call that names no dialect. A connector calls
+// exactly "credhelper plugin"; the engine answers its --help and --proto.
 func (f *front) other() string {
 	if len(f.args) == 1 && f.args[0] == "plugin" {
 		return handover.Plugin
@@ -97,9 +97,9 @@ func (f *front) other() string {
 	return handover.Engine
 }
 
-// handOver runs another executable of the release in place of this process, with
-// what was already read of stdin. It returns only if that failed, or on systems
-// that cannot replace a process, with the other's exit code.
+// handOver executes another executable of the release in place of this process, and
+// passes on the bytes already read from stdin. It returns only if that fails, or, on
+// systems that cannot replace a process, with the exit code of the child.
 func (f *front) handOver(executable, name string, stdin []byte) int {
 	code, err := handover.To(executable, handover.Handover{Limits: f.limits, Start: f.start}, os.Environ(), name, f.args, stdin)
 	if err != nil {

@@ -6,9 +6,9 @@ import (
 	"github.com/credhelper/credhelper/cmd/internal/process"
 )
 
-// become replaces this process: same pid, same streams, same exit code. What was
-// already read from stdin is given back through a memory file, which no other
-// process can open by name.
+// become replaces this process: same pid, same streams, same exit code. The bytes
+// already read from stdin are passed in a memory file, which no other process can open
+// by name.
 func become(path string, argv, environ []string, stdin []byte) (int, error) {
 	if stdin != nil {
 		fd, err := unix.MemfdCreate("request", unix.MFD_CLOEXEC)

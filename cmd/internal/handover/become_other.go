@@ -11,7 +11,7 @@ import (
 )
 
 // become runs the other executable as a child, passes signals on, and returns its exit
-// code. Untried: these systems are cross-compiled and vetted only.
+// code. Untested: these systems are only cross-compiled and vetted.
 func become(path string, argv, environ []string, stdin []byte) (int, error) {
 	cmd := exec.Command(path)
 	cmd.Args, cmd.Env = argv, environ

@@ -9,17 +9,16 @@ import (
 	"github.com/credhelper/credhelper/protocol"
 )
 
-// The executables that another one of the release may hand over to.
+// The executables that can be executed in place of another.
 const (
-	Engine = "credhelper-engine" // everything but a cached answer
-	Plugin = "credhelper-plugin" // connectors of go-plugin, which alone need gRPC
+	Engine = "credhelper-engine" // everything except answers from the cache
+	Plugin = "credhelper-plugin" // connectors through go-plugin; only they need gRPC
 )
 
-// To runs the executable of that name in place of this process, with one word
-// before the name and the arguments that this one was called with, and the bytes
-// that were already read of stdin, nil if none were. It returns only if that
-// failed, or on systems that cannot replace a process, with the exit code of the
-// other.
+// To executes the named executable in place of this process. It passes one handover
+// word, the name and the arguments that this process was called with, and the bytes
+// already read from stdin, nil if none were. It returns only if that fails, or, on
+// systems that cannot replace a process, with the exit code of the child.
 func To(executable string, h Handover, environ []string, name string, args []string, stdin []byte) (int, error) {
 	path, err := Find(executable)
 	if err != nil {
@@ -33,9 +32,8 @@ func To(executable string, h Handover, environ []string, name string, args []str
 	return code, nil
 }
 
-// Find looks for an executable of this release beside the one that this really
-// is, links resolved, then in ../libexec; never in PATH (T5). Its errors wrap
-// ErrPolicy.
+// Find returns the path of an executable of this release: beside this one, with links
+// resolved, or else in ../libexec; never in PATH (T5). Its errors wrap ErrPolicy.
 func Find(executable string) (string, error) {
 	self, err := place()
 	if err != nil {
@@ -62,7 +60,7 @@ func Find(executable string) (string, error) {
 	}
 }
 
-// Front is the executable that tools call: beside the one that this really is, or in
+// Front returns the path of the executable that tools call: beside this one, or in
 // ../bin if this one is in ../libexec. Its errors wrap ErrPolicy.
 func Front() (string, error) {
 	self, err := place()
@@ -78,7 +76,7 @@ func Front() (string, error) {
 	return "", forbidden("credhelper is missing beside " + self)
 }
 
-// place is where this executable really is.
+// place returns the path of this executable, with links resolved.
 func place() (string, error) {
 	self, err := os.Executable()
 	if err == nil {

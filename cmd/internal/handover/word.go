@@ -1,9 +1,8 @@
-// Package handover is how one executable of this release runs another in its own
-// place: where it is looked for, what is checked before it runs, and the one word
-// that they pass. The front hands over to the engine and to the plugin, the engine
-// to the plugin.
+// Package handover executes one executable of this release in place of another: it
+// finds the file, checks it, and passes one word of state. The front executes the
+// engine and the plugin, and the engine the plugin.
 //
-// The front links this package, so it imports little (docs/performance.md).
+// The front links this package, so it has few imports (docs/performance.md).
 package handover
 
 import (
@@ -14,40 +13,40 @@ import (
 	"github.com/credhelper/credhelper/cmd/internal/process"
 )
 
-// Version is that of the handover. Whoever is handed over to refuses another one,
-// so that a half upgraded installation says so instead of misreading.
+// Version is the version of the handover. An executable refuses any other version, so
+// that a partly upgraded installation reports an error instead of misreading its
+// arguments.
 const Version = "1"
 
 const wordPrefix = "handover-"
 
-// Handover is what one executable tells the next in one word of its arguments,
-// before the name and the arguments that the front was called with:
+// Handover is the state that one executable passes to the next, in one word of its
+// arguments, before the name and the arguments of the original call:
 //
 //	handover-VERSION:CORE[:START]
 //
-// CORE is the soft core limit that Harden took away, START the nanoseconds of
-// Unix time at which the front began: the deadlines count from there. The start
-// time that the system keeps of a process will not do: a shell script of an hour
-// that ends with "exec credhelper ..." has one that is an hour old.
+// CORE is the soft core limit that Harden changed, START the Unix time in nanoseconds
+// at which the front started: deadlines count from there. The system's start time of
+// the process cannot be used: a shell script that runs for an hour and ends with "exec
+// credhelper ..." started an hour ago.
 type Handover struct {
 	Version string
 	Limits  process.Limits
-	Start   time.Time // zero if the front did not say
+	Start   time.Time // zero if the front did not pass it
 }
 
-// word is h as this version passes it.
+// word encodes h in this version's format.
 func (h Handover) word() string {
 	return wordPrefix + Version + ":" + strconv.FormatUint(h.Limits.Core, 10) + ":" + strconv.FormatInt(h.Start.UnixNano(), 10)
 }
 
-// longestHandover is the most that can have passed between the start of the
-// front and that of the engine: the time that a tool may take to send its
-// request, and some for a busy machine. More, or less than nothing, is a clock
-// that was set in between.
+// longestHandover is the longest credible time between the start of the front and that
+// of the engine: the time limit of a tool's request, and a margin for a busy machine.
+// If the difference is larger, or negative, the clock was set in between.
 const longestHandover = process.StdinTime + time.Second
 
-// ReadWord reads a handover word at now. ok is false if it is none at all; a
-// word of another version has only its Version set.
+// ReadWord decodes a handover word at the time now. ok is false if it is not a handover
+// word; for a word of another version only Version is set.
 func ReadWord(word string, now time.Time) (h Handover, ok bool) {
 	rest, ok := strings.CutPrefix(word, wordPrefix)
 	if !ok {

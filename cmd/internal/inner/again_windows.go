@@ -1,4 +1,4 @@
 package inner
 
-// again is never wanted here: there is no session bus.
+// again is never needed here: this system has no session bus.
 func again(_, _ []string, _ string) {}

@@ -8,15 +8,15 @@ import (
 	"github.com/credhelper/credhelper/helper/keyring/desktop"
 )
 
-// wantsBus reports whether this run has to start itself again with the session bus
-// allowed. The keyring library talks to D-Bus before main, so by default it finds
-// none, and whoever keeps secrets in a file has nothing to do with D-Bus. Choosers
-// are the verbs that look at the bus while no keyring is chosen.
+// wantsBus reports whether this process has to execute itself again with access to the
+// session bus. The keyring library contacts D-Bus before main, so by default it finds
+// no bus, and a user who keeps secrets in a file has nothing to do with D-Bus. Choosers
+// are the commands that try the bus while no keyring has been chosen.
 func wantsBus(environ, args, choosers []string) bool {
 	if !desktop.NeedsBus() {
 		return false
 	}
-	if end := slices.Index(args, "--"); end >= 0 { // what follows is another program's
+	if end := slices.Index(args, "--"); end >= 0 { // another program's arguments follow
 		args = args[:end]
 	}
 	if slices.Contains(args, "keyring") && slices.Contains(args, "use") {

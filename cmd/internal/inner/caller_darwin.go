@@ -2,7 +2,7 @@ package inner
 
 import "golang.org/x/sys/unix"
 
-// parentOf is 0 if it cannot be found.
+// parentOf returns 0 if the parent cannot be found.
 func parentOf(pid int) int {
 	info, err := unix.SysctlKinfoProc("kern.proc.pid", pid)
 	if err != nil {

@@ -8,8 +8,9 @@ import (
 	"github.com/credhelper/credhelper/helper"
 )
 
-// Caller is who asks, for the log: the parent of the front, which stands between
-// here. Untried: these systems are cross-compiled and vetted only.
+// Caller returns the calling program, for the log: the parent of the front, because on
+// these systems the front is our parent. Untested: these systems are only
+// cross-compiled and vetted.
 func Caller(dialect string) helper.Caller {
 	return helper.Caller{Dialect: dialect, PID: parentOf(os.Getppid())}
 }

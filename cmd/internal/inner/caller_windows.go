@@ -6,7 +6,7 @@ import (
 	"golang.org/x/sys/windows"
 )
 
-// parentOf is 0 if it cannot be found.
+// parentOf returns 0 if the parent cannot be found.
 func parentOf(pid int) int {
 	snapshot, err := windows.CreateToolhelp32Snapshot(windows.TH32CS_SNAPPROCESS, 0)
 	if err != nil {

@@ -10,8 +10,8 @@ import (
 	"github.com/credhelper/credhelper/protocol/printable"
 )
 
-// Fail says what went wrong, in one line and at most one hint, and returns the
-// exit code.
+// Fail writes one line of error, and at most one line of advice, to stderr, and returns
+// the exit code.
 func Fail(stderr *os.File, err error) int {
 	text := "credhelper: " + printable.Line(err.Error()) + "\n"
 	var e *protocol.Error
@@ -22,9 +22,8 @@ func Fail(stderr *os.File, err error) int {
 	return ExitCode(err)
 }
 
-// ExitCode is protocol.ExitCode, which gives errors of the system the meaning that
-// they have in this program: a file that cannot be read or written is a matter of
-// configuration.
+// ExitCode is protocol.ExitCode, except that an error of the file system counts as one
+// of the configuration.
 func ExitCode(err error) int {
 	code := protocol.ExitCode(err)
 	var file *fs.PathError
@@ -34,7 +33,7 @@ func ExitCode(err error) int {
 	return code
 }
 
-// Say tells a person something, one line on stderr.
+// Say writes one line to stderr.
 func Say(stderr *os.File, text string) {
 	_ = process.WriteOnce(int(stderr.Fd()), []byte(printable.Line(text)+"\n"))
 }

@@ -10,14 +10,14 @@ import (
 )
 
 const (
-	// hostPoll is how often the parent is looked at; a host that was killed must not
-	// leave us behind for more than 2 s (T20).
+	// hostPoll is the interval at which the parent is checked. We must not outlive a
+	// killed host by more than 2 s (T20).
 	hostPoll = 500 * time.Millisecond
-	// EndTime is what calls that still run have to come to an end.
+	// EndTime is how long running calls may take to finish at the end.
 	EndTime = 1200 * time.Millisecond
 )
 
-// Settle lets what is fetched behind the last answers come to an end.
+// Settle waits for fetches in the background to finish, for EndTime at most.
 func Settle(h *helper.Helper) {
 	settled := make(chan struct{})
 	go func() { h.Wait(); close(settled) }()
@@ -27,12 +27,11 @@ func Settle(h *helper.Helper) {
 	}
 }
 
-// WatchHost calls end once the host is gone, which another parent shows, or a
-// signal says so. Linux's PR_SET_PDEATHSIG will not do: it fires when the thread
-// ends that started us, which in a Go or Java host is no end at all. A host that
-// died before we looked at our parent for the first time shows otherwise: see
-// connector.ServeConfig. SIGINT is not for us: a terminal sends it to the whole
-// job, and the host ends us when it is done.
+// WatchHost calls end when the host is gone, which shows in another parent, or when a
+// signal arrives. Linux's PR_SET_PDEATHSIG cannot be used: it fires at the end of the
+// thread that started us, and the threads of a Go or Java host end at any time. For a
+// host that died before the parent was first read see connector.ServeConfig. SIGINT is
+// ignored: a terminal sends it to the whole job, and the host ends us when it is done.
 func WatchHost(parent int, end func()) {
 	came := make(chan os.Signal, 1)
 	signal.Notify(came, syscall.SIGTERM)

@@ -1,6 +1,6 @@
-// Package inner is what the executables behind the front share, the engine and the
-// plugin: how they begin, where their helper and its keyring come from, how they
-// say that something failed, and how they end with their host.
+// Package inner holds the code that the engine and the plugin share: how they start,
+// how they open the helper and its keyring, how they report errors, and how they end
+// with their host.
 package inner
 
 import (
@@ -14,17 +14,17 @@ import (
 	"github.com/credhelper/credhelper/protocol/printable"
 )
 
-// Call is how an executable behind the front was called.
+// Call is the call of an executable that the front has executed.
 type Call struct {
 	handover.Handover
-	Name string   // of the front, or of the link by which a tool called it
+	Name string   // name of the front, or of the link that the tool called
 	Args []string // without the name
 }
 
-// Begin reads what the front says, makes the process one that leaves no core file
-// and that nobody can attach to, and starts self again where its secrets lie behind
-// the session bus. argv is self's own name, the handover word, and then the name
-// and the arguments that the front was called with. Errors wrap ErrPolicy.
+// Begin reads the handover of the front and hardens the process. If the profile's
+// secrets are in a keyring on the session bus, it first executes self again with access
+// to the bus. argv consists of self's own name, the handover word, and the name and the
+// arguments of the original call. Errors wrap ErrPolicy.
 func Begin(self string, argv, environ []string, now time.Time, choosers ...string) (Call, error) {
 	word := ""
 	if len(argv) > 1 {
@@ -50,7 +50,7 @@ func Begin(self string, argv, environ []string, now time.Time, choosers ...strin
 	return Call{Handover: h, Name: argv[2], Args: argv[3:]}, nil
 }
 
-// Lookup finds a variable in an environment, "NAME=value".
+// Lookup returns the value of a variable in an environment of entries "NAME=value".
 func Lookup(environ []string, name string) (value string, found bool) {
 	for _, entry := range environ {
 		if v, ok := strings.CutPrefix(entry, name+"="); ok {

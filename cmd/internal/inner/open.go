@@ -13,7 +13,7 @@ import (
 	"github.com/credhelper/credhelper/protocol"
 )
 
-// Dirs says where everything is.
+// Dirs returns the directories of the home that the environment names.
 func Dirs(environ []string) (cache.Dirs, error) {
 	d, err := cache.FindDirs(variables(environ), process.UserID())
 	if err != nil {
@@ -22,7 +22,8 @@ func Dirs(environ []string) (cache.Dirs, error) {
 	return d, nil
 }
 
-// Config is that of a helper which opens whatever keyring the settings name.
+// Config returns the configuration of a helper that opens the keyring named in the
+// settings.
 func Config(environ []string, now func() time.Time) (helper.Config, error) {
 	c, err := helper.FromEnvironment(environ, process.UserID())
 	if err != nil {
@@ -35,11 +36,11 @@ func Config(environ []string, now func() time.Time) (helper.Config, error) {
 	return c, nil
 }
 
-// keyringTime is what a keyring has for one call (S4).
+// keyringTime is the time limit of a keyring for one call (S4).
 const keyringTime = 3 * time.Second
 
-// OpenKeyring opens the keyring that the settings name, and no other: there is no
-// falling through to the next one (S2).
+// OpenKeyring opens the keyring that the settings name. There is no fallback to another
+// one (S2).
 func OpenKeyring(ctx context.Context, environ []string, now func() time.Time, settings config.Settings) (keyring.Keyring, error) {
 	if settings.Keyring == "" {
 		return nil, &protocol.Error{
@@ -62,7 +63,7 @@ func OpenKeyring(ctx context.Context, environ []string, now func() time.Time, se
 	return keyring.WithDeadline(file, keyringTime), nil
 }
 
-// variables is an environment as a function.
+// variables returns a lookup function for an environment.
 func variables(environ []string) func(string) string {
 	return func(name string) string {
 		value, _ := Lookup(environ, name)

@@ -7,9 +7,9 @@ import (
 	"github.com/credhelper/credhelper/protocol"
 )
 
-// ReadCall reads what a tool sends on a descriptor into call, as its dialect wants it,
-// and decodes it. After an error the dialect and the request are those in whose words
-// to refuse.
+// ReadCall reads what a tool sends on a descriptor into call, in the way that its
+// dialect requires, and decodes it. After an error the returned dialect and request are
+// those to refuse with.
 func ReadCall(d *protocol.Dialect, call *protocol.Call, want protocol.Stdin, fd int, start time.Time) (*protocol.Dialect, protocol.Request, error) {
 	var err error
 	if call.Stdin, err = ReadRequest(fd, want, start); err != nil {
@@ -27,9 +27,9 @@ func Know(r *protocol.Request) {
 	}
 }
 
-// WriteReply writes an answer to a descriptor, whole and once, and returns the exit
-// code. Nothing was written before, and nothing is written after a failure (R7).
-// explain says on stderr why there is no answer, unless the tool hears it otherwise.
+// WriteReply writes an answer to a descriptor, in one write, and returns the exit code.
+// Nothing was written before, and nothing is written after a failure (R7). It calls
+// explain with the reason for a failure, unless the reply itself reports it.
 func WriteReply(fd int, r protocol.Reply, err error, explain func(error)) int {
 	if len(r.Stdout) > 0 {
 		if e := WriteOnce(fd, r.Stdout); e != nil {

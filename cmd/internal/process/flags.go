@@ -5,11 +5,12 @@ import (
 	"strings"
 )
 
-// engineFlags are the flags of credhelper's own words that only the engine knows:
-// help, what happens, and what belongs to --no-store. The front hands over a call that has one.
+// engineFlags are the flags of credhelper's own dialects that only the engine handles:
+// help, verbosity, and those of --no-store. The front executes the engine for a call
+// with one of them.
 var engineFlags = [...]struct {
 	name  string
-	value bool // it takes one
+	value bool // it takes a value
 }{
 	{"-h", false}, {"--help", false}, {"-v", false}, {"--verbose", false},
 	{"--or-cached", false}, {"--no-store", false}, {"--secret-stdin", false}, {"--secret-file", true}, {"--key-file", true},
@@ -26,9 +27,9 @@ func EngineFlag(arg string) bool {
 	return false
 }
 
-// CutEngineFlags takes these flags off the arguments, up to "--", and calls set with
-// each and its value. It returns the first error of set, or one that wraps
-// ErrMalformed for a flag without its value.
+// CutEngineFlags removes these flags from the arguments before "--", and calls set with
+// each flag and its value. It returns the first error of set, or one that wraps
+// ErrMalformed if a flag lacks its value.
 func CutEngineFlags(args []string, set func(name, value string) error) (kept []string, err error) {
 	for i := 0; i < len(args); i++ {
 		if args[i] == "--" {

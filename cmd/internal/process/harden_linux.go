@@ -9,9 +9,8 @@ import (
 	"github.com/credhelper/credhelper/protocol/printable"
 )
 
-// Harden makes this process one that leaves no core file and that no other
-// process of the user can attach to (T9), and refuses to run with rights that
-// its caller does not have.
+// Harden disables core files and keeps other processes of the user from attaching to
+// this one (T9). It refuses to run with privileges that its caller does not have.
 func Harden() (Limits, error) {
 	var core unix.Rlimit
 	_ = unix.Getrlimit(unix.RLIMIT_CORE, &core)
@@ -22,9 +21,9 @@ func Harden() (Limits, error) {
 	dumpable, _ := unix.PrctlRetInt(unix.PR_GET_DUMPABLE, 0, 0, 0, 0)
 	_ = unix.Prctl(unix.PR_SET_DUMPABLE, 0, 0, 0, 0)
 	uid, euid := unix.Getuid(), unix.Geteuid()
-	// The kernel starts a set-user-id program, or one with file capabilities, as
-	// not dumpable; only then is the exact answer worth a look at the auxiliary
-	// vector.
+	// The kernel makes a set-user-id program, or one with file capabilities, not
+	// dumpable. Only then is it worth reading the auxiliary vector for the exact
+	// answer.
 	if uid != euid || unix.Getgid() != unix.Getegid() || dumpable != 1 && secureExec() {
 		return l, forbidden("credhelper must not run set-user-id, set-group-id or with file capabilities")
 	}
@@ -34,7 +33,7 @@ func Harden() (Limits, error) {
 	return l, nil
 }
 
-// secureExec reads AT_SECURE.
+// secureExec reports AT_SECURE of the auxiliary vector.
 func secureExec() bool {
 	const atSecure, word = 23, 8
 	vector, err := os.ReadFile("/proc/self/auxv")
@@ -47,8 +46,8 @@ func secureExec() bool {
 	return false
 }
 
-// foreignHome refuses root with another user's home, which sudo leaves: files
-// made there by root would lock the user out.
+// foreignHome refuses root with another user's home directory, as left by sudo: files
+// that root created there would lock the user out.
 func foreignHome() error {
 	for _, name := range [...]string{"CREDHELPER_HOME", "HOME"} {
 		path := os.Getenv(name)

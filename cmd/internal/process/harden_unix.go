@@ -4,8 +4,8 @@ package process
 
 import "golang.org/x/sys/unix"
 
-// Harden sets the soft core limit to 0 and refuses rights that the caller does
-// not have. Untried: these systems are cross-compiled and vetted only.
+// Harden sets the soft core limit to 0 and refuses privileges that the caller does not
+// have. Untested: these systems are only cross-compiled and vetted.
 func Harden() (Limits, error) {
 	var core unix.Rlimit
 	var l Limits

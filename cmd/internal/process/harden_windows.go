@@ -1,13 +1,13 @@
 package process
 
-// Untried: this system is cross-compiled and vetted only.
+// Untested: this system is only cross-compiled and vetted.
 
-// Limits are what Harden changed and the user's own commands get back; nothing
-// on this system.
+// Limits are the limits that Harden changed, to be restored for the user's own
+// commands; on this system there are none.
 type Limits struct{ Core uint64 }
 
 // Harden has nothing to do on this system.
 func Harden() (Limits, error) { return Limits{}, nil }
 
-// ForChild runs start.
+// ForChild calls start.
 func (Limits) ForChild(start func() error) error { return start() }

@@ -4,14 +4,15 @@ package process
 
 import "golang.org/x/sys/unix"
 
-// Limits are what Harden changed and the user's own commands get back.
+// Limits are the limits that Harden changed, to be restored for the user's own
+// commands.
 type Limits struct {
 	Core uint64 // soft limit of RLIMIT_CORE in bytes
 }
 
-// ForChild runs start, which starts a command of the user's own, under the core
-// limit that the user had: a child takes over the limits of the moment of its
-// start. What else Harden did ends with the child's execve.
+// ForChild calls start, which starts one of the user's commands, while the user's
+// original core limit is set: a child inherits the limits in force at its start.
+// Everything else that Harden does ends with the child's execve.
 func (l Limits) ForChild(start func() error) error {
 	var core unix.Rlimit
 	if l.Core == 0 || unix.Getrlimit(unix.RLIMIT_CORE, &core) != nil {

@@ -2,5 +2,6 @@
 
 package process
 
-// ofParent has no cheap way here to tell a process from a later one of its number.
+// ofParent returns "": this system has no cheap way to tell a process from a later one
+// with the same pid.
 func ofParent(string) string { return "" }

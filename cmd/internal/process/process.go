@@ -1,8 +1,7 @@
-// Package process is what each executable does to the process that it runs in: it
-// hardens it, reads a request from it within bounds, and writes an answer to it
-// once.
+// Package process handles the process that an executable runs in: it hardens it, reads
+// a request of limited size from it, and writes an answer to it once.
 //
-// The front links this package, so it imports little: no fmt, no os/exec
+// The front links this package, so it has few imports: no fmt, no os/exec
 // (docs/performance.md).
 package process
 
@@ -12,10 +11,10 @@ func forbidden(text string) error { return &protocol.Error{Kind: protocol.ErrPol
 
 func malformed(text string) error { return &protocol.Error{Kind: protocol.ErrMalformed, Text: text} }
 
-// GrowStack makes the stack of the main goroutine 32 KiB for 1 frame, 64 for 2, at
-// once, while there is nothing on it to copy. Left alone it doubles from 2 KiB as it
-// is needed, and each doubling costs more page faults than everything that a cached
-// answer allocates (docs/performance.md).
+// GrowStack grows the stack of the main goroutine to 32 KiB for 1 frame, or 64 KiB for
+// 2, at once, while there is nothing on it to copy. Otherwise it doubles from 2 KiB as
+// needed, and each doubling causes more page faults than all allocations of an answer
+// from the cache (docs/performance.md).
 //
 //go:noinline
 func GrowStack(frames int) byte {

@@ -11,11 +11,11 @@ import (
 	"github.com/credhelper/credhelper/protocol"
 )
 
-// UserID is the user that this process runs as.
+// UserID returns the numeric user id of this process.
 func UserID() int { return unix.Getuid() }
 
-// WriteOnce writes b to a descriptor with one system call. A short write is a
-// failure: the tool would take a part for the whole (R7).
+// WriteOnce writes b to a descriptor with one system call. A short write is an error,
+// because the tool would mistake the part for the whole (R7).
 func WriteOnce(fd int, b []byte) error {
 	for {
 		n, err := unix.Write(fd, b)
@@ -29,13 +29,12 @@ func WriteOnce(fd int, b []byte) error {
 	}
 }
 
-// StdinTime is how long a tool may take to send its request, from the start of
-// the process.
+// StdinTime is the time limit for receiving a request, from the start of the process.
 const StdinTime = 2 * time.Second
 
-// ReadRequest reads a request from a descriptor as its dialect wants it. One
-// byte more than the dialect's limit is a refusal, not a cut (R1), and a tool
-// that sends nothing for 2 s from start cannot hang us (R2).
+// ReadRequest reads a request from a descriptor in the way that its dialect requires.
+// One byte more than the dialect's limit is refused, not truncated (R1), and a tool
+// that sends nothing until 2 s after start cannot make us hang (R2).
 func ReadRequest(fd int, want protocol.Stdin, start time.Time) ([]byte, error) {
 	if want.Until == protocol.Nothing {
 		return nil, nil

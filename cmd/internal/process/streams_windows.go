@@ -8,9 +8,9 @@ import (
 	"github.com/credhelper/credhelper/protocol"
 )
 
-// Untried: this system is cross-compiled and vetted only.
+// Untested: this system is only cross-compiled and vetted.
 
-// UserID is -1: this system has no such numbers.
+// UserID returns -1: this system has no numeric user ids.
 func UserID() int { return os.Getuid() }
 
 // WriteOnce writes b to the standard output (1) or error (2).
@@ -23,12 +23,12 @@ func WriteOnce(fd int, b []byte) error {
 	return err
 }
 
-// StdinTime is how long a tool may take to send its request, from the start of
-// the process.
+// StdinTime is the time limit for receiving a request, from the start of the process.
 const StdinTime = 2 * time.Second
 
-// ReadRequest reads a request from the standard input as its dialect wants it;
-// one byte too many, or more than 2 s from start, is a refusal (R1, R2).
+// ReadRequest reads a request from the standard input in the way that its dialect
+// requires. It refuses one byte too many, and a request that takes longer than 2 s from
+// start (R1, R2).
 func ReadRequest(_ int, want protocol.Stdin, start time.Time) ([]byte, error) {
 	if want.Until == protocol.Nothing {
 		return nil, nil

@@ -4,9 +4,9 @@ package terminal
 
 import "golang.org/x/sys/unix"
 
-// readHidden reads one line that the terminal does not show; none if
-// Ctrl-D was typed at its begin. Ctrl-D behind text ends the line. It is not
-// term.ReadPassword because that takes the end of the input for a pause.
+// readHidden reads one line without echo. It returns an empty line if Ctrl-D was typed
+// at its beginning; Ctrl-D after text ends the line. It does not use term.ReadPassword,
+// which keeps reading after Ctrl-D.
 func readHidden(fd int) ([]byte, error) {
 	before, err := unix.IoctlGetTermios(fd, getTermios)
 	if err != nil {
@@ -20,7 +20,7 @@ func readHidden(fd int) ([]byte, error) {
 		return nil, err
 	}
 	defer func() { _ = unix.IoctlSetTermios(fd, setTermios, before) }()
-	// In this mode one read gives one line, or what was typed before Ctrl-D.
+	// In this mode one read returns one line, or the text before Ctrl-D.
 	line := make([]byte, longestLine+1)
 	for {
 		n, err := unix.Read(fd, line)

@@ -2,6 +2,6 @@ package terminal
 
 import "golang.org/x/term"
 
-// readHidden reads one line that the console does not show. Untried: this system is
-// cross-compiled and vetted only.
+// readHidden reads one line without echo. Untested: this system is only cross-compiled
+// and vetted.
 func readHidden(fd int) ([]byte, error) { return term.ReadPassword(fd) }

@@ -1,5 +1,5 @@
-// Package terminal asks a person on the terminal device, never on stdin and stdout:
-// those belong to data (git clone | ..., credhelper token x > file).
+// Package terminal asks a person on the terminal device, never on stdin and stdout,
+// which carry data (git clone | ..., credhelper token x > file).
 package terminal
 
 import (
@@ -17,20 +17,20 @@ import (
 	"github.com/credhelper/credhelper/protocol/printable"
 )
 
-// ErrNone is what asking fails with where there is no terminal.
+// ErrNone is the error if there is no terminal to ask on.
 var ErrNone = &protocol.Error{
 	Kind: protocol.ErrMalformed,
 	Text: "there is no terminal to ask on",
 	Hint: "give the secret with --secret-stdin or --secret-file FILE",
 }
 
-// longestLine is the most that a terminal in line mode takes; the kernel drops
-// the rest of a longer line without a word.
+// longestLine is the longest line that a terminal in canonical mode accepts; the kernel
+// silently drops the rest of a longer one.
 const longestLine = 4095
 
-// AskSecret asks for a secret that is typed or pasted without being shown, and returns
-// what was typed. A signal of ending gives the terminal back as it was and ends the
-// process with 128+n (F22).
+// AskSecret asks for a secret without echo, and returns what was typed or pasted. If
+// one of the signals in ending arrives, it restores the terminal and ends the process
+// with 128+n (F22).
 func AskSecret(question string, ending []os.Signal, exit func(int)) ([]byte, error) {
 	tty, err := Open()
 	if err != nil {
@@ -48,7 +48,7 @@ func AskSecret(question string, ending []os.Signal, exit func(int)) ([]byte, err
 	}
 	typed, err := readHidden(fd)
 	if err == nil && len(typed) > 0 {
-		// As many as these, whatever the length, which is nobody's business.
+		// Always as many, so that the length is not shown.
 		_, _ = io.WriteString(tty.out, "********")
 	}
 	_, _ = io.WriteString(tty.out, "\n")
@@ -65,7 +65,7 @@ func AskSecret(question string, ending []os.Signal, exit func(int)) ([]byte, err
 	return typed, nil
 }
 
-// AskYes asks a question that yes, y and nothing else agrees to.
+// AskYes asks a question and reports whether the answer was "y" or "yes".
 func AskYes(question string) (bool, error) {
 	tty, err := Open()
 	if err != nil {
@@ -77,7 +77,7 @@ func AskYes(question string) (bool, error) {
 	}
 	answer := make([]byte, 64)
 	n, err := tty.in.Read(answer)
-	if n == 0 || answer[n-1] != '\n' { // Ctrl-D; what comes next begins a line of its own
+	if n == 0 || answer[n-1] != '\n' { // Ctrl-D: end the line
 		_, _ = io.WriteString(tty.out, "\n")
 	}
 	if err != nil && n == 0 {
@@ -90,7 +90,7 @@ func AskYes(question string) (bool, error) {
 	return false, nil
 }
 
-// A Terminal is the terminal device, open.
+// A Terminal is the opened terminal device.
 type Terminal struct{ in, out *os.File }
 
 // Close closes the device.
@@ -122,7 +122,7 @@ func Open() (Terminal, error) {
 	return Terminal{tty, tty}, nil
 }
 
-// guard makes sure that a signal does not leave a terminal without echo.
+// guard restores the terminal's echo when a signal ends the process.
 func guard(fd int, tty Terminal, ending []os.Signal, exit func(int)) (restore func(), err error) {
 	before, err := term.GetState(fd)
 	if err != nil {
@@ -147,7 +147,7 @@ func guard(fd int, tty Terminal, ending []os.Signal, exit func(int)) (restore fu
 	}, nil
 }
 
-// signalNumber is the number that an exit code of 128+n has.
+// signalNumber returns the n of an exit code 128+n.
 func signalNumber(s os.Signal) int {
 	if n, ok := s.(syscall.Signal); ok {
 		return int(n)

@@ -1,6 +1,6 @@
-// Package tokenfile keeps a token in a file, for programs that read it there: the
-// command of exec, and the readers of sink. It renews the token before it ends, and
-// a reader never sees half of one.
+// Package tokenfile keeps a token in a file for the programs that read it: the command
+// of exec, and the readers of sink. It renews the token before it expires, and readers
+// never see a partial file.
 package tokenfile
 
 import (
@@ -13,16 +13,16 @@ import (
 	"github.com/credhelper/credhelper/protocol"
 )
 
-// A File holds what exec's command, or the readers of sink, get as token. It
-// is replaced whole by rename(2): who opens it reads the old content or the new
-// one, never a part, never nothing; a kill -9 at any moment leaves one of the two.
+// A File holds the token for exec's command or for the readers of sink. It is replaced
+// by rename(2): a reader sees the old content or the new one, never a part and never an
+// empty file, and a kill -9 at any point leaves one of the two.
 type File struct {
 	Path string
-	last fs.FileInfo // of what we wrote last; nil before
+	last fs.FileInfo // the file that was written last; nil before
 }
 
-// Write puts content in place of what was there. The directory is looked at anew
-// each time, and everything happens through one descriptor of it (T17).
+// Write replaces the content of the file. It opens the directory each time, and does
+// everything through that descriptor (T17).
 func (f *File) Write(content []byte) error {
 	d, name, err := f.place()
 	if err != nil {
@@ -30,7 +30,7 @@ func (f *File) Write(content []byte) error {
 	}
 	defer d.Close()
 	if _, err := stat(d, name); errors.Is(err, private.ErrUnsafe) {
-		return policy(err.Error()) // a link would have the token written, or read, somewhere else
+		return policy(err.Error()) // a link could redirect the token, or reveal it
 	}
 	err = d.ReplaceAndSync(name, content)
 	if err == nil {
@@ -42,7 +42,7 @@ func (f *File) Write(content []byte) error {
 	return nil
 }
 
-// Remove removes the file if it is the one that we wrote.
+// Remove removes the file if it is the one that was written last.
 func (f *File) Remove() error {
 	if f.last == nil {
 		return nil
@@ -66,8 +66,8 @@ func (f *File) Remove() error {
 	return nil
 }
 
-// place opens the directory, in which nobody else may put another file in the place
-// of ours (T1, T17).
+// place opens the directory and checks that no other user can replace a file in it (T1,
+// T17).
 func (f *File) place() (d private.Dir, name string, err error) {
 	d, err = private.Place(filepath.Dir(f.Path))
 	switch {
@@ -79,7 +79,7 @@ func (f *File) place() (d private.Dir, name string, err error) {
 	return d, filepath.Base(f.Path), err
 }
 
-// stat looks at a file of ours.
+// stat returns the information of a file that belongs to us.
 func stat(d private.Dir, name string) (fs.FileInfo, error) {
 	f, err := d.OpenFile(name, os.O_RDONLY)
 	if err != nil {
@@ -89,8 +89,8 @@ func stat(d private.Dir, name string) (fs.FileInfo, error) {
 	return f.Stat()
 }
 
-// reason is why a call of the file system failed, without names of temporary
-// files.
+// reason returns the cause of a file system error, without the name of a temporary
+// file.
 func reason(err error) string {
 	var path *fs.PathError
 	var link *os.LinkError

@@ -16,20 +16,20 @@ import (
 	"github.com/credhelper/credhelper/helper/private"
 )
 
-// exec's file has a directory of its own, which is removed with it. Whether the
-// process still lives is shown by a lock that it holds as long: the number of a
-// process means nothing in another pid namespace, a container's or a service's.
+// exec's file is in a directory of its own, which is removed with it. The process holds
+// a lock in it as long as it lives. A pid would not do: it means nothing in another pid
+// namespace, such as a container's or a service's.
 
 const (
-	tokenDirPrefix = "exec-" // then something random
+	tokenDirPrefix = "exec-" // a random suffix follows
 	tokenName      = "token"
 	lifeName       = "lock"
 )
 
-// New makes the directory in the first place that takes it: the user's
-// runtime directory and /dev/shm end with the machine's uptime, the state
-// directory is the last resort, and then onDisk says why. What killed processes left
-// there is removed. remove removes all of it.
+// New creates the directory in the first place that permits it. The user's runtime
+// directory and /dev/shm are in memory; the state directory is the last resort, and
+// then onDisk says why. New also removes what killed processes have left there. remove
+// removes the file and its directory.
 func New(dirs cache.Dirs) (file *File, remove func(), onDisk error, err error) {
 	var last error
 	for _, place := range Places(dirs) {
@@ -53,8 +53,8 @@ func New(dirs cache.Dirs) (file *File, remove func(), onDisk error, err error) {
 	return nil, nil, nil, policy("no place for a private file: " + last.Error())
 }
 
-// newIn makes the directory, which gets its name only when its lock is held: nobody
-// sweeps it before.
+// newIn creates the directory. It gets its final name only when its lock is held, so
+// that no sweep can remove it before.
 func newIn(place string) (*File, func(), error) {
 	making, err := os.MkdirTemp(place, ".making-*") // 0700
 	if err != nil {
@@ -82,7 +82,7 @@ func newIn(place string) (*File, func(), error) {
 	}, nil
 }
 
-// Places are where such directories may lie, the best first.
+// Places returns the directories in which to create it, the best first.
 func Places(dirs cache.Dirs) []string {
 	places := []string{filepath.Join(dirs.Runtime, "credhelper")}
 	if runtime.GOOS != "windows" {
@@ -91,8 +91,8 @@ func Places(dirs cache.Dirs) []string {
 	return append(places, filepath.Join(dirs.State, "exec"))
 }
 
-// openPlace opens a directory of ours, and makes it where there is one to hold it.
-// One that another user made first is refused.
+// openPlace opens a directory of ours, and creates it if its parent exists. It refuses
+// one that belongs to another user.
 func openPlace(path string) (private.Dir, error) {
 	if info, err := os.Stat(filepath.Dir(path)); err != nil || !info.IsDir() {
 		return private.Dir{}, &fs.PathError{Op: "open", Path: filepath.Dir(path), Err: fs.ErrNotExist}
@@ -100,8 +100,8 @@ func openPlace(path string) (private.Dir, error) {
 	return private.Make(path)
 }
 
-// Sweep removes what processes left in a place that no longer live: only a kill -9
-// keeps one from removing its own.
+// Sweep removes the directories of processes that have ended, and returns their number.
+// Only a kill -9 keeps a process from removing its own.
 func Sweep(place string) int {
 	parent, err := private.Open(place)
 	if err != nil {
@@ -121,8 +121,8 @@ func sweep(parent private.Dir) (swept int) {
 	return swept
 }
 
-// isLeft reports whether nobody lives who made the directory. The first release made
-// no lock, and wrote the token anew within a day.
+// isLeft reports whether the process that created the directory has ended. The first
+// release made no lock, but rewrote the token within a day.
 func isLeft(parent private.Dir, name string) bool {
 	d, err := private.Open(parent.At(name))
 	if err != nil {

@@ -10,35 +10,35 @@ import (
 	"github.com/credhelper/credhelper/protocol"
 )
 
-// A Renewal keeps the token in a file fresh while something else goes on: the
-// command of exec, or sink's life. While the server gives no new token, the file
-// keeps the old one. Each change of state is one line for people, each try is not.
+// A Renewal keeps the token in a file current while exec's command or sink runs. While
+// the server issues no new token, the file keeps the old one. Each change of state is
+// reported in one line; repeated attempts are not.
 type Renewal struct {
-	File    string // what people call it
+	File    string // how messages name it
 	Request protocol.Request
 	Now     func() time.Time
 	Get     func(context.Context, protocol.Request) (c protocol.Credential, warning string, err error)
-	Put     func(protocol.Credential) error // into the file
-	Drop    func() error                    // removes a file whose token has ended; nil leaves it
+	Put     func(protocol.Credential) error // writes a token into the file
+	Drop    func() error                    // removes a file whose token has expired; nil keeps it
 	Say     func(string)
-	Beat    func()        // called every tick at least; nil for nobody listens
+	Beat    func()        // called at least once every Tick; may be nil
 	Tick    time.Duration // the longest sleep
 
-	held     protocol.Credential // what the file holds; Expires is 0 before the first
-	since    time.Time           // when that, or the last failure, happened
-	wait     time.Duration       // from then to the next try
-	got      time.Time           // when held was got
-	life     time.Duration       // that it had left then
-	failures int                 // in a row
-	trouble  int                 // exit code of the failure that was said
-	dropped  bool                // the file is gone until the next token
+	held     protocol.Credential // the content of the file; Expires is 0 before the first
+	since    time.Time           // when that was written, or when the last attempt failed
+	wait     time.Duration       // from since to the next attempt
+	got      time.Time           // when held was fetched
+	life     time.Duration       // the remaining lifetime of held at that time
+	failures int                 // consecutive ones
+	trouble  int                 // exit code of the failure that was reported
+	dropped  bool                // the file was removed until there is a new token
 }
 
-// Tick is the usual longest sleep: a timer does not see the machine's sleep nor a clock
-// that is set, so the time is looked at this often.
+// Tick is the usual value of Renewal.Tick. A timer notices neither that the machine was
+// suspended nor that the clock was set, so the time is checked this often.
 const Tick = 20 * time.Second
 
-// Hold begins with a token that is in the file already.
+// Hold starts with a token that is already in the file.
 func (r *Renewal) Hold(c protocol.Credential) {
 	r.held, r.got, r.since = c, r.Now(), r.Now()
 	r.life = time.Unix(c.Expires, 0).Sub(r.Now())
@@ -46,8 +46,8 @@ func (r *Renewal) Hold(c protocol.Credential) {
 	r.failures, r.trouble, r.dropped = 0, 0, false
 }
 
-// Run renews until the context ends, and at once whenever it is asked to. It
-// returns an error only if there is no first token and waiting for one is no use.
+// Run renews the token until the context is done, and at once whenever ask receives. It
+// returns an error only if there is no first token and retrying is pointless.
 func (r *Renewal) Run(ctx context.Context, ask <-chan struct{}) error {
 	for {
 		asked := r.sleep(ctx, ask)
@@ -68,7 +68,7 @@ func (r *Renewal) Run(ctx context.Context, ask <-chan struct{}) error {
 	}
 }
 
-// sleep sleeps until a token is to be renewed, or has ended, or somebody asks.
+// sleep waits until a token is to be renewed or has expired, or until ask receives.
 func (r *Renewal) sleep(ctx context.Context, ask <-chan struct{}) (asked bool) {
 	for {
 		if r.Beat != nil {
@@ -98,14 +98,14 @@ func (r *Renewal) untilTry() time.Duration { return r.wait - passed(r.Now(), r.s
 func (r *Renewal) untilEnd() time.Duration { return r.life - passed(r.Now(), r.got) }
 func (r *Renewal) droppable() bool         { return r.Drop != nil && r.held.Expires != 0 && !r.dropped }
 
-// passed is how long ago t was: by the clock that stands still while the machine
-// sleeps, or by the wall's, which people set; whichever says longer.
+// passed returns the time since t: by the monotonic clock, which stops while the
+// machine is suspended, or by the wall clock, which people set; whichever is longer.
 func passed(now, t time.Time) time.Duration {
 	return max(now.Sub(t), now.Round(0).Sub(t.Round(0)))
 }
 
-// dropEnded removes the file when its token has ended: readers get nothing rather
-// than what the server refuses.
+// dropEnded removes the file when its token has expired: readers then find no file
+// instead of a token that the server refuses.
 func (r *Renewal) dropEnded() {
 	if !r.droppable() || r.untilEnd() > 0 {
 		return
@@ -118,9 +118,9 @@ func (r *Renewal) dropEnded() {
 	r.Say(r.File + " is removed: its token has ended")
 }
 
-// renew gets a token that lives longer than the one in the file. If another
-// process fetched it already, it comes from the cache; while a server wants us to
-// wait, it is not asked.
+// renew gets a token that expires later than the one in the file. If another process
+// has fetched one, it comes from the cache. While the server asks us to wait, no
+// request is sent.
 func (r *Renewal) renew(ctx context.Context, fresh bool) error {
 	q := r.Request
 	if r.held.Expires != 0 {
@@ -132,7 +132,7 @@ func (r *Renewal) renew(ctx context.Context, fresh bool) error {
 		return ctx.Err()
 	}
 	same := err == nil && c.Secret.Equal(r.held.Secret) && c.Expires <= r.held.Expires && !r.dropped
-	if same && warning != "" { // the old one again, for a reason
+	if same && warning != "" { // still the old token, for a reason
 		err = errors.New(warning)
 	}
 	if err == nil && !same {
@@ -150,14 +150,14 @@ func (r *Renewal) renew(ctx context.Context, fresh bool) error {
 	return nil
 }
 
-// failed says a failure when it begins and when it becomes another one.
+// failed reports a failure when it starts, and when its cause changes.
 func (r *Renewal) failed(err error) {
 	r.failures++
 	r.since, r.wait = r.Now(), sooner(retryWait(r.failures))
-	const unknown = 1 // what the helper warned of while the old token is good
+	const unknown = 1 // a warning of the helper while the old token is valid
 	code := inner.ExitCode(err)
 	if r.held.Expires == 0 && lasting(err) {
-		return // run ends with it
+		return // Run returns it
 	}
 	if r.failures > 1 && (code == r.trouble || code == unknown || r.trouble == unknown) {
 		return
@@ -170,7 +170,7 @@ func (r *Renewal) failed(err error) {
 	r.Say(r.File + what + err.Error())
 }
 
-// lasting reports whether an error stays until a person does something about it.
+// lasting reports whether an error persists until a person acts.
 func lasting(err error) bool {
 	switch {
 	case err == nil, errors.Is(err, protocol.ErrUnreachable), errors.Is(err, protocol.ErrBusy), errors.Is(err, protocol.ErrLocked):
@@ -179,9 +179,9 @@ func lasting(err error) bool {
 	return true
 }
 
-// renewalWait is how long to leave a token alone that has left to live: the last
-// tenth of its life, at most 5 minutes and at least a third of a short life, is
-// for renewing, or more where readers want more.
+// renewalWait returns how long to keep a token with the given remaining lifetime. It is
+// renewed in the last tenth of its lifetime, at most 5 minutes and for a short one at
+// least a third of it, or earlier if readers want more.
 func renewalWait(left, want time.Duration) time.Duration {
 	margin := min(left/10, 5*time.Minute)
 	if left < 5*time.Minute {
@@ -191,13 +191,13 @@ func renewalWait(left, want time.Duration) time.Duration {
 	return max(left-margin, 100*time.Millisecond)
 }
 
-// retryWait doubles with each failure, up to a minute.
+// retryWait returns the wait after so many failures, which doubles up to a minute.
 func retryWait(failures int) time.Duration {
 	return min(time.Second<<min(failures-1, 6), time.Minute)
 }
 
-// sooner takes up to a twentieth off a wait: a fleet that started at once must not
-// come back at once.
+// sooner shortens a wait by up to a twentieth, so that many processes started together
+// do not ask together.
 func sooner(wait time.Duration) time.Duration {
 	return wait - time.Duration(rand.Float64()*float64(wait)/20)
 }

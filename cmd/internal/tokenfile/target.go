@@ -14,15 +14,15 @@ import (
 	"github.com/credhelper/credhelper/protocol/secret"
 )
 
-// A Target is the file that sink keeps, at a place that the user chose.
+// A Target is the file that sink keeps at a path which the user chose.
 type Target struct {
 	File
-	Encode func(protocol.Credential) ([]byte, error) // makes the content
-	First  func(protocol.Credential)                 // called once, when the file is there; may be nil
+	Encode func(protocol.Credential) ([]byte, error) // encodes the content of the file
+	First  func(protocol.Credential)                 // called once, when the file first exists; may be nil
 }
 
-// Prepare refuses a place before anything is fetched for it, and tidies up after
-// a killed sink.
+// Prepare checks the path before a token is fetched, and removes what a killed sink has
+// left.
 func (t *Target) Prepare() error {
 	d, name, err := t.place()
 	if err != nil {
@@ -36,7 +36,7 @@ func (t *Target) Prepare() error {
 	return nil
 }
 
-// Put writes a token in the format.
+// Put writes a token in the target's format.
 func (t *Target) Put(c protocol.Credential) error {
 	content, err := t.Encode(c)
 	if err != nil {
@@ -53,13 +53,13 @@ func (t *Target) Put(c protocol.Credential) error {
 	}
 	if first && t.First != nil {
 		t.First(c)
-		t.First = nil // after an end and a new token it was said already
+		t.First = nil // after an expiry and a new token it was already called
 	}
 	return nil
 }
 
-// mayReplace refuses to overwrite what no sink has written: --file ~/.netrc would
-// cost the user every other entry, and in the end the file.
+// mayReplace refuses to overwrite a file that no sink has written: --file ~/.netrc
+// would lose the user's other entries, and in the end the file.
 func (t *Target) mayReplace(content []byte, token secret.Text) error {
 	d, name, err := t.place()
 	if err != nil {
@@ -68,7 +68,7 @@ func (t *Target) mayReplace(content []byte, token secret.Text) error {
 	defer d.Close()
 	f, err := d.OpenFile(name, os.O_RDONLY)
 	if err != nil {
-		return nil // there is none
+		return nil // there is no file
 	}
 	defer f.Close()
 	old, err := io.ReadAll(io.LimitReader(f, 64<<10)) // no answer is longer
@@ -85,19 +85,19 @@ func (t *Target) mayReplace(content []byte, token secret.Text) error {
 	return nil
 }
 
-// sameForm reports whether old could be an earlier content: the same up to the
-// token, then a token, and as many lines.
+// sameForm reports whether old could be an earlier content: the same text up to the
+// token, then a token, and the same number of lines.
 func sameForm(old, content []byte, token string) bool {
 	before, _, _ := strings.Cut(string(content), token)
 	rest, ok := strings.CutPrefix(string(old), before)
 	if !ok || bytes.Count(old, []byte("\n")) != bytes.Count(content, []byte("\n")) {
 		return false
 	}
-	if before == "" { // the bare token and a line end
+	if before == "" { // the bare token and a line break
 		return secret.ValidToken(strings.TrimSuffix(rest, "\n"), true)
 	}
 	return rest != ""
 }
 
-// Written reports whether the file holds what this target wrote.
+// Written reports whether this target has written the file.
 func (t *Target) Written() bool { return t.last != nil }
