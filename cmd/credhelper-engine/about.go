@@ -13,7 +13,7 @@ import (
 	"github.com/credhelper/credhelper/protocol"
 )
 
-// versionCommand says what this is and what it can do, from the tables.
+// versionCommand prints the version and the capabilities, from the tables.
 func (s *session) versionCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:     "version [--json]",
@@ -65,7 +65,7 @@ func (s *session) version() error {
 	return s.print("credhelper " + r.Version + " (" + r.Go + ", " + r.System + ")\n")
 }
 
-// release is the version that the Go tool wrote into the executable.
+// release returns the version that the go command has written into the executable.
 func release() string {
 	info, ok := debug.ReadBuildInfo()
 	if !ok || info.Main.Version == "" {
@@ -74,7 +74,7 @@ func release() string {
 	return info.Main.Version
 }
 
-// completionCommand writes the completion of a shell.
+// completionCommand prints the completion script of a shell.
 func (s *session) completionCommand() *cobra.Command {
 	shells := []string{"bash", "zsh", "fish", "powershell"}
 	return &cobra.Command{
@@ -113,7 +113,7 @@ func (s *session) completeProfiles(*cobra.Command, []string, string) ([]cobra.Co
 	return names, cobra.ShellCompDirectiveNoFileComp
 }
 
-// dialectHelp is the help of one of credhelper's own words.
+// dialectHelp returns the help of one of credhelper's own dialects.
 func dialectHelp(d *protocol.Dialect) string {
 	text := "credhelper " + d.Name + ": " + d.Title + "\n\n"
 	if use, known := ownUsage[d.Name]; known {
@@ -122,7 +122,7 @@ func dialectHelp(d *protocol.Dialect) string {
 	return text + commonUsage
 }
 
-// ownUsage is how credhelper's own words are called.
+// ownUsage is the usage line of each of credhelper's own dialects.
 var ownUsage = map[string]string{
 	"get": "Usage:\n  credhelper get   a request on stdin, an answer on stdout, both JSON:\n" +
 		"                   {\"uri\": \"https://...\"} or {\"profile\": \"NAME\"}, optionally \"min_ttl\" and \"refused\"\n",

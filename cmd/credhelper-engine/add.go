@@ -16,7 +16,7 @@ import (
 	"github.com/credhelper/credhelper/protocol/secret"
 )
 
-// addFlags are what a person gives for a new profile.
+// addFlags are the flags of add.
 type addFlags struct {
 	preset, url, clientID string
 	issuer                string
@@ -26,7 +26,7 @@ type addFlags struct {
 	noVerify              bool
 }
 
-// addCommand makes a profile, stores its secret, and sees that both work.
+// addCommand creates a profile, stores its secret, and checks that both work.
 func (s *session) addCommand() *cobra.Command {
 	var f addFlags
 	c := &cobra.Command{
@@ -58,7 +58,7 @@ func (s *session) addCommand() *cobra.Command {
 	return c
 }
 
-// secretFlagsOf shows the flags of a verb that reads a secret in its help.
+// secretFlagsOf adds the flags of a command that reads a secret to its help.
 func (s *session) secretFlagsOf(c *cobra.Command) {
 	c.Flags().BoolVar(&s.secret.stdin, "secret-stdin", false, "read the secret from stdin")
 	c.Flags().StringVar(&s.secret.file, "secret-file", "", "read the secret from `FILE`")
@@ -119,7 +119,7 @@ func (s *session) add(ctx context.Context, name string, f addFlags) error {
 	return doubt
 }
 
-// noteDoubts says what is odd about a new profile and where it lies.
+// noteDoubts reports anything unusual about a new profile and its directory.
 func (s *session) noteDoubts(h *helper.Helper, draft *config.Profile) {
 	for _, w := range append(draft.Warnings(), h.Unguarded()...) {
 		s.say("Note: " + w)
@@ -131,7 +131,7 @@ func (s *session) noteDoubts(h *helper.Helper, draft *config.Profile) {
 	}
 }
 
-// draft makes the profile of the flags.
+// draft makes a profile from the flags.
 func (s *session) draft(ctx context.Context, h *helper.Helper, name string, f addFlags) (*config.Profile, error) {
 	if namesSomebody(f.url) || namesSomebody(f.issuer) {
 		return nil, &protocol.Error{Kind: protocol.ErrPolicy, Text: "add: there is an @ before the path: an id and secret in an address are refused",
@@ -166,14 +166,14 @@ func (s *session) draft(ctx context.Context, h *helper.Helper, name string, f ad
 	}
 	draft, err := h.Draft(name, file)
 	if err == nil && s.secret.key != "" && file.ClientAuth == "" && !draft.NeedsKey() {
-		file.ClientAuth = "private_key_jwt" // who brings a key wants to sign with it
+		file.ClientAuth = "private_key_jwt" // a key is meant for signing
 		draft, err = h.Draft(name, file)
 	}
 	if err != nil || f.expires == "" {
 		return draft, err
 	}
-	// What the keyring holds has its end noted beside it; the profile would still say
-	// it of the next secret.
+	// The expiry of a secret in the keyring is recorded beside it; in the profile it
+	// would apply to the next secret as well.
 	if draft.InKeyring() && draft.NeedsSecret() {
 		draft.SecretExpires = expires
 		return draft, nil
@@ -182,8 +182,8 @@ func (s *session) draft(ctx context.Context, h *helper.Helper, name string, f ad
 	return h.Draft(name, file)
 }
 
-// namesSomebody reports whether an address has a user name or password in it, as
-// articles for curl write it: https://ID:SECRET@HOST/.
+// namesSomebody reports whether an address contains a user name or password, as in
+// examples for curl: https://ID:SECRET@HOST/.
 func namesSomebody(address string) bool {
 	_, rest, _ := strings.Cut(address, "://")
 	if end := strings.IndexAny(rest, "/?#"); end >= 0 {
@@ -192,7 +192,7 @@ func namesSomebody(address string) bool {
 	return strings.Contains(rest, "@")
 }
 
-// expiryDate reads --expires: a day to come, in UTC; zero for "".
+// expiryDate parses --expires: a future date, in UTC; zero for "".
 func (s *session) expiryDate(text string) (time.Time, error) {
 	if text == "" {
 		return time.Time{}, nil
@@ -207,8 +207,8 @@ func (s *session) expiryDate(text string) (time.Time, error) {
 	return t, nil
 }
 
-// lacking names all that the preset needs and nobody gave, with the flags that
-// give it; an unknown preset is Draft's to tell.
+// lacking returns an error that lists the missing values which the preset needs, with
+// their flags. Draft reports an unknown preset.
 func lacking(h *helper.Helper, file *config.File) error {
 	preset, err := h.Preset(file.Preset)
 	if err != nil {
@@ -239,7 +239,7 @@ func lacking(h *helper.Helper, file *config.File) error {
 	}
 }
 
-// secretQuestion asks for the secret of a product's client.
+// secretQuestion returns the prompt for the secret of a product's client.
 func secretQuestion(p *config.Profile) string {
 	of := p.Title
 	if of == "" {
@@ -248,7 +248,7 @@ func secretQuestion(p *config.Profile) string {
 	return "Client secret of " + printable.Line(p.ClientID) + " (" + printable.Line(of) + "), not shown"
 }
 
-// addWithSource adds a profile whose secret lies elsewhere.
+// addWithSource adds a profile whose secret is not in the keyring.
 func (s *session) addWithSource(ctx context.Context, h *helper.Helper, draft *config.Profile, noVerify bool) error {
 	if s.secret.stdin || s.secret.file != "" {
 		return malformed("the profile's secret comes from " + draft.Secret[0] + "; there is none to store")
@@ -267,8 +267,7 @@ func (s *session) addWithSource(ctx context.Context, h *helper.Helper, draft *co
 	return nil
 }
 
-// refusedAdd is a refusal while there is no profile yet that a hint could be
-// about.
+// refusedAdd adapts a refusal whose hint refers to a profile that does not exist yet.
 func refusedAdd(err error, name string) error {
 	var e *protocol.Error
 	if errors.As(err, &e) {

@@ -10,9 +10,9 @@ import (
 	"github.com/credhelper/credhelper/helper"
 )
 
-// writeBundle writes the findings, the profiles and the last part of the log as
-// an archive for a ticket. There is no secret in any of them; the user's home
-// and name are taken out.
+// writeBundle writes an archive for a support ticket: the findings, the profiles and
+// the end of the log. None of them contains a secret; the user's home and name are
+// removed.
 func (x *examination) writeBundle(path string) error {
 	parts, err := x.bundleParts()
 	if err != nil {
@@ -74,7 +74,7 @@ func (x *examination) bundleParts() ([]bundlePart, error) {
 	return append(parts, bundlePart{"log.jsonl", strings.Join(log, "\n") + "\n"}), nil
 }
 
-// redact takes the user's name and home out of a text.
+// redact removes the user's name and home from a text.
 func (x *examination) redact(text string) string {
 	for _, name := range [...]string{"CREDHELPER_HOME", "HOME"} {
 		if home := x.env(name); len(home) > 1 {

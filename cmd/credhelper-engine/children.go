@@ -9,10 +9,11 @@ import (
 	"github.com/credhelper/credhelper/helper"
 )
 
-// A program that is not ours, the user's command, editor or browser, gets our
-// environment less the variables that profiles take secrets from (T7).
+// A program that credhelper starts for the user, such as a command, an editor or a
+// browser, gets credhelper's environment without the variables from which profiles take
+// secrets (T7).
 
-// childEnvironment is the environment for such a program.
+// childEnvironment returns the environment for such a program.
 func (s *session) childEnvironment(h *helper.Helper, keep ...string) []string {
 	environ := slices.Clone(s.environ)
 	for _, name := range s.secretVariables(h, keep...) {
@@ -21,8 +22,8 @@ func (s *session) childEnvironment(h *helper.Helper, keep ...string) []string {
 	return environ
 }
 
-// secretVariables lists the variables that are set and that profiles take secrets
-// from, except those in keep. --verbose names them.
+// secretVariables lists the variables that are set and from which profiles take
+// secrets, except those in keep. --verbose prints them.
 func (s *session) secretVariables(h *helper.Helper, keep ...string) (names []string) {
 	for _, name := range h.SourceVariables() {
 		if _, set := s.lookup(name); set && !slices.Contains(keep, name) {
@@ -45,7 +46,7 @@ func withoutVariable(environ []string, name string) []string {
 	return kept
 }
 
-// childExit is the exit code of a command that ran: its own, or 128+n.
+// childExit returns the exit code of a command that ran: its own, or 128+n.
 func childExit(err error) (int, error) {
 	var exit *exec.ExitError
 	if err == nil {

@@ -15,7 +15,7 @@ import (
 	"github.com/credhelper/credhelper/protocol/printable"
 )
 
-// The groups of the help.
+// The groups of commands in the help.
 const (
 	groupUse    = "use"
 	groupManage = "manage"
@@ -23,12 +23,12 @@ const (
 	groupTools  = "tools"
 )
 
-// patient marks the verbs that a person sits in front of, or whose own command
-// takes as long as it takes; all others end after 8 s. A value is the flag without
-// which the verb asks nobody, and ends as the others do.
+// patient marks the commands that wait for a person, or for a command of the user; all
+// others end after 8 s. A value names a flag: without this flag the command asks no
+// one, and ends after 8 s too.
 var patient = map[string]string{"patient": ""}
 
-// commands is every verb, in the order of the help.
+// commands returns the root command with all others, in the order of the help.
 func (s *session) commands() *cobra.Command {
 	root := &cobra.Command{
 		Use:   "credhelper",
@@ -46,14 +46,14 @@ func (s *session) commands() *cobra.Command {
 		RunE:                       func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
 	root.SetOut(answerWriter{s})
-	root.SetErr(io.Discard) // errors are said in one place
+	root.SetErr(io.Discard) // errors are reported in one place
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
 		place := c.Name() + ": "
 		if !c.HasParent() {
-			place = "" // the name stands in front of every error already
+			place = "" // the error already begins with the name
 		}
 		text := err.Error()
-		if wrong := (*pflag.InvalidValueError)(nil); errors.As(err, &wrong) { // which may be a secret in the wrong place
+		if wrong := (*pflag.InvalidValueError)(nil); errors.As(err, &wrong) { // the value may be a misplaced secret
 			text = "--" + wrong.GetFlag().Name + " takes no such value"
 		}
 		hint := "see " + c.CommandPath() + " --help"
@@ -83,7 +83,7 @@ func (s *session) commands() *cobra.Command {
 	return root
 }
 
-// noVerb refuses a word that is no verb, with the nearest one.
+// noVerb refuses an unknown command, and names the nearest one.
 func noVerb(c *cobra.Command, args []string) error {
 	if len(args) == 0 {
 		return nil
@@ -104,13 +104,13 @@ func (s *session) commonFlags(flags *pflag.FlagSet) {
 	flags.BoolVar(&s.secret.stdin, "secret-stdin", false, "read the secret from stdin")
 	flags.StringVar(&s.secret.file, "secret-file", "", "read the secret from `FILE`")
 	flags.StringVar(&s.secret.key, "key-file", "", "read the private key from `FILE`")
-	_ = flags.MarkHidden("no-store") // shown where they mean something
+	_ = flags.MarkHidden("no-store") // shown only for commands that use it
 	_ = flags.MarkHidden("secret-stdin")
 	_ = flags.MarkHidden("secret-file")
 	_ = flags.MarkHidden("key-file")
 }
 
-// prepare starts the watchdog, unless a person sits in front of the verb.
+// prepare starts the watchdog, unless the command waits for a person.
 func (s *session) prepare(c *cobra.Command, _ []string) error {
 	s.verb = strings.TrimPrefix(c.CommandPath(), c.Root().Name()+" ")
 	for v := c; v != nil; v = v.Parent() {
@@ -134,7 +134,7 @@ func (s *session) prepare(c *cobra.Command, _ []string) error {
 	return nil
 }
 
-// seconds reads "90", "90s", "5m" or "1h".
+// seconds parses "90", "90s", "5m" or "1h".
 func seconds(text string) (time.Duration, error) {
 	if strings.Trim(text, "0123456789") == "" {
 		text += "s"
@@ -146,13 +146,13 @@ func seconds(text string) (time.Duration, error) {
 	return d, err
 }
 
-// answerWriter is stdout for cobra's help.
+// answerWriter is the stdout of cobra's help.
 type answerWriter struct{ s *session }
 
 // Write implements io.Writer.
 func (w answerWriter) Write(p []byte) (int, error) { return len(p), w.s.print(string(p)) }
 
-// requestFlags are the flags of the verbs that fetch a token.
+// requestFlags are the flags of the commands that fetch a token.
 type requestFlags struct {
 	profile string
 	minTTL  string
@@ -168,7 +168,7 @@ func (r *requestFlags) register(c *cobra.Command) {
 	}
 }
 
-// request is the request that the flags make, for a profile or any of them ("").
+// request makes a request from the flags, for a profile or for any ("").
 func (r *requestFlags) request(name string) (protocol.Request, error) {
 	request := protocol.Request{Verb: protocol.Get, Profile: name, Refresh: r.refresh}
 	if r.profile != "" && name != "" && r.profile != name {
@@ -187,15 +187,14 @@ func (r *requestFlags) request(name string) (protocol.Request, error) {
 	return request, nil
 }
 
-// usage is a call of a verb with the wrong arguments: the verb's own line, written
-// once, in Use.
+// usage returns the error for wrong arguments: the command's usage line, from Use.
 func usage(c *cobra.Command) error {
 	path := c.CommandPath()
 	line := strings.TrimSuffix(path, c.Name()) + c.Use
 	return &protocol.Error{Kind: protocol.ErrMalformed, Text: "usage: " + line, Hint: "see " + path + " --help"}
 }
 
-// between wants at least and at most so many arguments.
+// between accepts from least to most arguments.
 func between(least, most int) cobra.PositionalArgs {
 	return func(c *cobra.Command, args []string) error {
 		if len(args) < least || len(args) > most {
@@ -205,7 +204,7 @@ func between(least, most int) cobra.PositionalArgs {
 	}
 }
 
-// nameBeforeDash wants "--" with at most one argument before it.
+// nameBeforeDash requires "--", with at most one argument before it.
 func nameBeforeDash(c *cobra.Command, _ []string) error {
 	if at := c.ArgsLenAtDash(); at < 0 || at > 1 {
 		return usage(c)
@@ -213,8 +212,8 @@ func nameBeforeDash(c *cobra.Command, _ []string) error {
 	return nil
 }
 
-// splitAtDash parts the profile's name, "" if there is none, from what follows
-// "--".
+// splitAtDash separates the profile's name, "" if there is none, from the arguments
+// after "--".
 func splitAtDash(c *cobra.Command, args []string) (name string, rest []string) {
 	at := c.ArgsLenAtDash()
 	if at > 0 {
@@ -223,8 +222,8 @@ func splitAtDash(c *cobra.Command, args []string) (name string, rest []string) {
 	return name, args[at:]
 }
 
-// dialectCommands shows the dialects in the help and completes them. A call that
-// begins with their word does not come here, except with flags before it.
+// dialectCommands lists the dialects in the help and in completion. A call that begins
+// with a dialect's name is handled elsewhere, unless flags precede the name.
 func (s *session) dialectCommands() (list []*cobra.Command) {
 	for _, d := range protocol.Dialects {
 		group := groupTools
@@ -237,7 +236,7 @@ func (s *session) dialectCommands() (list []*cobra.Command) {
 			Aliases:            d.Words,
 			GroupID:            group,
 			DisableFlagParsing: true,
-			Annotations:        patient, // it has a watchdog of its own
+			Annotations:        patient, // it has its own watchdog
 			ValidArgsFunction:  s.completeProfiles,
 			RunE: func(_ *cobra.Command, args []string) error {
 				return exitCode(s.answerTool(d, protocol.Call{Args: args, Env: s.env}))
@@ -247,12 +246,12 @@ func (s *session) dialectCommands() (list []*cobra.Command) {
 	return list
 }
 
-// ownDialect tells credhelper's own words from tools' dialects, which have a
-// link's name too.
+// ownDialect reports whether a dialect is one of credhelper's own, which have no link,
+// and not that of a tool.
 func ownDialect(d *protocol.Dialect) bool { return d.Link == "" }
 
-// ownFlags takes off a dialect's arguments the flags that only the engine knows,
-// and answers --help.
+// ownFlags removes the flags that only the engine knows from a dialect's arguments, and
+// answers --help.
 func (s *session) ownFlags(d *protocol.Dialect, args []string) ([]string, error) {
 	kept, err := process.CutEngineFlags(args, func(name, value string) error {
 		switch name {

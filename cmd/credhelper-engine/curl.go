@@ -19,9 +19,9 @@ import (
 	"github.com/credhelper/credhelper/protocol/printable"
 )
 
-// curlCommand signs one request of curl's. The token reaches curl in a
-// configuration on a descriptor: not in argv, not in the environment, not in a
-// file. What could carry it elsewhere is refused by the table in package curl.
+// curlCommand authorizes one request of curl. curl gets the token in a configuration on
+// a descriptor: not in argv, not in the environment, not in a file. The table in
+// package curl refuses the options that could send it elsewhere.
 func (s *session) curlCommand() *cobra.Command {
 	var r requestFlags
 	c := &cobra.Command{
@@ -42,7 +42,7 @@ func (s *session) curlCommand() *cobra.Command {
 	return c
 }
 
-// curlCall is one signed call of curl.
+// curlCall is one such call of curl.
 type curlCall struct {
 	s       *session
 	args    curl.Args
@@ -89,8 +89,8 @@ func (s *session) curl(ctx context.Context, name string, args []string, flags re
 	return result.finish(s, call.args.Dump)
 }
 
-// again asks for another token and repeats the request once. If there is none,
-// the first answer stands.
+// again asks for another token and repeats the request once. If there is no other
+// token, the first answer stands.
 func (c *curlCall) again(ctx context.Context, h *helper.Helper, refused protocol.Credential, first curlResult) curlResult {
 	r := c.request
 	r.Refused = refused.Secret
@@ -108,12 +108,12 @@ func (c *curlCall) again(ctx context.Context, h *helper.Helper, refused protocol
 	return second
 }
 
-// address decides which URL is asked and which profile signs it. What curl gets
-// is the very text that was checked.
+// address determines the URL and the profile. curl gets exactly the text that was
+// checked.
 func (c *curlCall) address(h *helper.Helper) (err error) {
 	url := c.args.URL
 	scheme, _, found := strings.Cut(url, "://")
-	if !found || strings.ContainsAny(scheme, "/?#") { // a query may hold an address
+	if !found || strings.ContainsAny(scheme, "/?#") { // a query may contain an address
 		if c.request.Profile == "" {
 			return curl.Usage("a relative URL needs a profile before the --")
 		}
@@ -124,7 +124,7 @@ func (c *curlCall) address(h *helper.Helper) (err error) {
 		if p.URL == "" {
 			return policy("profile " + p.Name + " has no url that " + printable.Value(url) + " could be relative to")
 		}
-		// All slashes: "//evil.test/" must not become an address of its own.
+		// All leading slashes: "//evil.test/" must not become an address of its own.
 		url = strings.TrimRight(p.URL, "/") + "/" + strings.TrimLeft(url, "/")
 	}
 	u, reason := origin.ParseURL(url)
@@ -143,13 +143,13 @@ func (c *curlCall) address(h *helper.Helper) (err error) {
 	return err
 }
 
-// firstSafeCurl follows a redirect to another host, port or scheme without the
-// Authorization header: before 7.58 it did not look at the host, before 7.83 at
+// firstSafeCurl is the first version that drops the Authorization header on a redirect
+// to another host, port or scheme. Before 7.58 curl did not check the host, before 7.83
 // neither port nor scheme (CVE-2018-1000007, CVE-2022-27774).
 var firstSafeCurl = [2]int{7, 83}
 
-// checkRedirects refuses --location where curl would not keep the token from the
-// redirect's target.
+// checkRedirects refuses --location if curl would send the token to the redirect's
+// target.
 func (c *curlCall) checkRedirects(ctx context.Context, credential protocol.Credential) error {
 	if !c.args.Follow {
 		return nil
@@ -194,8 +194,8 @@ func curlVersion(ctx context.Context, program string, environ []string) (v [2]in
 	return v, nil
 }
 
-// curlVariables is what curl gets of the environment. A preloaded library, a key
-// log (SSLKEYLOGFILE) and the secrets of other programs are not among it (T7).
+// curlVariables are the environment variables that curl gets. A preloaded library, a
+// key log (SSLKEYLOGFILE) and the secrets of other programs are not among them (T7).
 var curlVariables = [...]string{
 	"HOME", "USER", "LOGNAME", "PATH", "TMPDIR", "TZ", "TERM", "COLUMNS", "LANG", "LC_ALL", "LC_CTYPE", "LC_MESSAGES",
 	"http_proxy", "https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY", "no_proxy", "NO_PROXY",
@@ -214,8 +214,8 @@ func (s *session) curlEnvironment(h *helper.Helper) []string {
 	return kept
 }
 
-// config is what curl reads on the descriptor. It comes after the user's options
-// and wins over them.
+// config returns the configuration that curl reads from the descriptor. It follows the
+// user's options and overrides them.
 func (c *curlCall) config(credential protocol.Credential, dump string) []byte {
 	loopback := c.request.URL.Scheme() == "http"
 	schemes := "=https"
@@ -225,7 +225,7 @@ func (c *curlCall) config(credential protocol.Credential, dump string) []byte {
 	var b bytes.Buffer
 	b.WriteString("globoff\nsuppress-connect-headers\n")
 	if c.args.TLS13 {
-		b.WriteString("tlsv1.3\n") // the last one counts
+		b.WriteString("tlsv1.3\n") // the last one wins
 	} else {
 		b.WriteString("tlsv1.2\n")
 	}
@@ -248,13 +248,13 @@ func (c *curlCall) config(credential protocol.Credential, dump string) []byte {
 		curlLine(&b, "proxy", proxy)
 	}
 	if c.profile.CAFile != "" {
-		// Some builds would take the system's directory of CAs besides.
+		// Some builds of curl would use the system's CA directory as well.
 		curlLine(&b, "cacert", c.profile.CAFile)
 		curlLine(&b, "capath", os.DevNull)
 	}
 	if !c.args.Output && !c.args.Silent && isTerminal(c.s.stdout) {
-		// We stand between curl and the terminal, and it would show its progress
-		// meter over the answer.
+		// curl's stderr is a pipe to us, so curl would draw its progress meter over the
+		// answer.
 		b.WriteString("silent\nshow-error\n")
 	}
 	return b.Bytes()

@@ -8,16 +8,16 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// curlPlumbing is what curl reads its configuration from and writes the response
-// headers to: a pipe and a memory file, which no other process can open by name.
+// curlPlumbing connects curl with this process: a pipe for the configuration, and a
+// memory file for the response headers. No other process can open either by name.
 type curlPlumbing struct {
 	configPath, headersPath string
 	configRead, configWrite int
 	headersFile             int
 }
 
-// firstDescriptor is above what shells use for <(...) and redirections that the
-// user may have given curl.
+// firstDescriptor is higher than the descriptors that shells use for <(...) and for
+// redirections that the user may have given to curl.
 const firstDescriptor = 200
 
 func newCurlPlumbing() (*curlPlumbing, error) {
@@ -27,7 +27,7 @@ func newCurlPlumbing() (*curlPlumbing, error) {
 	}
 	p := &curlPlumbing{configWrite: ends[1], headersFile: -1}
 	var err error
-	// Without close-on-exec: curl inherits these two, under these numbers.
+	// Without close-on-exec: curl inherits both, under these numbers.
 	p.configRead, err = unix.FcntlInt(uintptr(ends[0]), unix.F_DUPFD, firstDescriptor)
 	unix.Close(ends[0])
 	if err != nil {
@@ -50,8 +50,8 @@ func newCurlPlumbing() (*curlPlumbing, error) {
 	return p, nil
 }
 
-// give writes the configuration into the pipe, which holds 64 KiB: a token has at
-// most 16, a URL 8.
+// give writes the configuration into the pipe. It fits into the pipe's 64 KiB: a token
+// has at most 16 KiB, a URL 8 KiB.
 func (p *curlPlumbing) give(config []byte) error {
 	defer clear(config)
 	file := os.NewFile(uintptr(p.configWrite), "configuration")
@@ -63,19 +63,19 @@ func (p *curlPlumbing) give(config []byte) error {
 	return err
 }
 
-// attach has nothing to do: the descriptors are inherited.
+// attach does nothing: the descriptors are inherited.
 func (p *curlPlumbing) attach(*exec.Cmd) {}
 
-// started closes our copy of what only curl reads.
+// started closes our copy of the descriptor that only curl reads.
 func (p *curlPlumbing) started() {
 	unix.Close(p.configRead)
 	p.configRead = -1
 }
 
-// headers are the response headers so far. curl flushes each before it goes on
-// to the body, so who has a part of the body sees all of its headers.
+// headers returns the response headers received so far. curl flushes each before it
+// writes the body, so once there is a part of the body all of its headers are there.
 func (p *curlPlumbing) headers() []byte {
-	const most = 1 << 20 // curl itself takes 300 KiB
+	const most = 1 << 20 // curl itself accepts 300 KiB
 	b := make([]byte, 0, 4096)
 	for len(b) < most {
 		if len(b) == cap(b) {

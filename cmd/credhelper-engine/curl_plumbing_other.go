@@ -9,9 +9,9 @@ import (
 	"strconv"
 )
 
-// curlPlumbing is what curl reads its configuration from and writes the response
-// headers to: a pipe, and a private temporary file that holds nothing secret.
-// Untried: these systems are cross-compiled and vetted only.
+// curlPlumbing connects curl with this process: a pipe for the configuration, and a
+// private temporary file, which holds nothing secret, for the response headers.
+// Untested: these systems are only cross-compiled and vetted.
 type curlPlumbing struct {
 	configPath, headersPath string
 	configRead, configWrite *os.File
@@ -30,7 +30,7 @@ func newCurlPlumbing() (*curlPlumbing, error) {
 	}
 	p.headersPath = p.headersFile.Name()
 	p.configPath = "/dev/fd/" + strconv.Itoa(3)
-	if windows { // no /dev/fd: the configuration takes stdin
+	if windows { // no /dev/fd: the configuration uses stdin
 		p.configPath = "-"
 	}
 	return p, nil

@@ -13,19 +13,19 @@ import (
 	"github.com/credhelper/credhelper/protocol"
 )
 
-// curlResult is one run of curl.
+// curlResult is the result of one run of curl.
 type curlResult struct {
 	code    int
-	status  int    // of the final answer; 0 if none came
-	held    bool   // nothing of the answer was written yet
-	output  []byte // what was held
+	status  int    // of the final response; 0 if there is none
+	held    bool   // none of the response was written yet
+	output  []byte // the held output
 	headers []byte // all response headers
-	err     error  // of our own stdout
+	err     error  // of writing to our stdout
 }
 
-// run runs curl once. Its output is held until the status of the final answer is
-// known, because a refused token may lead to a second run, whose output is the one that
-// counts; then it streams.
+// run runs curl once. Its output is held back until the status of the final response is
+// known, because after a refused token there may be a second run whose output is
+// written instead; then it streams.
 func (c *curlCall) run(ctx context.Context, credential protocol.Credential) (curlResult, error) {
 	plumbing, err := newCurlPlumbing()
 	if err != nil {
@@ -49,7 +49,7 @@ func (c *curlCall) run(ctx context.Context, credential protocol.Credential) (cur
 	}
 	signals := holdSignals()
 	defer signals.stop()
-	err = cmd.Start() // under our own core limit: a core of curl's would hold the token
+	err = cmd.Start() // under our core limit: a core file of curl would contain the token
 	plumbing.started()
 	if err != nil {
 		return curlResult{}, policy("cannot run " + c.program + ": " + err.Error())
@@ -65,7 +65,7 @@ func (c *curlCall) run(ctx context.Context, credential protocol.Credential) (cur
 	return result, nil
 }
 
-// secrets are what must not show in what curl says.
+// secrets returns the texts that must not appear in curl's messages.
 func (c *curlCall) secrets(credential protocol.Credential) []string {
 	secrets := []string{credential.Secret.Reveal()}
 	for _, entry := range c.environ {
@@ -76,7 +76,7 @@ func (c *curlCall) secrets(credential protocol.Credential) []string {
 	return secrets
 }
 
-// finish writes what was held and the response headers where they were wanted.
+// finish writes the held output, and the response headers to where the user wants them.
 func (r curlResult) finish(s *session, dump string) error {
 	if r.err != nil {
 		return errors.New("stdout: " + r.err.Error())
@@ -96,19 +96,19 @@ func (r curlResult) finish(s *session, dump string) error {
 	return exitCode(r.code)
 }
 
-// longestHeld is how much of a refusal's body is held; one that has more is written,
-// and the request not repeated.
+// longestHeld limits how much of a refusal's body is held back. A longer one is
+// written, and the request is not repeated.
 const longestHeld = 1 << 20
 
-// curlGate takes curl's output and lets it through once the status is known not
-// to lead to a second run.
+// curlGate holds curl's output back, and passes it on once the status shows that there
+// will be no second run.
 type curlGate struct {
 	out     io.Writer
 	headers *curlPlumbing
 	follow  bool
 	repeat  bool
 	doubts  func(status int) bool
-	show    bool // --dump-header -: the headers come before the body
+	show    bool // --dump-header -: the headers are written before the body
 	open    bool
 	held    []byte
 	err     error

@@ -19,7 +19,7 @@ import (
 	"github.com/credhelper/credhelper/protocol/printable"
 )
 
-// doctorCommand looks at everything that could be wrong on this machine.
+// doctorCommand checks this machine and this home for everything that could be wrong.
 func (s *session) doctorCommand() *cobra.Command {
 	var bundle string
 	var online bool
@@ -44,7 +44,7 @@ func (s *session) doctorCommand() *cobra.Command {
 	return c
 }
 
-// The outcomes of a check.
+// The results of a check.
 const (
 	good = "ok"
 	note = "note"
@@ -52,7 +52,7 @@ const (
 	bad  = "FAIL"
 )
 
-// finding is one check.
+// finding is the result of one check.
 type finding struct {
 	Check  string `json:"check"`
 	Result string `json:"result"` // ok, note, warn, FAIL
@@ -60,14 +60,14 @@ type finding struct {
 	Mend   string `json:"mend,omitempty"` // what to type
 }
 
-// examination is a doctor's round.
+// examination is one run of doctor.
 type examination struct {
 	*session
 	ctx      context.Context
 	dirs     cache.Dirs
 	helper   *helper.Helper
-	names    []string // of the profiles that the person asked about; none: all
-	online   bool     // servers are asked, and programs that print a secret are run
+	names    []string // of the profiles to check; nil for all
+	online   bool     // contact servers, and run programs that print a secret
 	findings []finding
 }
 
@@ -75,7 +75,7 @@ func (x *examination) add(check, result, text, mend string) {
 	x.findings = append(x.findings, finding{check, result, printable.Line(text), printable.Line(mend)})
 }
 
-// fail adds what an error says, with its hint.
+// fail records an error and its hint.
 func (x *examination) fail(check string, err error) {
 	mend := ""
 	var e *protocol.Error
@@ -85,7 +85,7 @@ func (x *examination) fail(check string, err error) {
 	x.add(check, bad, err.Error(), mend)
 }
 
-// checks is every check, the cause before the symptom.
+// checks lists all checks, causes before their symptoms.
 var checks = [...]func(*examination){
 	(*examination).executables,
 	(*examination).plugin,
@@ -125,7 +125,7 @@ func (s *session) doctor(ctx context.Context, x *examination, bundle string) err
 	return nil
 }
 
-// examine makes every check. A name that is no profile is an error before any.
+// examine runs all checks. It fails at once if a name is not that of a profile.
 func (s *session) examine(ctx context.Context, x *examination) (err error) {
 	x.session, x.ctx = s, ctx
 	if x.helper, err = s.open(); err != nil {
@@ -178,7 +178,7 @@ func (x *examination) settings() {
 	}
 }
 
-// sealing: where the key of cached tokens is.
+// sealing reports where the key of cached tokens is.
 func (x *examination) sealing() {
 	store, err := cache.Open(x.dirs)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -202,7 +202,7 @@ func (x *examination) sealing() {
 	x.add("cache", good, "sealed; key: "+place, "")
 }
 
-// secrets: whether the keyring answers, what opens it, and how long it took.
+// secrets reports whether the keyring answers, what opens it, and how long that took.
 func (x *examination) secrets() {
 	settings, err := x.helper.Settings()
 	if err != nil || settings.Keyring == "" {
@@ -231,7 +231,7 @@ func (x *examination) secrets() {
 	x.add("keyring", good, fmt.Sprintf("%s, answered in %d ms", x.describeKeyring(x.ctx, settings.Keyring), took), "")
 }
 
-// leftovers: what killed processes left behind.
+// leftovers reports what killed processes have left behind.
 func (x *examination) leftovers() {
 	swept := 0
 	if store, err := cache.Open(x.dirs); err == nil {

@@ -13,7 +13,7 @@ import (
 	"github.com/credhelper/credhelper/helper/private"
 )
 
-// executables: where they are and whether others could have changed them.
+// executables reports where they are, and whether other users could have changed them.
 func (x *examination) executables() {
 	self, err := os.Executable()
 	if err == nil {
@@ -41,7 +41,8 @@ func (x *examination) executables() {
 	}
 }
 
-// plugin: whether connectors of go-plugin would find theirs. Nobody else needs it.
+// plugin reports whether connectors that use go-plugin would find their executable. No
+// other program needs it.
 func (x *examination) plugin() {
 	path, err := handover.Find(handover.Plugin)
 	if err != nil {
@@ -64,7 +65,7 @@ func (x *examination) sameRelease(check, path string) {
 	}
 }
 
-// places: where everything is, whose it is, and who can reach it (T1).
+// places reports the directories, their owners, and who can access them (T1).
 func (x *examination) places() {
 	x.present("config", x.dirs.Config)
 	for _, finding := range x.helper.Unguarded() {
@@ -88,7 +89,7 @@ func (x *examination) places() {
 	}
 }
 
-// present adds where a directory is, and its mode.
+// present records a directory and its mode.
 func (x *examination) present(check, path string) {
 	info, err := os.Stat(path)
 	switch {
@@ -103,12 +104,12 @@ func (x *examination) present(check, path string) {
 	}
 }
 
-// tools checks what setup has wired: whether the links, and the paths that tools'
-// files name, still lead to a credhelper, and to this one.
+// tools checks the work of setup: whether the links, and the paths in the configuration
+// of tools, still lead to a credhelper, and to this one.
 func (x *examination) tools() {
 	place, err := x.setupPlace(x.ctx, nil, setupFlags{remove: true})
 	if err != nil {
-		return // the installation itself is wrong, and said to be
+		return // the installation itself is wrong, which is already reported
 	}
 	if text, mend := wiring.Storing(place); text != "" {
 		x.add("git", note, text, mend)

@@ -11,7 +11,7 @@ import (
 	"github.com/credhelper/credhelper/helper/config"
 )
 
-// profiles: each with what is wrong with it or its secret.
+// profiles reports for each what is wrong with it or its secret.
 func (x *examination) profiles() {
 	all, problems := x.helper.Profiles()
 	for _, problem := range problems {
@@ -39,7 +39,7 @@ func (x *examination) profiles() {
 		names[i] = p.Name
 	}
 	if len(all) == 0 {
-		return // the one that was named cannot be read, which is said above
+		return // the named profile cannot be read, which is already reported
 	}
 	list, err := x.helper.Status(x.ctx, names...)
 	if err != nil {
@@ -60,7 +60,7 @@ func (x *examination) profile(p *config.Profile, st helper.Status) {
 	now, end := x.now(), st.Ending()
 	urgency := end.Urgency(now)
 	switch {
-	case st.Err != nil: // changed since it was read
+	case st.Err != nil: // it was changed since it was read
 		x.fail("profile", st.Err)
 	case st.SecretErr != nil:
 		x.fail("profile", st.SecretErr)
@@ -81,7 +81,7 @@ func (x *examination) profile(p *config.Profile, st helper.Status) {
 	}
 }
 
-// renewalOf is what to do about a secret or certificate that ends.
+// renewalOf returns what to do about a secret or certificate that expires.
 func renewalOf(st helper.Status, end helper.Ending) string {
 	switch {
 	case st.Source != "keyring":
@@ -92,7 +92,7 @@ func renewalOf(st helper.Status, end helper.Ending) string {
 	return "credhelper rotate " + st.Profile + " --expires DATE"
 }
 
-// chosen are the profiles that the person named, or all.
+// chosen returns the profiles to check.
 func (x *examination) chosen(all []*config.Profile) []*config.Profile {
 	if len(x.names) == 0 {
 		return all
@@ -106,8 +106,8 @@ func (x *examination) chosen(all []*config.Profile) []*config.Profile {
 	return some
 }
 
-// sources: whether what a profile reads on this machine is there. Programs are run
-// only for a person who names the profile, or goes online.
+// sources reports whether the sources that profiles name on this machine exist.
+// Programs are run only if the profile was named, or with --online.
 func (x *examination) sources(all []*config.Profile) {
 	untried := 0
 	for _, p := range all {
@@ -130,15 +130,15 @@ func (x *examination) sources(all []*config.Profile) {
 	}
 }
 
-// reachTime bounds the asking of all hosts together.
+// reachTime is the time limit for contacting all hosts.
 const reachTime = 8 * time.Second
 
-// clockLimit is from where on a clock that is off makes servers refuse assertions
-// and tokens end at the wrong time.
+// clockLimit is the deviation of a clock from which on servers refuse assertions and
+// tokens expire at the wrong time.
 const clockLimit = 60 * time.Second
 
-// endpoints: whether the hosts of token endpoints answer, through which proxy, and
-// what time it is there.
+// endpoints reports whether the hosts of token endpoints answer, through which proxy,
+// and the time on their clocks.
 func (x *examination) endpoints(all []*config.Profile) {
 	for _, problem := range x.helper.BadProxies() {
 		x.add("proxy", bad, problem, "")

@@ -12,11 +12,11 @@ import (
 	"github.com/credhelper/credhelper/protocol/printable"
 )
 
-// tokenFileVariable names the file with the token, for the command.
+// tokenFileVariable is the variable that names the token file to the command.
 const tokenFileVariable = "BEARER_TOKEN_FILE"
 
-// execCommand runs a command that finds the token in a file, which is renewed
-// while it runs.
+// execCommand runs a command with a token in a file, which is renewed while the command
+// runs.
 func (s *session) execCommand() *cobra.Command {
 	var r requestFlags
 	var variable string
@@ -59,10 +59,10 @@ func (s *session) execCommand() *cobra.Command {
 	return c
 }
 
-// execVariables is what exec was told about the command's environment.
+// execVariables are the flags of exec that concern the command's environment.
 type execVariables struct {
-	token string   // variable that gets the token, too; "" for none
-	keep  []string // sources of secrets that the command gets all the same
+	token string   // the variable that holds the token; "" for none
+	keep  []string // variables with secrets that the command gets all the same
 }
 
 func (s *session) exec(ctx context.Context, r protocol.Request, command []string, v execVariables) error {
@@ -74,7 +74,7 @@ func (s *session) exec(ctx context.Context, r protocol.Request, command []string
 	if err != nil {
 		return err
 	}
-	if _, err := h.Profile(r.Profile); err != nil { // read here, also if the token is cached: its variables
+	if _, err := h.Profile(r.Profile); err != nil { // needed for its variables, even if the token is cached
 		return err
 	}
 	credential, err := h.Get(ctx, r)
@@ -86,7 +86,7 @@ func (s *session) exec(ctx context.Context, r protocol.Request, command []string
 	if err != nil {
 		return err
 	}
-	signals := holdSignals() // from here on there is something to remove
+	signals := holdSignals() // from here on the token file has to be removed
 	defer signals.stop()
 	file, remove, onDisk, err := tokenfile.New(dirs)
 	if err != nil {
@@ -114,7 +114,7 @@ func (s *session) exec(ctx context.Context, r protocol.Request, command []string
 	return s.runRenewed(ctx, cmd, signals, renewal)
 }
 
-// runRenewed runs the command, and the renewal as long as the command runs.
+// runRenewed runs the command, and renews the token until the command ends.
 func (s *session) runRenewed(ctx context.Context, cmd *exec.Cmd, signals *heldSignals, renewal *tokenfile.Renewal) error {
 	if err := s.limits.ForChild(cmd.Start); err != nil {
 		return policy("cannot run " + cmd.Path + ": " + err.Error())
@@ -124,11 +124,11 @@ func (s *session) runRenewed(ctx context.Context, cmd *exec.Cmd, signals *heldSi
 	renewed := make(chan struct{})
 	go func() {
 		defer close(renewed)
-		_ = renewal.Run(ctx, nil) // it has its first token
+		_ = renewal.Run(ctx, nil) // it already has its first token
 	}()
 	err := cmd.Wait()
 	cancel()
-	<-renewed // or it would write the file again after it was removed
+	<-renewed // otherwise it could write the file after its removal
 	code, err := childExit(err)
 	if err != nil {
 		return policy(cmd.Path + ": " + err.Error())
@@ -136,7 +136,7 @@ func (s *session) runRenewed(ctx context.Context, cmd *exec.Cmd, signals *heldSi
 	return exitCode(code)
 }
 
-// validVariable reports whether name can be a variable that no shell misreads.
+// validVariable reports whether name is a variable name in every shell.
 func validVariable(name string) bool {
 	for i := range len(name) {
 		c := name[i]
@@ -150,7 +150,7 @@ func validVariable(name string) bool {
 	return name != ""
 }
 
-// newRenewal makes the renewal of a file that people call by that name.
+// newRenewal makes the renewal of a file, which its messages call by that name.
 func (s *session) newRenewal(h *helper.Helper, r protocol.Request, file string) *tokenfile.Renewal {
 	return &tokenfile.Renewal{
 		File:    file,
@@ -158,9 +158,9 @@ func (s *session) newRenewal(h *helper.Helper, r protocol.Request, file string) 
 		Now:     s.now,
 		Tick:    tokenfile.Tick,
 		Get: func(ctx context.Context, r protocol.Request) (c protocol.Credential, warning string, err error) {
-			s.warn = func(text string) { warning = text } // said once, not with every try
+			s.warn = func(text string) { warning = text } // reported once, not with every attempt
 			c, err = h.Get(ctx, r)
-			h.CloseKeyring() // hours pass until the next one
+			h.CloseKeyring() // the next renewal may be hours away
 			return c, warning, err
 		},
 		Say: func(text string) { s.say("credhelper: " + text) },

@@ -13,7 +13,7 @@ import (
 	"github.com/credhelper/credhelper/protocol/printable"
 )
 
-// explainCommand says which profile answers for a URL, and why no other.
+// explainCommand reports which profile answers for a URL, and why others do not.
 func (s *session) explainCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:     "explain URL",
@@ -58,7 +58,8 @@ func (s *session) explain(url string) error {
 		lines = append(lines, "token: "+explainToken(x.Token))
 	}
 	if x.Err != nil {
-		// A refusal's stdout is empty; what is near is for the person at stderr.
+		// stdout stays empty for a refusal; the nearest origins are for the person at
+		// stderr.
 		for _, line := range lines {
 			s.say(line)
 		}

@@ -9,8 +9,8 @@ import (
 	"github.com/credhelper/credhelper/protocol"
 )
 
-// findProgram finds a program in the absolute entries of PATH: a relative one
-// would be whatever lies in the current directory (T5).
+// findProgram finds a program in the absolute entries of PATH; a relative entry would
+// depend on the current directory (T5).
 func (s *session) findProgram(name string) (string, error) {
 	if strings.ContainsRune(name, filepath.Separator) {
 		return name, nil
@@ -26,9 +26,9 @@ func (s *session) findProgram(name string) (string, error) {
 	return "", &protocol.Error{Kind: protocol.ErrMalformed, Text: name + " is not in any absolute directory of PATH"}
 }
 
-// absolutePath is PATH without its relative parts, for a library that looks there: the
-// current directory decides nothing (T5), not even with GODEBUG=execerrdot=0, which no
-// //go:debug line of ours could overrule.
+// absolutePath returns PATH without its relative entries, for a library that searches
+// it: the current directory must not matter (T5), not even with GODEBUG=execerrdot=0,
+// which a //go:debug line cannot override.
 func absolutePath(path string) string {
 	parts := slices.DeleteFunc(filepath.SplitList(path), func(dir string) bool { return !filepath.IsAbs(dir) })
 	return strings.Join(parts, string(filepath.ListSeparator))

@@ -14,8 +14,8 @@ import (
 	"github.com/credhelper/credhelper/protocol/printable"
 )
 
-// inspectCommand shows what a profile's token says of itself, and what the server
-// says of it. No secret is printed: never the token, never its signature.
+// inspectCommand shows the claims of a profile's token, and the server's view of it. It
+// never prints the token or its signature.
 func (s *session) inspectCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "inspect NAME",
@@ -32,13 +32,13 @@ func (s *session) inspectCommand() *cobra.Command {
 	}
 }
 
-// inspected is inspect --json.
+// inspected is the output of inspect --json.
 type inspected struct {
 	Profile string            `json:"profile"`
 	Source  string            `json:"source"` // "cache" or "network"
 	Expires string            `json:"expires"`
 	Seconds int64             `json:"seconds_left"`
-	Issued  string            `json:"issued_token_type,omitempty"` // RFC 8693 2.2.1, as the log has it
+	Issued  string            `json:"issued_token_type,omitempty"` // RFC 8693 2.2.1, from the log
 	Header  map[string]string `json:"header,omitempty"`
 	Claims  map[string]string `json:"claims,omitempty"`
 	Server  *introspected     `json:"introspection,omitempty"`
@@ -73,7 +73,7 @@ func (s *session) inspect(ctx context.Context, name string) error {
 	}
 	said, problem := h.Introspect(ctx, p, c.Secret)
 	if p.ClientAuth == "none" && errors.Is(problem, protocol.ErrRefused) {
-		// RFC 7662 2.1: who asks must prove who it is, which a public client cannot.
+		// RFC 7662 2.1: the caller must authenticate, which a public client cannot.
 		s.say("The server says nothing of the token: it does not answer public clients (" + problem.Error() + ")")
 		problem = nil
 	}
@@ -108,7 +108,7 @@ func claimMap(list []oauth.Claim) map[string]string {
 	return m
 }
 
-// text is the same for a person, in the token's own order.
+// text formats the same for a person, in the order of the token.
 func (f inspected) text(c screen, claims oauth.Claims, isJWT bool) string {
 	var out strings.Builder
 	fmt.Fprintf(&out, "%s  ends %s, %s left, from the %s\n", f.Profile, f.Expires, span(time.Duration(f.Seconds)*time.Second), f.Source)
@@ -149,7 +149,7 @@ func (f inspected) text(c screen, claims oauth.Claims, isJWT bool) string {
 	return out.String()
 }
 
-// dateBeside writes a NumericDate (RFC 7519 2) as a date, too.
+// dateBeside adds the date to a NumericDate (RFC 7519 2).
 func dateBeside(c oauth.Claim) string {
 	switch c.Name {
 	case "exp", "iat", "nbf", "auth_time":

@@ -13,8 +13,8 @@ import (
 	"github.com/credhelper/credhelper/protocol/secret"
 )
 
-// readProof reads what a profile proves itself with: a private key for clients
-// that sign, else a secret.
+// readProof reads the credential of a profile's client: a private key for clients that
+// sign, else a secret.
 func (s *session) readProof(p *config.Profile, first func() error) (secret.Text, error) {
 	switch {
 	case s.secret.key != "" && !p.SecretIsKey():
@@ -40,7 +40,7 @@ func (s *session) readProof(p *config.Profile, first func() error) (secret.Text,
 	return helper.ReadKeyFile(raw, secret.Text{})
 }
 
-// noteShared says that other users can read a file from which a secret is taken.
+// noteShared reports that other users can read a file that contains a secret.
 func (s *session) noteShared(flag, path string) {
 	source := config.Source{Key: flag, Words: []string{"file", path}, Secret: true}
 	if shared := source.ReadableByOthers(); shared != "" && !s.tool {
@@ -48,8 +48,9 @@ func (s *session) noteShared(flag, path string) {
 	}
 }
 
-// readKeyFile reads a private key and asks for its password if it has one. The
-// keyring keeps it without: it is encrypted there, and no tool could ask.
+// readKeyFile reads a private key, and asks for its password if there is one. The
+// keyring stores it without a password: it is encrypted there, and a tool's call could
+// not ask for one.
 func (s *session) readKeyFile(path string) (secret.Text, error) {
 	f, err := openSecretFile("--key-file", path)
 	if err != nil {
@@ -79,8 +80,8 @@ func (s *session) readKeyFile(path string) (secret.Text, error) {
 	return helper.ReadKeyFile(raw, password)
 }
 
-// addWithoutSecret adds a profile that has none to store: a public client that a
-// person signs in with, or one whose proof lies elsewhere.
+// addWithoutSecret adds a profile without a stored secret: a public client with which a
+// person signs in, or one whose credential is elsewhere.
 func (s *session) addWithoutSecret(ctx context.Context, h *helper.Helper, draft *config.Profile, noVerify bool) error {
 	if s.secret.stdin || s.secret.file != "" || s.secret.key != "" {
 		return malformed("client_auth " + draft.ClientAuth + " has no secret; there is none to store")
@@ -100,7 +101,7 @@ func (s *session) addWithoutSecret(ctx context.Context, h *helper.Helper, draft 
 	return nil
 }
 
-// endpoints asks the issuer of a preset that says so where its endpoints are.
+// endpoints asks the issuer for its endpoints, if the preset wants that.
 func (s *session) endpoints(ctx context.Context, h *helper.Helper, f *config.File) error {
 	if f.Issuer == "" || f.TokenURL != "" || f.Preset == "" {
 		return nil

@@ -104,7 +104,7 @@ func (s *session) useKeyring(ctx context.Context, name string, volatile, leave b
 	return nil
 }
 
-// asKind is the sentinel of an error.
+// asKind returns the sentinel of an error.
 func asKind(err error) error {
 	var e *protocol.Error
 	if errors.As(err, &e) {
@@ -113,9 +113,9 @@ func asKind(err error) error {
 	return nil
 }
 
-// prepareKeyring sees that a keyring answers, and makes what it needs. A file
-// keyring that has neither passphrase nor key gets a generated key file, as an
-// ssh key without a passphrase would be.
+// prepareKeyring checks that a keyring answers, and creates what it needs. A file
+// keyring without passphrase and key file gets a generated key file, like an ssh key
+// without passphrase.
 func (s *session) prepareKeyring(ctx context.Context, name string) error {
 	if err := s.createHome(); err != nil {
 		return err
@@ -141,7 +141,7 @@ func (s *session) prepareKeyring(ctx context.Context, name string) error {
 
 const fileKeyring = "file"
 
-// keyringTrouble says what is wrong with a keyring that was to be used.
+// keyringTrouble explains why the wanted keyring cannot be used.
 func keyringTrouble(name string, err error) error {
 	var known *protocol.Error
 	if errors.As(err, &known) {
@@ -160,12 +160,12 @@ func keyringTrouble(name string, err error) error {
 	case errors.Is(err, keyring.ErrPassphrase):
 		hint = "nothing was changed; try again: credhelper unlock"
 	case errors.Is(err, keyring.ErrKeyGone):
-		hint = "" // the error says what helps
+		hint = "" // the error has better advice
 	}
 	return &protocol.Error{Kind: kind, Text: text, Hint: hint}
 }
 
-// describeKeyring says in words what a keyring is and what opens it.
+// describeKeyring describes a keyring and what opens it.
 func (s *session) describeKeyring(ctx context.Context, name string) string {
 	backend, _ := keyring.BackendNamed(name)
 	if name != fileKeyring {
@@ -183,7 +183,7 @@ func (s *session) describeKeyring(ctx context.Context, name string) string {
 	}
 }
 
-// fileOpener says what opens the file keyring, or why nothing can.
+// fileOpener returns what opens the file keyring, or why nothing can.
 func (s *session) fileOpener(ctx context.Context) (keyring.Opener, error) {
 	file, err := s.openFile(ctx)
 	if err != nil {
@@ -199,16 +199,16 @@ func orNone(name string) string {
 	return name
 }
 
-// keyringChoice is where a first secret will go.
+// keyringChoice is the keyring that a first secret goes to.
 type keyringChoice struct {
 	name  string
-	fresh bool // chosen now, not written yet
+	fresh bool // chosen by this call, not written yet
 	said  bool
 }
 
-// chooseKeyring chooses where nothing was chosen yet: a Secret Service that
-// answers, else the encrypted file. Nothing is written before there is a secret
-// to store; a keyring that takes none is said before anybody types one.
+// chooseKeyring chooses a keyring if none was chosen yet: a Secret Service that
+// answers, else the encrypted file. Nothing is written before there is a secret to
+// store, but a keyring that does not accept one is reported before a person types it.
 func (s *session) chooseKeyring(ctx context.Context, h *helper.Helper) (*keyringChoice, error) {
 	settings, err := h.Settings()
 	if err == nil && settings.Keyring == fileKeyring {
@@ -223,7 +223,7 @@ func (s *session) chooseKeyring(ctx context.Context, h *helper.Helper) (*keyring
 	case err == nil:
 		return &keyringChoice{name: "secret-service", fresh: true}, nil
 	case errors.Is(err, keyring.ErrLocked):
-		// It is there and somebody would have to unlock it: not ours to decide.
+		// It exists, but a person would have to unlock it: the choice is theirs.
 		return nil, &protocol.Error{
 			Kind: protocol.ErrLocked,
 			Text: "your desktop's keyring is locked",
@@ -233,7 +233,7 @@ func (s *session) chooseKeyring(ctx context.Context, h *helper.Helper) (*keyring
 	return &keyringChoice{name: fileKeyring, fresh: true}, nil
 }
 
-// announce says what was chosen, once.
+// announce reports the choice, once.
 func (k *keyringChoice) announce(s *session) {
 	if !k.fresh || k.said {
 		return
@@ -247,8 +247,8 @@ func (k *keyringChoice) announce(s *session) {
 	s.say("         Opened by a key file only you can read. Set a passphrase any time: credhelper keyring passphrase")
 }
 
-// ready says what was chosen, and fails if the secret of p could not be stored there:
-// nobody is asked for one that is thrown away then.
+// ready reports the choice, and fails if the secret of p could not be stored there, so
+// that no one types a secret which is then lost.
 func (k *keyringChoice) ready(ctx context.Context, s *session, h *helper.Helper, p *config.Profile) error {
 	k.announce(s)
 	if k.fresh {
@@ -257,8 +257,8 @@ func (k *keyringChoice) ready(ctx context.Context, s *session, h *helper.Helper,
 	return h.CanStore(ctx, p)
 }
 
-// store makes the keyring ready, writes the choice and stores by it. A choice that
-// was made now does not outlive a failure: nothing is left of it.
+// store prepares the keyring, writes the choice and stores the secret. If this fails, a
+// choice made by this call is undone.
 func (k *keyringChoice) store(ctx context.Context, s *session, h *helper.Helper, store func() error) error {
 	if !k.fresh {
 		return store()
@@ -272,7 +272,7 @@ func (k *keyringChoice) store(ctx context.Context, s *session, h *helper.Helper,
 	}
 	k.announce(s)
 	if err := store(); err != nil {
-		_ = undo() // what failed is the news
+		_ = undo() // report the first error
 		return err
 	}
 	return nil

@@ -14,14 +14,14 @@ import (
 	"github.com/credhelper/credhelper/protocol/printable"
 )
 
-// logFlags choose lines of the log.
+// logFlags select lines of the log.
 type logFlags struct {
 	last   int
 	since  string
 	events []string
 }
 
-// logCommand shows what happened.
+// logCommand shows the log.
 func (s *session) logCommand() *cobra.Command {
 	var f logFlags
 	c := &cobra.Command{
@@ -87,7 +87,7 @@ func (s *session) log(args []string, f logFlags) error {
 	return s.print(b.String())
 }
 
-// sinceTime reads how long ago, or a date in UTC; "" is the beginning.
+// sinceTime parses a duration before now, or a date in UTC; "" is the beginning.
 func (s *session) sinceTime(text string) (time.Time, error) {
 	if text == "" {
 		return time.Time{}, nil
@@ -111,7 +111,7 @@ func (s *session) sinceTime(text string) (time.Time, error) {
 	return s.now().Add(-ago), nil
 }
 
-// logLine is a line of the log for a person. What is not known is left out.
+// logLine formats a line of the log for a person, without unknown values.
 func logLine(r helper.Record) string {
 	parts := []string{fmt.Sprintf("%s  %-15s %s", r.Time.UTC().Format(time.RFC3339), printable.Line(r.Event), printable.Line(r.Profile))}
 	add := func(text string) {
@@ -137,7 +137,7 @@ func logLine(r helper.Record) string {
 	return strings.Join(parts, "  ")
 }
 
-// logCaller is who asked, as "git by /usr/bin/git (4711)".
+// logCaller formats the caller, as in "git by /usr/bin/git (4711)".
 func logCaller(r helper.Record) string {
 	who := r.Caller.Executable
 	if r.Caller.PID > 0 {

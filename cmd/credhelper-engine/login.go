@@ -17,8 +17,8 @@ import (
 	"github.com/credhelper/credhelper/protocol/printable"
 )
 
-// loginCommand lets a person sign in. It is the only verb that opens a browser,
-// and no tool's call leads here.
+// loginCommand signs a person in. It is the only command that opens a browser, and no
+// tool's call runs it.
 func (s *session) loginCommand() *cobra.Command {
 	var noBrowser bool
 	c := &cobra.Command{
@@ -74,7 +74,7 @@ func (s *session) login(ctx context.Context, name string, noBrowser bool) error 
 	return err
 }
 
-// signInHere waits for the browser of this machine to come back.
+// signInHere waits for the redirect of a browser on this machine.
 func (s *session) signInHere(ctx context.Context, h *helper.Helper, p *config.Profile, client *oauth.Client, noBrowser bool) (*oauth.Token, error) {
 	listener, redirect, err := oauth.ListenLoopback(ctx, p.RedirectURL())
 	if err != nil {
@@ -90,18 +90,18 @@ func (s *session) signInHere(ctx context.Context, h *helper.Helper, p *config.Pr
 		within = min(within, s.limit)
 	}
 	s.say("Sign in at " + hostOf(p.AuthorizationURL) + " in the browser, within " + span(within) + ". If none opens, open this address on this machine:")
-	s.sayPainted(in.URL) // the only line that may be longer than others; percent-encoded ASCII
+	s.sayPainted(in.URL) // the only line that may be longer than others: percent-encoded ASCII
 	if !noBrowser {
 		for _, name := range s.secretVariables(h) {
-			os.Unsetenv(name) // the browser's environment is the process's
+			os.Unsetenv(name) // the browser inherits this process's environment
 		}
 		os.Setenv("PATH", absolutePath(s.env("PATH")))
-		go s.openBrowser(in.Start) // everybody can read its arguments
+		go s.openBrowser(in.Start) // other users can read its arguments
 	}
 	return in.Serve(ctx, listener)
 }
 
-// openBrowser starts the browser without a shell. What it says is not ours.
+// openBrowser starts the browser without a shell. Its output is discarded.
 func (s *session) openBrowser(address string) {
 	browser.Stdout, browser.Stderr = io.Discard, io.Discard
 	if browser.OpenURL(address) != nil {
@@ -136,7 +136,7 @@ func (s *session) signInElsewhere(ctx context.Context, p *config.Profile, client
 	return client.Poll(ctx, device)
 }
 
-// hostOf is the host of an address for a person to compare.
+// hostOf returns the host of an address, for a person to compare.
 func hostOf(address string) string {
 	_, rest, _ := strings.Cut(address, "://")
 	host, _, _ := strings.Cut(rest, "/")

@@ -7,8 +7,8 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// logoutCommand ends what login began, and any other profile's cached token: at
-// the server where it can be told (RFC 7009), and here in any case (T16, T26).
+// logoutCommand ends a sign-in, or drops any other profile's cached token: at the
+// server if it supports that (RFC 7009), and locally in any case (T16, T26).
 func (s *session) logoutCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "logout NAME",

@@ -1,6 +1,6 @@
-// Credhelper-engine is the part of credhelper that fetches tokens, keeps secrets
-// and talks to people. Nobody types its name: credhelper hands over to it what it
-// cannot answer from the sealed cache.
+// Credhelper-engine is the part of credhelper that fetches tokens, keeps secrets and
+// interacts with people. It is not called directly: credhelper executes it for
+// everything that it cannot answer from the sealed cache.
 package main
 
 import (

@@ -14,10 +14,10 @@ import (
 	"github.com/credhelper/credhelper/protocol/secret"
 )
 
-// dirs says where everything is.
+// dirs returns the directories of this home.
 func (s *session) dirs() (cache.Dirs, error) { return inner.Dirs(s.environ) }
 
-// open makes the helper of this run. Nothing is read or opened yet.
+// open creates the helper of this run. Nothing is read or opened yet.
 func (s *session) open() (*helper.Helper, error) {
 	if s.helper != nil {
 		return s.helper, nil
@@ -33,7 +33,7 @@ func (s *session) open() (*helper.Helper, error) {
 		config.Explain = func(text string) { s.say("credhelper: " + text) }
 	}
 	if s.flags.timeout != "" {
-		config.Timeout, _ = seconds(s.flags.timeout) // prepare has read it
+		config.Timeout, _ = seconds(s.flags.timeout) // prepare has validated it
 	}
 	if s.somebodyLooks() {
 		config.CommandSaid = func(line string) { s.say("credhelper: the command that prints the secret said: " + line) }
@@ -50,8 +50,8 @@ func (s *session) open() (*helper.Helper, error) {
 	return s.helper, nil
 }
 
-// somebodyLooks reports whether stderr is read by a person and not kept: what other
-// programs say may hold what nobody knows to be secret.
+// somebodyLooks reports whether stderr is a person's terminal and is not stored:
+// messages of other programs may contain secrets that we do not know.
 func (s *session) somebodyLooks() bool {
 	if s.flags.json || s.runsLong {
 		return false
@@ -59,8 +59,8 @@ func (s *session) somebodyLooks() bool {
 	return !s.tool && slices.Contains([]string{"add", "test", "rotate", "doctor"}, s.verb) || isTerminal(s.stderr)
 }
 
-// givenSecret is the secret or private key that the flags give for this run only;
-// zero if they give none.
+// givenSecret returns the secret or private key that the flags give for this run only;
+// zero if there is none.
 func (s *session) givenSecret() (secret.Text, error) {
 	if s.secret.key != "" {
 		return s.readKeyFile(s.secret.key)
@@ -72,7 +72,7 @@ func (s *session) givenSecret() (secret.Text, error) {
 	return cleanSecret(raw)
 }
 
-// report takes the helper's warnings.
+// report receives the helper's warnings.
 func (s *session) report(text string) {
 	if s.warn != nil {
 		s.warn(text)
@@ -81,7 +81,7 @@ func (s *session) report(text string) {
 	s.say("credhelper: " + text)
 }
 
-// openProfile makes the helper and reads the profile that a verb is about.
+// openProfile creates the helper and reads a command's profile.
 func (s *session) openProfile(name string) (*helper.Helper, *config.Profile, error) {
 	h, err := s.open()
 	if err != nil {
@@ -105,8 +105,8 @@ func (s *session) openFile(ctx context.Context) (*keyring.File, error) {
 	return helper.OpenFile(ctx, dirs, s.env)
 }
 
-// createHome makes the state directory of this home if there is none, which also
-// gives it its id.
+// createHome creates the state directory of this home if it is missing, which also
+// gives the home its id.
 func (s *session) createHome() error {
 	dirs, err := s.dirs()
 	if err != nil {

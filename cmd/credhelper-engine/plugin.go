@@ -7,9 +7,9 @@ import (
 	"github.com/credhelper/credhelper/protocol/connector/contract"
 )
 
-// pluginCommand hands a long-running program, the connector that started it, over
-// to credhelper-plugin (package connector, docs/connectors.md). The front does so
-// itself when "plugin" is all that it was called with.
+// pluginCommand executes credhelper-plugin for a connector (package connector,
+// docs/connectors.md). The front does so itself if the call is exactly "credhelper
+// plugin".
 func (s *session) pluginCommand() *cobra.Command {
 	var proto bool
 	c := &cobra.Command{
@@ -21,7 +21,7 @@ func (s *session) pluginCommand() *cobra.Command {
 			"language with gRPC makes its end. See docs/connectors.md.",
 		Example:     "  credhelper plugin --proto > connector.proto",
 		GroupID:     groupUse,
-		Annotations: patient, // each call has 8 s of its own
+		Annotations: patient, // each call has its own 8 s
 		Args:        between(0, 0),
 		RunE: func(*cobra.Command, []string) error {
 			if s.flags.noStore || s.flags.timeout != "" {
@@ -37,8 +37,7 @@ func (s *session) pluginCommand() *cobra.Command {
 	return c
 }
 
-// becomePlugin returns only if that failed, or on systems that cannot replace a
-// process.
+// becomePlugin returns only if it fails, or on systems that cannot replace a process.
 func (s *session) becomePlugin() error {
 	h := handover.Handover{Limits: s.limits, Start: s.start}
 	code, err := handover.To(handover.Plugin, h, s.environ, "credhelper", []string{"plugin"}, nil)

@@ -69,14 +69,14 @@ func (s *session) list() error {
 	return summary(problems)
 }
 
-// sayStrays warns of files that look like profiles and cannot be any.
+// sayStrays warns of files in the profile directory whose names are not valid.
 func (s *session) sayStrays(h *helper.Helper) {
 	if stray := h.Strays(); stray != "" {
 		s.say("Note: " + stray)
 	}
 }
 
-// summary is what is wrong with several profiles in one line.
+// summary joins the errors of several profiles in one line.
 func summary(problems []error) error {
 	switch len(problems) {
 	case 0:
@@ -164,7 +164,7 @@ func (s *session) edit(ctx context.Context, name string) error {
 	if err != nil {
 		return err
 	}
-	_, _ = h.Profile(name) // for its variables; a broken one is edited, too
+	_, _ = h.Profile(name) // needed for its variables; an invalid profile can be edited too
 	dirs, err := s.dirs()
 	if err != nil {
 		return err
@@ -208,7 +208,7 @@ func (s *session) edit(ctx context.Context, name string) error {
 	}
 }
 
-// keepDraft says where the edited text is, since it was not put in place.
+// keepDraft says where the edited text is, because it was not saved as the profile.
 func keepDraft(err error, path string) error {
 	text := strings.TrimSuffix(err.Error(), ".")
 	kept := &protocol.Error{Kind: protocol.ErrPolicy, Text: text + "; nothing was changed, your text is in " + path}
@@ -219,7 +219,7 @@ func keepDraft(err error, path string) error {
 	return kept
 }
 
-// afterEdit warns where the stored secret does not fit the profile any more.
+// afterEdit warns if the stored secret does not match the profile any more.
 func (s *session) afterEdit(ctx context.Context, h *helper.Helper, p *config.Profile) error {
 	for _, w := range p.Warnings() {
 		s.say("Note: " + w)
@@ -232,8 +232,8 @@ func (s *session) afterEdit(ctx context.Context, h *helper.Helper, p *config.Pro
 	return nil
 }
 
-// runEditor runs the user's editor: no shell, so it is a program and its
-// arguments, parted by blanks (T5).
+// runEditor runs the user's editor without a shell: a program and its arguments,
+// separated by spaces (T5).
 func (s *session) runEditor(h *helper.Helper, path string) error {
 	var command []string
 	for _, name := range [...]string{"VISUAL", "EDITOR"} {
@@ -291,8 +291,8 @@ func (s *session) remove(ctx context.Context, name string, yes bool) error {
 	if err := h.Removable(name); err != nil {
 		return err
 	}
-	// A script that removes a profile means it; a person may have mistyped, and
-	// many secrets are shown only once.
+	// A script means what it says; a person may have mistyped, and many secrets are
+	// shown only once.
 	if !yes && s.interactive() && isTerminal(s.stdin) {
 		if sure, err := s.askYes("Remove profile " + name + " and its secret?"); err != nil || !sure {
 			return errors.Join(err, malformed("nothing was removed"))
@@ -327,11 +327,11 @@ func (s *session) exportCommand() *cobra.Command {
 	}
 }
 
-// allowLocal is the flag of import that lets a person agree to what a document
-// names on this machine.
+// allowLocal is the flag of import that lets a person approve what a document refers to
+// on this machine.
 const allowLocal = "allow-local-sources"
 
-// importCommand reads what export wrote.
+// importCommand reads the output of export.
 func (s *session) importCommand() *cobra.Command {
 	var local bool
 	c := &cobra.Command{
@@ -377,8 +377,8 @@ func (s *session) importFile(path string, local bool) error {
 	return nil
 }
 
-// allowSource asks about one member of a document that names a place on this
-// machine. It is shown whole, for what matters may be its last word.
+// allowSource asks about one key of a document that refers to this machine. The value
+// is shown in full, because its last word may be the important one.
 func (s *session) allowSource(profile string, source config.Source) error {
 	const longest = 1000
 	if len(source.String()) > longest {
@@ -403,7 +403,7 @@ func (s *session) allowSource(profile string, source config.Source) error {
 func (s *session) printJSON(v any) error {
 	var b strings.Builder
 	e := json.NewEncoder(&b)
-	e.SetEscapeHTML(false) // it goes to people and jq, and addresses have <>
+	e.SetEscapeHTML(false) // the readers are people and jq, and addresses may contain <>
 	e.SetIndent("", "  ")
 	if err := e.Encode(v); err != nil {
 		return err
@@ -411,7 +411,7 @@ func (s *session) printJSON(v any) error {
 	return s.print(b.String())
 }
 
-// readWhole reads a document that helper.Import bounds.
+// readWhole reads a document, whose size helper.Import limits.
 func readWhole(in *os.File, name string) ([]byte, error) {
 	const most = 1 << 20
 	text, err := io.ReadAll(io.LimitReader(in, most+1))

@@ -6,13 +6,14 @@ import (
 	"rsc.io/qr"
 )
 
-// quiet is the light border that a reader needs around a code (ISO/IEC 18004 says
-// four modules; two are enough for phones, and narrow terminals are frequent).
+// quiet is the width of the light border that a reader needs around a code. ISO/IEC
+// 18004 requires four modules; two are enough for phones, and many terminals are
+// narrow.
 const quiet = 2
 
-// qr draws text as a QR code, two modules a character, for terminals that have
-// half blocks; "" for others and for texts that are too long. Light is drawn, dark
-// is left out and the colours are set, so that dark terminals show it right, too.
+// qr draws text as a QR code, two modules per character, for terminals with half
+// blocks. It returns "" for others, and for a text that is too long. It draws the light
+// modules and sets both colours, so that a code is right on dark terminals too.
 func (c screen) qr(text string) string {
 	if !c.bars {
 		return ""
@@ -29,7 +30,7 @@ func drawQR(text string, colour bool) string {
 	var out strings.Builder
 	for y := -quiet; y < code.Size+quiet; y += 2 {
 		if colour {
-			out.WriteString("\x1b[37;40m") // light blocks on a dark ground, whatever the theme
+			out.WriteString("\x1b[37;40m") // light blocks on a dark background, whatever the theme
 		}
 		for x := -quiet; x < code.Size+quiet; x++ {
 			switch upper, lower := dark(x, y), dark(x, y+1); {

@@ -10,7 +10,7 @@ import (
 	"github.com/credhelper/credhelper/protocol/printable"
 )
 
-// rebindCommand accepts that a profile's secret is now for something else.
+// rebindCommand binds a profile's secret to the changed profile.
 func (s *session) rebindCommand() *cobra.Command {
 	var yes bool
 	c := &cobra.Command{
@@ -26,8 +26,8 @@ func (s *session) rebindCommand() *cobra.Command {
 	return c
 }
 
-// rebind shows both values and asks: whoever changed the profile may not have
-// been the one who owns the secret (T14).
+// rebind shows both values and asks: the person who changed the profile may not be the
+// owner of the secret (T14).
 func (s *session) rebind(ctx context.Context, name string, yes bool) error {
 	h, p, err := s.openProfile(name)
 	if err != nil {

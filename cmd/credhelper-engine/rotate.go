@@ -12,14 +12,14 @@ import (
 	"github.com/credhelper/credhelper/protocol"
 )
 
-// rotateFlags say what to do with the secret of a profile.
+// rotateFlags are the flags of rotate.
 type rotateFlags struct {
 	confirm, rollback, noVerify bool
 	expires                     string
 }
 
-// rotateCommand stores another secret, and keeps the one before until the new one
-// is confirmed.
+// rotateCommand stores another secret, and keeps the previous one until the new one is
+// confirmed.
 func (s *session) rotateCommand() *cobra.Command {
 	var f rotateFlags
 	c := &cobra.Command{
@@ -68,8 +68,8 @@ func (s *session) rotate(ctx context.Context, name string, f rotateFlags) error 
 	return s.storeNew(ctx, h, p, f)
 }
 
-// storeNew takes a new secret into use once the server has taken it. It is in this
-// process's memory and nowhere else until then.
+// storeNew replaces the secret once the server has accepted the new one. Until then the
+// new one exists only in the memory of this process.
 func (s *session) storeNew(ctx context.Context, h *helper.Helper, p *config.Profile, f rotateFlags) error {
 	expires, err := s.expiryDate(f.expires)
 	if err != nil {
@@ -109,7 +109,7 @@ func (s *session) storeNew(ctx context.Context, h *helper.Helper, p *config.Prof
 	return doubt
 }
 
-// rollBack takes the earlier secret back into use if the server still does.
+// rollBack restores the earlier secret if the server still accepts it.
 func (s *session) rollBack(ctx context.Context, h *helper.Helper, p *config.Profile, f rotateFlags) error {
 	var doubt error
 	if !f.noVerify && !p.Person() {
@@ -119,7 +119,7 @@ func (s *session) rollBack(ctx context.Context, h *helper.Helper, p *config.Prof
 		s.sayTested(tested)
 		switch {
 		case errors.Is(err, protocol.ErrProbe):
-			doubt = err // the token itself is good
+			doubt = err // the token itself is valid
 		case errors.Is(err, protocol.ErrUnreachable):
 			return notStored(err, "nothing was changed; to go back all the same: credhelper rotate "+p.Name+" --rollback --no-verify")
 		case errors.Is(err, protocol.ErrRefused):

@@ -8,8 +8,8 @@ import (
 	"github.com/credhelper/credhelper/protocol"
 )
 
-// exitCode is the error of a verb that said all there was to say and only has an
-// exit code left: the one of the user's own command, mostly.
+// exitCode is the error of a command that has already reported everything except its
+// exit code, which is mostly that of the user's own command.
 type exitCode int
 
 func (exitCode) Error() string { return "" }
@@ -20,21 +20,21 @@ func asExit(err error) (int, bool) {
 	return int(code), ok
 }
 
-// fail says what went wrong, in one line and at most one hint, and returns the
-// exit code.
+// fail writes one line of error, and at most one line of advice, to stderr, and returns
+// the exit code.
 func (s *session) fail(err error) int { return inner.Fail(s.stderr, err) }
 
-// say tells a person something, one line on stderr.
+// say writes one line to stderr.
 func (s *session) say(text string) { inner.Say(s.stderr, text) }
 
-// sayPainted is say for a line whose foreign parts are clean already and whose
-// colours are ours.
+// sayPainted is say for a line that has colours and whose foreign parts are already
+// sanitized.
 func (s *session) sayPainted(line string) {
 	_ = process.WriteOnce(int(s.stderr.Fd()), []byte(line+"\n"))
 }
 
-// print writes an answer to stdout, whole and once. A failure is exit 1: who
-// reads must not take a part for the whole (R7).
+// print writes an answer to stdout, in one write. A failure is exit 1: a reader must
+// not mistake a part for the whole (R7).
 func (s *session) print(text string) error {
 	if err := writeAll(int(s.stdout.Fd()), []byte(text)); err != nil {
 		return errors.New("stdout: " + err.Error())
@@ -42,8 +42,8 @@ func (s *session) print(text string) error {
 	return nil
 }
 
-// writeAll writes an answer for a person, which may be longer than a pipe takes
-// at once.
+// writeAll writes an answer for a person, which may be longer than a pipe accepts at
+// once.
 func writeAll(fd int, b []byte) error {
 	const most = 32 << 10
 	for len(b) > most {

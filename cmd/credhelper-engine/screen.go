@@ -8,14 +8,14 @@ import (
 	"golang.org/x/term"
 )
 
-// screen knows how to write for a person: colours and bars only on a terminal
-// that has them.
+// screen formats for a person: with colours and bars only on a terminal that supports
+// them.
 type screen struct{ colour, bars bool }
 
 func isTerminal(f *os.File) bool { return term.IsTerminal(int(f.Fd())) }
 
-// screen is what stdout can show. NO_COLOR (no-color.org) counts if it is set to
-// anything.
+// screen returns the capabilities of stdout. NO_COLOR (no-color.org) counts if it is
+// set to anything.
 func (s *session) screen() screen { return s.screenOf(s.stdout) }
 
 func (s *session) screenOf(f *os.File) screen {
@@ -27,7 +27,7 @@ func (s *session) screenOf(f *os.File) screen {
 	}
 }
 
-// The colours that are used, in ANSI's numbers.
+// The colours in use, as ANSI numbers.
 const (
 	red    = "31"
 	green  = "32"
@@ -42,7 +42,7 @@ func (c screen) paint(colour, text string) string {
 	return "\x1b[" + colour + "m" + text + "\x1b[0m"
 }
 
-// table writes rows in columns, the first row as its head.
+// table formats rows in columns; the first row is the head.
 func (c screen) table(rows [][]string) string {
 	var widths []int
 	for _, row := range rows {
@@ -71,7 +71,7 @@ func (c screen) table(rows [][]string) string {
 	return b.String()
 }
 
-// width is the number of columns of a cell, without the colours in it.
+// width returns the number of columns of a cell, without its colour sequences.
 func width(cell string) int {
 	n := 0
 	for len(cell) > 0 {
@@ -88,7 +88,7 @@ func width(cell string) int {
 	return n
 }
 
-// bar shows a part of a whole, in so many columns.
+// bar shows a part of a whole with the given number of columns.
 func (c screen) bar(part, whole int64, columns int) string {
 	if !c.bars || whole <= 0 {
 		return ""

@@ -14,7 +14,7 @@ import (
 	"github.com/credhelper/credhelper/protocol/secret"
 )
 
-// personSits reports whether somebody may be asked and there is a terminal to ask on.
+// personSits reports whether prompts are allowed and there is a terminal for them.
 func (s *session) personSits() bool {
 	if !s.interactive() {
 		return false
@@ -26,7 +26,7 @@ func (s *session) personSits() bool {
 	return err == nil
 }
 
-// askSecret asks for a secret that is typed or pasted without being shown.
+// askSecret asks for a secret without echo.
 func (s *session) askSecret(question string) (secret.Text, error) {
 	if !s.interactive() {
 		return secret.Text{}, terminal.ErrNone
@@ -39,7 +39,7 @@ func (s *session) askSecret(question string) (secret.Text, error) {
 	return cleanSecret(typed)
 }
 
-// askYes asks a question that yes, y and nothing else agrees to.
+// askYes asks a question and reports whether the answer was "y" or "yes".
 func (s *session) askYes(question string) (bool, error) {
 	if !s.interactive() {
 		return false, terminal.ErrNone
@@ -47,8 +47,8 @@ func (s *session) askYes(question string) (bool, error) {
 	return terminal.AskYes(question)
 }
 
-// cleanSecret reads what was typed, pasted or piped, and says what is wrong with
-// it without showing it.
+// cleanSecret checks a typed, pasted or piped secret. Its errors do not show the
+// secret.
 func cleanSecret(raw []byte) (secret.Text, error) {
 	text, err := keyring.CleanSecret(raw)
 	if err != nil {
@@ -57,17 +57,17 @@ func cleanSecret(raw []byte) (secret.Text, error) {
 	return text, nil
 }
 
-// secretFlags are the ways a secret comes in. None of them carries it: argv and
-// the environment can be read by others (T6, T7).
+// secretFlags are the ways in which a secret is passed. None is a value in argv or in
+// the environment, which others can read (T6, T7).
 type secretFlags struct {
 	stdin bool
 	file  string
-	key   string // file of a private key
+	key   string // file with a private key
 }
 
-// readSecret reads the secret from where the flags say, else it asks; first, if there
-// is one, runs before somebody is asked, who is not if it fails. stdin is read to its end, which whoever pipes
-// something into it provides.
+// readSecret reads the secret from the source that the flags name, or asks for it.
+// first, if not nil, runs before the prompt, which is skipped if it fails. stdin is
+// read to its end, as the caller who pipes into it provides it.
 func (s *session) readSecret(question string, first func() error) (secret.Text, error) {
 	raw, given, err := s.secretBytes()
 	switch {
@@ -86,8 +86,8 @@ func (s *session) readSecret(question string, first func() error) (secret.Text, 
 	return s.askSecret(question)
 }
 
-// oddEnds says what surrounds a secret that was probably not meant: a blank or
-// quotation marks, as they come with copying; "" if nothing does.
+// oddEnds describes characters around a secret that were probably copied by mistake: a
+// space or quotation marks; "" if there are none.
 func oddEnds(text string) string {
 	if bare := strings.Trim(text, " "); bare != "" && bare != text {
 		return "begins or ends with a blank"
@@ -98,8 +98,8 @@ func oddEnds(text string) string {
 	return ""
 }
 
-// unquoted takes off the quotation marks around a text: the same one twice, or a pair
-// that a word processor or a chat made of them.
+// unquoted removes the quotation marks around a text: the same mark twice, or a pair of
+// typographic ones.
 func unquoted(text string) string {
 	for _, pair := range [...]string{`""`, "''", "``", "“”", "‘’", "„“", "”“", "””", "’’", "‚‘", "«»", "»«", "‹›"} {
 		_, size := utf8.DecodeRuneInString(pair)
@@ -112,8 +112,8 @@ func unquoted(text string) string {
 	return text
 }
 
-// checkEnds asks whether what surrounds a typed secret belongs to it, and takes it off
-// if it does not. Of one that was piped it only says so.
+// checkEnds asks whether such characters around a typed secret belong to it, and
+// removes them if not. For a piped secret it only reports them.
 func (s *session) checkEnds(text secret.Text) (secret.Text, error) {
 	if odd := oddEnds(text.Reveal()); odd != "" && !s.typed {
 		s.say("Note: the secret " + odd + "; it is taken as it is.")
@@ -153,8 +153,8 @@ func (s *session) secretBytes() (raw []byte, given bool, err error) {
 	return nil, false, nil
 }
 
-// openSecretFile opens the file that a flag names. What cannot be opened is not
-// repeated: it may be the secret itself.
+// openSecretFile opens the file that a flag names. Its errors do not repeat the path,
+// which may be the secret itself.
 func openSecretFile(flag, path string) (*os.File, error) {
 	f, err := os.Open(path)
 	if wrong := (*os.PathError)(nil); errors.As(err, &wrong) {
@@ -163,9 +163,9 @@ func openSecretFile(flag, path string) (*os.File, error) {
 	return f, err
 }
 
-// readLimited reads at most what a secret may have; one byte more is refused.
+// readLimited reads at most the maximum size of a secret; one byte more is refused.
 func readLimited(r io.Reader, name string) ([]byte, error) {
-	const limit = keyring.MaxSecret + 2 // and the end of its line
+	const limit = keyring.MaxSecret + 2 // plus the line break
 	raw, err := io.ReadAll(io.LimitReader(r, limit+1))
 	if err != nil {
 		return nil, policy(name + ": " + err.Error())

@@ -15,8 +15,8 @@ import (
 	"github.com/credhelper/credhelper/protocol/lines"
 )
 
-// serveCommand answers one long-running program of any language, which started
-// this as its child (package lines, docs/dialects/lines.md).
+// serveCommand serves one long-running program of any language, its parent (package
+// lines, docs/dialects/lines.md).
 func (s *session) serveCommand() *cobra.Command {
 	var stdio bool
 	c := &cobra.Command{
@@ -27,7 +27,7 @@ func (s *session) serveCommand() *cobra.Command {
 			"request's id. It ends with its stdin. See docs/dialects/lines.md.",
 		Example:     `  echo '{"id":1,"profile":"jama"}' | credhelper serve --stdio`,
 		GroupID:     groupUse,
-		Annotations: patient, // each request has 8 s of its own
+		Annotations: patient, // each request has its own 8 s
 		Args:        between(0, 0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if s.flags.noStore || s.flags.timeout != "" {
@@ -47,8 +47,8 @@ func (s *session) serveCommand() *cobra.Command {
 	return c
 }
 
-// serveLines answers until stdin ends or the host does. Who stops reading stdout
-// is gone: that is no failure to tell anybody of.
+// serveLines answers until stdin ends or the host is gone. A closed stdout means that
+// the host is gone too, and is not reported.
 func (s *session) serveLines(ctx context.Context) error {
 	parent := os.Getppid()
 	s.runsLong = true
@@ -66,10 +66,10 @@ func (s *session) serveLines(ctx context.Context) error {
 	return err
 }
 
-// keepFromSignals: a write to a pipe that nobody reads is an error and not a
-// death, and a terminal's Ctrl-C, which reaches the whole job, is the host's
-// business. A person who types requests keeps Ctrl-C. Signals are taken and not
-// ignored, which the commands that a secret's source runs would inherit.
+// keepFromSignals makes a write to a closed pipe an error instead of a fatal signal,
+// and leaves Ctrl-C, which a terminal sends to the whole job, to the host. For a person
+// who types requests Ctrl-C works as usual. The signals are caught rather than ignored,
+// because the commands that print secrets would inherit that.
 func (s *session) keepFromSignals() {
 	taken := make(chan os.Signal, 1)
 	signal.Notify(taken, syscall.SIGPIPE)

@@ -14,47 +14,46 @@ import (
 	"github.com/credhelper/credhelper/protocol"
 )
 
-// session is one run of the engine: its process, given by main, and what the
-// flags said.
+// session is one run of the engine: its process, as given by main, and the flags.
 type session struct {
 	stdin, stdout, stderr *os.File
 	environ               []string
 	now                   func() time.Time
-	exit                  func(int) // only for the watchdog and signals
+	exit                  func(int) // used only by the watchdog and signals
 
-	start  time.Time      // of the front; the deadlines count from it
-	limits process.Limits // what hardening took and the user's commands get back
+	start  time.Time      // of the front; deadlines count from it
+	limits process.Limits // changed by Harden, restored for the user's commands
 
-	verb     string // or the tool's dialect: in which words was asked
-	tool     bool   // a tool asked, whose user sees its stderr at each call
+	verb     string // the command, or the tool's dialect, for the log
+	tool     bool   // a tool calls, and its user sees our stderr at each call
 	flags    commonFlags
 	secret   secretFlags
-	typed    bool           // the secret was typed at a prompt, and is nowhere else
-	answered *answered      // the one answer to a tool
-	after    func()         // what is to be done once it is out; may be nil
-	helper   *helper.Helper // made on first use by s.open
-	limit    time.Duration  // after which dog ends the process
-	dog      *watchdog      // nil where nothing is watched
-	patient  bool           // a person waits, so the 8 s do not hold
-	runsLong bool           // it goes on after an answer: serve
-	warn     func(string)   // takes the helper's warnings in place of stderr
+	typed    bool           // the secret was typed at a prompt, and is stored nowhere else
+	answered *answered      // guards the single answer to a tool
+	after    func()         // runs after the answer was written; may be nil
+	helper   *helper.Helper // created by the first s.open
+	limit    time.Duration  // the time at which dog ends the process
+	dog      *watchdog      // nil without a time limit
+	patient  bool           // a person waits, so the 8 s do not apply
+	runsLong bool           // it continues after an answer: serve
+	warn     func(string)   // receives the helper's warnings instead of stderr
 }
 
-// commonFlags are the flags that every verb takes.
+// commonFlags are the flags of every command.
 type commonFlags struct {
 	noInput bool
 	json    bool
 	verbose bool
 	noStore bool
 
-	orCached bool // with --refresh: the cached token is given where none can be fetched
+	orCached bool // with --refresh: the cached token is given if none can be fetched
 	timeout  string
 }
 
-// choosers are the verbs that look at the session bus while no keyring is chosen.
+// choosers are the commands that try the session bus while no keyring has been chosen.
 var choosers = []string{"add", "rotate", "doctor"}
 
-// run is the whole program over what main found.
+// run is the program, without the global state of the process.
 func run(argv []string, s *session) int {
 	call, err := inner.Begin(handover.Engine, argv, s.environ, s.now(), choosers...)
 	if err != nil {
@@ -64,7 +63,7 @@ func run(argv []string, s *session) int {
 	return s.dispatch(filepath.Base(call.Name), call.Args)
 }
 
-// dispatch answers a tool if the call is one of a tool, else a person.
+// dispatch answers a tool if the call names a dialect, else runs a command.
 func (s *session) dispatch(name string, args []string) int {
 	if dialect, call, ok := protocol.Choose(name, args, s.env); ok {
 		return s.answerTool(dialect, call)
@@ -83,7 +82,7 @@ func (s *session) dispatch(name string, args []string) int {
 	return 0
 }
 
-// env is one variable of the environment.
+// env returns a variable of the environment.
 func (s *session) env(name string) string {
 	value, _ := s.lookup(name)
 	return value
@@ -93,10 +92,9 @@ func (s *session) lookup(name string) (value string, found bool) {
 	return inner.Lookup(s.environ, name)
 }
 
-// interactive reports whether a person may be asked: not in CI, not with
-// --no-input. Whether there is a terminal shows when it is opened.
+// interactive reports whether prompts are allowed: not in CI, not with --no-input.
+// Whether there is a terminal is known only when it is opened.
 func (s *session) interactive() bool { return !s.flags.noInput && s.env("CI") == "" }
 
-// windows reports whether this is Windows, whose differences are said to be
-// untried.
+// windows reports whether this is Windows, for which special cases are untested.
 const windows = runtime.GOOS == "windows"

@@ -16,7 +16,7 @@ import (
 	"github.com/credhelper/credhelper/protocol/printable"
 )
 
-// setupFlags are what setup is told besides tool and profile.
+// setupFlags are the flags of setup.
 type setupFlags struct {
 	write, remove bool
 	bearerFile    string
@@ -94,8 +94,8 @@ func (s *session) setup(ctx context.Context, flags setupFlags, args []string) er
 	return s.printPlan(place, plan)
 }
 
-// setupPlace finds for whom and where. A profile that is gone can still have its
-// wiring removed.
+// setupPlace returns the profile and the directories for setup. A profile that is gone
+// can still have its wiring removed.
 func (s *session) setupPlace(ctx context.Context, names []string, flags setupFlags) (*wiring.Place, error) {
 	o := wiring.Options{
 		Home: s.env("HOME"), Env: s.env, BearerFile: flags.bearerFile,
@@ -128,7 +128,7 @@ func (s *session) setupPlace(ctx context.Context, names []string, flags setupFla
 	return wiring.NewPlace(o), nil
 }
 
-// printPlan says what --write would do.
+// printPlan prints what --write would do.
 func (s *session) printPlan(p *wiring.Place, plan wiring.Plan) error {
 	if err := s.print(plan.Text()); err != nil {
 		return err
@@ -165,7 +165,8 @@ func (s *session) sayAll(lines []string) {
 	}
 }
 
-// ask is what a tool says of itself or of its configuration; "" if it cannot be asked.
+// ask runs a tool and returns its output, such as its version or its configuration; ""
+// if it fails.
 func (s *session) ask(ctx context.Context, tool string, args ...string) string {
 	program, err := s.findProgram(tool)
 	if err != nil {

@@ -5,8 +5,8 @@ import (
 	"os/signal"
 )
 
-// heldSignals are signals that would have ended us while the user's own command
-// runs: they are for the command, and what is to be removed afterwards is removed.
+// heldSignals are caught while the user's own command runs: they are meant for the
+// command, and credhelper must live on to remove its token file.
 type heldSignals struct {
 	came chan os.Signal
 	done chan struct{}
@@ -18,8 +18,8 @@ func holdSignals() *heldSignals {
 	return h
 }
 
-// passTo passes what came and what comes on to the command, except what the
-// terminal sends it itself.
+// passTo passes pending and future signals on to the command, except those that the
+// terminal sends to it directly.
 func (h *heldSignals) passTo(command *os.Process) {
 	go func() {
 		for {

@@ -9,7 +9,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// endingSignals end this program unless something is to be put back first.
+// endingSignals end this program, after it has cleaned up.
 var endingSignals = [...]os.Signal{syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGQUIT}
 
 // passedSignals are passed on to the user's own command.
@@ -17,8 +17,8 @@ var passedSignals = [...]os.Signal{
 	syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGQUIT, syscall.SIGUSR1, syscall.SIGUSR2, syscall.SIGWINCH,
 }
 
-// reachedByTerminal reports whether the terminal itself sends a signal to the
-// command: it belongs to the foreground job as we do, and would get it twice.
+// reachedByTerminal reports whether the terminal itself sends a signal to the command,
+// which is in the same foreground job and would get it twice.
 func reachedByTerminal(got os.Signal) bool {
 	switch got {
 	case syscall.SIGINT, syscall.SIGQUIT, syscall.SIGWINCH:
@@ -34,7 +34,7 @@ func reachedByTerminal(got os.Signal) bool {
 	return err == nil && foreground == unix.Getpgrp()
 }
 
-// killedBy is the signal that ended a process; 0 if none did.
+// killedBy returns the signal that ended a process; 0 if none did.
 func killedBy(state *os.ProcessState) int {
 	if status, ok := state.Sys().(syscall.WaitStatus); ok && status.Signaled() {
 		return int(status.Signal())
@@ -42,8 +42,8 @@ func killedBy(state *os.ProcessState) int {
 	return 0
 }
 
-// hasTerminal reports whether this process belongs to a terminal, which sends SIGHUP
-// when it goes away.
+// hasTerminal reports whether this process has a controlling terminal, which sends
+// SIGHUP when it is closed.
 func hasTerminal() bool {
 	tty, err := os.OpenFile("/dev/tty", os.O_RDONLY|syscall.O_NOCTTY, 0)
 	if err == nil {

@@ -4,14 +4,14 @@ import (
 	"os"
 )
 
-// Untried: this system is cross-compiled and vetted only.
+// Untested: this system is only cross-compiled and vetted.
 
 var (
 	endingSignals = [...]os.Signal{os.Interrupt}
 	passedSignals = [...]os.Signal{os.Interrupt}
 )
 
-// reachedByTerminal: a console sends Ctrl-C to every program in it.
+// reachedByTerminal is always true: a console sends Ctrl-C to every program in it.
 func reachedByTerminal(os.Signal) bool { return true }
 
 func killedBy(*os.ProcessState) int { return 0 }

@@ -15,14 +15,14 @@ import (
 	"github.com/credhelper/credhelper/protocol/printable"
 )
 
-// sinkFlags are what sink is told besides whose token.
+// sinkFlags are the flags of sink.
 type sinkFlags struct {
 	requestFlags
 	file, format string
 	once, keep   bool
 }
 
-// sinkCommand keeps a file with the token for programs that read one.
+// sinkCommand keeps a token in a file, for programs that read one.
 func (s *session) sinkCommand() *cobra.Command {
 	var f sinkFlags
 	c := &cobra.Command{
@@ -109,7 +109,7 @@ func (s *session) sink(ctx context.Context, f sinkFlags, args []string) error {
 	return nil
 }
 
-// sinkTarget is the file, whose content is an answer of the header verb.
+// sinkTarget returns the target, whose content is an answer of the header command.
 func sinkTarget(path string, request protocol.Request) *tokenfile.Target {
 	return &tokenfile.Target{
 		File:   tokenfile.File{Path: path},
@@ -117,8 +117,7 @@ func sinkTarget(path string, request protocol.Request) *tokenfile.Target {
 	}
 }
 
-// sinkRequest reads the arguments as the header verb does, which makes the same
-// answers.
+// sinkRequest parses the arguments as the header command does.
 func (s *session) sinkRequest(f sinkFlags, args []string) (protocol.Request, error) {
 	format := f.format
 	switch {
@@ -140,7 +139,7 @@ func (s *session) sinkRequest(f sinkFlags, args []string) (protocol.Request, err
 	return headerDialect().Decode(protocol.Call{Args: append(append(words, "--"), args...), Env: s.env})
 }
 
-// headerDialect is the row of the header verb.
+// headerDialect returns the row of the header command.
 func headerDialect() *protocol.Dialect {
 	for _, d := range protocol.Dialects {
 		if d.Name == "header" {
@@ -150,9 +149,9 @@ func headerDialect() *protocol.Dialect {
 	panic("the header dialect is gone")
 }
 
-// sinkSignals ends the context when we are to end, and passes SIGHUP on as the
-// wish for a new token. From a terminal SIGHUP means that it went away, and
-// whoever started us under nohup wants us to live on.
+// sinkSignals ends the context on a signal to end, and turns SIGHUP into a request for
+// a new token. From a terminal SIGHUP means that the terminal was closed; under nohup
+// it is ignored.
 func (s *session) sinkSignals(ctx context.Context) (_ context.Context, ask <-chan struct{}, stop func()) {
 	ctx, cancel := context.WithCancel(ctx)
 	came, asks := make(chan os.Signal, 4), make(chan struct{}, 1)
@@ -172,7 +171,7 @@ func (s *session) sinkSignals(ctx context.Context) (_ context.Context, ask <-cha
 				}
 				select {
 				case asks <- struct{}{}:
-				default: // it is on its way already
+				default: // one is already pending
 				}
 			case <-ctx.Done():
 				return

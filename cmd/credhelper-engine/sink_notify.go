@@ -9,17 +9,17 @@ import (
 	"github.com/credhelper/credhelper/cmd/internal/tokenfile"
 )
 
-// A notifier tells a service manager how we are: sd_notify(3), datagrams to the
-// socket that NOTIFY_SOCKET names. Without one it tells nobody.
+// A notifier reports the state to a service manager with sd_notify(3): datagrams to the
+// socket in NOTIFY_SOCKET. Without that variable it does nothing.
 type notifier struct {
 	conn  net.Conn
 	now   func() time.Time
-	every time.Duration // between two signs of life; 0: nobody waits for them
+	every time.Duration // interval of the watchdog messages; 0 for none
 	last  time.Time
 }
 
-// openNotifier reads what the service manager has put into the environment.
-// WATCHDOG_PID names the process that is watched; it may be another.
+// openNotifier reads the service manager's variables. WATCHDOG_PID names the watched
+// process, which may be another one.
 func openNotifier(env func(string) string, now func() time.Time, pid int) *notifier {
 	n := &notifier{now: now}
 	address := env("NOTIFY_SOCKET")
@@ -28,7 +28,7 @@ func openNotifier(env func(string) string, now func() time.Time, pid int) *notif
 	}
 	conn, err := net.Dial("unixgram", address)
 	if err != nil {
-		return n // as sd_notify: a service runs without its manager, too
+		return n // like sd_notify: a service also runs without a manager
 	}
 	n.conn = conn
 	micros, err := strconv.ParseInt(env("WATCHDOG_USEC"), 10, 64)
@@ -38,7 +38,7 @@ func openNotifier(env func(string) string, now func() time.Time, pid int) *notif
 	return n
 }
 
-// send sends assignments, one a line. What is not received is not our failure.
+// send sends assignments, one per line. Errors are ignored.
 func (n *notifier) send(lines string) {
 	if n.conn != nil {
 		_ = n.conn.SetWriteDeadline(n.now().Add(time.Second))
@@ -50,7 +50,7 @@ func (n *notifier) ready()             { n.send("READY=1") }
 func (n *notifier) stopping()          { n.send("STOPPING=1") }
 func (n *notifier) status(text string) { n.send("STATUS=" + text) }
 
-// beat is a sign of life, if one is wanted now.
+// beat sends a watchdog message, if one is due.
 func (n *notifier) beat() {
 	if n.every > 0 && n.now().Sub(n.last) >= n.every {
 		n.last = n.now()
@@ -58,7 +58,7 @@ func (n *notifier) beat() {
 	}
 }
 
-// tick is how often beat wants to be called.
+// tick returns the interval at which to call beat.
 func (n *notifier) tick() time.Duration {
 	if n.every > 0 {
 		return min(n.every, tokenfile.Tick)

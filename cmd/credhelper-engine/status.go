@@ -14,7 +14,7 @@ import (
 	"github.com/credhelper/credhelper/protocol/printable"
 )
 
-// statusCommand shows how profiles stand, without asking any server.
+// statusCommand shows the state of profiles, without contacting a server.
 func (s *session) statusCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:               "status [NAME ...]",
@@ -26,7 +26,7 @@ func (s *session) statusCommand() *cobra.Command {
 	}
 }
 
-// statusRecord is one profile of status --json. Times are RFC 3339, "" if unknown.
+// statusRecord is one profile in status --json. Times are RFC 3339, "" if unknown.
 type statusRecord struct {
 	Profile       string `json:"profile"`
 	System        string `json:"system,omitempty"`
@@ -43,7 +43,7 @@ type statusRecord struct {
 	SecretAge     int64  `json:"secret_age_seconds,omitempty"`
 	SecretExpires string `json:"secret_expires,omitempty"`
 	Certificate   string `json:"certificate_expires,omitempty"`
-	Left          int64  `json:"expires_seconds,omitempty"` // until the nearer of both; negative afterwards
+	Left          int64  `json:"expires_seconds,omitempty"` // until the earlier of both; negative afterwards
 	Expiry        string `json:"expiry,omitempty"`          // soon (30 days), pressing (7 days), over
 	Previous      bool   `json:"previous_secret_kept,omitempty"`
 	RolledBack    bool   `json:"rolled_back,omitempty"`
@@ -77,7 +77,7 @@ func (s *session) status(ctx context.Context, names []string) error {
 			problems = append(problems, st.Err)
 		}
 		if errors.Is(st.Err, protocol.ErrUnknown) {
-			return st.Err // a name that somebody typed
+			return st.Err // the name was given on the command line
 		}
 		rows = append(rows, s.statusRow(st, last, now))
 		records = append(records, recordOf(st, last, now))
@@ -99,7 +99,7 @@ func (s *session) status(ctx context.Context, names []string) error {
 	return summary(problems)
 }
 
-// sayKeyring says where secrets are and what opens them, below the table.
+// sayKeyring prints where secrets are and what opens them, below the table.
 func (s *session) sayKeyring(ctx context.Context, h *helper.Helper) error {
 	settings, err := h.Settings()
 	if err != nil {
@@ -111,8 +111,8 @@ func (s *session) sayKeyring(ctx context.Context, h *helper.Helper) error {
 	return s.print("keyring: " + printable.Line(s.describeKeyring(ctx, settings.Keyring)) + "\n")
 }
 
-// lastFetched is when a token of each profile was fetched last, as far as the log
-// goes back.
+// lastFetched returns when a token of each profile was last fetched, according to the
+// log.
 func lastFetched(h *helper.Helper) map[string]time.Time {
 	last := map[string]time.Time{}
 	_ = h.Log(func(r helper.Record) bool {
@@ -132,7 +132,7 @@ func (s *session) statusRow(st helper.Status, last, now time.Time) []string {
 	return []string{st.Profile, orDash(st.System), s.tokenCell(c, st.Token, now), s.secretCell(c, st, now), s.ago(last, now)}
 }
 
-// tokenCell shows how long the token lives, as a bar on a terminal.
+// tokenCell shows the remaining lifetime of the token, as a bar on a terminal.
 func (s *session) tokenCell(c screen, t helper.TokenStatus, now time.Time) string {
 	var cell string
 	switch {
@@ -190,7 +190,7 @@ func (s *session) secretCell(c screen, st helper.Status, now time.Time) string {
 	return text
 }
 
-// secretOrigin says where a secret comes from and how old it is.
+// secretOrigin describes where a secret comes from and how old it is.
 func (s *session) secretOrigin(st helper.Status, now time.Time) string {
 	switch {
 	case !st.SignedIn.IsZero() && st.SecretCreated.IsZero():
@@ -261,7 +261,7 @@ func recordOf(st helper.Status, last, now time.Time) statusRecord {
 	return r
 }
 
-// stamp is a time in JSON, "" for the zero time.
+// stamp formats a time for JSON, "" for the zero time.
 func stamp(t time.Time) string {
 	if t.IsZero() {
 		return ""
@@ -269,7 +269,7 @@ func stamp(t time.Time) string {
 	return t.UTC().Format(time.RFC3339)
 }
 
-// span is a duration for people, in its greatest unit.
+// span formats a duration for people, in its largest unit.
 func span(d time.Duration) string {
 	d = max(d, 0)
 	switch {

@@ -12,7 +12,7 @@ import (
 	"github.com/credhelper/credhelper/protocol/printable"
 )
 
-// testCommand asks the server and the API, whatever the cache says.
+// testCommand contacts the server and the API, regardless of the cache.
 func (s *session) testCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:               "test NAME",
@@ -25,7 +25,7 @@ func (s *session) testCommand() *cobra.Command {
 	}
 }
 
-// testedRecord is test --json.
+// testedRecord is the output of test --json.
 type testedRecord struct {
 	Profile  string `json:"profile"`
 	TokenURL string `json:"token_url,omitempty"`

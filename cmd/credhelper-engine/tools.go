@@ -13,18 +13,18 @@ import (
 	"github.com/credhelper/credhelper/protocol"
 )
 
-// answerTime is the end of everything that nobody sits in front of: Bazel stops
-// waiting after 10 s, and git, docker and kubectl never do (R2).
+// answerTime is the time limit of every call without a person: Bazel stops waiting
+// after 10 s, while git, docker and kubectl wait forever (R2).
 const answerTime = 8 * time.Second
 
-// answered lets one answer through: the tool's, or the watchdog's.
+// answered lets only one answer through: the tool's, or the watchdog's.
 type answered struct {
 	once sync.Once
 	code int
 }
 
-// answerTool answers the request that the front could not answer from the cache.
-// Nothing on this road prompts.
+// answerTool answers a request that the front could not answer from the cache. Nothing
+// called from here prompts.
 func (s *session) answerTool(d *protocol.Dialect, call protocol.Call) int {
 	if d.Link == "" {
 		var err error
@@ -70,7 +70,8 @@ func (s *session) end(reply protocol.Reply, err error) int {
 	return code
 }
 
-// answer finds what one request gets. err is why nothing was found, for stderr.
+// answer returns the answer to one request. err is the reason for a failure, for
+// stderr.
 func (s *session) answer(ctx context.Context, d *protocol.Dialect, r protocol.Request) (protocol.Reply, error) {
 	s.verb, s.tool = d.Name, true
 	switch r.Verb {
@@ -109,13 +110,13 @@ func (s *session) answer(ctx context.Context, d *protocol.Dialect, r protocol.Re
 	return encoded(d, r, c)
 }
 
-// get is the helper's, but a script that asks "token" or "header" for a new one is
-// not given the old one, unless it says that this will do.
+// get calls the helper's Get. But a script that requests a new token with "token" or
+// "header" is not given the old one, unless it allows that.
 func (s *session) get(ctx context.Context, h *helper.Helper, d *protocol.Dialect, r protocol.Request) (protocol.Credential, error) {
 	if !r.Refresh || s.flags.orCached || d.Name != "token" && d.Name != "header" {
 		return h.Get(ctx, r)
 	}
-	var why string // the last warning, which says why the old one is given
+	var why string // the last warning: why the old token is given
 	s.warn = func(text string) {
 		if why != "" {
 			s.say("credhelper: " + why)
@@ -144,13 +145,13 @@ func encoded(d *protocol.Dialect, r protocol.Request, c protocol.Credential) (pr
 	return protocol.Reply{Stdout: answer}, nil
 }
 
-// refuse answers in the dialect's words for "no".
+// refuse writes the dialect's form of a refusal.
 func (s *session) refuse(d *protocol.Dialect, r protocol.Request, err error) int {
 	return s.reply(d.Refuse(r, err), err)
 }
 
-// reply writes one answer, whole and once, and returns the exit code. Whatever
-// was to be saved was saved before (R7).
+// reply writes one answer, in one write, and returns the exit code. All state has been
+// saved before (R7).
 func (s *session) reply(r protocol.Reply, err error) int {
 	a := s.answered
 	a.once.Do(func() {
@@ -159,9 +160,9 @@ func (s *session) reply(r protocol.Reply, err error) int {
 	return a.code
 }
 
-// converse speaks in lines until the tool ends the stream (cargo): a greeting,
-// then one line of answer for each line of request. The pipe stays open between
-// them, so each has its own 8 s.
+// converse serves a line protocol until the tool ends the stream (cargo): a greeting,
+// then one line of answer for each line of request. The pipe stays open in between, so
+// each request has its own 8 s.
 func (s *session) converse(d *protocol.Dialect, call protocol.Call, want protocol.Stdin) int {
 	if err := process.WriteOnce(int(s.stdout.Fd()), []byte(d.Greeting)); err != nil && d.Greeting != "" {
 		return 1
@@ -178,7 +179,7 @@ func (s *session) converse(d *protocol.Dialect, call protocol.Call, want protoco
 			return code
 		}
 		if err != nil {
-			return 1 // where the next line begins is not known
+			return 1 // the beginning of the next line is unknown
 		}
 	}
 }
@@ -199,8 +200,8 @@ func (s *session) lineAnswer(d *protocol.Dialect, call protocol.Call, err error)
 	return s.end(reply, err)
 }
 
-// readLine reads one line of at most limit bytes, without its end; nil at the
-// end of the stream. A last line without an end counts: cargo's own tests send
+// readLine reads one line of at most limit bytes, without its line break; nil at the
+// end of the stream. A last line without a line break counts: cargo's own tests send
 // one.
 func readLine(lines *bufio.Reader, limit int) ([]byte, error) {
 	var line []byte

@@ -11,7 +11,7 @@ import (
 	"github.com/credhelper/credhelper/protocol/secret"
 )
 
-// setPassphrase asks twice: nobody can say later what was mistyped once.
+// setPassphrase asks twice, because a typing error could not be found later.
 func (s *session) setPassphrase(ctx context.Context, keyFile bool) error {
 	h, err := s.open()
 	if err != nil {
@@ -35,7 +35,7 @@ func (s *session) setPassphrase(ctx context.Context, keyFile bool) error {
 		if err := file.UseKeyFile(ctx); err != nil {
 			return keyringTrouble(fileKeyring, err)
 		}
-		_ = file.Lock(ctx) // what unlock left in the kernel is not needed any more
+		_ = file.Lock(ctx) // what unlock left in the kernel is no longer needed
 		s.say("The keyring is now opened by a key file that only you can read: " + s.keyFilePath())
 		return nil
 	}
@@ -59,7 +59,7 @@ func (s *session) keyFilePath() string {
 	return dirs.KeyFile()
 }
 
-// unlockFirst opens a locked keyring for this process only.
+// unlockFirst unlocks a keyring for this process only.
 func (s *session) unlockFirst(ctx context.Context, file *keyring.File) error {
 	opener, err := file.Opener(ctx)
 	if err != nil {
@@ -99,7 +99,7 @@ func (s *session) newPassphrase() (secret.Text, error) {
 	return first, nil
 }
 
-// unlockCommand opens the encrypted file keyring for a while.
+// unlockCommand unlocks the encrypted file keyring for some time.
 func (s *session) unlockCommand() *cobra.Command {
 	var life string
 	c := &cobra.Command{
@@ -162,7 +162,7 @@ func (s *session) unlock(ctx context.Context, keep time.Duration) error {
 	return nil
 }
 
-// lockCommand forgets the keys: of the keyring and of the sealed tokens.
+// lockCommand destroys the keys of the keyring and of the sealed tokens.
 func (s *session) lockCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:     "lock",

@@ -59,9 +59,9 @@ func (s *session) storeUnverified(why error, replaces bool) bool {
 	return err == nil && yes
 }
 
-// verify asks for a token and the API whom it is for.
+// verify fetches a token and asks the API which account it belongs to.
 func (s *session) verify(ctx context.Context, h *helper.Helper, p *config.Profile, text secret.Text) (tested helper.Tested, err error) {
-	if p.Person() { // who signs in will see
+	if p.Person() { // the sign-in will show it
 		return tested, nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, 2*answerTime)
@@ -71,7 +71,7 @@ func (s *session) verify(ctx context.Context, h *helper.Helper, p *config.Profil
 	return tested, err
 }
 
-// sayTested tells what a test found out, as far as it came.
+// sayTested reports the results of a test, as far as it came.
 func (s *session) sayTested(t helper.Tested) {
 	ok := s.screenOf(s.stderr).paint(green, "ok")
 	if t.Life <= 0 {
@@ -90,13 +90,13 @@ func (s *session) sayTested(t helper.Tested) {
 	}
 }
 
-// lastPart is the last two segments of an address.
+// lastPart returns the last two segments of an address.
 func lastPart(url string) string {
 	parts := strings.Split(url, "/")
 	return strings.Join(parts[max(0, len(parts)-2):], "/")
 }
 
-// notStored adds to an error what became of the secret.
+// notStored adds to an error that the secret was not stored.
 func notStored(err error, what string) error {
 	e := &protocol.Error{Text: err.Error() + "; " + what}
 	var known *protocol.Error

@@ -8,26 +8,26 @@ import (
 	"github.com/credhelper/credhelper/protocol"
 )
 
-// watchdog ends what takes too long: its context a little before the limit, for an
-// answer that says what was slow, and the process at the limit, whatever it hangs
-// in. The limit counts from the start of the process and may grow once it is known
-// whose token is asked for.
+// watchdog enforces a time limit. It cancels its context shortly before the limit, so
+// that the answer can say what was slow, and ends the process at the limit, whatever
+// hangs. The limit counts from the start of the process, and can be extended once the
+// profile is known.
 type watchdog struct {
 	start time.Time
 	now   func() time.Time
-	bark  *time.Timer // ends the context
+	bark  *time.Timer // cancels the context
 	bite  *time.Timer // ends the process
 
 	mu   sync.Mutex
-	end  time.Time // of the context
+	end  time.Time // deadline of the context
 	err  error
 	done chan struct{}
 }
 
 var _ context.Context = (*watchdog)(nil)
 
-// watch starts a watchdog. refuse gives the answer in the place of the one that did
-// not come, and its exit code.
+// watch starts a watchdog. refuse writes an answer in place of the missing one, and
+// returns its exit code.
 func (s *session) watch(limit time.Duration, refuse func(error) int) (context.Context, context.CancelFunc) {
 	w := &watchdog{start: s.start, now: s.now, done: make(chan struct{})}
 	w.bark = time.AfterFunc(time.Hour, func() { w.finish(context.DeadlineExceeded) })
@@ -43,7 +43,7 @@ func (s *session) watch(limit time.Duration, refuse func(error) int) (context.Co
 	return w, func() { w.finish(context.Canceled) }
 }
 
-// patience is the limit of a profile that has one of its own.
+// patience applies the time limit of a profile that has its own.
 func (s *session) patience(limit time.Duration) {
 	if s.dog != nil {
 		s.limit = limit
@@ -63,7 +63,8 @@ func (w *watchdog) set(limit time.Duration) {
 	w.bite.Reset(w.start.Add(limit).Sub(w.now()))
 }
 
-// finish ends the context; the process goes on only if its caller has ended it.
+// finish ends the context. The process continues only if the caller has stopped the
+// watchdog.
 func (w *watchdog) finish(err error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -77,14 +78,14 @@ func (w *watchdog) finish(err error) {
 	}
 }
 
-// Deadline is when the context ends by itself.
+// Deadline implements context.Context.
 func (w *watchdog) Deadline() (time.Time, bool) { w.mu.Lock(); defer w.mu.Unlock(); return w.end, true }
 
-// Done is closed when it has ended.
+// Done implements context.Context.
 func (w *watchdog) Done() <-chan struct{} { return w.done }
 
-// Err says why.
+// Err implements context.Context.
 func (w *watchdog) Err() error { w.mu.Lock(); defer w.mu.Unlock(); return w.err }
 
-// Value is none.
+// Value implements context.Context.
 func (w *watchdog) Value(any) any { return nil }

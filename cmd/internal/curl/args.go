@@ -1,6 +1,6 @@
-// Package curl reads the arguments of a curl call that a token is to sign, and what
-// curl answers. It knows every option of curl and which of them may stand beside a
-// token; it runs nothing.
+// Package curl parses the arguments of a curl call that gets a token, and curl's
+// output. It knows every option of curl and which of them are allowed together with a
+// token. It runs nothing.
 package curl
 
 import (
@@ -10,35 +10,37 @@ import (
 	"github.com/credhelper/credhelper/protocol/printable"
 )
 
-// What curl's options may do beside a token. Everything that could send the
-// token elsewhere, show it, weaken TLS, or answer for another request is
-// refused; what is only about ftp, mail, ssh and the like has no use here.
+// A rule says what an option may do together with a token. Options that could send the
+// token elsewhere, reveal it, weaken TLS, or answer for another request are refused, as
+// are options for ftp, mail, ssh and similar protocols.
 type rule uint8
 
 const (
 	// allow passes the option on.
 	allow rule = iota
-	// once passes it on, and the request is not repeated after a 401: the second
-	// time it would do something else (append, resume, name another file).
+	// once passes it on, but the request is not repeated after a 401, because the
+	// option would act differently the second time (append, resume, choose another file
+	// name).
 	once
 	// headers passes it on if its value cannot forge a header line.
 	headers
-	// body passes it on; the request is not repeated if the body comes from
-	// stdin or from another pipe, which are read once.
+	// body passes it on; the request is not repeated if the body comes from stdin or
+	// from another pipe, which can be read only once.
 	body
 	// method passes it on if it is an HTTP method.
 	method
-	// header passes it on if it is a header that the helper does not write.
+	// header passes it on if it is not a header that the helper writes.
 	header
 	// target is the URL.
 	target
-	// dump is --dump-header: the helper needs it for itself and copies.
+	// dump is --dump-header: the helper uses that option itself, and copies the
+	// headers.
 	dump
-	// verbose passes it on and its output through the redactor.
+	// verbose passes it on, and filters its output through the redactor.
 	verbose
-	// given is refused silently, so to speak: the helper sets it anyway.
+	// given is ignored: the helper sets it anyway.
 	given
-	// refuse does not pass it on; the row says why.
+	// refuse refuses it; the row says why.
 	refuse
 )
 
@@ -47,11 +49,11 @@ type option struct {
 	name  string // without dashes
 	short byte   // 0 if there is none
 	value bool   // takes a value
-	rule  rule   // what becomes of it
+	rule  rule   // what happens to it
 	why   string // for refuse
 }
 
-// Why options are refused.
+// The reasons for refusing options.
 const (
 	whyToken   = "credhelper itself signs the request"
 	whyRoute   = "it could send the token to another machine"
@@ -84,23 +86,23 @@ func findLetter(letter byte) (option, bool) {
 	return option{}, false
 }
 
-// Args are the arguments of one curl call, read.
+// Args are the parsed arguments of one curl call.
 type Args struct {
 	Pass    []string // options for curl
 	URL     string   // the one URL, as written
 	Dump    string   // file for the response headers; "" if not wanted
-	Repeat  bool     // the request can be made again
+	Repeat  bool     // whether the request can be repeated
 	Verbose bool
 	Follow  bool // --location
 	Output  bool // the body goes to a file
 	Silent  bool
 	Include bool // headers are part of the output
-	Upload  bool // of a file, whose name curl adds to a URL that has none
-	TLS13   bool // nothing older
+	Upload  bool // of a file, whose name curl appends to a URL that lacks one
+	TLS13   bool // require TLS 1.3
 }
 
-// Read reads curl's arguments by the table. It refuses abbreviations: a
-// newer curl could take one for an option that the table does not know.
+// Read parses curl's arguments by the table. It refuses abbreviations, because a newer
+// curl could read one as an option that the table does not have.
 func Read(args []string) (Args, error) {
 	c := Args{Repeat: true}
 	for len(args) > 0 {
@@ -149,7 +151,7 @@ func (c *Args) setURL(url string) error {
 	return nil
 }
 
-// long reads one long option and says how many of rest were its value.
+// long parses one long option and returns how many elements of rest were its value.
 func (c *Args) long(name string, rest []string) (used int, err error) {
 	if base, no := strings.CutPrefix(name, "no-"); no {
 		if _, own := findOption(name); !own {
@@ -169,7 +171,7 @@ func (c *Args) long(name string, rest []string) (used int, err error) {
 	return 1, c.take(o, rest[0])
 }
 
-// negated reads --no-NAME, which switches off an option without a value.
+// negated parses --no-NAME, which switches off an option without a value.
 func (c *Args) negated(name string) error {
 	o, known := findOption(name)
 	if !known || o.value {
@@ -183,7 +185,7 @@ func (c *Args) negated(name string) error {
 	return Refused("--no-"+name, "credhelper decides about --"+name)
 }
 
-// cluster reads short options written together, as -sSo FILE or -XPOST.
+// cluster parses combined short options, such as -sSo FILE or -XPOST.
 func (c *Args) cluster(letters string, rest []string) (used int, err error) {
 	for i := range len(letters) {
 		o, known := findLetter(letters[i])
@@ -207,7 +209,7 @@ func (c *Args) cluster(letters string, rest []string) (used int, err error) {
 	return 0, nil
 }
 
-// take decides about one option.
+// take handles one option by its rule.
 func (c *Args) take(o option, value string) error {
 	switch o.rule {
 	case refuse:
@@ -247,11 +249,11 @@ func (c *Args) take(o option, value string) error {
 	return nil
 }
 
-// note remembers options that change how the helper runs curl.
+// note records options that change how the helper runs curl.
 func (c *Args) note(name, value string) {
 	switch name {
 	case "upload-file":
-		c.Upload = value != "-" && value != "." // those are stdin
+		c.Upload = value != "-" && value != "." // those mean stdin
 	case "tlsv1.3":
 		c.TLS13 = true
 	case "location":
@@ -265,8 +267,8 @@ func (c *Args) note(name, value string) {
 	}
 }
 
-// readOnce reports whether a body comes from stdin or could come from another
-// stream: curl's forms are "-", "@-", "name@-", "part=@-;type=...", "part=<-".
+// readOnce reports whether a body comes from stdin or could come from another stream:
+// curl accepts "-", "@-", "name@-", "part=@-;type=...", "part=<-".
 func readOnce(value string) bool {
 	for _, stream := range [...]string{"@-", "<-", "@/dev/", "</dev/", "@/proc/", "</proc/"} {
 		if strings.Contains(value, stream) {
@@ -276,7 +278,7 @@ func readOnce(value string) bool {
 	return value == "-" || value == "." || strings.HasPrefix(value, "/dev/") || strings.HasPrefix(value, "/proc/")
 }
 
-// oneHeaderLine reports whether a value stays in its line.
+// oneHeaderLine reports whether a value has no line break.
 func oneHeaderLine(value string) bool {
 	for i := range len(value) {
 		if value[i] < 0x20 && value[i] != '\t' || value[i] == 0x7f {
@@ -286,8 +288,8 @@ func oneHeaderLine(value string) bool {
 	return true
 }
 
-// checkHeader lets through any header that neither signs the request nor
-// says which host it is for.
+// checkHeader accepts any header that neither authorizes the request nor names its
+// host.
 func checkHeader(value string) error {
 	const flag = "--header"
 	if !oneHeaderLine(value) {
@@ -311,10 +313,10 @@ func checkHeader(value string) error {
 	return nil
 }
 
-// wayOut is the hint for everything that the table does not let through.
+// wayOut is the hint for everything that the table refuses.
 const wayOut = "another way: credhelper header --format curl-config URL | curl --disable --config - ..."
 
-// Usage is the error of a call that curl itself would not understand.
+// Usage returns the error for a call that curl itself would not understand.
 func Usage(text string) error {
 	return &protocol.Error{Kind: protocol.ErrMalformed, Text: "curl: " + text, Hint: "usage: credhelper curl [NAME] -- [CURL'S OPTIONS] URL"}
 }
@@ -327,7 +329,8 @@ func unknown(name string) error {
 	}
 }
 
-// Refused is the error of an option that may not stand beside a token, and why.
+// Refused returns the error for an option that is not allowed together with a token,
+// with the reason.
 func Refused(name, why string) error {
 	return &protocol.Error{
 		Kind: protocol.ErrMalformed,

@@ -8,22 +8,22 @@ import (
 	"github.com/credhelper/credhelper/protocol/secret"
 )
 
-// piece is the shortest part of a secret, in bytes, that is taken out: curl cuts its
-// lines where it likes, over HTTP/2 within the token.
+// piece is the minimum length, in bytes, of a part of a secret that is redacted: curl
+// breaks its lines anywhere, with HTTP/2 even within the token.
 const piece = 12
 
-// A Redactor writes on what curl says and takes secrets out of it, and every part of
-// them that is long enough to be told from other text, wherever curl cuts it.
+// A Redactor passes curl's messages on, without secrets and without those parts of them
+// that are long enough to be distinguished from other text, wherever curl breaks them.
 type Redactor struct {
 	to      func([]byte) error
 	secrets []string
-	parts   map[string]bool // what is looked for
-	lengths []int           // that parts have, each once
-	held    []byte          // read, and not yet decided
-	covered int             // so many bytes of held belong to what was taken out
+	parts   map[string]bool // the parts to look for
+	lengths []int           // the different lengths of parts
+	held    []byte          // received, but not yet decided
+	covered int             // number of bytes of held that belong to a redacted part
 }
 
-// NewRedactor makes a redactor of secrets, which writes with to.
+// NewRedactor returns a redactor of secrets that writes with to.
 func NewRedactor(to func([]byte) error, secrets ...string) *Redactor {
 	r := &Redactor{to: to, parts: map[string]bool{}}
 	known := map[int]bool{}
@@ -49,10 +49,10 @@ func (r *Redactor) Write(p []byte) (int, error) {
 	return len(p), r.decide(len(r.held) - r.undecided())
 }
 
-// Flush writes what was held back and is no secret after all.
+// Flush writes the bytes that were held back.
 func (r *Redactor) Flush() { _ = r.decide(len(r.held)) }
 
-// undecided is how many bytes at the end of held a secret's part could begin with.
+// undecided returns how many bytes at the end of held could be the beginning of a part.
 func (r *Redactor) undecided() int {
 	for n := min(piece-1, len(r.held)); n > 0; n-- {
 		end := string(r.held[len(r.held)-n:])
@@ -65,7 +65,8 @@ func (r *Redactor) undecided() int {
 	return 0
 }
 
-// decide writes the first n bytes of held, each run of secret bytes as one word.
+// decide writes the first n bytes of held, with each run of secret bytes replaced by
+// one word.
 func (r *Redactor) decide(n int) error {
 	var out []byte
 	i, covered := 0, r.covered
@@ -89,7 +90,7 @@ func (r *Redactor) decide(n int) error {
 	return r.to(out)
 }
 
-// partAt is the length of the longest part that begins at i; 0 if none does.
+// partAt returns the length of the longest part that begins at i; 0 if there is none.
 func (r *Redactor) partAt(i int) (longest int) {
 	for _, size := range r.lengths {
 		if i+size <= len(r.held) && size > longest && r.parts[string(r.held[i:i+size])] {
@@ -99,9 +100,10 @@ func (r *Redactor) partAt(i int) (longest int) {
 	return longest
 }
 
-// ProxySecrets are the forms in which curl shows the password of a proxy's address
-// (http_proxy and its like): in the address, in Basic's header, and by itself if it
-// is long enough to be told from other text. Nil if there is none.
+// ProxySecrets returns the forms in which curl prints the password in a proxy's address
+// (http_proxy and similar variables): in the address, in the Basic header, and by
+// itself if it is long enough to be distinguished from other text. It returns nil if
+// there is none.
 func ProxySecrets(address string) []string {
 	const shortest = 8
 	if !strings.Contains(address, "://") {
@@ -126,7 +128,7 @@ func ProxySecrets(address string) []string {
 	return forms
 }
 
-// unescaped is what curl makes of a user's or password's percent signs.
+// unescaped decodes the percent signs of a user name or password as curl does.
 func unescaped(s string) string {
 	if plain, err := url.PathUnescape(s); err == nil {
 		return plain

@@ -7,10 +7,9 @@ import (
 	"strings"
 )
 
-// SameServer reports whether the last of all answers to address came from the
-// server that was asked first. A 401 of another one, where curl was redirected
-// without the token, says nothing about the token: it must not be able to make us
-// fetch a new one for each call.
+// SameServer reports whether the last response came from the server that was asked
+// first. After a redirect to another server, which did not get the token, a 401 says
+// nothing about the token and must not make us fetch a new one for each call.
 func SameServer(address string, headers []byte) bool {
 	first, err := url.Parse(address)
 	if err != nil {
@@ -27,7 +26,7 @@ func SameServer(address string, headers []byte) bool {
 	return strings.EqualFold(at.Scheme, first.Scheme) && strings.EqualFold(at.Host, first.Host)
 }
 
-// locations are the Location fields of the answers that another one follows.
+// locations returns the Location fields of all responses except the last.
 func locations(headers []byte) []string {
 	var all []string
 	location := ""
@@ -44,8 +43,8 @@ func locations(headers []byte) []string {
 	return all
 }
 
-// FinalStatus is the status of the last answer whose headers are complete, and
-// whether it is the final one: no 1xx, and no redirect that is being followed.
+// FinalStatus returns the status of the last response with complete headers, and
+// whether it is the final one: neither 1xx, nor a redirect that is being followed.
 func FinalStatus(headers []byte, follow bool) (status int, final bool) {
 	var located bool
 	for len(headers) > 0 {

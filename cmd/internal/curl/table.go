@@ -1,7 +1,6 @@
 package curl
 
-// options is every option of curl 7.88 and what becomes of it. A curl that
-// has more of them is no matter: what is not here is not passed on.
+// options lists every option of curl 7.88. Options of a newer curl are not passed on.
 var options = [...]option{
 	{name: "abstract-unix-socket", value: true, rule: refuse, why: whyRoute},
 	{name: "alt-svc", value: true, rule: refuse, why: whyRoute},

@@ -2,20 +2,20 @@ package wiring
 
 import "strings"
 
-// A block is what setup adds to a configuration file that knows comments: lines
-// between two marks, so that --remove takes out exactly these and nothing a
+// A block is what setup adds to a configuration file that supports comments: lines
+// between two markers, so that --remove removes exactly these lines and nothing that a
 // person wrote.
 
-// marks are the lines around a block.
+// marks returns the marker lines around a block.
 func marks(comment, id string) (begin, end string) {
 	return comment + " >>> credhelper setup " + id + "\n", comment + " <<< credhelper setup " + id + "\n"
 }
 
-// placement says where in a file a block goes. It returns the whole new text, or
-// an error if the file already says something else on the matter.
+// placement inserts a block into a file. It returns the complete new text, or an error
+// if the file already has a conflicting setting.
 type placement func(text, block string) (string, error)
 
-// atEnd puts a block after everything else.
+// atEnd inserts a block at the end.
 func atEnd(text, block string) (string, error) {
 	if text != "" && !strings.HasSuffix(text, "\n") {
 		text += "\n"
@@ -23,11 +23,11 @@ func atEnd(text, block string) (string, error) {
 	return text + block, nil
 }
 
-// atTop puts a block before everything else: a key of TOML's root table must
-// stand before the first table.
+// atTop inserts a block at the beginning: a key of TOML's root table must precede the
+// first table.
 func atTop(text, block string) (string, error) { return block + text, nil }
 
-// blockEdit is the edit that adds lines as a block.
+// blockEdit returns the edit that adds lines as a block.
 func blockEdit(path, comment, id, lines string, place placement) fileEdit {
 	begin, end := marks(comment, id)
 	block := begin + lines + end
@@ -39,8 +39,8 @@ func blockEdit(path, comment, id, lines string, place placement) fileEdit {
 	}
 }
 
-// cutBlock takes the lines from begin to end out of text, however far they are
-// indented. A begin without its end was edited by a person, and stays.
+// cutBlock removes the lines from begin to end, whatever their indentation. If a person
+// has removed the end marker, the lines stay.
 func cutBlock(text, begin, end string) string {
 	begin, end = strings.TrimSpace(begin), strings.TrimSpace(end)
 	at, start := 0, -1
@@ -56,8 +56,8 @@ func cutBlock(text, begin, end string) string {
 	return text
 }
 
-// lineIndex is where the line stands in text; -1 if it does not. line ends with
-// its line end.
+// lineIndex returns the position of a line in text; -1 if it is missing. line includes
+// its line break.
 func lineIndex(text, line string) int {
 	if strings.HasPrefix(text, line) {
 		return 0
@@ -68,9 +68,9 @@ func lineIndex(text, line string) int {
 	return -1
 }
 
-// underHeader puts a block under the line [name] of a file in sections, and at
-// the end with the line itself if there is none. A key that the section already
-// has would be there twice, which most readers refuse; the person decides.
+// underHeader inserts a block below the line [name] of a file with sections. If there
+// is none, it appends the line and the block. It fails if the section already has the
+// key: most parsers refuse a repeated key, so the person has to decide.
 func underHeader(name, key, comment, id, lines string) placement {
 	header := "[" + name + "]"
 	return func(text, block string) (string, error) {
@@ -89,7 +89,7 @@ func underHeader(name, key, comment, id, lines string) placement {
 	}
 }
 
-// headerEnd is the place after the line of the header; -1 if there is none.
+// headerEnd returns the position after the line of the header; -1 if it is missing.
 func headerEnd(text, header string) int {
 	for at := 0; at < len(text); {
 		end := len(text)
@@ -105,7 +105,7 @@ func headerEnd(text, header string) int {
 	return -1
 }
 
-// sectionHas reports whether a key is set before the next section begins.
+// sectionHas reports whether a key is set before the next section.
 func sectionHas(text, key string) bool {
 	for line := range strings.Lines(text) {
 		line = strings.TrimSpace(line)
@@ -126,7 +126,7 @@ func setsKey(line, key string) bool {
 	return ok && (strings.HasPrefix(rest, "=") || strings.HasPrefix(rest, ":"))
 }
 
-// onlyOnce refuses a file that already says what of which there may be only one.
+// onlyOnce refuses a file that already has a setting of which only one is allowed.
 func onlyOnce(place placement, what string, has func(line string) bool) placement {
 	return func(text, block string) (string, error) {
 		for line := range strings.Lines(text) {
@@ -138,8 +138,8 @@ func onlyOnce(place placement, what string, has func(line string) bool) placemen
 	}
 }
 
-// underUsers puts a list item under the key users of a kubeconfig. kubectl and
-// its kind write that key at the left margin with its items below.
+// underUsers inserts a list item below the key users of a kubeconfig. kubectl writes
+// that key at the left margin, with its items below it.
 func underUsers(item string) placement {
 	return func(text, block string) (string, error) {
 		if strings.TrimSpace(text) == "" {
@@ -169,7 +169,7 @@ func underUsers(item string) placement {
 	}
 }
 
-// cutUser takes a user out of a kubeconfig that kubectl wrote anew, which drops
+// cutUser removes a user from a kubeconfig that kubectl has rewritten, which drops
 // comments: the item of that name, if it runs credhelper.
 func cutUser(text, name string) string {
 	at, start, depth := 0, -1, 0

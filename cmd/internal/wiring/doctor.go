@@ -6,15 +6,15 @@ import (
 	"strings"
 )
 
-// A Path is one by which a tool calls credhelper.
+// A Path is a path through which a tool calls credhelper.
 type Path struct {
-	Text string // who names it, for people; and what is wrong with it
+	Text string // what names it, and what is wrong with it, for people
 	Here bool   // it leads to this credhelper
-	Gone bool   // nothing is there
+	Gone bool   // it does not exist
 	Mend string // what to type
 }
 
-// Paths are those that links, and the files of tools, name: each once.
+// Paths returns the paths in links and in the configuration of tools, each once.
 func Paths(place *Place) (found []Path) {
 	seen := map[string]bool{}
 	add := func(what, path, mend string) {
@@ -44,7 +44,7 @@ func Paths(place *Place) (found []Path) {
 	return found
 }
 
-// leads looks where a path leads.
+// leads resolves a path.
 func leads(what, path, here, mend string) Path {
 	target, err := filepath.EvalSymlinks(path)
 	switch {
@@ -56,8 +56,8 @@ func leads(what, path, here, mend string) Path {
 	return Path{Text: what, Here: true}
 }
 
-// namedPaths are the absolute paths of credhelper, or of a link to it, that a
-// tool's file names.
+// namedPaths returns the absolute paths of credhelper, or of a link to it, in the
+// configuration of a tool.
 func namedPaths(text string) (paths []string) {
 	if !strings.Contains(text, "credhelper") {
 		return nil
@@ -70,8 +70,8 @@ func namedPaths(text string) (paths []string) {
 	return paths
 }
 
-// linksLike are the links at path, and beside it those with a profile in their
-// names, that lead to a credhelper.
+// linksLike returns the links to a credhelper at path, and those beside it with a
+// profile in their names.
 func linksLike(path string) (links []string) {
 	names, _ := filepath.Glob(path + "*")
 	for _, name := range names {

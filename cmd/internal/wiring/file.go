@@ -15,33 +15,34 @@ import (
 type fileEdit struct {
 	path string
 	show string                            // what is added, for people
-	add  func(text string) (string, error) // the file with our part; the same text if it has it
-	drop func(text string) (string, error) // the file without our part, whatever it says
+	add  func(text string) (string, error) // adds our part to the file, unless it is there
+	drop func(text string) (string, error) // removes our part from the file, whatever its value
 
-	// trace is what remains of our part when the tool wrote the file anew and
-	// dropped the comments around it; manual says how to take that out.
+	// trace is the remainder of our part in a file that the tool has rewritten without
+	// comments; manual tells a person how to remove it.
 	trace, manual string
 }
 
-// unless is the edit where err says that the tool would not read what it adds. It can
-// still be taken back.
+// unless returns the edit, which can no longer be applied if err says that the tool
+// would not read the addition. It can still be undone.
 func (e fileEdit) unless(err error) fileEdit {
 	e.add = func(string) (string, error) { return "", err }
 	return e
 }
 
-// backupSuffix names the copy of a file as it was before setup first touched it.
+// backupSuffix is the suffix of the copy that is made before setup first changes a
+// file.
 const backupSuffix = ".before-credhelper"
 
-// configLimit bounds the configuration files that setup edits.
+// configLimit is the maximum size of a configuration file that setup edits.
 const configLimit = 4 << 20
 
-// conflict is a file that already says something else.
+// conflict returns the error for a file with a conflicting setting.
 func conflict(text string) error {
 	return &protocol.Error{Kind: protocol.ErrPolicy, Text: text, Hint: "nothing was changed; run setup without --write and do it by hand"}
 }
 
-// check reports whether apply would find a file that it can change.
+// check reports whether apply would find a file that it can change. It changes nothing.
 func (e fileEdit) check() error {
 	now, _, err := readConfig(e.path)
 	if err == nil {
@@ -50,8 +51,8 @@ func (e fileEdit) check() error {
 	return err
 }
 
-// apply adds the edit's part, and reports whether that changed anything. The file
-// as it was is kept beside it, until --remove.
+// apply adds the edit's part, and reports whether that changed anything. It keeps a
+// copy of the original file until --remove.
 func (e fileEdit) apply() (changed bool, err error) {
 	now, exists, err := readConfig(e.path)
 	if err != nil {
@@ -73,7 +74,7 @@ func (e fileEdit) apply() (changed bool, err error) {
 	return true, writeConfig(e.path, next)
 }
 
-// renewed is the file with our part as it is now, an older form of it taken out.
+// renewed returns the file with the current form of our part, and without an older one.
 func (e fileEdit) renewed(now string) (string, error) {
 	next, err := e.add(now)
 	if err == nil && next == now {
@@ -88,8 +89,8 @@ func (e fileEdit) renewed(now string) (string, error) {
 	return next, err
 }
 
-// undo takes the edit's part out again. A file that nobody changed since gets
-// every byte back that it had; one that setup made is removed.
+// undo removes the edit's part. A file that was not changed since is restored to the
+// byte; a file that setup created is removed.
 func (e fileEdit) undo() (changed bool, err error) {
 	now, exists, err := readConfig(e.path)
 	if err != nil || !exists {
@@ -122,7 +123,7 @@ func (e fileEdit) undo() (changed bool, err error) {
 	return true, writeConfig(e.path, left)
 }
 
-// isBlank reports whether a file says nothing any more.
+// isBlank reports whether a file has no content left.
 func isBlank(text string) bool {
 	switch strings.Join(strings.Fields(text), "") {
 	case "", "{}", "apiVersion:v1kind:Configusers:":
@@ -146,7 +147,7 @@ func readConfig(path string) (text string, exists bool, err error) {
 	return string(b), true, err
 }
 
-// writeConfig replaces a file whole, keeping its mode; a link to it stays one.
+// writeConfig replaces a file, keeping its mode; a symbolic link to it is kept.
 func writeConfig(path, text string) error {
 	if resolved, err := filepath.EvalSymlinks(path); err == nil {
 		path = resolved

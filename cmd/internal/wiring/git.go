@@ -9,13 +9,13 @@ import (
 	"github.com/credhelper/credhelper/protocol/printable"
 )
 
-// wireGit asks credhelper for the profile's hosts and for nothing else; without
-// a profile for every host, behind the helpers that are there. The path is only
-// sent where a profile needs it.
+// wireGit makes git ask credhelper for the profile's hosts only; without a profile for
+// every host, after the existing helpers. It has the path sent only if a profile needs
+// it.
 func wireGit(p *Place) (Plan, error) {
 	command := shellWord(p.credhelper) + " git"
 	if !filepath.IsAbs(command) {
-		command = "!" + command // a quoted path is the shell's
+		command = "!" + command // a quoted path needs the shell
 	}
 	if !plainPath(p.credhelper) {
 		command = quoted(command)
@@ -45,7 +45,7 @@ func wireGit(p *Place) (Plan, error) {
 	}
 	include, next, hints := p.gitInclude()
 	if p.name == "" {
-		// git hands every answer to all its helpers to store.
+		// git passes every answer to all its helpers for storing.
 		next = []string{"beside a helper that stores (store, cache, libsecret) name a profile instead: that one would be given the tokens, and answer with them when they have ended; store writes them to its file in clear"}
 	}
 	text, _, _ := readConfig(p.gitFile())
@@ -66,7 +66,7 @@ func wireGit(p *Place) (Plan, error) {
 	}, nil
 }
 
-// gitFile is git's configuration of the user.
+// gitFile returns the user's git configuration.
 func (p *Place) gitFile() string {
 	file := p.under(".gitconfig")
 	if other := p.config("git", "config"); !isFile(file) && isFile(other) {
@@ -75,11 +75,12 @@ func (p *Place) gitFile() string {
 	return p.file("GIT_CONFIG_GLOBAL", file)
 }
 
-// gitStoring are the helpers that keep what another one answered: git gives every answer
-// that a server took to all its helpers.
+// gitStoring are the helpers that store answers of other helpers: git passes every
+// accepted credential to all its helpers.
 var gitStoring = [...]string{"store", "cache", "libsecret", "gnome-keyring", "osxkeychain", "wincred", "manager", "manager-core", "netrc"}
 
-// storingHelpers are those that a configuration of git names, with what stands behind them.
+// storingHelpers returns those that a git configuration names, with the text after
+// them.
 func storingHelpers(text string) (found []string) {
 	for line := range strings.Lines(text) {
 		if key, value, ok := strings.Cut(strings.TrimSpace(line), "="); ok && strings.EqualFold(strings.TrimSpace(key), "helper") {
@@ -94,9 +95,9 @@ func storingHelpers(text string) (found []string) {
 	return found
 }
 
-// Storing says which helpers keep the tokens that git gets from credhelper, and how to
-// mend that; "" if none does. One that stands before our part of the file counts only if
-// that is for every host: for one host our part begins with a clean list.
+// Storing reports which helpers store the tokens that git gets from credhelper, and how
+// to fix that; "" if there is none. A helper before our part of the file counts only if
+// our part is for every host: for a single host it clears the list of helpers.
 func Storing(p *Place) (text, mend string) {
 	config, _, _ := readConfig(p.gitFile())
 	const begin = "# >>> credhelper setup git"
@@ -116,9 +117,9 @@ func Storing(p *Place) (text, mend string) {
 		"credhelper setup git NAME --write for each profile, behind that helper, and credhelper setup git --remove"
 }
 
-// gitInclude is the way of a git that cannot send Bearer from a helper to a server
-// that takes nothing else: a file of sink's with the header, which git includes.
-// With it the helper is only asked when the header was refused.
+// gitInclude configures an old git, which cannot send Bearer from a helper, for a
+// server that accepts nothing else: git includes a file with the header, which sink
+// keeps. The helper is then asked only if the header was refused.
 func (p *Place) gitInclude() (lines string, next, hints []string) {
 	if p.bearerFile != "" {
 		return "[include]\n\tpath = " + quoted(p.bearerFile) + "\n",
@@ -137,29 +138,30 @@ func (p *Place) gitInclude() (lines string, next, hints []string) {
 	}
 }
 
-// gitSection is an origin without its path, which git compares whole.
+// gitSection returns an origin without its path, because git compares paths in full.
 func gitSection(url string) string {
 	scheme, rest, _ := strings.Cut(url, "://")
 	host, _, _ := strings.Cut(rest, "/")
 	return scheme + "://" + host
 }
 
-// sinkCall is what to run, or to have run, for the file.
+// sinkCall returns the command that keeps the file, to run once or as a service.
 func (p *Place) sinkCall(file string) string {
 	return "credhelper sink " + p.name + " --format git-include --file " + typed(file)
 }
 
-// bearerPlace is a good place for the file: one that ends with the session if
-// there is such a place, and that sink finds closed to others.
+// bearerPlace returns a suitable place for the file: one that ends with the session if
+// possible, and that other users cannot access.
 func (p *Place) bearerPlace() string {
 	return filepath.Join(p.file("XDG_RUNTIME_DIR", p.home), ".git-bearer-"+p.name)
 }
 
-// firstBearerGit takes authtype and credential from a helper.
+// firstBearerGit is the first version that accepts authtype and credential from a
+// helper.
 var firstBearerGit = [2]int{2, 46}
 
-// olderGit is the version of the git in PATH if that cannot send Bearer; "" if it
-// can, or there is none.
+// olderGit returns the version of the git in PATH if it cannot send Bearer; "" if it
+// can, or if there is none.
 func (p *Place) olderGit() string {
 	if p.gitVersion == nil {
 		return ""

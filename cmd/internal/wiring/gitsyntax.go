@@ -5,18 +5,19 @@ import (
 	"strings"
 )
 
-// The lines of git's configuration (git-config(1), "Syntax"): the header of a section, which
-// a variable may follow, and a variable, whose value may be left out.
+// The lines of git's configuration (git-config(1), "Syntax"): the header of a section,
+// which a variable may follow on the same line, and a variable, whose value may be
+// missing.
 const (
 	gitHeader   = `^\[[A-Za-z0-9.-]+(?:[ \t]+"(?:[^"\\\n]|\\.)*")?\]`
 	gitVariable = `^[A-Za-z][A-Za-z0-9-]*[ \t]*(?:=(.*))?$`
 )
 
-// brokenGitLine is the number of the first line that git would stop at; 0 if there is
-// none. What is appended to such a file does nothing but move the error.
+// brokenGitLine returns the number of the first line at which git would fail; 0 if
+// there is none. Appending to such a file would only move the error.
 func brokenGitLine(text string) int {
 	header, variable := regexp.MustCompile(gitHeader), regexp.MustCompile(gitVariable)
-	open, inSection := false, false // a value goes on from the line before
+	open, inSection := false, false // whether a value continues from the previous line
 	n := 0
 	for line := range strings.Lines(strings.TrimPrefix(text, "\ufeff")) {
 		n++
@@ -50,8 +51,8 @@ func brokenGitLine(text string) int {
 	return 0
 }
 
-// valueGoesOn reports whether a value ends with a backslash, and so on the next line, and
-// whether a quotation mark in it is not closed.
+// valueGoesOn reports whether a value ends with a backslash, and so continues on the
+// next line, and whether a quotation mark in it is not closed.
 func valueGoesOn(value string) (goesOn, quoted bool) {
 	for i := 0; i < len(value); i++ {
 		switch c := value[i]; {

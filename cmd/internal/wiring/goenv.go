@@ -2,10 +2,10 @@ package wiring
 
 import "strings"
 
-// The go command keeps its settings in a file of KEY=value lines, and GOAUTH is
-// a list of commands there, of which credhelper is one.
+// The go command keeps its settings in a file of lines KEY=value. GOAUTH is a list of
+// commands there, and credhelper becomes one of them.
 
-// goauthEdit is the edit that puts a command before the others of GOAUTH.
+// goauthEdit returns the edit that puts a command before the others in GOAUTH.
 func goauthEdit(file, command string) fileEdit {
 	return fileEdit{
 		path: file,
@@ -15,8 +15,8 @@ func goauthEdit(file, command string) fileEdit {
 	}
 }
 
-// addGoauth keeps what the list has. Where it is not set the go command reads
-// netrc, and should go on to do so.
+// addGoauth keeps the existing list. If GOAUTH is not set the go command reads netrc,
+// and should continue to do so.
 func addGoauth(text, command string) (string, error) {
 	at, end, value := goauthLine(text)
 	switch {
@@ -51,14 +51,14 @@ func dropGoauth(text, command string) string {
 	switch {
 	case !found:
 		return text
-	case strings.TrimSpace(rest) == "" || rest == "netrc": // what it is when not set
+	case strings.TrimSpace(rest) == "" || rest == "netrc": // the default value
 		return text[:at] + strings.TrimPrefix(text[end:], "\n")
 	}
 	return text[:at] + "GOAUTH=" + rest + text[end:]
 }
 
-// goauthLine is where the line of GOAUTH begins and ends, without its line end;
-// at is -1 if there is none.
+// goauthLine returns the position of the line of GOAUTH, without its line break; at is
+// -1 if there is none.
 func goauthLine(text string) (at, end int, value string) {
 	for line := range strings.Lines(text) {
 		if value, ok := strings.CutPrefix(strings.TrimSuffix(line, "\n"), "GOAUTH="); ok {

@@ -6,17 +6,17 @@ import (
 	"strings"
 )
 
-// JSON files have no comments to mark what setup added, so a member is put in at
-// the beginning of its object and taken out again by its key and value. The rest
-// of the file keeps every byte.
+// JSON files have no comments to mark an addition, so a member is inserted at the
+// beginning of its object, and removed by its key and value. The rest of the file keeps
+// every byte.
 
-// jsonMember is where a member stands in its document.
+// jsonMember is the position of a member in its document.
 type jsonMember struct {
 	key                    string
-	start, value, valueEnd int // start is right behind '{' or ','
+	start, value, valueEnd int // start is right after '{' or ','
 }
 
-// jsonObject reads the members of the object that begins at doc[at].
+// jsonObject parses the members of the object that begins at doc[at].
 func jsonObject(doc string, at int) (members []jsonMember, end int, err error) {
 	dec := json.NewDecoder(strings.NewReader(doc[at:]))
 	open, err := dec.Token()
@@ -47,14 +47,14 @@ func jsonObject(doc string, at int) (members []jsonMember, end int, err error) {
 	return members, at + int(dec.InputOffset()), nil
 }
 
-// jsonSetting is one member that setup sets, by the keys that lead to it.
+// jsonSetting is one member to set, with the path of keys that leads to it.
 type jsonSetting struct {
 	path  []string
 	value any
 }
 
-// memberEdit is the edit that sets members. ours tells which values below the
-// first setting's parent setup may replace and take out.
+// memberEdit returns the edit that sets members. ours reports which values below the
+// first setting's parent setup may replace and remove.
 func memberEdit(file string, settings []jsonSetting, ours func(path []string, value string) bool) fileEdit {
 	show := ""
 	for _, m := range settings {
@@ -85,7 +85,7 @@ func memberEdit(file string, settings []jsonSetting, ours func(path []string, va
 	}
 }
 
-// nest wraps a value into the objects of its path.
+// nest wraps a value in the objects of its path.
 func nest(path []string, value any) any {
 	for i := len(path) - 1; i >= 0; i-- {
 		value = map[string]any{path[i]: value}
@@ -93,7 +93,7 @@ func nest(path []string, value any) any {
 	return value
 }
 
-// jsonText writes a value as these tools write their own files.
+// jsonText formats a value as these tools format their own files.
 func jsonText(value any, prefix string) string {
 	var b bytes.Buffer
 	enc := json.NewEncoder(&b)
@@ -143,8 +143,8 @@ func setMember(doc string, at int, above, path []string, value any, ours func([]
 	return doc[:at+1] + entry + doc[at+1:], nil
 }
 
-// dropMembers takes our members out of the object at path, and the objects on
-// the way that are empty then.
+// dropMembers removes our members from the object at path, and any object on the path
+// that becomes empty.
 func dropMembers(doc string, at int, above, path []string, ours func([]string, string) bool) (string, error) {
 	if at < 0 {
 		return "", conflict("it is not a JSON object")
@@ -203,7 +203,7 @@ func hasMember(doc string, path []string) bool {
 	return at >= 0
 }
 
-// cutMember takes out the i-th member, with the comma that it no longer needs.
+// cutMember removes the i-th member, with the comma that becomes superfluous.
 func cutMember(doc string, at, end int, members []jsonMember, i int) string {
 	switch {
 	case len(members) == 1:
@@ -215,12 +215,13 @@ func cutMember(doc string, at, end int, members []jsonMember, i int) string {
 	}
 }
 
-// memberIndent is the white space before a member's key.
+// memberIndent returns the white space before a member's key.
 func memberIndent(doc string, m jsonMember) string {
 	return strings.TrimLeft(doc[m.start:][:leadingSpace(doc[m.start:])], "\r\n")
 }
 
-// lineIndent is the white space at the beginning of the line that holds doc[at].
+// lineIndent returns the white space at the beginning of the line that contains
+// doc[at].
 func lineIndent(doc string, at int) string {
 	line := doc[strings.LastIndexByte(doc[:at], '\n')+1 : at]
 	return line[:leadingSpace(line)]

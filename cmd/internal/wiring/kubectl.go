@@ -11,8 +11,8 @@ import (
 	"github.com/credhelper/credhelper/protocol/origin"
 )
 
-// wireKubectl adds a user to the kubeconfig, and records in its arguments how the profile's
-// clusters are recognized.
+// wireKubectl adds a user to the kubeconfig, with arguments that identify the profile's
+// clusters.
 func wireKubectl(p *Place) (Plan, error) {
 	user := "credhelper-" + p.name
 	args, next := "kubectl, --profile, "+p.name, []string{"use it in a context: kubectl config set-context --current --user=" + user}
@@ -46,7 +46,7 @@ func wireKubectl(p *Place) (Plan, error) {
 	}, nil
 }
 
-// kubeCluster is a cluster as kubectl config view --raw shows it.
+// kubeCluster is a cluster in the output of kubectl config view --raw.
 type kubeCluster struct {
 	Cluster struct {
 		Server        string `json:"server"`
@@ -58,8 +58,9 @@ type kubeCluster struct {
 	} `json:"cluster"`
 }
 
-// clusterMarks are the marks of the profile's clusters in the kubeconfig, in order; found
-// reports whether there is a cluster of the profile at all. Files are looked for in dir.
+// clusterMarks returns the fingerprints of the profile's clusters in the kubeconfig, in
+// order; found reports whether the profile has a cluster there at all. Relative paths
+// are resolved against dir.
 func (p *Place) clusterMarks(dir string) (marks []string, found bool) {
 	var clusters []kubeCluster
 	if p.profile == nil || p.kubeClusters == nil || json.Unmarshal([]byte(p.kubeClusters()), &clusters) != nil {
@@ -75,7 +76,7 @@ func (p *Place) clusterMarks(dir string) (marks []string, found bool) {
 		}
 		authority, err := c.authority(dir)
 		if err != nil {
-			continue // client-go would not get as far as asking
+			continue // client-go would fail before it asks
 		}
 		found = true
 		if mark := protocol.ClusterMark(authority, c.Cluster.ServerName, c.Cluster.Proxy); mark != "" {
@@ -86,7 +87,8 @@ func (p *Place) clusterMarks(dir string) (marks []string, found bool) {
 	return slices.Compact(marks), found
 }
 
-// authority is the certificate authority as client-go hands it to a plugin: a file is read.
+// authority returns the CA as client-go passes it to a plugin, which includes reading a
+// file.
 func (c kubeCluster) authority(dir string) (string, error) {
 	path := c.Cluster.AuthorityFile
 	if path == "" || c.Cluster.Authority != "" {

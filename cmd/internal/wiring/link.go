@@ -10,28 +10,28 @@ import (
 	"github.com/credhelper/credhelper/protocol"
 )
 
-// A toolLink lets a tool that cannot pass arguments call credhelper: the dialect,
-// and perhaps the profile, are in its name.
+// A toolLink lets a tool that cannot pass arguments call credhelper: its name contains
+// the dialect, and possibly the profile.
 type toolLink struct {
 	path   string
-	target string // the credhelper that it leads to
+	target string // the credhelper that it points to
 
-	// users are the files that need the link, as long as they hold the word.
+	// users are the files that need the link, as long as they contain word.
 	users []string
 	word  string
 
-	inPath bool // the tool looks for it in PATH
+	inPath bool // the tool searches PATH for it
 }
 
-// apply makes the link, and reports whether it was not there. A file that is not a
-// link of ours is never replaced.
+// apply creates the link, and reports whether it was missing. It never replaces a file
+// that is not a link to credhelper.
 func (l toolLink) apply() (changed bool, err error) {
 	old, err := os.Readlink(l.path)
 	switch {
 	case err == nil && old == l.target:
 		return false, nil
 	case err == nil && isOurs(old):
-		// Another credhelper, or one that has moved.
+		// It points to another credhelper, or to one that was moved.
 	case errors.Is(err, fs.ErrNotExist):
 		if err := os.MkdirAll(filepath.Dir(l.path), 0o755); err != nil {
 			return false, err
@@ -47,7 +47,7 @@ func (l toolLink) apply() (changed bool, err error) {
 	return true, os.Rename(temp, l.path)
 }
 
-// undo removes the link, unless something else still needs it.
+// undo removes the link, unless another configuration still needs it.
 func (l toolLink) undo() (changed bool, err error) {
 	old, err := os.Readlink(l.path)
 	if err != nil || !isOurs(old) {
@@ -62,7 +62,7 @@ func (l toolLink) undo() (changed bool, err error) {
 	return true, os.Remove(l.path)
 }
 
-// isOurs reports whether a link's target is a credhelper, by its name.
+// isOurs reports whether a link's target is a credhelper, judged by its name.
 func isOurs(target string) bool {
 	return strings.TrimSuffix(filepath.Base(target), ".exe") == "credhelper"
 }

@@ -12,24 +12,26 @@ import (
 	"github.com/credhelper/credhelper/protocol/origin"
 )
 
-// Place is for whom and where something is wired.
+// Place is the profile and the user's directories for which a tool is wired.
 type Place struct {
 	name       string          // of the profile; "" if none is named
 	profile    *config.Profile // nil if none is named, or it is gone
 	credhelper string          // absolute path of the executable that tools call
 	links      string          // directory for links
 	home       string
-	bearerFile string        // that git includes; "" for none
-	gitVersion func() string // what git says of itself; may be nil
-	// kubeClusters are the clusters of the kubeconfig as kubectl shows them; may be nil.
+	bearerFile string        // the file that git includes; "" for none
+	gitVersion func() string // returns git's version; may be nil
+	// kubeClusters returns the clusters of the kubeconfig as kubectl prints them; may
+	// be nil.
 	kubeClusters func() string
 	env          func(string) string
 }
 
-// id is what the marks of a block say: the tool, and the profile if one is named.
+// id returns the text that identifies a block in its markers: the tool, and the profile
+// if there is one.
 func (p *Place) id(tool string) string { return strings.TrimSpace(tool + " " + p.name) }
 
-// suffixed is the name of a link that carries the profile, if one is named.
+// suffixed returns the name of a link, with the profile's name if there is one.
 func (p *Place) suffixed(link string) string {
 	if p.name == "" {
 		return link
@@ -37,17 +39,17 @@ func (p *Place) suffixed(link string) string {
 	return link + "-" + p.name
 }
 
-// link is a link of that name in the directory for links.
+// link returns a link of that name in the directory for links.
 func (p *Place) link(name, word string, users ...string) toolLink {
 	return toolLink{path: filepath.Join(p.links, name), target: p.credhelper, users: users, word: word}
 }
 
-// under is a path below the home directory.
+// under returns a path below the home directory.
 func (p *Place) under(parts ...string) string {
 	return filepath.Join(append([]string{p.home}, parts...)...)
 }
 
-// config is a path below the directory of configurations.
+// config returns a path below the configuration directory.
 func (p *Place) config(parts ...string) string {
 	if dir := p.env("XDG_CONFIG_HOME"); filepath.IsAbs(dir) {
 		return filepath.Join(append([]string{dir}, parts...)...)
@@ -55,7 +57,7 @@ func (p *Place) config(parts ...string) string {
 	return p.under(append([]string{".config"}, parts...)...)
 }
 
-// file is what the tool's own variable names, else its usual place.
+// file returns the path in the tool's own variable, else its default path.
 func (p *Place) file(variable, usual string) string {
 	if path := p.env(variable); filepath.IsAbs(path) {
 		return path
@@ -63,13 +65,13 @@ func (p *Place) file(variable, usual string) string {
 	return usual
 }
 
-// in is a file in the directory that the tool's own variable names, else in its
-// usual one.
+// in returns a file in the directory of the tool's own variable, else in its default
+// directory.
 func (p *Place) in(variable, usual, name string) string {
 	return filepath.Join(p.file(variable, usual), name)
 }
 
-// origins are the profile's web origins; none if there is no profile.
+// origins returns the profile's web origins; none without a profile.
 func (p *Place) origins() []origin.Origin {
 	if p.profile == nil {
 		return nil
@@ -83,8 +85,8 @@ func (p *Place) origins() []origin.Origin {
 	return all
 }
 
-// bareOrigins are the profile's origins that docker's tools may ask for by name alone,
-// though they may speak plain http there.
+// bareOrigins returns the profile's origins that docker's tools may ask for without a
+// scheme, although they may use plain http there.
 func (p *Place) bareOrigins() (all []origin.Origin) {
 	if p.profile == nil {
 		return nil
@@ -97,8 +99,7 @@ func (p *Place) bareOrigins() (all []origin.Origin) {
 	return all
 }
 
-// registryHosts are the hosts that docker's tools may be told of, each once, without
-// wildcards.
+// registryHosts returns the hosts for docker's tools, each once, without wildcards.
 func (p *Place) registryHosts() (all []string) {
 	for _, o := range append(p.origins(), p.bareOrigins()...) {
 		if _, wildcard := o.Wildcard(); !wildcard && !slices.Contains(all, authority(o)) {
@@ -108,8 +109,8 @@ func (p *Place) registryHosts() (all []string) {
 	return all
 }
 
-// refusedRegistries are those of them that would get nothing: docker's tools ask for a
-// local host without its scheme, and the profile names it by https only.
+// refusedRegistries returns those of them that would get no token: docker's tools ask
+// for a local host without a scheme, and the profile lists it only with https.
 func (p *Place) refusedRegistries() (all []string) {
 	agreed := map[string]bool{}
 	for _, o := range append(p.origins(), p.bareOrigins()...) {
@@ -123,15 +124,16 @@ func (p *Place) refusedRegistries() (all []string) {
 	return all
 }
 
-// authority is an origin's host, or *.host, with the port if it is not the usual.
+// authority returns an origin's host, or *.host, with the port if it is not the
+// default.
 func authority(o origin.Origin) string {
 	_, rest, _ := strings.Cut(o.String(), "://")
 	host, _, _ := strings.Cut(rest, "/")
 	return host
 }
 
-// hosts are the places of the profile as host[:port], each once. Wildcards are
-// left out where a tool knows none.
+// hosts returns the profile's origins as host[:port], each once. Wildcards are omitted
+// for a tool that does not support them.
 func (p *Place) hosts(wildcards bool) []string {
 	var all []string
 	seen := map[string]bool{}
@@ -147,8 +149,8 @@ func (p *Place) hosts(wildcards bool) []string {
 	return all
 }
 
-// url is where the profile's system lies: its base, else its first origin with a
-// host, else a place to fill in below its wildcard.
+// url returns the address of the profile's system: its base address, else its first
+// origin with a host, else an address to complete below its wildcard.
 func (p *Place) url() string {
 	if p.profile != nil && p.profile.URL != "" {
 		return p.profile.URL
@@ -163,12 +165,12 @@ func (p *Place) url() string {
 	return below
 }
 
-// quoted is a text in double quotes with backslash escapes, as TOML, YAML, JSON
-// and git's configuration read it.
+// quoted returns a text in double quotes with backslash escapes, as in TOML, YAML, JSON
+// and git's configuration.
 func quoted(text string) string { return strconv.Quote(text) }
 
-// Fits tells why the tool could not use the profile. Better now than in the tool's
-// words, when it is run.
+// Fits reports why the tool could not use the profile. This is better than the tool's
+// own error later.
 func (p *Place) Fits(tool *Tool) error {
 	name := tool.names[0]
 	origins, hosts := p.origins(), p.hosts(false)

@@ -6,12 +6,12 @@ import (
 	"strings"
 )
 
-// pip and uv run a command named keyring, which gets a token by URL and not by host
-// (protocol/keyringcmd.go). So where a profile is named they are also given the index by
-// its https URL.
+// pip and uv run a command named keyring, which gives a token for a URL and not for a
+// host (protocol/keyringcmd.go). So if a profile is named, they are also configured
+// with the https URL of its index.
 
-// wirePip makes the link that pip runs as "keyring". It shadows Python's own
-// command, so nothing but this verb makes it.
+// wirePip creates the link that pip runs as "keyring". It shadows Python's own command,
+// so only this command creates it.
 func wirePip(p *Place) (Plan, error) {
 	const key = "keyring-provider"
 	provider, index := key+" = subprocess\n", p.indexURL()
@@ -45,7 +45,7 @@ func wirePip(p *Place) (Plan, error) {
 	}, nil
 }
 
-// wireUv names the index as one more, which uv searches before PyPI.
+// wireUv adds the index, which uv searches before PyPI.
 func wireUv(p *Place) (Plan, error) {
 	const key = "keyring-provider"
 	file, index := p.uvFile(), p.indexURL()
@@ -77,7 +77,7 @@ func wireUv(p *Place) (Plan, error) {
 	return w, nil
 }
 
-// without is the file without our part, for an edit whose drop cannot fail.
+// without returns the file without our part, for an edit whose drop cannot fail.
 func (e fileEdit) without(text string) string {
 	left, err := e.drop(text)
 	if err != nil {
@@ -86,7 +86,7 @@ func (e fileEdit) without(text string) string {
 	return left
 }
 
-// says reports whether a line sets the key, to that value if one is given.
+// says reports whether a line sets the key, and to the given value if there is one.
 func says(text, key string, value ...string) bool {
 	for line := range strings.Lines(text) {
 		if _, v, _ := strings.Cut(line, "="); setsKey(line, key) && (len(value) == 0 || strings.TrimSpace(v) == value[0]) {
@@ -96,8 +96,8 @@ func says(text, key string, value ...string) bool {
 	return false
 }
 
-// clearIndex is an error if a file names a host of the profile by an http:// URL, which
-// gets no token.
+// clearIndex returns an error if a file has an http:// URL of one of the profile's
+// hosts, which would get no token.
 func (p *Place) clearIndex(text string) error {
 	for line := range strings.Lines(text) {
 		_, rest, found := strings.Cut(line, "http://")
@@ -112,7 +112,7 @@ func (p *Place) clearIndex(text string) error {
 	return nil
 }
 
-// namesPlainly reports whether the profile itself has an http:// origin with this host.
+// namesPlainly reports whether the profile has an http:// origin with this host.
 func (p *Place) namesPlainly(host string) bool {
 	for _, o := range p.origins() {
 		if strings.HasPrefix(o.String(), "http://") && authority(o) == host {
@@ -122,15 +122,15 @@ func (p *Place) namesPlainly(host string) bool {
 	return false
 }
 
-// indexURL is the https URL of the profile's index with the user name that pip wants in
-// it; "" if no profile is named, or it has no host by https. An index usually lies in
+// indexURL returns the https URL of the profile's index, with the user name that pip
+// requires; "" without a profile, or if it has no https host. An index is usually at
 // /simple/ (PEP 503).
 func (p *Place) indexURL() string {
 	rest, found := strings.CutPrefix(p.url(), "https://")
 	if !found || strings.HasPrefix(rest, "HOST") {
 		return ""
 	}
-	user := url.User(cmp.Or(p.profile.Username, "oauth2")) // protocol's own, for a profile without one
+	user := url.User(cmp.Or(p.profile.Username, "oauth2")) // the default of package protocol
 	rest = strings.TrimSuffix(strings.TrimSuffix(rest, "/"), "/simple")
 	return "https://" + user.String() + "@" + rest + "/simple/"
 }
@@ -140,7 +140,7 @@ func (p *Place) pipFile() string {
 }
 func (p *Place) uvFile() string { return p.file("UV_CONFIG_FILE", p.config("uv", "uv.toml")) }
 
-// keyringLink is shared by pip and uv.
+// keyringLink returns the link that pip and uv share.
 func (p *Place) keyringLink() toolLink {
 	link := p.link("keyring", ">>> credhelper setup", p.pipFile(), p.uvFile())
 	link.inPath = true

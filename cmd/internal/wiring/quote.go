@@ -5,19 +5,19 @@ import (
 	"strings"
 )
 
-// What setup prints is copied into a shell, and what it writes is run by one. Every value
-// in such a line that is not setup's own, be it a path or an address of a profile, goes
-// through one of these.
+// People copy the output of setup into a shell, and tools run its configuration by one.
+// Every value in such a line that is not setup's own, such as a path or an address of a
+// profile, is quoted by one of these functions.
 
-// typed is a text as one word of the shell that people copy lines into.
+// typed quotes a text as one word of the shell that people copy lines into.
 func typed(text string) string { return shellQuote(text, runtime.GOOS == "windows") }
 
-// shellWord is a text as one word of sh, which is what tools run commands by, git on
-// Windows among them.
+// shellWord quotes a text as one word of sh, which tools use to run commands, including
+// git on Windows.
 func shellWord(text string) string { return shellQuote(text, false) }
 
-// shellQuote quotes for sh, or for PowerShell, in which a quotation mark is doubled. A
-// text that no shell reads anything into stays as it is.
+// shellQuote quotes for sh, or for PowerShell, where a quotation mark is doubled. A
+// text that has no special meaning in any shell stays as it is.
 func shellQuote(text string, powershell bool) string {
 	switch {
 	case text != "" && plainPath(strings.ReplaceAll(text, ":", "")):
@@ -28,8 +28,8 @@ func shellQuote(text string, powershell bool) string {
 	return "'" + strings.ReplaceAll(text, "'", `'\''`) + "'"
 }
 
-// plainPath reports whether a path can stand in a command line, a list or an
-// assignment of any tool without quotes.
+// plainPath reports whether a path needs no quotes in a command line, a list or an
+// assignment of any tool.
 func plainPath(path string) bool {
 	for _, c := range path {
 		switch {

@@ -4,7 +4,7 @@ import (
 	"strings"
 )
 
-// Tool is one tool that setup can wire.
+// Tool is a tool that setup can wire.
 type Tool struct {
 	names []string
 	title string
@@ -12,30 +12,30 @@ type Tool struct {
 	wire  func(*Place) (Plan, error)
 }
 
-// need is what a tool needs of a profile and what it can send. Without any,
-// it asks by URL, a profile only narrows, and it sends Authorization: Bearer.
+// need is a set of requirements. A tool without any asks by URL, so that a profile only
+// narrows, and sends Authorization: Bearer.
 type need uint8
 
 const (
-	profileMust need = 1 << iota // a profile has to be named
-	hostMust                     // and has a host, no wildcard alone: the tool is told it
-	byName                       // the tool never says a URL: a profile without origins serves it
-	anyScheme                    // Authorization with the profile's own scheme
-	anyHeader                    // the profile's own header, or none at all is sent
+	profileMust need = 1 << iota // a profile must be named
+	hostMust                     // and have a host that is not a wildcard, for the tool's configuration
+	byName                       // the tool never sends a URL, so a profile without origins can serve it
+	anyScheme                    // it can send Authorization with the profile's own scheme
+	anyHeader                    // it can send the profile's own header, or sends none
 	bareHost                     // it asks for hosts without a scheme: origins with docker:// count
 )
 
-// Plan is what connects one tool with credhelper.
+// Plan is the configuration that connects one tool with credhelper.
 type Plan struct {
 	about string // one line for people
 	links []toolLink
 	edits []fileEdit
-	next  []string // what is left for the person
-	hints []string // what could be done besides, said where nothing is written
-	shell string   // the whole of it, where there is no file to write
+	next  []string // what remains for the person to do
+	hints []string // further advice, printed if nothing is written
+	shell string   // the complete commands, if there is no file to write
 }
 
-// Tools is the one list of tools that setup wires; a row each.
+// Tools lists the tools that setup can wire.
 var Tools = [...]Tool{
 	{[]string{"git"}, "git over https", anyScheme, wireGit},
 	{[]string{"docker"}, "docker, crane, oras, helm and who else reads docker's configuration", profileMust | hostMust | bareHost, wireDocker},
@@ -62,7 +62,7 @@ var Tools = [...]Tool{
 	{[]string{"msmtp", "mbsync", "mutt", "mail"}, "msmtp, mbsync, mutt", profileMust | byName | anyHeader, noteMail},
 }
 
-// Find is the row of a name; nil if there is none.
+// Find returns the tool of that name; nil if there is none.
 func Find(name string) *Tool {
 	for i := range Tools {
 		for _, n := range Tools[i].names {
@@ -82,15 +82,15 @@ func wirePodman(p *Place) (Plan, error) {
 	return wireCredHelpers(p, p.file("REGISTRY_AUTH_FILE", p.config("containers", "auth.json")))
 }
 
-// wireCredHelpers names the helper for each host of the profile. Both families
-// of tools find it by the same name in PATH, so they share the link.
+// wireCredHelpers configures the helper for each host of the profile. Both families of
+// tools find it in PATH by the same name, so they share the link.
 func wireCredHelpers(p *Place, file string) (Plan, error) {
 	helper := "credhelper-" + p.name
 	var settings []jsonSetting
 	for _, host := range p.registryHosts() {
 		settings = append(settings, jsonSetting{[]string{"credHelpers", host}, helper})
 	}
-	if len(settings) == 0 { // to be taken back, of a profile that is gone
+	if len(settings) == 0 { // to be undone, for a profile that is gone
 		settings = []jsonSetting{{[]string{"credHelpers", "-"}, helper}}
 	}
 	users := []string{
@@ -111,14 +111,14 @@ func wireCredHelpers(p *Place, file string) (Plan, error) {
 	}, nil
 }
 
-// wireCargo adds a provider for all registries and profiles: cargo asks the last
-// one first, and goes on to the next where no profile owns the registry. There
-// is one list of providers, so a profile's name would only shut out the others.
+// wireCargo adds a provider for all registries and profiles: cargo asks the last one
+// first, and goes on to the next if no profile owns the registry. There is only one
+// list of providers, so naming a profile would exclude the others.
 func wireCargo(p *Place) (Plan, error) {
 	const name, key = "cargo-credential-credhelper", "global-credential-providers"
 	file := p.in("CARGO_HOME", p.under(".cargo"), "config.toml")
 	if old := strings.TrimSuffix(file, ".toml"); isFile(old) {
-		file = old // cargo reads the name without .toml and not the other, where both are there
+		file = old // if both exist, cargo reads the name without .toml
 	}
 	link := p.link(name, name+`"`, file)
 	if !plainPath(link.path) {
@@ -136,7 +136,7 @@ func wireTerraform(p *Place) (Plan, error) {
 	return wireHashicorp(p, "terraform", p.file("TF_CLI_CONFIG_FILE", p.under(".terraformrc")))
 }
 
-// wireTofu keeps to the file that OpenTofu reads now: a new .tofurc would hide a
+// wireTofu uses the file that OpenTofu reads now: a new .tofurc would hide a
 // .terraformrc.
 func wireTofu(p *Place) (Plan, error) {
 	file := p.under(".tofurc")
@@ -146,8 +146,8 @@ func wireTofu(p *Place) (Plan, error) {
 	return wireHashicorp(p, "opentofu", p.file("TF_CLI_CONFIG_FILE", file))
 }
 
-// wireHashicorp names no profile: there may be one helper, and it is asked for
-// every host. Both tools may read one file; what the other's setup wrote is enough.
+// wireHashicorp names no profile: only one helper is allowed, and it is asked about
+// every host. Both tools may read one file; the block of either is enough.
 func wireHashicorp(p *Place, tool, file string) (Plan, error) {
 	const header = "credentials_helper \"credhelper\" {\n"
 	const lines = header + "}\n"

@@ -5,8 +5,8 @@ import (
 	"strings"
 )
 
-// wirePnpm names the helper for each registry of the profile. Up to pnpm 10 it is
-// a path without arguments.
+// wirePnpm configures the helper for each registry of the profile. Up to pnpm 10 it
+// must be a path without arguments.
 func wirePnpm(p *Place) (Plan, error) {
 	file := p.file("NPM_CONFIG_USERCONFIG", p.under(".npmrc"))
 	name := p.suffixed("credhelper-pnpm")
@@ -25,7 +25,8 @@ func wirePnpm(p *Place) (Plan, error) {
 	}, nil
 }
 
-// registries are the profile's places as the settings of npm and pnpm name them.
+// registries returns the profile's origins in the form that the settings of npm and
+// pnpm use.
 func (p *Place) registries() (all []string) {
 	for _, o := range p.origins() {
 		if _, wildcard := o.Wildcard(); !wildcard {
@@ -35,8 +36,8 @@ func (p *Place) registries() (all []string) {
 	return all
 }
 
-// wireRclone adds the command to the remote of the profile's name, and the remote
-// if there is none. rclone splits the command at blanks.
+// wireRclone adds the command to the remote named like the profile, and creates the
+// remote if it is missing. rclone splits the command at spaces.
 func wireRclone(p *Place) (Plan, error) {
 	const key = "bearer_token_command"
 	if !plainPath(p.credhelper) {
@@ -50,8 +51,8 @@ func wireRclone(p *Place) (Plan, error) {
 	return Plan{about: "an rclone remote " + p.name + " with a fresh token for every 401", edits: []fileEdit{edit}}, nil
 }
 
-// wireCodex writes the command of a model provider, and the provider if there is
-// none. Codex stops waiting after 5 s, so the answer comes within 4.
+// wireCodex writes the command of a model provider, and creates the provider if it is
+// missing. Codex waits 5 s, so the time limit is 4 s.
 func wireCodex(p *Place) (Plan, error) {
 	file := p.in("CODEX_HOME", p.under(".codex"), "config.toml")
 	auth := "[model_providers." + p.name + ".auth]\n" +
@@ -89,8 +90,8 @@ func wireClaude(p *Place) (Plan, error) {
 	}, nil
 }
 
-// wireMCP adds the command to the server of the profile's name, and the server if
-// there is none.
+// wireMCP adds the command to the server named like the profile, and creates the server
+// if it is missing.
 func wireMCP(p *Place) (Plan, error) {
 	file := p.in("CLAUDE_CONFIG_DIR", p.home, ".claude.json")
 	command := shellWord(p.credhelper) + " mcp --profile " + p.name
@@ -130,16 +131,15 @@ func wireMCP(p *Place) (Plan, error) {
 	}, nil
 }
 
-// mcpServer is an entry of mcpServers, its members in the order that clients
-// write them.
+// mcpServer is an entry of mcpServers, with its members in the order that clients use.
 type mcpServer struct {
 	Type          string `json:"type"`
 	URL           string `json:"url"`
 	HeadersHelper string `json:"headersHelper"`
 }
 
-// sectionEdit puts one line under the section's header, or a whole section where
-// there is none.
+// sectionEdit inserts one line below the section's header, or the whole section if it
+// is missing.
 func sectionEdit(file, id, section, key, line, whole string) fileEdit {
 	begin, end := marks("#", id)
 	edit := blockEdit(file, "#", id, line, underHeader(section, key, "#", id, whole))
@@ -148,10 +148,10 @@ func sectionEdit(file, id, section, key, line, whole string) fileEdit {
 	return edit
 }
 
-// The tools below have no place where setup could write something once.
+// For the tools below there is no file that setup could write once.
 
-// noteYarn: Yarn asks its plugins only for a registry with npmAlwaysAuth, and
-// fails where they then have no header: so it is set for the profile's alone.
+// noteYarn configures the plugin for the profile's registry only: Yarn calls it only
+// for a registry with npmAlwaysAuth, and fails at such a registry if it gets no header.
 func noteYarn(p *Place) (Plan, error) {
 	registries := ""
 	for _, o := range p.origins() {
@@ -190,7 +190,7 @@ func noteNpm(p *Place) (Plan, error) {
 }
 
 func noteCurl(p *Place) (Plan, error) {
-	path := "/PATH" // below the profile's url
+	path := "/PATH" // below the profile's URL
 	if p.profile != nil && p.profile.URL == "" {
 		path = strings.TrimSuffix(p.url(), "/") + path
 	}
@@ -199,7 +199,7 @@ credhelper header --format curl-config ` + typed(p.url()) + ` | curl --config -
 `}, nil
 }
 
-// noteWget: wget refuses a pipe for its configuration.
+// noteWget uses a temporary file, because wget refuses a pipe as its configuration.
 func noteWget(p *Place) (Plan, error) {
 	return Plan{about: "wget reads the header from a regular file", shell: `( umask 077 && f=$(mktemp) && trap 'rm -f "$f"' EXIT &&
   printf 'header = %s\n' "$(credhelper header ` + p.name + `)" > "$f" &&
@@ -212,8 +212,8 @@ func noteHTTPie(p *Place) (Plan, error) {
 `}, nil
 }
 
-// noteRestish: its external tool gets the request as JSON and adds the headers
-// that it answers with, which is native JSON but for the name.
+// noteRestish configures an external tool, which gets the request as JSON and answers
+// with headers. This is native JSON.
 func noteRestish(p *Place) (Plan, error) {
 	type params struct {
 		Commandline string `json:"commandline"`

@@ -1,6 +1,6 @@
-// Package wiring connects tools with credhelper: it says what belongs where, writes
-// it, or takes it back. It only touches the user's own files: configurations of the
-// tool, and links in a directory for executables. One table has a row for each tool.
+// Package wiring connects tools with credhelper: it prints, writes or removes their
+// configuration. It only touches the user's own files: configuration of the tool, and
+// links in a directory for executables. One table has a row for each tool.
 package wiring
 
 import (
@@ -14,20 +14,20 @@ import (
 	"github.com/credhelper/credhelper/protocol/printable"
 )
 
-// Options say for whom and where something is wired.
+// Options describe the profile and the user's directories for which a tool is wired.
 type Options struct {
-	Home       string // of the user, absolute
+	Home       string // of the user; absolute
 	Credhelper string // absolute path of the executable that tools call
 	Env        func(string) string
 	Name       string          // of the profile; "" if none is named
 	Profile    *config.Profile // nil if none is named, or it is gone
 	BearerFile string          // that git is to include; "" for none
 	GitVersion func() string   // what git says of itself; may be nil
-	// KubeClusters are the kubeconfig's clusters, raw, as JSON; may be nil.
+	// KubeClusters returns the kubeconfig's clusters, raw, as JSON; may be nil.
 	KubeClusters func() string
 }
 
-// NewPlace is the place that the options say.
+// NewPlace returns the place that the options describe.
 func NewPlace(o Options) *Place {
 	return &Place{
 		name: o.Name, profile: o.Profile, credhelper: o.Credhelper, links: linkDir(o.Home, o.Credhelper),
@@ -38,7 +38,7 @@ func NewPlace(o Options) *Place {
 // NeedsProfile reports whether a profile must be named for the tool.
 func (t *Tool) NeedsProfile() bool { return t.needs&profileMust != 0 }
 
-// Plan is what connects the tool with credhelper at a place.
+// Plan returns the configuration that connects the tool with credhelper at a place.
 func (t *Tool) Plan(p *Place) (Plan, error) {
 	if err := p.checkBearer(t); err != nil {
 		return Plan{}, err
@@ -46,7 +46,7 @@ func (t *Tool) Plan(p *Place) (Plan, error) {
 	return t.wire(p)
 }
 
-// Names are the first names of the tools.
+// Names returns the main name of each tool.
 func Names() (names []string) {
 	for _, t := range Tools {
 		names = append(names, t.names[0])
@@ -54,7 +54,7 @@ func Names() (names []string) {
 	return names
 }
 
-// List is the table of tools, for people.
+// List returns the table of tools, for people.
 func List() string {
 	var b strings.Builder
 	for _, t := range Tools {
@@ -67,8 +67,8 @@ func List() string {
 	return b.String()
 }
 
-// checkBearer makes the name of the file that git is to include what git needs:
-// absolute, since it would look for another beside its own configuration.
+// checkBearer makes the path of the file that git includes absolute, because git
+// resolves a relative path against its own configuration.
 func (p *Place) checkBearer(tool *Tool) (err error) {
 	switch {
 	case p.bearerFile == "":
@@ -82,9 +82,9 @@ func (p *Place) checkBearer(tool *Tool) (err error) {
 	return err
 }
 
-// linkDir is where links go: beside credhelper if that is in the user's own
-// home, else in the place that systems put into PATH for users (file-hierarchy(7)).
-// setup never changes a directory of all users.
+// linkDir returns the directory for links: that of credhelper if it is in the user's
+// own home, else the one that systems add to PATH for users (file-hierarchy(7)). setup
+// never changes a directory that all users share.
 func linkDir(home, credhelper string) string {
 	if dir := filepath.Dir(credhelper); strings.HasPrefix(dir, home+string(filepath.Separator)) {
 		return dir
@@ -92,13 +92,14 @@ func linkDir(home, credhelper string) string {
 	return filepath.Join(home, ".local", "bin")
 }
 
-// IsShell reports whether there is no file to write: the plan is what to type.
+// IsShell reports whether the plan is a list of commands to type, without a file to
+// write.
 func (w Plan) IsShell() bool { return w.shell != "" }
 
-// Next is what is left for the person after Apply.
+// Next returns what remains for the person to do after Apply.
 func (w Plan) Next() []string { return w.next }
 
-// Text says what Apply would do, as lines to copy.
+// Text returns what Apply would do, as lines to copy.
 func (w Plan) Text() string {
 	var b strings.Builder
 	b.WriteString("# " + w.about + "\n" + w.shell)
@@ -115,8 +116,9 @@ func (w Plan) Text() string {
 	return b.String()
 }
 
-// Apply writes the plan and says what it did, a line each. It first looks whether
-// every file can be changed: half a wiring is worse than none.
+// Apply applies the plan and returns what it did, one line per step. It first checks
+// whether every file can be changed, because a partial configuration is worse than
+// none.
 func (w Plan) Apply() (said string, err error) {
 	for _, e := range w.edits {
 		if err := e.check(); err != nil {
@@ -147,9 +149,9 @@ func outcome(changed bool, did, path string) string {
 	return "already there: " + path + "\n"
 }
 
-// Undo takes the plan back and says what it did, a line each, and what is left for
-// the person. It goes on after a failure, so that one damaged file does not keep the
-// rest wired.
+// Undo reverts the plan and returns what it did, one line per step, and what remains
+// for the person to do. It goes on after a failure, so that a damaged file does not
+// keep the others configured.
 func (w Plan) Undo() (said string, left []string, failed error) {
 	for _, e := range w.edits {
 		changed, err := e.undo()
@@ -173,8 +175,8 @@ func (w Plan) Undo() (said string, left []string, failed error) {
 	return said, left, failed
 }
 
-// Unfound says which links a tool will not find, a line each: the directory for
-// links is not in PATH.
+// Unfound returns which links a tool will not find, one per line, because the directory
+// for links is not in PATH.
 func (w Plan) Unfound(p *Place) (lines []string) {
 	if slices.Contains(filepath.SplitList(p.env("PATH")), p.links) {
 		return nil
