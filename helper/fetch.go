@@ -13,37 +13,68 @@ import (
 	"github.com/credhelper/credhelper/protocol/secret"
 )
 
-// fetch asks the server for a token and seals it. old is an entry that may still
-// be good, or nil; lock is nil where nothing is stored or nothing locks.
-func (q *query) fetch(ctx context.Context, lock *cache.Lock, old *cache.Entry) (protocol.Credential, error) {
+// fetchLocked asks the server for a token, unless a mark says that it is too early. lock
+// is nil where nothing is stored or nothing locks; a sign-in needs one, for two that renew
+// it at once would end it.
+func (q *query) fetchLocked(ctx context.Context, lock *cache.Lock) (*oauth.Token, error) {
 	if q.flight != nil {
 		q.flight.asked = true
 	}
-	token, err := q.obtainLocked(ctx, lock)
-	if err != nil {
-		// A token that is still good is better than none (A23).
-		if old != nil && old.Usable(q.clock(), 0) {
-			q.leaveAlone(err)
-			q.logFailure(q.record("").given(q.Helper, old), err)
-			q.report(err.Error() + "; the cached token is still good for " + span(time.Unix(old.Expires, 0).Sub(q.now())))
-			return q.hit(old), nil
+	if lock == nil && q.profile.Person() {
+		return nil, unlockable(q.profile)
+	}
+	mark, marked := q.mark()
+	if marked && !mark.Refused {
+		if !q.request.Refresh && (q.ahead || !mark.Ahead) { // a person is not kept waiting
+			return nil, waiting(q.profile, mark, q.now())
 		}
-		return protocol.Credential{}, err
+		marked = false
+	}
+	shown, err := q.readProof(ctx)
+	if marked && (err != nil && !errors.Is(err, protocol.ErrNoSecret) && !errors.Is(err, protocol.ErrPolicy) && !errors.Is(err, protocol.ErrLogin) ||
+		err == nil && shown.marked(q.profile.Name, mark)) {
+		return nil, waiting(q.profile, mark, q.now())
+	}
+	if err != nil {
+		return nil, err
+	}
+	token, err := q.askServer(ctx, shown)
+	if err != nil {
+		return nil, err
 	}
 	for _, w := range token.Warnings {
 		q.report("profile " + q.profile.Name + ": " + w)
 	}
-	expires := token.Expires.Unix()
-	q.keep(ctx, lock, token)
-	q.log(q.record(eventFetch).obtained(q.Helper, token))
-	c := q.entry(token.Access, token.Sent.Unix(), expires).Credential(q.clock())
-	c.Origin, c.Source = q.origin, "network"
-	return c, nil
+	return token, nil
 }
 
-// keep seals the token. It was obtained, so it is answered whatever happens to
-// the copy (F2).
-func (q *query) keep(ctx context.Context, lock *cache.Lock, token *oauth.Token) {
+// unlockable is the failure of a sign-in where nothing locks.
+func unlockable(p *config.Profile) error {
+	return policy("profile " + p.Name + ": a sign-in can only be renewed where its state can be stored and locked")
+}
+
+// fetched is the answer that the server gave.
+func (q *query) fetched(token *oauth.Token) protocol.Credential {
+	c := q.newEntry(token.Access, token.Sent.Unix(), token.Expires.Unix()).Credential(q.clock())
+	c.Origin, c.Source = q.origin, fromNetwork
+	return c
+}
+
+// insteadOfFailure is the answer where no token could be fetched: one that is still good
+// is better than none (A23). old may be nil.
+func (q *query) insteadOfFailure(old *cache.Entry, failure error) (protocol.Credential, error) {
+	if old == nil || !old.Usable(q.clock(), 0) {
+		return protocol.Credential{}, failure
+	}
+	q.leaveAlone(failure)
+	q.logFailure(q.record("").given(q.Helper, old), failure)
+	q.report(failure.Error() + "; the cached token is still good for " + span(time.Unix(old.Expires, 0).Sub(q.now())))
+	return q.hit(old), nil
+}
+
+// keepLocked seals a token that was fetched. It is answered whatever happens to the copy
+// (F2). lock is nil where nothing is stored or nothing locks.
+func (q *query) keepLocked(ctx context.Context, lock *cache.Lock, token *oauth.Token) {
 	if q.store == nil {
 		return
 	}
@@ -51,50 +82,20 @@ func (q *query) keep(ctx context.Context, lock *cache.Lock, token *oauth.Token) 
 		_ = q.store.DropMark(q.profile.Name)
 	}
 	q.store.Sweep(q.now()) // what killed processes left (F1)
-	entry := q.entry(token.Access, token.Sent.Unix(), token.Expires.Unix())
+	entry := q.newEntry(token.Access, token.Sent.Unix(), token.Expires.Unix())
 	if lock == nil || !q.stillSame() {
-		q.uncached(entry)
+		q.noteUncachedLocked(entry)
 		return
 	}
 	err := q.store.Put(ctx, lock, entry)
 	if err == nil {
 		err = q.store.DropRejections(q.profile.Name)
 	} else {
-		q.uncached(entry)
+		q.noteUncachedLocked(entry)
 	}
 	if err != nil {
 		q.report("profile " + q.profile.Name + ": the token could not be cached: " + printable.Line(err.Error()))
 	}
-}
-
-// obtainLocked is obtain, which a sign-in needs a lock for: two that renew it at
-// once would end it.
-func (q *query) obtainLocked(ctx context.Context, lock *cache.Lock) (*oauth.Token, error) {
-	if lock == nil && q.profile.Person() {
-		return nil, policy("profile " + q.profile.Name + ": a sign-in can only be renewed where its state can be stored and locked")
-	}
-	return q.obtain(ctx)
-}
-
-// obtain asks once, unless a mark says that it is too early.
-func (q *query) obtain(ctx context.Context) (*oauth.Token, error) {
-	p := q.profile
-	mark, marked := q.mark()
-	if marked && !mark.Refused {
-		if !q.request.Refresh && (q.ahead || !mark.Ahead) { // a person is not kept waiting
-			return nil, waiting(p, mark, q.now())
-		}
-		marked = false
-	}
-	s, err := q.shows(ctx)
-	if marked && (err != nil && !errors.Is(err, protocol.ErrNoSecret) && !errors.Is(err, protocol.ErrPolicy) && !errors.Is(err, protocol.ErrLogin) ||
-		err == nil && s.marked(p.Name, mark)) {
-		return nil, waiting(p, mark, q.now())
-	}
-	if err != nil {
-		return nil, err
-	}
-	return q.once(ctx, s)
 }
 
 // proof is what a request shows the server: the client's secret or key, and the
@@ -126,8 +127,8 @@ func (s proof) marked(profile string, m cache.Mark) bool {
 	return m.Secret == s.mark(profile) || m.Secret == s.proxyMark(profile)
 }
 
-// shows reads what the request will show.
-func (q *query) shows(ctx context.Context) (s proof, err error) {
+// readProof reads what the request will show.
+func (q *query) readProof(ctx context.Context) (s proof, err error) {
 	s.subject = q.subject
 	if q.profile.Person() {
 		if s.refresh, err = q.refresh(ctx, q.profile); err != nil {
@@ -142,8 +143,8 @@ func (q *query) shows(ctx context.Context) (s proof, err error) {
 	return s, err
 }
 
-// once asks the server and remembers a refusal.
-func (q *query) once(ctx context.Context, s proof) (*oauth.Token, error) {
+// askServer asks for a token and remembers a refusal.
+func (q *query) askServer(ctx context.Context, s proof) (*oauth.Token, error) {
 	client, err := q.prepare(ctx, q.profile, s.secret)
 	if err != nil {
 		return nil, err

@@ -13,17 +13,17 @@ import (
 	"github.com/credhelper/credhelper/protocol"
 )
 
-// flights lets one goroutine of this process go for a profile's token while the
-// others wait for it in memory: a wait for the lock between processes costs a
-// thread each, and a thousand connectors' goroutines would need a thousand.
+// flights lets one goroutine of this process do for a profile what the others then wait
+// for in memory: a wait for the lock between processes costs a thread each, and a
+// thousand connectors' goroutines would need a thousand.
 type flights struct {
 	mu   sync.Mutex
 	by   map[string]*flight // profile
 	last map[string]*flight // profile -> the one that ended last, if it failed
 }
 
-// flight is one fetch, or one dropping of a token. What it brought may be read once
-// done is closed.
+// flight is what one goroutine does: it finds out where a token may come from, fetches
+// one, or drops one. What it brought may be read once done is closed.
 type flight struct {
 	done chan struct{}
 
@@ -86,35 +86,79 @@ func (fs *flights) failed(profile string, since time.Time) *flight {
 	return nil
 }
 
-// fetchLocked fetches, one goroutine and one process at a time. With an answer at
-// hand nobody waits: whoever is fetching fetches for all, and everybody else goes
-// on with the token that is still good.
+// await waits for another goroutine's flight; false if there is only time left to answer
+// in.
+func (f *flight) await(ctx context.Context) bool {
+	wait, cancel := withReserve(ctx)
+	defer cancel()
+	select {
+	case <-f.done:
+		return true
+	case <-wait.Done():
+		return false
+	}
+}
+
+// awaitFinder lets one of many who miss the same profile's token at the same time go
+// and find out. A thousand goroutines at a token's end would otherwise read settings,
+// profile and preset a thousand times, only to learn in the end that they have to
+// wait for one of them: with twenty such processes that took the machine for seconds,
+// and the one that fetches missed the keyring's deadline.
+//
+// It returns an answer that another goroutine brought. Without one the caller finds out
+// itself, and calls leave. Who has a token that is still good, while it is being renewed,
+// does not wait.
+func (h *Helper) awaitFinder(ctx context.Context, r protocol.Request) (c protocol.Credential, ok bool, leave func()) {
+	leave = func() {}
+	now := h.now()
+	name := h.profileOf(r, now)
+	if name == "" || r.Refresh || h.config.NoStore {
+		return c, false, leave
+	}
+	if e := recall(&h.memory, &h.memory.entries, name); e != nil && !r.Refuses(e.Token) && e.Usable(cache.Clock{Unix: now.Unix()}, r.MinTTL) {
+		return c, false, leave
+	}
+	f, mine := h.finders.start(name)
+	if mine {
+		return c, false, func() { h.finders.end(name, f, h.now()) }
+	}
+	f.await(ctx)
+	c, ok = h.Cached(r)
+	return c, ok, leave
+}
+
+// share is the answer that fetch brings to all who miss the profile's token: one
+// goroutine runs it, and the others wait. With an answer at hand nobody waits: whoever is
+// fetching fetches for all, and everybody else goes on with the token that is still good.
 //
 // In a program that runs long the fetch ahead of time goes on behind the answer:
 // its caller would wait for the server once an hour, and in an outage each time.
-func (q *query) fetchLocked(ctx context.Context, seen *cache.Entry, atHand bool) (protocol.Credential, error) {
-	behind := atHand && q.config.RunsLong && !q.profile.Person()
-	if _, holds := q.mark(); holds && atHand {
-		return q.hit(seen), nil
+func (q *query) share(ctx context.Context, fetch func(context.Context) (protocol.Credential, error)) (protocol.Credential, error) {
+	if q.store == nil { // nothing tells the others whose token it is
+		return fetch(ctx)
+	}
+	if _, holds := q.mark(); holds && q.ahead {
+		return q.hit(q.seen), nil
 	}
 	for {
-		if f := q.flights.failed(q.profile.Name, q.began); f != nil && !atHand && f.isFor(q) {
+		if f := q.fetchers.failed(q.profile.Name, q.began); f != nil && !q.ahead && f.isFor(q) {
 			return protocol.Credential{}, f.err
 		}
-		f, mine := q.flights.start(q.profile.Name)
+		f, mine := q.fetchers.start(q.profile.Name)
 		if mine {
-			q.fly(ctx, f, seen, atHand, behind)
+			behind := q.ahead && q.config.RunsLong && !q.profile.Person()
+			q.lead(ctx, f, behind, fetch)
 			if !behind {
 				return q.wait(ctx, f)
 			}
 		}
-		if atHand {
-			return q.hit(seen), nil
+		if q.ahead {
+			return q.hit(q.seen), nil
 		}
-		if !q.waitFor(ctx, f) {
-			return q.late()
+		if !f.await(ctx) {
+			return q.withoutWaiting()
 		}
-		if c, ok := q.takes(f); ok {
+		if c, ok := q.take(f); ok {
 			return c, nil
 		}
 	}
@@ -125,24 +169,24 @@ func (q *query) fetchLocked(ctx context.Context, seen *cache.Entry, atHand bool)
 // may have used it up (A18).
 const aheadTime = time.Second
 
-// fly fetches for all who wait. The fetch goes on to its end when its caller hangs
+// lead fetches for all who wait. The fetch goes on to its end when its caller hangs
 // up: the others wait for it, and a refresh token that was used up must be replaced
 // (A18).
-func (q *query) fly(ctx context.Context, f *flight, seen *cache.Entry, atHand, behind bool) {
+func (q *query) lead(ctx context.Context, f *flight, behind bool, fetch func(context.Context) (protocol.Credential, error)) {
 	own := context.WithoutCancel(ctx)
 	cancel := context.CancelFunc(func() {})
 	switch deadline, limited := ctx.Deadline(); {
-	case atHand && !behind && !q.profile.Person():
+	case q.ahead && !behind && !q.profile.Person():
 		own, cancel = context.WithTimeout(own, aheadTime)
 	case limited:
 		own, cancel = context.WithDeadline(own, deadline)
 	}
-	q.flight, q.ahead = f, atHand
+	q.flight = f
 	go func() {
 		defer cancel()
-		defer func() { q.flights.end(q.profile.Name, f, q.now()) }()
+		defer func() { q.fetchers.end(q.profile.Name, f, q.now()) }()
 		f.binding, f.subject = q.binding, q.subject
-		f.credential, f.err = q.underLock(own, seen, atHand)
+		f.credential, f.err = fetch(own)
 		f.late = own.Err() != nil || errors.Is(f.err, protocol.ErrBusy)
 		q.memory.clear()
 	}()
@@ -161,32 +205,10 @@ func (q *query) wait(ctx context.Context, f *flight) (protocol.Credential, error
 	return f.credential, f.err
 }
 
-// waitFor waits for another goroutine's flight; false if there is only time left
-// to answer in.
-func (q *query) waitFor(ctx context.Context, f *flight) bool {
-	wait, cancel := withReserve(ctx)
-	defer cancel()
-	select {
-	case <-f.done:
-		return true
-	case <-wait.Done():
-		return false
-	}
-}
-
-// late is the answer when the wait was too long: a token that is still good, or
-// none.
-func (q *query) late() (protocol.Credential, error) {
-	if e := q.cached(); e != nil && e.Usable(q.clock(), 0) {
-		return q.hit(e), nil
-	}
-	return protocol.Credential{}, q.busy()
-}
-
-// takes reports whether what another goroutine brought, or what is in the cache by
-// now, answers this request as well.
-func (q *query) takes(f *flight) (protocol.Credential, bool) {
-	if c, ok := q.serves(q.cached()); ok {
+// take is the answer that another goroutine brought, or that is in the cache by now; false
+// if neither is one to this request.
+func (q *query) take(f *flight) (protocol.Credential, bool) {
+	if c, ok := q.serve(q.cached()); ok {
 		return c, true
 	}
 	c := f.credential
@@ -195,29 +217,6 @@ func (q *query) takes(f *flight) (protocol.Credential, bool) {
 	}
 	c.Origin = q.origin // it may have asked for another URL
 	return c, true
-}
-
-// underLock fetches once no other process does.
-func (q *query) underLock(ctx context.Context, seen *cache.Entry, atHand bool) (protocol.Credential, error) {
-	lock, err := q.lock(ctx, atHand)
-	if errors.Is(err, cache.ErrLocked) {
-		if atHand {
-			return q.hit(seen), nil
-		}
-		return q.late()
-	}
-	if err != nil {
-		return protocol.Credential{}, err
-	}
-	if lock != nil {
-		defer lock.Unlock()
-	}
-	// Somebody may have fetched while we waited (A22).
-	now := q.cached()
-	if c, ok := q.serves(now); ok {
-		return c, nil
-	}
-	return q.fetch(ctx, lock, now)
 }
 
 // lockReserve is left of the deadline when a wait for others ends, to answer in.

@@ -10,7 +10,6 @@ import (
 	"github.com/credhelper/credhelper/protocol"
 	"github.com/credhelper/credhelper/protocol/origin"
 	"github.com/credhelper/credhelper/protocol/printable"
-	"github.com/credhelper/credhelper/protocol/secret"
 )
 
 // query is one request on its way to an answer, with the profile that gives it.
@@ -21,34 +20,33 @@ type query struct {
 	origin   string // of the profile, that the request's URL belongs to
 	binding  [32]byte
 	subject  cache.Subject // on whose behalf; nil: the profile's own
-	known    bool          // the subject could be read
+	readable bool          // the subject could be read
 	settings config.Settings
 	store    *cache.Store // nil with NoStore, and where nothing can be written
 	seen     *cache.Entry // that the request found first; nil for none
+	ahead    bool         // seen is still good: the request only renews it before its end
 
 	claims *config.Claims // of all profiles; nil where a route led to this one
 
 	began  time.Time
-	flight *flight // that this request leads, if it does
-	ahead  bool    // it fetches while there is a token that is still good
+	flight *flight // that this request leads; nil if another one does
 }
 
-// Get answers a request (house rules: one fetch for all processes, a deadline of
-// 8 s from the process's start, no prompt). Its errors wrap a sentinel of package
-// protocol and are one line.
+// Get answers a request: one fetch for all processes, a deadline of 8 s from the
+// process's start, no prompt. Its errors wrap a sentinel of package protocol and are one
+// line.
 func (h *Helper) Get(ctx context.Context, r protocol.Request) (protocol.Credential, error) {
 	if c, ok := h.Cached(r); ok {
 		return c, nil
 	}
-	caller := ctx
+	caller, began := ctx, h.now()
 	ctx, cancel := h.deadline(caller, h.asked(r))
 	defer cancel()
-	began := h.now()
-	found, ok, end := h.gather(ctx, r)
+	c, ok, leave := h.awaitFinder(ctx, r)
 	if ok {
-		return found, nil
+		return c, nil
 	}
-	defer end()
+	defer leave()
 	q, err := h.newQuery(r)
 	if err != nil {
 		if !errors.Is(err, protocol.ErrNoProfile) { // tools ask about every host there is
@@ -63,12 +61,50 @@ func (h *Helper) Get(ctx context.Context, r protocol.Request) (protocol.Credenti
 		ctx, cancel = h.deadline(caller, own)
 		defer cancel()
 	}
-	c, err := q.answer(ctx)
+	if c, err = q.answer(ctx); err != nil {
+		c, err = q.insteadOfGuess(err)
+	}
 	if err != nil {
 		h.logFailure(q.record(""), err)
 		err = q.lastWord(err)
 	}
 	return c, err
+}
+
+// answer is the whole way of a miss, once it is known which profile answers: rows 6 to
+// 10 of "One request" in docs/architecture.md.
+func (q *query) answer(ctx context.Context) (protocol.Credential, error) {
+	q.takeReports(ctx)                  // that the current token was refused, or taken
+	if err := q.blocked(); err != nil { // by an API that refuses good tokens
+		return protocol.Credential{}, err
+	}
+	q.seen = q.cached()
+	if c, ok := q.serve(q.seen); ok {
+		q.restamp(ctx, q.seen)
+		return c, nil
+	}
+	q.ahead = !q.request.Refresh && q.seen != nil && q.usable(q.seen)
+	return q.share(ctx, func(ctx context.Context) (protocol.Credential, error) { // one goroutine of this process
+		lock, err := q.lock(ctx, q.ahead) // one process of this home
+		if errors.Is(err, protocol.ErrBusy) {
+			return q.withoutWaiting()
+		}
+		if err != nil {
+			return protocol.Credential{}, err
+		}
+		defer lock.Unlock()
+		now := q.cached() // somebody may have fetched while we waited (A22)
+		if c, ok := q.serve(now); ok {
+			return c, nil
+		}
+		token, err := q.fetchLocked(ctx, lock) // the mark, the secret, the server
+		if err != nil {
+			return q.insteadOfFailure(now, err)
+		}
+		q.keepLocked(ctx, lock, token)
+		q.log(q.record(eventFetch).obtained(q.Helper, token))
+		return q.fetched(token), nil
+	})
 }
 
 // newQuery finds the profile and opens the cache. Who owns nothing makes nothing: the
@@ -164,75 +200,26 @@ func (q *query) findOwner() error {
 	return err
 }
 
-// answer is steps 6 to 10 of a request: cache, lock, cache again, fetch.
-func (q *query) answer(ctx context.Context) (protocol.Credential, error) {
-	q.hear(ctx)
-	if err := q.blocked(); err != nil {
-		return q.instead(err)
+// withoutWaiting is the answer where a wait for others is over: a token that is still
+// good, or none.
+func (q *query) withoutWaiting() (protocol.Credential, error) {
+	if q.ahead {
+		return q.hit(q.seen), nil
 	}
-	if q.store == nil {
-		return q.fetch(ctx, nil, nil)
+	if e := q.cached(); e != nil && e.Usable(q.clock(), 0) {
+		return q.hit(e), nil
 	}
-	q.seen = q.cached()
-	if c, ok := q.serves(q.seen); ok {
-		q.restamp(ctx, q.seen)
-		return c, nil
-	}
-	c, err := q.fetchLocked(ctx, q.seen, !q.request.Refresh && q.seen != nil && q.usable(q.seen))
-	if err != nil {
-		return q.instead(err)
-	}
-	return c, nil
+	return protocol.Credential{}, q.busy()
 }
 
-// cached is the entry that belongs to the profile as it is now, if its token was
-// not the one that the tool saw refused; else nil.
-func (q *query) cached() *cache.Entry {
-	if !q.known {
-		return nil
-	}
-	e, err := q.store.Get(q.profile.Name, q.subject)
-	if err != nil || e.Binding != q.binding || q.request.Refuses(e.Token) ||
-		!secret.ValidToken(e.Token.Reveal(), q.profile.WideToken) {
-		return nil
-	}
-	return e
-}
-
-// serves is the answer that an entry has without anybody asking the server. Another
-// token than the one that the request began with is as new as one that is asked for.
-func (q *query) serves(e *cache.Entry) (protocol.Credential, bool) {
-	if e == nil {
-		return protocol.Credential{}, false
-	}
-	r := q.request
-	r.MinTTL = q.minTTL(e)
-	r.Refresh = r.Refresh && q.seen != nil && e.Token.Equal(q.seen.Token)
-	if _, ok := e.Answer(r, q.clock()); !ok {
-		return protocol.Credential{}, false
-	}
-	return q.hit(e), true
-}
-
-// usable reports whether an entry may still be handed out while somebody asks the server.
-func (q *query) usable(e *cache.Entry) bool { return e.Usable(q.clock(), q.minTTL(e)) }
-
-// minTTL is how long the token must live: what the tool or the profile wants,
-// but no more than the server gives. Otherwise each call would be a fetch.
-func (q *query) minTTL(e *cache.Entry) int64 {
-	want := q.request.MinTTL
-	if want <= 0 {
-		want = int64(q.profile.MinTTL / time.Second)
-	}
-	return min(want, most(e.Issued, e.Expires))
-}
-
-// most is the longest rest of life that a token of this life can be asked for.
-func most(issued, expires int64) int64 { return (expires - issued) * 9 / 10 }
-
-// lock takes the profile's lock. nil without an error means that the file system
-// has no working locks: then the worst is a double fetch (F17).
+// lock takes the profile's lock, if try is set without waiting for it. Its error is
+// ErrBusy if another process has it. Nil without an error means that nothing is stored
+// here, or that the file system has no working locks: then the worst is a double fetch
+// (F17).
 func (q *query) lock(ctx context.Context, try bool) (*cache.Lock, error) {
+	if q.store == nil {
+		return nil, nil
+	}
 	var lock *cache.Lock
 	var err error
 	if try {
@@ -242,13 +229,14 @@ func (q *query) lock(ctx context.Context, try bool) (*cache.Lock, error) {
 		defer cancel()
 		lock, err = q.store.Lock(wait, q.profile.Name)
 	}
-	if err == nil || errors.Is(err, cache.ErrLocked) {
-		return lock, err
-	}
-	if errors.Is(err, cache.ErrUnsafe) {
+	switch {
+	case err == nil:
+		return lock, nil
+	case errors.Is(err, cache.ErrLocked):
+		return nil, q.busy()
+	case errors.Is(err, cache.ErrUnsafe):
 		return nil, storeError(err)
-	}
-	if readOnly(err) {
+	case readOnly(err):
 		q.unwritten(err)
 		return nil, nil
 	}
@@ -270,141 +258,4 @@ func busy(profile string) error {
 		Text: "profile " + profile + ": another process has been asking for its token for too long",
 		Hint: "try again; see who holds the lock: credhelper doctor",
 	}
-}
-
-// hit is the answer from the cache.
-func (q *query) hit(e *cache.Entry) protocol.Credential {
-	if q.settings.Audit == auditAll {
-		q.log(q.record(eventHit).ofToken(q.Helper, e.Token, e.Expires))
-	}
-	c := e.Credential(q.clock())
-	c.Origin = q.origin
-	return c
-}
-
-// restamp seals the entry anew when files behind it changed and what they say
-// about the token did not, so that the front can answer again. It is worth no
-// wait.
-func (q *query) restamp(ctx context.Context, e *cache.Entry) {
-	_, r := q.current()
-	rejected := r.Block(q.now().Unix())
-	if e.Current() && e.Audit == (q.settings.Audit == auditAll) && e.Rejected == rejected && q.findable(e) || q.profile.Stamps == nil {
-		return
-	}
-	lock, err := q.store.TryLock(q.profile.Name)
-	if err != nil {
-		return
-	}
-	defer lock.Unlock()
-	now, err := q.store.Get(q.profile.Name, q.subject)
-	if err != nil || !now.Token.Equal(e.Token) {
-		return
-	}
-	entry := q.entry(e.Token, e.Issued, e.Expires)
-	entry.BootedAt, entry.Rejected = e.BootedAt, rejected
-	_ = q.store.Put(ctx, lock, entry)
-}
-
-// findable reports whether the front finds this entry for this call.
-func (q *query) findable(e *cache.Entry) bool {
-	if q.subject == nil {
-		return true
-	}
-	found, err := q.store.Find(q.profile.Name, q.env)
-	return err == nil && found.Token.Equal(e.Token)
-}
-
-// entry is what is sealed for a token.
-func (q *query) entry(token secret.Text, issued, expires int64) *cache.Entry {
-	p := q.profile
-	e := &cache.Entry{
-		Profile:   p.Name,
-		Subject:   q.subject,
-		Binding:   q.binding,
-		Token:     token,
-		Wide:      p.WideToken,
-		Audit:     q.settings.Audit == auditAll,
-		Username:  p.Username,
-		Header:    p.Header,
-		Scheme:    p.Scheme,
-		BaseURL:   p.URL,
-		Origins:   p.OriginTexts(),
-		RefreshOn: p.RefreshOn,
-		Issued:    issued,
-		Expires:   expires,
-		BootedAt:  q.clock().BootedAt,
-	}
-	// The front knows no profile's min_ttl, only when to ask the engine.
-	want := min(int64(p.MinTTL/time.Second), most(issued, expires))
-	e.Refresh = min(cache.RefreshTime(issued, expires), expires-want)
-	e.Stamps = p.Stamps
-	return e
-}
-
-// Forget drops the token that a tool saw refused, if it is the current one;
-// whichever is cached, if the tool named none (cargo logout, terraform forget), unless
-// it is younger than a minute.
-func (h *Helper) Forget(ctx context.Context, r protocol.Request) error {
-	ctx, cancel := h.deadline(ctx, h.asked(r))
-	defer cancel()
-	if h.config.NoStore {
-		return nil
-	}
-	q, err := h.newQuery(r)
-	if err != nil {
-		return err
-	}
-	defer q.close()
-	// Also where another process has replaced the token by now: who asks next must
-	// not get the refused one out of this one's memory.
-	defer q.memory.clear()
-	if q.store == nil { // nothing can be kept here
-		return nil
-	}
-	if !q.request.Reports() {
-		current, rejections := q.current()
-		logout := q.logout(current)
-		q.request.RefusedCurrent = true
-		if logout && q.early(current, rejections) {
-			return nil
-		}
-	}
-	q.hear(ctx)
-	for {
-		e, err := q.store.Get(q.profile.Name, q.subject)
-		if err != nil || !q.request.Refuses(e.Token) {
-			return nil
-		}
-		f, mine := h.flights.start(q.profile.Name)
-		if mine {
-			defer func() { h.flights.end(q.profile.Name, f, q.now()) }()
-			return q.drop(ctx)
-		}
-		if !q.waitFor(ctx, f) {
-			return q.busy()
-		}
-	}
-}
-
-// drop removes the entry under the lock, if it still is the one reported.
-func (q *query) drop(ctx context.Context) error {
-	lock, err := q.lock(ctx, false)
-	if errors.Is(err, cache.ErrLocked) {
-		return q.busy()
-	}
-	if err != nil {
-		return err
-	}
-	if lock != nil {
-		defer lock.Unlock()
-	}
-	e, err := q.store.Get(q.profile.Name, q.subject)
-	if err != nil || !q.request.Refuses(e.Token) {
-		return nil
-	}
-	q.log(q.record("reject").ofToken(q.Helper, e.Token, e.Expires))
-	if err := q.store.Drop(q.profile.Name, q.subject); err != nil {
-		return storeError(err)
-	}
-	return nil
 }

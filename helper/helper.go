@@ -91,9 +91,9 @@ type Helper struct {
 	config Config
 
 	memory    memory
-	gathering gathering
-	flights   flights
-	rejecting sync.Mutex // held while an early report is counted
+	finders   flights    // who reads settings, profile and cache after a miss in memory
+	fetchers  flights    // who goes to the server, or drops a token
+	rejecting sync.Mutex // locked while an early report is counted
 
 	opening sync.Mutex
 	keyring keyring.Keyring // once it was opened
@@ -111,7 +111,7 @@ func New(c Config) *Helper {
 
 // Wait waits for what is still being fetched behind answers, 8 s at most.
 func (h *Helper) Wait() {
-	for _, f := range h.flights.all() {
+	for _, f := range h.fetchers.all() {
 		<-f.done
 	}
 }

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"crypto/tls"
-	"errors"
 	"io"
 	"net/http"
 	"slices"
@@ -88,7 +87,7 @@ func (h *Helper) keepToken(ctx context.Context, lock *cache.Lock, profile string
 		return
 	}
 	defer q.close()
-	q.keep(ctx, lock, token)
+	q.keepLocked(ctx, lock, token)
 	q.log(q.record(eventFetch).obtained(h, token))
 }
 
@@ -120,33 +119,21 @@ func (q *query) renew(ctx context.Context) (*oauth.Token, error) {
 	q.patience(limit)
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
-	if q.store == nil {
-		if q.profile.Person() {
-			return nil, policy("profile " + q.profile.Name + ": a sign-in can only be renewed where its state can be stored and locked")
-		}
-		s, err := q.shows(ctx)
-		if err != nil {
-			return nil, err
-		}
-		return q.once(ctx, s)
+	if q.store == nil && q.profile.Person() {
+		return nil, unlockable(q.profile)
 	}
 	lock, err := q.lock(ctx, false)
 	if err != nil {
-		if errors.Is(err, cache.ErrLocked) {
-			return nil, q.busy()
-		}
 		return nil, err
 	}
-	if lock != nil {
-		defer lock.Unlock()
-	}
-	s, err := q.shows(ctx)
+	defer lock.Unlock()
+	s, err := q.readProof(ctx)
 	if err != nil {
 		return nil, err
 	}
-	token, err := q.once(ctx, s)
+	token, err := q.askServer(ctx, s)
 	if err == nil {
-		q.keep(ctx, lock, token)
+		q.keepLocked(ctx, lock, token)
 		q.log(q.record(eventFetch).obtained(q.Helper, token))
 	}
 	return token, err

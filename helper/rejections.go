@@ -16,27 +16,27 @@ import (
 // counted, for all processes, and from the second one on those who ask for that
 // origin are told for some seconds what the matter is.
 
-// hear takes in what the request says about the current token: a report that comes
+// takeReports takes in what the request says about the current token: a report that comes
 // too early is counted, and the request goes on without it.
-func (q *query) hear(ctx context.Context) {
+func (q *query) takeReports(ctx context.Context) {
 	if q.store == nil {
 		return
 	}
 	if !q.request.Offered.IsZero() {
 		q.accept(ctx)
 	}
-	q.guess()
+	q.guessReport()
 	if !q.request.Reports() {
 		return
 	}
 	// Also where another process has replaced the token by now: who asks next must not
 	// get the refused one out of this one's memory.
 	q.memory.clear()
-	e, r := q.current()
+	e, r := q.reported()
 	switch guessed := q.request.Guessed; {
 	case q.early(e, r):
 		if !guessed {
-			q.count(ctx)
+			q.countReport(ctx)
 		}
 		q.request = q.request.WithoutReport()
 	case q.request.RefusedCurrent: // from here on it has a name
@@ -47,13 +47,13 @@ func (q *query) hear(ctx context.Context) {
 	}
 }
 
-// guess takes a second question of a process for a report, where the tool only asks
+// guessReport takes a second question of a process for a report, where the tool only asks
 // again if its token was refused.
-func (q *query) guess() {
+func (q *query) guessReport() {
 	if !q.request.Repeats || q.request.Reports() {
 		return
 	}
-	if e, _ := q.current(); e != nil && q.given(e) {
+	if e, _ := q.reported(); e != nil && q.given(e) {
 		q.request.RefusedCurrent, q.request.Guessed = true, true
 	}
 }
@@ -69,15 +69,17 @@ func (q *query) logout(e *cache.Entry) bool {
 	return !q.request.Reports() && (e == nil || !q.given(e))
 }
 
-// instead of a failure is the token of a guess that was wrong, or cannot be helped.
-func (q *query) instead(err error) (protocol.Credential, error) {
+// insteadOfGuess is the answer where a guess ended in a failure: the current token, for
+// the guess was wrong or cannot be helped.
+func (q *query) insteadOfGuess(failure error) (protocol.Credential, error) {
 	if q.request.Guessed {
-		q.request = q.request.WithoutReport()
-		if e := q.cached(); e != nil && q.usable(e) {
-			return q.hit(e), nil
+		plain := *q // a flight may go on with the guess
+		plain.request = q.request.WithoutReport()
+		if e := plain.cached(); e != nil && plain.usable(e) {
+			return plain.hit(e), nil
 		}
 	}
-	return protocol.Credential{}, err
+	return protocol.Credential{}, failure
 }
 
 // Given notes which token was given to a process that cannot say which one it means. It
@@ -92,15 +94,15 @@ func (h *Helper) Given(r protocol.Request, c protocol.Credential) {
 	}
 }
 
-// current is the entry of the profile as it is now, and what was reported about its
+// reported is the entry of the profile as it is now, and what was reported about its
 // token. Without an entry the reports may be about a token that could not be cached.
-func (q *query) current() (*cache.Entry, cache.Rejections) {
+func (q *query) reported() (*cache.Entry, cache.Rejections) {
 	r, found := q.store.Rejections(q.profile.Name)
 	if !found || r.Binding != q.binding {
 		r = cache.Rejections{Binding: q.binding}
 	}
-	e, err := q.store.Get(q.profile.Name, q.subject)
-	if err != nil || e.Binding != q.binding {
+	e := q.sealed()
+	if e == nil || e.Binding != q.binding {
 		return nil, r
 	}
 	if mark := protocol.Mark(e.Token); r.Token != mark {
@@ -117,34 +119,32 @@ func (q *query) early(e *cache.Entry, r cache.Rejections) bool {
 	return q.request.RefusesMarked(r.Token) && r.Young(q.now().Unix())
 }
 
-// count notes an early report. Failing costs only that: nothing is dropped then,
+// countReport notes an early report. Failing costs only that: nothing is dropped then,
 // either.
-func (q *query) count(ctx context.Context) {
+func (q *query) countReport(ctx context.Context) {
 	q.rejecting.Lock() // a wait for the lock of processes costs each goroutine a thread
 	defer q.rejecting.Unlock()
 	now := q.now().Unix()
-	if _, r := q.current(); r.Known(q.origin, now) {
+	if _, r := q.reported(); r.Known(q.origin, now) {
 		return
 	}
 	lock, err := q.lock(ctx, false)
 	if err != nil {
 		return
 	}
-	if lock != nil {
-		defer lock.Unlock()
-	}
-	e, r := q.current()
+	defer lock.Unlock()
+	e, r := q.reported()
 	if !q.early(e, r) {
 		return
 	}
 	r.Add(q.origin, now)
 	if q.store.PutRejections(q.profile.Name, r) == nil && r.Block(now) {
-		q.seal(ctx, lock, e, true)
+		q.markRejectedLocked(ctx, lock, e, true)
 	}
 }
 
-// seal lets the front answer with an entry, or not while it is rejected.
-func (q *query) seal(ctx context.Context, lock *cache.Lock, e *cache.Entry, rejected bool) {
+// markRejectedLocked lets the front answer with an entry, or not while it is rejected.
+func (q *query) markRejectedLocked(ctx context.Context, lock *cache.Lock, e *cache.Entry, rejected bool) {
 	if e == nil || lock == nil || e.Rejected == rejected {
 		return
 	}
@@ -156,7 +156,7 @@ func (q *query) seal(ctx context.Context, lock *cache.Lock, e *cache.Entry, reje
 // accept ends what reports about the current token began: a tool says that it was
 // taken.
 func (q *query) accept(ctx context.Context) {
-	if e, r := q.current(); e == nil || len(r.Rows) == 0 || !e.Token.Equal(q.request.Offered) {
+	if e, r := q.reported(); e == nil || len(r.Rows) == 0 || !e.Token.Equal(q.request.Offered) {
 		return
 	}
 	lock, err := q.lock(ctx, false)
@@ -164,26 +164,10 @@ func (q *query) accept(ctx context.Context) {
 		return
 	}
 	defer lock.Unlock()
-	if e, _ := q.current(); e != nil && e.Token.Equal(q.request.Offered) {
+	if e, _ := q.reported(); e != nil && e.Token.Equal(q.request.Offered) {
 		_ = q.store.DropRejections(q.profile.Name)
-		q.seal(ctx, lock, e, false)
+		q.markRejectedLocked(ctx, lock, e, false)
 	}
-}
-
-// Accepted takes in that a tool's token was taken. It is no request for one.
-func (h *Helper) Accepted(ctx context.Context, r protocol.Request) error {
-	ctx, cancel := h.deadline(ctx, h.asked(r))
-	defer cancel()
-	if h.config.NoStore {
-		return nil
-	}
-	q, err := h.newQuery(r)
-	if err != nil {
-		return err
-	}
-	defer q.close()
-	q.hear(ctx)
-	return nil
 }
 
 // blocked is the answer for an origin whose API refuses good tokens; nil if there is
@@ -192,7 +176,7 @@ func (q *query) blocked() error {
 	if q.store == nil || q.request.Refresh {
 		return nil
 	}
-	_, r := q.current()
+	_, r := q.reported()
 	now := q.now().Unix()
 	row, wait := r.Blocked(q.origin, now)
 	if row == nil {
@@ -212,9 +196,86 @@ func (q *query) blocked() error {
 	}
 }
 
-// uncached notes a token that could not be cached, so that reports about it are known.
-func (q *query) uncached(e *cache.Entry) {
-	_, r := q.current()
+// noteUncachedLocked notes a token that could not be cached, so that reports about it are
+// known.
+func (q *query) noteUncachedLocked(e *cache.Entry) {
+	_, r := q.reported()
 	r.Renew(protocol.Mark(e.Token), e.Issued, e.Expires)
 	_ = q.store.PutRejections(q.profile.Name, r)
+}
+
+// withQuery does something with what a tool says of its token, which is no request for
+// one.
+func (h *Helper) withQuery(ctx context.Context, r protocol.Request, do func(context.Context, *query) error) error {
+	if h.config.NoStore {
+		return nil
+	}
+	ctx, cancel := h.deadline(ctx, h.asked(r))
+	defer cancel()
+	q, err := h.newQuery(r)
+	if err != nil {
+		return err
+	}
+	defer q.close()
+	return do(ctx, q)
+}
+
+// Accepted takes in that a tool's token was taken.
+func (h *Helper) Accepted(ctx context.Context, r protocol.Request) error {
+	return h.withQuery(ctx, r, func(ctx context.Context, q *query) error {
+		q.takeReports(ctx)
+		return nil
+	})
+}
+
+// Forget drops the token that a tool saw refused, if it is the current one;
+// whichever is cached, if the tool named none (cargo logout, terraform forget), unless
+// it is younger than a minute.
+func (h *Helper) Forget(ctx context.Context, r protocol.Request) error {
+	return h.withQuery(ctx, r, func(ctx context.Context, q *query) error {
+		if q.store == nil { // nothing can be kept here
+			return nil
+		}
+		defer q.memory.clear()
+		if !q.request.Reports() {
+			current, rejections := q.reported()
+			logout := q.logout(current)
+			q.request.RefusedCurrent = true
+			if logout && q.early(current, rejections) {
+				return nil
+			}
+		}
+		q.takeReports(ctx)
+		for {
+			if e := q.sealed(); e == nil || !q.request.Refuses(e.Token) {
+				return nil
+			}
+			f, mine := q.fetchers.start(q.profile.Name)
+			if mine {
+				defer func() { q.fetchers.end(q.profile.Name, f, q.now()) }()
+				return q.drop(ctx)
+			}
+			if !f.await(ctx) {
+				return q.busy()
+			}
+		}
+	})
+}
+
+// drop removes the entry under the lock, if it still is the one reported.
+func (q *query) drop(ctx context.Context) error {
+	lock, err := q.lock(ctx, false)
+	if err != nil {
+		return err
+	}
+	defer lock.Unlock()
+	e := q.sealed()
+	if e == nil || !q.request.Refuses(e.Token) {
+		return nil
+	}
+	q.log(q.record("reject").ofToken(q.Helper, e.Token, e.Expires))
+	if err := q.store.Drop(q.profile.Name, q.subject); err != nil {
+		return storeError(err)
+	}
+	return nil
 }

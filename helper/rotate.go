@@ -247,9 +247,7 @@ func (h *Helper) hold(ctx context.Context, name string) (*cache.Store, *cache.Lo
 }
 
 func release(store *cache.Store, lock *cache.Lock) {
-	if lock != nil {
-		lock.Unlock()
-	}
+	lock.Unlock()
 	if store != nil {
 		store.Close()
 	}

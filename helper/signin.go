@@ -8,7 +8,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/credhelper/credhelper/helper/cache"
 	"github.com/credhelper/credhelper/helper/config"
 	"github.com/credhelper/credhelper/helper/keyring"
 	"github.com/credhelper/credhelper/helper/oauth"
@@ -226,21 +225,16 @@ func (h *Helper) KeepSignIn(ctx context.Context, p *config.Profile, token *oauth
 	ctx, cancel := context.WithTimeout(ctx, answerTime)
 	defer cancel()
 	lock, err := q.lock(ctx, false)
-	if errors.Is(err, cache.ErrLocked) {
-		return false, q.busy()
-	}
 	if err != nil {
 		return false, err
 	}
-	if lock != nil {
-		defer lock.Unlock()
-	}
+	defer lock.Unlock()
 	if !token.Refresh.IsZero() {
 		if err := h.putRefresh(ctx, p, token.Refresh, secret.Text{}); err != nil {
 			return false, err
 		}
 	}
-	q.keep(ctx, lock, token)
+	q.keepLocked(ctx, lock, token)
 	q.log(q.record("login").obtained(h, token))
 	return !token.Refresh.IsZero(), nil
 }

@@ -71,12 +71,12 @@ func (h *Helper) addFile(p *config.Profile, s cache.Subject, path string, words 
 // it is fetched.
 func (q *query) identify() {
 	q.binding = q.profile.TokenBinding()
-	q.subject, q.known = q.Helper.subject(q.profile)
+	q.subject, q.readable = q.Helper.subject(q.profile)
 }
 
 // stillSame reports whether the subject is known, and the one that the request began
 // with: a token that was fetched while a file changed belongs to nobody in particular.
 func (q *query) stillSame() bool {
 	now, known := q.Helper.subject(q.profile)
-	return q.known && known && now.Same(q.subject)
+	return q.readable && known && now.Same(q.subject)
 }

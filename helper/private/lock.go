@@ -75,8 +75,12 @@ func take(ctx context.Context, f *os.File, wait bool) error {
 	}
 }
 
-// Unlock gives the lock back.
-func (l *Lock) Unlock() { l.f.Close() }
+// Unlock gives the lock back. Nil is the lock of a place that has no working locks.
+func (l *Lock) Unlock() {
+	if l != nil {
+		l.f.Close()
+	}
+}
 
 // Path is where the lock's file is.
 func (l *Lock) Path() string { return l.f.Name() }

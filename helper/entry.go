@@ -1,0 +1,138 @@
+package helper
+
+import (
+	"context"
+	"time"
+
+	"github.com/credhelper/credhelper/helper/cache"
+	"github.com/credhelper/credhelper/protocol"
+	"github.com/credhelper/credhelper/protocol/secret"
+)
+
+// This file is what a request finds in the cache and seals there, where the profile was
+// read: its binding counts then, and not the stamps of its files.
+
+// sealed is the entry as it lies there, whatever the profile has become since; nil if
+// there is none.
+func (q *query) sealed() *cache.Entry {
+	if q.store == nil {
+		return nil
+	}
+	e, err := q.store.Get(q.profile.Name, q.subject)
+	if err != nil {
+		return nil
+	}
+	return e
+}
+
+// cached is the entry that belongs to the profile as it is now, if its token was
+// not the one that the tool saw refused; else nil.
+func (q *query) cached() *cache.Entry {
+	if !q.readable {
+		return nil
+	}
+	e := q.sealed()
+	if e == nil || e.Binding != q.binding || q.request.Refuses(e.Token) || !secret.ValidToken(e.Token.Reveal(), q.profile.WideToken) {
+		return nil
+	}
+	return e
+}
+
+// serve is the answer that an entry has without anybody asking the server. Another
+// token than the one that the request began with is as new as one that is fetched.
+func (q *query) serve(e *cache.Entry) (protocol.Credential, bool) {
+	if e == nil {
+		return protocol.Credential{}, false
+	}
+	r := q.request
+	r.MinTTL = q.minTTL(e)
+	r.Refresh = r.Refresh && q.seen != nil && e.Token.Equal(q.seen.Token)
+	if _, ok := e.Answer(r, q.clock()); !ok {
+		return protocol.Credential{}, false
+	}
+	return q.hit(e), true
+}
+
+// usable reports whether an entry may still be handed out while somebody asks the server.
+func (q *query) usable(e *cache.Entry) bool { return e.Usable(q.clock(), q.minTTL(e)) }
+
+// minTTL is how long the token must live: what the tool or the profile wants,
+// but no more than the server gives. Otherwise each call would be a fetch.
+func (q *query) minTTL(e *cache.Entry) int64 {
+	want := q.request.MinTTL
+	if want <= 0 {
+		want = int64(q.profile.MinTTL / time.Second)
+	}
+	return min(want, most(e.Issued, e.Expires))
+}
+
+// most is the longest rest of life that a token of this life can be asked for.
+func most(issued, expires int64) int64 { return (expires - issued) * 9 / 10 }
+
+// hit is the answer from the cache.
+func (q *query) hit(e *cache.Entry) protocol.Credential {
+	if q.settings.Audit == auditAll {
+		q.log(q.record(eventHit).ofToken(q.Helper, e.Token, e.Expires))
+	}
+	c := e.Credential(q.clock())
+	c.Origin = q.origin
+	return c
+}
+
+// restamp seals the entry anew when files behind it changed and what they say
+// about the token did not, so that the front can answer again. It is worth no
+// wait.
+func (q *query) restamp(ctx context.Context, e *cache.Entry) {
+	_, r := q.reported()
+	rejected := r.Block(q.now().Unix())
+	if e.Current() && e.Audit == (q.settings.Audit == auditAll) && e.Rejected == rejected && q.findable(e) || q.profile.Stamps == nil {
+		return
+	}
+	lock, err := q.store.TryLock(q.profile.Name)
+	if err != nil {
+		return
+	}
+	defer lock.Unlock()
+	if now := q.sealed(); now == nil || !now.Token.Equal(e.Token) {
+		return
+	}
+	entry := q.newEntry(e.Token, e.Issued, e.Expires)
+	entry.BootedAt, entry.Rejected = e.BootedAt, rejected
+	_ = q.store.Put(ctx, lock, entry)
+}
+
+// findable reports whether the front finds this entry for this call.
+func (q *query) findable(e *cache.Entry) bool {
+	if q.subject == nil {
+		return true
+	}
+	found, err := q.store.Find(q.profile.Name, q.env)
+	return err == nil && found.Token.Equal(e.Token)
+}
+
+// newEntry is what is sealed for a token.
+func (q *query) newEntry(token secret.Text, issued, expires int64) *cache.Entry {
+	p := q.profile
+	e := &cache.Entry{
+		Profile:   p.Name,
+		Subject:   q.subject,
+		Binding:   q.binding,
+		Token:     token,
+		Wide:      p.WideToken,
+		Audit:     q.settings.Audit == auditAll,
+		Username:  p.Username,
+		Header:    p.Header,
+		Scheme:    p.Scheme,
+		BaseURL:   p.URL,
+		Origins:   p.OriginTexts(),
+		RefreshOn: p.RefreshOn,
+		Issued:    issued,
+		Expires:   expires,
+		BootedAt:  q.clock().BootedAt,
+	}
+	// The front knows no profile's min_ttl, only when to ask the engine.
+	want := min(int64(p.MinTTL/time.Second), most(issued, expires))
+	e.Refresh = min(cache.RefreshTime(issued, expires), expires-want)
+	e.Stamps = p.Stamps
+	return e
+}
