@@ -32,7 +32,7 @@ func (q *query) cached() *cache.Entry {
 		return nil
 	}
 	e := q.sealed()
-	if e == nil || e.Binding != q.binding || q.request.Refuses(e.Token) || !secret.ValidToken(e.Token.Reveal(), q.profile.WideToken) {
+	if e == nil || e.Binding != q.binding || q.request.Refused.Of(e.Token) || !secret.ValidToken(e.Token.Reveal(), q.profile.WideToken) {
 		return nil
 	}
 	return e

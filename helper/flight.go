@@ -115,7 +115,7 @@ func (h *Helper) awaitFinder(ctx context.Context, r protocol.Request) (c protoco
 	if name == "" || r.Refresh || h.config.NoStore {
 		return c, false, leave
 	}
-	if e := recall(&h.memory, &h.memory.entries, name); e != nil && !r.Refuses(e.Token) && e.Usable(cache.Clock{Unix: now.Unix()}, r.MinTTL) {
+	if e := recall(&h.memory, &h.memory.entries, name); e != nil && !r.Refused.Of(e.Token) && e.Usable(cache.Clock{Unix: now.Unix()}, r.MinTTL) {
 		return c, false, leave
 	}
 	f, mine := h.finders.start(name)
@@ -212,7 +212,7 @@ func (q *query) take(f *flight) (protocol.Credential, bool) {
 		return c, true
 	}
 	c := f.credential
-	if !f.asked || c.Secret.IsZero() || !f.isFor(q) || q.request.Refuses(c.Secret) || c.Expires <= q.now().Unix() {
+	if !f.asked || c.Secret.IsZero() || !f.isFor(q) || q.request.Refused.Of(c.Secret) || c.Expires <= q.now().Unix() {
 		return c, false
 	}
 	c.Origin = q.origin // it may have asked for another URL

@@ -139,7 +139,7 @@ func TestRefusedToken(t *testing.T) {
 	h := ready(t, oauthtest.Options{Delay: 20 * time.Millisecond})
 	old := h.mustGet(named)
 	h.wait(youth)
-	again := protocol.Request{Profile: "demo", Refused: old.Secret}
+	again := protocol.Request{Profile: "demo", Refused: protocol.Refusal{Token: old.Secret}}
 	for i, a := range h.together(50, func(int) protocol.Request { return again }) {
 		if a.err != nil || a.Secret.Equal(old.Secret) {
 			t.Fatalf("caller %d: %v", i, a.err)
@@ -149,7 +149,7 @@ func TestRefusedToken(t *testing.T) {
 		t.Errorf("%d token requests; want 2", n)
 	}
 	late := h.helper()
-	if err := late.Forget(context.Background(), protocol.Request{Profile: "demo", Refused: old.Secret}); err != nil {
+	if err := late.Forget(context.Background(), protocol.Request{Profile: "demo", Refused: protocol.Refusal{Token: old.Secret}}); err != nil {
 		t.Fatal(err)
 	}
 	now := h.mustGet(named)
@@ -157,7 +157,7 @@ func TestRefusedToken(t *testing.T) {
 		t.Error("a late report dropped the current token")
 	}
 	h.wait(youth)
-	if err := late.Forget(context.Background(), protocol.Request{Profile: "demo", Refused: now.Secret}); err != nil {
+	if err := late.Forget(context.Background(), protocol.Request{Profile: "demo", Refused: protocol.Refusal{Token: now.Secret}}); err != nil {
 		t.Fatal(err)
 	}
 	if c := h.mustGet(named); c.Source != "network" {
@@ -220,7 +220,7 @@ func TestStaleIfError(t *testing.T) {
 		t.Errorf("said again: %q", h.warnings)
 	}
 	h.wait(10 * time.Second)
-	_, err := h.get(protocol.Request{Profile: "demo", Refused: old.Secret})
+	_, err := h.get(protocol.Request{Profile: "demo", Refused: protocol.Refusal{Token: old.Secret}})
 	wantError(t, err, protocol.ErrUnreachable, "profile demo: token endpoint: 500")
 	h.wait(3 * time.Minute)
 	_, err = h.get(named)

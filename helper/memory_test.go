@@ -47,8 +47,8 @@ func TestCached(t *testing.T) {
 	}
 	for name, r := range map[string]protocol.Request{
 		"refresh":             {Profile: "demo", Refresh: true},
-		"refused":             {Profile: "demo", Refused: want.Secret},
-		"refused by its mark": {Profile: "demo", RefusedMark: protocol.Mark(want.Secret)},
+		"refused":             {Profile: "demo", Refused: protocol.Refusal{Token: want.Secret}},
+		"refused by its mark": {Profile: "demo", Refused: protocol.Refusal{Mark: protocol.Mark(want.Secret)}},
 		"more life wanted":    {Profile: "demo", MinTTL: 24 * 3600},
 		"another's URL":       {Profile: "demo", URL: url(t, "https://evil.test/")},
 		"nobody's URL":        {URL: url(t, "https://evil.test/")},
@@ -121,7 +121,7 @@ func TestRefusedElsewhere(t *testing.T) {
 		t.Fatal("not cached")
 	}
 	h.wait(youth)
-	report := protocol.Request{Verb: protocol.Forget, Profile: "demo", Refused: old.Secret}
+	report := protocol.Request{Verb: protocol.Forget, Profile: "demo", Refused: protocol.Refusal{Token: old.Secret}}
 	if err := b.Forget(context.Background(), report); err != nil {
 		t.Fatal(err)
 	}
@@ -149,7 +149,7 @@ func TestRefusedElsewhereAsked(t *testing.T) {
 		t.Fatal("not cached")
 	}
 	fresh := h.mustGet(protocol.Request{Profile: "demo", Refresh: true}) // another process
-	for _, r := range []protocol.Request{{Profile: "demo", Refused: old.Secret}, named} {
+	for _, r := range []protocol.Request{{Profile: "demo", Refused: protocol.Refusal{Token: old.Secret}}, named} {
 		if got, err := a.Get(context.Background(), r); err != nil || !got.Secret.Equal(fresh.Secret) {
 			t.Errorf("%v, the refused token once more: %v", err, got.Secret.Equal(old.Secret))
 		}
@@ -175,7 +175,7 @@ func TestLockedMeanwhile(t *testing.T) {
 		t.Fatal(err)
 	}
 	h.wait(youth)
-	_, err = a.Get(context.Background(), protocol.Request{Profile: "demo", Refused: c.Secret})
+	_, err = a.Get(context.Background(), protocol.Request{Profile: "demo", Refused: protocol.Refusal{Token: c.Secret}})
 	wantError(t, err, protocol.ErrLocked, "profile demo")
 }
 
@@ -225,7 +225,7 @@ func TestRefreshOn(t *testing.T) {
 			t.Errorf("%v, an old token is doubted by %v", err, c.RefreshOn)
 		}
 	}
-	again, err := a.Get(context.Background(), protocol.Request{Profile: "demo", Refused: first.Secret})
+	again, err := a.Get(context.Background(), protocol.Request{Profile: "demo", Refused: protocol.Refusal{Token: first.Secret}})
 	if err != nil || again.Secret.Equal(first.Secret) || again.RefreshesOn(404) {
 		t.Errorf("%v, doubted by %v", err, again.RefreshOn)
 	}
@@ -266,7 +266,7 @@ func TestCrowd(t *testing.T) {
 		if n := h.server.Count(); n != round {
 			t.Errorf("round %d: %d token requests", round, n)
 		}
-		r.Refused = answers[0].Secret
+		r.Refused.Token = answers[0].Secret
 		h.wait(youth)
 	}
 	var all sync.WaitGroup
@@ -419,7 +419,7 @@ func TestFromEnvironment(t *testing.T) {
 	}
 	own.Now = func() time.Time { return time.Now().Add(youth) }
 	a = helper.New(own)
-	again := protocol.Request{Profile: "demo", Refused: want.Secret}
+	again := protocol.Request{Profile: "demo", Refused: protocol.Refusal{Token: want.Secret}}
 	_, err = a.Get(context.Background(), again)
 	wantError(t, err, protocol.ErrNoSecret, "profile demo") // the test's own keyring is in memory
 	h.write(h.dirs.Settings(), "keyring = \"secret-service\"\n")

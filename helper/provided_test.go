@@ -204,7 +204,7 @@ func TestNoStore(t *testing.T) {
 			t.Fatalf("%+v: %v", got, err)
 		}
 	}
-	if err := newHelper(c).Forget(context.Background(), protocol.Request{Profile: "demo", Refused: secret.New("x")}); err != nil {
+	if err := newHelper(c).Forget(context.Background(), protocol.Request{Profile: "demo", Refused: protocol.Refusal{Token: secret.New("x")}}); err != nil {
 		t.Error(err)
 	}
 	if _, err := os.Stat(h.dirs.State); err == nil {

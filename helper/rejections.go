@@ -26,23 +26,23 @@ func (q *query) takeReports(ctx context.Context) {
 		q.accept(ctx)
 	}
 	q.guessReport()
-	if !q.request.Reports() {
+	if q.request.Refused.IsZero() {
 		return
 	}
 	// Also where another process has replaced the token by now: who asks next must not
 	// get the refused one out of this one's memory.
 	q.memory.clear()
 	e, r := q.reported()
-	switch guessed := q.request.Guessed; {
+	switch guessed := q.request.Refused.Guessed; {
 	case q.early(e, r):
 		if !guessed {
 			q.countReport(ctx)
 		}
-		q.request = q.request.WithoutReport()
-	case q.request.RefusedCurrent: // from here on it has a name
-		q.request = q.request.WithoutReport()
+		q.request.Refused = protocol.Refusal{}
+	case q.request.Refused.Current: // from here on it has a name
+		q.request.Refused = protocol.Refusal{}
 		if e != nil {
-			q.request.Refused, q.request.Guessed = e.Token, guessed
+			q.request.Refused = protocol.Refusal{Token: e.Token, Guessed: guessed}
 		}
 	}
 }
@@ -50,11 +50,11 @@ func (q *query) takeReports(ctx context.Context) {
 // guessReport takes a second question of a process for a report, where the tool only asks
 // again if its token was refused.
 func (q *query) guessReport() {
-	if !q.request.Repeats || q.request.Reports() {
+	if !q.request.Repeats || !q.request.Refused.IsZero() {
 		return
 	}
 	if e, _ := q.reported(); e != nil && q.given(e) {
-		q.request.RefusedCurrent, q.request.Guessed = true, true
+		q.request.Refused.Current, q.request.Refused.Guessed = true, true
 	}
 }
 
@@ -66,15 +66,15 @@ func (q *query) given(e *cache.Entry) bool {
 // logout reports whether the request forgets a token that its process was not given:
 // that says nothing of the API, and docker's erases four names at once.
 func (q *query) logout(e *cache.Entry) bool {
-	return !q.request.Reports() && (e == nil || !q.given(e))
+	return q.request.Refused.IsZero() && (e == nil || !q.given(e))
 }
 
 // insteadOfGuess is the answer where a guess ended in a failure: the current token, for
 // the guess was wrong or cannot be helped.
 func (q *query) insteadOfGuess(failure error) (protocol.Credential, error) {
-	if q.request.Guessed {
+	if q.request.Refused.Guessed {
 		plain := *q // a flight may go on with the guess
-		plain.request = q.request.WithoutReport()
+		plain.request.Refused = protocol.Refusal{}
 		if e := plain.cached(); e != nil && plain.usable(e) {
 			return plain.hit(e), nil
 		}
@@ -114,9 +114,9 @@ func (q *query) reported() (*cache.Entry, cache.Rejections) {
 // early reports whether the request reports the current token, and too early.
 func (q *query) early(e *cache.Entry, r cache.Rejections) bool {
 	if e != nil {
-		return q.request.Refuses(e.Token) && r.Young(q.now().Unix())
+		return q.request.Refused.Of(e.Token) && r.Young(q.now().Unix())
 	}
-	return q.request.RefusesMarked(r.Token) && r.Young(q.now().Unix())
+	return q.request.Refused.OfMark(r.Token) && r.Young(q.now().Unix())
 }
 
 // countReport notes an early report. Failing costs only that: nothing is dropped then,
@@ -237,17 +237,17 @@ func (h *Helper) Forget(ctx context.Context, r protocol.Request) error {
 			return nil
 		}
 		defer q.memory.clear()
-		if !q.request.Reports() {
+		if q.request.Refused.IsZero() {
 			current, rejections := q.reported()
 			logout := q.logout(current)
-			q.request.RefusedCurrent = true
+			q.request.Refused.Current = true
 			if logout && q.early(current, rejections) {
 				return nil
 			}
 		}
 		q.takeReports(ctx)
 		for {
-			if e := q.sealed(); e == nil || !q.request.Refuses(e.Token) {
+			if e := q.sealed(); e == nil || !q.request.Refused.Of(e.Token) {
 				return nil
 			}
 			f, mine := q.fetchers.start(q.profile.Name)
@@ -270,7 +270,7 @@ func (q *query) drop(ctx context.Context) error {
 	}
 	defer lock.Unlock()
 	e := q.sealed()
-	if e == nil || !q.request.Refuses(e.Token) {
+	if e == nil || !q.request.Refused.Of(e.Token) {
 		return nil
 	}
 	q.log(q.record("reject").ofToken(q.Helper, e.Token, e.Expires))

@@ -17,7 +17,7 @@ import (
 const youth = 60 * time.Second
 
 // current reports whichever token is the profile's.
-var current = protocol.Request{Profile: "demo", RefusedCurrent: true}
+var current = protocol.Request{Profile: "demo", Refused: protocol.Refusal{Current: true}}
 
 // forget reports as one process would.
 func (h *home) forget(r protocol.Request) {
@@ -44,17 +44,17 @@ func (h *home) blocked(r protocol.Request) *protocol.Error {
 func TestRefusedInVain(t *testing.T) {
 	for name, report := range map[string]func(h *home, c protocol.Credential){
 		"the token": func(h *home, c protocol.Credential) {
-			h.forget(protocol.Request{Profile: "demo", Refused: c.Secret})
+			h.forget(protocol.Request{Profile: "demo", Refused: protocol.Refusal{Token: c.Secret}})
 		},
 		"whichever it is": func(h *home, _ protocol.Credential) { h.forget(current) },
 		"with the next question": func(h *home, c protocol.Credential) {
-			_, _ = h.get(protocol.Request{Profile: "demo", Refused: c.Secret})
+			_, _ = h.get(protocol.Request{Profile: "demo", Refused: protocol.Refusal{Token: c.Secret}})
 		},
 		"by its mark": func(h *home, c protocol.Credential) {
-			_, _ = h.get(protocol.Request{Profile: "demo", RefusedMark: protocol.Mark(c.Secret)})
+			_, _ = h.get(protocol.Request{Profile: "demo", Refused: protocol.Refusal{Mark: protocol.Mark(c.Secret)}})
 		},
 		"without a mark": func(h *home, _ protocol.Credential) {
-			_, _ = h.get(protocol.Request{Profile: "demo", RefusedCurrent: true})
+			_, _ = h.get(protocol.Request{Profile: "demo", Refused: protocol.Refusal{Current: true}})
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -86,11 +86,11 @@ func TestRefusedInVain(t *testing.T) {
 func TestRefusedOnce(t *testing.T) {
 	h := ready(t, oauthtest.Options{})
 	first := h.mustGet(named)
-	c := h.mustGet(protocol.Request{Profile: "demo", Refused: first.Secret})
+	c := h.mustGet(protocol.Request{Profile: "demo", Refused: protocol.Refusal{Token: first.Secret}})
 	if !c.Secret.Equal(first.Secret) || h.server.Count() != 1 {
 		t.Errorf("another token; %d token requests", h.server.Count())
 	}
-	if e := h.blocked(protocol.Request{Profile: "demo", Refused: first.Secret}); !e.Quit || e.RetryAfter < 1 || e.RetryAfter > 5 {
+	if e := h.blocked(protocol.Request{Profile: "demo", Refused: protocol.Refusal{Token: first.Secret}}); !e.Quit || e.RetryAfter < 1 || e.RetryAfter > 5 {
 		t.Errorf("%+v", e)
 	}
 }
@@ -105,7 +105,7 @@ func TestRefusedByOneOrigin(t *testing.T) {
 	bad := protocol.Request{URL: url(t, h.server.URL()+"/bad/")}
 	for range 100 {
 		if c, err := h.get(bad); err == nil {
-			bad.Refused = c.Secret
+			bad.Refused.Token = c.Secret
 		}
 		h.mustGet(good)
 	}
@@ -152,7 +152,7 @@ func TestRejectionEnds(t *testing.T) {
 			h := ready(t, oauthtest.Options{})
 			c := h.mustGet(named)
 			for range 3 {
-				h.forget(protocol.Request{Profile: "demo", Refused: c.Secret})
+				h.forget(protocol.Request{Profile: "demo", Refused: protocol.Refusal{Token: c.Secret}})
 			}
 			h.blocked(named)
 			if err := lift(h, h.helper(), c); err != nil {
@@ -169,7 +169,7 @@ func TestRejectionEnds(t *testing.T) {
 		h.mustGet(named)
 		h.forget(current)
 		h.forget(current)
-		other := protocol.Request{Profile: "demo", Offered: protocol.Request{}.Refused}
+		other := protocol.Request{Profile: "demo", Offered: protocol.Request{}.Refused.Token}
 		_ = h.helper().Accepted(context.Background(), other)
 		h.blocked(named)
 	})
@@ -212,7 +212,7 @@ func TestRefusedUncached(t *testing.T) {
 		if len(h.warnings) == 0 {
 			t.Fatal("it was cached")
 		}
-		h.forget(protocol.Request{Profile: "demo", Refused: c.Secret})
+		h.forget(protocol.Request{Profile: "demo", Refused: protocol.Refusal{Token: c.Secret}})
 	}
 	h.blocked(named)
 	if n := h.server.Count(); n != 2 {
@@ -231,7 +231,7 @@ func TestRefusedByMany(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for i, got := range crowd(a, 1000, protocol.Request{Profile: "demo", Refused: c.Secret}) {
+	for i, got := range crowd(a, 1000, protocol.Request{Profile: "demo", Refused: protocol.Refusal{Token: c.Secret}}) {
 		if got.err != nil && !errors.Is(got.err, protocol.ErrRefused) {
 			t.Fatalf("caller %d: %v", i, got.err)
 		}

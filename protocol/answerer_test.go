@@ -208,7 +208,7 @@ func (a *answerer) Get(_ context.Context, r protocol.Request) (protocol.Credenti
 	if claim < len(c.Origins) {
 		c.Origin = c.Origins[claim]
 	}
-	if r.Refresh || r.Refuses(c.Secret) {
+	if r.Refresh || r.Refused.Of(c.Secret) {
 		c.Secret, c.Source = secret.New("fr3sh"), "network"
 		c.Expires += 3600
 	}
@@ -221,7 +221,7 @@ func (a *answerer) Forget(_ context.Context, r protocol.Request) error {
 	if err != nil {
 		return err
 	}
-	if r.Refused.IsZero() || r.Refused.Equal(o.given.Secret) {
+	if r.Refused.Token.IsZero() || r.Refused.Token.Equal(o.given.Secret) {
 		a.dropped = append(a.dropped, o.name)
 	}
 	return nil

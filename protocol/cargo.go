@@ -162,7 +162,7 @@ func cargoKind(r *Request, doc strictjson.Value) error {
 	// Whatever cargo will think of next. The answer depends on whose
 	// URL it is, which only the Answerer knows; a refused token that is none
 	// asks it that and drops nothing.
-	r.Refused = secret.New(" ")
+	r.Refused.Token = secret.New(" ")
 	return nil
 }
 

@@ -144,7 +144,7 @@ func readGitGet(r *Request, stdin []byte) error {
 	default:
 		r.Shape = gitPair
 	}
-	r.RefusedMark, r.RefusedCurrent = a.mark, a.retry && a.mark == ""
+	r.Refused.Mark, r.Refused.Current = a.mark, a.retry && a.mark == ""
 	return nil
 }
 
@@ -165,7 +165,7 @@ func readGitVerdict(r *Request, stdin []byte, verdict Verb) error {
 		return nil
 	}
 	if r.Verb = verdict; verdict == Forget {
-		r.Refused = secret.New(token)
+		r.Refused.Token = secret.New(token)
 	} else {
 		r.Offered = secret.New(token)
 	}

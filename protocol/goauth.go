@@ -60,7 +60,7 @@ func decodeGoauth(call Call) (Request, error) {
 		return r, malformed("not an https URL: name a profile with --profile; the go command adds the URL itself")
 	}
 	if r.Profile != "" && unauthorized(string(call.Stdin)) {
-		r.RefusedCurrent, r.Guessed = true, true
+		r.Refused.Current, r.Refused.Guessed = true, true
 	}
 	err = setURL(&r, rest[0])
 	return r, err

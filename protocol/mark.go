@@ -34,24 +34,3 @@ func validMark(s string) bool {
 	}
 	return len(s) == markDigits
 }
-
-// Refuses reports whether the tool saw this very token refused.
-func (r Request) Refuses(token secret.Text) bool {
-	return r.RefusedCurrent || token.Equal(r.Refused) || r.RefusedMark != "" && r.RefusedMark == Mark(token)
-}
-
-// RefusesMarked is Refuses for a token of which only the mark is known.
-func (r Request) RefusesMarked(mark string) bool {
-	return r.RefusedCurrent || r.RefusedMark == mark || !r.Refused.IsZero() && Mark(r.Refused) == mark
-}
-
-// Reports reports whether the request says that any token was refused.
-func (r Request) Reports() bool {
-	return r.RefusedCurrent || r.RefusedMark != "" || !r.Refused.IsZero()
-}
-
-// WithoutReport is the request of a tool that saw no token refused.
-func (r Request) WithoutReport() Request {
-	r.Refused, r.RefusedMark, r.RefusedCurrent, r.Guessed = secret.Text{}, "", false, false
-	return r
-}

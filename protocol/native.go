@@ -109,7 +109,7 @@ func ReadNative(r *Request, doc strictjson.Value) error {
 		}
 		r.MinTTL = n
 	}
-	r.Refused = secret.New(refused)
+	r.Refused.Token = secret.New(refused)
 	if profile != "" && (!ValidProfile(profile) || r.Profile != "" && r.Profile != profile) {
 		return malformed("request: profile is not a profile's name, or not the one in the arguments")
 	}

@@ -268,7 +268,7 @@ func decodeReject(call Call) (Request, error) {
 		return r, err
 	}
 	if r.Verb = Forget; current {
-		r.RefusedCurrent = true
+		r.Refused.Current = true
 		return r, nil
 	}
 	refused := strings.TrimRight(string(call.Stdin), "\r\n")
@@ -277,6 +277,6 @@ func decodeReject(call Call) (Request, error) {
 		return Request{}, &Error{Kind: ErrMalformed, Text: "stdin holds no token; pipe the refused token into this command",
 			Hint: "if you do not have it: credhelper reject NAME --current"}
 	}
-	r.Refused = secret.New(refused)
+	r.Refused.Token = secret.New(refused)
 	return r, nil
 }

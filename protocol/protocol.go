@@ -50,20 +50,10 @@ type Call struct {
 // Request is what a tool wants, in one form for all dialects.
 type Request struct {
 	Verb     Verb
-	URL      origin.URL  // what the token is for; zero if only the profile is named
-	Profile  string      // narrows (O14); must own URL if there is one
-	Username string      // as the tool sent it; chooses between profiles of equal right, and nothing else
-	Refused  secret.Text // the token that the tool saw refused; it wants another one
-	// RefusedMark is in the place of Refused where the tool gives back our own mark
-	// of the token (Mark) and not the token; "" if it does not.
-	RefusedMark string
-	// RefusedCurrent is in the place of both where the tool cannot say which token it
-	// was: the one that is current when the request comes.
-	RefusedCurrent bool
-	// Guessed: the tool has no words for a refusal, and this was taken for one. In doubt
-	// the current token is given: a guess costs at most one token request a minute and
-	// is never an error.
-	Guessed bool
+	URL      origin.URL // what the token is for; zero if only the profile is named
+	Profile  string     // narrows (O14); must own URL if there is one
+	Username string     // as the tool sent it; chooses between profiles of equal right, and nothing else
+	Refused  Refusal    // which token the tool saw refused; it wants another one
 	// Asker is what a further request of the same process about the same place is known
 	// by, of a tool that cannot say which token it means; "" for others and where the
 	// process cannot be known. What such a process forgets is the token that it was given:

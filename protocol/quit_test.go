@@ -47,8 +47,8 @@ func TestGoauthGuess(t *testing.T) {
 	} {
 		d, call, _ := protocol.Choose("credhelper", []string{"goauth", "https://go.example.com/x"}, func(string) string { return "" })
 		call.Profile, call.Stdin = c.profile, []byte(c.head)
-		if r, err := d.Decode(call); err != nil || r.Guessed != c.guessed || r.RefusedCurrent != c.guessed {
-			t.Errorf("%q %q: guessed %v, %v", c.profile, c.head, r.Guessed, err)
+		if r, err := d.Decode(call); err != nil || r.Refused.Guessed != c.guessed || r.Refused.Current != c.guessed {
+			t.Errorf("%q %q: guessed %v, %v", c.profile, c.head, r.Refused.Guessed, err)
 		}
 	}
 }

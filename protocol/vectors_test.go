@@ -338,11 +338,11 @@ func (v *vector) compareError(t *testing.T, got outcome) {
 // understood is a request in the words of the section of that name.
 func understood(r protocol.Request) string {
 	s := fmt.Sprintf("\nmin_ttl %d\ntimeout %d\nprofile %s\nusername %s\nrefused %s\nrefused_mark %s\n",
-		r.MinTTL, r.Timeout, r.Profile, r.Username, r.Refused.Reveal(), r.RefusedMark)
+		r.MinTTL, r.Timeout, r.Profile, r.Username, r.Refused.Token.Reveal(), r.Refused.Mark)
 	if r.Refresh {
 		s += "refresh\n"
 	}
-	if r.RefusedCurrent {
+	if r.Refused.Current {
 		s += "refused_current\n"
 	}
 	if !r.Offered.IsZero() {

@@ -93,7 +93,7 @@ func (s *session) curl(ctx context.Context, name string, args []string, flags re
 // token, the first answer stands.
 func (c *curlCall) again(ctx context.Context, h *helper.Helper, refused protocol.Credential, first curlResult) curlResult {
 	r := c.request
-	r.Refused = refused.Secret
+	r.Refused.Token = refused.Secret
 	credential, err := h.Get(ctx, r)
 	if err != nil || credential.Secret.Equal(refused.Secret) {
 		if err != nil {

@@ -92,7 +92,7 @@ func TestPlugin(t *testing.T) {
 	if err := h.Age("jama", time.Minute); err != nil {
 		t.Fatal(err)
 	}
-	if err := client.Forget(ctx, protocol.Request{Verb: protocol.Forget, URL: ask.URL, Refused: first.Secret}); err != nil {
+	if err := client.Forget(ctx, protocol.Request{Verb: protocol.Forget, URL: ask.URL, Refused: protocol.Refusal{Token: first.Secret}}); err != nil {
 		t.Error(err)
 	}
 	second, err := client.Get(ctx, ask)

@@ -54,7 +54,7 @@ func (s *Store) askedAgain(r protocol.Request, e *Entry, now Clock) bool {
 // outside the refresh margin, is not the one that the tool saw refused, and may go to the
 // URL.
 func (e *Entry) Answer(r protocol.Request, now Clock) (protocol.Credential, bool) {
-	if r.Refresh || !e.Fresh(now, r.MinTTL) || r.Refuses(e.Token) {
+	if r.Refresh || !e.Fresh(now, r.MinTTL) || r.Refused.Of(e.Token) {
 		return protocol.Credential{}, false
 	}
 	claim := 0

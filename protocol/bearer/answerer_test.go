@@ -94,10 +94,10 @@ func (a *answerer) Get(ctx context.Context, r protocol.Request) (protocol.Creden
 	if err != nil {
 		return protocol.Credential{}, err
 	}
-	if r.Reports() {
-		a.dropped = append(a.dropped, r.Refused.Reveal())
+	if !r.Refused.IsZero() {
+		a.dropped = append(a.dropped, r.Refused.Token.Reveal())
 	}
-	if r.Refuses(o.token()) && !a.stuck {
+	if r.Refused.Of(o.token()) && !a.stuck {
 		o.number++
 	}
 	c := o.given
@@ -113,8 +113,8 @@ func (a *answerer) Forget(_ context.Context, r protocol.Request) error {
 	if err != nil {
 		return err
 	}
-	a.dropped = append(a.dropped, r.Refused.Reveal())
-	if r.Refused.Equal(o.token()) && !a.stuck {
+	a.dropped = append(a.dropped, r.Refused.Token.Reveal())
+	if r.Refused.Token.Equal(o.token()) && !a.stuck {
 		o.number++
 	}
 	return nil

@@ -107,7 +107,7 @@ func (x *trip) renew(r protocol.Request) (c protocol.Credential, err error) {
 	}
 	err = errors.New("the answerer broke off")
 	defer func() { x.reports.end(profile, report, err) }() // even if it panics: nobody must wait for ever
-	r.Refused = x.refused
+	r.Refused.Token = x.refused
 	c, _, err = get(ctx, x.Answerer, r, x.now)
 	report.vain = err == nil && c.Secret.Equal(x.refused)
 	return c, err
@@ -119,7 +119,7 @@ func (x *trip) tell() {
 	profile := x.credential.Profile
 	if report, first := x.reports.begin(profile, x.refused, x.status, x.now()); first {
 		err := x.Answerer.Forget(x.req.Context(), protocol.Request{
-			Verb: protocol.Forget, URL: x.url, Profile: x.profile, Refused: x.refused,
+			Verb: protocol.Forget, URL: x.url, Profile: x.profile, Refused: protocol.Refusal{Token: x.refused},
 		})
 		x.reports.end(profile, report, err)
 	}

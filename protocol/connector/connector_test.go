@@ -107,7 +107,7 @@ func (answerer) Get(ctx context.Context, r protocol.Request) (protocol.Credentia
 	case "dies":
 		os.Exit(3)
 	case "echo":
-		c.Username = fmt.Sprintf("%s%s %d %v %d %v %s", r.URL, r.URL.Path(), r.MinTTL, r.Refresh, r.Timeout, r.Refused.Equal(secret.New("0ld")), r.RefusedMark)
+		c.Username = fmt.Sprintf("%s%s %d %v %d %v %s", r.URL, r.URL.Path(), r.MinTTL, r.Refresh, r.Timeout, r.Refused.Token.Equal(secret.New("0ld")), r.Refused.Mark)
 	case "bug":
 		return c, errors.New("line one\nline two \x1b[31m")
 	}
@@ -119,7 +119,7 @@ func (answerer) Get(ctx context.Context, r protocol.Request) (protocol.Credentia
 
 // Forget implements protocol.Answerer.
 func (a answerer) Forget(ctx context.Context, r protocol.Request) error {
-	if !r.Refused.Equal(secret.New("0ld")) {
+	if !r.Refused.Token.Equal(secret.New("0ld")) {
 		return protocol.ErrMalformed
 	}
 	_, err := a.Get(ctx, r)
@@ -206,7 +206,7 @@ func TestRequestCrosses(t *testing.T) {
 	client := start(t, nil)
 	url, _ := origin.ParseURL("https://API.example.com:443/a/b%20c?q=s3cret")
 	got, err := client.Get(context.Background(), protocol.Request{
-		Verb: protocol.Get, Profile: "echo", URL: url, MinTTL: 60, Refresh: true, Timeout: 3600, Refused: secret.New("0ld"), RefusedMark: "m",
+		Verb: protocol.Get, Profile: "echo", URL: url, MinTTL: 60, Refresh: true, Timeout: 3600, Refused: protocol.Refusal{Token: secret.New("0ld"), Mark: "m"},
 	})
 	if want := "https://api.example.com/a/b%20c 60 true 8 true m"; err != nil || got.Username != want {
 		t.Errorf("%q, %v", got.Username, err)
@@ -215,7 +215,7 @@ func TestRequestCrosses(t *testing.T) {
 	if _, err := client.Get(context.Background(), protocol.Request{Profile: "echo", URL: fields}); !errors.Is(err, protocol.ErrMalformed) {
 		t.Errorf("a URL that does not read back: %v", err)
 	}
-	if err := client.Forget(context.Background(), protocol.Request{Profile: "good", Refused: secret.New("0ld")}); err != nil {
+	if err := client.Forget(context.Background(), protocol.Request{Profile: "good", Refused: protocol.Refusal{Token: secret.New("0ld")}}); err != nil {
 		t.Errorf("forget: %v", err)
 	}
 	if err := client.Forget(context.Background(), protocol.Request{Profile: "good"}); !errors.Is(err, protocol.ErrMalformed) {

@@ -15,8 +15,8 @@ import (
 func requestMessage(r protocol.Request) (*wire.Request, error) {
 	m := &wire.Request{
 		Profile:     r.Profile,
-		Refused:     r.Refused.Reveal(),
-		RefusedMark: r.RefusedMark,
+		Refused:     r.Refused.Token.Reveal(),
+		RefusedMark: r.Refused.Mark,
 		MinTtl:      r.MinTTL,
 		Refresh:     r.Refresh,
 		Timeout:     r.Timeout,
@@ -34,14 +34,13 @@ func requestMessage(r protocol.Request) (*wire.Request, error) {
 // request reads a request off the wire.
 func request(verb protocol.Verb, m *wire.Request) (protocol.Request, error) {
 	r := protocol.Request{
-		Verb:        verb,
-		Profile:     m.Profile,
-		Refused:     secret.New(m.Refused),
-		RefusedMark: m.RefusedMark,
-		MinTTL:      m.MinTtl,
-		Refresh:     m.Refresh,
-		Timeout:     min(m.Timeout, int64(answerTime.Seconds())),
-		Address:     m.Url,
+		Verb:    verb,
+		Profile: m.Profile,
+		Refused: protocol.Refusal{Token: secret.New(m.Refused), Mark: m.RefusedMark},
+		MinTTL:  m.MinTtl,
+		Refresh: m.Refresh,
+		Timeout: min(m.Timeout, int64(answerTime.Seconds())),
+		Address: m.Url,
 	}
 	if m.MinTtl < 0 || m.Timeout < 0 {
 		return r, malformed("seconds below zero")

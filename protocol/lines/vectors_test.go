@@ -183,7 +183,7 @@ func (h *turns) Write(p []byte) (int, error) {
 // understood is a request in the words of the section of that name.
 func understood(r protocol.Request) string {
 	verb := map[protocol.Verb]string{protocol.Get: "get", protocol.Forget: "reject"}[r.Verb]
-	s := fmt.Sprintf("\nverb %s\nmin_ttl %d\ntimeout %d\nprofile %s\nrefused %s\n", verb, r.MinTTL, r.Timeout, r.Profile, r.Refused.Reveal())
+	s := fmt.Sprintf("\nverb %s\nmin_ttl %d\ntimeout %d\nprofile %s\nrefused %s\n", verb, r.MinTTL, r.Timeout, r.Profile, r.Refused.Token.Reveal())
 	if r.Refresh {
 		s += "refresh\n"
 	}
@@ -209,7 +209,7 @@ func (a *answerer) Get(_ context.Context, r protocol.Request) (protocol.Credenti
 
 func (a *answerer) Forget(_ context.Context, r protocol.Request) error {
 	c, err := a.find(r, true)
-	if err == nil && r.Refuses(c.Secret) || c.Secret.Reveal() == "fr3sh" {
+	if err == nil && r.Refused.Of(c.Secret) || c.Secret.Reveal() == "fr3sh" {
 		a.mu.Lock()
 		defer a.mu.Unlock()
 		a.dropped = true
@@ -237,7 +237,7 @@ func (a *answerer) find(r protocol.Request, fetch bool) (protocol.Credential, er
 		}
 	}
 	a.mu.Lock()
-	stale := a.dropped || r.Refresh || r.Verb == protocol.Get && r.Refuses(c.Secret)
+	stale := a.dropped || r.Refresh || r.Verb == protocol.Get && r.Refused.Of(c.Secret)
 	a.mu.Unlock()
 	if stale && !fetch {
 		return c, errMiss

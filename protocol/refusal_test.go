@@ -14,18 +14,18 @@ func TestRefuses(t *testing.T) {
 		want    bool
 	}{
 		{Request{}, false},
-		{Request{Refused: one}, true},
-		{Request{Refused: other}, false},
-		{Request{RefusedMark: "4ba9fc03"}, true},
-		{Request{RefusedMark: Mark(one)}, true},
-		{Request{RefusedMark: Mark(other)}, false},
-		{Request{RefusedMark: "4ba9"}, false},
+		{Request{Refused: Refusal{Token: one}}, true},
+		{Request{Refused: Refusal{Token: other}}, false},
+		{Request{Refused: Refusal{Mark: "4ba9fc03"}}, true},
+		{Request{Refused: Refusal{Mark: Mark(one)}}, true},
+		{Request{Refused: Refusal{Mark: Mark(other)}}, false},
+		{Request{Refused: Refusal{Mark: "4ba9"}}, false},
 	} {
-		if got := c.request.Refuses(one); got != c.want {
+		if got := c.request.Refused.Of(one); got != c.want {
 			t.Errorf("%+v: %v, want %v", c.request, got, c.want)
 		}
 	}
-	if (Request{}).Refuses(secret.Text{}) {
+	if (Request{}).Refused.Of(secret.Text{}) {
 		t.Error("no token is a refused one")
 	}
 }

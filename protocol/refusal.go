@@ -1,0 +1,30 @@
+package protocol
+
+import "github.com/credhelper/credhelper/protocol/secret"
+
+// Refusal says which token the tool saw refused; it wants another one. Zero: none.
+type Refusal struct {
+	Token secret.Text
+	// Mark is in the place of Token where the tool gives back our own mark of it (Mark).
+	Mark string
+	// Current is in the place of both where the tool cannot say which token it was: the
+	// one that is current when the request comes.
+	Current bool
+	// Guessed: the tool has no words for a refusal, and this was taken for one. In doubt
+	// the current token is given: a guess costs at most one token request a minute and
+	// is never an error.
+	Guessed bool
+}
+
+// IsZero reports whether no token was refused.
+func (r Refusal) IsZero() bool { return !r.Current && r.Mark == "" && r.Token.IsZero() }
+
+// Of reports whether it was this very token.
+func (r Refusal) Of(token secret.Text) bool {
+	return r.Current || token.Equal(r.Token) || r.Mark != "" && r.Mark == Mark(token)
+}
+
+// OfMark is Of for a token of which only the mark is known.
+func (r Refusal) OfMark(mark string) bool {
+	return r.Current || r.Mark == mark || !r.Token.IsZero() && Mark(r.Token) == mark
+}
