@@ -236,7 +236,7 @@ func (h *Helper) Forget(ctx context.Context, r protocol.Request) error {
 		if q.store == nil { // nothing can be kept here
 			return nil
 		}
-		defer q.memory.clear()
+		defer q.memory.clear() // see takeReports
 		if q.request.Refused.IsZero() {
 			current, rejections := q.reported()
 			logout := q.logout(current)
