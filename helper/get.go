@@ -194,7 +194,9 @@ func (q *query) findOwner() error {
 			}
 		}
 	}
+	compared := q.clock() // before anything is read, so that a change in between shows
 	q.claims = q.Claims()
+	q.keepHosts(compared)
 	var err error
 	q.profile, q.origin, err = q.claims.Owner(u, q.request.Username)
 	return err

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"strings"
 
+	"github.com/credhelper/credhelper/protocol/origin"
 	"github.com/credhelper/credhelper/protocol/printable"
 )
 
@@ -78,6 +79,16 @@ func About(what string, err error, hint string) *Error {
 	}
 	text := strings.TrimPrefix(err.Error(), what)
 	e.Text = printable.Line(what + ": " + strings.TrimLeft(text, ": "))
+	return e
+}
+
+// Unowned is the answer about a URL on whose host no profile has anything. unusable is
+// the name of a profile that cannot be used and may be the reason, "" if there is none.
+func Unowned(u origin.URL, unusable string) *Error {
+	e := &Error{Kind: ErrNoProfile, Text: "no profile owns " + u.String(), Hint: "see why: credhelper explain URL"}
+	if unusable != "" {
+		e.Hint = "profile " + unusable + " cannot be used; see why: credhelper doctor"
+	}
 	return e
 }
 

@@ -75,6 +75,9 @@ func (f *front) run() int {
 	}
 	credential, ok := cached(request, f.env, f.start)
 	if !ok {
+		if err := unowned(request, f.env, f.start); err != nil {
+			return f.refuse(dialect, request, err)
+		}
 		return f.handOver(handover.Engine, name, call.Stdin)
 	}
 	answer, err := dialect.Encode(request, credential)

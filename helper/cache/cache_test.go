@@ -6,6 +6,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -375,6 +376,7 @@ func FuzzRecords(f *testing.F) {
 	f.Add(e.encode())
 	f.Add((&Route{Claims: []Claim{{"https://a", "b"}}, Stamps: []Stamp{{Path: "/x"}}}).encode("h"))
 	f.Add((&Mark{Reason: "x", Refused: true}).encode("jama"))
+	f.Add((&Hosts{Unusable: "x", Stamps: []Stamp{{Inode: 1}}, buckets: 4}).encode())
 	f.Fuzz(func(t *testing.T, b []byte) {
 		if e, ok := decodeEntry(b); ok && len(b) > 0 && b[0]&^(flagWide|flagAudit) == 0 {
 			if again := e.encode(); string(again) != string(b) {
@@ -383,6 +385,9 @@ func FuzzRecords(f *testing.F) {
 		}
 		if r, ok := decodeRoute("h", b); ok && string(r.encode("h")) != string(b) {
 			t.Error("route: another form")
+		}
+		if h, ok := decodeHosts(b); ok && slices.Equal(h.Stamps, nameless(h.Stamps)) && string(h.encode()) != string(b) {
+			t.Error("hosts: another form")
 		}
 		decodeMark("jama", b)
 	})

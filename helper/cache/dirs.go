@@ -105,6 +105,16 @@ func (d Dirs) Presets() string { return d.Config + "/presets" }
 // Settings is the file of settings.
 func (d Dirs) Settings() string { return d.Config + "/config.toml" }
 
+// Configuration lists what every profile depends on: the settings, and the folders of
+// profiles and presets, the user's first.
+func (d Dirs) Configuration() []string {
+	paths := []string{d.Settings(), d.Profiles(), d.Presets()}
+	if d.System != "" {
+		paths = append(paths, d.System+"/profiles", d.System+"/presets")
+	}
+	return paths
+}
+
 // Keyring is the directory of the encrypted file keyring.
 func (d Dirs) Keyring() string { return d.Data + "/keyring" }
 

@@ -23,6 +23,7 @@ const (
 const (
 	kindEntry   = 'E' // an Entry
 	kindSubject = 'S' // a Subject: where to look who it is
+	kindHosts   = 'H' // Hosts
 )
 
 // header is what everybody may read of a sealed file.
@@ -51,7 +52,7 @@ func headerOf(sealed []byte) (h header, ok bool) {
 		h.serial = h.serial<<8 | int32(s.uint8())
 	}
 	h.home, h.expires = [16]byte(s.take(16)), int64(s.uint64())
-	return h, h.kind == kindEntry || h.kind == kindSubject
+	return h, h.kind == kindEntry || h.kind == kindSubject || h.kind == kindHosts
 }
 
 // sealingKey is the key of the sealed files and where it is kept.

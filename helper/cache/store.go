@@ -154,7 +154,7 @@ func (s *Store) DropAll() error {
 	err = errors.Join(err, s.dirs.revokeAll())
 	for _, name := range names {
 		switch kind, _, _ := strings.Cut(name, "-"); kind {
-		case "t", "x", "k", "r",
+		case "t", "x", "k", "r", hostsFile,
 			"l", "home", "key": // of earlier releases, before there was a directory of locks
 			err = errors.Join(err, s.dir.Remove(name))
 		}

@@ -48,6 +48,27 @@ func (c *Claims) Owner(u origin.URL, user string) (p *Profile, from string, err 
 	return chosen.profile, chosen.origin.String(), nil
 }
 
+// Hosts are the keys of the hosts that any profile may own something on, and what they
+// were read from, without the time of it. Hosts that a broken profile names are among
+// them, so that it is looked at and what is wrong is said. ok is false where a change
+// would not show, or a file could not be read at all.
+func (c *Claims) Hosts() (h cache.Hosts, keys []string, ok bool) {
+	for _, claim := range c.all {
+		keys = append(keys, cache.HostKeys(claim.origin)...)
+	}
+	for i, b := range c.broken {
+		if !b.read {
+			return h, nil, false
+		}
+		if i == 0 {
+			h.Unusable = b.name
+		}
+		keys = append(keys, b.hosts...)
+	}
+	h.Stamps = c.stamps
+	return h, keys, c.stamps != nil
+}
+
 // Explanation says which profile answers for a URL, and why no other.
 type Explanation struct {
 	URL     string

@@ -2,11 +2,9 @@ package config
 
 import (
 	"slices"
-	"strings"
 
 	"github.com/credhelper/credhelper/protocol"
 	"github.com/credhelper/credhelper/protocol/origin"
-	"github.com/credhelper/credhelper/protocol/printable"
 )
 
 // Match finds the one profile that owns the URL (O12). No profile is
@@ -71,7 +69,7 @@ func toldApart(a, b *Profile) bool {
 
 // unowned says that no profile owns the URL, and why the nearest one does not.
 func unowned(u origin.URL, reason origin.Reason) *protocol.Error {
-	e := &protocol.Error{Kind: protocol.ErrNoProfile, Text: "no profile owns " + u.String(), Hint: "see why: credhelper explain URL"}
+	e := protocol.Unowned(u, "")
 	switch {
 	case reason == origin.PlainHTTP:
 		e.Kind = protocol.ErrPolicy
@@ -96,12 +94,12 @@ func blame(err error, broken []brokenFile, u origin.URL) error {
 		return err
 	}
 	for _, b := range broken {
-		if b.name == "" || strings.Contains(strings.ToLower(b.content), u.Host()) {
+		if b.name == "" || b.names(u) {
 			return b.err
 		}
 	}
 	if len(broken) > 0 {
-		e.Hint = printable.Line("profile " + broken[0].name + " cannot be used; see why: credhelper doctor")
+		e.Hint = protocol.Unowned(u, broken[0].name).Hint
 	}
 	return e
 }

@@ -102,9 +102,10 @@ func (h *Home) EachProfile(names []string) iter.Seq2[*Profile, error] {
 
 // brokenFile is a file that should be a profile and is none.
 type brokenFile struct {
-	name    string
-	content string // as far as it could be read
-	err     error
+	name  string
+	hosts []string // that it names (namedHosts)
+	read  bool     // what hosts it names is known
+	err   error
 }
 
 func (h *Home) load() (all []*Profile, broken []brokenFile) {
@@ -119,7 +120,8 @@ func (h *Home) load() (all []*Profile, broken []brokenFile) {
 	for _, name := range names {
 		p, err := r.read(name)
 		if err != nil {
-			broken = append(broken, brokenFile{name, r.raw(name), err})
+			content, read := r.raw(name)
+			broken = append(broken, brokenFile{name, namedHosts(content), read, err})
 			continue
 		}
 		all = append(all, p)
@@ -158,14 +160,15 @@ func (r *resolver) read(name string) (*Profile, error) {
 	return nil, h.unknownProfile(name)
 }
 
-// raw is the content of a profile's file, for messages only.
-func (r *resolver) raw(name string) string {
+// raw is the content of a profile's file that is broken; false if it cannot be read.
+func (r *resolver) raw(name string) (content string, read bool) {
 	for _, dir := range r.home.profileDirs() {
-		if content, err := ReadProvided(filepath.Join(dir, name+suffix), maxConfig); err == nil {
-			return string(content)
+		content, err := ReadProvided(filepath.Join(dir, name+suffix), maxConfig)
+		if !errors.Is(err, fs.ErrNotExist) {
+			return string(content), err == nil
 		}
 	}
-	return ""
+	return "", false
 }
 
 // presetPath is where the profile's preset lies, or would lie if the user had
@@ -205,9 +208,8 @@ type stampList struct {
 // stamps stamps what every entry and route depends on, and then paths.
 func (h *Home) stamps(paths ...string) *stampList {
 	s := &stampList{home: h}
-	s.add(h.Dirs.Settings())
-	for _, dir := range append(h.profileDirs(), h.presetDirs()...) {
-		s.add(dir)
+	for _, path := range h.Dirs.Configuration() {
+		s.add(path)
 	}
 	for _, path := range paths {
 		s.add(path)

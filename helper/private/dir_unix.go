@@ -153,6 +153,27 @@ func (d Dir) Read(name string, limit int) ([]byte, error) {
 	return buf[:n], nil
 }
 
+// ReadAt fills b from a file that only we could have written. A file that ends before
+// is io.ErrUnexpectedEOF.
+func (d Dir) ReadAt(name string, b []byte, offset int64) error {
+	fd, st, err := d.openOwn(name, unix.O_RDONLY)
+	if err != nil {
+		return err
+	}
+	defer unix.Close(fd)
+	if text := trespass(&st, "0600"); text != "" {
+		return unfit(d.At(name), text)
+	}
+	n, err := retry(func() (int, error) { return unix.Pread(fd, b, offset) })
+	if err != nil {
+		return &fs.PathError{Op: "read", Path: d.At(name), Err: err}
+	}
+	if n < len(b) {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+
 // openOwn opens a regular file of ours. Its mode is the caller's to judge.
 func (d Dir) openOwn(name string, flags int) (fd int, st unix.Stat_t, err error) {
 	fd, err = openAt(d.fd, name, flags)

@@ -49,6 +49,17 @@ func (d Dir) Read(name string, limit int) ([]byte, error) {
 	return readAll(f, limit)
 }
 
+// ReadAt fills b from a file.
+func (d Dir) ReadAt(name string, b []byte, offset int64) error {
+	f, err := d.OpenFile(name, os.O_RDONLY)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	_, err = f.ReadAt(b, offset)
+	return err
+}
+
 // OpenFile opens a regular file, or makes it with os.O_CREATE.
 func (d Dir) OpenFile(name string, flags int) (*os.File, error) {
 	info, err := d.root.Lstat(name)

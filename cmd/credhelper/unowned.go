@@ -1,0 +1,31 @@
+package main
+
+import (
+	"time"
+
+	"github.com/credhelper/credhelper/cmd/internal/process"
+	"github.com/credhelper/credhelper/helper/cache"
+	"github.com/credhelper/credhelper/protocol"
+	"github.com/credhelper/credhelper/protocol/origin"
+)
+
+// unowned is the error for a request that no profile can own, which most of git's are
+// where the helper is set for all hosts; nil if somebody may. Every doubt is the
+// engine's.
+func unowned(r protocol.Request, env func(string) string, now time.Time) error {
+	if r.Profile != "" || r.URL == (origin.URL{}) || r.Verb != protocol.Get && r.Verb != protocol.Forget {
+		return nil
+	}
+	dirs, err := cache.FindDirs(env, process.UserID())
+	if err != nil {
+		return nil
+	}
+	store, err := cache.Open(dirs)
+	if err != nil {
+		return nil
+	}
+	if unusable, ok := store.Unowned(r.URL, cache.ClockAt(now)); ok {
+		return protocol.Unowned(r.URL, unusable)
+	}
+	return nil
+}

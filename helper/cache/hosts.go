@@ -1,0 +1,186 @@
+package cache
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+
+	"github.com/credhelper/credhelper/protocol/origin"
+)
+
+// That no profile owns a host is an answer of the cache, too: git asks about every
+// host that it fetches from. Two files hold what the engine found when it last looked
+// at all profiles:
+//
+//	hosts          sealed: when that was, what it was read from, how many buckets
+//	hosts-buckets  buckets of 2 KiB with hashes of the hosts' keys (buckets.go)
+//
+// Folders and settings are compared at each answer, so a profile that was dropped in,
+// removed or renamed counts at the next call. An edit in place shows nowhere but in the
+// file itself, and to compare all of those is the engine's: what it found counts for
+// 10 s.
+const (
+	hostsFile = "hosts"
+	hostsAge  = 10 // seconds for which the comparison of all files counts
+)
+
+// Hosts is what is known about the hosts of all profiles together.
+type Hosts struct {
+	// Compared is when the files behind it were last compared, before the first of
+	// them was looked at.
+	Compared Clock
+	// Stamps are those of Dirs.Configuration, in its order.
+	Stamps []Stamp
+	// Unusable is the first profile that cannot be used, for the hint; "" for none.
+	Unusable string
+
+	generation [16]byte // of the buckets that belong to it
+	buckets    int      // a power of two
+}
+
+// Unowned reports whether no profile has an origin on the URL's host, whatever its
+// scheme, port and path, nor a wildcard at any distance over it. Every doubt is false.
+// unusable is the profile to be named in the hint.
+func (s *Store) Unowned(u origin.URL, now Clock) (unusable string, ok bool) {
+	h, f, err := s.hosts()
+	if err != nil || !h.recent(now) || !h.current(s.dirs) {
+		return "", false
+	}
+	exact, wildcard := origin.RouteKeys(u)
+	found, err := s.holds(&h, &f.key, exact)
+	for err == nil && !found && wildcard != "" {
+		found, err = s.holds(&h, &f.key, wildcard)
+		wildcard = above(wildcard)
+	}
+	return h.Unusable, err == nil && !found
+}
+
+// above is the wildcard over a wildcard; "" if its parent would be a single label.
+func above(wildcard string) string {
+	_, parent, _ := strings.Cut(wildcard[len("*."):], ".")
+	if !strings.Contains(parent, ".") {
+		return ""
+	}
+	return "*." + parent
+}
+
+// HostKeys are the keys under which an origin stands among the hosts. The parent of a
+// wildcard is one of them: it is refused for another reason than any other host.
+func HostKeys(o origin.Origin) []string {
+	if parent, wild := o.Wildcard(); wild {
+		return []string{o.RouteKey(), parent}
+	}
+	return []string{o.RouteKey()}
+}
+
+// recent reports whether the comparison still counts at now. It does not after the
+// clock went back or jumped, or the machine was started anew.
+func (h *Hosts) recent(now Clock) bool {
+	if (now.BootedAt == 0) != (h.Compared.BootedAt == 0) {
+		return false
+	}
+	age := now.Unix - h.Compared.Unix
+	boot := age - (now.BootedAt - h.Compared.BootedAt) // by the boot clock
+	return 0 <= age && age < hostsAge && 0 <= boot && boot < hostsAge
+}
+
+// current reports whether folders and settings are those of this home, as they were.
+func (h *Hosts) current(d Dirs) bool {
+	paths := d.Configuration()
+	if len(paths) != len(h.Stamps) {
+		return false
+	}
+	for i, path := range paths {
+		if h.Stamps[i].Path = path; !h.Stamps[i].True() {
+			return false
+		}
+	}
+	return true
+}
+
+// PutHosts stores the hosts' keys (HostKeys). Two processes that do so at once may
+// leave the one's list beside the other's buckets: that opens for nobody, and the next
+// one to look at all profiles stores both again.
+func (s *Store) PutHosts(ctx context.Context, h Hosts, keys []string) error {
+	if err := randomBytes(h.generation[:]); err != nil {
+		return err
+	}
+	key, home, err := s.dirs.sealingKey(ctx, nil)
+	if err != nil {
+		return err
+	}
+	defer wipe(key.key[:])
+	buckets := spread(keys)
+	if buckets == nil {
+		return errors.New("more hosts than the cache has buckets for")
+	}
+	h.buckets = len(buckets)
+	if err := s.putBuckets(&h, &key, buckets); err != nil {
+		return err
+	}
+	return s.putSealed(&key, header{kind: kindHosts, home: home}, hostsFile, h.encode())
+}
+
+// RenewHosts notes that all files were compared again and none had changed. It reports
+// whether it could: what is stored was made from the same folders, and the bucket of
+// the URL's host opens.
+func (s *Store) RenewHosts(h Hosts, u origin.URL) bool {
+	old, f, err := s.hosts()
+	if err != nil || old.Unusable != h.Unusable || !slices.Equal(old.Stamps, nameless(h.Stamps)) {
+		return false
+	}
+	exact, _ := origin.RouteKeys(u)
+	if _, err := s.holds(&old, &f.key, exact); err != nil {
+		return false
+	}
+	old.Compared = h.Compared
+	return s.putSealed(&f.key, header{kind: kindHosts, home: f.home}, hostsFile, old.encode()) == nil
+}
+
+// DropHosts forgets what is known about the hosts.
+func (s *Store) DropHosts() error {
+	return errors.Join(s.dir.Remove(hostsFile), s.dir.Remove(bucketsFile))
+}
+
+// hosts opens the list of what is known about the hosts, and says with which key.
+func (s *Store) hosts() (Hosts, opened, error) {
+	f, err := s.unseal(hostsFile)
+	if err != nil || f.kind != kindHosts {
+		return Hosts{}, f, ErrMiss
+	}
+	h, ok := decodeHosts(f.text)
+	if !ok {
+		return Hosts{}, f, ErrMiss
+	}
+	return h, f, nil
+}
+
+func (h *Hosts) encode() []byte {
+	b := append(make([]byte, 0, 512), h.generation[:]...)
+	b = appendUint16(b, uint16(h.buckets-1))
+	b = appendUint64(b, uint64(h.Compared.Unix))
+	b = appendUint64(b, uint64(h.Compared.BootedAt))
+	b = appendText(b, h.Unusable)
+	return appendStamps(b, nameless(h.Stamps))
+}
+
+// nameless are stamps without their paths: whoever reads them knows where its own
+// configuration lies.
+func nameless(stamps []Stamp) []Stamp {
+	stamps = slices.Clone(stamps)
+	for i := range stamps {
+		stamps[i].Path = ""
+	}
+	return stamps
+}
+
+func decodeHosts(text []byte) (h Hosts, ok bool) {
+	s := scanner{rest: text}
+	copy(h.generation[:], s.take(len(h.generation)))
+	h.buckets = int(s.uint16()) + 1
+	h.Compared = Clock{int64(s.uint64()), int64(s.uint64())}
+	h.Unusable = s.text()
+	h.Stamps = s.stamps()
+	return h, s.done() && h.buckets&(h.buckets-1) == 0
+}

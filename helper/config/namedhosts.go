@@ -1,0 +1,92 @@
+package config
+
+import (
+	"slices"
+	"strings"
+	"unicode"
+
+	"github.com/credhelper/credhelper/helper/cache"
+	"github.com/credhelper/credhelper/protocol/origin"
+)
+
+// A file that should be a profile and is none still says by its hosts whose requests
+// it fails. They are looked for in the lines of origins and url, however these are
+// broken: "origin = ...", "url: ...", a list without an end. Comments do not count,
+// nor does a part of a longer name.
+
+// names reports whether a broken profile names the host of a URL.
+func (b brokenFile) names(u origin.URL) bool {
+	exact, wildcard := origin.RouteKeys(u)
+	return slices.Contains(b.hosts, exact) || wildcard != "" && slices.Contains(b.hosts, wildcard)
+}
+
+// namedHosts are the keys, as cache.HostKeys has them, of the hosts that a broken
+// profile names.
+func namedHosts(content string) (keys []string) {
+	counts := false // whether the key that we are at is about places
+	for line := range strings.Lines(content) {
+		line = strings.TrimSpace(uncommented(line))
+		key, rest := leadingKey(line)
+		switch {
+		case aboutPlaces(key):
+			counts, line = true, rest
+		case strings.HasPrefix(rest, "="), strings.HasPrefix(line, "[") && strings.Trim(line, "[]abcdefghijklmnopqrstuvwxyz_.") == "":
+			counts = false
+		}
+		if counts {
+			keys = append(keys, hostsIn(line)...)
+		}
+	}
+	slices.Sort(keys)
+	return slices.Compact(keys)
+}
+
+// uncommented cuts a line before the first # that is in no quotes.
+func uncommented(line string) string {
+	var quote rune
+	for i, c := range line {
+		switch {
+		case quote == 0 && c == '#':
+			return line[:i]
+		case quote == 0 && (c == '"' || c == '\''):
+			quote = c
+		case c == quote:
+			quote = 0
+		}
+	}
+	return line
+}
+
+// leadingKey is the word that a line begins with, and what follows it.
+func leadingKey(line string) (key, rest string) {
+	line = strings.TrimLeft(line, `"'`)
+	end := strings.IndexFunc(line, func(c rune) bool { return c != '_' && c != '-' && !unicode.IsLetter(c) })
+	if end < 0 {
+		end = len(line)
+	}
+	return strings.ToLower(line[:end]), strings.TrimLeft(line[end:], "\"' \t")
+}
+
+// aboutPlaces reports whether a key is, or was meant to be, origins or url.
+func aboutPlaces(key string) bool {
+	return key == "url" || key == "urls" || strings.HasPrefix(key, "origin")
+}
+
+// hostsIn are the keys of what may be a host in a text, each word of it.
+func hostsIn(text string) (keys []string) {
+	for _, word := range strings.FieldsFunc(text, func(c rune) bool {
+		return !strings.ContainsRune(".-*:[]", c) && !unicode.IsLetter(c) && !unicode.IsMark(c) && !unicode.IsDigit(c)
+	}) {
+		for _, host := range [...]string{word, strings.Trim(word, "[]:."), strings.TrimLeft(strings.TrimRight(word, ":"), "[") + "]"} {
+			ascii, problem := asciiHost("https://" + strings.ToLower(host))
+			if problem != "" {
+				continue
+			}
+			if o, err := origin.Parse(ascii); err == nil {
+				keys = append(keys, cache.HostKeys(o)...)
+				break
+			}
+		}
+	}
+	return keys
+}
