@@ -6,14 +6,13 @@ import (
 	"github.com/credhelper/credhelper/cmd/internal/process"
 	"github.com/credhelper/credhelper/helper/cache"
 	"github.com/credhelper/credhelper/protocol"
-	"github.com/credhelper/credhelper/protocol/origin"
 )
 
 // unowned is the error for a request that no profile can own, which most of git's are
 // where the helper is set for all hosts; nil if somebody may. Every doubt is the
 // engine's.
 func unowned(r protocol.Request, env func(string) string, now time.Time) error {
-	if r.Profile != "" || r.URL == (origin.URL{}) || r.Verb != protocol.Get && r.Verb != protocol.Forget {
+	if r.Profile != "" || r.Verb != protocol.Get && r.Verb != protocol.Forget {
 		return nil
 	}
 	dirs, err := cache.FindDirs(env, process.UserID())

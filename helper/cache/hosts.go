@@ -48,6 +48,9 @@ func (s *Store) Unowned(u origin.URL, now Clock) (unusable string, ok bool) {
 		return "", false
 	}
 	exact, wildcard := origin.RouteKeys(u)
+	if exact == "" { // no URL
+		return "", false
+	}
 	found, err := s.holds(&h, &f.key, exact)
 	for err == nil && !found && wildcard != "" {
 		found, err = s.holds(&h, &f.key, wildcard)
