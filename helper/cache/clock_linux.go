@@ -13,5 +13,5 @@ func ClockAt(wall time.Time) Clock {
 	if unix.ClockGettime(unix.CLOCK_BOOTTIME, &ts) != nil {
 		return Clock{Unix: wall.Unix()}
 	}
-	return Clock{Unix: wall.Unix(), BootedAt: wall.Unix() - ts.Sec}
+	return Clock{Unix: wall.Unix(), BootedAt: wall.Unix() - int64(ts.Sec)} // which is 32 bits wide on some machines
 }

@@ -19,8 +19,16 @@ func (l Limits) ForChild(start func() error) error {
 		return start()
 	}
 	hardened := core
-	core.Cur = min(l.Core, core.Max)
+	core.Cur = lower(l.Core, core.Max)
 	_ = unix.Setrlimit(unix.RLIMIT_CORE, &core)
 	defer func() { _ = unix.Setrlimit(unix.RLIMIT_CORE, &hardened) }()
 	return start()
+}
+
+// lower is the lower of two limits. The system's own are signed on FreeBSD.
+func lower[T int64 | uint64](soft uint64, hard T) T {
+	if soft < uint64(hard) {
+		return T(soft)
+	}
+	return hard
 }
