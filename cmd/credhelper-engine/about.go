@@ -1,10 +1,7 @@
 package main
 
 import (
-	"io"
 	"runtime"
-	"runtime/debug"
-	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -63,44 +60,6 @@ func (s *session) version() error {
 		return s.printJSON(r)
 	}
 	return s.print("credhelper " + r.Version + " (" + r.Go + ", " + r.System + ")\n")
-}
-
-// release returns the version that the go command has written into the executable.
-func release() string {
-	info, ok := debug.ReadBuildInfo()
-	if !ok || info.Main.Version == "" {
-		return "(unknown)"
-	}
-	return info.Main.Version
-}
-
-// completionCommand prints the completion script of a shell.
-func (s *session) completionCommand() *cobra.Command {
-	shells := []string{"bash", "zsh", "fish", "powershell"}
-	return &cobra.Command{
-		Use:       "completion " + strings.Join(shells, "|"),
-		Short:     "write the completion script of bash, zsh, fish or powershell",
-		Example:   "  source <(credhelper completion bash)",
-		GroupID:   groupKeep,
-		ValidArgs: shells,
-		Args:      between(1, 1),
-		RunE: func(c *cobra.Command, args []string) error {
-			var b strings.Builder
-			generate := map[string]func(io.Writer) error{
-				"bash":       func(w io.Writer) error { return c.Root().GenBashCompletionV2(w, true) },
-				"zsh":        c.Root().GenZshCompletion,
-				"fish":       func(w io.Writer) error { return c.Root().GenFishCompletion(w, true) },
-				"powershell": c.Root().GenPowerShellCompletionWithDesc,
-			}[args[0]]
-			if generate == nil {
-				return usage(c)
-			}
-			if err := generate(&b); err != nil {
-				return err
-			}
-			return s.print(b.String())
-		},
-	}
 }
 
 // completeProfiles completes the names of profiles.

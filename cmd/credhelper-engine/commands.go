@@ -30,6 +30,7 @@ var patient = map[string]string{"patient": ""}
 
 // commands returns the root command with all others, in the order of the help.
 func (s *session) commands() *cobra.Command {
+	version := false
 	root := &cobra.Command{
 		Use:   "credhelper",
 		Short: "get OAuth 2.0 bearer tokens, and answer tools in their own words",
@@ -43,7 +44,12 @@ func (s *session) commands() *cobra.Command {
 		DisableSuggestions:         false,
 		SuggestionsMinimumDistance: 2,
 		PersistentPreRunE:          s.prepare,
-		RunE:                       func(c *cobra.Command, _ []string) error { return c.Help() },
+		RunE: func(c *cobra.Command, _ []string) error {
+			if version {
+				return s.version()
+			}
+			return c.Help()
+		},
 	}
 	root.SetOut(answerWriter{s})
 	root.SetErr(io.Discard) // errors are reported in one place
@@ -63,6 +69,7 @@ func (s *session) commands() *cobra.Command {
 		return &protocol.Error{Kind: protocol.ErrMalformed, Text: place + text, Hint: hint}
 	})
 	s.commonFlags(root.PersistentFlags())
+	root.Flags().BoolVar(&version, "version", false, "say the version")
 	root.AddGroup(
 		&cobra.Group{ID: groupUse, Title: "Use tokens:"},
 		&cobra.Group{ID: groupManage, Title: "Manage profiles:"},
@@ -70,14 +77,14 @@ func (s *session) commands() *cobra.Command {
 		&cobra.Group{ID: groupTools, Title: "Answers in a tool's own words (usually called by the tool):"},
 	)
 	root.CompletionOptions.DisableDefaultCmd = true
-	root.SetHelpCommandGroupID(groupKeep)
+	root.SetHelpCommand(s.helpCommand())
 	root.AddCommand(
 		s.curlCommand(), s.execCommand(), s.sinkCommand(), s.serveCommand(), s.pluginCommand(), s.testCommand(), s.inspectCommand(),
 		s.addCommand(), s.listCommand(), s.showCommand(), s.editCommand(), s.removeCommand(), s.rotateCommand(), s.loginCommand(), s.logoutCommand(),
 		s.rebindCommand(), s.exportCommand(), s.importCommand(), s.setupCommand(),
 		s.statusCommand(), s.explainCommand(), s.doctorCommand(), s.logCommand(),
 		s.unlockCommand(), s.lockCommand(), s.cacheCommand(), s.keyringCommand(),
-		s.versionCommand(), s.completionCommand(),
+		s.versionCommand(), s.completionCommand(), s.manCommand(),
 	)
 	root.AddCommand(s.dialectCommands()...)
 	return root
@@ -233,6 +240,7 @@ func (s *session) dialectCommands() (list []*cobra.Command) {
 		list = append(list, &cobra.Command{
 			Use:                d.Name,
 			Short:              d.Title,
+			Long:               dialectHelp(d),
 			Aliases:            d.Words,
 			GroupID:            group,
 			DisableFlagParsing: true,

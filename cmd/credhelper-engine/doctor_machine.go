@@ -58,10 +58,10 @@ func (x *examination) sameRelease(check, path string) {
 	switch {
 	case err != nil:
 		x.add(check, note, path+": "+err.Error(), "")
-	case info.Main.Version != release():
+	case info.Main.Version != builtFrom().Main.Version: // which is the same of all that are built of one source archive
 		x.add(check, note, info.Main.Version+" in "+path+", another release than the engine", "install all three files of one release")
 	default:
-		x.add(check, good, info.Main.Version+" in "+path, "")
+		x.add(check, good, release()+" in "+path, "")
 	}
 }
 

@@ -1,0 +1,138 @@
+package main
+
+import (
+	"cmp"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/credhelper/credhelper/protocol"
+)
+
+// helpCommand shows a verb's usage and the page of the documentation about it. The
+// pages lie beside the executables, in share: embedded they would cost each miss and
+// each verb more than they are read.
+func (s *session) helpCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:     "help [VERB|TOPIC|topics]",
+		Short:   "show a verb's usage, or a page of the documentation",
+		Example: "  credhelper help grants\n  credhelper help git\n  credhelper help topics",
+		GroupID: groupKeep,
+		ValidArgsFunction: func(c *cobra.Command, args []string, _ string) ([]cobra.Completion, cobra.ShellCompDirective) {
+			if len(args) > 0 {
+				return nil, cobra.ShellCompDirectiveNoFileComp
+			}
+			names := topicNames(findTopics())
+			for _, v := range c.Root().Commands() {
+				if !v.Hidden && !slices.Contains(names, v.Name()) {
+					names = append(names, v.Name())
+				}
+			}
+			return names, cobra.ShellCompDirectiveNoFileComp
+		},
+		RunE: func(c *cobra.Command, args []string) error { return s.help(c.Root(), args) },
+	}
+}
+
+// help prints what there is to say of words: of a verb its usage, of a topic its page.
+func (s *session) help(root *cobra.Command, words []string) error {
+	topics := findTopics()
+	if len(words) == 1 && words[0] == "topics" {
+		if len(topics) == 0 {
+			return noPages(words[0])
+		}
+		return s.print(strings.Join(topicNames(topics), "\n") + "\n")
+	}
+	verb, rest, err := root.Find(words)
+	found := err == nil && len(rest) == 0
+	page := ""
+	if len(words) == 1 {
+		page = topics[words[0]]
+	}
+	switch {
+	case !found && page == "" && len(topics) == 0:
+		return noPages(words[0])
+	case !found && page == "":
+		return &protocol.Error{Kind: protocol.ErrMalformed, Text: "no verb or topic " + protocol.Printable(strings.Join(words, " ")), Hint: "see credhelper help topics"}
+	case found:
+		if err := s.verbHelp(verb); err != nil || page == "" {
+			return err
+		}
+		if err := s.print("\n"); err != nil {
+			return err
+		}
+	}
+	text, err := os.ReadFile(page)
+	if err != nil {
+		return err
+	}
+	return s.print(string(text))
+}
+
+// verbHelp prints what --help does. What reads its own arguments has no flags that the
+// help would know.
+func (s *session) verbHelp(verb *cobra.Command) error {
+	if verb.DisableFlagParsing {
+		return s.print(verb.Long)
+	}
+	verb.InitDefaultHelpFlag()
+	return verb.Help()
+}
+
+// pagesPlace is where the documentation lies below the prefix in whose bin or libexec
+// the executables are. Packages for containers leave out share/doc, and a program must
+// not need what is there.
+const pagesPlace = "share/credhelper/docs"
+
+// findTopics are the installed pages: the name of each and its file.
+func findTopics() map[string]string {
+	self, err := os.Executable()
+	if err == nil {
+		self, err = filepath.EvalSymlinks(self)
+	}
+	if err != nil {
+		return nil
+	}
+	return topicsIn(filepath.Join(filepath.Dir(filepath.Dir(self)), filepath.FromSlash(pagesPlace)))
+}
+
+// topicsIn are the pages in dir and, of the tools, in its dialects.
+func topicsIn(dir string) map[string]string {
+	topics := map[string]string{}
+	for _, pattern := range [...]string{"dialects/*.md", "*.md"} {
+		files, _ := filepath.Glob(filepath.Join(dir, pattern))
+		for _, f := range files {
+			name := strings.TrimSuffix(filepath.Base(f), ".md")
+			if name == "README" { // the table of all tools
+				name = "dialects"
+			}
+			topics[name] = f
+		}
+	}
+	return topics
+}
+
+func topicNames(topics map[string]string) (names []string) {
+	for name := range topics {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	return names
+}
+
+// noPages is said where the executables were installed without the documentation, as
+// by go install.
+func noPages(word string) error {
+	version := cmp.Or(strings.TrimSuffix(release(), "+dirty"), "main")
+	if !strings.HasPrefix(version, "v") || strings.Count(version, "-") > 1 {
+		version = "main" // no tag's name
+	}
+	return &protocol.Error{
+		Kind: protocol.ErrMalformed,
+		Text: "no verb " + protocol.Printable(word) + ", and this credhelper was installed without the pages (" + pagesPlace + ")",
+		Hint: "read them at https://github.com/credhelper/credhelper/tree/" + version + "/docs, or install a package of the release",
+	}
+}
