@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/credhelper/credhelper/protocol"
+	"github.com/credhelper/credhelper/protocol/printable"
 )
 
 // helpCommand shows a verb's usage and the page of the documentation about it. The
@@ -56,7 +57,7 @@ func (s *session) help(root *cobra.Command, words []string) error {
 	case !found && page == "" && len(topics) == 0:
 		return noPages(words[0])
 	case !found && page == "":
-		return &protocol.Error{Kind: protocol.ErrMalformed, Text: "no verb or topic " + protocol.Printable(strings.Join(words, " ")), Hint: "see credhelper help topics"}
+		return &protocol.Error{Kind: protocol.ErrMalformed, Text: "no verb or topic " + printable.Value(strings.Join(words, " ")), Hint: "see credhelper help topics"}
 	case found:
 		if err := s.verbHelp(verb); err != nil || page == "" {
 			return err
@@ -132,7 +133,7 @@ func noPages(word string) error {
 	}
 	return &protocol.Error{
 		Kind: protocol.ErrMalformed,
-		Text: "no verb " + protocol.Printable(word) + ", and this credhelper was installed without the pages (" + pagesPlace + ")",
+		Text: "no verb " + printable.Value(word) + ", and this credhelper was installed without the pages (" + pagesPlace + ")",
 		Hint: "read them at https://github.com/credhelper/credhelper/tree/" + version + "/docs, or install a package of the release",
 	}
 }
