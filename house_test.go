@@ -61,7 +61,8 @@ var rooms = []room{
 	{path: "helper/keyring/desktop/busguard"},
 	{path: "helper/config", may: join(levelZero, []string{"protocol", "helper/private", "helper/cache", "helper/oauth", "helper/keyring",
 		"github.com/pelletier/go-toml/v2", "golang.org/x/net/idna", "golang.org/x/net/publicsuffix"}), not: []string{"net/http", "os/exec"}},
-	{path: "helper", may: join(levelZero, []string{"protocol", "helper/private", "helper/cache", "helper/oauth", "helper/keyring", "helper/config",
+	{path: "helper/home", may: join(levelZero, []string{"protocol", "helper/private", "helper/cache", "helper/config"}), not: []string{"net/http", "os/exec"}},
+	{path: "helper", may: join(levelZero, []string{"protocol", "helper/private", "helper/cache", "helper/oauth", "helper/keyring", "helper/config", "helper/home",
 		"golang.org/x/net/http/httpproxy"})},
 	{path: "protocol/lines", may: join(levelZero, []string{"protocol"}), not: []string{"net/http", "net", "os", "os/exec", "log"}},
 	{path: "protocol/bearer", may: join(levelZero, []string{"protocol", "golang.org/x/oauth2"}), not: []string{"os", "os/exec", "log"}},
@@ -253,7 +254,7 @@ func TestEngineLinks(t *testing.T) {
 // TestEnds: what the engine links of desktop keyrings, nobody else does; a
 // program that imports helper must not get D-Bus in its init.
 func TestDesktopFence(t *testing.T) {
-	for _, p := range list(t, "GOOS=linux", "-deps", "./helper", "./helper/config", "./helper/oauth", "./helper/keyring") {
+	for _, p := range list(t, "GOOS=linux", "-deps", "./helper", "./helper/home", "./helper/config", "./helper/oauth", "./helper/keyring") {
 		if strings.HasPrefix(p.ImportPath, "github.com/99designs/keyring") || strings.HasPrefix(p.ImportPath, "github.com/godbus") {
 			t.Errorf("helper links %s", p.ImportPath)
 		}

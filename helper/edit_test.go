@@ -3,6 +3,7 @@ package helper_test
 import (
 	"context"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -144,7 +145,7 @@ func TestExportImport(t *testing.T) {
 			t.Fatal(err)
 		}
 		b, err := other.helper().Profile(name)
-		if err != nil || a.Binding() != b.Binding() || !a.SecretExpires.Equal(b.SecretExpires) {
+		if err != nil || !slices.Equal(a.Bounds(), b.Bounds()) || !a.SecretExpires.Equal(b.SecretExpires) {
 			t.Errorf("%s differs: %v\n%s", name, err, b.Text())
 		}
 	}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/credhelper/credhelper/helper/cache"
 	"github.com/credhelper/credhelper/helper/config"
+	"github.com/credhelper/credhelper/helper/home"
 	"github.com/credhelper/credhelper/protocol"
 	"github.com/credhelper/credhelper/protocol/origin"
 	"github.com/credhelper/credhelper/protocol/printable"
@@ -26,7 +27,7 @@ type query struct {
 	seen     *cache.Entry // that the request found first; nil for none
 	ahead    bool         // seen is still good: the request only renews it before its end
 
-	claims *config.Claims // of all profiles; nil where a route led to this one
+	claims *home.Claims // of all profiles; nil where a route led to this one
 
 	began  time.Time
 	flight *flight // that this request leads; nil if another one does
@@ -176,7 +177,7 @@ func (q *query) find() (err error) {
 		}
 		return nil
 	}
-	q.origin, err = q.profile.Owns(r.URL)
+	q.origin, err = home.Owns(q.profile, r.URL)
 	return err
 }
 
@@ -187,7 +188,7 @@ func (q *query) findOwner() error {
 	if q.store != nil {
 		if name := q.store.Owner(u); name != "" {
 			if p, err := q.Profile(name); err == nil {
-				if q.origin, err = p.Owns(u); err == nil {
+				if q.origin, err = home.Owns(p, u); err == nil {
 					q.profile = p
 					return nil
 				}

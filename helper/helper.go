@@ -20,6 +20,7 @@ import (
 
 	"github.com/credhelper/credhelper/helper/cache"
 	"github.com/credhelper/credhelper/helper/config"
+	"github.com/credhelper/credhelper/helper/home"
 	"github.com/credhelper/credhelper/helper/keyring"
 	"github.com/credhelper/credhelper/helper/oauth"
 	"github.com/credhelper/credhelper/protocol"
@@ -87,7 +88,7 @@ type Config struct {
 
 // Helper answers requests. Many goroutines may use one.
 type Helper struct {
-	*config.Home
+	*home.Home
 	config Config
 
 	memory    memory
@@ -106,7 +107,7 @@ func New(c Config) *Helper {
 	if c.Clock == nil {
 		c.Clock = cache.ClockAt
 	}
-	return &Helper{Home: &config.Home{Dirs: c.Dirs, Now: c.Now}, config: c}
+	return &Helper{Home: &home.Home{Dirs: c.Dirs, Now: c.Now}, config: c}
 }
 
 // Wait waits for what is still being fetched behind answers, 8 s at most.

@@ -8,7 +8,7 @@ import (
 	"testing"
 
 	"github.com/credhelper/credhelper/helper/cache"
-	"github.com/credhelper/credhelper/helper/config"
+	homes "github.com/credhelper/credhelper/helper/home"
 	"github.com/credhelper/credhelper/helper/oauth/oauthtest"
 	"github.com/credhelper/credhelper/protocol"
 	"github.com/credhelper/credhelper/protocol/origin"
@@ -226,12 +226,12 @@ func TestUserNameChooses(t *testing.T) {
 		t.Errorf("alice at carol's host got the token of %s", c.Profile)
 	}
 	all, _ := h.helper().Profiles()
-	if problems, apart := config.Ambiguous(all); len(problems) != 0 || len(apart) != 1 {
+	if problems, apart := homes.Ambiguous(all); len(problems) != 0 || len(apart) != 1 {
 		t.Errorf("doctor: %v, %v", problems, apart)
 	}
 	h.profile("two", at("alice", "git.example.com", "client"))
 	all, _ = h.helper().Profiles()
-	if problems, apart := config.Ambiguous(all); len(problems) != 1 || len(apart) != 0 {
+	if problems, apart := homes.Ambiguous(all); len(problems) != 1 || len(apart) != 0 {
 		t.Errorf("doctor, of one name: %v, %v", problems, apart)
 	}
 }
@@ -260,7 +260,7 @@ func TestExplain(t *testing.T) {
 		x.URL != "https://demo.thejakamo.com/api/order/response" {
 		t.Errorf("%+v", x)
 	}
-	if len(x.Also) != 1 || x.Also[0] != (config.OtherClaim{Profile: "claims", Origin: "https://demo.thejakamo.com/api/claim",
+	if len(x.Also) != 1 || x.Also[0] != (homes.OtherClaim{Profile: "claims", Origin: "https://demo.thejakamo.com/api/claim",
 		Reason: "the path is not under the one that the profile lists", Rule: "O9", Host: true}) {
 		t.Errorf("also there: %+v", x.Also)
 	}

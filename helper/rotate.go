@@ -85,8 +85,10 @@ func (h *Helper) Rotate(ctx context.Context, p *config.Profile, s secret.Text, e
 	}
 	next := func(old *envelope) (*envelope, error) {
 		e := &envelope{profile: p.Name, bound: p.Bounds(), current: held{s, h.now().UTC(), expires}}
-		if old != nil && len(p.Changes(old.bound)) == 0 {
-			replaced = e.follow(old)
+		if old != nil {
+			if _, refusal := p.Changes(old.bound); refusal == nil {
+				replaced = e.follow(old)
+			}
 		}
 		return e, nil
 	}
@@ -150,8 +152,8 @@ func earlierSecret(p *config.Profile, e *envelope) (held, error) {
 	if e.previous.secret.IsZero() {
 		return held{}, &protocol.Error{Kind: protocol.ErrNoSecret, Text: "profile " + p.Name + ": there is no earlier secret to go back to"}
 	}
-	if changed := p.Changes(e.bound); len(changed) > 0 {
-		return held{}, p.Unbound(changed)
+	if _, refusal := p.Changes(e.bound); refusal != nil {
+		return held{}, refusal
 	}
 	return e.previous, nil
 }
@@ -191,7 +193,8 @@ func (h *Helper) Changes(ctx context.Context, p *config.Profile) ([]config.Chang
 	if err != nil {
 		return nil, err
 	}
-	return p.Changes(e.bound), nil
+	changes, _ := p.Changes(e.bound)
+	return changes, nil
 }
 
 // Rebind binds the stored secret to what the profile says now. The caller has

@@ -53,8 +53,8 @@ func (h *Helper) inUse(ctx context.Context, p *config.Profile) (held, error) {
 	if err != nil {
 		return held{}, err
 	}
-	if changed := p.Changes(e.bound); len(changed) > 0 {
-		return held{}, p.Unbound(changed)
+	if _, refusal := p.Changes(e.bound); refusal != nil {
+		return held{}, refusal
 	}
 	now := e.current
 	now.expires = endOf(p, now)

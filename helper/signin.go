@@ -69,7 +69,7 @@ func (h *Helper) signIn(ctx context.Context, p *config.Profile) (envelope, error
 	if err != nil {
 		return envelope{}, keyringError(p, err)
 	}
-	if changed := p.Changes(e.bound); len(changed) > 0 {
+	if changed, _ := p.Changes(e.bound); changed != nil {
 		return envelope{}, needLogin(p, "it was changed since somebody signed in ("+changed[0].Name+")")
 	}
 	return *e, nil

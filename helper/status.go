@@ -7,6 +7,7 @@ import (
 
 	"github.com/credhelper/credhelper/helper/cache"
 	"github.com/credhelper/credhelper/helper/config"
+	"github.com/credhelper/credhelper/helper/home"
 	"github.com/credhelper/credhelper/protocol"
 	"github.com/credhelper/credhelper/protocol/origin"
 	"github.com/credhelper/credhelper/protocol/printable"
@@ -104,7 +105,8 @@ func (h *Helper) status(ctx context.Context, store *cache.Store, p *config.Profi
 		s.SecretErr = err
 		return s
 	}
-	s.SecretCreated, s.SecretExpires, s.Changes = e.current.created, endOf(p, e.current), p.Changes(e.bound)
+	s.SecretCreated, s.SecretExpires = e.current.created, endOf(p, e.current)
+	s.Changes, _ = p.Changes(e.bound)
 	s.HasPrevious, s.RolledBack = !e.previous.secret.IsZero(), e.rolledBack
 	s.CertificateExpires = h.certificateEnd(ctx, p, e.current.secret)
 	return s
@@ -134,7 +136,7 @@ func (h *Helper) tokenStatus(store *cache.Store, p *config.Profile) (t TokenStat
 // Explanation says which profile answers for a URL, why no other, and how that
 // profile's token stands.
 type Explanation struct {
-	config.Explanation
+	home.Explanation
 	Token TokenStatus
 }
 

@@ -121,7 +121,7 @@ func (s *session) add(ctx context.Context, name string, f addFlags) error {
 
 // noteDoubts reports anything unusual about a new profile and its directory.
 func (s *session) noteDoubts(h *helper.Helper, draft *config.Profile) {
-	for _, w := range append(draft.Warnings(), h.Unguarded()...) {
+	for _, w := range append(seldomMeant(draft), h.Unguarded()...) {
 		s.say("Note: " + w)
 	}
 	for _, source := range draft.Sources() {

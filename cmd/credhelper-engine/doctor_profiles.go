@@ -9,6 +9,7 @@ import (
 
 	"github.com/credhelper/credhelper/helper"
 	"github.com/credhelper/credhelper/helper/config"
+	"github.com/credhelper/credhelper/helper/home"
 )
 
 // profiles reports for each what is wrong with it or its secret.
@@ -26,7 +27,7 @@ func (x *examination) profiles() {
 		}
 		return
 	}
-	clashes, apart := config.Ambiguous(all)
+	clashes, apart := home.Ambiguous(all)
 	for _, problem := range clashes {
 		x.fail("origins", problem)
 	}
@@ -54,7 +55,7 @@ func (x *examination) profiles() {
 }
 
 func (x *examination) profile(p *config.Profile, st helper.Status) {
-	for _, w := range p.Warnings() {
+	for _, w := range seldomMeant(p) {
 		x.add("profile", note, p.Name+": "+w, "")
 	}
 	now, end := x.now(), st.Ending()

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"io"
 	"os"
@@ -76,7 +77,7 @@ func (s *session) login(ctx context.Context, name string, noBrowser bool) error 
 
 // signInHere waits for the redirect of a browser on this machine.
 func (s *session) signInHere(ctx context.Context, h *helper.Helper, p *config.Profile, client *oauth.Client, noBrowser bool) (*oauth.Token, error) {
-	listener, redirect, err := oauth.ListenLoopback(ctx, p.RedirectURL())
+	listener, redirect, err := oauth.ListenLoopback(ctx, cmp.Or(p.Redirect, "http://127.0.0.1/"))
 	if err != nil {
 		return nil, err
 	}

@@ -221,7 +221,7 @@ func keepDraft(err error, path string) error {
 
 // afterEdit warns if the stored secret does not match the profile any more.
 func (s *session) afterEdit(ctx context.Context, h *helper.Helper, p *config.Profile) error {
-	for _, w := range p.Warnings() {
+	for _, w := range seldomMeant(p) {
 		s.say("Note: " + w)
 	}
 	if changes, err := h.Changes(ctx, p); err == nil && len(changes) > 0 {
@@ -422,4 +422,12 @@ func readWhole(in *os.File, name string) ([]byte, error) {
 		return nil, malformed(name + " is too large to be an export")
 	}
 	return text, nil
+}
+
+// seldomMeant says what is legal in a profile and seldom meant.
+func seldomMeant(p *config.Profile) (list []string) {
+	if len(p.Origins) == 0 {
+		list = append(list, "it owns no origin: its token is given by name only, never for a URL (set url or origins)")
+	}
+	return list
 }

@@ -127,9 +127,6 @@ func (p *Profile) headersBound() string {
 	return strings.Join(lines, "\n")
 }
 
-// Binding is the digest that the secret is stored with.
-func (p *Profile) Binding() [32]byte { return digest("credhelper binding 1", p.Bounds()) }
-
 // TokenBinding is the digest that sealed tokens and marks carry: the secret's
 // binding and what else makes another token of the same secret.
 func (p *Profile) TokenBinding() [32]byte {
@@ -166,9 +163,9 @@ type Change struct {
 	Now    string // what the profile says now
 }
 
-// Changes compares what a secret was stored for with the profile; nil if they are the
-// same.
-func (p *Profile) Changes(stored []Bound) (list []Change) {
+// Changes compares what a secret was stored for with the profile. Where they differ,
+// refusal says that the secret is not used for it.
+func (p *Profile) Changes(stored []Bound) (list []Change, refusal error) {
 	now := map[string]string{}
 	for _, b := range p.Bounds() {
 		now[b.Name] = b.Value
@@ -184,11 +181,14 @@ func (p *Profile) Changes(stored []Bound) (list []Change) {
 			list = append(list, Change{b.Name, "", v})
 		}
 	}
-	return list
+	if len(list) == 0 {
+		return nil, nil
+	}
+	return list, p.unbound(list)
 }
 
-// Unbound is the refusal to use a secret for what it was not stored for.
-func (p *Profile) Unbound(list []Change) error {
+// unbound is the refusal to use a secret for what it was not stored for.
+func (p *Profile) unbound(list []Change) error {
 	c := list[0]
 	more := ""
 	if len(list) > 1 {

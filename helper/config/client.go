@@ -1,6 +1,10 @@
 package config
 
-import "github.com/credhelper/credhelper/helper/oauth"
+import (
+	"strings"
+
+	"github.com/credhelper/credhelper/helper/oauth"
+)
 
 // Client is the profile as package oauth needs it, without secret, clock, connection
 // and the time that an answer may take.
@@ -26,4 +30,29 @@ func (p *Profile) Client() *oauth.Client {
 		Assertion:        p.Assertion,
 		Use:              p.Exchange,
 	}
+}
+
+// Hint is what a failed token request of the profile means, by its preset and by what
+// is known of all servers; "" if nothing is known.
+func (p *Profile) Hint(e *oauth.Error) string {
+	var hints []oauth.Hint
+	if p.preset != nil {
+		for _, h := range p.preset.Hints {
+			hints = append(hints, oauth.Hint{Status: h.Status, Code: h.Code, AADSTS: h.AADSTS, Text: h.Say})
+		}
+	}
+	return oauth.HintFor(e, p.Name, hints)
+}
+
+// ProbeHint is what the preset says about an answer to the probe.
+func (p *Profile) ProbeHint(status int, message string) string {
+	if p.preset == nil {
+		return ""
+	}
+	for _, h := range p.preset.ProbeHints {
+		if (h.Status == 0 || h.Status == status) && strings.Contains(message, h.Text) {
+			return strings.ReplaceAll(h.Say, "{profile}", p.Name)
+		}
+	}
+	return ""
 }

@@ -14,15 +14,9 @@ import (
 // broken: "origin = ...", "url: ...", a list without an end. Comments do not count,
 // nor does a part of a longer name.
 
-// names reports whether a broken profile names the host of a URL.
-func (b brokenFile) names(u origin.URL) bool {
-	exact, wildcard := origin.RouteKeys(u)
-	return slices.Contains(b.hosts, exact) || wildcard != "" && slices.Contains(b.hosts, wildcard)
-}
-
-// namedHosts are the keys, as cache.HostKeys has them, of the hosts that a broken
+// NamedHosts are the keys, as cache.HostKeys has them, of the hosts that a broken
 // profile names.
-func namedHosts(content string) (keys []string) {
+func NamedHosts(content string) (keys []string) {
 	counts := false // whether the key that we are at is about places
 	for line := range strings.Lines(content) {
 		line = strings.TrimSpace(uncommented(line))

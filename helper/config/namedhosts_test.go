@@ -29,7 +29,7 @@ func TestNamedHosts(t *testing.T) {
 		{"another table", "origins = [\"https://a.example.com\"]\n[params]\nx = \"b.example.com\"\n", "a.example.com"},
 		{"nothing", "", ""},
 	} {
-		got := slices.DeleteFunc(namedHosts(c.content), func(key string) bool { return !strings.ContainsAny(key, ".:") || key == "x" })
+		got := slices.DeleteFunc(NamedHosts(c.content), func(key string) bool { return !strings.ContainsAny(key, ".:") || key == "x" })
 		if strings.Join(got, " ") != c.want {
 			t.Errorf("%s: %q, want %q", c.name, got, c.want)
 		}

@@ -2,14 +2,10 @@ package config
 
 import (
 	"embed"
-	"errors"
 	"io/fs"
-	"path/filepath"
-	"slices"
 	"strings"
 
 	"github.com/credhelper/credhelper/helper/oauth"
-	"github.com/credhelper/credhelper/protocol"
 	"github.com/credhelper/credhelper/protocol/printable"
 )
 
@@ -34,22 +30,20 @@ type Preset struct {
 
 	Discover bool `toml:"discover,omitempty"` // the issuer is asked for its endpoints when a profile is added
 
-	Needs  []Need            `toml:"needs,omitempty"`
+	// Needs are the members of the profile that the preset cannot know.
+	Needs []struct {
+		Key string `toml:"key"` // as in a profile
+		Ask string `toml:"ask"` // what to ask a person for
+	} `toml:"needs,omitempty"`
 	Clouds map[string]string `toml:"clouds,omitempty"` // name -> what stands for {cloud}
 
-	Profile    File         `toml:"profile"`
-	Hints      []PresetHint `toml:"hints,omitempty"`       // about the token endpoint
-	ProbeHints []PresetHint `toml:"probe_hints,omitempty"` // about the probe
+	Profile    File   `toml:"profile"`
+	Hints      []hint `toml:"hints,omitempty"`       // about the token endpoint
+	ProbeHints []hint `toml:"probe_hints,omitempty"` // about the probe
 }
 
-// Need is a member of the profile that the preset cannot know.
-type Need struct {
-	Key string `toml:"key"` // as in a profile
-	Ask string `toml:"ask"` // what to ask a person for
-}
-
-// PresetHint says what an answer means. Every member that is set must fit.
-type PresetHint struct {
+// hint says what an answer means. Every member that is set must fit.
+type hint struct {
 	Status int    `toml:"status,omitempty"` // HTTP status
 	Code   string `toml:"code,omitempty"`   // RFC 6749 "error"
 	AADSTS string `toml:"aadsts,omitempty"` // digits of Entra's code
@@ -65,100 +59,22 @@ func PresetNames() []string {
 	}
 	var names []string
 	for _, e := range entries {
-		names = append(names, strings.TrimSuffix(e.Name(), suffix))
+		names = append(names, strings.TrimSuffix(e.Name(), ".toml"))
 	}
 	return names
 }
 
-// Presets lists every preset: the embedded ones, the user's, the system's; and
-// what is wrong with the files that are none.
-func (h *Home) Presets() (presets []*Preset, problems []error) {
-	names := PresetNames()
-	for _, dir := range h.presetDirs() {
-		own, err := namesIn(dir)
-		if err != nil {
-			problems = append(problems, err)
-		}
-		names = append(names, own...)
+// BuiltinPreset is the embedded preset of that name; fs.ErrNotExist if there is none.
+func BuiltinPreset(name string) (*Preset, error) {
+	content, err := embedded.ReadFile("presets/" + name + ".toml")
+	if err != nil {
+		return nil, err
 	}
-	slices.Sort(names)
-	for _, name := range slices.Compact(names) {
-		p, err := h.Preset(name)
-		if err != nil {
-			problems = append(problems, err)
-			continue
-		}
-		presets = append(presets, p)
-	}
-	return presets, problems
+	return ReadPreset(name, "", content)
 }
 
-// presetDirs are the folders of presets that are not embedded, the user's first.
-func (h *Home) presetDirs() []string {
-	dirs := []string{h.Dirs.Presets()}
-	if h.Dirs.System != "" {
-		dirs = append(dirs, filepath.Join(h.Dirs.System, "presets"))
-	}
-	return dirs
-}
-
-// Preset finds the preset of that name: embedded, the user's, the system's.
-func (h *Home) Preset(name string) (*Preset, error) {
-	if !protocol.ValidProfile(name) {
-		return nil, policy("no preset can be called " + printable.Value(name))
-	}
-	builtin, err := embedded.ReadFile("presets/" + name + suffix)
-	if err == nil {
-		// A file of that name would be in force or not depending on the version.
-		if path, found := h.ownPreset(name); found {
-			return nil, policy(path + ": " + name + " is a built-in preset; give this file another name")
-		}
-		return readPreset(name, "", builtin)
-	}
-	for _, dir := range h.presetDirs() {
-		path := filepath.Join(dir, name+suffix)
-		content, err := ReadProvided(path, maxConfig)
-		if errors.Is(err, fs.ErrNotExist) {
-			continue
-		}
-		if err != nil {
-			return nil, err
-		}
-		return readPreset(name, path, content)
-	}
-	return nil, h.noPreset(name)
-}
-
-func (h *Home) ownPreset(name string) (path string, found bool) {
-	for _, dir := range h.presetDirs() {
-		names, _ := namesIn(dir)
-		if slices.Contains(names, name) {
-			return filepath.Join(dir, name+suffix), true
-		}
-	}
-	return "", false
-}
-
-func (h *Home) noPreset(name string) error {
-	known := map[string]bool{}
-	for _, n := range PresetNames() {
-		known[n] = true
-	}
-	for _, dir := range h.presetDirs() {
-		names, _ := namesIn(dir)
-		for _, n := range names {
-			known[n] = true
-		}
-	}
-	hint := "there are " + strings.Join(PresetNames(), ", ")
-	if near := nearest(name, known); near != "" {
-		hint = "did you mean " + near + "?"
-	}
-	return &protocol.Error{Kind: protocol.ErrPolicy, Text: "no preset " + name, Hint: hint}
-}
-
-// readPreset reads and checks a preset; path is "" for an embedded one.
-func readPreset(name, path string, content []byte) (*Preset, error) {
+// ReadPreset reads and checks a preset; path is "" for an embedded one.
+func ReadPreset(name, path string, content []byte) (*Preset, error) {
 	p := &Preset{}
 	place := path
 	if place == "" {
@@ -204,29 +120,4 @@ func clientAuthNames() (names []string) {
 		names = append(names, a.Name)
 	}
 	return names
-}
-
-// Hint is what a failed token request of the profile means, by its preset and by what
-// is known of all servers; "" if nothing is known.
-func (p *Profile) Hint(e *oauth.Error) string {
-	var hints []oauth.Hint
-	if p.preset != nil {
-		for _, h := range p.preset.Hints {
-			hints = append(hints, oauth.Hint{Status: h.Status, Code: h.Code, AADSTS: h.AADSTS, Text: h.Say})
-		}
-	}
-	return oauth.HintFor(e, p.Name, hints)
-}
-
-// ProbeHint is what the preset says about an answer to the probe.
-func (p *Profile) ProbeHint(status int, message string) string {
-	if p.preset == nil {
-		return ""
-	}
-	for _, h := range p.preset.ProbeHints {
-		if (h.Status == 0 || h.Status == status) && strings.Contains(message, h.Text) {
-			return strings.ReplaceAll(h.Say, "{profile}", p.Name)
-		}
-	}
-	return ""
 }

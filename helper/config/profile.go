@@ -1,3 +1,9 @@
+// Package config is what the files of a configuration say: profiles, presets and
+// settings, read strictly and checked as a whole, and written. It says what the secret of
+// a profile is bound to, and what of this machine a profile names.
+//
+// Texts become values here. Where the files lie is package home's; the only file that is
+// read here is the bundle of authorities that a profile names.
 package config
 
 import (
@@ -12,10 +18,11 @@ import (
 // Profile is one client of one authorization server, resolved: what its file
 // says, what its preset adds, and the defaults. There is no secret in it.
 type Profile struct {
-	Name   string
-	File   string // path that it was read from; "" for a draft
-	Preset string // "" if there is none
-	Title  string // of the system, for people
+	Name       string
+	File       string // path that it was read from; "" for a draft
+	Preset     string // "" if there is none
+	PresetFile string // path that the preset was read from; "" if it is embedded, or there is none
+	Title      string // of the system, for people
 
 	URL      string          // base of relative URLs, no slash at its end; "" if none
 	Origins  []origin.Origin // where the token may go; none: by name only (O1)
@@ -118,3 +125,7 @@ func (p *Profile) System() string {
 	}
 	return hostOf(p.TokenURL)
 }
+
+// Sources lists the members of the profile, of its preset and of the defaults that
+// name a place on this machine, in the order of the file.
+func (p *Profile) Sources() []Source { return p.sources }

@@ -2,6 +2,7 @@ package config
 
 import (
 	"fmt"
+	"maps"
 	"reflect"
 	"slices"
 	"strconv"
@@ -153,7 +154,7 @@ func (f *File) Set(key, value string) error {
 		return nil
 	case !known[key] || dotted:
 		text := fmt.Sprintf("unknown key %q", key)
-		if near := nearest(key, known); near != "" {
+		if near := Nearest(key, known); near != "" {
 			text += "; did you mean " + near + "?"
 		}
 		return malformed(text)
@@ -335,4 +336,10 @@ func day(v any) (time.Time, bool) {
 		}
 	}
 	return time.Time{}, false
+}
+
+func yes(b *bool) bool { return b != nil && *b }
+
+func sortedKeys[V any](m map[string]V) []string {
+	return slices.Sorted(maps.Keys(m))
 }

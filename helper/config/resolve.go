@@ -1,7 +1,7 @@
 package config
 
 import (
-	"maps"
+	"cmp"
 	"reflect"
 	"slices"
 	"strings"
@@ -10,41 +10,43 @@ import (
 	"github.com/credhelper/credhelper/protocol/printable"
 )
 
-// inKeyring is the word of a profile whose secret is in the keyring.
-const inKeyring = "keyring"
+// Resolver makes profiles of the texts of their files. It reads each preset once.
+type Resolver struct {
+	Settings Settings
+	Preset   func(name string) (*Preset, error) // finds one by its name
+	// Sources is told what each profile names on this machine, also a broken one, which
+	// is about to be edited; may be nil.
+	Sources func([]Source)
 
-// resolver makes profiles of files. It reads settings and each preset once.
-type resolver struct {
-	home     *Home
-	settings Settings
-	presets  map[string]*Preset
+	presets map[string]*Preset
 }
 
-func (h *Home) resolver() (*resolver, error) {
-	settings, err := h.Settings()
-	if err != nil {
-		return nil, err
-	}
-	return &resolver{home: h, settings: settings, presets: map[string]*Preset{}}, nil
-}
-
-func (r *resolver) preset(name string) (*Preset, error) {
+func (r *Resolver) preset(name string) (*Preset, error) {
 	if p, known := r.presets[name]; known {
 		return p, nil
 	}
-	p, err := r.home.Preset(name)
+	p, err := r.Preset(name)
 	if err == nil {
+		if r.presets == nil {
+			r.presets = map[string]*Preset{}
+		}
 		r.presets[name] = p
 	}
 	return p, err
 }
 
-// profile reads a profile: what its file says, then its preset, then the settings.
+func (r *Resolver) note(sources []Source) {
+	if r.Sources != nil {
+		r.Sources(sources)
+	}
+}
+
+// Profile reads a profile: what its file says, then its preset, then the settings.
 // place is the path for messages and may be a made-up one for drafts.
-func (r *resolver) profile(name, place string, content []byte) (*Profile, error) {
+func (r *Resolver) Profile(name, place string, content []byte) (*Profile, error) {
 	p := &Profile{Name: name, text: content}
 	d, err := readDocument(place, content, &p.file)
-	r.home.variables.note(p.file.sources()) // of a broken profile, too, which is about to be edited
+	r.note(p.file.sources())
 	if err != nil {
 		return nil, err
 	}
@@ -59,12 +61,12 @@ func (r *resolver) profile(name, place string, content []byte) (*Profile, error)
 		if err := p.preset.complete(&whole, d); err != nil {
 			return nil, err
 		}
-		p.Preset, p.Title = p.preset.Name, p.preset.Title
+		p.Preset, p.PresetFile, p.Title = p.preset.Name, p.preset.Path, p.preset.Title
 	}
-	whole.fill(File{CAFile: r.settings.Defaults.CAFile, Proxy: r.settings.Defaults.Proxy, MinTTL: r.settings.Defaults.MinTTL,
+	whole.fill(File{CAFile: r.Settings.Defaults.CAFile, Proxy: r.Settings.Defaults.Proxy, MinTTL: r.Settings.Defaults.MinTTL,
 		Grant: "client_credentials", ClientAuth: "basic", Secret: inKeyring})
 	p.sources = whole.sources()
-	r.home.variables.note(p.sources)
+	r.note(p.sources)
 	for _, step := range [...]func(*document, *File) error{
 		p.takeAddresses, p.takeClient, p.takeAssertion, p.takeSignIn, p.takeSecret, p.takeHeader, p.takeRefreshOn, p.takeLives, p.takeConnection, p.takeTLS, p.takeAnswers, p.takeProbe,
 	} {
@@ -125,12 +127,12 @@ func (preset *Preset) complete(f *File, d *document) error {
 		return d.wrong("tenant", "is a GUID or a domain name")
 	}
 	under := preset.Profile
-	tenant, cloud := or(f.Tenant, under.Tenant), or(f.Cloud, under.Cloud)
+	tenant, cloud := cmp.Or(f.Tenant, under.Tenant), cmp.Or(f.Cloud, under.Cloud)
 	host, known := preset.Clouds[cloud]
 	if cloud != "" && !known {
 		return d.wrong("cloud", "%q is none of %s", printable.Value(cloud), strings.Join(sortedKeys(preset.Clouds), ", "))
 	}
-	base := or(f.URL, strings.ReplaceAll(under.URL, "{tenant}", tenant))
+	base := cmp.Or(f.URL, strings.ReplaceAll(under.URL, "{tenant}", tenant))
 	if base != "" && base != "{url}" {
 		canonical, problem := parseBase(base)
 		if problem != "" {
@@ -206,19 +208,4 @@ func replaceTexts(v reflect.Value, r *strings.Replacer) {
 			replaceTexts(v.Field(i), r)
 		}
 	}
-}
-
-// or is s, or what stands for it when it is empty.
-func or[T comparable](s, unset T) T {
-	var zero T
-	if s != zero {
-		return s
-	}
-	return unset
-}
-
-func yes(b *bool) bool { return b != nil && *b }
-
-func sortedKeys[V any](m map[string]V) []string {
-	return slices.Sorted(maps.Keys(m))
 }

@@ -32,6 +32,3 @@ func (p *Profile) takeSignIn(d *document, f *File) error {
 	}
 	return nil
 }
-
-// RedirectURL is where a browser comes back to.
-func (p *Profile) RedirectURL() string { return or(p.Redirect, "http://127.0.0.1/") }

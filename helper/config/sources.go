@@ -7,7 +7,6 @@ import (
 	"runtime"
 	"slices"
 	"strings"
-	"sync"
 
 	"github.com/credhelper/credhelper/helper/keyring"
 	"github.com/credhelper/credhelper/protocol/printable"
@@ -32,6 +31,9 @@ type Source struct {
 	Secret bool     // what is read there is a secret, and may be sent to a server
 }
 
+// inKeyring is the word of a profile whose secret is in the keyring.
+const inKeyring = "keyring"
+
 // InKeyring reports whether the secret is kept in the keyring, which gives it only
 // to the profile that it was stored for.
 func (s Source) InKeyring() bool { return slices.Equal(s.Words, []string{inKeyring}) }
@@ -45,11 +47,11 @@ func (s Source) String() string { return fmt.Sprintf("%s = %+q", s.Key, s.Words)
 // environment is the first of the Words of variables that commands get.
 const environment = "environment"
 
-// variables are the environment variables that hold a secret for the source. Of those
+// Variables are the environment variables that hold a secret for the source. Of those
 // that are passed on to commands it is the name that says so: a program of the user's
 // that loses VAULT_TOKEN fails, but one that loses KUBECONFIG works on another
 // cluster.
-func (s Source) variables() []string {
+func (s Source) Variables() []string {
 	if len(s.Words) > 0 && s.Words[0] == environment {
 		return slices.DeleteFunc(slices.Clone(s.Words[1:]), func(name string) bool { return !namesSecret(name) })
 	}
@@ -65,10 +67,6 @@ func namesSecret(name string) bool {
 	return slices.ContainsFunc([]string{"TOKEN", "SECRET", "PASSWORD", "PASSPHRASE", "SESSION", "KEY"},
 		func(word string) bool { return strings.Contains(strings.ToUpper(name), word) })
 }
-
-// Sources lists the members of the profile, of its preset and of the defaults that
-// name a place on this machine, in the order of the file.
-func (p *Profile) Sources() []Source { return p.sources }
 
 // sources lists the members of the file that name a place on this machine.
 func (f *File) sources() []Source { return sourcesIn(reflect.ValueOf(f), "") }
@@ -111,33 +109,4 @@ func (s Source) ReadableByOthers() string {
 		return ""
 	}
 	return printable.Line(fmt.Sprintf("%s: others can read %s (mode %04o)", s.Key, s.Words[1], info.Mode().Perm()))
-}
-
-// variables are the environment variables that the profiles seen so far take
-// secrets from.
-type variables struct {
-	mu    sync.Mutex
-	names map[string]bool
-}
-
-func (v *variables) note(sources []Source) {
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	for _, s := range sources {
-		for _, name := range s.variables() {
-			if v.names == nil {
-				v.names = map[string]bool{}
-			}
-			v.names[name] = true
-		}
-	}
-}
-
-// SourceVariables lists the environment variables that the profiles which this
-// Helper has read take secrets from, in ascending order. Who starts a program that
-// is not credhelper's takes them from its environment.
-func (h *Home) SourceVariables() []string {
-	h.variables.mu.Lock()
-	defer h.variables.mu.Unlock()
-	return sortedKeys(h.variables.names)
 }

@@ -87,11 +87,11 @@ func (d *document) decodeError(err error, into reflect.Type) error {
 func (d *document) unknown(key string, known map[string]bool) error {
 	last := key[strings.LastIndexByte(key, '.')+1:]
 	for _, word := range []string{"secret", "password", "passwd", "private_key", "refresh_token", "access_token"} {
-		if strings.Contains(strings.ToLower(last), word) && nearest(key, known) == "" {
+		if strings.Contains(strings.ToLower(last), word) && Nearest(key, known) == "" {
 			return d.wrong(key, "unknown key; secrets are never written here: credhelper rotate NAME stores one")
 		}
 	}
-	if near := nearest(key, known); near != "" {
+	if near := Nearest(key, known); near != "" {
 		return d.wrong(key, "unknown key; did you mean %s?", near)
 	}
 	return d.wrong(key, "unknown key")
@@ -231,9 +231,9 @@ func isKnown(known map[string]bool, key string) bool {
 	return false
 }
 
-// nearest is the known name that a misspelt one was meant to be, "" if none is
+// Nearest is the known name that a misspelt one was meant to be, "" if none is
 // near: at most two edits, and fewer than half of its letters.
-func nearest(name string, known map[string]bool) string {
+func Nearest(name string, known map[string]bool) string {
 	const far = 3
 	best, least := "", far
 	for _, k := range sortedKeys(known) {

@@ -1,10 +1,10 @@
-// Package config is what a person configures: profiles (one TOML file each, no secrets),
-// presets (one TOML file for each product) and settings. It says which profile owns a
-// URL, and what the secret of a profile is bound to.
+// Package home is one user's configuration on disk: it reads, checks and writes
+// profiles, presets and settings, one TOML file each, and says which profile owns a URL.
+// What such a file may say is package config's.
 //
-// It reads and writes configuration files and nothing else: no secret, no token, no
-// network. Directories and clock are given.
-package config
+// It touches neither secrets nor tokens, and no network. Directories and clock are
+// given.
+package home
 
 import (
 	"slices"

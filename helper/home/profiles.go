@@ -1,4 +1,4 @@
-package config
+package home
 
 import (
 	"errors"
@@ -10,7 +10,9 @@ import (
 	"strings"
 
 	"github.com/credhelper/credhelper/helper/cache"
+	"github.com/credhelper/credhelper/helper/config"
 	"github.com/credhelper/credhelper/protocol"
+	"github.com/credhelper/credhelper/protocol/origin"
 	"github.com/credhelper/credhelper/protocol/printable"
 )
 
@@ -63,17 +65,17 @@ func (h *Home) Strays() string {
 
 // Profile reads the profile of that name. An unknown name is
 // protocol.ErrUnknown with the nearest known one as hint.
-func (h *Home) Profile(name string) (*Profile, error) {
+func (h *Home) Profile(name string) (*config.Profile, error) {
 	r, err := h.resolver()
 	if err != nil {
 		return nil, err
 	}
-	return r.read(name)
+	return h.read(r, name)
 }
 
 // Profiles reads every profile, in ascending order of names, and says what is
 // wrong with the files that are none.
-func (h *Home) Profiles() ([]*Profile, []error) {
+func (h *Home) Profiles() ([]*config.Profile, []error) {
 	all, broken := h.load()
 	var problems []error
 	for _, b := range broken {
@@ -82,16 +84,25 @@ func (h *Home) Profiles() ([]*Profile, []error) {
 	return all, problems
 }
 
+// resolver reads profiles with the settings of today.
+func (h *Home) resolver() (*config.Resolver, error) {
+	settings, err := h.Settings()
+	if err != nil {
+		return nil, err
+	}
+	return &config.Resolver{Settings: settings, Preset: h.Preset, Sources: h.variables.note}, nil
+}
+
 // EachProfile reads the profiles of these names, in their order, and their common
 // settings and presets once.
-func (h *Home) EachProfile(names []string) iter.Seq2[*Profile, error] {
-	return func(yield func(*Profile, error) bool) {
+func (h *Home) EachProfile(names []string) iter.Seq2[*config.Profile, error] {
+	return func(yield func(*config.Profile, error) bool) {
 		r, err := h.resolver()
 		for _, name := range names {
-			var p *Profile
+			var p *config.Profile
 			failed := err
 			if failed == nil {
-				p, failed = r.read(name)
+				p, failed = h.read(r, name)
 			}
 			if !yield(p, failed) {
 				return
@@ -103,12 +114,18 @@ func (h *Home) EachProfile(names []string) iter.Seq2[*Profile, error] {
 // brokenFile is a file that should be a profile and is none.
 type brokenFile struct {
 	name  string
-	hosts []string // that it names (namedHosts)
+	hosts []string // that it names (config.NamedHosts)
 	read  bool     // what hosts it names is known
 	err   error
 }
 
-func (h *Home) load() (all []*Profile, broken []brokenFile) {
+// names reports whether a broken profile names the host of a URL.
+func (b brokenFile) names(u origin.URL) bool {
+	exact, wildcard := origin.RouteKeys(u)
+	return slices.Contains(b.hosts, exact) || wildcard != "" && slices.Contains(b.hosts, wildcard)
+}
+
+func (h *Home) load() (all []*config.Profile, broken []brokenFile) {
 	names, err := h.ProfileNames()
 	if err != nil {
 		return nil, []brokenFile{{err: err}}
@@ -118,10 +135,10 @@ func (h *Home) load() (all []*Profile, broken []brokenFile) {
 		return nil, []brokenFile{{err: err}}
 	}
 	for _, name := range names {
-		p, err := r.read(name)
+		p, err := h.read(r, name)
 		if err != nil {
-			content, read := r.raw(name)
-			broken = append(broken, brokenFile{name, namedHosts(content), read, err})
+			content, read := h.raw(name)
+			broken = append(broken, brokenFile{name, config.NamedHosts(content), read, err})
 			continue
 		}
 		all = append(all, p)
@@ -131,8 +148,7 @@ func (h *Home) load() (all []*Profile, broken []brokenFile) {
 
 // read finds, reads and stamps one profile. The stamps are taken before anything
 // is read, so that a change in between shows.
-func (r *resolver) read(name string) (*Profile, error) {
-	h := r.home
+func (h *Home) read(r *config.Resolver, name string) (*config.Profile, error) {
 	if !protocol.ValidProfile(name) {
 		return nil, &protocol.Error{Kind: protocol.ErrUnknown, Text: "no profile can be called " + printable.Value(name),
 			Hint: "a name is 1 to 64 lower-case letters, digits, '-', '_', '.'"}
@@ -140,19 +156,19 @@ func (r *resolver) read(name string) (*Profile, error) {
 	for _, dir := range h.profileDirs() {
 		path := filepath.Join(dir, name+suffix)
 		stamps := h.stamps(path)
-		content, err := ReadProvided(path, maxConfig)
+		content, err := config.ReadProvided(path, maxConfig)
 		if errors.Is(err, fs.ErrNotExist) {
 			continue
 		}
 		if err != nil {
 			return nil, about(name, err)
 		}
-		p, err := r.profile(name, path, content)
+		p, err := r.Profile(name, path, content)
 		if err != nil {
 			return nil, err
 		}
 		p.File = path
-		stamps.add(p.presetPath(h))
+		stamps.add(h.presetPath(p))
 		stamps.add(p.CAFile)
 		p.Stamps = stamps.trusted()
 		return p, nil
@@ -161,9 +177,9 @@ func (r *resolver) read(name string) (*Profile, error) {
 }
 
 // raw is the content of a profile's file that is broken; false if it cannot be read.
-func (r *resolver) raw(name string) (content string, read bool) {
-	for _, dir := range r.home.profileDirs() {
-		content, err := ReadProvided(filepath.Join(dir, name+suffix), maxConfig)
+func (h *Home) raw(name string) (content string, read bool) {
+	for _, dir := range h.profileDirs() {
+		content, err := config.ReadProvided(filepath.Join(dir, name+suffix), maxConfig)
 		if !errors.Is(err, fs.ErrNotExist) {
 			return string(content), err == nil
 		}
@@ -173,14 +189,11 @@ func (r *resolver) raw(name string) (content string, read bool) {
 
 // presetPath is where the profile's preset lies, or would lie if the user had
 // one of that name; "" if the profile has none.
-func (p *Profile) presetPath(h *Home) string {
-	switch {
-	case p.preset == nil:
-		return ""
-	case p.preset.Path != "":
-		return p.preset.Path
+func (h *Home) presetPath(p *config.Profile) string {
+	if p.Preset == "" || p.PresetFile != "" {
+		return p.PresetFile
 	}
-	return filepath.Join(h.Dirs.Presets(), p.preset.Name+suffix)
+	return filepath.Join(h.Dirs.Presets(), p.Preset+suffix)
 }
 
 func (h *Home) unknownProfile(name string) error {
@@ -190,7 +203,7 @@ func (h *Home) unknownProfile(name string) error {
 	for _, n := range names {
 		known[n] = true
 	}
-	if near := nearest(name, known); near != "" {
+	if near := config.Nearest(name, known); near != "" {
 		e.Hint = "did you mean " + near + "?"
 	} else if len(names) > 0 {
 		e.Hint = printable.Line("there are " + strings.Join(names[:min(len(names), 20)], ", ") + "; to make it: credhelper add " + name)

@@ -1,8 +1,9 @@
-package config
+package home
 
 import (
 	"slices"
 
+	"github.com/credhelper/credhelper/helper/config"
 	"github.com/credhelper/credhelper/protocol"
 	"github.com/credhelper/credhelper/protocol/origin"
 )
@@ -12,13 +13,13 @@ import (
 // are protocol.ErrAmbiguous; plain http to a host that a profile owns by https is
 // protocol.ErrPolicy. A profile that is named only narrows (O14): it must own the
 // URL. Nothing but configuration files is touched (O15).
-func (h *Home) Match(u origin.URL, name string) (*Profile, error) {
+func (h *Home) Match(u origin.URL, name string) (*config.Profile, error) {
 	if name != "" {
 		p, err := h.Profile(name)
 		if err != nil {
 			return nil, err
 		}
-		_, err = p.Owns(u)
+		_, err = Owns(p, u)
 		return p, err
 	}
 	p, _, err := h.Claims().Owner(u, "")
@@ -46,7 +47,7 @@ func choose(claims []claim, u origin.URL, user string) (claim, error) {
 	if len(equal) == 1 {
 		return equal[0], nil
 	}
-	named := slices.DeleteFunc(slices.Clone(equal), func(c claim) bool { return !c.profile.goesBy(user) })
+	named := slices.DeleteFunc(slices.Clone(equal), func(c claim) bool { return !goesBy(c.profile, user) })
 	if len(named) == 1 {
 		return named[0], nil
 	}
@@ -54,15 +55,15 @@ func choose(claims []claim, u origin.URL, user string) (claim, error) {
 }
 
 // goesBy reports whether a tool that says this user name can mean the profile.
-func (p *Profile) goesBy(user string) bool {
+func goesBy(p *config.Profile, user string) bool {
 	return user != "" && (user == p.Username || user == p.ClientID)
 }
 
 // toldApart reports whether each of two profiles goes by a user name that the other does
 // not go by.
-func toldApart(a, b *Profile) bool {
-	own := func(p, other *Profile) bool {
-		return p.goesBy(p.Username) && !other.goesBy(p.Username) || p.goesBy(p.ClientID) && !other.goesBy(p.ClientID)
+func toldApart(a, b *config.Profile) bool {
+	own := func(p, other *config.Profile) bool {
+		return goesBy(p, p.Username) && !goesBy(other, p.Username) || goesBy(p, p.ClientID) && !goesBy(other, p.ClientID)
 	}
 	return own(a, b) && own(b, a)
 }
@@ -106,7 +107,7 @@ func blame(err error, broken []brokenFile, u origin.URL) error {
 
 // Owns is the profile's origin that u belongs to. A URL that it does not own is refused
 // as Match refuses it.
-func (p *Profile) Owns(u origin.URL) (string, error) {
+func Owns(p *config.Profile, u origin.URL) (string, error) {
 	i, reason := origin.Best(p.Origins, u)
 	if reason == origin.Release {
 		return p.Origins[i].String(), nil
@@ -117,7 +118,7 @@ func (p *Profile) Owns(u origin.URL) (string, error) {
 }
 
 // shared is an origin that two profiles claim with equal right (O12).
-func shared(a, b *Profile) (string, bool) {
+func shared(a, b *config.Profile) (string, bool) {
 	if a.Name == b.Name {
 		return "", false
 	}
@@ -134,8 +135,8 @@ func shared(a, b *Profile) (string, bool) {
 // Ambiguous reports each origin that several of the profiles claim with equal right
 // (O12), as the protocol.ErrAmbiguous that a request for it gets. apart are those where a
 // user name in the request can still choose: two accounts at one host.
-func Ambiguous(profiles []*Profile) (problems, apart []error) {
-	first := map[string]*Profile{} // by claim
+func Ambiguous(profiles []*config.Profile) (problems, apart []error) {
+	first := map[string]*config.Profile{} // by claim
 	for _, c := range claimsOf(profiles) {
 		claim := c.origin.Claim()
 		switch other := first[claim]; {
@@ -152,7 +153,7 @@ func Ambiguous(profiles []*Profile) (problems, apart []error) {
 }
 
 // ambiguous says that the profile of c claims what another one claims as well.
-func ambiguous(other *Profile, c claim) error {
+func ambiguous(other *config.Profile, c claim) error {
 	return &protocol.Error{
 		Kind: protocol.ErrAmbiguous,
 		Text: "profiles " + other.Name + " and " + c.profile.Name + " both claim " + c.origin.String(),

@@ -1,4 +1,4 @@
-package config
+package home
 
 import (
 	"errors"
@@ -7,41 +7,15 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/credhelper/credhelper/helper/config"
 	"github.com/credhelper/credhelper/helper/private"
 )
 
-// maxConfig is the most bytes that a profile, a preset or the settings may have.
-const maxConfig = 64 << 10
-
-// suffix ends the names of profiles and presets.
+// suffix ends the names of the files of profiles and presets.
 const suffix = ".toml"
 
-// ReadProvided reads a file of the configuration, which root or we may provide
-// and nobody else may write (T14). A missing file is fs.ErrNotExist.
-func ReadProvided(path string, limit int) ([]byte, error) {
-	content, err := private.ReadProvided(path, limit)
-	switch {
-	case err == nil:
-		return content, nil
-	case errors.Is(err, private.ErrUnsafe), errors.Is(err, private.ErrNowhere):
-		return nil, policy(err.Error())
-	case errors.Is(err, private.ErrTooLarge):
-		return nil, policy(path + " is too large to be configuration")
-	}
-	return nil, unreadable(path, err)
-}
-
-// unreadable keeps fs.ErrNotExist and makes a policy error of the rest.
-func unreadable(path string, err error) error {
-	if errors.Is(err, fs.ErrNotExist) {
-		return err
-	}
-	var at *fs.PathError
-	if errors.As(err, &at) {
-		err = at.Err
-	}
-	return policy("cannot read " + path + ": " + err.Error())
-}
+// maxConfig is the most bytes that a profile, a preset or the settings may have.
+const maxConfig = 64 << 10
 
 // namesIn lists the TOML files of a directory without their suffix, in ascending
 // order. Hidden files, Kubernetes' "..data" among them, are not ours.
@@ -54,7 +28,7 @@ func namesIn(dir string) ([]string, error) {
 		return nil, nil
 	}
 	if err != nil {
-		return nil, unreadable(dir, err)
+		return nil, config.Unreadable(dir, err)
 	}
 	var names []string
 	for _, e := range entries {

@@ -1,10 +1,11 @@
-package config
+package home
 
 import (
 	"slices"
 	"strings"
 
 	"github.com/credhelper/credhelper/helper/cache"
+	"github.com/credhelper/credhelper/helper/config"
 	"github.com/credhelper/credhelper/protocol/origin"
 )
 
@@ -18,10 +19,10 @@ type Claims struct {
 // claim is one origin of one profile.
 type claim struct {
 	origin  origin.Origin
-	profile *Profile
+	profile *config.Profile
 }
 
-func claimsOf(profiles []*Profile) (claims []claim) {
+func claimsOf(profiles []*config.Profile) (claims []claim) {
 	for _, p := range profiles {
 		for _, o := range p.Origins {
 			claims = append(claims, claim{o, p})
@@ -40,7 +41,7 @@ func (h *Home) Claims() *Claims {
 // Owner finds the one profile that owns the URL, and its origin that the URL belongs to
 // (O12). Among those with an equal right to it the user name that the tool sent
 // decides, if one profile alone goes by it (O14). Errors are those of Match.
-func (c *Claims) Owner(u origin.URL, user string) (p *Profile, from string, err error) {
+func (c *Claims) Owner(u origin.URL, user string) (p *config.Profile, from string, err error) {
 	chosen, err := choose(c.all, u, user)
 	if err != nil {
 		return nil, "", blame(err, c.broken, u)

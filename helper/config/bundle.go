@@ -1,0 +1,78 @@
+package config
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/pelletier/go-toml/v2"
+
+	"github.com/credhelper/credhelper/protocol"
+)
+
+// bundle is profiles in one TOML document: a table of them by name.
+type bundle struct {
+	Version  int             `toml:"credhelper"`
+	Profiles map[string]File `toml:"profiles"`
+}
+
+const bundleVersion = 1
+
+// WriteBundle makes one TOML document of profiles by name.
+func WriteBundle(profiles map[string]File) ([]byte, error) {
+	text, err := toml.Marshal(bundle{bundleVersion, profiles})
+	return append([]byte("# credhelper profiles, without their secrets\n"), text...), err
+}
+
+// ReadBundle reads what WriteBundle wrote, perhaps on another machine. allow is asked
+// about each member that names a place on this one; its error ends the reading. A nil
+// allow refuses them all.
+func ReadBundle(text []byte, allow func(profile string, s Source) error) (map[string]File, error) {
+	const largest = 1 << 20
+	if len(text) > largest {
+		return nil, malformed("the document is too large to be an export")
+	}
+	var all bundle
+	d, err := readDocument("import", text, &all)
+	if err != nil {
+		return nil, err
+	}
+	if all.Version != bundleVersion || len(all.Profiles) == 0 {
+		return nil, malformed("the document is no export of credhelper's profiles")
+	}
+	return all.Profiles, d.checkSources(all.Profiles, allow)
+}
+
+// checkSources asks allow about each member of the document that names a place on
+// this machine, or refuses the first of them in the document.
+func (d *document) checkSources(profiles map[string]File, allow func(string, Source) error) error {
+	first, key, count := 0, "", 0
+	for _, name := range sortedKeys(profiles) {
+		f := profiles[name]
+		for _, s := range f.sources() {
+			if s.InKeyring() {
+				continue
+			}
+			if allow != nil {
+				if err := allow(name, s); err != nil {
+					return err
+				}
+				continue
+			}
+			here := "profiles." + strings.ReplaceAll(name, ".", quotedDot) + "." + s.Key
+			if line := d.lines[here]; count == 0 || line < first {
+				first, key = line, here
+			}
+			count++
+		}
+	}
+	if count == 0 {
+		return nil
+	}
+	more := ""
+	if count > 1 {
+		more = fmt.Sprintf(" (and %d more such members)", count-1)
+	}
+	e := d.wrong(key, "a document may not say what to run or read on this machine%s; nothing was added", more).(*protocol.Error)
+	e.Hint = "if you trust it, look at each and agree to it: credhelper import FILE --allow-local-sources"
+	return e
+}

@@ -1,0 +1,100 @@
+package config
+
+import (
+	"bytes"
+	"github.com/credhelper/credhelper/protocol/printable"
+	"time"
+
+	"github.com/credhelper/credhelper/protocol"
+	"github.com/pelletier/go-toml/v2"
+)
+
+// Draft makes a profile of what a person gave, without writing it. What the
+// preset resolves to is written down in it, so that an upgrade, which may bring
+// another preset, moves no secret. Missing members are an error that asks for
+// them; Preset.Needs tells them beforehand.
+func (r *Resolver) Draft(name string, f File) (*Profile, error) {
+	if !protocol.ValidProfile(name) {
+		return nil, malformed("no profile can be called " + printable.Value(name) + ": a name is 1 to 64 lower-case letters, digits, '-', '_', '.'")
+	}
+	content, err := f.encode()
+	if err != nil {
+		return nil, about(name, err)
+	}
+	p, err := r.Profile(name, "profile "+name, content)
+	if err != nil {
+		return nil, err
+	}
+	f.settle(p)
+	if content, err = f.encode(); err != nil {
+		return nil, about(name, err)
+	}
+	content = append([]byte("# profiles/"+name+".toml -- no secrets here\n"), content...)
+	return r.Profile(name, "profile "+name, content)
+}
+
+// settle writes what the secret is bound to into the file, as it was resolved.
+func (f *File) settle(p *Profile) {
+	f.URL = p.URL
+	origins := p.OriginTexts()
+	f.Origins = &origins
+	f.TokenURL, f.AuthorizationURL, f.DeviceURL = p.TokenURL, p.AuthorizationURL, p.DeviceURL
+	f.RevocationURL, f.IntrospectionURL, f.Issuer = p.RevocationURL, p.IntrospectionURL, p.Issuer
+	f.Grant, f.ClientAuth, f.Scopes, f.Audience = p.Grant, p.ClientAuth, p.Scopes, p.Audience
+	f.Redirect = p.Redirect
+	if p.file.Assertion != nil || p.preset != nil && p.preset.Profile.Assertion != nil {
+		f.Assertion = p.assertionFile()
+	}
+	if p.RawBasic {
+		f.BasicEncoding = "raw"
+	}
+	if len(p.Resource) > 0 {
+		f.Resource = p.Resource
+	}
+	if p.Header != "" || p.Scheme != "Bearer" {
+		f.Header = p.HeaderText()
+	}
+	if len(p.Params) > 0 {
+		f.Params = map[string]any{}
+		for _, v := range p.Params {
+			f.Params[v[0]] = append(f.paramList(v[0]), v[1])
+		}
+	}
+	if p.Probe.Path != "" {
+		f.Probe = &p.Probe
+	}
+}
+
+func (f *File) paramList(name string) []string {
+	list, _ := f.Params[name].([]string)
+	return list
+}
+
+// Text is the profile as its file says it.
+func (p *Profile) Text() []byte { return bytes.Clone(p.text) }
+
+// Resolved is the profile with the preset's and all default members, as TOML.
+func (p *Profile) Resolved() ([]byte, error) {
+	f := p.Settled()
+	f.Secret, f.Username, f.CAFile, f.Proxy, f.Notes = p.Secret, p.Username, p.CAFile, p.Proxy, p.Notes
+	if p.InKeyring() {
+		f.Secret = inKeyring
+	}
+	f.Header = p.HeaderText()
+	for _, t := range [...]struct {
+		d    time.Duration
+		into *any
+	}{{p.MinTTL, &f.MinTTL}, {p.DefaultTTL, &f.DefaultTTL}, {p.MaxTTL, &f.MaxTTL}} {
+		if t.d > 0 {
+			*t.into = int64(t.d / time.Second)
+		}
+	}
+	return toml.Marshal(&f)
+}
+
+// Settled is the profile's file with what its secret is bound to, as it was resolved.
+func (p *Profile) Settled() File {
+	f := p.file
+	f.settle(p)
+	return f
+}

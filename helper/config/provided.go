@@ -1,0 +1,35 @@
+package config
+
+import (
+	"errors"
+	"io/fs"
+
+	"github.com/credhelper/credhelper/helper/private"
+)
+
+// ReadProvided reads a file of the configuration, which root or we may provide
+// and nobody else may write (T14). A missing file is fs.ErrNotExist.
+func ReadProvided(path string, limit int) ([]byte, error) {
+	content, err := private.ReadProvided(path, limit)
+	switch {
+	case err == nil:
+		return content, nil
+	case errors.Is(err, private.ErrUnsafe), errors.Is(err, private.ErrNowhere):
+		return nil, policy(err.Error())
+	case errors.Is(err, private.ErrTooLarge):
+		return nil, policy(path + " is too large to be configuration")
+	}
+	return nil, Unreadable(path, err)
+}
+
+// Unreadable keeps fs.ErrNotExist and makes a policy error of the rest.
+func Unreadable(path string, err error) error {
+	if errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	var at *fs.PathError
+	if errors.As(err, &at) {
+		err = at.Err
+	}
+	return policy("cannot read " + path + ": " + err.Error())
+}

@@ -1,0 +1,116 @@
+package home
+
+import (
+	"errors"
+	"io/fs"
+	"path/filepath"
+	"slices"
+
+	"github.com/credhelper/credhelper/helper/config"
+	"github.com/credhelper/credhelper/protocol"
+	"github.com/credhelper/credhelper/protocol/printable"
+)
+
+// Draft makes a profile of what a person gave, without writing it (config.Resolver).
+func (h *Home) Draft(name string, f config.File) (*config.Profile, error) {
+	r, err := h.resolver()
+	if err != nil {
+		return nil, err
+	}
+	return r.Draft(name, f)
+}
+
+func (h *Home) pathOf(name string) string {
+	return filepath.Join(h.Dirs.Profiles(), name+suffix)
+}
+
+// CheckNew reports whether a profile of that name may be added: there is none yet,
+// and no other claims one of its origins with equal right.
+func (h *Home) CheckNew(p *config.Profile) error {
+	names, err := h.ProfileNames()
+	if err != nil {
+		return err
+	}
+	if slices.Contains(names, p.Name) {
+		e := &protocol.Error{Kind: protocol.ErrPolicy, Text: "profile " + p.Name + " is there already",
+			Hint: "change it: credhelper edit " + p.Name + "; store another secret: credhelper rotate " + p.Name}
+		if _, _, err := h.ProfileText(p.Name); err != nil {
+			e.Text += ", and cannot be used: " + err.Error()
+			e.Hint = "remove it first: credhelper remove " + p.Name
+		}
+		return e
+	}
+	return h.checkClaims(p)
+}
+
+// checkClaims refuses a profile that claims what another one claims (O12).
+func (h *Home) checkClaims(p *config.Profile) error {
+	all, _ := h.Profiles()
+	for _, other := range all {
+		if o, both := shared(p, other); both {
+			return &protocol.Error{Kind: protocol.ErrAmbiguous,
+				Text: "profiles " + p.Name + " and " + other.Name + " both claim " + o,
+				Hint: "give each a part of its own, such as --set origins=" + o + "/PATH; to change the other: credhelper edit " + other.Name}
+		}
+	}
+	return nil
+}
+
+// WriteProfile writes a draft as a new profile.
+func (h *Home) WriteProfile(p *config.Profile) error {
+	if err := h.writeOwn(h.pathOf(p.Name), p.Text()); err != nil {
+		return about(p.Name, err)
+	}
+	return nil
+}
+
+// EditProfile puts new text in the place of a profile's, if it is one. Whoever
+// edits the system's gets a copy of their own.
+func (h *Home) EditProfile(name string, text []byte) (*config.Profile, error) {
+	r, err := h.resolver()
+	if err != nil {
+		return nil, err
+	}
+	path := h.pathOf(name)
+	p, err := r.Profile(name, path, text)
+	if err != nil {
+		return nil, err
+	}
+	if err := h.checkClaims(p); err != nil {
+		return nil, err
+	}
+	return p, h.writeOwn(path, text)
+}
+
+// ProfileText reads a profile's file, valid or not, and says where it lies.
+func (h *Home) ProfileText(name string) (text []byte, path string, err error) {
+	if !protocol.ValidProfile(name) {
+		return nil, "", h.unknownProfile(printable.Value(name))
+	}
+	for _, dir := range h.profileDirs() {
+		path = filepath.Join(dir, name+suffix)
+		text, err = config.ReadProvided(path, maxConfig)
+		if !errors.Is(err, fs.ErrNotExist) {
+			return text, path, err
+		}
+	}
+	return nil, "", h.unknownProfile(name)
+}
+
+// Removable is nil if the profile's file is the user's own; one of the system's can
+// only be removed there.
+func (h *Home) Removable(name string) error {
+	_, path, err := h.ProfileText(name)
+	if path == "" {
+		return err
+	}
+	if path != h.pathOf(name) {
+		return policy(path + " is the system's; remove it there")
+	}
+	return nil
+}
+
+// DeleteProfile deletes the profile's file.
+func (h *Home) DeleteProfile(name string) error {
+	return removeOwn(h.pathOf(name))
+}

@@ -1,0 +1,77 @@
+package home
+
+import (
+	"maps"
+	"slices"
+
+	"github.com/credhelper/credhelper/helper/config"
+	"github.com/credhelper/credhelper/protocol"
+)
+
+// Export writes profiles, never secrets, as one TOML document: a table of
+// profiles by name. Without names it writes all.
+func (h *Home) Export(names ...string) ([]byte, error) {
+	if len(names) == 0 {
+		var err error
+		if names, err = h.ProfileNames(); err != nil {
+			return nil, err
+		}
+	}
+	all := map[string]config.File{}
+	for _, name := range names {
+		p, err := h.Profile(name)
+		if err != nil {
+			return nil, err
+		}
+		all[name] = p.Settled()
+	}
+	return config.WriteBundle(all)
+}
+
+// Import adds the profiles of an exported document. Each is checked as strictly
+// as one that was typed, and either all are added or none. It returns their
+// names; their secrets are stored afterwards.
+//
+// The document may be somebody else's, and what it names on this machine would run
+// here, or be sent to the server that it names. So before anything is read allow is
+// asked about each member that names such a place; its error ends the import. A nil
+// allow refuses them all.
+func (h *Home) Import(text []byte, allow func(profile string, s config.Source) error) ([]string, error) {
+	all, err := config.ReadBundle(text, allow)
+	if err != nil {
+		return nil, err
+	}
+	var drafts []*config.Profile
+	for _, name := range slices.Sorted(maps.Keys(all)) {
+		p, err := h.imported(name, all[name], drafts)
+		if err != nil {
+			return nil, about(name, err)
+		}
+		drafts = append(drafts, p)
+	}
+	var done []string
+	for _, p := range drafts {
+		if err := h.writeOwn(h.pathOf(p.Name), p.Text()); err != nil {
+			for _, name := range done {
+				_ = removeOwn(h.pathOf(name))
+			}
+			return nil, err
+		}
+		done = append(done, p.Name)
+	}
+	return done, nil
+}
+
+// imported is one profile of an export, beside those before it.
+func (h *Home) imported(name string, f config.File, before []*config.Profile) (*config.Profile, error) {
+	p, err := h.Draft(name, f)
+	if err != nil {
+		return nil, err
+	}
+	for _, other := range before {
+		if o, both := shared(p, other); both {
+			return nil, &protocol.Error{Kind: protocol.ErrAmbiguous, Text: "it and " + other.Name + " both claim " + o}
+		}
+	}
+	return p, h.CheckNew(p)
+}
