@@ -8,8 +8,8 @@ import (
 	"github.com/credhelper/credhelper/protocol/strictjson"
 )
 
-// Cargo's credential provider protocol, version 1 (the Cargo book, "Credential
-// provider protocol"; rust-lang/cargo credential/cargo-credential).
+// Cargo's credential provider protocol, version 1 (the Cargo book, "Credential provider
+// protocol"; rust-lang/cargo credential/cargo-credential).
 //
 //	argv    --cargo-plugin; configured arguments come inside the request
 //	stdout  {"v":[1]} at once, before anything is read
@@ -17,18 +17,18 @@ import (
 //	        {"v":1,"registry":{"index-url":"sparse+https://.../","name":"mine"},
 //	         "kind":"get","operation":"read","args":["--profile","work"]}
 //	stdout  one line for each: {"Ok":{...}} or {"Err":{"kind":"..."}}; exit 0 always,
-//	        for cargo takes another exit code for a failure even after a good answer
+//	        because cargo treats any other code as a failure even after a valid answer
 //
-// The token is the whole value of Authorization. cargo forgets it a minute before
-// "expiration" by itself, and with the process.
+// The token is the complete value of Authorization. cargo drops it a minute before
+// "expiration", and when its process ends.
 //
-// url-not-supported lets cargo ask its next provider; operation-not-supported
-// and other end the command and are shown. So whose URL it is comes before what
-// is wanted: login for somebody else's registry must go on to the next.
+// After url-not-supported cargo asks its next provider; operation-not-supported and
+// other stop the command and are shown. So the owner of the URL is checked before the
+// operation: login for a foreign registry must go on to the next provider.
 //
-// A profile in args only narrows (O14): the URL must be its own.
+// A profile in args only narrows (O14): the profile must own the URL.
 
-// cargoFlag is what cargo adds to each call.
+// cargoFlag is the argument that cargo adds to each call.
 const cargoFlag = "--cargo-plugin"
 
 var cargo = Dialect{
@@ -81,7 +81,7 @@ func decodeCargo(call Call) (Request, error) {
 	return r, err
 }
 
-// cutPluginFlag takes off the flag that cargo adds to the command line.
+// cutPluginFlag removes the argument that cargo adds to the command line.
 func cutPluginFlag(args []string) []string {
 	if len(args) > 0 && args[len(args)-1] == cargoFlag {
 		return args[:len(args)-1]
@@ -89,8 +89,8 @@ func cutPluginFlag(args []string) []string {
 	return args
 }
 
-// cargoArgs reads the arguments of credential-provider. Where that is
-// ["credhelper", "cargo", ...] the dialect's word is among them.
+// cargoArgs parses the arguments of credential-provider. If that is ["credhelper",
+// "cargo", ...] they begin with the dialect's word.
 func cargoArgs(r *Request, doc strictjson.Value, env func(string) string) error {
 	v, ok := doc.Get("args")
 	if !ok {
@@ -121,8 +121,8 @@ func cargoArgs(r *Request, doc strictjson.Value, env func(string) string) error 
 	return nil
 }
 
-// cargoRegistry reads the index URL. "sparse+" is cargo's own prefix, once. What
-// no profile can own, such as ssh and file URLs, is the next provider's.
+// cargoRegistry parses the index URL. "sparse+" is cargo's own prefix, once. URLs that
+// no profile can own, such as ssh and file URLs, are left to the next provider.
 func cargoRegistry(r *Request, doc strictjson.Value) error {
 	registry, _ := doc.Get("registry")
 	index := textMember(registry, "index-url")
@@ -155,13 +155,14 @@ func cargoKind(r *Request, doc strictjson.Value) error {
 		r.Shape = cargoLogout
 		return nil
 	case "login":
-		// What cargo tells people to type after a 401: the refused token goes.
+		// cargo suggests this command to people after a 401, so the refused token is
+		// dropped.
 		r.Shape = cargoLogin
 		return nil
 	}
-	// Whatever cargo will think of next. The answer depends on whose
-	// URL it is, which only the Answerer knows; a refused token that is none
-	// asks it that and drops nothing.
+	// An operation of a future cargo. The answer depends on whether a profile owns the
+	// URL, which only the Answerer knows. Reporting an impossible token as refused asks
+	// it that, and drops nothing.
 	r.Refused.Token = secret.New(" ")
 	return nil
 }
@@ -186,8 +187,8 @@ func encodeCargo(r Request, c Credential) ([]byte, error) {
 	return bounded(append(b, ",\"operation_independent\":true}}\n"...))
 }
 
-// refuseCargo puts everything into the answer, the hint too: cargo shows it, and
-// the terminal that stderr goes to is the same.
+// refuseCargo puts the complete error into the answer, including the hint: cargo prints
+// it to the same terminal as stderr.
 func refuseCargo(_ Request, err error) Reply {
 	if notOurs(err) {
 		return Reply{Stdout: []byte("{\"Err\":{\"kind\":\"url-not-supported\"}}\n"), Quiet: true}

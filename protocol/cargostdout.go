@@ -6,24 +6,23 @@ import (
 	"github.com/credhelper/credhelper/protocol/origin"
 )
 
-// cargo's built-in provider cargo:token-from-stdout, for those who write a command
-// into the configuration rather than a provider's path (cargo's book, registry
-// authentication).
+// cargo's built-in provider cargo:token-from-stdout, for a configuration that names a
+// command rather than a provider's path (cargo's book, registry authentication).
 //
-//	argv    what the configuration says
+//	argv    as configured
 //	env     CARGO_REGISTRY_INDEX_URL=sparse+https://crates.example.com/index/
-//	stdout  one line, the whole value of Authorization
+//	stdout  one line, the complete value of Authorization
 //
-// It gets tokens and no more: no expiry, no logout. A failure ends cargo's command,
-// also for a registry that is not ours; the provider proper lets cargo go on.
+// It only fetches tokens: it has no expiry and no logout. A failure stops cargo's
+// command, even for a foreign registry; a real provider lets cargo go on.
 
-// cargoIndexURL is the variable that cargo sets for this command alone.
+// cargoIndexURL is a variable that cargo sets only for this command.
 const cargoIndexURL = "CARGO_REGISTRY_INDEX_URL"
 
-// cargoLine is the shape of the answer: the value and a line end.
+// cargoLine is the shape of an answer that is the bare value and a line break.
 const cargoLine = "line"
 
-// cargoFromStdout is cargo where it only left its variable. See Choose.
+// cargoFromStdout is cargo in a call that only its variable identifies. See Choose.
 var cargoFromStdout = Dialect{
 	Name:   "cargo",
 	Title:  "cargo:token-from-stdout",

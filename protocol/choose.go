@@ -8,7 +8,7 @@ import "strings"
 //  2. the first argument, which a --profile may precede because tools append theirs
 //  3. a flag or variable that only one tool sets
 //
-// No dialect is never a default one: the call is then one of a person.
+// There is no default dialect: any other call is a command of a person.
 func Choose(name string, args []string, env func(string) string) (*Dialect, Call, bool) {
 	call := Call{Args: args, Env: env}
 	if d, profile, ok := byName(strings.TrimSuffix(name, ".exe")); ok {
@@ -30,7 +30,7 @@ func Choose(name string, args []string, env func(string) string) (*Dialect, Call
 	return nil, Call{Args: rest, Env: env}, false
 }
 
-// byName reads dialect and profile from an executable's name.
+// byName parses dialect and profile in an executable's name.
 func byName(name string) (d *Dialect, profile string, ok bool) {
 	for _, d := range Dialects {
 		if d.Link == "" {
@@ -50,7 +50,7 @@ func byName(name string) (d *Dialect, profile string, ok bool) {
 	if d := byWord(word); d != nil {
 		return d, "", true
 	}
-	for i := range len(word) { // a dialect's word may have a hyphen itself
+	for i := range len(word) { // a dialect's word may contain a hyphen
 		if word[i] == '-' && ValidProfile(word[i+1:]) {
 			if d := byWord(word[:i]); d != nil {
 				return d, word[i+1:], true
@@ -74,7 +74,7 @@ func byWord(word string) *Dialect {
 	return nil
 }
 
-// leadingProfile takes a --profile off the front of args.
+// leadingProfile removes a --profile from the beginning of args.
 func leadingProfile(args []string) (profile string, rest []string) {
 	if len(args) > 1 && args[0] == "--profile" && ValidProfile(args[1]) {
 		return args[1], args[2:]
@@ -87,7 +87,8 @@ func leadingProfile(args []string) (profile string, rest []string) {
 	return "", args
 }
 
-// byTrace knows the tools that leave a trace in a call without a word.
+// byTrace recognizes a tool, in a call without a word, by a flag or variable that only
+// it sets.
 func byTrace(args []string, env func(string) string) *Dialect {
 	if len(args) > 0 {
 		if args[0] == cargoFlag {
@@ -107,9 +108,9 @@ func byTrace(args []string, env func(string) string) *Dialect {
 	return nil
 }
 
-// ByHand is the usage of a tool's dialect, for the person who types its word with
-// --help; nil for a call of the tool. It wraps ErrMalformed. The words that people
-// type have their own help.
+// ByHand returns the usage of a tool's dialect for a person who types its word with
+// --help, and nil for a call of the tool. It wraps ErrMalformed. Credhelper's own
+// dialects have their own help.
 func ByHand(d *Dialect, call Call) error {
 	if d.Link == "" || len(call.Args) == 0 || call.Args[0] != "--help" && call.Args[0] != "-h" {
 		return nil
@@ -117,7 +118,7 @@ func ByHand(d *Dialect, call Call) error {
 	return Usage(d)
 }
 
-// Usage says who speaks a tool's dialect. It wraps ErrMalformed.
+// Usage returns the usage of a tool's dialect. It wraps ErrMalformed.
 func Usage(d *Dialect) error {
 	return &Error{
 		Kind: ErrMalformed,
@@ -126,9 +127,8 @@ func Usage(d *Dialect) error {
 	}
 }
 
-// Settle decides between the dialects that share the word get, once stdin was
-// read: attribute lines are git's, everything else is JSON. It is called before
-// Decode.
+// Settle decides, after stdin was read, between the dialects that share the word get:
+// attribute lines are git's, everything else is JSON. It is called before Decode.
 func Settle(d *Dialect, stdin []byte) *Dialect {
 	if d == &native && looksLikeGit(stdin) {
 		return &gitByGet

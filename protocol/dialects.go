@@ -1,7 +1,7 @@
 package protocol
 
-// Dialects is the one list of dialects. To add one: write NAME.go, add its row
-// here (CONTRIBUTING.md).
+// Dialects lists all dialects. To add one, write NAME.go and add its row here
+// (CONTRIBUTING.md).
 var Dialects = [...]*Dialect{
 	&native,
 	&token,

@@ -10,8 +10,8 @@ import (
 	"github.com/credhelper/credhelper/protocol/strictjson"
 )
 
-// Docker's credential helper protocol, which docker, podman, buildah, skopeo,
-// crane, oras, helm and jib speak (docker/docker-credential-helpers
+// Docker's credential helper protocol, which docker, podman, buildah, skopeo, crane,
+// oras, helm and jib speak (docker/docker-credential-helpers
 // credentials/credentials.go, client/client.go).
 //
 //	argv    get, store, erase, list or version; nothing else can be configured, so
@@ -19,25 +19,24 @@ import (
 //	stdin   get, erase: the server: HOST, HOST:PORT, HOST:PORT/REPOSITORY or a URL
 //	stdout  get: {"ServerURL":"...","Username":"...","Secret":"..."}
 //
-// The secret is a password: clients send it as Basic, to the registry or to its
-// token endpoint. An empty user name makes some send nothing, and "<token>" turns
-// the secret into a refresh token, so the profile's user name is neither.
+// The secret is a password: clients send it as Basic, to the registry or to its token
+// endpoint. With an empty user name some send nothing, and "<token>" turns the secret
+// into a refresh token, so the profile's user name must be neither.
 //
-// Errors are texts on stdout and exit 1. Two of them are known by their very
-// words: "credentials not found in native keychain" lets a client go on without
-// a credential, any other text stops it and is shown.
+// Errors are texts on stdout, with exit 1. Clients compare two of them literally:
+// "credentials not found in native keychain" makes them continue without a credential;
+// with any other text they stop and show it.
 //
-// store is refused: tokens come from where they are made. But docker login with
-// what get answered ends in a store of that very secret, and a refusal makes it ask
-// for another password. So the token that is current anyway is stored by doing
-// nothing.
+// store is refused, because tokens come only from the authorization server. But docker
+// login stores the very secret that get returned, and asks for another password if that
+// fails. So storing the current token succeeds and does nothing.
 //
-// A server without a scheme says nothing of how the client will go there. These clients
-// mean https, but crane and what else is built on go-containerregistry (pkg/name
-// registry.go), docker and oras go on to plain http at a private address, at this machine
-// and below localhost; older ones below local, too. Such a server gets a token only
-// where the profile names it by http://, which it can for this machine, or by docker://,
-// which says that these clients may ask for it as they do.
+// A server without a scheme does not say how the client will connect. These clients
+// mean https, but crane and other programs built on go-containerregistry (pkg/name
+// registry.go), docker and oras fall back to plain http for a private address, for this
+// machine and below localhost; older ones also below local. Such a server gets a token
+// only if the profile lists it with http://, which is possible for this machine, or
+// with docker://, which permits these clients to connect in their way.
 
 var docker = Dialect{
 	Name:   "docker",
@@ -51,7 +50,7 @@ var docker = Dialect{
 	Refuse: refuseDocker,
 }
 
-// What docker's clients know by their very words.
+// Texts that docker's clients compare literally.
 const (
 	dockerNotFound = "credentials not found in native keychain"
 	dockerNoServer = "no credentials server URL"
@@ -95,7 +94,7 @@ func decodeDocker(call Call) (Request, error) {
 		err = readStore(&r, call.Stdin)
 		return r, err
 	case "list":
-		// The docker CLI gets every listed entry, and one that fails fails them all.
+		// The docker CLI gets every listed entry, and fails if one of them fails.
 		return Request{Verb: Say, Reply: Reply{Stdout: []byte("{}\n")}}, nil
 	case "version":
 		return Request{Verb: Say, Reply: Reply{Stdout: []byte("docker-credential-credhelper (github.com/credhelper/credhelper)\n")}}, nil
@@ -108,7 +107,7 @@ func decodeDocker(call Call) (Request, error) {
 	return r, err
 }
 
-// readStore reads what a login wants kept.
+// readStore parses the credential that a login wants to store.
 func readStore(r *Request, stdin []byte) error {
 	doc, err := strictjson.Parse(stdin)
 	if err != nil || doc.Kind() != strictjson.Object {
@@ -128,7 +127,7 @@ func readStore(r *Request, stdin []byte) error {
 	return nil
 }
 
-// readServer reads the key under which a client looks for a registry.
+// readServer parses the key by which a client looks for a registry.
 func readServer(r *Request, server string) error {
 	if server == "" {
 		return errNoServer
@@ -171,8 +170,8 @@ func encodeDocker(r Request, c Credential) ([]byte, error) {
 	return bounded(append(b, "}\n"...))
 }
 
-// refuseDocker puts the text on stdout, where clients look for it. stderr would
-// show it to the user a second time.
+// refuseDocker puts the error on stdout, where clients read it. On stderr the user
+// would see it a second time.
 func refuseDocker(r Request, err error) Reply {
 	if r.Shape == dockerStore && notOurs(err) {
 		err = errReadOnly

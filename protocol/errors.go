@@ -9,8 +9,8 @@ import (
 	"github.com/credhelper/credhelper/protocol/printable"
 )
 
-// The sentinels, one per exit code (docs/exit-codes.md). Everything that fails
-// wraps one of them; a dialect's Refuse turns it into its tool's own words.
+// The sentinels, one per exit code (docs/exit-codes.md). Every failure wraps one of
+// them; a dialect's Refuse turns it into its tool's form.
 var (
 	ErrMalformed   = errors.New("the request is not understood")
 	ErrNoProfile   = errors.New("no profile")
@@ -24,21 +24,21 @@ var (
 	ErrProbe       = errors.New("the API refused the token")
 	ErrInactive    = errors.New("the token is not active")
 
-	// ErrUnknown and ErrAmbiguous share ErrNoProfile's exit code, but they are
-	// mistakes of a person: no dialect may take them for "not ours" and let its
-	// tool go on without a credential.
+	// ErrUnknown and ErrAmbiguous share ErrNoProfile's exit code, but are a person's
+	// mistakes: no dialect may treat them as "not ours" and let its tool continue
+	// without a credential.
 	ErrUnknown   = errors.New("no profile of that name")
 	ErrAmbiguous = errors.New("two profiles claim it")
 )
 
-// ExitCode is the exit code of credhelper's own verbs: 0 for nil, 1 for an error
-// that wraps no sentinel.
+// ExitCode returns the exit code of credhelper's own commands: 0 for nil, 1 for an
+// error that wraps no sentinel.
 func ExitCode(err error) int {
 	if err == nil {
 		return 0
 	}
-	// The table is made here, not at package level: it would cost every start of
-	// the front an initialiser.
+	// The table is local because at package level it would need an initializer in every
+	// start of the front.
 	for _, e := range [...]struct {
 		err  error
 		code int
@@ -53,17 +53,17 @@ func ExitCode(err error) int {
 	return 1
 }
 
-// Error is an error with a text for people and one of the sentinels as its
-// meaning. The text has no secret in it and is one line.
+// Error is an error with a text for people and a sentinel as its meaning. The text is
+// one line and contains no secret.
 type Error struct {
 	Kind error
 	Text string
-	Hint string // what to type next; "" if there is nothing
-	// RetryAfter is the number of seconds after which it is worth asking again: the
-	// server asked for them, or a refusal is not repeated before; 0 if nothing is known.
+	Hint string // what to type next; may be empty
+	// RetryAfter is the number of seconds after which to ask again, because the server
+	// asked for it or because a refusal is remembered that long; 0 if nothing is known.
 	RetryAfter int64
-	// Quit says that asking somebody else would be wrong: the profile owns the place,
-	// and what is missing is not a password. git has a word for it.
+	// Quit says that no other helper should be asked: the profile owns the URL, and a
+	// password would not help. git's protocol can express this.
 	Quit bool
 }
 
@@ -95,6 +95,6 @@ func Unowned(u origin.URL, unusable string) *Error {
 func malformed(text string) error { return &Error{Kind: ErrMalformed, Text: text} }
 func policy(text string) error    { return &Error{Kind: ErrPolicy, Text: text} }
 
-// ownRefusal is the Refuse of credhelper's own verbs: nothing on stdout and the
+// ownRefusal is the Refuse of credhelper's own commands: nothing on stdout, and the
 // exit code of the error.
 func ownRefusal(_ Request, err error) Reply { return Reply{Exit: ExitCode(err)} }

@@ -6,7 +6,7 @@ import (
 	"github.com/credhelper/credhelper/protocol/printable"
 )
 
-// flags are the flags that credhelper's own words have in common.
+// flags are the flags that credhelper's own dialects share.
 type flags struct {
 	profile string
 	format  string
@@ -14,11 +14,11 @@ type flags struct {
 	timeout int64 // seconds
 	refresh bool
 	json    bool
-	args    []string // what is left
+	args    []string // the remaining arguments
 }
 
-// parseFlags reads flags and arguments in any order; "--" ends the flags. No
-// flag carries a secret: there is none for it (T6).
+// parseFlags parses flags and arguments in any order; "--" ends the flags. No flag
+// carries a secret (T6).
 func parseFlags(args []string) (flags, error) {
 	var f flags
 	for len(args) > 0 {
@@ -54,8 +54,8 @@ func parseFlags(args []string) (flags, error) {
 	return f, nil
 }
 
-// commonFlags reads the arguments of a dialect that knows the common flags but
-// no format of its own, and returns what is left of them.
+// commonFlags parses the arguments of a dialect that has the common flags but no format
+// of its own, and returns the remaining arguments.
 func commonFlags(call Call) (Request, []string, error) {
 	f, err := parseFlags(call.Args)
 	if err != nil {
@@ -68,8 +68,8 @@ func commonFlags(call Call) (Request, []string, error) {
 	return r, f.args, err
 }
 
-// request is what the flags and the executable's name say. Two names of a
-// profile that differ are a mistake, not a choice (O14).
+// request makes a request from the flags and the executable's name. Two different names
+// of a profile are an error, not a choice (O14).
 func (f *flags) request(call Call) (Request, error) {
 	if f.profile != "" && call.Profile != "" && f.profile != call.Profile {
 		return Request{}, malformed("two profiles named: " + call.Profile + " and " + f.profile)
@@ -81,8 +81,8 @@ func (f *flags) request(call Call) (Request, error) {
 	return r, nil
 }
 
-// operation is the first argument that is no flag: what a tool adds to the
-// arguments of its configuration. It is "" if there is none.
+// operation returns the first argument that is not a flag, which a tool appends to the
+// configured arguments; "" if there is none.
 func operation(args []string) string {
 	f, err := parseFlags(args)
 	if err != nil || len(f.args) == 0 {
@@ -91,7 +91,7 @@ func operation(args []string) string {
 	return f.args[0]
 }
 
-// set sets a flag without a value, or says that name takes one.
+// set sets a flag without a value, or reports that the flag takes one.
 func (f *flags) set(name string) (takesValue bool, err error) {
 	switch name {
 	case "--refresh":
@@ -99,7 +99,8 @@ func (f *flags) set(name string) (takesValue bool, err error) {
 	case "--json":
 		f.json = true
 	case "--no-input", "-v", "--verbose":
-		// A tool's call never prompts, and has nothing more to tell.
+		// Accepted and ignored: a tool's call never prompts and has nothing more to
+		// report.
 	case "--profile", "--format", "--min-ttl", "--timeout":
 		return true, nil
 	default:
@@ -132,7 +133,7 @@ func (f *flags) setValue(name, value string) error {
 	return nil
 }
 
-// parseSeconds reads "90", "90s", "5m" or "1h" as seconds, a week at most.
+// parseSeconds parses "90", "90s", "5m" or "1h" as seconds, at most a week.
 func parseSeconds(s string) (int64, bool) {
 	unit := int64(1)
 	if n := len(s); n > 1 {

@@ -8,10 +8,10 @@ import (
 	"github.com/credhelper/credhelper/protocol/secret"
 )
 
-// git's credential helper protocol (git-credential(1), gitcredentials(7);
-// git/git credential.c, http.c).
+// git's credential helper protocol (git-credential(1), gitcredentials(7); git/git
+// credential.c, http.c).
 //
-//	argv    what the configuration says, then get, store, erase or capability
+//	argv    as configured, then get, store, erase or capability
 //	stdin   key=value lines, ended by an empty line or the end of the stream
 //	        capability[]=authtype, capability[]=state      git 2.46 and later
 //	        protocol=https, host=git.example.com[:port], path=... (useHttpPath), username=...
@@ -26,26 +26,26 @@ import (
 //	        continue=1
 //	        state[]=credhelper:MARK
 //
-// The left form needs the announced capability: without it git would take the
-// request for answered and have nothing to send. It is also not used where the
-// server only offers Basic, which is how GitLab and its like take tokens.
+// The left form requires that git announced the capability: otherwise git would
+// consider the request answered and have nothing to send. Nor is it used if the server
+// offers only Basic, as GitLab and others do for tokens.
 //
-// continue=1 makes git ask once more after a 401, within the same command, with
-// our state[] handed back. The mark in it says which token was refused: it is
-// fetched anew unless another command, of git fetch --jobs for one, has done so
-// already. A token that came from the server just now is not stale, so it goes out
-// without continue=1: a server that refuses good tokens, for lack of rights, costs
-// no second one. Without it git calls erase after a 401 and fails.
+// With continue=1 git asks once more after a 401, within the same command, and returns
+// our state[]. The mark in it identifies the refused token: another one is fetched
+// unless another process, for example of git fetch --jobs, has already done so. A token
+// that has just been fetched is not stale, so it is given without continue=1: a server
+// that refuses valid tokens, for lack of permission, does not cause a second request.
+// Without continue=1 git calls erase after a 401 and fails.
 //
-// store keeps nothing: tokens come from where they are made. It says that the token
-// was taken, which ends what refusals of it began. erase drops the token only if it
-// is the current one, and not one that was fetched a moment ago. Whatever else git may
-// ask is answered with silence, and so is every host that no profile owns, and what has
-// no host: git then asks its next helper, or the user.
+// store saves nothing, because tokens come only from the authorization server. It means
+// that the token was accepted, which ends the effects of earlier refusals. erase drops
+// the token only if it is the current one and was not fetched a moment ago. Other
+// operations, hosts that no profile owns and requests without a host get no output: git
+// then asks its next helper, or the user.
 //
-// password_expiry_utc is the true end: git drops an answer whose time has
-// passed, so a margin taken off here would make short tokens useless. The
-// cache's own margin has been applied before.
+// password_expiry_utc is the actual expiry: git drops an answer that has expired, so
+// subtracting a margin here would make short tokens useless. The cache has already
+// applied its own margin.
 
 var git = Dialect{
 	Name:   "git",
@@ -58,8 +58,8 @@ var git = Dialect{
 	Refuse: refuseGit,
 }
 
-// gitByGet is git where only the word get was said, which is native JSON's too,
-// and the bytes of the request told them apart. See Settle.
+// gitByGet is git in a call that only has the word get, which native JSON shares; the
+// input distinguishes them. See Settle.
 var gitByGet = Dialect{
 	Name:   "git",
 	Title:  "git credential helper",
@@ -70,7 +70,8 @@ var gitByGet = Dialect{
 	Refuse: refuseGit,
 }
 
-// The limits of git's own reader (R1): the line with its end, the whole request.
+// The limits of git's own parser (R1): a line with its line break, and the whole
+// request.
 const (
 	gitLineLimit    = 65535
 	gitRequestLimit = 1 << 20
@@ -86,13 +87,14 @@ func stdinGit(args []string) Stdin {
 
 func decodeGit(call Call) (Request, error) { return decodeGitOperation(call, nil) }
 
-// decodeGitOperation reads a request; said is what was among no arguments.
-func decodeGitOperation(call Call, said []string) (Request, error) {
+// decodeGitOperation decodes the request of the operation in args, which has exactly
+// one element.
+func decodeGitOperation(call Call, implied []string) (Request, error) {
 	r, rest, err := commonFlags(call)
 	if err != nil {
 		return r, err
 	}
-	rest = append(said, rest...)
+	rest = append(implied, rest...)
 	if len(rest) != 1 {
 		return r, malformed("usage: get, store, erase or capability, which git adds itself")
 	}
@@ -148,9 +150,9 @@ func readGitGet(r *Request, stdin []byte) error {
 	return nil
 }
 
-// readGitVerdict names the secret that the server refused (Forget) or took
-// (Accepted). A request without one, or with one that cannot be a token, is about
-// another helper's.
+// readGitVerdict reads the secret that the server refused (Forget) or accepted
+// (Accepted). A request without a secret, or with one that cannot be a token, concerns
+// another helper.
 func readGitVerdict(r *Request, stdin []byte, verdict Verb) error {
 	var a gitAttributes
 	if err := a.read(stdin); err != nil {
@@ -172,13 +174,13 @@ func readGitVerdict(r *Request, stdin []byte, verdict Verb) error {
 	return a.locate(r)
 }
 
-// nowhere reports whether git asks about a thing of this machine: the passphrase of a
+// nowhere reports whether git asks about something on this machine: the passphrase of a
 // client certificate's key, protocol=cert, has a path and no host.
 func (a *gitAttributes) nowhere() bool {
 	return a.single[gitHost] == "" && a.single[gitProtocol] == "cert"
 }
 
-// locate takes the place that the request is about, field by field (O11).
+// locate sets the URL of the request, field by field (O11).
 func (a *gitAttributes) locate(r *Request) error {
 	protocol, host := a.single[gitProtocol], a.single[gitHost]
 	switch {
@@ -234,8 +236,7 @@ func appendGit(b []byte, key, value string) []byte {
 }
 
 // refuseGit lets git ask its next helper, or the user, unless that would be wrong:
-// after quit=1 it stops with what stands on stderr, and no window asks for a password
-// that does not exist.
+// after quit=1 git stops, with the reason on stderr, and does not ask for a password.
 func refuseGit(r Request, err error) Reply {
 	var e *Error
 	switch {
@@ -247,7 +248,7 @@ func refuseGit(r Request, err error) Reply {
 	return Reply{Exit: 1}
 }
 
-// gitState begins what this helper says in state[]: each helper reads its own.
+// gitState is the prefix of our state[]: each helper reads its own.
 const gitState = "credhelper:"
 
 // gitAttributes are the attributes of one request.
@@ -256,13 +257,13 @@ type gitAttributes struct {
 	seen   [len(gitSingle)]bool
 
 	authtype, state bool   // announced capabilities
-	retry           bool   // our state[] came back: the first token was refused
-	mark            string // of that token, if the state[] holds one
+	retry           bool   // our state[] was returned: the first token was refused
+	mark            string // of that token, if the state[] has one
 	basic, other    bool   // schemes that the server offers in wwwauth[]
 }
 
-// gitSingle are the attributes that may come once (R5). Two values of one would
-// let two readers of a request see two hosts in it.
+// gitSingle lists the attributes that may occur only once (R5). With two values, two
+// parsers of a request could see two different hosts.
 var gitSingle = [...]string{
 	gitProtocol:   "protocol",
 	gitHost:       "host",
@@ -287,8 +288,8 @@ const (
 	gitCredential
 )
 
-// read reads the lines up to the empty one (R3, R5). What follows that is not
-// part of the request. A stream that ends within a line is a cut request.
+// read parses the lines up to the empty one (R3, R5). Anything after it is not part of
+// the request. If the stream ends within a line, the request is truncated.
 func (a *gitAttributes) read(stdin []byte) error {
 	if len(stdin) == 0 {
 		return malformed("git: the request is empty")
@@ -344,8 +345,8 @@ func (a *gitAttributes) line(line string) error {
 	return a.repeated(key, value)
 }
 
-// repeated reads the attributes that repeat, whose empty value begins them anew,
-// and ignores the unknown (R6).
+// repeated handles the attributes that may occur more than once, where an empty value
+// clears the list, and ignores unknown ones (R6).
 func (a *gitAttributes) repeated(key, value string) error {
 	switch key {
 	case "capability[]":
@@ -362,14 +363,14 @@ func (a *gitAttributes) repeated(key, value string) error {
 		}
 		a.challenge(value)
 	case "url":
-		// git credential takes it from its callers and never hands it on. It would
-		// override the host in their eyes and not in ours.
+		// git credential accepts url from its callers and never passes it on. Callers
+		// would see another host in it than we do.
 		return malformed("git: url is not for helpers; send protocol and host")
 	}
 	return nil
 }
 
-// returned notes our own state[], with or without a mark.
+// returned records our own state[], with or without a mark.
 func (a *gitAttributes) returned(state string) {
 	mark, ours := strings.CutPrefix(state, gitState)
 	switch {
@@ -383,8 +384,8 @@ func (a *gitAttributes) returned(state string) {
 	}
 }
 
-// challenge notes the schemes of one WWW-Authenticate field (RFC 9110 section
-// 11.6.1). They choose between two forms of one answer and nothing else (O14).
+// challenge records the schemes of one WWW-Authenticate field (RFC 9110 section
+// 11.6.1). They only choose between two forms of the answer (O14).
 func (a *gitAttributes) challenge(field string) {
 	for part := range strings.SplitSeq(field, ",") {
 		scheme, _, _ := strings.Cut(strings.TrimSpace(part), " ")

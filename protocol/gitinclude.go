@@ -7,12 +7,12 @@ import (
 	"github.com/credhelper/credhelper/protocol/origin"
 )
 
-// appendGitInclude writes a file for git's include.path: the header for the
-// profile's hosts and no other. It is the only way to a server that takes nothing
-// but Bearer for a git before 2.46, whose helpers can only answer with a password.
+// appendGitInclude writes a file for git's include.path: the header for the profile's
+// hosts only. Before 2.46 this is the only way for git to use a server that accepts
+// only Bearer, because helpers can only answer with a password.
 //
-// followRedirects is off there: git follows the first redirect wherever it leads,
-// and from then on sends the header to that host (O10).
+// followRedirects is off for these hosts: git follows the first redirect to any host,
+// and would send the header there (O10).
 func appendGitInclude(b []byte, _ Request, c Credential) ([]byte, error) {
 	header := gitQuoted(headerName(c) + ": " + headerValue(c))
 	places := gitPlaces(c)
@@ -25,9 +25,9 @@ func appendGitInclude(b []byte, _ Request, c Credential) ([]byte, error) {
 	return b, nil
 }
 
-// gitPlaces are the web origins, the more special ones first: git takes a more
-// special section after a less special one as an addition, and sends the header
-// twice; the other way round it takes the first alone.
+// gitPlaces returns the web origins, more specific ones first: if a more specific
+// section follows a less specific one, git combines them and sends the header twice; in
+// the other order it uses only the first.
 func gitPlaces(c Credential) (places []string) {
 	var all []origin.Origin
 	for _, text := range c.allOrigins() {
@@ -53,7 +53,7 @@ func gitPlaces(c Credential) (places []string) {
 	return places
 }
 
-// gitQuoted is a value in git's configuration, where ; and # begin comments.
+// gitQuoted quotes a value for git's configuration, where ; and # begin comments.
 func gitQuoted(s string) string {
 	return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(s) + `"`
 }

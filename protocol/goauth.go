@@ -6,22 +6,22 @@ import (
 	"github.com/credhelper/credhelper/protocol/origin"
 )
 
-// GOAUTH: the go command's hook for module proxies and go-get lookups (go help
-// goauth; Go 1.24 and later; cmd/go/internal/auth).
+// GOAUTH: the go command's hook for module proxies and go-get lookups (go help goauth;
+// Go 1.24 and later; cmd/go/internal/auth).
 //
 //	argv    the words of GOAUTH; after a 4xx the URL is added as the last one
 //	stdin   null, or with the URL the head of the refused response
 //	stdout  sets of: URL prefixes, one a line; an empty line; header lines; an empty line
 //
-// The last empty line is part of the format: without it the go command drops
-// everything. So do CR LF line ends. Any failure is silent in the go command,
-// unless it runs with -x, and the fetch goes on without a credential.
+// The last empty line is part of the format: without it, or with CR LF line breaks, the
+// go command ignores everything. It reports failures only with -x, and continues
+// without a credential.
 //
-// The first call names no URL. It gets nothing, unless a profile is named: then
-// one set with all of that profile's places, and a later call with a URL says that its
-// token was refused, if the response was a 401. The response head on stdin is read to
-// its end, so that the writer does not fail. No more of it is looked at than that
-// number: what a server writes decides nothing (O14).
+// The first call names no URL. It gets nothing, unless a profile is named: then it gets
+// one set with all origins of that profile, and a later call with a URL means that the
+// token was refused, if the response was a 401. stdin is read to its end, so that the
+// writer does not fail. Nothing in it but the status is used, because a server's text
+// must not decide anything (O14).
 
 var goauth = Dialect{
 	Name:   "goauth",
@@ -35,7 +35,7 @@ var goauth = Dialect{
 	Refuse: refuseGoauth,
 }
 
-// stdinGoauth drains what comes with a URL; without one stdin is null.
+// stdinGoauth drains stdin if there is a URL; otherwise stdin is null.
 func stdinGoauth(args []string) Stdin {
 	if len(args) > 0 && strings.Contains(args[len(args)-1], "://") {
 		return Stdin{Drain, 1 << 20}
@@ -72,8 +72,8 @@ func unauthorized(head string) bool {
 	return strings.HasPrefix(version, "HTTP/") && (strings.HasPrefix(rest, "401 ") || strings.HasPrefix(rest, "401\r") || strings.HasPrefix(rest, "401\n"))
 }
 
-// encodeGoauth writes one set. The go command looks prefixes up by the very
-// bytes of its URL, so for a URL the host is repeated as it was asked for.
+// encodeGoauth writes one set. The go command compares prefixes with its URL byte by
+// byte, so the host is repeated as it was requested.
 func encodeGoauth(r Request, c Credential) ([]byte, error) {
 	if err := check(c); err != nil {
 		return nil, err
@@ -93,7 +93,7 @@ func encodeGoauth(r Request, c Credential) ([]byte, error) {
 	return bounded(append(append(b, headerValue(c)...), "\n\n"...))
 }
 
-// writtenHost is the URL up to its path.
+// writtenHost returns the URL up to its path.
 func writtenHost(address string) string {
 	const scheme = len("https://")
 	if end := strings.IndexAny(address[scheme:], "/?"); end >= 0 {
@@ -102,8 +102,8 @@ func writtenHost(address string) string {
 	return address
 }
 
-// appendPlaces writes the profile's origins. A wildcard is no prefix, and the go
-// command only asks for https.
+// appendPlaces writes the profile's origins. A wildcard is not a prefix, and the go
+// command asks only for https.
 func appendPlaces(b []byte, c Credential) []byte {
 	for _, s := range c.allOrigins() {
 		o, err := origin.Parse(s)

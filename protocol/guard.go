@@ -6,13 +6,14 @@ import (
 	"github.com/credhelper/credhelper/protocol/printable"
 )
 
-// answerLimit is the most an answer may have: a pipe holds 64 KiB, and Bazel
-// reads only after the helper ended, so more would hang until its timeout (R7).
+// answerLimit is the maximum size of an answer. A pipe holds 64 KiB, and Bazel reads
+// only after the helper has ended, so a longer answer would block until Bazel's timeout
+// (R7).
 const answerLimit = 60 << 10
 
 // check refuses a credential that no tool may get: a token outside its grammar or
-// without an end, or controls in what reaches a line (A16). Every Encode begins
-// here.
+// without an expiry, or control characters in text that is written into a line (A16).
+// Every Encode begins with it.
 func check(c Credential) error {
 	if !secret.ValidToken(c.Secret.Reveal(), c.Wide) {
 		return policy("the token holds characters that no header may carry")
@@ -26,8 +27,8 @@ func check(c Credential) error {
 	return nil
 }
 
-// bearerOnly refuses a credential that does not travel as Authorization: Bearer,
-// for the dialects whose tools can send nothing else.
+// bearerOnly refuses a credential that is not sent as Authorization: Bearer, for tools
+// that can send nothing else.
 func bearerOnly(c Credential, tool string) error {
 	if err := check(c); err != nil {
 		return err
@@ -38,8 +39,8 @@ func bearerOnly(c Credential, tool string) error {
 	return nil
 }
 
-// authorizationOnly refuses a credential of another header, for the dialects
-// whose tools take a value and name the field themselves.
+// authorizationOnly refuses a credential for another header, for tools that accept only
+// the value of Authorization.
 func authorizationOnly(c Credential, tool string) error {
 	if err := check(c); err != nil {
 		return err
@@ -50,7 +51,7 @@ func authorizationOnly(c Credential, tool string) error {
 	return nil
 }
 
-// headerName and headerValue are the field that carries the credential.
+// headerName and headerValue are the header field of the credential.
 func headerName(c Credential) string {
 	if c.Header == "" {
 		return "Authorization"
@@ -65,7 +66,7 @@ func headerValue(c Credential) string {
 	return c.Scheme + " " + c.Secret.Reveal()
 }
 
-// bounded is the end of every Encode.
+// bounded limits the size of an answer. Every Encode ends with it.
 func bounded(answer []byte) ([]byte, error) {
 	if len(answer) > answerLimit {
 		return nil, policy("the answer is too long for a pipe")

@@ -7,28 +7,29 @@ import (
 	"github.com/credhelper/credhelper/protocol/strictjson"
 )
 
-// Python's keyring command, as pip and uv call it (jaraco/keyring cli.py;
-// pypa/pip _internal/network/auth.py; astral-sh/uv crates/uv-auth).
+// Python's keyring command, as pip and uv call it (jaraco/keyring cli.py; pypa/pip
+// _internal/network/auth.py; astral-sh/uv crates/uv-auth).
 //
 //	pip up to 26.1     keyring get SERVICE USER
 //	pip 26.2 and later keyring --mode=creds --output=json get SERVICE [USER]
 //	uv                 keyring get SERVICE USER
 //	                   keyring get SERVICE --mode creds
 //
-// SERVICE is the index URL at first and, where that got nothing, its host[:port]. The
-// answer is the password, a user name line and a password line, or one JSON object. It
-// travels as Basic, so the user name is the profile's. Options may stand anywhere,
-// joined by '=' or not.
+// SERVICE is first the index URL and then, if there was no answer, its host[:port]. The
+// answer is the password, or a user name line and a password line, or one JSON object.
+// It is sent as Basic, with the profile's user name. Options may be anywhere, with or
+// without '='.
 //
-// A host without a scheme gets nothing. It is what both ask after an http:// URL was
-// refused, and pip sends what it gets to that very URL, in clear.
+// A host without a scheme gets no token: both tools ask for it after an http:// URL was
+// refused, and pip sends the answer to that very URL, in clear.
 //
-// Found nothing, or failed: exit 1, stdout empty, the reason on stderr. Never
-// exit 2: pip takes that, with a word about --mode, for a keyring that is too old.
+// Not found and failed are exit 1, with an empty stdout and the reason on stderr. They
+// are never exit 2, with which an old keyring rejects --mode, and which pip reports as
+// such.
 //
-// The executable's name is keyring and shadows the real one, so the link is made
-// only where somebody asks for it; credhelper's own verb of that name is another
-// thing, which is why the first word is python-keyring.
+// The executable's name, keyring, shadows the real command, so the link is made only on
+// request. The first word is python-keyring, because credhelper's own command keyring
+// is something else.
 
 var keyringCommand = Dialect{
 	Name:   "python-keyring",
@@ -41,7 +42,7 @@ var keyringCommand = Dialect{
 	Refuse: func(Request, error) Reply { return Reply{Exit: 1} },
 }
 
-// The shapes of the answer: what --mode and --output say.
+// The shapes of the answer, chosen by --mode and --output.
 const (
 	keyringPassword     = "password plain"
 	keyringPasswordJSON = "password json"

@@ -8,19 +8,19 @@ import (
 	"github.com/credhelper/credhelper/protocol/strictjson"
 )
 
-// A kubeconfig may be put together from several files, and a cluster of one be used with
-// our user of another. Its server is the profile's, and yet whoever wrote it reads the
-// token, if it names a certificate authority of theirs and the way leads by them. So
-// what a cluster says of how its server is reached and recognized must be recorded, by
-// its mark, in the arguments of the user: --cluster MARK, which credhelper setup kubectl
-// writes. A cluster that says nothing of the kind needs no mark.
+// A kubeconfig may be merged from several files, and a cluster from one file used with
+// credhelper's user from another. The server's address may then be the profile's while
+// the cluster's author reads the token, by naming a CA of their own and controlling the
+// network path. So the settings for reaching and authenticating the server must be
+// recorded, by their mark, in the arguments of the user: --cluster MARK, as written by
+// credhelper setup kubectl. A cluster without such settings needs no mark.
 
-// clusterMarkDigits is the length of a mark: 128 bits, so that nobody finds another
-// authority with the same.
+// clusterMarkDigits is the length of a mark: 128 bits, so that no other CA with the
+// same mark can be found.
 const clusterMarkDigits = 32
 
-// ClusterMark is the mark of what a cluster says: certificate-authority-data in Base64,
-// tls-server-name and proxy-url, each "" if it does not. It is "" if none is said.
+// ClusterMark returns the mark of a cluster's certificate-authority-data in Base64,
+// tls-server-name and proxy-url, each "" if missing. It is "" if all are missing.
 func ClusterMark(authority, serverName, proxy string) string {
 	if authority+serverName+proxy == "" {
 		return ""
@@ -29,7 +29,7 @@ func ClusterMark(authority, serverName, proxy string) string {
 	return hexadecimal(sum[:clusterMarkDigits/2])
 }
 
-// clusterFlags takes --cluster out of the arguments, however often it is there.
+// clusterFlags removes all --cluster flags from the arguments.
 func clusterFlags(args []string) (marks, rest []string, err error) {
 	for len(args) > 0 {
 		name, value, joined := strings.Cut(args[0], "=")
@@ -51,7 +51,7 @@ func clusterFlags(args []string) (marks, rest []string, err error) {
 	return marks, rest, nil
 }
 
-// recorded is an error unless the cluster's mark is among those of the arguments.
+// recorded returns an error unless the cluster's mark is among those in the arguments.
 func recorded(r *Request, cluster strictjson.Value, marks []string) error {
 	var said [3]string
 	for i, name := range [...]string{"certificate-authority-data", "tls-server-name", "proxy-url"} {

@@ -43,12 +43,12 @@ var kubectl = Dialect{
 	Refuse: func(Request, error) Reply { return Reply{Exit: 1} },
 }
 
-// execInfoLimit bounds KUBERNETES_EXEC_INFO: it is the most that Linux lets one
-// variable have, and certificate-authority-data may fill much of it (R1).
+// execInfoLimit is the maximum size of KUBERNETES_EXEC_INFO: Linux's limit for one
+// variable, much of which certificate-authority-data may need (R1).
 const execInfoLimit = 128 << 10
 
-// execVersions are the versions of the request, each answered with itself. The
-// first is what a call without the variable gets.
+// execVersions are the supported versions of a request; the answer has the same
+// version. The first is used for a call without the variable.
 var execVersions = [...]string{
 	"client.authentication.k8s.io/v1",
 	"client.authentication.k8s.io/v1beta1",
@@ -69,7 +69,7 @@ func decodeKubectl(call Call) (Request, error) {
 	}
 	r.Shape = execVersions[0]
 	info := call.Env("KUBERNETES_EXEC_INFO")
-	digest := sha256.Sum256([]byte(info)) // the server's address is in it
+	digest := sha256.Sum256([]byte(info)) // this includes the server's address
 	r.Asker, r.Repeats = string(digest[:]), true
 	if info == "" {
 		if r.Profile == "" {
@@ -114,9 +114,9 @@ func readExecInfo(r *Request, info []byte, marks []string) error {
 	return readCluster(r, cluster, marks)
 }
 
-// readCluster reads where the token will go. A cluster whose certificate is not
-// checked can be anybody, so it gets none, nor does one that is checked against what is
-// not recorded.
+// readCluster reads the destination of the token. A cluster whose certificate is not
+// verified can be anyone, so it gets no token; nor does one that is verified by
+// settings which are not recorded.
 func readCluster(r *Request, cluster strictjson.Value, marks []string) error {
 	if cluster.Kind() != strictjson.Object {
 		return malformed("KUBERNETES_EXEC_INFO: cluster is not an object")
@@ -145,8 +145,7 @@ func readCluster(r *Request, cluster strictjson.Value, marks []string) error {
 	return setURL(r, server)
 }
 
-// narrow takes the profile that the cluster's extension names. Other members
-// are somebody else's.
+// narrow reads the profile in the cluster's extension. Other members are ignored.
 func narrow(r *Request, config strictjson.Value) error {
 	v, ok := config.Get("profile")
 	if !ok {

@@ -6,18 +6,18 @@ import (
 	"github.com/credhelper/credhelper/protocol/secret"
 )
 
-// markDigits is the length of a mark. Its 32 bits tell one profile's tokens of a
-// day apart, and are of no use to guess one.
+// markDigits is the length of a mark. Its 32 bits distinguish one profile's tokens of a
+// day, and are useless for guessing one.
 const markDigits = 8
 
-// Mark is a name for a token that does not give it away: eight hexadecimal digits
-// of its SHA-256, over a prefix that no other use of a hash has.
+// Mark returns a name for a token that does not reveal it: eight hexadecimal digits of
+// its SHA-256, with a prefix that no other use of a hash has.
 func Mark(token secret.Text) string {
 	sum := sha256.Sum256([]byte("credhelper token mark\x00" + token.Reveal()))
 	return hexadecimal(sum[:markDigits/2])
 }
 
-// hexadecimal is what encoding/hex would link fmt into the front for.
+// hexadecimal encodes bytes. encoding/hex would link fmt into the front.
 func hexadecimal(bytes []byte) string {
 	b := make([]byte, 0, 2*clusterMarkDigits)
 	for _, c := range bytes {

@@ -2,18 +2,18 @@ package protocol
 
 import "github.com/credhelper/credhelper/protocol/strictjson"
 
-// The headersHelper of an MCP server entry (Claude Code; other clients copy the
-// name): a command whose stdout is a JSON object of headers, names to texts.
+// The headersHelper of an MCP server entry (Claude Code; other clients copy the name):
+// a command whose stdout is a JSON object of headers, with names and values.
 //
 //	env     CLAUDE_CODE_MCP_SERVER_URL: the server that the headers will go to
 //	stdout  {"Authorization":"Bearer ..."}
 //
-// An entry may come with a repository, so the URL decides and a profile in the
-// arguments only narrows (O14). Where a client sets no such variable, the
-// arguments name the URL or the profile.
+// An entry may come with a foreign repository, so the URL decides and a profile in the
+// arguments only narrows (O14). If a client sets no such variable, the arguments name
+// the URL or the profile.
 //
-// Failed: stdout empty and an exit code; the client then connects without the
-// header. It runs the command once per connection and keeps nothing.
+// On failure stdout is empty and the exit code is not 0; the client then connects
+// without the header. It runs the command once per connection and stores nothing.
 
 var mcp = Dialect{
 	Name:   "mcp",

@@ -6,14 +6,13 @@ import (
 	"github.com/credhelper/credhelper/protocol/origin"
 )
 
-// destinations are variables by which a tool tells its helper where the answer will go.
-// No tool sets one for anything else.
+// destinations lists the variables with which a tool names the destination of the
+// answer. No tool sets them for another purpose.
 var destinations = [...]string{"CLAUDE_CODE_MCP_SERVER_URL", cargoIndexURL}
 
-// Read decodes a call. Where a tool left a destination in the environment, the token must
-// be for that place, whatever dialect the tool was told to call: a configuration that
-// names a profile may have come with somebody's repository, and so the address beside it
-// (O14).
+// Read decodes a call. If the environment names a destination, the token must be for
+// it, in every dialect: a configuration that names a profile may come with a foreign
+// repository, and so may the address beside it (O14).
 func (d *Dialect) Read(call Call) (Request, error) {
 	r, err := d.Decode(call)
 	if err != nil || r.Verb != Get || call.Env == nil {

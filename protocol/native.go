@@ -5,8 +5,8 @@ import (
 	"github.com/credhelper/credhelper/protocol/strictjson"
 )
 
-// Native JSON: credhelper get, a superset of EngFlow's credential-helper
-// specification, which Bazel speaks.
+// Native JSON: credhelper get, a superset of EngFlow's credential-helper specification,
+// which Bazel speaks.
 //
 //	stdin   {"uri": "https://host/path"}  or  {"profile": "name"}
 //	        optional: "min_ttl" (seconds), "refused" (the token that was rejected)
@@ -15,11 +15,11 @@ import (
 //	        and, for few APIs, "refresh_on":[403,404]: statuses that mean, as 401
 //	        always does, that the token may be dead
 //
-// expires has whole seconds and Z: Bazel's parser takes nothing else. Unknown
-// members are ignored, everything else is strict (package strictjson).
+// expires has whole seconds and Z: Bazel's parser accepts nothing else. Unknown members
+// are ignored, everything else is strict (package strictjson).
 //
-// No profile owns the URI: exit 3, stdout empty. Under the name or word bazel
-// the same request is answered as Bazel expects it: {"headers":{}} and exit 0.
+// If no profile owns the URI: exit 3, stdout empty. With the name or word bazel the
+// answer is what Bazel expects: {"headers":{}} and exit 0.
 
 var native = Dialect{
 	Name:   "get",
@@ -73,7 +73,7 @@ func decodeBazel(call Call) (Request, error) {
 	return r, nil
 }
 
-// readNative reads the members of a request that are not named yet.
+// readNative parses the members of a request that the call does not determine.
 func readNative(r *Request, stdin []byte) error {
 	doc, err := strictjson.Parse(stdin)
 	if err != nil {
@@ -82,9 +82,9 @@ func readNative(r *Request, stdin []byte) error {
 	return ReadNative(r, doc)
 }
 
-// ReadNative reads the members of a native request into r, for a protocol that
-// wraps them (package lines). What r names already must not be contradicted. The
-// errors wrap ErrMalformed or ErrPolicy.
+// ReadNative parses the members of a native request into r, for a protocol that embeds
+// them (package lines). They must not contradict what r already names. The errors wrap
+// ErrMalformed or ErrPolicy.
 func ReadNative(r *Request, doc strictjson.Value) error {
 	if doc.Kind() != strictjson.Object {
 		return malformed("request: not a JSON object")
@@ -140,9 +140,9 @@ func appendNative(b []byte, _ Request, c Credential) ([]byte, error) {
 	return append(appendMembers(append(b, '{'), c), "}\n"...), nil
 }
 
-// AppendNative appends the members of a native answer, without the braces around
-// them, for a protocol that wraps them (package lines). It fails, with b as it was,
-// for a credential that no tool may get (A16).
+// AppendNative appends the members of a native answer, without the braces around them,
+// for a protocol that embeds them (package lines). For a credential that no tool may
+// get it returns b unchanged and an error (A16).
 func AppendNative(b []byte, c Credential) ([]byte, error) {
 	if err := check(c); err != nil {
 		return b, err
@@ -162,7 +162,7 @@ func appendMembers(b []byte, c Credential) []byte {
 	return appendRefreshOn(b, c.RefreshOn)
 }
 
-// appendRefreshOn writes ,"refresh_on":[403,404], or nothing for most APIs.
+// appendRefreshOn appends ,"refresh_on":[403,404], or nothing for most APIs.
 func appendRefreshOn(b []byte, statuses []int) []byte {
 	if len(statuses) == 0 {
 		return b
@@ -177,8 +177,8 @@ func appendRefreshOn(b []byte, statuses []int) []byte {
 	return append(b, ']')
 }
 
-// refuseBazel: a URI that nobody owns needs no credential, says EngFlow's
-// specification; any other failure is exit 1 with the text on stderr.
+// refuseBazel follows EngFlow's specification: a URI that no profile owns needs no
+// credential; any other failure is exit 1 with the text on stderr.
 func refuseBazel(_ Request, err error) Reply {
 	if notOurs(err) {
 		return Reply{Stdout: []byte("{\"headers\":{}}\n"), Quiet: true}

@@ -9,15 +9,14 @@ import (
 	"github.com/credhelper/credhelper/protocol/strictjson"
 )
 
-// The plain outputs, for people, scripts and every tool that runs a command and
-// takes a token or a header from its stdout (rclone, Codex, HTTPie, mail
-// programs, MCP clients ...):
+// The plain outputs, for people, scripts and tools that run a command and read a token
+// or a header from its stdout (rclone, Codex, HTTPie, mail programs, MCP clients ...):
 //
-//	credhelper token  NAME|URL                    the token and a line end
+//	credhelper token  NAME|URL                    the token and a line break
 //	credhelper header NAME|URL [--format FORMAT]  Authorization: Bearer ...
 //
-// An argument with "://" is a URL, otherwise a profile's name. stdin is not
-// touched. On failure stdout stays empty and the exit code says why.
+// An argument with "://" is a URL, otherwise a profile's name. stdin is not read. On
+// failure stdout is empty and the exit code tells the reason.
 
 var token = Dialect{
 	Name:   "token",
@@ -113,7 +112,7 @@ func knownFormat(name string) bool {
 	return false
 }
 
-// nameOrURL reads the one argument that says whose token is wanted.
+// nameOrURL parses the argument that names a profile or a URL.
 func nameOrURL(r *Request, args []string) error {
 	switch {
 	case len(args) > 1:
@@ -137,7 +136,7 @@ func nameOrURL(r *Request, args []string) error {
 	return setURL(r, arg)
 }
 
-// setURL parses the address that a tool asks a token for.
+// setURL parses the address that a tool requests a token for.
 func setURL(r *Request, address string) error {
 	u, reason := origin.ParseURL(address)
 	if reason != origin.Release {
@@ -163,9 +162,9 @@ func encodePlain(r Request, c Credential) ([]byte, error) {
 	return nil, malformed("unknown format")
 }
 
-// appendCurlConfig writes the header, and the URL if one was asked for, so that
-// token and host stay together: curl -K - sends a header to every URL it is
-// given. The escapes are those of curl's configuration file.
+// appendCurlConfig writes the header, and the URL if there is one, so that token and
+// host stay together: curl -K - sends a header to every URL on its command line. The
+// escapes are those of curl's configuration file.
 func appendCurlConfig(b []byte, r Request, c Credential) ([]byte, error) {
 	b = appendCurlOption(b, "header", headerName(c)+": "+headerValue(c))
 	if r.Address != "" {
@@ -185,8 +184,8 @@ func appendCurlOption(b []byte, name, value string) []byte {
 	return append(b, "\"\n"...)
 }
 
-// appendShell quotes the token in single quotes, which no shell of the three
-// expands; a token that holds one itself is refused rather than escaped three ways.
+// appendShell quotes the token in single quotes, in which none of the three shells
+// expands anything. A token that contains a single quote is refused.
 func appendShell(b []byte, before string, c Credential, after string) ([]byte, error) {
 	t := c.Secret.Reveal()
 	if strings.ContainsRune(t, '\'') || strings.ContainsRune(t, '\\') {
@@ -195,8 +194,8 @@ func appendShell(b []byte, before string, c Credential, after string) ([]byte, e
 	return append(append(append(b, before...), t...), after...), nil
 }
 
-// appendNetrc writes one entry for the host. netrc is Basic, so it needs the
-// profile's user name; it knows no ports (docs/dialects/plain.md).
+// appendNetrc writes one entry for the host. netrc is for Basic, so it needs the
+// profile's user name; it has no ports (docs/dialects/plain.md).
 func appendNetrc(b []byte, r Request, c Credential) ([]byte, error) {
 	host := r.URL.Host()
 	if host == "" {
@@ -213,8 +212,8 @@ func appendNetrc(b []byte, r Request, c Credential) ([]byte, error) {
 	return append(b, "machine "+host+" login "+user+" password "+c.Secret.Reveal()+"\n"...), nil
 }
 
-// basicUser is the user name that goes with a token where a tool only knows
-// Basic: the profile's, else the most common convention.
+// basicUser returns the user name for tools that only know Basic: the profile's, else
+// the most common convention.
 func basicUser(c Credential) string {
 	if c.Username != "" {
 		return c.Username
@@ -222,9 +221,9 @@ func basicUser(c Credential) string {
 	return "oauth2"
 }
 
-// reject reports that a token was refused: the token on stdin, the profile as
-// argument. It is dropped only if it is the current one. With --current it is whichever
-// is current, for tools that do not show theirs; then stdin is not touched.
+// reject reports that a token was refused: the token on stdin, the profile as argument.
+// It is dropped only if it is the current one. With --current this is the current
+// token, for tools that do not show theirs, and stdin is not read.
 var reject = Dialect{
 	Name:   "reject",
 	Title:  "report a refused token",
@@ -235,7 +234,7 @@ var reject = Dialect{
 	Refuse: ownRefusal,
 }
 
-// cutCurrent takes --current off the arguments.
+// cutCurrent removes --current from the arguments.
 func cutCurrent(args []string) (rest []string, current bool) {
 	for i, arg := range args {
 		if arg == "--" {

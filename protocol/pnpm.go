@@ -4,14 +4,14 @@ package protocol
 //
 //	argv    nothing: up to pnpm 10 the setting is an absolute path without
 //	        arguments, so the profile is in the link's name
-//	stdout  the whole value of Authorization
+//	stdout  the complete value of Authorization
 //
-// pnpm 11 and later adds "Bearer " to a value without a scheme; earlier ones send
-// the text as it is. "Bearer TOKEN" is right for all. A failure is an exit code;
-// the request then goes out without a token.
+// pnpm 11 and later add "Bearer " to a value without a scheme; earlier ones send the
+// text unchanged. "Bearer TOKEN" is right for all. After a failure pnpm sends the
+// request without a token.
 //
-// pnpm sends the value to the registry that the setting is written for, and does
-// not say which that is: the profile's owner decides by writing the line.
+// pnpm sends the value to the registry in the setting's key, and does not tell us which
+// that is: the user decides by writing that line.
 
 var pnpm = Dialect{
 	Name:   "pnpm",

@@ -1,8 +1,8 @@
 package protocol
 
-// ValidProfile reports whether name can be a profile's: 1 to 64 lower-case
-// letters, digits, '-', '_' and '.', first a letter or digit, no "..". It becomes
-// a file name and part of executable names, so nothing else is let in (T18).
+// ValidProfile reports whether name is a valid profile name: 1 to 64 lower-case
+// letters, digits, '-', '_' and '.', first a letter or digit, no "..". It becomes a
+// file name and part of executable names, so nothing else is accepted (T18).
 func ValidProfile(name string) bool {
 	if len(name) == 0 || len(name) > 64 {
 		return false

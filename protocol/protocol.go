@@ -1,9 +1,10 @@
-// Package protocol is what tools say to a credential helper and what they want
-// to hear back: one file per dialect, each opening with the tool's contract.
+// Package protocol implements the dialects in which tools talk to a credential helper:
+// one file per dialect, each beginning with the tool's contract.
 //
-// A dialect is a row of Dialects with pure functions: bytes and arguments to a
-// Request, a Credential to bytes. No clock, no files, no network; the caller
-// reads what Stdin asks for, finds the credential, and writes the answer once.
+// A dialect is a row of Dialects with pure functions, from bytes and arguments to a
+// Request, and from a Credential to bytes. They use no clock, no files and no network.
+// The caller reads stdin as Stdin says, finds the credential, and writes the answer
+// once.
 //
 //	call -> Choose -> Dialect.Decode -> Request -> Answerer -> Credential -> Dialect.Encode -> bytes
 //	                                                error   -> Dialect.Refuse -> Reply
@@ -17,43 +18,43 @@ import (
 	"github.com/credhelper/credhelper/protocol/secret"
 )
 
-// Verb is what a tool wants.
+// Verb is the operation that a tool requests.
 type Verb uint8
 
 const (
-	// Get wants a credential.
+	// Get requests a credential.
 	Get Verb = iota + 1
-	// Forget reports a refused credential. It is dropped only if it is the
-	// current one, so late reporters of an old token do no harm. Without a token
-	// (cargo logout, terraform forget) the cached one is dropped, whatever it is;
-	// with one that cannot be any, nothing is, and the answer still says whether
-	// the URL is ours.
+	// Forget reports a refused credential. It is dropped only if it is the current one,
+	// so a late report of an old token does no harm. Without a token (cargo logout,
+	// terraform forget) the cached one is dropped, whichever it is. With a text that
+	// cannot be a token nothing is dropped, and the answer still says whether a profile
+	// owns the URL.
 	Forget
-	// Accepted reports that the token in Offered was taken (git's store). It ends what
-	// reports of a refusal began, if it is the current one, and is answered with
-	// silence.
+	// Accepted reports that the server accepted the token in Offered (git's store). If
+	// it is the current one, this ends the effects of reported refusals. There is no
+	// output.
 	Accepted
-	// Say wants nothing from the helper: the answer is Request.Reply, known from
-	// the call alone (a version, a list of capabilities, "stored" by a helper
-	// that stores nothing).
+	// Say needs no credential: the answer is Request.Reply, which follows from the call
+	// alone (a version, a list of capabilities, "stored" by a helper that stores
+	// nothing).
 	Say
 )
 
-// Call is how the process was called.
+// Call describes how the process was called.
 type Call struct {
-	Profile string   // from the executable's name or an argument before the verb; "" if not named
+	Profile string   // from the executable's name or an argument before the verb; may be empty
 	Args    []string // after the dialect's word
-	Stdin   []byte   // as much as Dialect.Stdin asked for
+	Stdin   []byte   // as much as Dialect.Stdin requested
 	Env     func(string) string
 }
 
-// Request is what a tool wants, in one form for all dialects.
+// Request is a tool's request, in one form for all dialects.
 type Request struct {
 	Verb     Verb
-	URL      origin.URL // what the token is for; zero if only the profile is named
-	Profile  string     // narrows (O14); must own URL if there is one
-	Username string     // as the tool sent it; chooses between profiles of equal right, and nothing else
-	Refused  Refusal    // which token the tool saw refused; it wants another one
+	URL      origin.URL // what the token is for; zero if only a profile is named
+	Profile  string     // narrows (O14): it must own URL if there is one
+	Username string     // as sent by the tool; only chooses between profiles with equal claims
+	Refused  Refusal    // the token that was refused; another one is requested
 	// Asker is what a further request of the same process about the same place is known
 	// by, of a tool that cannot say which token it means; "" for others and where the
 	// process cannot be known. What such a process forgets is the token that it was given:
@@ -62,16 +63,16 @@ type Request struct {
 	// Repeats: the tool's second question is a report, too, because it only asks again if
 	// its token was refused.
 	Repeats bool
-	Offered secret.Text // what the tool wants stored; it is, if it is the current token (docker)
-	MinTTL  int64       // seconds that the token must still live; 0: the profile's setting
-	Refresh bool        // fetch even if the cached token is good
-	Timeout int64       // seconds for the whole answer; 0: the usual 8
-	Shape   string      // which of its dialect's answers the tool wants; the dialect's own word
-	Address string      // the URL as the tool wrote it, for answers that repeat it
+	Offered secret.Text // the token to store; succeeds if it is the current one (docker)
+	MinTTL  int64       // seconds for which the token must remain valid; 0: the profile's setting
+	Refresh bool        // fetch even if the cached token is valid
+	Timeout int64       // time limit for the whole answer in seconds; 0: the default of 8
+	Shape   string      // which form of answer the tool wants; defined by the dialect
+	Address string      // the URL as written by the tool, for answers that repeat it
 	Reply   Reply       // for Say
 }
 
-// Credential is what a tool gets.
+// Credential is the credential that a tool gets.
 type Credential struct {
 	Profile  string
 	Scheme   string      // "Bearer"
@@ -81,17 +82,17 @@ type Credential struct {
 	Wide     bool        // the profile widened the token's grammar
 	Expires  int64       // Unix seconds; never zero
 	Source   string      // "cache" or "network"
-	Origin   string      // canonical origin of the profile that the request matched, or its first one
-	Origins  []string    // all of them, canonical, for an answer that names places (GOAUTH); may be nil
-	// RefreshOn are the statuses, besides 401, by which the API says that it does not
-	// take the token: who gets one reports the token as refused and asks once more.
-	// Nil for most APIs, and for a token too young to be doubted by a status that
-	// also means other things.
+	Origin   string      // canonical origin that the request matched, or the profile's first one
+	Origins  []string    // all canonical origins, for answers that list them (GOAUTH); may be nil
+	// RefreshOn lists the HTTP statuses, besides 401, with which the API refuses a
+	// token: a client that receives one reports the token as refused and asks once
+	// more. It is nil for most APIs, and for a new token, because these statuses also
+	// have other meanings.
 	RefreshOn []int
 }
 
-// RefreshesOn reports whether an API's answer with this HTTP status says that it did not
-// take the credential.
+// RefreshesOn reports whether this HTTP status of the API means that it refused the
+// credential.
 func (c Credential) RefreshesOn(status int) bool {
 	if status == 401 {
 		return true
@@ -104,7 +105,7 @@ func (c Credential) RefreshesOn(status int) bool {
 	return false
 }
 
-// allOrigins are the places that the credential is for.
+// allOrigins returns the origins that the credential is for.
 func (c Credential) allOrigins() []string {
 	if c.Origins == nil && c.Origin != "" {
 		return []string{c.Origin}
@@ -116,10 +117,10 @@ func (c Credential) allOrigins() []string {
 type Reply struct {
 	Stdout []byte
 	Exit   int
-	Quiet  bool // nothing on stderr either: the tool asked about a thing that is not ours
+	Quiet  bool // no error on stderr, because no profile owns what the tool asked about
 }
 
-// Answerer finds credentials. The helper is one; a client of a connector is
+// Answerer returns credentials. The helper is one; the client of a connector is
 // another.
 type Answerer interface {
 	// Get returns a credential for r, or an error that wraps a sentinel of this
@@ -129,33 +130,33 @@ type Answerer interface {
 	Forget(ctx context.Context, r Request) error
 }
 
-// Until says where the reading of a request ends.
+// Until says where a request on stdin ends.
 type Until uint8
 
 const (
-	// Nothing: stdin is the tool's own and is not touched.
+	// Nothing: stdin belongs to the tool and is not read.
 	Nothing Until = iota
 	// EOF: the request ends with the stream.
 	EOF
 	// BlankLine: the request ends with an empty line or the stream (git).
 	BlankLine
-	// OneLine: requests come one a line and the pipe stays open (cargo).
+	// OneLine: each line is a request and the pipe stays open (cargo).
 	OneLine
-	// Guess: EOF if the first byte that is not blank is '{', else BlankLine.
+	// Guess: EOF if the first byte that is not white space is '{', else BlankLine.
 	Guess
-	// Drain: read to the end of the stream and never interpreted.
+	// Drain: read to the end of the stream and ignored.
 	Drain
 )
 
-// Stdin says what to read: until where, and at most how many bytes. One byte
-// more is ErrMalformed, not a cut (R1).
+// Stdin says how to read stdin: where the request ends, and its maximum size in bytes.
+// One byte more is ErrMalformed, not truncated (R1).
 type Stdin struct {
 	Until Until
 	Limit int
 }
 
-// Complete reports whether a request that began with read is whole before the
-// stream ends: git and uv keep their pipe open until they have the answer.
+// Complete reports whether the bytes read so far are a whole request, before the stream
+// ends: git and uv keep their pipe open until they have the answer.
 func (s Stdin) Complete(read []byte) bool {
 	switch s.Until {
 	case BlankLine:
@@ -171,30 +172,29 @@ func (s Stdin) Complete(read []byte) bool {
 		strings.Contains(text, "\n\n") || strings.Contains(text, "\n\r\n")
 }
 
-// Dialect is one tool's language. All functions are pure.
+// Dialect is the protocol of one tool. All functions are pure.
 type Dialect struct {
 	Name  string   // the first word that selects it
-	Words []string // other first words
+	Words []string // other first words that select it
 	Link  string   // executable name that selects it, before an optional "-PROFILE"
 	Title string   // for people
-	// Bare says why no token goes out in clear although a request may name a host without
-	// a scheme, or nothing but a profile; "" if every request names a URL.
+	// Bare says why no token is sent in clear although a request may name a host
+	// without a scheme, or only a profile; "" if every request names a URL.
 	Bare  string
-	Front bool // a cached answer may be given without the engine
+	Front bool // the front may answer from the cache
 
-	// Stdin says what to read for these arguments.
+	// Stdin says how to read stdin for these arguments.
 	Stdin func(args []string) Stdin
-	// Decode reads a request. Its errors wrap ErrMalformed or ErrPolicy. Callers want Read.
+	// Decode decodes a request. Its errors wrap ErrMalformed or ErrPolicy. Callers use
+	// Read.
 	Decode func(Call) (Request, error)
-	// Encode writes the answer. It fails rather than write a line that the
-	// credential could have forged.
+	// Encode writes the answer. It fails if the credential could forge a line of it.
 	Encode func(Request, Credential) ([]byte, error)
-	// Refuse is the answer when no credential is given; err is never nil.
+	// Refuse returns the answer for a failure; err is never nil.
 	Refuse func(Request, error) Reply
-	// Greeting is written before anything is read, for dialects that talk in
-	// lines (OneLine).
+	// Greeting is written before anything is read, by line protocols (OneLine).
 	Greeting string
-	// Flag is what the tool adds to each call of such a dialect: without it a person
-	// may have typed the word.
+	// Flag is the argument that the tool adds to each call of a line protocol: without
+	// it a person may have typed the word.
 	Flag string
 }

@@ -12,13 +12,13 @@ import (
 //	argv    the args of credentials_helper, then get, store or forget, then the host
 //	        in punycode, with its port unless that is 443
 //	stdin   store: a JSON object; else nothing
-//	stdout  get: {"token":"..."}, or {} where there is none
+//	stdout  get: {"token":"..."}, or {} if there is none
 //
-// Both tools swallow a failure: they log its text at level WARN (TF_LOG=warn) and
-// go on without a token, into a misleading 401. `credhelper log` has it too.
+// Both tools hide a failure: they log its text at level WARN (TF_LOG=warn) and continue
+// without a token, into a misleading 401. `credhelper log` has it too.
 //
-// They ask once for a host and process and are told no end, so a long apply
-// wants --min-ttl among the args.
+// They ask once per host and process and do not learn when the token expires, so a long
+// apply needs --min-ttl in the args.
 
 var terraform = Dialect{
 	Name:   "terraform",
@@ -33,7 +33,7 @@ var terraform = Dialect{
 	Refuse: refuseTerraform,
 }
 
-// stdinTerraform reads what store brings, so that its writer does not fail.
+// stdinTerraform reads the input of store, so that its writer does not fail.
 func stdinTerraform(args []string) Stdin {
 	if operation(args) == "store" {
 		return Stdin{Drain, 64 << 10}

@@ -10,19 +10,19 @@ import (
 	"github.com/credhelper/credhelper/protocol/origin"
 )
 
-// checkRequest refuses a request that would carry a second credential, or whose
-// server would read another address than the one that a token is asked for.
+// checkRequest refuses a request that already carries a credential, or whose server
+// would see another address than the one that the token is requested for.
 func checkRequest(req *http.Request) error {
 	switch {
 	case req.URL == nil:
 		return &protocol.Error{Kind: protocol.ErrMalformed, Text: "the request has no url"}
-	case req.URL.User != nil: // net/http makes Basic of it (O4)
+	case req.URL.User != nil: // net/http turns it into Basic (O4)
 		return policy(origin.Userinfo.String())
 	case brings(req, "Authorization"):
 		return policy("the request brings its own Authorization")
-	case req.Method == http.MethodTrace: // comes back with the token in it (RFC 9110 9.3.8)
+	case req.Method == http.MethodTrace: // the response contains the request's token (RFC 9110 9.3.8)
 		return policy("a TRACE request must not carry a token")
-	case req.URL.Opaque != "": // goes into the request line instead of the path
+	case req.URL.Opaque != "": // replaces the path in the request line
 		return policy("the url is opaque: its path is not the one that is sent")
 	case !sameHost(req):
 		return policy("the request's Host is not the host of its url")
@@ -30,8 +30,8 @@ func checkRequest(req *http.Request) error {
 	return nil
 }
 
-// brings reports whether the caller has set the field, in whatever case: net/http
-// sends a key as it stands in the map.
+// brings reports whether the caller has set the field, in any case: net/http sends a
+// key as it is in the map.
 func brings(req *http.Request, field string) bool {
 	for name := range req.Header {
 		if strings.EqualFold(name, field) {
@@ -41,8 +41,8 @@ func brings(req *http.Request, field string) bool {
 	return false
 }
 
-// sameHost reports whether the Host field names the host that is connected to. A
-// server of many hosts goes by the field, so it decides who reads the token.
+// sameHost reports whether the Host field names the host of the connection. A server of
+// many hosts uses the field, so it decides who reads the token.
 func sameHost(req *http.Request) bool {
 	if req.Host == "" || req.Host == req.URL.Host {
 		return true
@@ -52,8 +52,8 @@ func sameHost(req *http.Request) bool {
 	return reason == origin.Release && fieldReason == origin.Release && u == field
 }
 
-// address is where the request goes, with the path as it is sent. Query and
-// fragment stay here: they are the API's business, and the answerer has a log.
+// address returns the destination of the request, with the path as it is sent. Query
+// and fragment are omitted: the API needs them, but the answerer writes a log.
 func address(req *http.Request) (origin.URL, error) {
 	path := req.URL.EscapedPath()
 	if path == "" {
@@ -69,21 +69,23 @@ func address(req *http.Request) (origin.URL, error) {
 	return u, nil
 }
 
-// givenBy is the key of what an answer remembers for the request that a redirect
-// makes of it: the profile that gave the token, "" if it stayed behind.
+// givenBy is the context key for the profile that supplied a request's token, so that a
+// redirect of its response can be checked; "" if the request had no token.
 type givenBy struct{}
 
-// remember notes on the answer who gave its request the token. Its Request becomes
-// one that has no token: answers are logged and dumped, requests with them.
+// remember records on the response which profile supplied the token. Its Request is
+// replaced by one without the token, because programs log and dump responses with their
+// requests.
 func remember(answer *http.Response, req *http.Request, profile string) {
 	answer.Request = req.WithContext(context.WithValue(req.Context(), givenBy{}, profile))
 }
 
-// afterRedirect tells by which profile a redirected request may get a token; none
-// if it may not. The profile that answered first narrows the rest: a server must
-// not reach into another profile's by its Location. And once the token stayed
-// behind it stays there, or the stranger's redirect could send us back to an
-// address of his choice with it (as Go's own client, CVE-2024-45336).
+// afterRedirect returns the profile from which a redirected request may get a token;
+// none if it may not. The profile that answered first narrows the rest, because a
+// server must not obtain another profile's token through its Location. After a request
+// without a token no later one gets it again: another server's redirect could otherwise
+// send us back with the token to an address of its choice (like CVE-2024-45336 in Go's
+// own client).
 func (t *Transport) afterRedirect(req *http.Request) (profile string, may bool) {
 	before := req.Response.Request
 	if before == nil {
@@ -93,14 +95,14 @@ func (t *Transport) afterRedirect(req *http.Request) (profile string, may bool) 
 		return "", false
 	}
 	profile, known := before.Context().Value(givenBy{}).(string)
-	if !known { // another RoundTripper put its own request there
+	if !known { // another RoundTripper has replaced the request
 		profile = t.Profile
 	}
 	return profile, profile != ""
 }
 
-// foreign reports whether an answerer's error says that the address is not the
-// profile's.
+// foreign reports whether an answerer's error means that the profile does not own the
+// address.
 func foreign(err error) bool {
 	return errors.Is(err, protocol.ErrNoProfile) || errors.Is(err, protocol.ErrPolicy)
 }

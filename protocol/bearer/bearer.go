@@ -1,17 +1,16 @@
-// Package bearer is what a Go program's HTTP client does with a credential: an
-// oauth2.TokenSource and an http.RoundTripper over any protocol.Answerer, be it
+// Package bearer uses credentials in a Go program's HTTP client: it has an
+// oauth2.TokenSource and an http.RoundTripper over any protocol.Answerer, which can be
 // the helper itself or a connector's client (RFC 6750).
 //
 //	client := &http.Client{Transport: &bearer.Transport{Answerer: answerer, Profile: "jama"}}
 //
-// Transport is the one to take. It asks for the token of each request's own URL,
-// so that no other origin ever gets it, redirects included (O15); it recovers from
-// a refused token and waits where the API asks for patience. TokenSource is for
-// libraries that want an oauth2.TokenSource; where that token goes is theirs to
-// answer for.
+// Prefer Transport. It requests the token for each request's own URL, so that no other
+// origin ever gets it, even along redirects (O15); it recovers from a refused token and
+// waits if the API asks for it. TokenSource is for libraries that want an
+// oauth2.TokenSource; they are responsible for where that token goes.
 //
-// Neither keeps a token: the answerer has the cache, knows when a token ends, and
-// learns when somebody rotated the secret behind it.
+// Neither stores a token: the answerer has the cache, knows when a token expires, and
+// notices when the secret was rotated.
 package bearer
 
 import (
@@ -22,8 +21,8 @@ import (
 	"github.com/credhelper/credhelper/protocol/secret"
 )
 
-// get asks for a credential and vets it. A token may end between the answer and
-// here: then the answerer is asked once more, and has the next one.
+// get requests a credential and vets it. A token may expire between the answer and the
+// check; then the answerer is asked once more, and has the next one.
 func get(ctx context.Context, a protocol.Answerer, r protocol.Request, now func() time.Time) (c protocol.Credential, at time.Time, err error) {
 	for range 2 {
 		if c, err = a.Get(ctx, r); err != nil {
@@ -39,9 +38,9 @@ func get(ctx context.Context, a protocol.Answerer, r protocol.Request, now func(
 
 func ended(c protocol.Credential, now time.Time) bool { return !now.Before(time.Unix(c.Expires, 0)) }
 
-// vet refuses what no header may carry, and a token at its end. Whoever answered
-// has done so before; it may be another process, and a slip there must not forge
-// a header here (A16, T21).
+// vet refuses a token that no header may carry, or that is about to expire. The
+// answerer has done so before, but it may be another process, whose mistake must not
+// forge a header here (A16, T21).
 func vet(c protocol.Credential, now time.Time) error {
 	switch {
 	case !secret.ValidToken(c.Secret.Reveal(), c.Wide):
@@ -56,7 +55,7 @@ func vet(c protocol.Credential, now time.Time) error {
 	return nil
 }
 
-// visible reports whether s is one word of 0x21 to 0x7E, or nothing.
+// visible reports whether s is empty or consists of bytes 0x21 to 0x7E.
 func visible(s string) bool {
 	for i := range len(s) {
 		if s[i] < 0x21 || s[i] > 0x7e {
@@ -66,7 +65,7 @@ func visible(s string) bool {
 	return true
 }
 
-// of is an error about the profile of c.
+// of returns an error about the profile of c.
 func of(c protocol.Credential, kind error, text string) error {
 	if visible(c.Profile) && c.Profile != "" {
 		text = "profile " + c.Profile + ": " + text
@@ -74,5 +73,5 @@ func of(c protocol.Credential, kind error, text string) error {
 	return &protocol.Error{Kind: kind, Text: text}
 }
 
-// policy is an error of the caller's request: it is not sent.
+// policy returns an error for a request that is not sent.
 func policy(text string) error { return &protocol.Error{Kind: protocol.ErrPolicy, Text: text} }

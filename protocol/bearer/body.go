@@ -6,12 +6,12 @@ import (
 	"net/http"
 )
 
-// holdLimit is how much of an answer is kept while a better one is tried for.
+// holdLimit is how much of a response is kept while another one is tried for.
 const holdLimit = 64 << 10
 
-// hold reads the answer, so that its connection is free for the next try, and it
-// can still be given to the caller if that brings nothing. What is longer stays
-// on its connection.
+// hold reads the response, so that its connection is free for the next attempt and the
+// caller can still get the response if that attempt fails. The rest of a longer one
+// stays on its connection.
 func hold(answer *http.Response) {
 	var read bytes.Buffer
 	_, err := io.CopyN(&read, answer.Body, holdLimit+1)
@@ -32,8 +32,8 @@ func hasBody(req *http.Request) bool { return req.Body != nil && req.Body != htt
 // repeatable reports whether the request can be sent more than once.
 func repeatable(req *http.Request) bool { return !hasBody(req) || req.GetBody != nil }
 
-// idempotent reports whether sending the request twice does what sending it once
-// does (RFC 9110 9.2.2): 429 and 401 say that nothing was done, 503 does not.
+// idempotent reports whether sending the request twice has the same effect as sending
+// it once (RFC 9110 9.2.2). 429 and 401 mean that nothing was done, but 503 does not.
 func idempotent(req *http.Request) bool {
 	switch req.Method {
 	case "", http.MethodGet, http.MethodHead, http.MethodOptions, http.MethodPut, http.MethodDelete:
@@ -42,7 +42,8 @@ func idempotent(req *http.Request) bool {
 	return brings(req, "Idempotency-Key")
 }
 
-// closeBody is the duty of a RoundTripper that did not send the request.
+// closeBody closes the body, as a RoundTripper must even if it did not send the
+// request.
 func closeBody(req *http.Request) {
 	if req.Body != nil {
 		_ = req.Body.Close()

@@ -14,26 +14,25 @@ import (
 )
 
 const (
-	// defaultMaxWait is MaxWait where none is set.
+	// defaultMaxWait is the default of MaxWait.
 	defaultMaxWait = time.Minute
-	// longestGate is how long a server keeps others waiting at most: a slip in its
+	// longestGate limits how long a server keeps others waiting: a mistake in its
 	// Retry-After costs an hour, not a year.
 	longestGate = time.Hour
-	// Those who waited come back over spreadEach for each of them, and at least
-	// over leastSpread. Jama Connect takes 10 calls a second.
+	// Waiting requests continue spread over spreadEach for each of them, and over at
+	// least leastSpread. Jama Connect accepts 10 calls a second.
 	spreadEach  = 100 * time.Millisecond
 	leastSpread = 250 * time.Millisecond
-	// answerReserve is what a wait leaves of a context's time for the answer.
+	// answerReserve is how much of a context's time a wait leaves for the response.
 	answerReserve = 500 * time.Millisecond
 )
 
-// backoff is what Jama asks for after 429, which it sends without Retry-After;
-// the last one repeats.
+// backoff lists the waits that Jama asks for after a 429, which it sends without
+// Retry-After; the last one repeats.
 var backoff = [...]time.Duration{3 * time.Second, 5 * time.Second, 8 * time.Second, 13 * time.Second}
 
-// asksPatience reports whether the answer asks to come back later, and how much
-// later. 503 alone may mean anything; with Retry-After it means that (RFC 9110
-// 15.6.4).
+// asksPatience reports whether the response asks to come back later, and after which
+// time. A 503 means that only with Retry-After (RFC 9110 15.6.4).
 func (x *trip) asksPatience(answer *http.Response) (time.Duration, bool) {
 	wait := retryafter.Of(answer.Header, x.now(), longestGate)
 	switch {
@@ -46,9 +45,9 @@ func (x *trip) asksPatience(answer *http.Response) (time.Duration, bool) {
 	return 0, false
 }
 
-// pass waits until the server takes requests again. It fails at once, with
-// ErrUnreachable, if that is beyond MaxWait or the context's end: nobody is helped
-// by a request that the server does not want.
+// pass waits until the server accepts requests again. It fails at once, with
+// ErrUnreachable, if that is beyond MaxWait or the context's end: a request that the
+// server does not want helps no one.
 func (x *trip) pass() error {
 	for {
 		wait, waiting := x.gates.enter(x.server, x.now())
@@ -79,8 +78,8 @@ func (x *trip) pass() error {
 	}
 }
 
-// left is how long this request may still wait. A context's deadline is of the
-// process's clock, whatever clock is given here.
+// left returns how long this request may still wait. A context's deadline uses the
+// process's clock, whatever Now is.
 func (x *trip) left() time.Duration {
 	left := x.MaxWait
 	if left == 0 {
@@ -112,8 +111,8 @@ func sleep(ctx context.Context, d time.Duration) error {
 	}
 }
 
-// gates are the servers that asked for patience, by scheme://host[:port]. Its zero
-// value has none.
+// gates holds the servers that asked to wait, by scheme://host[:port]. Its zero value
+// is empty.
 type gates struct {
 	mu sync.Mutex
 	of map[string]*gate
@@ -125,8 +124,8 @@ type gate struct {
 	waiting int // requests
 }
 
-// shut keeps requests to the server waiting until then. What was said before for
-// longer still holds.
+// shut makes requests to the server wait until then. A longer wait from before still
+// applies.
 func (g *gates) shut(server string, until time.Time) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -143,8 +142,9 @@ func (g *gates) shut(server string, until time.Time) {
 	}
 }
 
-// enter is how long the gate stays shut, and how many wait there, the caller
-// included; leave must follow. 0: it is open, and nothing must follow.
+// enter returns how long the gate stays shut, and how many requests wait there,
+// including the caller's, which must call leave. If it returns 0 the gate is open, and
+// leave must not be called.
 func (g *gates) enter(server string, now time.Time) (wait time.Duration, waiting int) {
 	g.mu.Lock()
 	defer g.mu.Unlock()

@@ -10,31 +10,31 @@ import (
 	"github.com/credhelper/credhelper/protocol/secret"
 )
 
-// reportTime is how long a token is not reported again. The answerer gives a token
-// that it has just fetched once more, because an API that refuses it would refuse
-// another one, too; and whoever reports that token again and again is told so in the
-// place of a token, with all who share the API.
+// reportTime is how long a token is not reported again. The answerer gives a token that
+// it has just fetched once more, because an API that refuses it would refuse another
+// one too. If the token is reported again, all callers for that API get an error
+// instead of a token.
 const reportTime = time.Minute
 
-// reports are what a transport has told its answerer: that a token was refused, once
+// reports holds what a transport has reported to its answerer: each refused token once,
 // for all requests that saw it.
 type reports struct {
 	mu sync.Mutex
-	by map[string]*report // by profile: about the token that was refused last
+	by map[string]*report // by profile: the report about the last refused token
 }
 
 // report is about one token.
 type report struct {
 	token  secret.Text
-	status int // a 404 in vain may be a 404; a 401 for the same token is news
+	status int // a 404 may be a real one; a 401 for the same token is new
 	until  time.Time
 
-	done chan struct{} // closed when the answerer has heard it
-	vain bool          // and had no other token; may be read then
+	done chan struct{} // closed when the answerer has received it
+	vain bool          // the answerer had no other token; valid after done
 }
 
-// begin returns the report of a token that was refused with a status. first says that
-// the caller has to make it, and then to end it.
+// begin returns the report of a token that was refused with a status. If first is true
+// the caller has to report it, and then call end.
 func (rs *reports) begin(profile string, token secret.Text, status int, now time.Time) (r *report, first bool) {
 	rs.mu.Lock()
 	defer rs.mu.Unlock()
@@ -49,7 +49,7 @@ func (rs *reports) begin(profile string, token secret.Text, status int, now time
 	return r, true
 }
 
-// end lets the others go on. A report that failed is made again.
+// end lets the others continue. A failed report is repeated.
 func (rs *reports) end(profile string, r *report, err error) {
 	rs.mu.Lock()
 	defer rs.mu.Unlock()
@@ -59,8 +59,8 @@ func (rs *reports) end(profile string, r *report, err error) {
 	close(r.done)
 }
 
-// inVain notes, without telling the answerer, that a token was refused which it had
-// for one that was.
+// inVain records, without reporting it, that a token was refused which the answerer had
+// given for a refused one.
 func (rs *reports) inVain(profile string, token secret.Text, status int, now time.Time) {
 	if r, first := rs.begin(profile, token, status, now); first {
 		r.vain = true
@@ -68,7 +68,8 @@ func (rs *reports) inVain(profile string, token secret.Text, status int, now tim
 	}
 }
 
-// known reports whether it was reported in vain that a token was refused so.
+// known reports whether a refusal of this token with this status was already reported
+// in vain.
 func (rs *reports) known(profile string, token secret.Text, status int, now time.Time) bool {
 	rs.mu.Lock()
 	defer rs.mu.Unlock()
@@ -94,8 +95,8 @@ func (r *report) wait(ctx context.Context) error {
 	}
 }
 
-// renew asks for another token than the refused one. The first request that saw it
-// refused tells the answerer; the others take what is current after that.
+// renew requests another token than the refused one. The first request that saw the
+// refusal reports it; the others get the token that is current after that.
 func (x *trip) renew(r protocol.Request) (c protocol.Credential, err error) {
 	ctx, profile := x.req.Context(), x.credential.Profile
 	report, first := x.reports.begin(profile, x.refused, x.status, x.now())
@@ -113,8 +114,8 @@ func (x *trip) renew(r protocol.Request) (c protocol.Credential, err error) {
 	return c, err
 }
 
-// tell reports the refused token of a request that cannot be repeated: the next one
-// needs another. A failure shows when that is asked for.
+// tell reports the refused token of a request that cannot be repeated, for the benefit
+// of the next one. An error will show then.
 func (x *trip) tell() {
 	profile := x.credential.Profile
 	if report, first := x.reports.begin(profile, x.refused, x.status, x.now()); first {

@@ -13,26 +13,26 @@ import (
 )
 
 const (
-	// trustTime is how long an answer counts without asking again. It is as long as
-	// the helper itself trusts its memory, so a rotated secret or a sign-out counts
-	// a fifth of a second later.
+	// trustTime is how long an answer is used without asking again. The helper itself
+	// trusts its memory for as long, so a rotated secret or a sign-out is noticed
+	// within a fifth of a second.
 	trustTime = 100 * time.Millisecond
-	// graceTime is how old an answer may be that callers still get while one of them
-	// asks: a fetch takes that long, and the token is good until its end.
+	// graceTime is the maximum age of an answer that callers still get while one of
+	// them asks: a fetch may take that long, and the token is valid until it expires.
 	graceTime = 2 * time.Second
 )
 
-// TokenSource is an oauth2.TokenSource over an Answerer. Many goroutines may use
-// one; it must not be copied. A hit costs two clock comparisons and no allocation.
+// TokenSource is an oauth2.TokenSource over an Answerer. It is safe for concurrent use
+// and must not be copied. A hit costs two clock comparisons and no allocation.
 //
-// Give it to oauth2.Transport as it is. oauth2.NewClient and ReuseTokenSource keep
-// a token until 10 s before its end, and so would not notice that it was revoked
-// or that the secret was rotated.
+// Give it to oauth2.Transport directly. oauth2.NewClient and ReuseTokenSource keep a
+// token until 10 s before it expires, and would not notice that it was revoked or that
+// the secret was rotated.
 type TokenSource struct {
-	// Answerer is asked: a helper, a connector's client.
+	// Answerer supplies the credentials: a helper, or a connector's client.
 	Answerer protocol.Answerer
-	// Request says for what: a profile, a URL, or a URL narrowed by a profile.
-	// Refresh has no meaning here: it would fetch ten times a second.
+	// Request says what to request: a profile, a URL, or a URL narrowed by a profile.
+	// Do not set Refresh, which would fetch a token ten times a second.
 	Request protocol.Request
 	// Now is the clock, with its monotonic reading; nil: time.Now.
 	Now func() time.Time
@@ -40,40 +40,40 @@ type TokenSource struct {
 	held atomic.Pointer[held]
 
 	mu     sync.Mutex
-	asking *asking // nil while nobody asks
+	asking *asking // nil while no one asks
 }
 
 var _ oauth2.TokenSource = (*TokenSource)(nil)
 
-// held is an answer. It is never changed, so that readers need no lock.
+// held is an answer. It is immutable, so that readers need no lock.
 type held struct {
 	token *oauth2.Token
 	since time.Time     // when it was confirmed
 	wall  int64         // the same in nanoseconds of the wall clock
-	left  time.Duration // of the token's life, then
+	left  time.Duration // remaining lifetime of the token at that time
 }
 
-// asking is one call of the answerer, and who waits for it.
+// asking is one call of the answerer that other callers wait for.
 type asking struct {
 	done  chan struct{} // closed when token and err are set
 	token *oauth2.Token
 	err   error
 }
 
-// Token implements oauth2.TokenSource. The token has at least a moment left of
-// its life; it is shared and must not be changed. An error wraps a sentinel of
-// package protocol. How long it may take is the answerer's to limit (8 s).
+// Token implements oauth2.TokenSource. The token does not expire at once; it is shared
+// and must not be changed. An error wraps a sentinel of package protocol. The answerer
+// limits the time it takes (8 s).
 func (s *TokenSource) Token() (*oauth2.Token, error) {
-	// The clock after the answer: nobody may see one confirmed in his future.
+	// Read the clock after the answer, so that it was not confirmed in the future.
 	if h := s.held.Load(); h != nil && h.good(s.now(), trustTime) {
 		return h.token, nil
 	}
 	return s.share()
 }
 
-// good reports whether h was confirmed less than within ago and has not ended. Both
-// clocks must say so: the monotonic one stands still while a machine sleeps, the
-// wall clock jumps when somebody sets it.
+// good reports whether h was confirmed less than within ago and has not expired. Both
+// clocks must agree: the monotonic one stops while a machine is suspended, and the wall
+// clock jumps when it is set.
 func (h *held) good(now time.Time, within time.Duration) bool {
 	return h.within(now.Sub(h.since), time.Duration(now.UnixNano()-h.wall), within)
 }
@@ -83,8 +83,8 @@ func (h *held) within(monotonic, wall, limit time.Duration) bool {
 	return 0 <= monotonic && monotonic < limit && 0 <= wall && wall < limit
 }
 
-// share lets one caller ask. The others go on with a token that was confirmed a
-// moment ago, or wait for what the one is told.
+// share lets one caller ask. The others use a token that was confirmed a moment ago, or
+// wait for the answer.
 func (s *TokenSource) share() (*oauth2.Token, error) {
 	s.mu.Lock()
 	within := trustTime
@@ -105,7 +105,7 @@ func (s *TokenSource) share() (*oauth2.Token, error) {
 	s.asking = a
 	s.mu.Unlock()
 
-	defer func() { // even if the answerer panics: nobody must wait for ever
+	defer func() { // even after a panic: no one must wait forever
 		s.mu.Lock()
 		s.asking = nil
 		s.mu.Unlock()
@@ -115,8 +115,8 @@ func (s *TokenSource) share() (*oauth2.Token, error) {
 	return a.token, a.err
 }
 
-// ask asks the answerer and keeps what it says. After a failure nothing is kept:
-// somebody may have signed out.
+// ask asks the answerer and keeps its answer. After a failure nothing is kept, because
+// the sign-in may have ended.
 func (s *TokenSource) ask() (*oauth2.Token, error) {
 	r := s.Request
 	r.Verb, r.Refresh = protocol.Get, false

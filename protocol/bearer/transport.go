@@ -14,37 +14,37 @@ import (
 	"github.com/credhelper/credhelper/protocol/secret"
 )
 
-// Transport is an http.RoundTripper that sends each request with the token of its
-// own URL, or not at all. Many goroutines may use one; it must not be copied.
+// Transport is an http.RoundTripper that sends each request with the token for its own
+// URL, or not at all. It is safe for concurrent use and must not be copied.
 //
 //   - The answerer decides for each request, by scheme, host, port and path. A
 //     request to an address that no profile owns is an error.
-//   - A redirect to an address that is not the same profile's goes on without the
-//     token, as does everything that it leads to, and what goes from https to http.
+//   - A redirect to an address that the same profile does not own is followed
+//     without the token, and so are all later redirects, and those from https to http.
 //   - After 401, or a status of Credential.RefreshOn, the token is reported as
 //     refused, and if there is another one the request is sent once more.
 //   - After 429, and after 503 with Retry-After, this and all other requests to that
 //     server wait, at most MaxWait.
-//   - Only what can be repeated is: a request without a body or with GetBody, which
-//     http.NewRequest sets for the usual readers.
+//   - Only repeatable requests are sent again: those without a body or with GetBody,
+//     which http.NewRequest sets for the usual readers.
 //
-// The caller's request is not changed, and the answer's Request has no token.
-// Errors that are not the base's wrap a sentinel of package protocol; errors.Is
-// finds it through http.Client's *url.Error.
+// The caller's request is not changed, and the response's Request has no token. Errors
+// other than the base's wrap a sentinel of package protocol; errors.Is finds it through
+// http.Client's *url.Error.
 type Transport struct {
-	// Answerer is asked: a helper, a connector's client.
+	// Answerer supplies the credentials: a helper, or a connector's client.
 	Answerer protocol.Answerer
-	// Profile narrows (O14): it must own the URL. "" leaves the choice to the URL.
+	// Profile narrows (O14): it must own the URL. If it is "" the URL decides.
 	Profile string
-	// Base sends. nil: a pool of its own, set up as http.DefaultTransport, but for
-	// HTTP/1.1 only: GODEBUG=http2debug would print every token (T7).
+	// Base sends the requests. If nil, a pool like http.DefaultTransport, but only
+	// HTTP/1.1: GODEBUG=http2debug would print every token (T7).
 	Base http.RoundTripper
-	// MaxWait is the most that one request waits in all because the API asked for
-	// patience; 0: a minute; negative: it never waits.
+	// MaxWait limits the time that one request waits in all because the API asks for
+	// it; 0: a minute; negative: it never waits.
 	MaxWait time.Duration
 	// Now is the clock, with its monotonic reading; nil: time.Now.
 	Now func() time.Time
-	// Sleep waits, or returns the context's error when that ends first; nil: a timer.
+	// Sleep waits, or returns the context's error if that ends first; nil: a timer.
 	Sleep func(context.Context, time.Duration) error
 
 	gates gates
@@ -57,7 +57,7 @@ type Transport struct {
 
 var _ http.RoundTripper = (*Transport)(nil)
 
-// trip is one request on its way.
+// trip is the state of one request.
 type trip struct {
 	*Transport
 	req        *http.Request
@@ -65,17 +65,17 @@ type trip struct {
 	server     string // scheme://host[:port]
 	profile    string // narrows
 	redirected bool
-	bare       bool // goes without a token
+	bare       bool // sent without a token
 
 	credential protocol.Credential // zero without a token
 	refused    secret.Text         // by the API; zero before that
-	status     int                 // by which it was
+	status     int                 // the status of that refusal
 	sent       bool
 	waited     time.Duration
-	patience   int // how often the API asked for it
+	patience   int // how often the API asked to wait
 }
 
-// errStands says that there will be no better answer than the API's last one.
+// errStands says that the API's last response is final.
 var errStands = errors.New("the answer of the api stands")
 
 // RoundTrip implements http.RoundTripper.
@@ -85,7 +85,7 @@ func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 		closeBody(req)
 		return nil, fmt.Errorf("not sent: %w", err)
 	}
-	var answer *http.Response // the last one, while a better one is tried for
+	var answer *http.Response // the last response, while another one is tried for
 	for {
 		if err := x.ready(answer); err != nil {
 			if errors.Is(err, errStands) {
@@ -113,14 +113,14 @@ func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	}
 }
 
-// CloseIdleConnections closes those of the base; http.Client calls it.
+// CloseIdleConnections closes those of the base, for http.Client.
 func (t *Transport) CloseIdleConnections() {
 	if c, ok := t.base().(interface{ CloseIdleConnections() }); ok {
 		c.CloseIdleConnections()
 	}
 }
 
-// begin checks the request and finds out whether it may have a token at all.
+// begin checks the request and determines whether it may have a token.
 func (t *Transport) begin(req *http.Request) (*trip, error) {
 	if t.Answerer == nil {
 		return nil, policy("the transport has no answerer")
@@ -136,14 +136,14 @@ func (t *Transport) begin(req *http.Request) (*trip, error) {
 	if x.redirected {
 		may := false
 		x.profile, may = t.afterRedirect(req)
-		x.bare = err != nil || !may // a URL that is not understood is nobody's
+		x.bare = err != nil || !may // no profile owns a URL that cannot be parsed
 	}
 	x.server = x.url.String()
 	return x, nil
 }
 
-// ready waits at the server's gate and asks for the token that is good after
-// that. With an answer at hand, and nothing to be won by sending again, it is
+// ready waits at the server's gate and requests the token that is then current. If
+// there is already a response, and sending again would be pointless, it returns
 // errStands.
 func (x *trip) ready(answer *http.Response) error {
 	if x.bare {
@@ -165,16 +165,16 @@ func (x *trip) ready(answer *http.Response) error {
 		x.bare = true
 		return nil
 	case answer != nil && answer.StatusCode != http.StatusUnauthorized:
-		return errStands // a 404 may well be one, and a 429 is worth waiting
+		return errStands // a 404 may be a real one, and a 429 is worth waiting for
 	}
 	return noToken(err)
 }
 
-// noToken says what is missing; the reason is the answerer's.
+// noToken adds to the answerer's error that there is no token.
 func noToken(err error) error { return fmt.Errorf("no bearer token: %w", err) }
 
-// ask asks the answerer, which learns once that a token was refused, however many
-// requests saw it. Its log gets no query.
+// ask asks the answerer, which gets one report of a refused token, however many
+// requests saw the refusal. Its log does not get the query.
 func (x *trip) ask() error {
 	r := protocol.Request{Verb: protocol.Get, URL: x.url, Profile: x.profile}
 	var c protocol.Credential
@@ -193,8 +193,8 @@ func (x *trip) ask() error {
 	return err
 }
 
-// send sends a copy with the token; the first time with the caller's body, then
-// with a new one.
+// send sends a copy with the token: the first time with the caller's body, then with a
+// new one.
 func (x *trip) send() (*http.Response, error) {
 	out := x.req.Clone(x.req.Context())
 	if x.sent && hasBody(x.req) {
@@ -214,7 +214,8 @@ func (x *trip) send() (*http.Response, error) {
 	return x.base().RoundTrip(out)
 }
 
-// setToken is where the token leaves: the one field that the profile names.
+// setToken sets the token in the field that the profile names. This is the only place
+// where it leaves.
 func setToken(h http.Header, c protocol.Credential) {
 	name, value := c.Header, c.Secret.Reveal()
 	if name == "" {
@@ -226,8 +227,8 @@ func setToken(h http.Header, c protocol.Credential) {
 	h.Set(name, value)
 }
 
-// again reports whether a request that was answered so is to be sent once more, and
-// draws the consequences for the others: the gate of the server, the token.
+// again reports whether the request is to be sent once more after this response, and
+// updates the shared state: the gate of the server, and the report of the token.
 func (x *trip) again(answer *http.Response) bool {
 	if x.bare {
 		return false
@@ -263,9 +264,9 @@ func (t *Transport) now() time.Time {
 	return time.Now()
 }
 
-// base is what sends. The default is not http.DefaultTransport: any library may
-// have changed that for the whole program, the checks of certificates included
-// (T11).
+// base returns the RoundTripper that sends. The default is not http.DefaultTransport,
+// which any library may have changed for the whole program, including its verification
+// of certificates (T11).
 func (t *Transport) base() http.RoundTripper {
 	if t.Base != nil {
 		return t.Base

@@ -15,41 +15,41 @@ import (
 	"github.com/credhelper/credhelper/protocol/printable"
 )
 
-// Config says which credhelper a Client starts.
+// Config describes the credhelper that a Client starts.
 type Config struct {
-	// Path is the executable: an absolute path, or a name to be found in PATH (T5:
-	// never in the current directory); "" is "credhelper".
+	// Path is the executable: an absolute path, or a name to find in PATH (never in the
+	// current directory, T5); "" is "credhelper".
 	Path string
 	// Args are the arguments; nil is "plugin".
 	Args []string
-	// Env is what credhelper gets in its environment besides what it always needs
-	// (CREDHELPER_HOME, HOME, proxies and the like, from this program's): for a
-	// profile with secret = ["env", NAME], say. Nothing else is passed on (T7).
+	// Env is added to credhelper's environment, which otherwise has only the variables
+	// that it always needs (CREDHELPER_HOME, HOME, proxies and the like): for a profile
+	// with secret = ["env", NAME], for example. Nothing else is passed on (T7).
 	Env []string
-	// Warnings gets credhelper's stderr: lines for people, without secrets; nil
-	// drops them.
+	// Warnings receives credhelper's stderr: lines for people, without secrets; nil
+	// discards them.
 	Warnings io.Writer
 }
 
-// Client asks a credhelper that it started itself. Many goroutines may use one.
-// If that credhelper ends, the next call starts another.
+// Client asks a credhelper process that it starts. It is safe for concurrent use. If
+// the process ends, the next call starts another.
 type Client struct {
 	config Config
 
 	mu     sync.Mutex
 	link   *link          // the one in use; never nil
-	ending sync.WaitGroup // links that are not in use any more
+	ending sync.WaitGroup // links that are no longer in use
 	closed bool
 }
 
 var _ protocol.Answerer = (*Client)(nil)
 
-// errClosed is what calls get after Close.
+// errClosed is the error of calls after Close.
 var errClosed = malformed("the client is closed")
 
-// Dial starts credhelper and returns when it is ready, after 25 ms or more. Close
-// ends it; so does the end of this program, however it comes. Errors wrap a sentinel
-// of package protocol: ErrPolicy for what will not get better by trying again.
+// Dial starts credhelper and returns when it is ready, which takes at least 25 ms. The
+// process ends with Close, or with this program, however that ends. Errors wrap a
+// sentinel of package protocol; after ErrPolicy trying again is pointless.
 func Dial(config Config) (*Client, error) {
 	if err := checkDebug(); err != nil {
 		return nil, err
@@ -77,8 +77,8 @@ func Dial(config Config) (*Client, error) {
 	return c, nil
 }
 
-// Close ends credhelper and returns when it has ended, after 2 s at most. Calls
-// that wait for an answer fail.
+// Close ends credhelper and returns when it has ended, after 2 s at most. Pending calls
+// fail.
 func (c *Client) Close() {
 	c.mu.Lock()
 	if !c.closed {
@@ -89,13 +89,13 @@ func (c *Client) Close() {
 	c.ending.Wait()
 }
 
-// dismiss ends the link in use, in its own time.
+// dismiss ends the link in use, in the background.
 func (c *Client) dismiss() {
 	old := c.link
 	c.ending.Go(old.end)
 }
 
-// current is the link in use: another one if that is of no use any more.
+// current returns the link in use, or a new one if that can no longer be used.
 func (c *Client) current() (*link, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -111,9 +111,9 @@ func (c *Client) current() (*link, error) {
 	return c.link, nil
 }
 
-// call does one call. If credhelper ended in the middle, or at its start, it is
-// done once more by the next one: calls may be repeated, since a Get is a question
-// and a Forget names the token that it is about.
+// call makes one call. If credhelper ended during the call, or at its start, it repeats
+// the call with another process: this is safe, because a Get changes nothing and a
+// Forget names its token.
 func (c *Client) call(ctx context.Context, do func(context.Context, wire.ConnectorClient) error) error {
 	limited, cancel := context.WithTimeout(ctx, answerTime+wireTime)
 	defer cancel()
@@ -132,10 +132,11 @@ func (c *Client) call(ctx context.Context, do func(context.Context, wire.Connect
 		if err = do(limited, remote); err == nil {
 			return nil
 		}
-		// Canceled, but not by the caller: another call found the process gone and closed
-		// the connection between our finding it and our use.
+		// Canceled, but not by the caller: another call found that the process had
+		// ended and closed the connection after we had looked it up.
 		broken := status.Code(err) == codes.Unavailable || status.Code(err) == codes.Canceled && limited.Err() == nil
-		// A plugin that does not keep its own time hangs, and will for the next call.
+		// A plugin that exceeds its own time limit hangs, and would do so for the next
+		// call.
 		if broken || ctx.Err() == nil && limited.Err() != nil {
 			l.giveUp()
 		}
@@ -145,9 +146,8 @@ func (c *Client) call(ctx context.Context, do func(context.Context, wire.Connect
 	}
 }
 
-// Get implements protocol.Answerer. An answer takes at most 8 s; 2 s later the
-// call fails with ErrUnreachable. If credhelper ended meanwhile, the call is
-// repeated once.
+// Get implements protocol.Answerer. An answer takes at most 8 s; 2 s later the call
+// fails with ErrUnreachable. If credhelper ended meanwhile, the call is repeated once.
 func (c *Client) Get(ctx context.Context, r protocol.Request) (protocol.Credential, error) {
 	m, err := requestMessage(r)
 	if err != nil {

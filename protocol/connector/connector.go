@@ -1,14 +1,14 @@
-// Package connector is how long-running programs get tokens from credhelper:
-// the contract of a plugin of github.com/hashicorp/go-plugin. The program is the
-// host, "credhelper plugin" the plugin that it starts and that ends with it.
+// Package connector gives long-running programs tokens from credhelper, as a plugin of
+// github.com/hashicorp/go-plugin. The program is the host; "credhelper plugin" is the
+// plugin that it starts and that ends with it.
 //
 //	host: Client.Get -> wire.Request -> gRPC, mutual TLS, a socket in a closed directory
 //	plugin: Serve -> protocol.Answerer (the helper) -> wire.GetReply
 //
-// Client is a protocol.Answerer like the helper itself, with the same sentinels,
-// and checks each answer again: who holds a Client need not trust its other end
-// to be well. Only this package imports go-plugin and gRPC, which cost every
-// start of a program milliseconds.
+// Client is a protocol.Answerer like the helper itself, with the same sentinels. It
+// validates each answer, so that the program need not trust the other process. Only
+// this package imports go-plugin and gRPC, which add milliseconds to every start of a
+// program.
 package connector
 
 import (
@@ -21,9 +21,9 @@ import (
 	"github.com/credhelper/credhelper/protocol"
 )
 
-// Handshake is what both ends must know of each other. The cookie is no
-// security: it only lets credhelper tell a host from a person who typed
-// "credhelper plugin". What keeps others out is mutual TLS.
+// Handshake is shared by both ends. The cookie is not for security: it only lets
+// credhelper distinguish a host from a person who typed "credhelper plugin". Mutual TLS
+// keeps other programs out.
 var Handshake = goplugin.HandshakeConfig{
 	ProtocolVersion:  uint(known[0]),
 	MagicCookieKey:   "CREDHELPER_CONNECTOR",
@@ -34,20 +34,20 @@ var Handshake = goplugin.HandshakeConfig{
 const Name = "connector"
 
 const (
-	// answerTime is the longest an answer takes, as for every tool.
+	// answerTime is the time limit of an answer, as for every tool.
 	answerTime = 8 * time.Second
-	// wireTime is what a client waits beyond that.
+	// wireTime is how long a client waits in addition.
 	wireTime = 2 * time.Second
-	// maxMessage bounds a message: a token has at most 16,384 bytes (A16), a URL
-	// 8,192 (O3).
+	// maxMessage is the maximum size of a message: a token has at most 16,384 bytes
+	// (A16), a URL 8,192 (O3).
 	maxMessage = 64 << 10
 )
 
 func malformed(text string) error { return &protocol.Error{Kind: protocol.ErrMalformed, Text: text} }
 func policy(text string) error    { return &protocol.Error{Kind: protocol.ErrPolicy, Text: text} }
 
-// checkDebug refuses Go's own tracing of HTTP/2, which prints every frame, and
-// so every token, on stderr (T8).
+// checkDebug refuses Go's own HTTP/2 tracing, which prints every frame, and so every
+// token, to stderr (T8).
 func checkDebug() error {
 	if strings.Contains(os.Getenv("GODEBUG"), "http2debug") {
 		return policy("GODEBUG=http2debug prints tokens: take it out of the environment")

@@ -5,10 +5,9 @@ import (
 	"strings"
 )
 
-// variables are what credhelper gets of the host's environment, and why. The rest
-// stays with the host: a connector has passwords of databases and keys of clouds
-// in its environment, which are no business of a helper's (T7). A name that ends
-// in * stands for all that begin so.
+// variables lists the environment variables of the host that credhelper gets, and why.
+// The others are not passed on: a connector may have database passwords and cloud keys
+// in its environment (T7). A name that ends in * stands for all that begin with it.
 var variables = [...]struct{ names, why string }{
 	{"CREDHELPER_HOME HOME XDG_*", "where profiles, the keyring and the sealed tokens are"},
 	{"APPDATA LOCALAPPDATA PROGRAMDATA USERPROFILE", "the same on Windows"},
@@ -23,12 +22,12 @@ var variables = [...]struct{ names, why string }{
 	{"SYSTEMROOT SYSTEMDRIVE WINDIR COMSPEC PATHEXT", "without which no program of Windows works"},
 }
 
-// allowed are the entries of environ, "NAME=value", that credhelper gets.
+// allowed returns the entries of environ, "NAME=value", that credhelper gets.
 func allowed(environ []string) []string {
 	var kept []string
 	for _, entry := range environ {
 		name, _, _ := strings.Cut(entry, "=")
-		if runtime.GOOS == "windows" { // where Path is PATH
+		if runtime.GOOS == "windows" { // PATH may be spelled Path
 			name = strings.ToUpper(name)
 		}
 		if isAllowed(name) {

@@ -9,7 +9,7 @@ import (
 	"github.com/credhelper/credhelper/protocol/printable"
 )
 
-// kinds pairs the sentinels with their numbers on the wire. The finer ones come
+// kinds maps the sentinels to their numbers on the wire. The more specific ones come
 // first: they share an exit code with ErrNoProfile.
 var kinds = [...]struct {
 	kind     wire.Kind
@@ -30,10 +30,10 @@ var kinds = [...]struct {
 	{wire.Kind_INACTIVE, protocol.ErrInactive},
 }
 
-// longestWait bounds in seconds what the other end may tell a program to wait.
+// longestWait is the longest wait, in seconds, that the other end can ask for.
 const longestWait = 24 * 60 * 60
 
-// failure is an error as it goes over the wire; nil for nil.
+// failure encodes an error for the wire; nil for nil.
 func failure(err error) *wire.Failure {
 	if err == nil {
 		return nil
@@ -51,8 +51,8 @@ func failure(err error) *wire.Failure {
 	return f
 }
 
-// errorOf is the error that a failure tells of; nil for none. A kind that this
-// release does not know has no sentinel and so is exit code 1.
+// errorOf decodes a failure; nil for none. A kind that this release does not know has
+// no sentinel and so is exit code 1.
 func errorOf(f *wire.Failure) error {
 	if f == nil {
 		return nil

@@ -8,10 +8,10 @@ import (
 	"google.golang.org/grpc/stats"
 )
 
-// host is what the serving end knows of the program that started it. A connection
-// is the best sign of life: only the host has the key for it, and the system
-// closes it when the host dies, however that happens. A host without one is given
-// time to come, or to come back (T20).
+// host is what the plugin knows about the program that started it. A connection is the
+// best sign that it lives: only the host has the key for it, and the system closes it
+// when the host dies, however that happens. A host without a connection is given some
+// time to connect, or to reconnect (T20).
 type host struct {
 	lives func() bool
 
@@ -21,11 +21,11 @@ type host struct {
 }
 
 const (
-	// aloneTime is how long a host may be without a connection: it has just been
-	// greeted, or connects once more. One that has forgotten us will not come.
+	// aloneTime is how long a host may be without a connection, after the greeting or
+	// before it reconnects. After that it is assumed to have lost track of us.
 	aloneTime = 10 * time.Second
-	// lookTime is how often a host without a connection is looked at. One that was
-	// killed must not leave us behind for more than 2 s.
+	// lookTime is the interval at which a host without a connection is checked. We must
+	// not outlive a killed host by more than 2 s.
 	lookTime = 200 * time.Millisecond
 )
 
@@ -36,7 +36,7 @@ func newHost(lives func() bool) *host {
 	return &host{lives: lives, alone: time.Now()}
 }
 
-// wait returns when there is nobody to serve any more.
+// wait returns when there is no host left to serve.
 func (h *host) wait(ctx context.Context, served <-chan struct{}) {
 	tick := time.NewTicker(lookTime)
 	defer tick.Stop()
@@ -57,7 +57,7 @@ func (h *host) gone() bool {
 	return h.connections == 0 && (time.Since(h.alone) > aloneTime || !h.lives())
 }
 
-// HandleConn implements stats.Handler: connections come and go.
+// HandleConn implements stats.Handler: it counts connections.
 func (h *host) HandleConn(_ context.Context, s stats.ConnStats) {
 	h.mu.Lock()
 	defer h.mu.Unlock()

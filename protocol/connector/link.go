@@ -16,22 +16,21 @@ import (
 	"github.com/credhelper/credhelper/protocol/printable"
 )
 
-// link is one credhelper and the wire to it, from its start to its end.
+// link is one credhelper process and the connection to it.
 type link struct {
 	process *process
 	plugin  *goplugin.Client
 
-	ready  chan struct{} // closed when the start is over; what follows is set by then
+	ready  chan struct{} // closed when the start is over; the fields below are set before
 	client wire.ConnectorClient
 	err    error // why there is no client
 	failed time.Time
-	before int // starts that failed one after the other before this one
+	before int // consecutive failed starts before this one
 
-	broken atomic.Bool // it was there, but does not answer
+	broken atomic.Bool // it was connected, but no longer answers
 }
 
-// newLink prepares a link after a number of starts that failed; its start does the
-// rest.
+// newLink prepares a link after a number of failed starts; call start next.
 func newLink(config Config, before int) *link {
 	l := &link{process: newProcess(config), ready: make(chan struct{}), before: before}
 	l.plugin = goplugin.NewClient(&goplugin.ClientConfig{
@@ -49,9 +48,9 @@ func newLink(config Config, before int) *link {
 	return l
 }
 
-// Both ends fix the windows of HTTP/2: there is no network whose delay gRPC would
-// have to measure, which costs it a ping for each message, and so two system calls
-// of each end. A message of 64 KiB fits into them without an update.
+// Both ends fix the windows of HTTP/2. Otherwise gRPC would measure the delay of the
+// network, which costs a ping for each message and so two system calls at each end. A
+// message of 64 KiB fits without a window update.
 const (
 	streamWindow = 1 << 20
 	wireWindow   = 4 << 20
@@ -62,14 +61,14 @@ func dialOptions() []grpc.DialOption {
 		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(maxMessage)),
 		grpc.WithStaticStreamWindowSize(streamWindow),
 		grpc.WithStaticConnWindowSize(wireWindow),
-		// The connection tells credhelper that this program lives, so it stays.
+		// The connection shows credhelper that this program lives, so it is kept.
 		grpc.WithIdleTimeout(0),
-		// A call that fails is repeated by Client, with another credhelper.
+		// Client repeats a failed call, with another process.
 		grpc.WithDisableRetry(),
 	}
 }
 
-// start starts the process and speaks the handshake.
+// start starts the process and performs the handshake.
 func (l *link) start() {
 	defer close(l.ready)
 	raw, err := l.dispense()
@@ -91,8 +90,8 @@ func (l *link) dispense() (any, error) {
 	return wireEnd.Dispense(Name)
 }
 
-// explain makes one line of a start that failed. Versions that do not fit, and
-// what credhelper itself calls forbidden, will not get better by trying again.
+// explain makes a one-line error of a failed start. If the versions do not match, or if
+// credhelper reports a policy error, trying again is pointless.
 func (l *link) explain(err error) error {
 	if theirs := l.process.version(); theirs != "" {
 		if fit := checkVersions("this connector", "credhelper", theirs); fit != nil {
@@ -114,7 +113,7 @@ func (l *link) explain(err error) error {
 	return &protocol.Error{Kind: protocol.ErrUnreachable, Text: text}
 }
 
-// remote waits for the start and returns the other end.
+// remote waits for the start and returns the client of the connection.
 func (l *link) remote(ctx context.Context) (wire.ConnectorClient, error) {
 	select {
 	case <-l.ready:
@@ -124,16 +123,16 @@ func (l *link) remote(ctx context.Context) (wire.ConnectorClient, error) {
 	}
 }
 
-// giveUp marks a link that does not answer.
+// giveUp marks a link that no longer answers.
 func (l *link) giveUp() { l.broken.Store(true) }
 
-// retryTime is how long the second of two starts that failed stands for the calls
-// that follow, too; a third one twice as long, and so on up to a second. A
-// connector with a thousand workers must not start a thousand processes.
+// retryTime is how long the error of a second failed start also holds for the following
+// calls; for a third it is twice as long, and so on up to a second. A connector with a
+// thousand workers must not start a thousand processes.
 const retryTime = 250 * time.Millisecond
 
-// failures counts the starts that failed one after the other up to this one, which
-// is over.
+// failures returns the number of consecutive failed starts up to this one, which is
+// over.
 func (l *link) failures() int {
 	if l.err == nil {
 		return 0
@@ -141,7 +140,7 @@ func (l *link) failures() int {
 	return l.before + 1
 }
 
-// useless reports whether calls must go another way.
+// useless reports whether calls need another link.
 func (l *link) useless() bool {
 	select {
 	case <-l.ready:
@@ -154,11 +153,11 @@ func (l *link) useless() bool {
 	return l.broken.Load() || l.process.over()
 }
 
-// endTime is what a process has to end by itself.
+// endTime is how long a process may take to end by itself.
 const endTime = time.Second
 
-// end ends the process, or makes sure that it has ended, and gives back what the
-// link holds: gently, if it is known to listen.
+// end ends the process and releases the resources of the link. It asks the process to
+// end if that is known to listen.
 func (l *link) end() {
 	select {
 	case <-l.ready:

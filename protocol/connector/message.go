@@ -10,8 +10,8 @@ import (
 	"github.com/credhelper/credhelper/protocol/secret"
 )
 
-// requestMessage is a request as it goes over the wire. Its URL is written out
-// and must read back as the same one: the other end decides by what it reads.
+// requestMessage encodes a request for the wire. Its URL is written as a string and
+// must parse to the same URL, because the other end decides by what it parses.
 func requestMessage(r protocol.Request) (*wire.Request, error) {
 	m := &wire.Request{
 		Profile:     r.Profile,
@@ -31,7 +31,7 @@ func requestMessage(r protocol.Request) (*wire.Request, error) {
 	return m, nil
 }
 
-// request reads a request off the wire.
+// request decodes a request from the wire.
 func request(verb protocol.Verb, m *wire.Request) (protocol.Request, error) {
 	r := protocol.Request{
 		Verb:    verb,
@@ -58,7 +58,7 @@ func request(verb protocol.Verb, m *wire.Request) (protocol.Request, error) {
 	return r, nil
 }
 
-// credentialMessage is a credential as it goes over the wire.
+// credentialMessage encodes a credential for the wire.
 func credentialMessage(c protocol.Credential) (*wire.Credential, error) {
 	m := &wire.Credential{
 		Profile:  c.Profile,
@@ -78,11 +78,11 @@ func credentialMessage(c protocol.Credential) (*wire.Credential, error) {
 	return m, checkStatuses(m.RefreshOn)
 }
 
-// maxStatuses bounds the statuses that doubt a token.
+// maxStatuses is the maximum number of statuses in RefreshOn.
 const maxStatuses = 16
 
-// checkStatuses refuses statuses that no answer can have: a caller would compare
-// each answer of the API with all of them.
+// checkStatuses refuses statuses that no response can have. A caller compares each
+// response of the API with all of them.
 func checkStatuses(list []int32) error {
 	if len(list) > maxStatuses {
 		return policy("too many statuses that doubt the token")
@@ -95,8 +95,8 @@ func checkStatuses(list []int32) error {
 	return nil
 }
 
-// credential reads a credential off the wire. The program puts it into a header,
-// so the grammar is checked here once more (A16, T21).
+// credential decodes a credential from the wire. The program puts it into a header, so
+// its grammar is checked here again (A16, T21).
 func credential(m *wire.Credential) (protocol.Credential, error) {
 	if m == nil {
 		return protocol.Credential{}, policy("the answer holds neither a credential nor a failure")

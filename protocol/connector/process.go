@@ -20,8 +20,8 @@ import (
 	"github.com/credhelper/credhelper/protocol/printable"
 )
 
-// process is credhelper as a child of this program. go-plugin's own would give it
-// this program's stdin, in which a secret may wait for this program, and its whole
+// process is credhelper as a child process. go-plugin's own runner would give it this
+// program's stdin, which may contain a secret for this program, and its whole
 // environment (T7, T20).
 type process struct {
 	cmd            *exec.Cmd
@@ -30,7 +30,7 @@ type process struct {
 
 	mu       sync.Mutex
 	child    *os.Process     // nil before the start
-	killed   bool            // perhaps before the start
+	killed   bool            // possibly before the start
 	greeting strings.Builder // the first bytes of stdout
 	said     string          // the first line of stderr
 	warnings io.Writer
@@ -45,16 +45,16 @@ func newProcess(config Config) *process {
 	return &process{cmd: cmd, ended: make(chan struct{}), warnings: config.Warnings}
 }
 
-// run is what go-plugin calls with the variables that it wants to pass. The
-// directory that it made for sockets is not needed: credhelper makes its own, and
-// this one would be left behind by a host that is killed.
+// run is called by go-plugin with the variables that it wants to pass. The directory
+// that it creates for sockets is removed: credhelper creates its own, and a killed host
+// would leave this one behind.
 func (p *process) run(_ hclog.Logger, with *exec.Cmd, dir string) (runner.Runner, error) {
 	_ = os.Remove(dir)
 	p.cmd.Env = append(p.cmd.Env, with.Env...)
 	return p, nil
 }
 
-// Start implements runner.Runner. Stdin is empty: a nil Stdin is the null device.
+// Start implements runner.Runner. A nil Stdin is the null device.
 func (p *process) Start(context.Context) error {
 	out, outEnd, err := os.Pipe()
 	if err != nil {
@@ -77,8 +77,7 @@ func (p *process) Start(context.Context) error {
 	return nil
 }
 
-// fork starts the process unless it was killed already, by a Close that could not
-// wait.
+// fork starts the process unless a Close that could not wait has already killed it.
 func (p *process) fork() error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -92,8 +91,8 @@ func (p *process) fork() error {
 	return nil
 }
 
-// drainTime is how long the pipes of a process that has ended stay open, so that
-// what it said last is read. Its own children may hold them for ever.
+// drainTime is how long the pipes of a process that has ended stay open, to read its
+// last output. Its own children may hold them forever.
 const drainTime = 250 * time.Millisecond
 
 func (p *process) await() {
@@ -133,8 +132,8 @@ func (p *process) Kill(context.Context) error {
 	return nil
 }
 
-// terminate asks the process to end, for it has a socket to remove; where a
-// process cannot be asked it is killed.
+// terminate asks the process to end, because it has a socket to remove. On a system
+// where that is impossible it is killed.
 func (p *process) terminate() {
 	p.mu.Lock()
 	p.killed = true
@@ -158,7 +157,8 @@ func (p *process) ID() string {
 // Name implements runner.Runner.
 func (p *process) Name() string { return p.cmd.Path }
 
-// Diagnose implements runner.Runner; go-plugin's own guesses take many lines.
+// Diagnose implements runner.Runner; it returns "" because go-plugin's own texts take
+// many lines.
 func (p *process) Diagnose(context.Context) string { return "" }
 
 // Stdout implements runner.Runner.
@@ -172,8 +172,8 @@ func (p *process) HostToPlugin(network, address string) (string, string, error) 
 	return network, address, nil
 }
 
-// PluginToHost implements runner.AddrTranslator: the greeting names a socket of
-// this machine, or this program would go where its child sends it (T20).
+// PluginToHost implements runner.AddrTranslator. The greeting must name a socket on
+// this machine; otherwise the child could make this program connect elsewhere (T20).
 func (p *process) PluginToHost(network, address string) (string, string, error) {
 	host, _, err := net.SplitHostPort(address)
 	if network == "unix" && filepath.IsAbs(address) || network == "tcp" && err == nil && host == "127.0.0.1" {
@@ -182,7 +182,7 @@ func (p *process) PluginToHost(network, address string) (string, string, error) 
 	return "", "", policy("the greeting names no socket of this machine")
 }
 
-// overheard is stdout, whose first bytes are kept.
+// overheard is a stdout whose first bytes are kept.
 type overheard struct {
 	stdout  *os.File
 	process *process
@@ -202,7 +202,7 @@ func (o *overheard) Read(b []byte) (int, error) {
 	return n, err
 }
 
-// version is what the greeting says of the protocol: its second field; "" before
+// version returns the protocol version in the greeting, its second field; "" before
 // there is one.
 func (p *process) version() string {
 	p.mu.Lock()
@@ -214,8 +214,9 @@ func (p *process) version() string {
 	return fields[1]
 }
 
-// Write implements io.Writer for the lines of stderr, which go-plugin passes on
-// one at a time, their ends apart. What a plugin says is not passed on raw (T20).
+// Write implements io.Writer for the lines of stderr, which go-plugin passes on one at
+// a time, without their line breaks. A plugin's output is sanitized before it is passed
+// on (T20).
 func (p *process) Write(b []byte) (int, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -231,9 +232,9 @@ func (p *process) Write(b []byte) (int, error) {
 	return len(b), nil
 }
 
-// reason is what the process said on stderr, which tells better than go-plugin
-// why it did not start; "" if it said nothing. The two come by different ways, so
-// stderr gets a moment.
+// reason returns the first line that the process wrote to stderr, which explains a
+// failed start better than go-plugin; "" if there is none. stderr is read concurrently,
+// so it gets a moment.
 func (p *process) reason() string {
 	for range 10 {
 		p.mu.Lock()
@@ -247,8 +248,8 @@ func (p *process) reason() string {
 	return ""
 }
 
-// ending is how the process ended: its exit code, -1 for none, and "exit status 1"
-// or "signal: killed"; "" if it has not.
+// ending returns how the process ended: its exit code, -1 for none, and "exit status 1"
+// or "signal: killed"; "" if it has not ended.
 func (p *process) ending() (code int, how string) {
 	if p.ID() == "" {
 		return -1, ""
@@ -261,7 +262,7 @@ func (p *process) ending() (code int, how string) {
 	}
 }
 
-// silent reports whether the process has said nothing on stdout.
+// silent reports whether the process has written nothing to stdout.
 func (p *process) silent() bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -21,23 +21,22 @@ import (
 	"github.com/credhelper/credhelper/protocol/printable"
 )
 
-// ServeConfig is what Serve needs.
+// ServeConfig is the configuration of Serve.
 type ServeConfig struct {
 	Answerer protocol.Answerer
-	// SocketDir is where the socket lies: a directory of mode 0700, since the
-	// socket's own mode is what the umask makes of it (T2).
+	// SocketDir is the directory of the socket. It has mode 0700, because the socket's
+	// own mode depends on the umask (T2).
 	SocketDir string
-	// HostLives reports whether the host may still be there; it is asked a few times
-	// a second while the host holds no connection. Nil if there is no telling.
+	// HostLives reports whether the host may still exist; it is called a few times a
+	// second while the host has no connection. It is nil if that cannot be determined.
 	HostLives func() bool
 }
 
-// CheckHost reports whether this process was started as a plugin should be: by a
-// host that knows Handshake, speaks a version that we do and brought a
-// certificate. Its errors wrap ErrMalformed for a person, who gets a line that says
-// what this is for, and ErrPolicy for a host of another version or without mutual
-// TLS: any process of this machine that reaches the socket could ask it for tokens
-// (T2).
+// CheckHost checks that this process was started as a plugin: by a host that knows
+// Handshake, speaks a version that we do and has a certificate. Its errors wrap
+// ErrMalformed for a person, with a text that says what the command is for, and
+// ErrPolicy for a host with another version or without mutual TLS: otherwise any
+// process on this machine that can reach the socket could ask for tokens (T2).
 func CheckHost() error {
 	if os.Getenv(Handshake.MagicCookieKey) != Handshake.MagicCookieValue {
 		return &protocol.Error{
@@ -59,16 +58,15 @@ func CheckHost() error {
 	return checkDebug()
 }
 
-// Serve answers the host that started this process, until the host ends it, is
-// gone, or ctx is done. It takes over the process's stdout, on which go-plugin
-// greets the host. Errors are those of CheckHost, or say why no socket could be
-// opened.
+// Serve answers the host that started this process, until the host ends it or is gone,
+// or ctx is done. It uses the process's stdout, on which go-plugin greets the host.
+// Errors are those of CheckHost, or say why no socket could be opened.
 func Serve(ctx context.Context, config ServeConfig) error {
 	if err := CheckHost(); err != nil {
 		return err
 	}
-	// go-plugin hears of these only through the environment. A group that may use
-	// the socket is refused whatever the host wishes.
+	// go-plugin reads these only from the environment. A group with access to the
+	// socket is refused, whatever the host asks for.
 	if err := errors.Join(os.Setenv(goplugin.EnvUnixSocketDir, config.SocketDir), os.Unsetenv(goplugin.EnvUnixSocketGroup)); err != nil {
 		return err
 	}
@@ -95,8 +93,8 @@ func Serve(ctx context.Context, config ServeConfig) error {
 	return failed.err()
 }
 
-// serverOptions: see dialOptions for the windows. Workers keep the stacks that a
-// call has grown.
+// serverOptions returns the options of the server; see dialOptions for the windows.
+// Workers keep the stacks that a call has grown.
 func serverOptions() []grpc.ServerOption {
 	const workers, calls = 4, 128
 	return []grpc.ServerOption{
@@ -108,8 +106,8 @@ func serverOptions() []grpc.ServerOption {
 	}
 }
 
-// firstLine keeps the first thing that go-plugin has to say: it tells of a
-// failure only by logging it.
+// firstLine keeps the first line of go-plugin's log, the only place where it reports a
+// failure.
 type firstLine struct {
 	mu   sync.Mutex
 	text string
@@ -134,13 +132,13 @@ func (f *firstLine) err() error {
 	return policy("plugin: " + f.text)
 }
 
-// contract is the plugin as go-plugin wants it, for both ends.
+// contract implements go-plugin's interface for both ends.
 type contract struct {
 	goplugin.NetRPCUnsupportedPlugin
-	server *server // of the serving end
+	server *server // of the plugin; nil in the host
 }
 
-// GRPCServer implements go-plugin's GRPCPlugin for the serving end.
+// GRPCServer implements go-plugin's GRPCPlugin for the plugin.
 func (c *contract) GRPCServer(_ *goplugin.GRPCBroker, s *grpc.Server) error {
 	wire.RegisterConnectorServer(s, c.server)
 	return nil
@@ -151,8 +149,8 @@ func (c *contract) GRPCClient(_ context.Context, _ *goplugin.GRPCBroker, conn *g
 	return wire.NewConnectorClient(conn), nil
 }
 
-// server answers calls. What fails is an answer, too; a status of gRPC's own
-// means that the wire is broken.
+// server answers calls. A failure is part of the answer; a gRPC status means that the
+// connection is broken.
 type server struct {
 	wire.UnimplementedConnectorServer
 	answerer protocol.Answerer
@@ -197,8 +195,8 @@ func (s *server) Forget(ctx context.Context, m *wire.Request) (*wire.ForgetReply
 	return &wire.ForgetReply{Failure: failure(err)}, nil
 }
 
-// finish waits for calls that still run, for they may have something to put away.
-// Their contexts are done since the wire is closed.
+// finish waits for calls that still run, because they may have something to store.
+// Their contexts are done since the connection is closed.
 func (s *server) finish(atMost time.Duration) {
 	done := make(chan struct{})
 	go func() {

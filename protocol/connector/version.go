@@ -11,12 +11,12 @@ import (
 	"github.com/credhelper/credhelper/protocol/printable"
 )
 
-// known are the versions of the contract that this release speaks, both as a host
-// and as a plugin. Fields and kinds of failure that one end does not know are no
-// new version: protobuf carries them, and each end ignores them.
+// known lists the versions of the contract that this release speaks, both as host and
+// as plugin. New fields and kinds of failure need no new version: protobuf carries
+// them, and an end that does not know them ignores them.
 var known = [...]int{1}
 
-// versions is go-plugin's table of what is spoken; answerer is nil for a host.
+// versions returns go-plugin's table of versions; answerer is nil for a host.
 func versions(answerer *server) map[int]goplugin.PluginSet {
 	table := make(map[int]goplugin.PluginSet, len(known))
 	for _, v := range known {
@@ -25,8 +25,8 @@ func versions(answerer *server) map[int]goplugin.PluginSet {
 	return table
 }
 
-// offered are the versions that the host speaks, as go-plugin tells them. A host
-// that tells none speaks the first.
+// offered returns the versions that the host speaks, as go-plugin passes them. A host
+// that passes none speaks the first.
 func offered() string {
 	if list := os.Getenv("PLUGIN_PROTOCOL_VERSIONS"); list != "" {
 		return list
@@ -34,8 +34,8 @@ func offered() string {
 	return strconv.Itoa(known[0])
 }
 
-// checkVersions says which side must be upgraded if they, who speak the versions
-// of a list like "1,2", speak none that we do.
+// checkVersions returns an error that says which side must be upgraded if they, who
+// speak the versions in a list like "1,2", speak none of ours.
 func checkVersions(we, they, list string) error {
 	newest := 0
 	for text := range strings.SplitSeq(list, ",") {

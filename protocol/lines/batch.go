@@ -9,31 +9,31 @@ import (
 	"github.com/credhelper/credhelper/protocol"
 )
 
-// batch is the replies that the reading goroutine made itself and did not write
-// yet.
+// batch holds the replies that the reading goroutine has produced and not yet written.
 type batch struct {
 	*server
 	replies []byte
 	written [8]written
-	next    int // of written, to be replaced
+	next    int // index in written of the next one to replace
 }
 
-// written is the reply to one profile's credential, but for the id: as long as the
-// credential is the same, so are the bytes, of which a token has thousands.
+// written is the encoded reply for one profile's credential, without the id. The bytes
+// are reused while the credential stays the same, because a token has thousands of
+// them.
 type written struct {
 	credential protocol.Credential
 	members    []byte
 }
 
-// of reports whether it is the reply to c. Nobody learns from the time that this
-// takes: both tokens are ours.
+// of reports whether it is the reply for c. The time this takes reveals nothing: both
+// tokens are ours.
 func (w *written) of(c *protocol.Credential) bool {
 	return w.members != nil && w.credential.Expires == c.Expires && w.credential.Profile == c.Profile &&
 		w.credential.Header == c.Header && w.credential.Scheme == c.Scheme && w.credential.Source == c.Source &&
 		slices.Equal(w.credential.RefreshOn, c.RefreshOn) && w.credential.Secret.Reveal() == c.Secret.Reveal()
 }
 
-// answer answers one line, at once if that can be, or begins to.
+// answer answers one line, at once if possible; otherwise it starts a call.
 func (b *batch) answer(ctx context.Context, line []byte) error {
 	id, r, err := Decode(line)
 	if err != nil {
@@ -46,14 +46,14 @@ func (b *batch) answer(ctx context.Context, line []byte) error {
 			return b.flushIfLong()
 		}
 	}
-	// To begin may take as long as the calls under way do.
+	// Starting a call may block until another one has finished.
 	if err := b.flush(); err != nil {
 		return err
 	}
 	return b.begin(ctx, &call{id: bytes.Clone(id), request: r, read: time.Now()})
 }
 
-// reply appends the line for a credential that was at hand.
+// reply appends the line for a credential from the cache.
 func (b *batch) reply(id []byte, c *protocol.Credential) {
 	for i := range b.written {
 		if b.written[i].of(c) {
@@ -72,7 +72,7 @@ func (b *batch) reply(id []byte, c *protocol.Credential) {
 	b.reply(id, c)
 }
 
-// refuse appends the line for one that is not understood.
+// refuse appends the line for an invalid request.
 func (b *batch) refuse(id []byte, text string) error {
 	b.replies = AppendError(b.replies, id, malformed("request: "+text))
 	return b.flushIfLong()

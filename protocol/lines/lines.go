@@ -33,11 +33,11 @@ import (
 )
 
 const (
-	// MaxLine is the most bytes of a request, without the end of its line (R1).
+	// MaxLine is the maximum length of a request in bytes, without its line break (R1).
 	MaxLine = 64 << 10
-	// maxID bounds what is kept and echoed of a stranger's making.
+	// maxID limits the part of a request that is kept and echoed.
 	maxID = 256
-	// maxTimeout is the longest that an answer takes, in seconds.
+	// maxTimeout is the longest time limit of an answer, in seconds.
 	maxTimeout = 8
 )
 

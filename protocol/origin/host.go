@@ -1,6 +1,6 @@
 package origin
 
-// kind tells names from addresses: a wildcard never covers an address (O8).
+// kind distinguishes names from addresses: a wildcard never covers an address (O8).
 type kind uint8
 
 const (
@@ -9,27 +9,27 @@ const (
 	ipv6Host
 )
 
-// endpoint is what URL and Origin share: where a connection would go.
+// endpoint is the common part of URL and Origin: the destination of a connection.
 type endpoint struct {
 	scheme string // lower case
 	host   string // lower case, canonical, no brackets, no port
-	port   uint16 // the scheme's default when none was written; 0 when it has none
+	port   uint16 // the scheme's default if none was written; 0 if it has none
 	kind   kind
 }
 
-// Scheme is the scheme in lower case, such as "https".
+// Scheme returns the scheme in lower case, such as "https".
 func (e endpoint) Scheme() string { return e.scheme }
 
-// Host is the host in lower case, without port and brackets. An IPv6 address
-// has the form of RFC 5952.
+// Host returns the host in lower case, without port and brackets. An IPv6 address has
+// the form of RFC 5952.
 func (e endpoint) Host() string { return e.host }
 
-// Port is the port, the scheme's default when none was written; 0 when none
-// was written and the scheme has no default.
+// Port returns the port, or the scheme's default if none was written; 0 if the scheme
+// has no default either.
 func (e endpoint) Port() uint16 { return e.port }
 
-// Loopback reports whether the host is a loopback literal or the name localhost:
-// where plain http may be allowed (O2).
+// Loopback reports whether the host is a loopback address or the name localhost, for
+// which plain http can be allowed (O2).
 func (e endpoint) Loopback() bool {
 	switch e.kind {
 	case ipv4Host:
@@ -41,7 +41,7 @@ func (e endpoint) Loopback() bool {
 	}
 }
 
-// appendTo writes scheme://[prefix]host[:port], the default port left out.
+// appendTo appends scheme://[prefix]host[:port], without a default port.
 func (e endpoint) appendTo(dst []byte, prefix string) []byte {
 	dst = append(dst, e.scheme...)
 	dst = append(dst, "://"...)
@@ -60,8 +60,8 @@ func (e endpoint) appendTo(dst []byte, prefix string) []byte {
 	return dst
 }
 
-// parseAuthority reads host and port. The scheme must be set before. All that
-// is in s is ASCII; the length of the whole was checked by the caller.
+// parseAuthority parses host and port. The scheme must be set before. s is ASCII, and
+// the caller has checked the total length.
 func (e *endpoint) parseAuthority(s string) Reason {
 	if index(s, '@') >= 0 {
 		return Userinfo
@@ -112,8 +112,8 @@ func (e *endpoint) parseHost(host string) Reason {
 	return Release
 }
 
-// parsePort (O7) takes one spelling of each number only: parsers differ on
-// signs, leading zeros, emptiness and what is over 65535.
+// parsePort (O7) accepts only one spelling of each number: parsers differ on signs,
+// leading zeros, an empty port and numbers over 65535.
 func (e *endpoint) parsePort(s string, given bool) Reason {
 	if !given {
 		e.port = defaultPort(e.scheme)
@@ -136,7 +136,7 @@ func (e *endpoint) parsePort(s string, given bool) Reason {
 	return Release
 }
 
-// checkName is O5 for a host in lower case.
+// checkName applies O5 to a host in lower case.
 func checkName(host string) Reason {
 	start := 0
 	for i := 0; i <= len(host); i++ {
@@ -161,8 +161,8 @@ func checkName(host string) Reason {
 	return Release
 }
 
-// looksNumeric (O6): other parsers read a host whose last label is a number,
-// decimal or hexadecimal, as an IPv4 address in one of its many spellings.
+// looksNumeric (O6) reports whether the last label is a decimal or hexadecimal number:
+// other parsers read such a host as an IPv4 address in one of its many spellings.
 func looksNumeric(host string) bool {
 	last := host[lastIndex(host, '.')+1:]
 	if len(last) >= 2 && last[:2] == "0x" {
@@ -176,7 +176,7 @@ func looksNumeric(host string) bool {
 	return true
 }
 
-// canonicalIPv4 reports whether host is four decimal bytes without zero prefix.
+// canonicalIPv4 reports whether host is four decimal bytes without leading zeros.
 func canonicalIPv4(host string) bool {
 	bytes := 0
 	for {
@@ -199,7 +199,7 @@ func canonicalIPv4(host string) bool {
 	}
 }
 
-// defaultPort is 0 for a scheme that has none here.
+// defaultPort returns 0 for a scheme without a default port.
 func defaultPort(scheme string) uint16 {
 	switch scheme {
 	case "https", "wss", "grpcs", Bare:

@@ -2,10 +2,10 @@ package origin
 
 const hexDigits = "0123456789abcdef"
 
-// canonicalIPv6 reads what stood between brackets and returns its one spelling,
-// RFC 5952. Addresses are compared as addresses (O6), and in this form equal
-// addresses are equal texts. An IPv4 tail in dots is refused with the mapped
-// form: each is a second way to write an address.
+// canonicalIPv6 parses the text between brackets and returns its canonical form, RFC
+// 5952. Addresses are compared as addresses (O6): in this form equal addresses are
+// equal strings. A dotted IPv4 tail is refused, with the mapped form, because each is a
+// second spelling of an address.
 func canonicalIPv6(s string) (string, Reason) {
 	if index(s, '%') >= 0 {
 		return "", Zone
@@ -28,8 +28,8 @@ func canonicalIPv6(s string) (string, Reason) {
 	return string(text), Release
 }
 
-// parseIPv6 reads up to eight groups, where one "::" stands for at least one
-// group of zeros (RFC 4291 section 2.2).
+// parseIPv6 parses up to eight groups, where one "::" stands for at least one group of
+// zeros (RFC 4291 section 2.2).
 func parseIPv6(s string) (groups [8]uint16, ok bool) {
 	n, gap := 0, -1
 	if len(s) >= 2 && s[:2] == "::" {
@@ -68,8 +68,8 @@ func parseIPv6(s string) (groups [8]uint16, ok bool) {
 	return groups, true
 }
 
-// hexGroup reads one to four hexadecimal digits; width 0 means that there are
-// none, or five.
+// hexGroup parses one to four hexadecimal digits; width 0 means that there are none, or
+// more.
 func hexGroup(s string) (value uint16, width int) {
 	for width < len(s) && width < 5 {
 		d, ok := hexValue(s[width])
@@ -85,7 +85,7 @@ func hexGroup(s string) (value uint16, width int) {
 	return value, width
 }
 
-// appendIPv6 writes lower-case groups without leading zeros, the first of the
+// appendIPv6 appends lower-case groups without leading zeros, with the first of the
 // longest runs of two or more zero groups as "::" (RFC 5952 section 4).
 func appendIPv6(dst []byte, groups [8]uint16) []byte {
 	gap, gapLen := zeroRun(groups)
@@ -109,7 +109,7 @@ func appendIPv6(dst []byte, groups [8]uint16) []byte {
 	return dst
 }
 
-// zeroRun finds what "::" stands for; without one, at is out of range.
+// zeroRun returns the run that "::" stands for; without one, at is out of range.
 func zeroRun(groups [8]uint16) (at, length int) {
 	at, length = -9, 1
 	for i := 0; i < 8; i++ {

@@ -1,8 +1,8 @@
 package origin
 
-// Match decides whether a token bound to o may be released for u. It does not
-// allocate. Host, scheme, port and path are compared in this order, so that a
-// later reason means a nearer miss.
+// Match reports whether a token bound to o may be released for u. It does not allocate.
+// It compares host, scheme, port and path in this order, so that a later reason means a
+// closer match.
 func (o Origin) Match(u URL) Reason {
 	if r := o.matchHost(u); r != Release {
 		return r
@@ -26,8 +26,9 @@ func (o Origin) Match(u URL) Reason {
 	return Release
 }
 
-// otherScheme is the reason for a URL of another scheme. Tools that are refused a bare host
-// by another reason than this go on without a token, as they should at another port.
+// otherScheme returns the reason for a URL with another scheme. Tools whose bare host
+// is refused for any other reason continue without a token, as they should for another
+// port.
 func (o Origin) otherScheme(u URL) Reason {
 	switch {
 	case u.scheme == "http":
@@ -52,16 +53,16 @@ func (o Origin) matchHost(u URL) Reason {
 	if dot := index(u.host, '.'); dot >= 0 && u.host[dot+1:] == o.host {
 		return Release
 	}
-	// Only the reason depends on this suffix, never a release.
+	// This suffix only affects the reason, never a release.
 	if n := len(u.host) - len(o.host); n > 0 && u.host[n-1] == '.' && u.host[n:] == o.host {
 		return WildcardDepth
 	}
 	return Host
 }
 
-// Best picks the origin that claims u best (O12): an exact host before a
-// wildcard, then the longer path. Without one it returns -1 and the reason of
-// the nearest miss.
+// Best returns the index of the origin with the strongest claim on u (O12): an exact
+// host before a wildcard, then the longer path. If there is none it returns -1 and the
+// reason of the closest one.
 func Best(origins []Origin, u URL) (int, Reason) {
 	best, reason := -1, NoOrigins
 	for i, o := range origins {
@@ -76,8 +77,8 @@ func Best(origins []Origin, u URL) (int, Reason) {
 	return best, reason
 }
 
-// Specificity orders the claims of origins that match one URL, across profiles
-// too: the greater wins, equals are a conflict (O12).
+// Specificity orders the claims of origins that match one URL, across profiles too: the
+// greater wins, and equal ones are a conflict (O12).
 func (o Origin) Specificity() int {
 	n := len(o.path)
 	if !o.wildcard {
@@ -86,7 +87,7 @@ func (o Origin) Specificity() int {
 	return n
 }
 
-// nearness orders the reasons of Match by how much had agreed before.
+// nearness orders the reasons of Match by how many parts agreed.
 func nearness(r Reason) int {
 	switch r {
 	case NoOrigins:

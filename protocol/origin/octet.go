@@ -1,7 +1,7 @@
 package origin
 
-// The few byte helpers that package strings would bring with the Unicode
-// tables behind it; the front links this package and starts in a millisecond.
+// A few byte functions. Package strings would link the Unicode tables into the front,
+// which starts in a millisecond.
 
 func isDigit(c byte) bool  { return '0' <= c && c <= '9' }
 func isLetter(c byte) bool { return 'a' <= c|0x20 && c|0x20 <= 'z' }
@@ -35,7 +35,7 @@ func lastIndex(s string, c byte) int {
 	return -1
 }
 
-// lower lower-cases ASCII letters; a text without capitals is returned as it
+// lower converts ASCII letters to lower case; a text without capitals is returned as it
 // is, without a copy.
 func lower(s string) string {
 	for i := range len(s) {

@@ -1,8 +1,8 @@
-// Package origin holds the one rule that decides whether a token may be
-// released for a URL (rules O1 to O12 of the security promises).
+// Package origin holds the rules that decide whether a token may be released for a URL
+// (O1 to O12 of docs/security.md).
 //
-// A profile lists its origins: a host, perhaps with a scheme, a port, a path
-// prefix, or a wildcard as the first label:
+// A profile lists its origins: a host, with an optional scheme, port and path prefix,
+// or a wildcard as the first label:
 //
 //	git.example.com
 //	https://api.example.com:8443
@@ -10,28 +10,26 @@
 //	https://*.cdn.example.com
 //	http://127.0.0.1:8080
 //
-// A tool asks for a URL, or for its parts in fields. Both are parsed strictly
-// and then compared byte by byte: what two URL parsers could read in two
-// ways is refused, never guessed at. There is no suffix test, no regular
-// expression and no DNS.
+// A tool asks for a URL, or for its parts in separate fields. Both are parsed strictly
+// and then compared byte by byte: anything that two URL parsers could read differently
+// is refused, never guessed. There is no suffix test, no regular expression and no DNS.
 //
-// The package allocates only where a text is not written canonically, and links
-// nothing: it runs in the start-up path of every request.
+// The package allocates only if a text is not in canonical form, and links nothing,
+// because it is used in the start-up path of every request.
 package origin
 
-// Origin is one place that a profile's token may be sent to. Only Parse makes
-// one; the zero value owns nothing. Origins are canonical and compare with ==.
+// Origin is a destination that a profile's token may be sent to. Only Parse returns
+// one; the zero value owns nothing. Origins are canonical and can be compared with ==.
 type Origin struct {
 	endpoint
 	path     string // "" or "/a/b"
-	wildcard bool   // host is the parent
+	wildcard bool   // host is the parent domain
 }
 
-// Parse reads an origin; without a scheme it is https, which is not for profiles:
-// package helper wants theirs written out.
-// Host names are ASCII: whoever reads Unicode from people converts it first
-// (O13). That a wildcard does not cover a public suffix is the caller's check
-// too, with a list (O8). The error is an *Error.
+// Parse parses an origin. Without a scheme it is https; package helper requires the
+// scheme in profiles. Host names must be ASCII: the caller converts Unicode first
+// (O13), and checks with a list that a wildcard does not cover a public suffix (O8).
+// The error is an *Error.
 func Parse(s string) (Origin, error) {
 	o, r := parse(s)
 	if r != Release {
@@ -64,8 +62,8 @@ func parse(s string) (Origin, Reason) {
 	return o, r
 }
 
-// parseOwner reads host and port, and what only a profile may write: wildcards
-// (O8), and plain text to this very machine (O2).
+// parseOwner parses host and port, and the forms that only a profile may use: wildcards
+// (O8), and plain http to this machine (O2).
 func (o *Origin) parseOwner(authority string) Reason {
 	if len(authority) > 2 && authority[:2] == "*." {
 		authority, o.wildcard = authority[2:], true
@@ -85,11 +83,11 @@ func (o *Origin) parseOwner(authority string) Reason {
 	return Release
 }
 
-// Path is the path prefix, "" for the whole host; it has a leading slash and
-// none at the end.
+// Path returns the path prefix, with a leading slash and without a trailing one; "" for
+// the whole host.
 func (o Origin) Path() string { return o.path }
 
-// Wildcard returns the parent of a wildcard origin: "cdn.example.com" for
+// Wildcard returns the parent domain of a wildcard origin: "cdn.example.com" for
 // *.cdn.example.com.
 func (o Origin) Wildcard() (parent string, ok bool) {
 	if !o.wildcard {
@@ -98,8 +96,8 @@ func (o Origin) Wildcard() (parent string, ok bool) {
 	return o.host, true
 }
 
-// String is the canonical form, which Parse reads back to an equal Origin. It
-// is stored in sealed cache entries.
+// String returns the canonical form, which Parse parses to an equal Origin. It is
+// stored in sealed cache entries.
 func (o Origin) String() string {
 	var buf [128]byte
 	prefix := ""
@@ -109,8 +107,8 @@ func (o Origin) String() string {
 	return string(append(o.appendTo(buf[:0], prefix), o.path...))
 }
 
-// RouteKey is the name under which routes to this origin are kept: the host, or
-// "*." and the parent. Scheme, port and path are left to Match.
+// RouteKey returns the name under which routes to this origin are stored: the host, or
+// "*." and the parent domain. Scheme, port and path are left to Match.
 func (o Origin) RouteKey() string {
 	if o.wildcard {
 		return "*." + o.host
@@ -118,8 +116,8 @@ func (o Origin) RouteKey() string {
 	return o.host
 }
 
-// RouteKeys are the names under which routes that may own u are kept. The
-// wildcard is "" where none can match: an address, or a name of two labels.
+// RouteKeys returns the names of the routes that may own u. The wildcard is "" if none
+// can match: for an address, or a name of two labels.
 func RouteKeys(u URL) (exact, wildcard string) {
 	if u.kind == nameHost {
 		if dot := index(u.host, '.'); dot >= 0 && index(u.host[dot+1:], '.') >= 0 {
@@ -129,9 +127,9 @@ func RouteKeys(u URL) (exact, wildcard string) {
 	return u.host, wildcard
 }
 
-// Claim is a text that two origins share if, and only if, they claim the same URLs
-// with equal right; two profiles that do so are a configuration error (O12). Paths
-// that differ only in what is escaped claim the same: a decoded field matches both.
+// Claim returns a text that two origins share if, and only if, they claim the same URLs
+// equally; two such profiles are a configuration error (O12). Paths that differ only in
+// escaping claim the same: a decoded field matches both.
 func (o Origin) Claim() string {
 	path := make([]byte, 0, len(o.path))
 	for i := 0; i < len(o.path); {
@@ -143,5 +141,5 @@ func (o Origin) Claim() string {
 	return o.String() + string(path)
 }
 
-// SameClaim reports whether two origins claim the same URLs with equal right.
+// SameClaim reports whether two origins claim the same URLs equally.
 func SameClaim(a, b Origin) bool { return a.Claim() == b.Claim() }

@@ -1,7 +1,7 @@
 package origin
 
-// checkPercent is O10 for the path and query of a URL: complete triplets, no
-// encoded control byte, whatever the profile says about paths.
+// checkPercent applies O10 to the path and query of a URL: complete triplets, and no
+// encoded control characters, whatever the profile's path.
 func checkPercent(s string) Reason {
 	for i := 0; i < len(s); i++ {
 		if s[i] != '%' {
@@ -19,10 +19,9 @@ func checkPercent(s string) Reason {
 	return Release
 }
 
-// checkFieldPath is the grammar of a path field (O11). Its bytes are the path
-// itself, already decoded by git: spaces, UTF-8 and lone percent signs are
-// legal in it. A control byte is not, nor is one that is still encoded: a
-// server that decodes once more would see it.
+// checkFieldPath checks a path in a field of its own (O11). git has already decoded it:
+// spaces, UTF-8 and lone percent signs are legal. A control character is not, nor is
+// one that is still encoded, because a server that decodes again would see it.
 func checkFieldPath(s string) Reason {
 	if len(s) > maxLength {
 		return TooLong
@@ -41,9 +40,9 @@ func checkFieldPath(s string) Reason {
 	return Release
 }
 
-// under reports whether path lies under prefix, on a segment boundary. Unreserved
-// characters count the same escaped and not; all others must be written alike
-// (RFC 3986 section 2.3), unless path is the already decoded one of a field.
+// under reports whether path is below prefix, at a segment boundary. Unreserved
+// characters match with and without escaping; all others must be spelled alike (RFC
+// 3986 section 2.3), unless path is the decoded one of a field.
 func under(prefix, path string, decoded bool) bool {
 	j := 0
 	for i := 0; i < len(prefix); {
@@ -64,8 +63,8 @@ func under(prefix, path string, decoded bool) bool {
 	return j == len(path) || path[j] == '/'
 }
 
-// canonicalPath is the path of an origin: no slash at the end, nothing for the
-// root, unreserved characters plain, hexadecimal digits in capitals.
+// canonicalPath returns the canonical path of an origin: no trailing slash, nothing for
+// the root, unreserved characters unescaped, hexadecimal digits in capitals.
 func canonicalPath(path string) (string, Reason) {
 	if path == "" || path == "/" {
 		return "", Release
@@ -98,9 +97,8 @@ func canonicalPath(path string) (string, Reason) {
 	return string(plain), Release
 }
 
-// decode returns the byte at i and how many bytes of s it takes: 3 for a
-// percent triplet, else 1. It is called once per byte: nothing is ever decoded
-// twice (O9).
+// decode returns the byte at i and its length in s: 3 for a percent triplet, else 1. It
+// is called once per byte: nothing is decoded twice (O9).
 func decode(s string, i int) (c byte, width int) {
 	if s[i] == '%' && i+2 < len(s) {
 		high, ok1 := hexValue(s[i+1])
@@ -114,7 +112,7 @@ func decode(s string, i int) (c byte, width int) {
 
 func isControl(c byte) bool { return c < 0x20 || c == 0x7f }
 
-// unreserved is RFC 3986 section 2.3.
+// unreserved implements RFC 3986 section 2.3.
 func unreserved(c byte) bool {
 	return isLetter(c) || isDigit(c) || c == '-' || c == '.' || c == '_' || c == '~'
 }

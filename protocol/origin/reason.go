@@ -1,10 +1,10 @@
 package origin
 
-// Reason says why a token may not be released for a URL. Its zero value is
-// Release, the only one that lets a token go.
+// Reason is the reason why a token may not be released for a URL. Its zero value is
+// Release, the only one that permits it.
 type Reason uint8
 
-// The reasons, in the order of the rules that they stand for.
+// The reasons, in the order of the rules that they belong to.
 const (
 	Release Reason = iota // the origin owns the URL
 
@@ -56,11 +56,11 @@ const (
 
 	Field // O11
 
-	reasonCount // how many there are; tests walk them all
+	reasonCount // their number; tests use all of them
 )
 
-// reasons is indexed by Reason. The texts never hold any of the input: they go
-// to terminals and logs, and the input is an attacker's.
+// reasons is indexed by Reason. The texts contain no part of the input: they are
+// printed on terminals and in logs, and the input is an attacker's.
 var reasons = [...]struct{ rule, text string }{
 	Release:          {"", "released"},
 	NoOrigins:        {"O1", "the profile lists no origins"},
@@ -102,7 +102,7 @@ var reasons = [...]struct{ rule, text string }{
 	Field:            {"O11", "the scheme or the host holds what does not belong in that field"},
 }
 
-// String is a short lower-case text for people; it holds no part of the URL.
+// String returns a short lower-case text for people, which contains no part of the URL.
 func (r Reason) String() string {
 	if int(r) < len(reasons) {
 		return reasons[r].text
@@ -110,8 +110,8 @@ func (r Reason) String() string {
 	return "refused"
 }
 
-// Rule names the rule of the security promises that the reason enforces: "O1"
-// to "O11", and nothing for Release.
+// Rule returns the id of the rule in docs/security.md: "O1" to "O11", and "" for
+// Release.
 func (r Reason) Rule() string {
 	if int(r) < len(reasons) {
 		return reasons[r].rule
@@ -119,9 +119,9 @@ func (r Reason) Rule() string {
 	return "O15"
 }
 
-// Error is what is wrong with an origin that a profile lists. The caller adds
-// which profile and which entry.
+// Error is the error for an invalid origin in a profile. The caller adds the profile
+// and the entry.
 type Error struct{ Reason Reason }
 
-// Error is the reason's text.
+// Error returns the reason's text.
 func (e *Error) Error() string { return e.Reason.String() }

@@ -1,7 +1,7 @@
 package origin
 
-// checkSegments (O9) refuses, before a path prefix is compared, each form that
-// a server may read as another path. The path begins with a slash.
+// checkSegments (O9) refuses, before a path prefix is compared, any form that a server
+// may read as another path. The path begins with a slash.
 func checkSegments(path string) Reason {
 	for start := 1; ; {
 		end := start
@@ -19,10 +19,10 @@ func checkSegments(path string) Reason {
 	}
 }
 
-// checkSegment reads a segment as the most generous of servers would: one that decodes
-// twice, folds wide characters (IIS, .NET), trims blanks and dots (Windows), and cuts
-// parameters off before it resolves dots (Java: Jira and Jama among them). If that could
-// leave a slash or nothing but dots, it is refused.
+// checkSegment reads a segment as the most lenient server would: one that decodes
+// twice, folds full-width characters (IIS, .NET), trims spaces and dots (Windows), and
+// strips parameters before it resolves dots (Java: Jira and Jama among them). The
+// segment is refused if that could leave a slash, or only dots.
 func checkSegment(s string) Reason {
 	dots, name, cut := false, false, false
 	for i := 0; i < len(s); {
@@ -46,8 +46,8 @@ func checkSegment(s string) Reason {
 	return Release
 }
 
-// escapes reports whether what follows a percent sign makes it an escape for who decodes
-// once more: %2e, or %u002e.
+// escapes reports whether the text after a percent sign makes it an escape for a server
+// that decodes again: %2e, or %u002e.
 func escapes(s string) bool {
 	for n := 0; n < 2; n++ {
 		if s == "" {
@@ -62,11 +62,11 @@ func escapes(s string) bool {
 	return true
 }
 
-// char reads the character at i, decoded once, and how many bytes of s it takes. One
-// that some server folds into ASCII is that, one that looks like nothing or is trimmed is a
-// blank, and every other beyond ASCII is 'x'. It is not ok if it is longer than it need be:
-// the old disguise of dots and slashes (RFC 3629 section 10). Bytes that are no UTF-8,
-// such as letters of Latin-1, are 'x', each for itself.
+// char returns the character at i, decoded once, and its length in s. A character that
+// some server folds into ASCII is returned as that, one that is invisible or trimmed as
+// a space, and any other beyond ASCII as 'x'. ok is false for an overlong encoding, a
+// known disguise of dots and slashes (RFC 3629 section 10). Bytes that are not UTF-8,
+// such as letters of Latin-1, are each 'x'.
 func char(s string, i int) (c byte, width int, ok bool) {
 	c, width = decode(s, i)
 	if c < 0x80 {
@@ -104,18 +104,18 @@ func char(s string, i int) (c byte, width int, ok bool) {
 	return fold(r), width, true
 }
 
-// fold is the ASCII character for which a server may take r: by compatibility (NFKC), or
-// by the best fit of a code page of Windows.
+// fold returns the ASCII character that a server may substitute for r: by compatibility
+// (NFKC), or by best fit in a Windows code page.
 func fold(r rune) byte {
 	switch {
-	case 0xff01 <= r && r <= 0xff5e: // the wide forms of ASCII
+	case 0xff01 <= r && r <= 0xff5e: // the full-width forms of ASCII
 		return byte(r - 0xfee0)
 	case r <= 0xa0, r == 0xad, r == 0x1680, 0x2000 <= r && r <= 0x200f, 0x2028 <= r && r <= 0x202f,
-		0x205f <= r && r <= 0x2064, r == 0x3000, r == 0xfeff: // blanks, and what is not seen
+		0x205f <= r && r <= 0x2064, r == 0x3000, r == 0xfeff: // spaces, and invisible characters
 		return ' '
 	}
 	switch r {
-	case 0x2024, 0x2025, 0x2026, 0xfe52, 0x3002, 0xff61: // one, two, three dots, small, ideographic
+	case 0x2024, 0x2025, 0x2026, 0xfe52, 0x3002, 0xff61: // one, two and three dots, small, ideographic
 		return '.'
 	case 0x2044, 0x2215, 0x29f8: // fraction, division, big
 		return '/'

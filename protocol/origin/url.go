@@ -1,33 +1,33 @@
 package origin
 
-// maxLength is how long a URL may be, in bytes (O3).
+// maxLength is the maximum length of a URL in bytes (O3).
 const maxLength = 8192
 
-// URL is a checked request URL: what a tool wants a token for. Only ParseURL
-// and FromFields make one; the zero value is owned by no origin. Two URLs
-// compare with ==. User information, query and fragment are not in it.
+// URL is a checked URL that a tool requests a token for. Only ParseURL and FromFields
+// return one; the zero value is owned by no origin. Two URLs can be compared with ==.
+// It has no user information, query or fragment.
 type URL struct {
 	endpoint
 	path    string
-	decoded bool // the path came in a field of its own and holds no escapes
+	decoded bool // the path came in a field of its own and contains no escapes
 }
 
-// Path is the path as the tool wrote it, with a leading slash; "" when the tool
-// gave none.
+// Path returns the path as the tool wrote it, with a leading slash; "" if there is
+// none.
 func (u URL) Path() string { return u.path }
 
-// HasPath reports whether the tool gave a path.
+// HasPath reports whether there is a path.
 func (u URL) HasPath() bool { return u.path != "" }
 
-// String is scheme://host[:port] for messages, the default port left out. Path
-// and query are the tool's business and may hold secrets; they are left out.
+// String returns scheme://host[:port] for messages, without a default port. It omits
+// path and query, which may contain secrets.
 func (u URL) String() string {
 	var buf [80]byte
 	return string(u.appendTo(buf[:0], ""))
 }
 
-// ParseURL reads the one request URL of a dialect that sends URLs (O3 to O7,
-// O10). The URL is the zero value unless the reason is Release.
+// ParseURL parses the URL of a request (O3 to O7, O10). The URL is the zero value
+// unless the reason is Release.
 func ParseURL(s string) (URL, Reason) {
 	if r := checkBytes(s); r != Release {
 		return URL{}, r
@@ -54,11 +54,10 @@ func ParseURL(s string) (URL, Reason) {
 	return u, Release
 }
 
-// FromFields makes a URL of the fields of a dialect that sends them apart: git,
-// docker, terraform. The host may hold a port ("h:8443"), the path may lack its
-// leading slash and is "" when none was given. Each field is checked by its own
-// grammar; nothing is glued into a URL and parsed again (O11). The URL is the
-// zero value unless the reason is Release.
+// FromFields makes a URL from separate fields, for git, docker and terraform. The host
+// may include a port ("h:8443"); the path may lack its leading slash and is "" if there
+// is none. Each field is checked by its own grammar; they are never joined and parsed
+// again (O11). The URL is the zero value unless the reason is Release.
 func FromFields(scheme, host, path string) (URL, Reason) {
 	if scheme == "" {
 		return URL{}, Empty
@@ -82,7 +81,7 @@ func FromFields(scheme, host, path string) (URL, Reason) {
 	return u, Release
 }
 
-// checkBytes is O3 for a whole URL or origin.
+// checkBytes applies O3 to a whole URL or origin.
 func checkBytes(s string) Reason {
 	if s == "" {
 		return Empty
@@ -105,8 +104,8 @@ func checkBytes(s string) Reason {
 	return Release
 }
 
-// checkHostField looks for what would change the meaning of a host once it is
-// put into a URL. The rest is parseAuthority's.
+// checkHostField refuses characters that would change the meaning of a host in a URL.
+// parseAuthority checks the rest.
 func checkHostField(host string) Reason {
 	if host == "" {
 		return Empty
@@ -128,7 +127,7 @@ func checkHostField(host string) Reason {
 	return Release
 }
 
-// cutScheme splits at the first "://", where a scheme must end.
+// cutScheme splits at the first "://", where a scheme ends.
 func cutScheme(s string) (scheme, rest string, ok bool) {
 	colon := index(s, ':')
 	if colon < 0 || len(s) < colon+3 || s[colon:colon+3] != "://" || !validScheme(s[:colon]) {
@@ -147,7 +146,7 @@ func cutAuthority(s string) (authority, tail string) {
 	return s, ""
 }
 
-// validScheme is RFC 3986 section 3.1, with a bound on the length.
+// validScheme implements RFC 3986 section 3.1, with a limit on the length.
 func validScheme(s string) bool {
 	if s == "" || len(s) > 32 || !isLetter(s[0]) {
 		return false
@@ -160,8 +159,8 @@ func validScheme(s string) bool {
 	return true
 }
 
-// internScheme lower-cases a scheme, keeping no hold on the request's memory
-// for the two that nearly every request has.
+// internScheme converts a scheme to lower case. For the two usual ones it returns a
+// constant, which does not keep the request in memory.
 func internScheme(s string) string {
 	switch s = lower(s); s {
 	case "https":

@@ -1,19 +1,19 @@
-// Package printable makes foreign text fit for a terminal, a log and a protocol's
-// line: what a server, a file or a name says must not end a line, move the cursor or
-// turn the writing round (T23). It is the only place that does.
+// Package printable makes text from outside safe for a terminal, a log and a line
+// protocol: text from a server, a file or a name must not end a line, move the cursor
+// or reverse the writing direction (T23). It is the only place that does this.
 package printable
 
 import "strings"
 
-// Line is a whole message as one line of printable ASCII of at most 1,024 bytes.
-// Between the lines of errors.Join stands a semicolon; a newline at the end goes.
-// Other bytes outside 0x20-0x7E become "?".
+// Line returns a whole message as one line of printable ASCII of at most 1,024 bytes.
+// The lines of errors.Join are separated by a semicolon; a newline at the end is
+// removed. Other bytes outside 0x20-0x7E become "?".
 func Line(s string) string {
 	return ascii(strings.ReplaceAll(strings.TrimRight(s, "\n"), "\n", "; "), 1024)
 }
 
-// Value is one foreign value within a message: its first 200 bytes, in which each
-// byte outside 0x20-0x7E, newlines too, becomes "?".
+// Value returns one value from outside for use in a message: its first 200 bytes, with
+// "?" for each byte outside 0x20-0x7E, including newlines.
 func Value(s string) string { return ascii(s, 200) }
 
 // Is reports whether each byte of s is printable ASCII, 0x20-0x7E.

@@ -1,6 +1,6 @@
-// Package retryafter reads the Retry-After field (RFC 9110 10.2.3), as token
-// endpoints and APIs send it: by the RFC it is a number of seconds or a date, and
-// servers send fractions, lists and dates of other kinds besides.
+// Package retryafter parses the Retry-After field (RFC 9110 10.2.3) of token endpoints
+// and APIs. The RFC allows a number of seconds or a date; servers also send fractions,
+// lists and other dates.
 package retryafter
 
 import (
@@ -11,14 +11,15 @@ import (
 	"time"
 )
 
-// layouts are the dates that servers send besides those of RFC 9110 5.6.7.
+// layouts are the date formats that servers send in addition to those of RFC 9110
+// 5.6.7.
 var layouts = [...]string{time.RFC1123Z, "Mon, 2 Jan 2006 15:04:05 -0700", time.RFC3339}
 
-// Of is how long an answer asks to wait, at most the given time: a server that says
-// a week, or a year, wants to be left alone, and its slip must not lock anybody out.
-// Of several values the longest counts. 0: it asks for nothing, or for what cannot be
-// read. A date counts from the answer's own Date, since servers' clocks differ from
-// ours.
+// Of returns how long a response asks to wait, at most the given time, so that a
+// server's mistake, such as a week or a year, does not lock anyone out. Of several
+// values the longest counts. It returns 0 if the response has no value that can be
+// parsed. A date is relative to the response's own Date, because servers' clocks differ
+// from ours.
 func Of(h http.Header, now time.Time, most time.Duration) time.Duration {
 	if date, err := http.ParseTime(h.Get("Date")); err == nil {
 		now = date
@@ -30,7 +31,7 @@ func Of(h http.Header, now time.Time, most time.Duration) time.Duration {
 	return wait
 }
 
-// Parse reads one value, as Of does.
+// Parse parses one value, as Of does.
 func Parse(value string, now time.Time, most time.Duration) time.Duration {
 	value = strings.TrimSpace(value)
 	if date, ok := parseDate(value); ok {
@@ -43,7 +44,7 @@ func Parse(value string, now time.Time, most time.Duration) time.Duration {
 			return 0
 		}
 		if seconds > 0 {
-			seconds = max(seconds, 1) // the field counts seconds; a part of one is a slip
+			seconds = max(seconds, 1) // the field counts seconds; less than one is a mistake
 		}
 		wait = max(wait, time.Duration(min(seconds, most.Seconds())*float64(time.Second)))
 	}
@@ -62,7 +63,7 @@ func parseDate(value string) (time.Time, bool) {
 	return time.Time{}, false
 }
 
-// parseSeconds reads digits, and a fraction if there is one; no sign and no exponent.
+// parseSeconds parses digits and an optional fraction, without sign and exponent.
 func parseSeconds(value string) (float64, bool) {
 	if value == "" || strings.Trim(value, "0123456789.") != "" {
 		return 0, false

@@ -1,13 +1,13 @@
 package secret
 
-// MaxToken is the most bytes that an access token may have (A16).
+// MaxToken is the maximum length of an access token in bytes (A16).
 const MaxToken = 16384
 
-// ValidToken reports whether s can be an access token: RFC 6750's b64token,
-// letters, digits, "-._~+/" and then any number of "=", 1 to 16,384 bytes. A
-// profile may widen that to 0x21-0x7E, never to blanks or controls, which could
-// forge a header or a line (A16). The same test guards what the server sent,
-// what the cache held, what a plugin answered and what a tool gets.
+// ValidToken reports whether s is a valid access token: RFC 6750's b64token, which is
+// letters, digits and "-._~+/" followed by any number of "=", of 1 to 16,384 bytes. A
+// profile may widen that to 0x21-0x7E, but never to spaces or control characters, which
+// could forge a header or a line (A16). The same test is applied to tokens from the
+// server, the cache and a plugin, and to those that a tool gets.
 func ValidToken(s string, wide bool) bool {
 	if len(s) == 0 || len(s) > MaxToken {
 		return false
@@ -31,10 +31,10 @@ func ValidToken(s string, wide bool) bool {
 	return body > 0 && i == len(s)
 }
 
-// tokenByte reports whether c is one of RFC 6750's b64token but "=".
+// tokenByte reports whether c is in RFC 6750's b64token, except "=".
 func tokenByte(c byte) bool { return c < 128 && tokenBytes[c/64]>>(c%64)&1 != 0 }
 
-// tokenBytes has a bit for each byte of a token: tokens are long, and every
+// tokenBytes has a bit for each byte of a token, because tokens are long and every
 // answer checks every byte.
 var tokenBytes = [2]uint64{
 	1<<'+' | 1<<'-' | 1<<'.' | 1<<'/' | (1<<10-1)<<'0',

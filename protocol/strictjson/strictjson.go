@@ -1,14 +1,14 @@
-// Package strictjson is the one reader of JSON that comes from outside (rule R4
-// of the security promises), and the writer of JSON texts.
+// Package strictjson is the parser for all JSON from outside (R4 of docs/security.md),
+// and writes JSON strings.
 //
-// Parse checks the whole document before anything of it is used: valid UTF-8
-// without a byte order mark, exactly one value, no trailing text, no duplicate
-// keys at any level, at most 32 levels, the number and text grammar of RFC 8259,
-// no lone surrogates. Package encoding/json does none of these: the last
-// duplicate wins, keys are compared without case, bad bytes become U+FFFD.
+// Parse checks the whole document before any part of it is used: valid UTF-8 without a
+// byte order mark, exactly one value, no trailing text, no duplicate keys at any level,
+// at most 32 levels, RFC 8259's grammar of numbers and strings, no lone surrogates.
+// Package encoding/json checks none of these: the last duplicate wins, keys are
+// compared without case, invalid bytes become U+FFFD.
 //
-// A Value is a window on the checked document; nothing is copied until it is
-// asked for, and small documents are checked without allocation.
+// A Value is a part of the checked document; nothing is copied until it is used, and
+// small documents are checked without allocation.
 package strictjson
 
 import (
@@ -16,29 +16,29 @@ import (
 	"unicode/utf8"
 )
 
-// MaxDepth is how many arrays and objects may lie in one another.
+// MaxDepth is the maximum nesting of arrays and objects.
 const MaxDepth = 32
 
-// pairwise is up to how many keys an object is checked for duplicates by
-// comparing each with each. Objects with more get a hash set: a hostile one of
-// 1 MiB may not cost quadratic time.
+// pairwise is the number of keys up to which duplicates are found by comparing each key
+// with each other. Larger objects use a hash set: a hostile one of 1 MiB must not take
+// quadratic time.
 const pairwise = 16
 
-// Error says what is wrong with a document. It never holds any of the input:
-// requests and token replies hold secrets.
+// Error describes what is wrong with a document. It contains no part of the input,
+// because requests and token responses contain secrets.
 type Error struct {
 	Text   string // lower case
 	Offset int    // where in the document, in bytes
 }
 
-// Error is the text and the offset.
+// Error returns the text and the offset.
 func (e *Error) Error() string {
 	return "json: " + e.Text + " at byte " + strconv.Itoa(e.Offset)
 }
 
-// Parse checks a whole document and returns its one value, which keeps data:
-// the caller must not change it afterwards. Limits on size are the caller's, as
-// is the demand that the value is an object. The error is an *Error.
+// Parse checks a whole document and returns its value, which keeps data: the caller
+// must not change it afterwards. The caller limits the size, and checks that the value
+// is an object. The error is an *Error.
 func Parse(data []byte) (Value, error) {
 	if err := checkEncoding(data); err != nil {
 		return Value{}, err
@@ -74,7 +74,7 @@ func checkEncoding(data []byte) error {
 	}
 }
 
-// parser goes over a document once.
+// parser checks a document in one pass.
 type parser struct {
 	data []byte
 	pos  int
@@ -82,7 +82,7 @@ type parser struct {
 
 func (p *parser) fail(text string) error { return &Error{text, p.pos} }
 
-// peek is the byte at the position; 0, which no grammar takes, at the end.
+// peek returns the byte at the position; at the end 0, which is invalid everywhere.
 func (p *parser) peek() byte {
 	if p.pos < len(p.data) {
 		return p.data[p.pos]
@@ -92,7 +92,7 @@ func (p *parser) peek() byte {
 
 func (p *parser) space() { p.pos = skipSpace(p.data, p.pos) }
 
-// value checks the value at the position; depth is how many it lies in.
+// value checks the value at the position; depth is its nesting.
 func (p *parser) value(depth int) error {
 	switch c := p.peek(); {
 	case c == '{':
@@ -192,7 +192,7 @@ func (p *parser) member(depth int, keys *keySet) error {
 	return p.value(depth)
 }
 
-// text checks the string at the position, quotes included.
+// text checks the string at the position, including its quotes.
 func (p *parser) text() error {
 	for p.pos++; p.pos < len(p.data); {
 		switch c := p.data[p.pos]; {
@@ -251,15 +251,15 @@ func (p *parser) digits() bool {
 	return p.pos > start
 }
 
-// keySet holds the keys of one object, unescaped: a key written twice counts as
-// a duplicate however it is written.
+// keySet holds the keys of one object, unescaped, so that differently escaped spellings
+// of a key are duplicates.
 type keySet struct {
 	few  [pairwise][]byte
 	n    int
 	many map[string]struct{}
 }
 
-// add reports whether the key, as it stands between its quotes, is new.
+// add reports whether the key, given as the bytes between its quotes, is new.
 func (k *keySet) add(raw []byte) bool {
 	key := raw
 	if hasEscape(raw) {

@@ -6,7 +6,7 @@ const hexDigits = "0123456789abcdef"
 
 func isDigit(c byte) bool { return '0' <= c && c <= '9' }
 
-// skipSpace is the white space of RFC 8259 section 2, nothing else.
+// skipSpace skips the white space of RFC 8259 section 2 only.
 func skipSpace(data []byte, pos int) int {
 	for pos < len(data) && (data[pos] == ' ' || data[pos] == '\n' || data[pos] == '\r' || data[pos] == '\t') {
 		pos++
@@ -23,7 +23,7 @@ func hasEscape(raw []byte) bool {
 	return false
 }
 
-// keyIs compares a key, as it stands between its quotes, with a plain text.
+// keyIs compares a key, given as the bytes between its quotes, with a plain text.
 func keyIs(raw []byte, key string) bool {
 	if !hasEscape(raw) {
 		return string(raw) == key
@@ -32,7 +32,7 @@ func keyIs(raw []byte, key string) bool {
 	return string(appendUnescaped(buf[:0], raw)) == key
 }
 
-// appendUnescaped unescapes what was checked before.
+// appendUnescaped unescapes a checked string.
 func appendUnescaped(dst, raw []byte) []byte {
 	for i := 0; i < len(raw); {
 		if raw[i] != '\\' {
@@ -47,9 +47,8 @@ func appendUnescaped(dst, raw []byte) []byte {
 	return dst
 }
 
-// unescape reads the escape sequence at the start of s; a pair of surrogates is
-// one. Size 0 means that there is none, or a lone surrogate, which stands for
-// no character at all.
+// unescape decodes the escape sequence at the start of s, or a pair of surrogates. Size
+// 0 means that there is none, or a lone surrogate, which is not a character.
 func unescape(s []byte) (r rune, size int) {
 	if len(s) < 2 {
 		return 0, 0
@@ -82,7 +81,7 @@ func unescape(s []byte) (r rune, size int) {
 	return 0x10000 + (high-0xd800)<<10 | (low - 0xdc00), 12
 }
 
-// unicodeEscape reads a \u and its four hexadecimal digits.
+// unicodeEscape decodes \u and its four hexadecimal digits.
 func unicodeEscape(s []byte) (r rune, ok bool) {
 	if len(s) < 6 || s[0] != '\\' || s[1] != 'u' {
 		return 0, false
@@ -100,9 +99,9 @@ func unicodeEscape(s []byte) (r rune, ok bool) {
 	return r, true
 }
 
-// AppendString writes s in double quotes. Quotes, backslashes, control bytes
-// and DEL are escaped, so the result is one line whatever s holds; bytes that
-// are not UTF-8 become U+FFFD.
+// AppendString appends s in double quotes. Quotes, backslashes, control characters and
+// DEL are escaped, so the result is one line whatever s contains; bytes that are not
+// UTF-8 become U+FFFD.
 func AppendString(dst []byte, s string) []byte {
 	dst = append(dst, '"')
 	for i := 0; i < len(s); {

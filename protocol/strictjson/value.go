@@ -1,6 +1,6 @@
 package strictjson
 
-// Kind tells what a Value is.
+// Kind is the type of a Value.
 type Kind uint8
 
 // The kinds; the zero Value is Absent.
@@ -14,7 +14,7 @@ const (
 	Object
 )
 
-// String names the kind in lower case for messages.
+// String returns the kind in lower case, for messages.
 func (k Kind) String() string {
 	names := [...]string{"absent", "null", "boolean", "number", "text", "array", "object"}
 	if int(k) < len(names) {
@@ -29,7 +29,7 @@ type Value struct {
 	start, end int
 }
 
-// Kind tells what the value is.
+// Kind returns the type of the value.
 func (v Value) Kind() Kind {
 	if v.start == v.end {
 		return Absent
@@ -50,13 +50,14 @@ func (v Value) Kind() Kind {
 	}
 }
 
-// Raw is the value as it is written, a part of the document: not to be changed.
+// Raw returns the value as written. It is a part of the document and must not be
+// changed.
 func (v Value) Raw() []byte { return v.doc[v.start:v.end:v.end] }
 
 func (v Value) fail(text string) error { return &Error{text, v.start} }
 
-// Get returns the member with exactly this key, case included; false when there
-// is none, or v is no object.
+// Get returns the member with exactly this key; false if there is none, or if v is not
+// an object.
 func (v Value) Get(key string) (Value, bool) {
 	if v.Kind() != Object {
 		return Value{}, false
@@ -70,9 +71,9 @@ func (v Value) Get(key string) (Value, bool) {
 	return Value{}, false
 }
 
-// Members goes over an object's members in their order; over none for another
-// kind. The keys are unescaped foreign text, control bytes included: good to
-// compare, not to print.
+// Members iterates over an object's members in their order, and over none for another
+// kind. The keys are unescaped text from outside, including control characters: compare
+// them, but do not print them.
 func (v Value) Members() func(yield func(key string, value Value) bool) {
 	return func(yield func(string, Value) bool) {
 		if v.Kind() != Object {
@@ -87,7 +88,7 @@ func (v Value) Members() func(yield func(key string, value Value) bool) {
 	}
 }
 
-// Elements goes over an array's elements in their order; over none for another
+// Elements iterates over an array's elements in their order, and over none for another
 // kind.
 func (v Value) Elements() func(yield func(Value) bool) {
 	return func(yield func(Value) bool) {
@@ -102,8 +103,8 @@ func (v Value) Elements() func(yield func(Value) bool) {
 	}
 }
 
-// Text is the unescaped text of a string. Any control byte or DEL in it is an
-// error: it would end a line, cut a name or talk to a terminal somewhere.
+// Text returns the unescaped text of a string. A control character or DEL in it is an
+// error, because it could end a line, truncate a name or control a terminal.
 func (v Value) Text() (string, error) {
 	if v.Kind() != String {
 		return "", v.fail("not a text")
@@ -120,8 +121,8 @@ func (v Value) Text() (string, error) {
 	return string(text), nil
 }
 
-// Int is a number that is written as an integer and fits into 64 bits; there is
-// no rounding and no 1e3.
+// Int returns a number that is written as an integer and fits into 64 bits; there is no
+// rounding and no 1e3.
 func (v Value) Int() (int64, error) {
 	if v.Kind() != Number {
 		return 0, v.fail("not a number")
@@ -147,7 +148,7 @@ func (v Value) Int() (int64, error) {
 	return int64(n), nil
 }
 
-// Bool is a boolean.
+// Bool returns a boolean.
 func (v Value) Bool() (bool, error) {
 	if v.Kind() != Bool {
 		return false, v.fail("not a boolean")
@@ -155,14 +156,14 @@ func (v Value) Bool() (bool, error) {
 	return v.doc[v.start] == 't', nil
 }
 
-// walker goes over the inside of an array or object that was checked before, so
-// that each structural byte is known to be there.
+// walker iterates over the inside of a checked array or object, so it need not check
+// for structural bytes.
 type walker struct {
 	doc []byte
 	pos int
 }
 
-// more moves to the next element; false at the end of the container.
+// more moves to the next element; it returns false at the end of the container.
 func (w *walker) more() bool {
 	w.pos = skipSpace(w.doc, w.pos)
 	if w.doc[w.pos] == ',' {
@@ -171,7 +172,7 @@ func (w *walker) more() bool {
 	return w.doc[w.pos] != ']' && w.doc[w.pos] != '}'
 }
 
-// member returns the key, as it stands between its quotes, and the value.
+// member returns the key, as the bytes between its quotes, and the value.
 func (w *walker) member() (key []byte, value Value) {
 	name := w.value()
 	colon := skipSpace(w.doc, w.pos)
@@ -212,8 +213,8 @@ func (w *walker) skipText() {
 	w.pos++
 }
 
-// skipWord skips a number, true, false or null. Inside a container something
-// always follows.
+// skipWord skips a number, true, false or null. In a container something always
+// follows.
 func (w *walker) skipWord() {
 	for {
 		switch w.doc[w.pos] {

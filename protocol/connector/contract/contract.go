@@ -1,10 +1,10 @@
-// Package contract holds connector.proto, the contract of package connector, as
-// text: for whoever prints it and must not link gRPC.
+// Package contract holds connector.proto, the contract of package connector, as text,
+// for programs that print it without linking gRPC.
 package contract
 
 import _ "embed" // for the contract
 
-// Proto is connector.proto, as connectors in other languages read it.
+// Proto is the content of connector.proto.
 //
 //go:embed connector.proto
 var Proto string
