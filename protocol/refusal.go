@@ -10,9 +10,9 @@ type Refusal struct {
 	// Current is in the place of both where the tool cannot say which token it was: the
 	// one that is current when the request comes.
 	Current bool
-	// Guessed: the tool has no words for a refusal, and this was taken for one. In doubt
-	// the current token is given: a guess costs at most one token request a minute and
-	// is never an error.
+	// Guessed says that the tool cannot report a refusal, and that this was inferred.
+	// In doubt the current token is given: a guess causes at most one token request a
+	// minute and is never an error.
 	Guessed bool
 }
 
