@@ -75,8 +75,8 @@ func keyringError(p *config.Profile, err error) error {
 		hint = "see what it says: credhelper doctor " + p.Name
 	case errors.Is(err, keyring.ErrKeyGone):
 		hint = "" // no unlocking helps, and the error says what does
-	case strings.Contains(err.Error(), "credhelper unlock"):
-		hint = "" // said already
+	case strings.Contains(err.Error(), "unlock"):
+		hint = "" // said already: by credhelper, or the desktop's own program
 	case errors.Is(err, keyring.ErrLocked):
 		hint = "unlock it: credhelper unlock"
 	case errors.Is(err, keyring.ErrDamaged):
@@ -181,9 +181,19 @@ func oauthKind(e *oauth.Error) error {
 	return protocol.ErrRefused
 }
 
+// notAsked is the failure of a call for which nobody asked the server, because a mark
+// holds. What it is about stands in the log already.
+type notAsked struct{ error }
+
+func (e *notAsked) Unwrap() error { return e.error }
+
 // waiting is the answer while a mark holds: what happened, when, and from when on
 // the server is asked again.
 func waiting(p *config.Profile, m cache.Mark, now time.Time) error {
+	return &notAsked{marked(p, m, now)}
+}
+
+func marked(p *config.Profile, m cache.Mark, now time.Time) error {
 	if untilSignedIn(m) {
 		return needLogin(p, fmt.Sprintf("the sign-in is over; %s ago the server said: %s", span(seconds(now.Unix()-m.At)), m.Reason))
 	}

@@ -145,6 +145,7 @@ func (q *query) readProof(ctx context.Context) (s proof, err error) {
 
 // askServer asks for a token and remembers a refusal.
 func (q *query) askServer(ctx context.Context, s proof) (*oauth.Token, error) {
+	q.explain("profile " + q.profile.Name + ": asks " + q.profile.TokenURL)
 	client, err := q.prepare(ctx, q.profile, s.secret)
 	if err != nil {
 		return nil, err
@@ -169,6 +170,7 @@ func (h *Helper) token(ctx context.Context, p *config.Profile, s secret.Text) (*
 	if p.Person() {
 		return nil, needLogin(p, "nobody is signed in")
 	}
+	h.explain("profile " + p.Name + ": asks " + p.TokenURL)
 	client, err := h.prepare(ctx, p, s)
 	if err != nil {
 		return nil, err

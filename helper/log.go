@@ -126,8 +126,12 @@ func (h *Helper) homeID() string {
 	return string(id)
 }
 
-// logFailure writes the line that a person sees, too.
+// logFailure writes the line that a person sees, too. Calls during a wait add nothing: a
+// tool that goes round would fill the log with one and the same failure.
 func (h *Helper) logFailure(r Record, err error) {
+	if errors.As(err, new(*notAsked)) {
+		return
+	}
 	r.Event = eventFailed
 	if errors.Is(err, protocol.ErrRefused) {
 		r.Event = eventRefused

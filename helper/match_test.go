@@ -261,7 +261,7 @@ func TestExplain(t *testing.T) {
 		t.Errorf("%+v", x)
 	}
 	if len(x.Also) != 1 || x.Also[0] != (homes.OtherClaim{Profile: "claims", Origin: "https://demo.thejakamo.com/api/claim",
-		Reason: "the path is not under the one that the profile lists", Rule: "O9", Host: true}) {
+		Reason: "the path is not under the one that the profile lists", Host: true}) {
 		t.Errorf("also there: %+v", x.Also)
 	}
 	h.mustGet(protocol.Request{Profile: "exact"})

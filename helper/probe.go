@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"crypto/tls"
+	"fmt"
 	"io"
 	"net/http"
 	"slices"
@@ -177,11 +178,15 @@ func (h *Helper) probe(ctx context.Context, p *config.Profile, token secret.Text
 	r.Header.Set("Accept", "application/json")
 	r.Header.Set("Accept-Encoding", "identity")
 	r.Header.Set("User-Agent", "credhelper")
+	began := h.now()
 	resp, err := connection.Do(r)
+	took := h.now().Sub(began).Milliseconds()
 	if err != nil {
+		h.explain(fmt.Sprintf("profile %s: no answer, after %d ms", p.Name, took))
 		return t.probeFailed(p, "no answer", "is the address right, and does the proxy let it through? credhelper doctor")
 	}
 	defer resp.Body.Close()
+	h.explain(fmt.Sprintf("profile %s: status %d, after %d ms", p.Name, resp.StatusCode, took))
 	t.Status = resp.StatusCode
 	body, err := io.ReadAll(io.LimitReader(resp.Body, probeLimit+1))
 	if err != nil || len(body) > probeLimit {

@@ -54,7 +54,6 @@ func (h *Helper) tries(p *config.Profile) func(step string, took time.Duration, 
 	if h.config.Explain == nil {
 		return nil
 	}
-	h.explain("profile " + p.Name + ": asks " + p.TokenURL)
 	return func(step string, took time.Duration, n int) {
 		if step == "wait" {
 			h.explain(fmt.Sprintf("profile %s: waits %d ms", p.Name, took.Milliseconds()))

@@ -146,7 +146,7 @@ func (h *Helper) Explain(address string) (x Explanation) {
 	u, reason := origin.ParseURL(address)
 	if reason != origin.Release {
 		x.URL = printable.Value(address)
-		x.Err = &protocol.Error{Kind: protocol.ErrPolicy, Text: "not a URL that a token is given for: " + reason.String() + " (" + reason.Rule() + ")",
+		x.Err = &protocol.Error{Kind: protocol.ErrPolicy, Text: "not a URL that a token is given for: " + reason.String(),
 			Hint: "a URL begins with https:// and a host; a profile's origins are shown by credhelper show NAME"}
 		return x
 	}

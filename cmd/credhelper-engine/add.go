@@ -30,8 +30,9 @@ type addFlags struct {
 func (s *session) addCommand() *cobra.Command {
 	var f addFlags
 	c := &cobra.Command{
-		Use:   "add NAME --preset PRESET ...",
-		Short: "add a profile: asks for the secret, fetches a token, says who you are",
+		Use:        "add NAME --preset PRESET ...",
+		SuggestFor: []string{"create", "new"},
+		Short:      "add a profile: asks for the secret, fetches a token, says who you are",
 		Long: "Adds a profile and stores its client secret in the keyring. The secret is\n" +
 			"asked for on the terminal, or read with --secret-stdin or --secret-file; no\n" +
 			"other flag and no variable carries it. A token is fetched at once, and the\n" +
@@ -133,7 +134,12 @@ func (s *session) noteDoubts(h *helper.Helper, draft *config.Profile) {
 
 // draft makes a profile from the flags.
 func (s *session) draft(ctx context.Context, h *helper.Helper, name string, f addFlags) (*config.Profile, error) {
-	if namesSomebody(f.url) || namesSomebody(f.issuer) {
+	somebody := namesSomebody(f.url) || namesSomebody(f.issuer)
+	for _, pair := range f.set {
+		key, value, _ := strings.Cut(pair, "=")
+		somebody = somebody || (strings.HasSuffix(key, "url") || key == "issuer") && namesSomebody(value)
+	}
+	if somebody {
 		return nil, &protocol.Error{Kind: protocol.ErrPolicy, Text: "add: there is an @ before the path: an id and secret in an address are refused",
 			Hint: "give the address alone, and --client-id ID; the secret is asked for at a prompt (or --secret-stdin). What was typed may stand in the shell's history: make a new secret"}
 	}

@@ -222,7 +222,7 @@ func (x *examination) secrets() {
 	took := x.now().Sub(began).Milliseconds()
 	if err != nil {
 		mend := ""
-		if errors.Is(err, keyring.ErrLocked) && !errors.Is(err, keyring.ErrKeyGone) {
+		if settings.Keyring == fileKeyring && errors.Is(err, keyring.ErrLocked) && !errors.Is(err, keyring.ErrKeyGone) {
 			mend = "credhelper unlock"
 		}
 		x.add("keyring", bad, err.Error(), mend)

@@ -127,7 +127,11 @@ func (x *examination) sources(all []*config.Profile) {
 		}
 	}
 	if untried > 0 {
-		x.add("source", note, fmt.Sprintf("%d commands that print a secret were not run", untried), "credhelper doctor --online, or doctor NAME")
+		what := "a command that prints a secret was not run"
+		if untried > 1 {
+			what = fmt.Sprintf("%d commands that print a secret were not run", untried)
+		}
+		x.add("source", note, what, "credhelper doctor --online, or doctor NAME")
 	}
 }
 

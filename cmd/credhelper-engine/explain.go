@@ -47,7 +47,7 @@ func (s *session) explain(url string) error {
 	for _, o := range x.Also {
 		line := "also there: " + o.Profile + " owns " + config.BothForms(o.Origin)
 		if o.Reason != "" {
-			line += ": " + o.Reason + " (" + o.Rule + ")"
+			line += ": " + o.Reason
 		}
 		lines = append(lines, line)
 	}

@@ -18,11 +18,16 @@ import (
 // keyringCommand chooses where secrets are kept.
 func (s *session) keyringCommand() *cobra.Command {
 	c := &cobra.Command{
-		Use:     "keyring use BACKEND | keyring passphrase",
-		Short:   "choose where secrets are kept, or set the passphrase of the encrypted file",
+		Use:     "keyring [use BACKEND | passphrase]",
+		Short:   "say or choose where secrets are kept, or set the passphrase of the encrypted file",
 		GroupID: groupKeep,
-		Args:    between(1, 1),
-		RunE:    func(c *cobra.Command, _ []string) error { return usage(c) },
+		Args:    between(0, 1),
+		RunE: func(c *cobra.Command, args []string) error {
+			if len(args) > 0 {
+				return usage(c)
+			}
+			return s.whichKeyring(c.Context())
+		},
 	}
 	var volatile, leave bool
 	use := &cobra.Command{
@@ -50,6 +55,19 @@ func (s *session) keyringCommand() *cobra.Command {
 	passphrase.Flags().BoolVar(&keyFile, "key-file", false, "go back to a key file, which needs no unlocking")
 	c.AddCommand(use, passphrase)
 	return c
+}
+
+// whichKeyring says which keyring is in use, and how to change that.
+func (s *session) whichKeyring(ctx context.Context) error {
+	h, err := s.open()
+	if err != nil {
+		return err
+	}
+	if err := s.sayKeyring(ctx, h); err != nil {
+		return err
+	}
+	s.say("To keep secrets elsewhere: credhelper keyring use " + strings.Join(backendNames(), " | "))
+	return nil
 }
 
 func backendNames() (names []string) {

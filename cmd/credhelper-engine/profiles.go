@@ -23,11 +23,12 @@ import (
 // listCommand lists profiles.
 func (s *session) listCommand() *cobra.Command {
 	return &cobra.Command{
-		Use:     "list [--json]",
-		Short:   "list the profiles",
-		GroupID: groupManage,
-		Args:    between(0, 0),
-		RunE:    func(*cobra.Command, []string) error { return s.list() },
+		Use:        "list [--json]",
+		SuggestFor: []string{"ls"},
+		Short:      "list the profiles",
+		GroupID:    groupManage,
+		Args:       between(0, 0),
+		RunE:       func(*cobra.Command, []string) error { return s.list() },
 	}
 }
 
@@ -272,6 +273,7 @@ func (s *session) removeCommand() *cobra.Command {
 	var yes bool
 	c := &cobra.Command{
 		Use:               "remove NAME [--yes]",
+		SuggestFor:        []string{"rm", "delete"},
 		Short:             "remove a profile, its secret and its cached token",
 		GroupID:           groupManage,
 		Args:              between(1, 1),

@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/credhelper/credhelper/helper"
+	"github.com/credhelper/credhelper/helper/keyring"
 	"github.com/credhelper/credhelper/protocol"
 	"github.com/credhelper/credhelper/protocol/printable"
 )
@@ -67,6 +68,7 @@ func (s *session) status(ctx context.Context, names []string) error {
 		s.sayStrays(h)
 	}
 	fetched := lastFetched(h)
+	locked := s.lockedWord(ctx, h)
 	now := s.now()
 	var problems []error
 	rows := [][]string{{"PROFILE", "SYSTEM", "TOKEN", "SECRET", "LAST FETCHED"}}
@@ -79,7 +81,7 @@ func (s *session) status(ctx context.Context, names []string) error {
 		if errors.Is(st.Err, protocol.ErrUnknown) {
 			return st.Err // the name was given on the command line
 		}
-		rows = append(rows, s.statusRow(st, last, now))
+		rows = append(rows, s.statusRow(st, locked, last, now))
 		records = append(records, recordOf(st, last, now))
 	}
 	switch {
@@ -124,12 +126,12 @@ func lastFetched(h *helper.Helper) map[string]time.Time {
 	return last
 }
 
-func (s *session) statusRow(st helper.Status, last, now time.Time) []string {
+func (s *session) statusRow(st helper.Status, locked string, last, now time.Time) []string {
 	c := s.screen()
 	if st.Err != nil {
 		return []string{st.Profile, "-", c.paint(red, "cannot be used"), "-", "-"}
 	}
-	return []string{st.Profile, orDash(st.System), s.tokenCell(c, st.Token, now), s.secretCell(c, st, now), s.ago(last, now)}
+	return []string{st.Profile, orDash(st.System), s.tokenCell(c, st.Token, now), s.secretCell(c, st, locked, now), s.ago(last, now)}
 }
 
 // tokenCell shows the remaining lifetime of the token, as a bar on a terminal.
@@ -157,14 +159,28 @@ func (s *session) tokenCell(c screen, t helper.TokenStatus, now time.Time) strin
 	return cell
 }
 
-func (s *session) secretCell(c screen, st helper.Status, now time.Time) string {
+// lockedWord is why a keyring that would have to be opened is not, in a word or two.
+func (s *session) lockedWord(ctx context.Context, h *helper.Helper) string {
+	settings, err := h.Settings()
+	if err == nil && settings.Keyring == "" {
+		return "no keyring"
+	}
+	if err == nil && settings.Keyring == fileKeyring {
+		if _, err = s.fileOpener(ctx); errors.Is(err, keyring.ErrKeyGone) {
+			return "key lost"
+		}
+	}
+	return "locked"
+}
+
+func (s *session) secretCell(c screen, st helper.Status, locked string, now time.Time) string {
 	switch {
 	case st.SecretErr != nil && errors.Is(st.SecretErr, protocol.ErrLogin):
 		return c.paint(red, "sign in: login")
 	case st.SecretErr != nil && errors.Is(st.SecretErr, protocol.ErrNoSecret):
 		return c.paint(red, "missing")
 	case st.SecretErr != nil && errors.Is(st.SecretErr, protocol.ErrLocked):
-		return c.paint(yellow, "locked")
+		return c.paint(yellow, locked)
 	case st.SecretErr != nil:
 		return c.paint(red, "cannot be read")
 	case len(st.Changes) > 0:

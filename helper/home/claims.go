@@ -97,7 +97,6 @@ type OtherClaim struct {
 	Profile string
 	Origin  string
 	Reason  string // "" if it claims the URL too, less specifically
-	Rule    string // of the security promises, "O1" to "O12"
 	Host    bool   // it is on the URL's host
 }
 
@@ -119,7 +118,7 @@ func (c *Claims) Explain(u origin.URL) (x Explanation) {
 		r := other.origin.Match(u)
 		also := OtherClaim{Profile: other.profile.Name, Origin: other.origin.String(), Host: other.origin.Host() == u.Host()}
 		if r != origin.Release {
-			also.Reason, also.Rule = r.String(), r.Rule()
+			also.Reason = r.String()
 		}
 		if also.Host || r != origin.Host {
 			x.Also = append(x.Also, also)

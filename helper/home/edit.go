@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"github.com/credhelper/credhelper/helper/config"
+	"github.com/credhelper/credhelper/helper/private"
 	"github.com/credhelper/credhelper/protocol"
 	"github.com/credhelper/credhelper/protocol/printable"
 )
@@ -39,6 +40,10 @@ func (h *Home) CheckNew(p *config.Profile) error {
 			e.Hint = "remove it first: credhelper remove " + p.Name
 		}
 		return e
+	}
+	if err := private.Writable(filepath.Dir(h.pathOf(p.Name))); err != nil {
+		return &protocol.Error{Kind: protocol.ErrPolicy, Text: "no profile can be written: " + err.Error(),
+			Hint: "CREDHELPER_HOME names another place"}
 	}
 	return h.checkClaims(p)
 }

@@ -15,6 +15,13 @@ import (
 // the same way (RFC 7009 2.1, RFC 7662 2.1, RFC 8628 3.1), once. what names the
 // endpoint in messages.
 func (c *Client) post(ctx context.Context, what, endpointURL string, form url.Values) (answer, *Error) {
+	began := c.now()
+	a, failure := c.postOnce(ctx, what, endpointURL, form)
+	c.report(strings.TrimSuffix(what, "_url")+" endpoint, answer", failure, c.now().Sub(began), 1)
+	return a, failure
+}
+
+func (c *Client) postOnce(ctx context.Context, what, endpointURL string, form url.Values) (answer, *Error) {
 	fail := func(e *Error) (answer, *Error) {
 		e.URL, e.Tries = endpoint(endpointURL), 1
 		return answer{}, e

@@ -30,7 +30,7 @@ func (c *Client) persist(ctx context.Context) (*Token, *Error) {
 	for n := 1; ; n++ {
 		began := c.now()
 		token, failure := c.try(ctx)
-		c.report(failure, c.now().Sub(began), n)
+		c.report("token", failure, c.now().Sub(began), n)
 		if failure == nil {
 			token.Tries = n
 			return token, nil
@@ -65,11 +65,11 @@ func (c *Client) left(ctx context.Context, start time.Time) time.Duration {
 	return left
 }
 
-func (c *Client) report(failure *Error, took time.Duration, n int) {
+// report tells of a try that brought what its step says, or failed.
+func (c *Client) report(step string, failure *Error, took time.Duration, n int) {
 	if c.Trace == nil {
 		return
 	}
-	step := "token"
 	if failure != nil {
 		step = failure.Kind.String()
 	}

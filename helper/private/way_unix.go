@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 
@@ -15,6 +16,23 @@ import (
 // Who can write a directory can put another file, or a link, in the place of what
 // it holds. So what we run, and where we keep our state, is only as good as each
 // directory of the way to it; and a link counts only if root or we made it.
+
+// Writable fails if nothing can be written in the directory at path or, where that is
+// still to be made, in the nearest one above it: so it is known before a person types a
+// secret that is lost then.
+func Writable(path string) error {
+	for {
+		err := unix.Access(path, unix.W_OK|unix.X_OK)
+		if err == nil {
+			return nil
+		}
+		parent := filepath.Dir(path)
+		if !errors.Is(err, fs.ErrNotExist) || parent == path {
+			return &fs.PathError{Op: "write in", Path: path, Err: err}
+		}
+		path = parent
+	}
+}
 
 // Way checks the way to path, and path itself, which must be absolute: root or we
 // own each part, and nobody else can write it. It returns the path without links.
