@@ -34,7 +34,7 @@ func (s *session) keyringCommand() *cobra.Command {
 		Use:               "use BACKEND",
 		Short:             "keep secrets in " + strings.Join(backendNames(), ", ") + "; those stored so far are moved",
 		Args:              between(1, 1),
-		ValidArgsFunction: cobra.FixedCompletions(backendNames(), cobra.ShellCompDirectiveNoFileComp),
+		ValidArgsFunction: cobra.FixedCompletions(append(backendNames(), kwallet), cobra.ShellCompDirectiveNoFileComp),
 		Annotations:       patient,
 		RunE: func(c *cobra.Command, args []string) error {
 			return s.useKeyring(c.Context(), args[0], volatile, leave)
@@ -77,7 +77,16 @@ func backendNames() (names []string) {
 	return names
 }
 
+// kwallet is a word for the Secret Service where KWallet answers for it.
+const kwallet = "kwallet"
+
 func (s *session) useKeyring(ctx context.Context, name string, volatile, leave bool) error {
+	if name == kwallet {
+		if err := desktop.KWalletAnswers(ctx); err != nil {
+			return keyringTrouble(kwallet, err)
+		}
+		name = "secret-service"
+	}
 	backend, known := keyring.BackendNamed(name)
 	if !known {
 		return malformed("no keyring backend " + printable.Value(name) + "; there are " + strings.Join(backendNames(), ", "))

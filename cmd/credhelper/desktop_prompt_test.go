@@ -1,17 +1,20 @@
-//go:build linux && realkeyring
+//go:build linux
 
 package main_test
 
 import (
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/godbus/dbus"
 
 	"github.com/credhelper/credhelper/helper/keyring/keyringtest"
+	"github.com/credhelper/credhelper/internal/program"
 )
 
 // A Secret Service may answer any call with a prompt, an object that the caller
@@ -22,16 +25,20 @@ import (
 // Secret Service API 0.2, of which one kind of call ends in a prompt that nobody
 // answers.
 type prompting struct {
-	on string // the call that asks: "CreateItem", "Delete" or "Unlock"; "" for none
+	// on is the call that asks: "CreateItem" or "Delete"; "Access" if any other client
+	// than the one that made an item is asked for; "" for none.
+	on string
 
-	mu      sync.Mutex
-	items   map[dbus.ObjectPath]storedItem
-	prompts int
+	mu        sync.Mutex
+	items     map[dbus.ObjectPath]storedItem
+	prompts   int
+	dismissed int
 }
 
 type storedItem struct {
 	profile string
 	secret  wireSecret
+	maker   dbus.Sender
 }
 
 // wireSecret is the API's Secret.
@@ -44,7 +51,7 @@ type wireSecret struct {
 
 const (
 	secretsRoot   = "/org/freedesktop/secrets"
-	secretsLogin  = secretsRoot + "/collection/login"
+	secretsHere   = secretsRoot + "/collection/my_20vault"
 	secretsPrompt = dbus.ObjectPath(secretsRoot + "/prompt/1")
 	secretsName   = "org.freedesktop.Secret."
 	noPrompt      = dbus.ObjectPath("/")
@@ -90,8 +97,14 @@ func (p *prompting) methods() map[string]any {
 		"OpenSession": func(string, dbus.Variant) (dbus.Variant, dbus.ObjectPath, *dbus.Error) {
 			return dbus.MakeVariant(""), secretsRoot + "/session/1", nil
 		},
-		"SearchItems": func(attributes map[string]string) ([]dbus.ObjectPath, *dbus.Error) {
-			return p.find(attributes["profile"]), nil
+		"ReadAlias":   func(string) (dbus.ObjectPath, *dbus.Error) { return secretsHere, nil },
+		"SearchItems": p.searchItems,
+		"SetSecret":   p.setSecret,
+		"Dismiss": func() *dbus.Error {
+			p.mu.Lock()
+			defer p.mu.Unlock()
+			p.dismissed++
+			return nil
 		},
 		"Unlock": func([]dbus.ObjectPath) ([]dbus.ObjectPath, dbus.ObjectPath, *dbus.Error) {
 			return nil, secretsPrompt, nil
@@ -128,16 +141,41 @@ func (p *prompting) find(profile string) (found []dbus.ObjectPath) {
 	return found
 }
 
-func (p *prompting) createItem(properties map[string]dbus.Variant, secret wireSecret, _ bool) (dbus.ObjectPath, dbus.ObjectPath, *dbus.Error) {
+// searchItems knows the items of others where it asks for each client.
+func (p *prompting) searchItems(sender dbus.Sender, attributes map[string]string) (open, locked []dbus.ObjectPath, _ *dbus.Error) {
+	open, locked = []dbus.ObjectPath{}, []dbus.ObjectPath{}
+	for _, path := range p.find(attributes["profile"]) {
+		p.mu.Lock()
+		foreign := p.items[path].maker != sender
+		p.mu.Unlock()
+		if p.on == "Access" && foreign {
+			locked = append(locked, path)
+		} else {
+			open = append(open, path)
+		}
+	}
+	return open, locked, nil
+}
+
+func (p *prompting) createItem(sender dbus.Sender, properties map[string]dbus.Variant, secret wireSecret, _ bool) (dbus.ObjectPath, dbus.ObjectPath, *dbus.Error) {
 	if p.on == "CreateItem" {
 		return noPrompt, secretsPrompt, nil
 	}
 	attributes := properties[secretsName+"Item.Attributes"].Value().(map[string]string)
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	path := dbus.ObjectPath(secretsLogin + "/" + strings.ReplaceAll(attributes["profile"], "-", "_"))
-	p.items[path] = storedItem{attributes["profile"], secret}
+	path := dbus.ObjectPath(secretsHere + "/" + strings.ReplaceAll(attributes["profile"], "-", "_"))
+	p.items[path] = storedItem{attributes["profile"], secret, sender}
 	return path, noPrompt, nil
+}
+
+func (p *prompting) setSecret(m dbus.Message, secret wireSecret) *dbus.Error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	item := p.items[path(m)]
+	item.secret = secret
+	p.items[path(m)] = item
+	return nil
 }
 
 func (p *prompting) delete(m dbus.Message) (dbus.ObjectPath, *dbus.Error) {
@@ -150,43 +188,47 @@ func (p *prompting) delete(m dbus.Message) (dbus.ObjectPath, *dbus.Error) {
 	return noPrompt, nil
 }
 
-// get answers for the properties that a client reads. Where unlocking asks, the
-// items are locked, though the collection is not, as in KeePassXC.
+// get answers for the properties that a client reads.
 func (p *prompting) get(m dbus.Message, kind, name string) (dbus.Variant, *dbus.Error) {
 	switch strings.TrimPrefix(kind, secretsName) + "." + name {
 	case "Service.Collections":
-		return dbus.MakeVariant([]dbus.ObjectPath{secretsLogin}), nil
+		return dbus.MakeVariant([]dbus.ObjectPath{secretsHere}), nil
+	case "Collection.Label":
+		return dbus.MakeVariant("my vault"), nil
 	case "Collection.Locked":
 		return dbus.MakeVariant(false), nil
 	case "Collection.Items":
 		return dbus.MakeVariant(append([]dbus.ObjectPath{}, p.find("")...)), nil
-	case "Item.Locked":
-		return dbus.MakeVariant(p.on == "Unlock"), nil
-	case "Item.Label":
+	case "Item.Attributes":
 		p.mu.Lock()
 		defer p.mu.Unlock()
-		return dbus.MakeVariant(p.items[path(m)].profile), nil
+		return dbus.MakeVariant(map[string]string{"profile": p.items[path(m)].profile}), nil
 	}
 	return dbus.Variant{}, dbus.NewError("org.freedesktop.DBus.Error.UnknownProperty", nil)
 }
 
-// asked returns how many prompts were shown, and forgets them.
-func (p *prompting) asked() int {
+// asked returns how many prompts were shown, and forgets them. Each must have been
+// dismissed: nobody is left with a window for what is over.
+func (p *prompting) asked(t *testing.T) int {
+	t.Helper()
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if p.dismissed < p.prompts {
+		t.Errorf("%d of %d prompts were dismissed", p.dismissed, p.prompts)
+	}
 	n := p.prompts
-	p.prompts = 0
+	p.prompts, p.dismissed = 0, 0
 	return n
 }
 
 // TestDesktopKeyringPrompts: a prompt that nobody answers is exit 5 in time, and
-// leaves what was there before.
+// leaves what was there before. Reading and changing a secret starts none.
 func TestDesktopKeyringPrompts(t *testing.T) {
 	service, bus := startPrompting(t)
 	server, h := newServer(t), desktopHome(t, bus.Env)
 	service.on = "CreateItem"
 	callWithin(t, h, 5, secretA, addArgs(server)...)
-	if service.asked() == 0 {
+	if service.asked(t) == 0 {
 		t.Error("add: no prompt was started: the test is blind")
 	}
 	untouched(t, h)
@@ -194,22 +236,83 @@ func TestDesktopKeyringPrompts(t *testing.T) {
 	callWithin(t, h, 0, secretA, addArgs(server)...)
 	callWithin(t, h, 0, "", "cache", "clear")
 	for _, c := range []struct {
-		on   string
-		args []string
+		on     string
+		prompt bool
+		args   []string
 	}{
-		{"Unlock", []string{"token", "jama"}},
-		{"CreateItem", []string{"rotate", "jama", "--secret-stdin"}},
-		{"Delete", []string{"remove", "jama", "--yes"}},
+		{"Access", false, []string{"token", "jama"}},
+		{"Access", false, []string{"rotate", "jama", "--secret-stdin"}},
+		{"Delete", true, []string{"remove", "jama", "--yes"}},
 	} {
 		service.on = c.on
 		callWithin(t, h, 5, secretB, c.args...)
-		if service.asked() == 0 {
-			t.Errorf("%v: no prompt was started: the test is blind", c.args)
+		if asked := service.asked(t) > 0; asked != c.prompt {
+			t.Errorf("%v: a prompt was started: %v, want %v", c.args, asked, c.prompt)
 		}
 	}
+	service.on = "CreateItem"
+	callWithin(t, h, 0, secretB, "rotate", "jama", "--secret-stdin")
 	service.on = ""
-	callWithin(t, h, 0, "", "token", "jama")
-	if got := server.lastSecret(); got != secretA {
+	callWithin(t, h, 0, "", "token", "jama", "--refresh")
+	if got := server.lastSecret(); got != secretB {
 		t.Errorf("the secret is %q now", got)
+	}
+}
+
+// TestDesktopKeyringForAnother: a secret that only the process that stored it may
+// read is not stored at all.
+func TestDesktopKeyringForAnother(t *testing.T) {
+	service, bus := startPrompting(t)
+	server, h := newServer(t), desktopHome(t, bus.Env)
+	service.on = "Access"
+	if r := callWithin(t, h, 5, secretA, addArgs(server)...); !strings.Contains(r.stderr, "without asking") {
+		t.Errorf("add does not say what to do: %s", r.stderr)
+	}
+	untouched(t, h)
+	if left := service.find(""); len(left) > 0 {
+		t.Errorf("a failed add left %v", left)
+	}
+}
+
+// desktopHome is an empty home of a user of that desktop.
+func desktopHome(t *testing.T, env []string) *program.Home {
+	t.Helper()
+	h, err := program.EmptyHome(t.TempDir(), bin)
+	if err != nil {
+		t.Fatal(err)
+	}
+	h.Env = append(env, "CREDHELPER_HOME="+h.Dir, "CI=1")
+	t.Cleanup(h.Close)
+	return h
+}
+
+// callWithin runs credhelper with a text on stdin; it must end in time with the code.
+// The program's own end is after 8 s; a busy machine starts and ends it later.
+func callWithin(t *testing.T, h *program.Home, code int, stdin string, args ...string) result {
+	t.Helper()
+	cmd := h.Command(args...)
+	cmd.Stdin = strings.NewReader(stdin)
+	began := time.Now()
+	r := finish(t, cmd)
+	if took := time.Since(began); r.code != code || took > 20*time.Second {
+		t.Fatalf("%s: exit %d after %v, want %d: %s%s", strings.Join(args, " "), r.code, took, code, r.stdout, r.stderr)
+	}
+	quiet(t, strings.Join(args, " "), r)
+	return r
+}
+
+// addArgs adds the profile jama at the server; its secret is on stdin.
+func addArgs(s *server) []string {
+	return []string{"add", "jama", "--preset", "oauth2", "--set", "origins=https://api.example.com",
+		"--set", "token_url=" + s.URL + "/token", "--client-id", "client", "--secret-stdin"}
+}
+
+// untouched fails if a home has a profile, a keyring that was chosen, or a secret.
+func untouched(t *testing.T, h *program.Home) {
+	t.Helper()
+	for _, place := range []string{h.Dirs.Profiles() + "/*", filepath.Join(h.Dirs.Config, "config.toml"), h.Dirs.Keyring() + "/*"} {
+		if left, _ := filepath.Glob(place); left != nil {
+			t.Errorf("this is left: %v", left)
+		}
 	}
 }

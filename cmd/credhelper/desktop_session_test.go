@@ -9,7 +9,6 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 
 	"github.com/credhelper/credhelper/helper/keyring/keyringtest"
 	"github.com/credhelper/credhelper/internal/program"
@@ -30,51 +29,8 @@ func desktopSession(t *testing.T, dir string, unlock bool) *keyringtest.Session 
 	return s
 }
 
-// desktopHome is an empty home of a user of that desktop.
-func desktopHome(t *testing.T, env []string) *program.Home {
-	t.Helper()
-	h, err := program.EmptyHome(t.TempDir(), bin)
-	if err != nil {
-		t.Fatal(err)
-	}
-	h.Env = append(env, "CREDHELPER_HOME="+h.Dir, "CI=1")
-	t.Cleanup(h.Close)
-	return h
-}
-
-// callWithin runs credhelper with a text on stdin; it must end in time with the code.
-// The program's own end is after 8 s; a busy machine starts and ends it later.
-func callWithin(t *testing.T, h *program.Home, code int, stdin string, args ...string) result {
-	t.Helper()
-	cmd := h.Command(args...)
-	cmd.Stdin = strings.NewReader(stdin)
-	began := time.Now()
-	r := finish(t, cmd)
-	if took := time.Since(began); r.code != code || took > 20*time.Second {
-		t.Fatalf("%s: exit %d after %v, want %d: %s%s", strings.Join(args, " "), r.code, took, code, r.stdout, r.stderr)
-	}
-	quiet(t, strings.Join(args, " "), r)
-	return r
-}
-
-// addArgs adds the profile jama at the server; its secret is on stdin.
-func addArgs(s *server) []string {
-	return []string{"add", "jama", "--preset", "oauth2", "--set", "origins=https://api.example.com",
-		"--set", "token_url=" + s.URL + "/token", "--client-id", "client", "--secret-stdin"}
-}
-
-// items is how many secrets the desktop holds, asked by another program.
-func items(t *testing.T, s *keyringtest.Session) int {
-	t.Helper()
-	cmd := exec.Command(need(t, "dbus-send"), "--session", "--print-reply", "--dest=org.freedesktop.secrets", "/org/freedesktop/secrets/collection/login",
-		"org.freedesktop.DBus.Properties.Get", "string:org.freedesktop.Secret.Collection", "string:Items")
-	cmd.Env = s.Env
-	out, err := cmd.CombinedOutput()
-	if err != nil {
-		t.Fatalf("dbus-send: %v: %s", err, out)
-	}
-	return strings.Count(string(out), "object path")
-}
+// items is how many secrets GNOME's desktop holds.
+func items(t *testing.T, s *keyringtest.Session) int { return itemsOf(t, s, "login") }
 
 // TestDesktopKeyring: on a desktop "add" takes the Secret Service by itself, and
 // everything after it works there, whether the environment says where the bus is
@@ -162,16 +118,6 @@ func TestDesktopKeyringLocked(t *testing.T) {
 		}
 	}
 	untouched(t, fresh)
-}
-
-// untouched fails if a home has a profile, a keyring that was chosen, or a secret.
-func untouched(t *testing.T, h *program.Home) {
-	t.Helper()
-	for _, place := range []string{h.Dirs.Profiles() + "/*", filepath.Join(h.Dirs.Config, "config.toml"), h.Dirs.Keyring() + "/*"} {
-		if left, _ := filepath.Glob(place); left != nil {
-			t.Errorf("this is left: %v", left)
-		}
-	}
 }
 
 // TestDesktopKeyringHangs: a service that stops answering is exit 5 in time.

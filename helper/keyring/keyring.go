@@ -137,9 +137,9 @@ var Backends = [...]Backend{
 	// The kernel takes 32,767 bytes a key, but gives an ordinary user 20,000
 	// bytes for all keys of all programs (/proc/sys/kernel/keys/maxbytes).
 	{Name: "keyctl", Title: "kernel keyring", Volatile: true, MaxValue: 1024, Desktop: true},
-	// Places of the backends to come: kwallet (ignores the return codes of its
-	// daemon, so it needs the read-back), keychain (through /usr/bin/security
-	// on stdin, without cgo), wincred (MaxValue 2,560, less what DPAPI adds).
+	// Places of the backends to come: keychain (through /usr/bin/security on stdin,
+	// without cgo), wincred (MaxValue 2,560, less what DPAPI adds). KWallet needs no
+	// row: it answers for the Secret Service.
 }
 
 // BackendNamed finds a row of Backends.

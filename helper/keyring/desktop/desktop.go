@@ -1,7 +1,7 @@
-// Package desktop opens the keyrings that 99designs/keyring knows: the Secret
-// Service of a desktop, the password store pass, the kernel keyring. It is the
-// only importer of that library, whose mere import talks to D-Bus; package
-// busguard makes that harmless and is imported for it.
+// Package desktop opens the Secret Service of a desktop, the password store pass
+// and the kernel keyring. The last two are 99designs/keyring's, which only this
+// package imports and whose mere import talks to D-Bus; package busguard makes that
+// harmless and is imported for it.
 //
 // The library has no contexts, no deadlines and prompts when it likes. Here
 // each call is bounded, each backend is asked first whether it could answer
@@ -42,12 +42,12 @@ type Config struct {
 // openers has one row for each of keyring.Backends that says Desktop.
 var openers = [...]struct {
 	name string
-	open func(Config) (*ring, error)
+	open func(Config) (keyring.Keyring, error)
 }{
 	{"secret-service", openSecretService},
 	{"pass", openPass},
 	{"keyctl", openKeyctl},
-	// Places of kwallet, keychain and wincred.
+	// Places of keychain and wincred.
 }
 
 // Open prepares the named backend. It asks nothing of it yet: the first call
@@ -61,12 +61,10 @@ func Open(_ context.Context, name string, config Config) (keyring.Keyring, error
 		if row.name != name || !known {
 			continue
 		}
-		r, err := row.open(config)
+		k, err := row.open(config)
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", name, err)
 		}
-		r.title = name
-		var k keyring.Keyring = r
 		if backend.MaxValue > 0 {
 			if k, err = keyring.SealOversize(k, backend.MaxValue, filepath.Join(config.State, "oversize"), config.Now); err != nil {
 				return nil, err

@@ -2,6 +2,8 @@ package desktop
 
 import (
 	library "github.com/99designs/keyring"
+
+	"github.com/credhelper/credhelper/helper/keyring"
 )
 
 // keyPermission lets the same uid view, read, write, search and link, and the
@@ -11,8 +13,9 @@ const keyPermission = 0x3f1f0000
 
 // openKeyctl: the user keyring of the Linux kernel. It is gone after a
 // restart, and lost to containers that refuse keyctl.
-func openKeyctl(Config) (*ring, error) {
+func openKeyctl(Config) (keyring.Keyring, error) {
 	return &ring{
+		title:   "keyctl",
 		backend: library.KeyCtlBackend,
 		config:  library.Config{KeyCtlScope: "user", KeyCtlPerm: keyPermission},
 		around:  inOwnSession,

@@ -20,7 +20,7 @@ const passFolder = "credhelper"
 // openPass: the password store, https://www.passwordstore.org. Its programs
 // are found once, by absolute path, and a PATH with a relative folder in it is
 // refused, since the shell script that pass is would search it too (T5).
-func openPass(config Config) (*ring, error) {
+func openPass(config Config) (keyring.Keyring, error) {
 	env := environment(config.Environ)
 	pass, err := program("pass", config.PassProgram, env["PATH"])
 	if err != nil {
@@ -39,6 +39,7 @@ func openPass(config Config) (*ring, error) {
 	}
 	p := passStore{gpg: gpg, dir: store, environ: config.Environ}
 	return &ring{
+		title:   "pass",
 		backend: library.PassBackend,
 		config:  library.Config{PassCmd: pass, PassDir: store, PassPrefix: passFolder},
 		ready:   p.ready,

@@ -81,9 +81,37 @@ func TestSecretService(t *testing.T) {
 		t.Fatal(err)
 	}
 	keyringtest.Run(t, keyringtest.Traits{Writers: 10, Plant: func(t *testing.T) {
-		must(t, os.Environ(), "somebody else's", "secret-tool", "store", "--label=another program", "--collection=login", "app", "other")
-		must(t, os.Environ(), "somebody else's", "secret-tool", "store", "--label=credhelper-NOT-OURS", "--collection=login", "app", "alike")
+		must(t, os.Environ(), "somebody else's", "secret-tool", "store", "--label=another program", "app", "other")
+		must(t, os.Environ(), "somebody else's", "secret-tool", "store", "--label=credhelper-NOT-OURS", "app", "alike")
 	}}, opener(t, "secret-service", os.Environ()))
+}
+
+// TestSecretServiceOfOthers is TestSecretService with the programs of other desktops.
+func TestSecretServiceOfOthers(t *testing.T) {
+	for name, start := range map[string]func(string) (*keyringtest.Session, error){
+		"kwallet": func(dir string) (*keyringtest.Session, error) {
+			return keyringtest.StartKWallet(dir, os.Getenv("PATH"), true)
+		},
+		"keepassxc": func(dir string) (*keyringtest.Session, error) {
+			return keyringtest.StartKeePassXC(dir, os.Getenv("PATH"), "ConfirmAccessItem=false", "ConfirmDeleteItem=false")
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s, err := start(t.TempDir())
+			if err != nil {
+				t.Fatal("packages libkf5wallet-bin, keepassxc: ", err)
+			}
+			defer s.Close()
+			if name == "kwallet" { // which another program finds locked until the first has come in
+				child(t, "probe", append(s.Env, desktop.AskBus)...)
+			}
+			self := exec.Command("/proc/self/exe", "-test.run=^TestSecretService$", "-test.v")
+			self.Env = append(s.Env, desktop.AskBus, "CREDHELPER_DESKTOP_TEST_IN_SESSION=yes")
+			if out, err := self.CombinedOutput(); err != nil || !strings.Contains(string(out), "--- PASS: TestSecretService") {
+				t.Errorf("%v: %s", err, out)
+			}
+		})
+	}
 }
 
 // TestAddressThatAnswered: once a bus has answered, its address stays for whoever

@@ -2,42 +2,155 @@ package desktop
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
 
+	library "github.com/99designs/keyring"
 	"github.com/godbus/dbus"
 
 	"github.com/credhelper/credhelper/helper/keyring"
 	"github.com/credhelper/credhelper/protocol/printable"
+	"github.com/credhelper/credhelper/protocol/secret"
 )
 
-// secretServiceReady asks for the one property of the collection that tells
-// "answers", "is there" and "is unlocked" apart in one round trip, and never
-// leads to a prompt. The library would prompt for a locked collection, and
-// would make a missing one, which prompts too.
+// secretService keeps secrets in the default collection of the Secret Service,
+// https://specifications.freedesktop.org/secret-service (API 0.2). The library's
+// own way is not taken: it wants a collection with a certain name, which KWallet
+// and KeePassXC do not have, unlocks what is locked, which asks a person, and
+// waits for ever for a prompt whose end it does not hear.
+//
+// An item is the library's, so that what earlier releases stored is found: the key
+// is its label and its attribute "profile", the secret the JSON of a library.Item.
+//
+// Each call is a client of its own, as the next process will be: a service may show
+// a client what it made itself and ask a person before it shows it to another
+// (KeePassXC), which must be noticed when a secret is stored, not when it is needed.
+type secretService struct{}
+
+// itemKey is the attribute of our items that holds the key.
+const itemKey = "profile"
+
+func (s secretService) Get(ctx context.Context, key string) (secret.Text, error) {
+	if err := keyring.CheckKey(key); err != nil {
+		return secret.Text{}, err
+	}
+	var value secret.Text
+	err := s.with(ctx, func(c *secretClient) (err error) {
+		value, err = c.get(key)
+		return err
+	})
+	return value, err
+}
+
+// Set changes an item in place, so that nothing is asked where making one is.
+func (s secretService) Set(ctx context.Context, key string, value secret.Text) error {
+	if err := keyring.CheckSet(key, value); err != nil {
+		return err
+	}
+	item, err := json.Marshal(library.Item{Key: key, Data: []byte(value.Reveal()), Label: key, Description: "credhelper"})
+	if err != nil {
+		return err
+	}
+	return s.with(ctx, func(c *secretClient) error {
+		if err := c.unlocked(); err != nil {
+			return err
+		}
+		items, err := c.items(key)
+		if err != nil {
+			return err
+		}
+		if len(items) > 0 {
+			return c.write(items[0], item)
+		}
+		err = c.create(key, item)
+		if err == nil {
+			err = askService(ctx, func(other *secretClient) error {
+				_, err := other.get(key)
+				return err
+			})
+		}
+		if err != nil {
+			c.discard(key)
+		}
+		return err
+	})
+}
+
+func (s secretService) Delete(ctx context.Context, key string) error {
+	if err := keyring.CheckKey(key); err != nil {
+		return err
+	}
+	return s.with(ctx, func(c *secretClient) error {
+		if err := c.unlocked(); err != nil {
+			return err
+		}
+		items, err := c.items(key)
+		if err != nil {
+			return err
+		}
+		for _, item := range items {
+			if err := c.remove(item); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+func (s secretService) Names(ctx context.Context) (names []string, err error) {
+	err = s.with(ctx, func(c *secretClient) error {
+		if err := c.unlocked(); err != nil {
+			return err
+		}
+		names, err = c.names()
+		return err
+	})
+	names = slices.DeleteFunc(names, func(name string) bool { return !keyring.ValidKey(name) })
+	slices.Sort(names)
+	return slices.Compact(names), err
+}
+
+// with is askService with the name of the backend.
+func (secretService) with(ctx context.Context, do func(*secretClient) error) error {
+	if err := askService(ctx, do); err != nil {
+		return fmt.Errorf("secret-service: %w", err)
+	}
+	return nil
+}
+
+// secretServiceReady is nil if the default collection is there and unlocked.
 func secretServiceReady(ctx context.Context) error {
-	bus, err := dbus.SessionBus() // the connection that the library uses
+	return askService(ctx, func(c *secretClient) error { return c.unlocked() })
+}
+
+// askService makes a client for one call, and says what its errors mean.
+func askService(ctx context.Context, ask func(*secretClient) error) error {
+	c, err := newSecretClient(ctx)
 	if err != nil {
 		return fmt.Errorf("%w: no session bus answers", keyring.ErrUnavailable)
 	}
-	var locked dbus.Variant
-	err = bus.Object("org.freedesktop.secrets", "/org/freedesktop/secrets/collection/"+collection).
-		CallWithContext(ctx, "org.freedesktop.DBus.Properties.Get", 0, "org.freedesktop.Secret.Collection", "Locked").
-		Store(&locked)
+	defer c.close()
+	return told(ctx, ask(c))
+}
+
+// told is what an error of the bus or of the service means to a keyring's user.
+func told(ctx context.Context, err error) error {
 	var refusal dbus.Error
 	switch {
+	case err == nil, errors.Is(err, keyring.ErrLocked), errors.Is(err, keyring.ErrUnavailable), errors.Is(err, keyring.ErrNotFound), errors.Is(err, keyring.ErrDamaged):
+		return err
 	case ctx.Err() != nil:
 		return fmt.Errorf("%w: the Secret Service does not answer", keyring.ErrUnavailable)
-	case errors.As(err, &refusal) && slices.Contains(nobodyThere[:], refusal.Name):
+	case !errors.As(err, &refusal):
+		return fmt.Errorf("%w: %s", keyring.ErrUnavailable, printable.Value(err.Error()))
+	case slices.Contains(nobodyThere[:], refusal.Name):
 		return fmt.Errorf("%w: no Secret Service on this session bus", keyring.ErrUnavailable)
-	case err != nil:
-		return fmt.Errorf("%w: the Secret Service has no collection %q (%s)", keyring.ErrUnavailable, collection, printable.Value(err.Error()))
+	case refusal.Name == "org.freedesktop.Secret.Error.IsLocked":
+		return fmt.Errorf("%w: the desktop's keyring was locked just now", keyring.ErrLocked)
 	}
-	if is, known := locked.Value().(bool); !known || is {
-		return fmt.Errorf("%w: unlock the %q keyring of the desktop (sign in, or open its keyring program)", keyring.ErrLocked, collection)
-	}
-	return nil
+	return fmt.Errorf("%w: the Secret Service says %s", keyring.ErrUnavailable, printable.Value(refusal.Name+": "+refusal.Error()))
 }
 
 // nobodyThere are the bus's own answers for a service that it cannot reach.

@@ -13,16 +13,15 @@ import (
 	"time"
 )
 
-// Session is a desktop for a test: a session bus of its own with gnome-keyring on
-// it, in a home of its own. It needs dbus-daemon, dbus-send and
-// gnome-keyring-daemon.
+// Session is a desktop for a test: a session bus of its own with a program on it that
+// keeps secrets, in a home of its own.
 type Session struct {
 	// Env is the environment of a program of this desktop, with the bus's address.
 	Env []string
 	// Address is what DBUS_SESSION_BUS_ADDRESS holds. The socket is that of
 	// $XDG_RUNTIME_DIR/bus, where programs look when the variable is not set.
 	Address string
-	// Daemon is gnome-keyring-daemon; nil on a bare bus.
+	// Daemon is the program that keeps the secrets; nil on a bare bus.
 	Daemon *exec.Cmd
 
 	base []string
@@ -68,7 +67,8 @@ func StartBus(dir, path string) (*Session, error) {
 }
 
 // StartSession is StartBus with gnome-keyring on the bus; unlock gives it the
-// password on stdin, as signing in does, which makes the login collection.
+// password on stdin, as signing in does, which makes the login collection. It needs
+// dbus-daemon, dbus-send and gnome-keyring-daemon.
 func StartSession(dir, path string, unlock bool) (*Session, error) {
 	s, err := StartBus(dir, path)
 	if err != nil {
@@ -112,12 +112,10 @@ func (s *Session) Close() {
 	s.stop = nil
 }
 
-// hasLogin asks the bus with a tool that is not ours.
+// hasLogin reports whether the login collection is there, locked or not.
 func (s *Session) hasLogin() bool {
-	ask := exec.Command("dbus-send", "--session", "--print-reply", "--dest=org.freedesktop.secrets", "/org/freedesktop/secrets/collection/login",
+	return s.send("org.freedesktop.secrets", s.Collection("login"),
 		"org.freedesktop.DBus.Properties.Get", "string:org.freedesktop.Secret.Collection", "string:Locked")
-	ask.Env = s.Env
-	return ask.Run() == nil
 }
 
 // lines is a buffer that may be read while it is written.
