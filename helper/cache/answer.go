@@ -5,12 +5,13 @@ import (
 	"github.com/credhelper/credhelper/protocol/origin"
 )
 
-// This file is the one rule for a hit: which token is given without anybody being asked.
-// The front asks Store.Answer, a program that runs long keeps what Ready opened for a
-// moment and asks Entry.Answer, and so does whoever looks again on the way to the server.
+// This file has the rule for a cache hit: which token is given without a request to the
+// server. The front calls Store.Answer. A long-running program keeps the entry of Ready
+// for a moment and calls Entry.Answer, as does a fetch before it asks the server.
 
-// Answer is the credential that the cache has for a request, by what env says of its
-// variables. False says nothing but that somebody has to find out: every doubt is a miss.
+// Answer returns the credential that the cache has for a request; env returns the
+// caller's variables. False means only that the engine has to decide: any doubt is a
+// miss.
 func (s *Store) Answer(r protocol.Request, env func(string) string, now Clock) (protocol.Credential, bool) {
 	profile := s.ProfileOf(r)
 	if profile == "" {
@@ -23,8 +24,8 @@ func (s *Store) Answer(r protocol.Request, env func(string) string, now Clock) (
 	return e.Answer(r, now)
 }
 
-// ProfileOf is the profile that a request names, or that the route of its URL leads to; ""
-// if there is none.
+// ProfileOf returns the profile that a request names, or that owns its URL by the
+// route; "" if there is none.
 func (s *Store) ProfileOf(r protocol.Request) string {
 	if r.Profile != "" {
 		return r.Profile
@@ -32,10 +33,10 @@ func (s *Store) ProfileOf(r protocol.Request) string {
 	return s.Owner(r.URL)
 }
 
-// Ready opens the entry of a profile whose token needs nobody to look at it: none of the
-// files behind it changed, it is outside its refresh margin, its uses are not logged, and
-// no API refuses it. The token's grammar is checked where an answer is built (A16). The
-// error is ErrMiss.
+// Ready opens the entry of a profile whose token can be given as it is: none of the
+// files that it depends on has changed, it is outside its refresh margin, its uses are
+// not logged, and no API refuses it. The token's grammar is checked when an answer is
+// built (A16). The error is ErrMiss.
 func (s *Store) Ready(profile string, env func(string) string, now Clock) (*Entry, error) {
 	e, err := s.Find(profile, env)
 	if err != nil || e.Audit || e.Rejected || !e.Fresh(now, 0) || !e.Current() {
@@ -44,15 +45,15 @@ func (s *Store) Ready(profile string, env func(string) string, now Clock) (*Entr
 	return e, nil
 }
 
-// askedAgain reports whether a tool that only asks again if its token was refused was
-// given this one before. A token younger than a minute is not taken for dead.
+// askedAgain reports whether a tool that asks again only after a refusal was given this
+// token before. A token younger than a minute is assumed to be valid.
 func (s *Store) askedAgain(r protocol.Request, e *Entry, now Clock) bool {
 	return r.Repeats && r.Asker != "" && s.Asked(e.Profile, r.Asker, now.Unix) == protocol.Mark(e.Token) && !Young(e.Issued, now.Unix)
 }
 
-// Answer is the credential that the entry has for a request: its token lives long enough
-// outside the refresh margin, is not the one that the tool saw refused, and may go to the
-// URL.
+// Answer returns the entry's credential for a request, provided that its token remains
+// valid for long enough, is outside the refresh margin, is not the one that the tool
+// reports as refused, and may be sent to the URL.
 func (e *Entry) Answer(r protocol.Request, now Clock) (protocol.Credential, bool) {
 	if r.Refresh || !e.Fresh(now, r.MinTTL) || r.Refused.Of(e.Token) {
 		return protocol.Credential{}, false
@@ -70,7 +71,7 @@ func (e *Entry) Answer(r protocol.Request, now Clock) (protocol.Credential, bool
 	return c, true
 }
 
-// Credential is what a tool gets of the entry, for none of its origins in particular.
+// Credential returns the entry's credential, without a particular origin.
 func (e *Entry) Credential(now Clock) protocol.Credential {
 	c := protocol.Credential{
 		Profile:  e.Profile,
@@ -83,16 +84,16 @@ func (e *Entry) Credential(now Clock) protocol.Credential {
 		Source:   "cache",
 		Origins:  e.Origins,
 	}
-	// An API that answers 404 to many good requests must not cause a token request for
-	// each: such a status says nothing of a young token.
+	// An API that answers 404 to many valid requests must not cause a token request for
+	// each: such a status says nothing about a new token.
 	if now.Unix >= e.Issued+youth {
 		c.RefreshOn = e.RefreshOn
 	}
 	return c
 }
 
-// ParseOrigins readies the entry for the URLs of many requests; false if one of its
-// origins cannot be read.
+// ParseOrigins prepares the entry for the URLs of many requests; false if one of its
+// origins cannot be parsed.
 func (e *Entry) ParseOrigins() bool {
 	parsed := make([]origin.Origin, 0, len(e.Origins))
 	for _, text := range e.Origins {
@@ -106,8 +107,7 @@ func (e *Entry) ParseOrigins() bool {
 	return true
 }
 
-// Claim is the index of the origin that a URL belongs to; -1 if it belongs to none
-// of the entry's.
+// Claim returns the index of the origin that owns a URL; -1 if none does.
 func (e *Entry) Claim(u origin.URL) int {
 	if len(e.parsed) > 0 {
 		return bestOf(e.parsed, u)
@@ -115,8 +115,8 @@ func (e *Entry) Claim(u origin.URL) int {
 	return best(len(e.Origins), u, func(i int) string { return e.Origins[i] })
 }
 
-// best is the index of the origin that the URL belongs to, -1 if there is none or
-// one of them cannot be read.
+// best returns the index of the origin that owns the URL, -1 if none does or one of
+// them cannot be parsed.
 func best(n int, u origin.URL, text func(int) string) int {
 	var room [8]origin.Origin
 	parsed := room[:0]

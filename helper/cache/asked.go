@@ -1,18 +1,19 @@
 package cache
 
-// What was given to tools that have no words for a refusal and only ask again if there
-// was one (protocol.Request.Asker). One file for each profile; it is only a hint, so it
-// is written without a lock, and what is lost costs nothing but a refused token more.
+// The tokens that were given to tools which cannot report a refusal and ask again only
+// after one (protocol.Request.Asker). There is one file for each profile. It is only a
+// hint, so it is written without a lock; losing it costs at most one more use of a
+// refused token.
 
 const (
 	askedMagic = "CRK1"
-	mostAsked  = 32 // processes that are remembered
+	mostAsked  = 32 // maximum number of processes in a file
 	maxAsked   = 4096
 	askedSize  = 16 + 8 + 8
 )
 
-// Asked is the mark of the token that the asker was given and that has not ended at now,
-// Unix seconds; "" if there is none.
+// Asked returns the mark of the token that the asker was given and that has not expired
+// at now, in Unix seconds; "" if there is none.
 func (s *Store) Asked(profile, asker string, now int64) string {
 	key := KeyOf("asker", asker)
 	for rest := s.asked(profile); len(rest) >= askedSize; rest = rest[askedSize:] {
@@ -28,7 +29,7 @@ func (s *Store) Asked(profile, asker string, now int64) string {
 	return ""
 }
 
-// asked are the rows of a profile, the latest first.
+// asked returns the rows of a profile, the latest first.
 func (s *Store) asked(profile string) []byte {
 	content, err := s.dir.Read(ProfileKey(profile).file('k'), maxAsked)
 	if err != nil || len(content) < len(askedMagic) || string(content[:len(askedMagic)]) != askedMagic {
@@ -37,8 +38,8 @@ func (s *Store) asked(profile string) []byte {
 	return content[len(askedMagic):]
 }
 
-// PutAsked notes which token the asker was given, by its mark of eight bytes, and when
-// that ends.
+// PutAsked records which token the asker was given, by its mark of eight bytes, and
+// when it expires.
 func (s *Store) PutAsked(profile, asker, mark string, expires int64) error {
 	key := KeyOf("asker", asker)
 	b := append(append(append(make([]byte, 0, 512), askedMagic...), key[:]...), mark...)

@@ -1,29 +1,28 @@
-// Package cache keeps short-lived tokens, sealed, between the calls of
-// credhelper, and with them what the front needs to answer without knowing any
-// configuration: the origins a token may go to, and stamps of the files that
-// said so.
+// Package cache stores short-lived tokens, sealed, between the calls of credhelper.
+// With them it stores what the front needs to answer without reading any configuration:
+// the origins that a token may be sent to, and stamps of the files that say so.
 //
 // One directory, DIR = state/run, 0700, holds per profile
 //
-//	t-KEY  the sealed token and everything an answer needs (Entry); of a profile that
-//	       acts for several subjects where to look, and a t-KEY-HASH for each (Subject);
-//	       t-KEY.2 to t-KEY.4 where several places share a home (slots.go)
+//	t-KEY  the sealed token and everything an answer needs (Entry); for a profile that
+//	       acts for several subjects where to find them, and a t-KEY-HASH for each
+//	       (Subject); t-KEY.2 to t-KEY.4 if several places share a home (slots.go)
 //	m-KEY  a mark: "refused, do not ask again before ..." (Mark)
-//	k-KEY  which token was given to processes that only ask again if it was refused
+//	k-KEY  tokens given to processes that ask again only after a refusal (asked.go)
 //	x-KEY  reports that an API refused the token while it was young (Rejections)
 //
-// In state/locks is l-KEY, the lock that makes one process fetch while others wait; it is
-// never deleted, and touched to revoke (locks.go).
+// In state/locks is l-KEY, the lock that makes one process fetch while others wait; it
+// is never deleted, and touched to revoke (locks.go).
 //
 // Per host there is r-KEY, the route from a host name to the profiles that claim it.
-// KEY is a hash (KeyOf), so no text from outside ever becomes a file name (T17,
-// T18). Every file is written whole, to a temporary name, and renamed.
+// KEY is a hash (KeyOf), so no text from outside ever becomes a file name (T17, T18).
+// Every file is written to a temporary name and renamed.
 //
-// A damaged, foreign, truncated or outdated entry is a miss, never an error
-// (F13): the next fetch overwrites it.
+// A damaged, foreign, truncated or outdated entry is a miss, never an error (F13): the
+// next fetch overwrites it.
 //
-// The front links this package, so it imports little: no fmt, no net/http, no
-// encoding/json; each costs every call (docs/performance.md).
+// The front links this package, so it has few imports: no fmt, no net/http, no
+// encoding/json, which would slow down every call (docs/performance.md).
 package cache
 
 import (
@@ -37,20 +36,21 @@ var (
 	// ErrMiss says that there is no usable entry, whatever the reason.
 	ErrMiss = errors.New("not in the cache")
 
-	// ErrUnsafe says that a directory or file is not as only we could have left it
-	// (T1); see private.ErrUnsafe.
+	// ErrUnsafe says that others could have changed or read a directory or file (T1);
+	// see private.ErrUnsafe.
 	ErrUnsafe = private.ErrUnsafe
 
-	// ErrNoSealingKey says that no place on this machine may hold the key of the
-	// sealed tokens, so nothing is cached on disk.
+	// ErrNoSealingKey says that this machine has no place for the key of the sealed
+	// tokens, so nothing is cached on disk.
 	ErrNoSealingKey = errors.New("no place for the key of the sealed tokens")
 
 	// ErrLocked says that another process held a lock until the deadline.
 	ErrLocked = private.ErrLocked
 )
 
-// Key names a file of the cache: 16 bytes of SHA-256 over a kind and its
-// fields, each preceded by its length, so that no two lists of fields collide.
+// Key is part of a file name in the cache: 16 bytes of SHA-256 over a kind and its
+// fields, each preceded by its length, so that different lists of fields do not
+// collide.
 type Key [16]byte
 
 // KeyOf hashes kind and fields in the order given.
@@ -64,13 +64,13 @@ func KeyOf(kind string, fields ...string) Key {
 	return Key(sum[:16])
 }
 
-// ProfileKey is the key of everything kept for the profile of that name.
+// ProfileKey returns the key for the files of a profile.
 func ProfileKey(profile string) Key { return KeyOf("profile", profile) }
 
-// RouteKey is the key of the route for a host, as origin.RouteKeys names it.
+// RouteKey returns the key for the route of a host, as named by origin.RouteKeys.
 func RouteKey(host string) Key { return KeyOf("route", host) }
 
-// String is the hexadecimal form used in file names.
+// String returns the hexadecimal form used in file names.
 func (k Key) String() string { return string(appendHex(nil, k[:])) }
 
 // file returns the name of the file of one kind ('t', 'l', 'm', 'x', 'r').
@@ -79,7 +79,7 @@ func (k Key) file(kind byte) string {
 	return string(appendHex(append(name[:0], kind, '-'), k[:]))
 }
 
-// appendHex spares the front encoding/hex, which links all of fmt.
+// appendHex replaces encoding/hex, which would link fmt into the front.
 func appendHex(b, bytes []byte) []byte {
 	const digits = "0123456789abcdef"
 	for _, c := range bytes {

@@ -6,8 +6,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// ClockAt reads the boot clock, which also counts suspended time, beside the
-// given wall-clock time.
+// ClockAt reads the boot clock, which also counts suspended time, at the given
+// wall-clock time.
 func ClockAt(wall time.Time) Clock {
 	var ts unix.Timespec
 	if unix.ClockGettime(unix.CLOCK_BOOTTIME, &ts) != nil {

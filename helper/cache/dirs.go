@@ -9,29 +9,29 @@ import (
 	"github.com/credhelper/credhelper/helper/private"
 )
 
-// Dirs says where things are (docs/architecture.md, "What is on disk"). All
+// Dirs holds the directories of a home (docs/architecture.md, "What is on disk"). All
 // paths are absolute.
 type Dirs struct {
 	Config  string // config.toml, profiles/, presets/
 	Data    string // keyring/, the encrypted file keyring
 	State   string // run/, log, key file
 	System  string // the administrator's profiles/ and presets/; "" with CREDHELPER_HOME
-	Runtime string // a directory that ends with the session or the machine's uptime; may not exist
+	Runtime string // a directory that ends with the session or with the machine's uptime; may not exist
 }
 
-// ErrNoHome says that the environment names no home to keep anything in.
+// ErrNoHome says that the environment names no home directory.
 var ErrNoHome = errors.New("HOME is not set to an absolute path; set HOME or CREDHELPER_HOME")
 
-// FindDirs finds the directories from the environment of a process of user uid.
+// FindDirs returns the directories for the environment of a process of user uid.
 //
-// CREDHELPER_HOME, which must be absolute, puts all of them below one directory
-// and leaves the administrator's out; else the XDG variables count where they
-// are absolute, as the XDG base directory specification demands; else HOME.
+// CREDHELPER_HOME, which must be absolute, puts all of them below one directory and
+// omits the administrator's; else the XDG variables are used if they are absolute, as
+// the XDG base directory specification requires; else HOME.
 func FindDirs(env func(string) string, uid int) (Dirs, error) {
 	d := Dirs{Runtime: env("XDG_RUNTIME_DIR")}
 	if !filepath.IsAbs(d.Runtime) {
-		// cron and sudo-to-self have no XDG_RUNTIME_DIR but the same directory:
-		// they must find the same key.
+		// cron and sudo-to-self have no XDG_RUNTIME_DIR but the same directory, and
+		// must find the same key.
 		d.Runtime = "/run/user/" + strconv.Itoa(uid)
 	}
 	if home := env("CREDHELPER_HOME"); home != "" {
@@ -78,8 +78,8 @@ func windowsDirs(d Dirs, env func(string) string) (Dirs, error) {
 	return d, nil
 }
 
-// Check is ErrUnsafe if the state or the data of this home could be read or changed
-// by others, or a part of the way to them is not ours (T1). What is missing is safe.
+// Check returns ErrUnsafe if others could read or change the state or the data of this
+// home, or replace a directory above it (T1). Missing directories are safe.
 func (d Dirs) Check() error {
 	for _, path := range [...]string{d.State, d.Data} {
 		dir, err := private.Enter(path)
@@ -93,16 +93,16 @@ func (d Dirs) Check() error {
 	return nil
 }
 
-// Run is the directory of sealed tokens, routes, marks and locks.
+// Run returns the directory of sealed tokens, routes and marks.
 func (d Dirs) Run() string { return d.State + "/run" }
 
-// Profiles is the user's directory of profiles, one TOML file each.
+// Profiles returns the user's directory of profiles, one TOML file each.
 func (d Dirs) Profiles() string { return d.Config + "/profiles" }
 
-// Presets is the user's directory of presets, one TOML file each.
+// Presets returns the user's directory of presets, one TOML file each.
 func (d Dirs) Presets() string { return d.Config + "/presets" }
 
-// Settings is the file of settings.
+// Settings returns the path of the settings.
 func (d Dirs) Settings() string { return d.Config + "/config.toml" }
 
 // Configuration lists what every profile depends on: the settings, and the folders of
@@ -115,12 +115,12 @@ func (d Dirs) Configuration() []string {
 	return paths
 }
 
-// Keyring is the directory of the encrypted file keyring.
+// Keyring returns the directory of the encrypted file keyring.
 func (d Dirs) Keyring() string { return d.Data + "/keyring" }
 
-// KeyFile is the generated key that opens the encrypted file keyring where it
-// has no passphrase.
+// KeyFile returns the path of the generated key that opens an encrypted file keyring
+// without passphrase.
 func (d Dirs) KeyFile() string { return d.State + "/keyring.key" }
 
-// Log is the log of fetches, refusals, failures and sign-ins.
+// Log returns the path of the log of fetches, refusals, failures and sign-ins.
 func (d Dirs) Log() string { return d.State + "/log" }

@@ -5,38 +5,37 @@ import (
 	"github.com/credhelper/credhelper/protocol/secret"
 )
 
-// Entry is one sealed token with all that an answer needs. Times are Unix
+// Entry is one sealed token with everything that an answer needs. Times are Unix
 // seconds.
 type Entry struct {
 	Profile  string
-	Subject  Subject  // on whose behalf; not in the sealed text, but in the file's name
-	Binding  [32]byte // SHA-256 of what the token is bound to (T14)
+	Subject  Subject  // on whose behalf; part of the file's name, not of the sealed text
+	Binding  [32]byte // SHA-256 of everything that the token is bound to (T14)
 	Token    secret.Text
 	Wide     bool     // the profile widened the token's grammar (A16)
-	Audit    bool     // every hit is to be logged, so the engine answers, not the front
-	Rejected bool     // an API refuses it though it is young, so the engine answers (Rejections)
+	Audit    bool     // every hit is logged, so the engine answers, not the front
+	Rejected bool     // an API refuses the token although it is young, so the engine answers (Rejections)
 	Username string   // for tools that only know Basic
 	Header   string   // header field that carries the token; "" is Authorization
-	Scheme   string   // what precedes the token in that field; "Bearer"
-	BaseURL  string   // what relative URLs are taken under; "" if there is none
-	Origins  []string // canonical origins that the token may go to
-	// RefreshOn are statuses, besides 401, by which the API may say that the token is dead.
+	Scheme   string   // the word before the token in that field; "Bearer"
+	BaseURL  string   // base for relative URLs; may be empty
+	Origins  []string // canonical origins that the token may be sent to
+	// RefreshOn lists HTTP statuses, besides 401, that may mean a dead token.
 	RefreshOn []int
 
 	Issued   int64 // when the request for it was sent (A20)
-	Expires  int64 // when it ends; never zero
-	Refresh  int64 // from when on one process should fetch the next one
-	BootedAt int64 // wall-clock time of the machine's start, as seen when sealed (A21); 0 unknown
+	Expires  int64 // when it expires; never zero
+	Refresh  int64 // when to fetch the next one
+	BootedAt int64 // wall-clock time of the machine's start when the entry was sealed (A21); 0 if unknown
 
-	// Lock is the stamp of the profile's lock file when the entry was sealed.
-	// Revoking touches the lock file, so a copy restored from before counts for
-	// nothing (T16).
+	// Lock is the stamp of the profile's lock file when the entry was sealed. Revoking
+	// touches the lock file, so that a restored earlier copy is invalid (T16).
 	Lock Stamp
-	// Stamps are the files that the entry was made from. If one changed, the
-	// entry may still be good, but only the engine can say so.
+	// Stamps are those of the files that the entry was made from. If one of them has
+	// changed, the entry may still be valid, but only the engine can decide that.
 	Stamps []Stamp
 
-	parsed []origin.Origin // Origins, where ParseOrigins was called
+	parsed []origin.Origin // Origins, after ParseOrigins
 }
 
 const (
@@ -112,7 +111,7 @@ func decodeEntry(b []byte) (*Entry, bool) {
 	return e, true
 }
 
-// fits reports whether the lengths fit the two bytes that precede each text.
+// fits reports whether each length fits into the two bytes before its text.
 func (e *Entry) fits() bool {
 	size := 256 + e.Token.Len() + 2*len(e.RefreshOn)
 	for _, s := range append([]string{e.Profile, e.Username, e.Header, e.Scheme, e.BaseURL, e.Lock.Path}, e.Origins...) {
@@ -124,14 +123,14 @@ func (e *Entry) fits() bool {
 	return size < maxEntrySize
 }
 
-// leastLeft is the life, in seconds, that a token must have left to be handed
-// out, unless its whole life is shorter (A20).
+// leastLeft is the remaining lifetime, in seconds, that a token must have to be given,
+// unless its whole lifetime is shorter (A20).
 const leastLeft = 30
 
-// RefreshTime says from when on a token that was requested at issued and ends at
-// expires should be replaced: a tenth of its life before the end, at most 5
-// minutes and at least 30 s, but a token with a life under a minute is used for
-// nine tenths of it (A20). All in Unix seconds.
+// RefreshTime returns when a token that was requested at issued and expires at expires
+// should be replaced: a tenth of its lifetime before its expiry, at most 5 minutes and
+// at least 30 s, except that a token with a lifetime under a minute is used for nine
+// tenths of it (A20). All times are Unix seconds.
 func RefreshTime(issued, expires int64) int64 {
 	life := expires - issued
 	margin := min(life/10, 300)
@@ -141,9 +140,8 @@ func RefreshTime(issued, expires int64) int64 {
 	return expires - margin
 }
 
-// Usable reports whether the token may still be handed out at now to a caller that
-// needs it for minTTL seconds more; Fresh whether nobody needs to fetch another
-// one yet.
+// Usable reports whether the token may be given at now to a caller that needs it for
+// minTTL more seconds.
 func (e *Entry) Usable(now Clock, minTTL int64) bool {
 	least := int64(leastLeft)
 	if e.Expires-e.Issued <= 2*leastLeft {
@@ -157,9 +155,9 @@ func (e *Entry) Fresh(now Clock, minTTL int64) bool {
 	return e.Usable(now, minTTL) && now.Unix < e.Refresh
 }
 
-// credible refuses a token when the wall clock went back before its issue, or
-// moved against the boot clock by more than a minute: a stopped or turned-back
-// clock must not lengthen a token's life (A21).
+// credible rejects a token if the wall clock is before its issue, or has moved against
+// the boot clock by more than a minute: a stopped or turned-back clock must not extend
+// a token's lifetime (A21).
 func (e *Entry) credible(now Clock) bool {
 	if now.Unix < e.Issued-skewAllowed {
 		return false
@@ -171,9 +169,9 @@ func (e *Entry) credible(now Clock) bool {
 	return -60 <= drift && drift <= 60
 }
 
-// skewAllowed forgives what NTP slews between two calls, in seconds.
+// skewAllowed tolerates NTP's adjustments between two calls, in seconds.
 const skewAllowed = 2
 
-// Clock is the time as a caller saw it: the wall clock in Unix seconds and the
-// wall-clock time of the machine's start, 0 where that is not known.
+// Clock is the time of a call: the wall clock in Unix seconds, and the wall-clock time
+// of the machine's start, 0 if unknown.
 type Clock struct{ Unix, BootedAt int64 }

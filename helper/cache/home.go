@@ -10,17 +10,17 @@ import (
 	"github.com/credhelper/credhelper/helper/private"
 )
 
-// homeFile holds the random id of this home; its lock guards making the key.
+// homeFile holds the random id of this home; its lock guards the creation of the key.
 const (
 	homeFile = "home"
 	homeLock = "home-lock"
 )
 
-// HomeID is a random id of this home, made on first use: what the kernel keyring
-// knows its keys by, so that two homes never share or cancel one.
+// HomeID returns the random id of this home, and creates it on first use. The kernel
+// keyring identifies keys by it, so that two homes never share or destroy one.
 //
-// A file that cannot be read at the moment is an error, not a reason for another
-// id: that would orphan the key and every entry sealed with it.
+// A file that cannot be read is an error, not a reason for another id, which would
+// orphan the key and every entry sealed with it.
 func (d Dirs) HomeID(ctx context.Context) ([16]byte, error) {
 	dir, err := d.locks()
 	if err != nil {
@@ -49,7 +49,7 @@ func homeID(ctx context.Context, dir private.Dir) ([16]byte, error) {
 	return id, dir.Replace(homeFile, id[:])
 }
 
-// readHomeID is ErrMiss if there is no id, or something that is none.
+// readHomeID returns ErrMiss if there is no valid id.
 func readHomeID(dir private.Dir) (id [16]byte, err error) {
 	content, err := dir.Read(homeFile, len(id))
 	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, private.ErrTooLarge) || err == nil && copy(id[:], content) != len(id) {
@@ -58,9 +58,9 @@ func readHomeID(dir private.Dir) (id [16]byte, err error) {
 	return id, err
 }
 
-// sealingKey finds the key to seal with, or makes one in the first place that
-// takes it, and has it kept as long as the entry's token lives; nil is no reason to
-// keep it longer.
+// sealingKey returns the key to seal with, or creates one in the first place that
+// permits it. The key is kept at least until the entry's token expires; a nil entry
+// does not extend that.
 func (d Dirs) sealingKey(ctx context.Context, e *Entry) (sealingKey, [16]byte, error) {
 	dir, err := d.locks()
 	if err != nil {
@@ -97,11 +97,12 @@ func (d Dirs) sealingKey(ctx context.Context, e *Entry) (sealingKey, [16]byte, e
 	return key, home, ErrNoSealingKey
 }
 
-// keyEnds holds the end of the token that lives longest, in Unix seconds: the key need
-// not outlive it. Throw-away homes would fill the user's quota of keys.
+// keyEnds holds the latest expiry of a token, in Unix seconds, after which the key is
+// not needed. Temporary homes would otherwise exhaust the user's quota of keys.
 const keyEnds = "key-ends"
 
-// keyLife is how long the key is needed after e is sealed. The caller holds homeLock.
+// keyLife returns how long the key is needed after e is sealed. The caller holds
+// homeLock.
 func keyLife(dir private.Dir, e *Entry) (life time.Duration, err error) {
 	text, _ := dir.Read(keyEnds, 20)
 	ends, _ := strconv.ParseInt(string(text), 10, 64)
@@ -109,14 +110,14 @@ func keyLife(dir private.Dir, e *Entry) (life time.Duration, err error) {
 		ends = e.Expires
 		err = dir.Replace(keyEnds, strconv.AppendInt(nil, ends, 10))
 	}
-	return time.Duration(ends-e.Issued+60) * time.Second, err // what is left, and a minute
+	return time.Duration(ends-e.Issued+60) * time.Second, err // the remaining time, and a minute
 }
 
-// maxKeyLife is the longest life of a token (A19) and some, in seconds: what a clock
-// that was wrong wrote down does not count.
+// maxKeyLife is somewhat more than the longest lifetime of a token (A19), in seconds:
+// an entry written with a wrong clock does not count.
 const maxKeyLife = 26 * 60 * 60
 
-// fileKey finds or makes the key's file on a tmpfs.
+// fileKey returns the key in a file on a tmpfs, or creates it.
 func (d Dirs) fileKey(p place, home [16]byte) (sealingKey, bool) {
 	key := sealingKey{place: p}
 	if d.fetchKey(&key, home) {
@@ -132,16 +133,16 @@ func (d Dirs) fileKey(p place, home [16]byte) (sealingKey, bool) {
 	return key, ok
 }
 
-// KeyPlace says in words where the key of sealed tokens is, or would be, kept.
+// KeyPlace describes the place where the key of sealed tokens is, or would be, kept.
 func (s *Store) KeyPlace(ctx context.Context) (string, error) {
 	key, _, err := s.dirs.sealingKey(ctx, nil)
 	wipe(key.key[:])
 	return key.place.String(), err
 }
 
-// ForgetKey removes the key from every place, so that no sealed token opens any more,
-// even one that is restored: credhelper lock. The derived one cannot be removed; it
-// gets another salt, the next id of this home.
+// ForgetKey removes the key from every place, so that no sealed token can be opened,
+// not even a restored one: credhelper lock. The derived key cannot be removed, but gets
+// another salt, the next id of this home.
 func (s *Store) ForgetKey(ctx context.Context) error {
 	locks, err := s.dirs.locks()
 	if err != nil {

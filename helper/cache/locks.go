@@ -12,25 +12,25 @@ import (
 // Lock is a held lock of one profile.
 type Lock = private.Lock
 
-// The directory of locks lies beside run/, because what says that an entry was revoked
-// must not come back together with it: an entry holds the stamp of its profile's lock
-// file, and revoking touches that file. Whoever moves run/ away, signs out and moves it
-// back has files that open and count for nothing (T16). The home's id is here for the
-// same reason: without it lock could not find the key that it removes.
+// The directory of locks is beside run/, because the record that an entry was revoked
+// must not be restored together with the entry. An entry holds the stamp of its
+// profile's lock file, and revoking touches that file, so if run/ is moved away before
+// a sign-out and back afterwards, its entries are invalid (T16). The home's id is here
+// for the same reason: without it lock could not find the key to remove.
 
-// Locks is the directory of the profiles' locks and of the home's id.
+// Locks returns the directory of the profiles' locks and of the home's id.
 func (d Dirs) Locks() string { return d.State + "/locks" }
 
 // Used reports whether there ever was a cache in this home.
 func (d Dirs) Used() bool { return stampOf(d.Locks()).Inode != 0 }
 
-// lockName is the file of a profile's lock; never deleted.
+// lockName returns the name of a profile's lock file, which is never deleted.
 func lockName(profile string) string { return ProfileKey(profile).file('l') }
 
-// lockPath is where it is, as entries have it.
+// lockPath returns its path, as it is stored in entries.
 func (d Dirs) lockPath(profile string) string { return d.Locks() + "/" + lockName(profile) }
 
-// locks opens the directory of locks, and makes it in a home that has state.
+// locks opens the directory of locks, and creates it in a home that has state.
 func (d Dirs) locks() (private.Dir, error) {
 	dir, err := private.Find(d.Locks())
 	if !errors.Is(err, fs.ErrNotExist) {
@@ -44,7 +44,7 @@ func (d Dirs) locks() (private.Dir, error) {
 	return private.Make(d.Locks())
 }
 
-// Lock waits for the profile's lock until the context ends; then ErrLocked.
+// Lock waits for the profile's lock until the context ends, and then returns ErrLocked.
 func (s *Store) Lock(ctx context.Context, profile string) (*Lock, error) {
 	return s.dirs.lock(ctx, lockName(profile))
 }
@@ -68,13 +68,13 @@ func (d Dirs) lock(ctx context.Context, name string) (*Lock, error) {
 	return dir.Lock(ctx, name)
 }
 
-// Revoke removes the profile's entries and makes every copy of them worthless, even
-// one that is restored later (T16). The caller holds the profile's lock.
+// Revoke removes the profile's entries and invalidates every copy of them, even one
+// that is restored later (T16). The caller holds the profile's lock.
 func (s *Store) Revoke(lock *Lock, profile string) error {
 	return errors.Join(lock.Touch(), s.DropProfile(profile))
 }
 
-// revokeAll makes every copy of every entry worthless, whoever holds the locks.
+// revokeAll invalidates every copy of every entry, whoever holds the locks.
 func (d Dirs) revokeAll() error {
 	dir, err := d.locks()
 	if err != nil {

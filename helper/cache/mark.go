@@ -1,19 +1,19 @@
 package cache
 
-// Mark remembers, for all processes, that the server refused, asked to wait or was not
-// well, so that a loop with a bad secret does not lock out an account and a server in
-// trouble is left alone (A11, A12).
+// Mark records, for all processes, that the server refused, asked to wait or failed, so
+// that a loop with a bad secret does not lock out an account and a server in trouble is
+// not asked again too soon (A11, A12).
 type Mark struct {
-	Binding [32]byte // of the profile; another binding makes the mark void
-	Secret  uint16   // SecretMark of the secret that was refused; 0 for a wait
-	At      int64    // Unix seconds of the answer
-	Until   int64    // Unix seconds before which nobody asks again
-	Count   uint16   // answers of this kind in a row
-	Refused bool     // the server said no for good; else it is to be left alone
-	Asked   bool     // it asked for the wait, and said how long
-	Ahead   bool     // keeps only those from asking who have a good token (A23)
-	Reason  string   // the sanitised text that was shown then
-	Hint    string   // what a person was told to do
+	Binding [32]byte // of the profile; the mark is void for another binding
+	Secret  uint16   // SecretMark of the refused secret; 0 for a wait
+	At      int64    // Unix seconds of the response
+	Until   int64    // Unix seconds until which no process asks again
+	Count   uint16   // consecutive responses of this kind
+	Refused bool     // the server refused permanently; otherwise it is a wait
+	Asked   bool     // the server asked for the wait and its duration
+	Ahead   bool     // applies only to callers that have a valid token (A23)
+	Reason  string   // the sanitized error that was shown
+	Hint    string   // the advice that was shown
 }
 
 const (
@@ -21,8 +21,8 @@ const (
 	maxMarkSize = 4096 // bytes
 )
 
-// SecretMark is 15 bits of a hash of a secret, and never 0: enough to see that
-// another secret was stored, too little to find the secret by trying.
+// SecretMark returns 15 bits of a hash of a secret, never 0: enough to notice that
+// another secret was stored, too few to find the secret by trial.
 func SecretMark(profile, secret string) uint16 {
 	k := KeyOf("secret mark", profile, secret)
 	return uint16(k[0])<<8 | uint16(k[1]) | 1
@@ -45,8 +45,8 @@ func (s *Store) PutMark(profile string, m Mark) error {
 	return s.dir.Replace(ProfileKey(profile).file('m'), m.encode(profile))
 }
 
-// DropMark removes the profile's mark: the secret or the profile changed, or a
-// person wants it tried again.
+// DropMark removes the profile's mark, because the secret or the profile has changed,
+// or because a person wants to try again.
 func (s *Store) DropMark(profile string) error {
 	return s.dir.Remove(ProfileKey(profile).file('m'))
 }

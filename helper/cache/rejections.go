@@ -1,15 +1,15 @@
 package cache
 
-// Rejections remembers, for all processes, which tools reported a profile's token as
-// refused while it was young. An API that refuses a good token, for lack of rights,
-// refuses the next one as well: fetching one for each report would never end.
+// Rejections records, for all processes, the reports of a profile's token as refused
+// while it was young. An API that refuses a valid token, for lack of permission,
+// refuses the next one as well, so fetching one for each report would never end.
 //
-// The file holds a mark of the token, as tools get it, and nothing else of it.
+// The file has a mark of the token, which tools also get, and nothing else of it.
 type Rejections struct {
-	Binding [32]byte // of the profile; another binding makes them void
-	Token   string   // mark of the token that they are about
+	Binding [32]byte // of the profile; the reports are void for another binding
+	Token   string   // mark of the reported token
 	Issued  int64    // when it was requested, Unix seconds
-	Expires int64    // when it ends
+	Expires int64    // when it expires
 	Rows    []Rejection
 }
 
@@ -21,28 +21,27 @@ type Rejection struct {
 }
 
 const (
-	// youth is the age, in seconds, below which a token is not taken for dead because
-	// a tool says so. It also bounds the token requests that reports can cause: one in
-	// this time for a profile.
+	// youth is the age, in seconds, below which a token is assumed to be valid whatever
+	// tools report. It also limits token requests to one in this time per profile.
 	youth = 60
-	// refusal is for how many seconds after a report those who ask are told that the
-	// API refuses good tokens: long enough for the next question of a tool that goes
-	// round, short enough for whoever mends the account.
+	// refusal is for how many seconds after a report callers get an error instead of a
+	// token: long enough for the next request of a tool in a loop, short enough for a
+	// person who fixes the account.
 	refusal = 5
-	// enough reports about a young token show that it is not the token's fault.
+	// enough reports about a young token show that the token is not the cause.
 	enough = 2
 
 	rejectionsMagic   = "CRX1"
 	maxRejectionsSize = 16 << 10 // bytes
-	maxRejections     = 64       // origins that are counted apart
+	maxRejections     = 64       // maximum number of origins in a file
 )
 
-// Young reports whether a token that was requested at issued is too young at now to
-// be taken for dead because a tool saw it refused. A clock that was turned back
-// makes no token young.
+// Young reports whether a token requested at issued is too young at now to be
+// considered dead because a tool reports it as refused. If the clock was turned back,
+// no token is young.
 func Young(issued, now int64) bool { return now >= issued-skewAllowed && now < issued+youth }
 
-// Young reports whether a report of a refusal is too early to drop the token.
+// Young reports whether it is too early to drop the token because of a report.
 func (r *Rejections) Young(now int64) bool {
 	return r.Token != "" && Young(r.Issued, now) && now < r.Expires
 }
@@ -60,14 +59,14 @@ func (r *Rejections) Add(origin string, now int64) {
 	}
 }
 
-// Known reports whether a further report at now would change nothing.
+// Known reports whether another report at now would change nothing.
 func (r *Rejections) Known(origin string, now int64) bool {
 	row, _ := r.Blocked(origin, now)
 	return row != nil && row.Last == now
 }
 
-// Blocked is the row of an origin that gets no token at now, because its API refuses
-// good ones; nil if it gets one. Wait is for how many seconds that holds.
+// Blocked returns the row of an origin that gets no token at now, because its API
+// refuses valid ones, and for how many seconds; nil if it gets one.
 func (r *Rejections) Blocked(origin string, now int64) (row *Rejection, wait int64) {
 	if !r.Young(now) {
 		return nil, 0
@@ -90,8 +89,8 @@ func (r *Rejections) Block(now int64) bool {
 	return false
 }
 
-// Renew makes the rejections those of another token, which could not be cached and
-// is fetched again at each call: what was reported in the last minute still counts.
+// Renew makes these the rejections of another token. It is for a token that cannot be
+// cached and is fetched again at each call: reports of the last minute still count.
 func (r *Rejections) Renew(token string, issued, expires int64) {
 	kept := r.Rows[:0]
 	for _, row := range r.Rows {
@@ -102,7 +101,7 @@ func (r *Rejections) Renew(token string, issued, expires int64) {
 	r.Token, r.Issued, r.Expires, r.Rows = token, issued, expires, kept
 }
 
-// Rejections reads those of a profile; false if there are none that can be read.
+// Rejections returns a profile's; false if there are none that can be read.
 func (s *Store) Rejections(profile string) (Rejections, bool) {
 	content, err := s.dir.Read(ProfileKey(profile).file('x'), maxRejectionsSize)
 	if err != nil {
@@ -111,13 +110,13 @@ func (s *Store) Rejections(profile string) (Rejections, bool) {
 	return decodeRejections(profile, content)
 }
 
-// PutRejections stores those of a profile. The caller holds the profile's lock.
+// PutRejections stores a profile's. The caller holds the profile's lock.
 func (s *Store) PutRejections(profile string, r Rejections) error {
 	return s.dir.Replace(ProfileKey(profile).file('x'), r.encode(profile))
 }
 
-// DropRejections forgets those of a profile: there is another token, or the one that
-// there is was taken.
+// DropRejections removes a profile's, because there is another token, or because the
+// current one was accepted.
 func (s *Store) DropRejections(profile string) error {
 	return s.dir.Remove(ProfileKey(profile).file('x'))
 }

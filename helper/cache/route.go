@@ -2,12 +2,12 @@ package cache
 
 import "github.com/credhelper/credhelper/protocol/origin"
 
-// Route says which profiles claim origins on one host. It is only a hint: the
-// origins that count lie inside the sealed entry, and a route that is wrong,
-// damaged or forged leads to a miss or to an entry that is checked itself.
+// Route lists the profiles that claim origins on one host. It is only a hint: the
+// decisive origins are inside the sealed entry, and a wrong, damaged or forged route
+// leads to a miss or to an entry that is checked itself.
 type Route struct {
 	Claims []Claim
-	Stamps []Stamp // of the profiles and presets folders and of config.toml
+	Stamps []Stamp // of the profile and preset directories and of config.toml
 }
 
 // Claim is one origin, in canonical form, and the profile that claims it.
@@ -18,8 +18,8 @@ const (
 	maxRouteSize = 256 << 10 // bytes; some 3,000 profiles on one host
 )
 
-// Route reads the route of a host key (origin.RouteKeys). ErrMiss says that
-// there is none or that a folder or file behind it changed since.
+// Route returns the route of a host key (origin.RouteKeys). ErrMiss says that there is
+// none, or that a file it depends on has changed.
 func (s *Store) Route(host string) (*Route, error) {
 	content, err := s.dir.Read(RouteKey(host).file('r'), maxRouteSize)
 	if err != nil {
@@ -32,7 +32,7 @@ func (s *Store) Route(host string) (*Route, error) {
 	return r, nil
 }
 
-// leads finds the route of a URL's host or, if there is none, of its parent domain.
+// leads returns the route of a URL's host or, if there is none, of its parent domain.
 func (s *Store) leads(u origin.URL) (*Route, error) {
 	exact, wildcard := origin.RouteKeys(u)
 	r, err := s.Route(exact)
@@ -42,7 +42,7 @@ func (s *Store) leads(u origin.URL) (*Route, error) {
 	return r, err
 }
 
-// Owner is the profile that the route of a URL leads to; "" if none does.
+// Owner returns the profile that owns a URL by its route; "" if none does.
 func (s *Store) Owner(u origin.URL) string {
 	r, err := s.leads(u)
 	if err != nil {
@@ -55,13 +55,13 @@ func (s *Store) Owner(u origin.URL) string {
 	return r.Claims[i].Profile
 }
 
-// Owners is a route read for many URLs of its host.
+// Owners is a route for many URLs of its host.
 type Owners struct {
 	claims  []Claim
 	origins []origin.Origin
 }
 
-// Owners reads the route of a URL's host. ErrMiss says that there is none.
+// Owners returns the route of a URL's host. ErrMiss says that there is none.
 func (s *Store) Owners(u origin.URL) (*Owners, error) {
 	r, err := s.leads(u)
 	if err != nil {
@@ -76,7 +76,7 @@ func (s *Store) Owners(u origin.URL) (*Owners, error) {
 	return o, nil
 }
 
-// Of is the profile that owns a URL of the route's host; "" if none does.
+// Of returns the profile that owns a URL of the route's host; "" if none does.
 func (o *Owners) Of(u origin.URL) string {
 	if i := bestOf(o.origins, u); i >= 0 {
 		return o.claims[i].Profile

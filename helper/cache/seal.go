@@ -9,10 +9,10 @@ import (
 //
 //	magic "CRH3" | kind 1 | place 1 | serial 4 | home 16 | expires 8 | nonce 12 | AES-256-GCM
 //
-// All before the nonce, and the file's own name, are associated data: a file
-// that was renamed, cut, or changed in any byte does not open (T15). Place and
-// serial say where the key is, so that opening needs no search; kind and expires are
-// for those who cannot open it (slots.go).
+// Everything before the nonce, and the file's own name, are associated data: a file
+// that was renamed, truncated, or changed in any byte does not open (T15). Place and
+// serial say where the key is, so that it is found without a search; kind and expires
+// are for processes without the key (slots.go).
 const (
 	sealMagic  = "CRH3"
 	headerSize = len(sealMagic) + 1 + 1 + 4 + 16 + 8
@@ -22,11 +22,11 @@ const (
 
 const (
 	kindEntry   = 'E' // an Entry
-	kindSubject = 'S' // a Subject: where to look who it is
+	kindSubject = 'S' // a Subject: how to identify the subject
 	kindHosts   = 'H' // Hosts
 )
 
-// header is what everybody may read of a sealed file.
+// header is the part of a sealed file that can be read without the key.
 type header struct {
 	kind    byte
 	place   place
@@ -41,7 +41,7 @@ func (h *header) append(b []byte) []byte {
 	return appendUint64(append(b, h.home[:]...), uint64(h.expires))
 }
 
-// headerOf reads the header of a sealed file; false if it cannot be one of ours.
+// headerOf parses the header of a sealed file; false if the file cannot be ours.
 func headerOf(sealed []byte) (h header, ok bool) {
 	if len(sealed) < headerSize+nonceSize+tagSize || string(sealed[:len(sealMagic)]) != sealMagic {
 		return h, false
@@ -70,8 +70,8 @@ func (k *sealingKey) aead() (cipher.AEAD, error) {
 	return cipher.NewGCM(block)
 }
 
-// seal encrypts text for the file called name. The header's place and serial are the
-// key's.
+// seal encrypts text for the file called name. Place and serial in the header are those
+// of the key.
 func (k *sealingKey) seal(name string, h header, nonce [nonceSize]byte, text []byte) ([]byte, error) {
 	aead, err := k.aead()
 	if err != nil {
@@ -84,8 +84,8 @@ func (k *sealingKey) seal(name string, h header, nonce [nonceSize]byte, text []b
 	return aead.Seal(out, nonce[:], text, additional), nil
 }
 
-// open decrypts, in place, what has a header and was sealed with this key for the
-// file called name.
+// open decrypts, in place, a file with a header that was sealed with this key under
+// that name.
 func (k *sealingKey) open(name string, sealed []byte) (text []byte, ok bool) {
 	aead, err := k.aead()
 	if err != nil {
@@ -97,14 +97,14 @@ func (k *sealingKey) open(name string, sealed []byte) (text []byte, ok bool) {
 	return text, err == nil
 }
 
-// opened is a sealed file that was opened.
+// opened is a decrypted sealed file.
 type opened struct {
 	header
 	key  sealingKey
 	text []byte
 }
 
-// open opens a sealed file with the key that its header names.
+// open decrypts a sealed file with the key that its header names.
 func (d Dirs) open(name string, sealed []byte) (f opened, ok bool) {
 	if f.header, ok = headerOf(sealed); !ok {
 		return f, false

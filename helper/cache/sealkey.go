@@ -7,9 +7,9 @@ import (
 	"github.com/credhelper/credhelper/helper/private"
 )
 
-// place says where the key of the sealed files is kept. The first that works is
-// used, in this order; a key never lies on a disk, except derived from one that
-// already does.
+// place says where the key of the sealed files is kept. The first possible one is used,
+// in this order; the key is never on a disk, unless it is derived from another key that
+// already is.
 type place byte
 
 const (
@@ -19,7 +19,7 @@ const (
 	placeKeyFile place = 'F' // derived from the key file that opens the file keyring
 )
 
-// String is the place in words, for status and doctor.
+// String describes the place, for status and doctor.
 func (p place) String() string {
 	switch p {
 	case placeKernel:
@@ -36,8 +36,8 @@ func (p place) String() string {
 
 const keySize = 32
 
-// keyName is what the key of a home is called in the kernel keyring, and its
-// file's name elsewhere. The id is random, so two homes never share a key.
+// keyName is the name of a home's key in the kernel keyring, and of its file elsewhere.
+// The id is random, so homes never share a key.
 func keyName(home [16]byte) string {
 	return string(appendHex([]byte("credhelper-seal-"), home[:]))
 }
@@ -61,11 +61,11 @@ func (d Dirs) fetchKey(key *sealingKey, home [16]byte) bool {
 	return false
 }
 
-// deriveKey derives the key from the key file of the file keyring by HKDF-SHA256
-// (RFC 5869) with the home's id as salt. A sealed token beside a secret that the
-// same file opens adds no exposure.
+// deriveKey derives the key from the key file of the file keyring with HKDF-SHA256 (RFC
+// 5869) and the home's id as salt. The same file opens the secret itself, so sealing
+// tokens with it adds no exposure.
 func (d Dirs) deriveKey(key *sealingKey, home [16]byte) bool {
-	dir, err := private.Open(d.State + "/.") // it may be a link of ours, to another disk
+	dir, err := private.Open(d.State + "/.") // it may be a symbolic link of ours to another disk
 	if err != nil {
 		return false
 	}
@@ -79,8 +79,8 @@ func (d Dirs) deriveKey(key *sealingKey, home [16]byte) bool {
 	return true
 }
 
-// hkdf is RFC 5869 with SHA-256 for one block of output: 20 lines that save the
-// front the start-up cost of crypto/hkdf and its imports.
+// hkdf implements RFC 5869 with SHA-256 for one block of output: 20 lines, which keep
+// crypto/hkdf and its imports out of the front's start-up.
 func hkdf(secret, salt []byte, info string) (out [32]byte) {
 	extract := hmac.New(sha256.New, salt)
 	extract.Write(secret)

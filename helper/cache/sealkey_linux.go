@@ -11,10 +11,10 @@ import (
 	"github.com/credhelper/credhelper/helper/private"
 )
 
-// readKernelKey reads the key by its serial number: one system call, no search.
-// A serial that now belongs to another key yields a key that opens nothing.
+// readKernelKey reads the key by its serial number: one system call, no search. If the
+// serial now belongs to another key, that key opens nothing.
 func readKernelKey(serial int32, key *[keySize]byte) bool {
-	// One byte more than wanted: a longer payload is not ours.
+	// One byte more than needed: a longer key is not ours.
 	var buf [keySize + 1]byte
 	n, err := unix.KeyctlBuffer(unix.KEYCTL_READ, int(serial), buf[:], 0)
 	if err != nil || n != keySize {
@@ -24,23 +24,23 @@ func readKernelKey(serial int32, key *[keySize]byte) bool {
 	return true
 }
 
-// keyPermissions: all for whoever possesses the key; view, read, write, search
-// and link for the same user, because cron, services and su run in sessions that
-// do not possess the user keyring.
+// keyPermissions: all for a possessor of the key; view, read, write, search and link
+// for the same user, because cron, services and su run in sessions that do not possess
+// the user keyring.
 const keyPermissions = 0x3f1f0000
 
-// newKeyLife is how long the kernel keeps a key that was only looked at.
+// newKeyLife is how long the kernel keeps a key that has not been used for sealing.
 const newKeyLife = 10 * time.Minute
 
-// kernelKey finds the home's key in the user's kernel keyring, or puts a new one
-// there, to be kept for life; 0 leaves one that is there as it is. The caller holds
+// kernelKey returns the home's key in the user's kernel keyring, or adds a new one, to
+// be kept for life; 0 does not change the timeout of an existing key. The caller holds
 // the home's lock.
 func kernelKey(name string, random func([]byte) error, life time.Duration) (sealingKey, bool) {
 	k := sealingKey{place: placeKernel}
-	// The keyrings that a thread possesses are its own: stay on this one.
+	// Possession of keyrings is per thread: stay on this one.
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
-	// Possess the user keyring even where the session keyring does not link it.
+	// Possess the user keyring even if the session keyring does not link it.
 	if _, err := unix.KeyctlInt(unix.KEYCTL_LINK, unix.KEY_SPEC_USER_KEYRING, unix.KEY_SPEC_THREAD_KEYRING, 0, 0); err != nil {
 		return k, false
 	}
@@ -77,7 +77,7 @@ func setTimeout(id int, life time.Duration) {
 	_, _ = unix.KeyctlInt(unix.KEYCTL_SET_TIMEOUT, id, max(int(life/time.Second), 1), 0, 0)
 }
 
-// forgetKernelKey removes the home's key; every sealed file becomes a miss.
+// forgetKernelKey removes the home's key, which makes every sealed file a miss.
 func forgetKernelKey(name string) {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
@@ -88,8 +88,8 @@ func forgetKernelKey(name string) {
 	}
 }
 
-// keyDirectory opens the directory of the key's file, and refuses one that is
-// not on a tmpfs: on a disk the key would outlive the machine's uptime.
+// keyDirectory opens the directory of the key's file, and refuses one that is not on a
+// tmpfs: on a disk the key would survive a restart.
 func (d Dirs) keyDirectory(p place) (private.Dir, error) {
 	path := d.keyDirectoryPath(p)
 	dir, err := private.Open(path)
@@ -110,16 +110,16 @@ func (d Dirs) keyDirectoryPath(p place) string {
 	return "/dev/shm/credhelper-" + strconv.Itoa(unix.Geteuid())
 }
 
-// makeKeyDirectory makes what may be made: the runtime directory is the session
-// manager's, the one below /dev/shm ours.
+// makeKeyDirectory creates the directory below /dev/shm, which is ours. The runtime
+// directory belongs to the session manager.
 func (d Dirs) makeKeyDirectory(p place) {
 	if p == placeShared {
 		_ = unix.Mkdir(d.keyDirectoryPath(p), 0o700)
 	}
 }
 
-// randomBytes fills b from the kernel. Not crypto/rand: its package initialiser
-// runs at every start of the front, which never needs it.
+// randomBytes fills b from the kernel. It does not use crypto/rand, whose package
+// initializer would run at every start of the front, which never needs it.
 func randomBytes(b []byte) error {
 	for len(b) > 0 {
 		n, err := unix.Getrandom(b, 0)

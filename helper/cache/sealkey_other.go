@@ -9,8 +9,8 @@ import (
 	"github.com/credhelper/credhelper/helper/private"
 )
 
-// Elsewhere there is neither a kernel keyring nor a tmpfs that ends with the
-// uptime: only the key derived from the file keyring's key file remains.
+// Other systems have neither a kernel keyring nor a tmpfs that ends with the uptime, so
+// only the key derived from the file keyring's key file is used.
 
 func readKernelKey(int32, *[keySize]byte) bool { return false }
 

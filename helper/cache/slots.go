@@ -5,17 +5,17 @@ import (
 	"io/fs"
 )
 
-// A home is shared by places that cannot open what the others sealed: a host that has
-// the kernel's keyring and a container that has not, or two machines and one file
-// server. Each keeps its own token of a profile, in a slot of the profile.
+// A home can be shared by places that cannot open each other's sealed files: a host
+// with a kernel keyring and a container without, or two machines and a file server.
+// Each keeps its own token of a profile, in one of the profile's slots.
 //
-// A slot has no owner and its name no key: the front cannot know its key before it
-// reads where that is. It tries the slots in order, and mostly there is one. Who puts
-// an entry takes the first slot that is its own or holds nothing alive, so that
-// entries of keys that are gone, after a restart, make way.
+// A slot has no owner and its name has no key in it, because the front learns where the
+// key is only from the file. It tries the slots in order; usually there is one. A new
+// entry goes to the first slot that is its own or holds no valid token, so that entries
+// whose key is gone, as after a restart, are replaced.
 const mostSlots = 4
 
-// slotName is the file of a slot: t-KEY, t-KEY.2, t-KEY.3, t-KEY.4.
+// slotName returns the name of a slot's file: t-KEY, t-KEY.2, t-KEY.3, t-KEY.4.
 func slotName(profile string, i int) string {
 	name := ProfileKey(profile).file('t')
 	if i > 0 {
@@ -24,9 +24,9 @@ func slotName(profile string, i int) string {
 	return name
 }
 
-// Find opens the entry that answers a call with this environment: the profile's, or
-// that of the subject whom the variables and files name now. Whatever is wrong, a
-// subject that has to be read anew included, the error is ErrMiss.
+// Find returns the entry that answers a call with this environment: the profile's, or
+// that of the subject which the variables and files currently name. In any other case,
+// including a subject that has to be read again, the error is ErrMiss.
 func (s *Store) Find(profile string, env func(string) string) (*Entry, error) {
 	return s.inSlots(profile, func(slot string, f opened) (*Entry, error) {
 		if f.kind == kindEntry {
@@ -43,9 +43,8 @@ func (s *Store) Find(profile string, env func(string) string) (*Entry, error) {
 	})
 }
 
-// Get opens the entry of a profile for a subject, nil for one that has none. Whatever
-// is wrong with it, the error is ErrMiss. The caller asks Usable or Fresh, and
-// Current.
+// Get returns the entry of a profile for a subject, nil for a profile without subjects.
+// Any error is ErrMiss. The caller checks Usable or Fresh, and Current.
 func (s *Store) Get(profile string, subject Subject) (*Entry, error) {
 	return s.inSlots(profile, func(slot string, f opened) (*Entry, error) {
 		if len(subject) == 0 {
@@ -55,7 +54,8 @@ func (s *Store) Get(profile string, subject Subject) (*Entry, error) {
 	})
 }
 
-// inSlots is what read makes of the first slot that this place can open and read.
+// inSlots calls read for the slots that this place can open, until one succeeds, and
+// returns its result.
 func (s *Store) inSlots(profile string, read func(slot string, f opened) (*Entry, error)) (*Entry, error) {
 	for i := range mostSlots {
 		slot := slotName(profile, i)
@@ -70,7 +70,7 @@ func (s *Store) inSlots(profile string, read func(slot string, f opened) (*Entry
 	return nil, ErrMiss
 }
 
-// subjectEntry opens the subject's entry beside a slot that was opened.
+// subjectEntry opens a subject's entry beside a slot.
 func (s *Store) subjectEntry(profile, slot string, subject Subject, f opened) (*Entry, error) {
 	f, err := s.unseal(entryName(slot, &f.key, subject))
 	if err != nil {
@@ -79,7 +79,7 @@ func (s *Store) subjectEntry(profile, slot string, subject Subject, f opened) (*
 	return s.entry(profile, subject, f)
 }
 
-// Holds reports whether anything is sealed for the profile, by whomever.
+// Holds reports whether any place has a sealed file for the profile.
 func (s *Store) Holds(profile string) bool {
 	for i := range mostSlots {
 		if _, err := s.dir.Read(slotName(profile, i), maxEntrySize); !errors.Is(err, fs.ErrNotExist) {
@@ -89,8 +89,9 @@ func (s *Store) Holds(profile string) bool {
 	return false
 }
 
-// claim is the slot that an entry goes to, free of others' subjects, and the slot
-// that this place leaves for it, "" for none. The caller holds the profile's lock.
+// claim returns the slot for an entry, without the subjects of other places, and the
+// slot that this place gives up for it, "" for none. The caller holds the profile's
+// lock.
 func (s *Store) claim(e *Entry, key *sealingKey) (slot, left string, err error) {
 	var free string
 	var taken []string
@@ -101,7 +102,7 @@ func (s *Store) claim(e *Entry, key *sealingKey) (slot, left string, err error) 
 		switch {
 		case err == nil && ok && s.ours(e, name, key, sealed):
 			if len(e.Subject) > 0 && h.kind == kindSubject {
-				return name, "", nil // the other subjects' entries lie beside it
+				return name, "", nil // the other subjects' entries are beside it
 			}
 			if free == "" {
 				return name, "", s.clear(name)
@@ -119,8 +120,8 @@ func (s *Store) claim(e *Entry, key *sealingKey) (slot, left string, err error) 
 	return free, "", s.clear(free)
 }
 
-// ours reports whether an entry would replace what is sealed in a slot: the key is
-// the same, and so is the way to this home. It decrypts in place.
+// ours reports whether an entry would replace the file in a slot: the key is the same,
+// and so is the path of this home. It decrypts in place.
 func (s *Store) ours(e *Entry, name string, key *sealingKey, sealed []byte) bool {
 	h, _ := headerOf(sealed)
 	text, ok := key.open(name, sealed)
@@ -131,23 +132,23 @@ func (s *Store) ours(e *Entry, name string, key *sealingKey, sealed []byte) bool
 	return ok && old.Lock.Path == e.Lock.Path
 }
 
-// clear removes what lies beside a slot.
+// clear removes the files beside a slot.
 func (s *Store) clear(slot string) error {
 	sealed, err := s.dir.Read(slot, maxEntrySize)
 	if h, ok := headerOf(sealed); ok && h.kind == kindEntry || errors.Is(err, fs.ErrNotExist) {
-		return nil // spare the look at all others' names
+		return nil // avoid listing the directory
 	}
 	return s.dropSubjects(slot)
 }
 
-// dropSlot removes what lies beside a slot, then the slot.
+// dropSlot removes the files beside a slot, then the slot.
 func (s *Store) dropSlot(slot string) error {
 	return errors.Join(s.clear(slot), s.dir.Remove(slot))
 }
 
-// Drop removes the profile's entry for that subject and what was reported about it.
-// Of the other places' entries, whose subjects cannot be known, all go. The caller
-// holds the profile's lock.
+// Drop removes the profile's entry for that subject and its reports of refusals. All
+// entries of other places are removed, because their subjects cannot be read. The
+// caller holds the profile's lock.
 func (s *Store) Drop(profile string, subject Subject) error {
 	err := s.DropRejections(profile)
 	for i := range mostSlots {
@@ -161,8 +162,8 @@ func (s *Store) Drop(profile string, subject Subject) error {
 	return err
 }
 
-// DropProfile removes all the profile's entries, of every place, and what was
-// reported about them. The caller holds the profile's lock.
+// DropProfile removes all the profile's entries, of every place, and their reports of
+// refusals. The caller holds the profile's lock.
 func (s *Store) DropProfile(profile string) error {
 	err := s.DropRejections(profile)
 	for i := range mostSlots {

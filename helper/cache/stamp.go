@@ -2,22 +2,22 @@ package cache
 
 import "time"
 
-// Stamp remembers a file or directory as it was when an entry or route was made
-// from it. ctime counts, never mtime: cp -p, tar and rsync set mtime back.
+// Stamp identifies the state of a file or directory when an entry or route was made
+// from it. It has ctime, not mtime: cp -p, tar and rsync restore mtime.
 type Stamp struct {
 	Path   string
 	Device uint64
-	Inode  uint64 // 0: there was nothing at Path
+	Inode  uint64 // 0: the file did not exist
 	Ctime  int64  // Unix nanoseconds
 	Size   int64  // bytes
 }
 
-// fresh is the age below which a ctime is not trusted: kernels advance ctime in
-// ticks of up to 10 ms, so a second change in the same tick would go unseen.
+// fresh is the age below which a ctime is not trusted: kernels advance ctime in ticks
+// of up to 10 ms, so a second change in the same tick would go unnoticed.
 const fresh = 10 * time.Millisecond
 
-// TakeStamp stamps what is at path now. ok is false if the stamp could not show
-// a further change, because the last one was less than 10 ms before now.
+// TakeStamp stamps the file at path. ok is false if a further change might not show,
+// because the last one was less than 10 ms before now.
 func TakeStamp(path string, now time.Time) (stamp Stamp, ok bool) {
 	stamp = stampOf(path)
 	age := now.UnixNano() - stamp.Ctime
@@ -27,8 +27,8 @@ func TakeStamp(path string, now time.Time) (stamp Stamp, ok bool) {
 // True reports whether the file is still the one that was stamped.
 func (s Stamp) True() bool { return stampOf(s.Path) == s }
 
-// allTrue reports whether nothing changed since the stamps were taken. No stamps
-// at all is false: an entry without them was made before they could be trusted.
+// allTrue reports whether nothing has changed since the stamps were taken. It is false
+// without stamps: such an entry was made before they could be trusted.
 func allTrue(stamps []Stamp) bool {
 	for i := range stamps {
 		if !stamps[i].True() {
@@ -52,7 +52,7 @@ func appendStamps(b []byte, stamps []Stamp) []byte {
 
 func (s *scanner) stamps() []Stamp {
 	n := int(s.uint16())
-	if n*34 > len(s.rest) { // 34: the least a stamp takes
+	if n*34 > len(s.rest) { // 34: the minimum length of a stamp
 		s.bad = true
 		return nil
 	}

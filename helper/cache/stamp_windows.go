@@ -2,13 +2,14 @@ package cache
 
 import "os"
 
-// Untried: this system is cross-compiled and vetted only.
+// Untested: this system is only cross-compiled and vetted.
 
 func stampOf(path string) Stamp {
 	info, err := os.Stat(path)
 	if err != nil {
 		return Stamp{Path: path}
 	}
-	// No ctime here: the time of the last write, and any number for "exists".
+	// There is no ctime here: use the time of the last write, and any inode for
+	// "exists".
 	return Stamp{Path: path, Inode: 1, Ctime: info.ModTime().UnixNano(), Size: info.Size()}
 }

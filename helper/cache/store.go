@@ -15,8 +15,8 @@ type Store struct {
 	dir  private.Dir
 }
 
-// Open opens the cache of a home, which must exist. It fails with ErrUnsafe if
-// others could have reached it, and fs.ErrNotExist if there is none yet.
+// Open opens the cache of an existing home. It returns ErrUnsafe if others could access
+// it, and fs.ErrNotExist if there is none yet.
 func Open(dirs Dirs) (*Store, error) {
 	dir, err := private.Open(dirs.Run())
 	if err != nil {
@@ -25,7 +25,7 @@ func Open(dirs Dirs) (*Store, error) {
 	return &Store{dirs, dir}, nil
 }
 
-// Create opens the cache of a home and makes it first if there is none.
+// Create opens the cache of a home, and creates it if it is missing.
 func Create(dirs Dirs) (*Store, error) {
 	if err := dirs.Check(); err != nil {
 		return nil, err
@@ -53,14 +53,14 @@ func (s *Store) unseal(name string) (opened, error) {
 	return f, nil
 }
 
-// entry reads a subject's entry that was unsealed.
+// entry decodes a subject's decrypted entry.
 func (s *Store) entry(profile string, subject Subject, f opened) (*Entry, error) {
 	if f.kind != kindEntry {
 		return nil, ErrMiss
 	}
 	e, ok := decodeEntry(f.text)
-	// The lock file must be this home's: another home's entry opens with its own
-	// key, which the same user can read.
+	// The lock file must be this home's: another home's entry can be opened with that
+	// home's key, which the same user can read.
 	if !ok || e.Profile != profile || e.Lock.Path != s.dirs.lockPath(profile) || e.Lock.Inode == 0 || !e.Lock.True() {
 		return nil, ErrMiss
 	}
@@ -68,11 +68,10 @@ func (s *Store) entry(profile string, subject Subject, f opened) (*Entry, error)
 	return e, nil
 }
 
-// Current reports whether none of the files that the entry was made from changed.
+// Current reports whether none of the files that the entry was made from has changed.
 func (e *Entry) Current() bool { return allTrue(e.Stamps) }
 
-// Put seals an entry under its profile and subject. The caller holds the profile's
-// lock.
+// Put seals an entry for its profile and subject. The caller holds the profile's lock.
 func (s *Store) Put(ctx context.Context, lock *Lock, e *Entry) error {
 	if !e.fits() {
 		return errors.New("the entry is too large for the cache")
@@ -94,7 +93,8 @@ func (s *Store) Put(ctx context.Context, lock *Lock, e *Entry) error {
 		if err := s.makeRoom(slot, name); err != nil {
 			return err
 		}
-		// First where to look, so that no subject's entry lies where nobody looks.
+		// Write the profile's own file first, so that no subject's entry exists without
+		// it.
 		where := header{kind: kindSubject, home: home, expires: e.Expires}
 		if err := s.putSealed(&key, where, slot, e.Subject.encode(e.Profile)); err != nil {
 			return err
@@ -118,8 +118,8 @@ func (s *Store) putSealed(key *sealingKey, h header, name string, text []byte) e
 	return s.dir.Replace(name, sealed)
 }
 
-// Sweep removes the unfinished files that killed processes left more than an
-// hour ago (F1) and returns how many there were.
+// Sweep removes unfinished files that killed processes left more than an hour ago (F1),
+// and returns their number.
 func (s *Store) Sweep(now time.Time) (removed int) {
 	if dir, err := private.Find(s.dirs.Locks()); err == nil {
 		defer dir.Close()
@@ -128,7 +128,7 @@ func (s *Store) Sweep(now time.Time) (removed int) {
 	return removed + s.dir.Sweep(now)
 }
 
-// Misplaced lists what is no file in the directories of the cache: they hold files only.
+// Misplaced lists anything in the directories of the cache that is not a file.
 func (s *Store) Misplaced() (paths []string) {
 	dirs := []private.Dir{s.dir}
 	if dir, err := private.Find(s.dirs.Locks()); err == nil {
@@ -146,16 +146,16 @@ func (s *Store) Misplaced() (paths []string) {
 	return paths
 }
 
-// DropAll removes every entry, what was reported about it, and every route, and makes
-// every copy of an entry worthless, also of those whose keys other places have:
-// credhelper lock and cache clear.
+// DropAll removes every entry with its reports of refusals, and every route, and
+// invalidates every copy of an entry, including those of other places: credhelper lock
+// and cache clear.
 func (s *Store) DropAll() error {
 	names, err := s.dir.Names()
 	err = errors.Join(err, s.dirs.revokeAll())
 	for _, name := range names {
 		switch kind, _, _ := strings.Cut(name, "-"); kind {
 		case "t", "x", "k", "r", hostsFile,
-			"l", "home", "key": // of earlier releases, before there was a directory of locks
+			"l", "home", "key": // of earlier releases, which had no directory of locks
 			err = errors.Join(err, s.dir.Remove(name))
 		}
 	}

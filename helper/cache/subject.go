@@ -9,32 +9,32 @@ import (
 	"time"
 )
 
-// A Subject is on whose behalf a profile's tokens are fetched, where that is read
-// anew at each fetch: a token to be exchanged, or an assertion that somebody else
-// signed, in variables and files. Two jobs of one machine that share a profile are
+// A Subject identifies on whose behalf a profile's tokens are fetched, if that is read
+// at each fetch: from a token to be exchanged, or an assertion signed by another
+// issuer, in variables and files. Two jobs on one machine that share a profile can be
 // two subjects, and neither may get the other's token.
 //
-// Each subject has an entry of its own, whose name holds a keyed hash of what was
-// read. The file that has the name of the profile alone then holds no token but
-// where to look, sealed as well: so the front can tell whose call this is.
+// Each subject has its own entry, whose file name has a keyed hash of the values read.
+// The file named by the profile alone then has no token but the variables and files to
+// read, sealed as well, so that the front can identify the caller's subject.
 type Subject []Proof
 
-// Proof is one place that says who the subject is, and what was read there.
+// Proof is one variable or file that identifies the subject, and its value.
 type Proof struct {
 	Variable string   // environment variable; "" for a file
-	File     Stamp    // of the file before it was read; Inode 0 if the stamp cannot show the next change
-	Digest   [32]byte // SHA-256 of what was read
+	File     Stamp    // of the file before it was read; Inode 0 if the stamp might not show the next change
+	Digest   [32]byte // SHA-256 of the value
 }
 
 // mostSubjects is how many subjects' entries a place keeps for one profile.
 const mostSubjects = 16
 
-// ProofOfVariable is what a variable says now.
+// ProofOfVariable returns the proof for a variable's current value.
 func ProofOfVariable(name, value string) Proof {
 	return Proof{Variable: name, Digest: sha256.Sum256([]byte(value))}
 }
 
-// ProofOfFile is what a file said that was stamped at now and then read.
+// ProofOfFile returns the proof for a file that was stamped and then read.
 func ProofOfFile(stamp Stamp, trusted bool, content string) Proof {
 	if !trusted {
 		stamp = Stamp{Path: stamp.Path}
@@ -42,15 +42,16 @@ func ProofOfFile(stamp Stamp, trusted bool, content string) Proof {
 	return Proof{File: stamp, Digest: sha256.Sum256([]byte(content))}
 }
 
-// Same reports whether both are one subject, however their files are stamped.
+// Same reports whether both are the same subject, regardless of the stamps of their
+// files.
 func (s Subject) Same(other Subject) bool {
 	return slices.EqualFunc(s, other, func(a, b Proof) bool {
 		return a.Variable == b.Variable && a.File.Path == b.File.Path && a.Digest == b.Digest
 	})
 }
 
-// now is the subject by what the variables and files say now; false if a variable is
-// not set or a file changed, so that it has to be read.
+// now returns the subject that the variables and files currently identify; false if a
+// variable is not set or a file has changed, so that it has to be read.
 func (s Subject) now(env func(string) string) (Subject, bool) {
 	current := slices.Clone(s)
 	for i, p := range current {
@@ -69,8 +70,8 @@ func (s Subject) now(env func(string) string) (Subject, bool) {
 	return current, true
 }
 
-// entryName is the file of the entry that a subject has beside a slot of its profile;
-// the hash is keyed with the key that both are sealed with.
+// entryName returns the name of a subject's entry beside a slot; its hash is keyed with
+// the key that seals both files.
 func entryName(slot string, sealed *sealingKey, s Subject) string {
 	hash := hmac.New(sha256.New, sealed.key[:])
 	hash.Write([]byte("credhelper subject 1"))
@@ -110,7 +111,7 @@ func decodeSubject(profile string, text []byte) (Subject, bool) {
 	return subject, s.done() && len(subject) > 0
 }
 
-// subjects are the files of the subjects beside a slot.
+// subjects lists the files of the subjects beside a slot.
 func (s *Store) subjects(slot string) ([]string, error) {
 	names, err := s.dir.Names()
 	return slices.DeleteFunc(names, func(n string) bool { return !strings.HasPrefix(n, slot+"-") }), err
@@ -125,8 +126,8 @@ func (s *Store) dropSubjects(slot string) error {
 	return err
 }
 
-// makeRoom removes the oldest of the subjects beside a slot where there are too many
-// for another one.
+// makeRoom removes the oldest of the subjects beside a slot if there are too many for
+// another one.
 func (s *Store) makeRoom(slot, another string) error {
 	names, err := s.subjects(slot)
 	if err != nil {
@@ -143,7 +144,7 @@ func (s *Store) makeRoom(slot, another string) error {
 	return nil
 }
 
-// oldest is the index of the file that was written first.
+// oldest returns the index of the file that was written first.
 func (s *Store) oldest(names []string) (oldest int) {
 	var since time.Time
 	for i, n := range names {

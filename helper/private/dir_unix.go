@@ -19,14 +19,14 @@ type Dir struct {
 	path string
 }
 
-// A rule says why a directory is not as it should be; "" if it is.
+// A rule returns why a directory is not acceptable; "" if it is.
 type rule func(*unix.Stat_t) string
 
 func closed(st *unix.Stat_t) string { return trespass(st, "0700") }
 
 func guarded(st *unix.Stat_t) string {
 	n := nodeOf(st)
-	n.mode &^= unix.S_ISVTX // where a name is free, whoever comes first has it
+	n.mode &^= unix.S_ISVTX // in a sticky directory anyone can take a free name
 	return us().foreign(n)
 }
 
@@ -53,8 +53,8 @@ func open(path string, r rule) (Dir, error) {
 	return Dir{fd, path}, nil
 }
 
-// trespass says how others could reach what st describes, whose mode should be
-// want; "" if they cannot.
+// trespass returns how others could access the file that st describes, whose mode
+// should be want; "" if they cannot.
 func trespass(st *unix.Stat_t, want string) string {
 	switch {
 	case int(st.Uid) != unix.Geteuid():
@@ -66,11 +66,11 @@ func trespass(st *unix.Stat_t, want string) string {
 	return ""
 }
 
-// openAt never follows a link in the last place, and never waits for the writer of
-// a pipe that somebody put there.
+// openAt does not follow a symbolic link in the last element, and does not wait for the
+// writer of a pipe that was put there.
 func openAt(at int, path string, flags int) (int, error) {
 	flags |= unix.O_NOFOLLOW | unix.O_NONBLOCK | unix.O_NOCTTY | unix.O_CLOEXEC
-	for { // retry by hand: each hit comes here
+	for { // retry by hand: this runs for each hit
 		fd, err := unix.Openat(at, path, flags, fileMode)
 		if err != unix.EINTR {
 			return fd, err
@@ -78,7 +78,7 @@ func openAt(at int, path string, flags int) (int, error) {
 	}
 }
 
-// retry makes a system call again that a signal interrupted.
+// retry repeats a system call that a signal has interrupted.
 func retry(call func() (int, error)) (int, error) {
 	for {
 		n, err := call()
@@ -88,16 +88,16 @@ func retry(call func() (int, error)) (int, error) {
 	}
 }
 
-// makeAll makes a directory and those above it.
+// makeAll creates a directory and those above it.
 func makeAll(path string) error {
-	var above error // why the first one that is missing could not be made
+	var above error // why the first missing one could not be created
 	for i := 1; i <= len(path); i++ {
 		if i < len(path) && path[i] != '/' {
 			continue
 		}
 		err := unix.Mkdir(path[:i], dirMode)
 		if err == nil {
-			err = unix.Chmod(path[:i], dirMode) // the umask may have taken too much
+			err = unix.Chmod(path[:i], dirMode) // the umask may have removed too much
 		} else if err == unix.EEXIST {
 			err = nil
 		}
@@ -105,7 +105,7 @@ func makeAll(path string) error {
 			err = &fs.PathError{Op: "mkdir", Path: path[:i], Err: err}
 		}
 		switch {
-		case i < len(path): // one above may be unwritable, even unreadable, and yet hold the next
+		case i < len(path): // an unwritable or unreadable directory may still contain the next one
 			if above == nil || !errors.Is(err, fs.ErrNotExist) {
 				above = err
 			}
@@ -121,8 +121,8 @@ func makeAll(path string) error {
 // Close closes the directory.
 func (d Dir) Close() { unix.Close(d.fd) }
 
-// Read reads a whole file of at most limit bytes that only we could have written.
-// Anything but a regular file is ErrUnsafe, a larger one ErrTooLarge.
+// Read reads a file of at most limit bytes that only we could have written. Anything
+// but a regular file is ErrUnsafe, a larger one ErrTooLarge.
 func (d Dir) Read(name string, limit int) ([]byte, error) {
 	fd, st, err := d.openOwn(name, unix.O_RDONLY)
 	if err != nil {
@@ -174,7 +174,7 @@ func (d Dir) ReadAt(name string, b []byte, offset int64) error {
 	return nil
 }
 
-// openOwn opens a regular file of ours. Its mode is the caller's to judge.
+// openOwn opens a regular file of ours. The caller checks its mode.
 func (d Dir) openOwn(name string, flags int) (fd int, st unix.Stat_t, err error) {
 	fd, err = openAt(d.fd, name, flags)
 	switch err {
@@ -202,14 +202,14 @@ func (d Dir) openOwn(name string, flags int) (fd int, st unix.Stat_t, err error)
 	return fd, st, nil
 }
 
-// OpenFile opens a regular file of ours for a reader or writer that goes on for long.
-// With os.O_CREATE it is made if it is missing, and gets mode 0600 if it has another.
+// OpenFile opens a regular file of ours for longer use. With os.O_CREATE it creates the
+// file if it is missing, and sets its mode to 0600.
 func (d Dir) OpenFile(name string, flags int) (*os.File, error) {
 	fd, st, err := d.openOwn(name, flags)
 	if err != nil {
 		return nil, err
 	}
-	if flags&unix.O_CREAT != 0 && st.Mode&0o777 != fileMode { // the umask, or somebody's cp; no other change of its ctime
+	if flags&unix.O_CREAT != 0 && st.Mode&0o777 != fileMode { // because of the umask, or a cp; avoid other changes of its ctime
 		_ = unix.Fchmod(fd, fileMode)
 	}
 	return os.NewFile(uintptr(fd), d.At(name)), nil
@@ -236,7 +236,7 @@ func (d Dir) create(name string, content []byte, sync bool) (release func(), err
 	if err == nil && sync {
 		_, err = retry(func() (int, error) { return 0, unix.Fsync(fd) })
 	}
-	if e := unix.Close(fd); err == nil { // some disks say only now that they are full
+	if e := unix.Close(fd); err == nil { // some file systems report only here that they are full
 		err = e
 	}
 	if err != nil {
@@ -247,9 +247,9 @@ func (d Dir) create(name string, content []byte, sync bool) (release func(), err
 	return func() { unix.Close(held) }, nil
 }
 
-// createLocked makes a file and locks it, unless the file system has no locks. held
-// is a second descriptor that keeps the lock. The error is errSwept if a sweep was
-// quicker.
+// createLocked creates a file and locks it, unless the file system has no locks. held
+// is a second descriptor that keeps the lock. The error is errSwept if a sweep removed
+// the file first.
 func (d Dir) createLocked(name string) (fd, held int, err error) {
 	if fd, err = openAt(d.fd, name, unix.O_WRONLY|unix.O_CREAT|unix.O_EXCL); err != nil {
 		return -1, -1, err
@@ -268,8 +268,8 @@ func (d Dir) createLocked(name string) (fd, held int, err error) {
 }
 
 // removeAbandoned removes an unfinished file that has no writer any more, and reports
-// whether it did: whoever writes one holds its lock. The lock is kept until the file
-// is gone, so that no writer takes it in between.
+// whether it did: a writer holds its lock. The lock is kept until the file is removed,
+// so that no writer takes it in between.
 func (d Dir) removeAbandoned(name string) bool {
 	f, err := d.OpenFile(name, os.O_RDWR)
 	if err != nil {
@@ -280,7 +280,7 @@ func (d Dir) removeAbandoned(name string) bool {
 	return free && err == nil && d.Holds(name, f) && d.remove(name) == nil
 }
 
-// Rename puts the file from in the place of to.
+// Rename renames from to to, replacing it.
 func (d Dir) Rename(from, to string) error {
 	if _, err := retry(func() (int, error) { return 0, unix.Renameat(d.fd, from, d.fd, to) }); err != nil {
 		return &fs.PathError{Op: "rename", Path: d.At(to), Err: err}
@@ -290,7 +290,7 @@ func (d Dir) Rename(from, to string) error {
 
 func (d Dir) remove(name string) error {
 	_, err := retry(func() (int, error) { return 0, unix.Unlinkat(d.fd, name, 0) })
-	if err == unix.EISDIR || err == unix.EPERM { // EPERM is POSIX's word for a directory
+	if err == unix.EISDIR || err == unix.EPERM { // EPERM is POSIX's error for a directory
 		if e := unix.Unlinkat(d.fd, name, unix.AT_REMOVEDIR); e != unix.ENOTDIR {
 			err = e
 		}
@@ -301,7 +301,7 @@ func (d Dir) remove(name string) error {
 	return nil
 }
 
-// Sync makes renames and removals last. Some file systems cannot, and say so.
+// Sync makes renames and removals durable. Some file systems do not support it.
 func (d Dir) Sync() error {
 	_, err := retry(func() (int, error) { return 0, unix.Fsync(d.fd) })
 	if err != nil && err != unix.EINVAL && err != unix.ENOTSUP {
@@ -310,7 +310,7 @@ func (d Dir) Sync() error {
 	return nil
 }
 
-// Names lists the directory, in no order.
+// Names lists the directory, in no particular order.
 func (d Dir) Names() ([]string, error) {
 	fd, err := openAt(d.fd, ".", unix.O_RDONLY|unix.O_DIRECTORY)
 	if err != nil {
@@ -321,7 +321,7 @@ func (d Dir) Names() ([]string, error) {
 	return list.Readdirnames(-1)
 }
 
-// Modified is when a file was last written.
+// Modified returns when a file was last written.
 func (d Dir) Modified(name string) (time.Time, error) {
 	var st unix.Stat_t
 	if err := unix.Fstatat(d.fd, name, &st, unix.AT_SYMLINK_NOFOLLOW); err != nil {
@@ -330,31 +330,31 @@ func (d Dir) Modified(name string) (time.Time, error) {
 	return time.Unix(0, st.Mtim.Nano()), nil
 }
 
-// IsFile reports whether name is a regular file, or not there.
+// IsFile reports whether name is a regular file or does not exist.
 func (d Dir) IsFile(name string) bool {
 	var st unix.Stat_t
 	err := unix.Fstatat(d.fd, name, &st, unix.AT_SYMLINK_NOFOLLOW)
 	return err != nil || st.Mode&unix.S_IFMT == unix.S_IFREG
 }
 
-// Holds reports whether name is the open file f still.
+// Holds reports whether name is still the open file f.
 func (d Dir) Holds(name string, f *os.File) bool {
 	var a, b unix.Stat_t
 	return unix.Fstatat(d.fd, name, &a, unix.AT_SYMLINK_NOFOLLOW) == nil &&
 		unix.Fstat(int(f.Fd()), &b) == nil && a.Dev == b.Dev && a.Ino == b.Ino
 }
 
-// A LockKind is how a file is locked: among several, or alone.
+// A LockKind is the kind of a lock: shared or exclusive.
 type LockKind int
 
-// The kinds of lock. The kernel gives them back when their holder dies.
+// The kinds of lock. The kernel releases them when their holder dies.
 const (
 	Shared LockKind = unix.LOCK_SH
 	Alone  LockKind = unix.LOCK_EX
 )
 
-// lockFile locks an open file: false if another one has it and we do not wait. An
-// error wraps ErrNoLocks.
+// lockFile locks an open file. It returns false if another process holds the lock and
+// wait is false. An error wraps ErrNoLocks.
 func lockFile(f *os.File, kind LockKind, wait bool) (bool, error) {
 	how := int(kind)
 	if !wait {

@@ -9,14 +9,14 @@ import (
 )
 
 // Dir is an open directory of ours. Windows has no modes: a folder below the user's
-// profile is closed to others by the access control list that it inherits, which is
-// not looked at here. This file is compiled and vetted, never tried.
+// profile is protected by the access control list that it inherits, which is not
+// checked here. This file is only compiled and vetted, never run.
 type Dir struct {
 	root *os.Root
 	path string
 }
 
-// A rule would say who else may use a directory.
+// A rule is not used on this system.
 type rule struct{}
 
 var closed, guarded, anybodys rule
@@ -38,8 +38,8 @@ func makeAll(path string) error { return os.MkdirAll(path, dirMode) }
 // Close closes the directory.
 func (d Dir) Close() { d.root.Close() }
 
-// Read reads a whole file of at most limit bytes. Anything but a regular file is
-// ErrUnsafe, a larger one ErrTooLarge.
+// Read reads a file of at most limit bytes. Anything but a regular file is ErrUnsafe, a
+// larger one ErrTooLarge.
 func (d Dir) Read(name string, limit int) ([]byte, error) {
 	f, err := d.OpenFile(name, os.O_RDONLY)
 	if err != nil {
@@ -60,7 +60,7 @@ func (d Dir) ReadAt(name string, b []byte, offset int64) error {
 	return err
 }
 
-// OpenFile opens a regular file, or makes it with os.O_CREATE.
+// OpenFile opens a regular file, or creates it with os.O_CREATE.
 func (d Dir) OpenFile(name string, flags int) (*os.File, error) {
 	info, err := d.root.Lstat(name)
 	if err == nil && !info.Mode().IsRegular() {
@@ -85,18 +85,18 @@ func (d Dir) create(name string, content []byte, sync bool) (release func(), err
 	return func() {}, err
 }
 
-// removeAbandoned removes nothing here: age decides.
+// removeAbandoned does nothing on this system: age decides.
 func (d Dir) removeAbandoned(string) bool { return false }
 
-// Rename puts the file from in the place of to.
+// Rename renames from to to, replacing it.
 func (d Dir) Rename(from, to string) error { return d.root.Rename(from, to) }
 
 func (d Dir) remove(name string) error { return d.root.Remove(name) }
 
-// Sync has nothing to do: a directory cannot be flushed here.
+// Sync does nothing: a directory cannot be flushed on this system.
 func (d Dir) Sync() error { return nil }
 
-// Names lists the directory, in no order.
+// Names lists the directory, in no particular order.
 func (d Dir) Names() ([]string, error) {
 	list, err := d.root.Open(".")
 	if err != nil {
@@ -106,7 +106,7 @@ func (d Dir) Names() ([]string, error) {
 	return list.Readdirnames(-1)
 }
 
-// Modified is when a file was last written.
+// Modified returns when a file was last written.
 func (d Dir) Modified(name string) (time.Time, error) {
 	info, err := d.root.Lstat(name)
 	if err != nil {
@@ -115,13 +115,13 @@ func (d Dir) Modified(name string) (time.Time, error) {
 	return info.ModTime(), nil
 }
 
-// IsFile reports whether name is a regular file, or not there.
+// IsFile reports whether name is a regular file or does not exist.
 func (d Dir) IsFile(name string) bool {
 	info, err := d.root.Lstat(name)
 	return err != nil || info.Mode().IsRegular()
 }
 
-// Holds reports whether name is the open file f still.
+// Holds reports whether name is still the open file f.
 func (d Dir) Holds(name string, f *os.File) bool {
 	there, err := d.root.Lstat(name)
 	if err != nil {
@@ -131,7 +131,7 @@ func (d Dir) Holds(name string, f *os.File) bool {
 	return err == nil && os.SameFile(there, info)
 }
 
-// A LockKind is how a file is locked: among several, or alone.
+// A LockKind is the kind of a lock: shared or exclusive.
 type LockKind uint32
 
 // The kinds of lock.
@@ -140,8 +140,8 @@ const (
 	Alone  LockKind = windows.LOCKFILE_EXCLUSIVE_LOCK
 )
 
-// lockFile locks one byte far behind the end: locks are mandatory here, and others
-// must be able to read and write.
+// lockFile locks one byte far behind the end: locks are mandatory on this system, and
+// others must be able to read and write.
 func lockFile(f *os.File, kind LockKind, wait bool) (bool, error) {
 	how := uint32(kind)
 	if !wait {

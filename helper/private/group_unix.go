@@ -11,11 +11,11 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// ownGroup reports whether nobody but root and us is in a group, so that a
-// directory or file that it may write is still ours: the group of one's own that
-// goes with umask 002; a group of volumes (Kubernetes' fsGroup) or of the machine
-// (Debian's staff) that has nobody in it. On macOS the administrators are in admin
-// and wheel, and Homebrew's directories are theirs.
+// ownGroup reports whether a group has no members but root and us, so that a directory
+// or file which it can write to is still ours: the user's own group that goes with
+// umask 002, a group of volumes (Kubernetes' fsGroup), or an empty one of the system
+// (Debian's staff). On macOS the administrators are in admin and wheel, and Homebrew's
+// directories belong to these.
 func ownGroup(gid uint32) bool {
 	if runtime.GOOS == "darwin" {
 		const wheel, admin = 0, 80
@@ -30,11 +30,12 @@ func ownGroup(gid uint32) bool {
 	return p.alone(int64(unix.Geteuid()), int64(unix.Getgid()), int64(gid))
 }
 
-// people are those that the machine knows: passwd(5), group(5), nsswitch.conf(5).
+// people are the users and groups of the machine: passwd(5), group(5),
+// nsswitch.conf(5).
 type people struct{ passwd, group, services string }
 
-// alone reports whether user uid, whose group is primary if passwd does not know
-// better, has the group gid to himself.
+// alone reports whether user uid is the only member of the group gid. primary is the
+// user's group if passwd does not list the user.
 func (p people) alone(uid, primary, gid int64) bool {
 	me := find(p.passwd, uid)
 	group := find(p.group, gid)
@@ -42,7 +43,7 @@ func (p people) alone(uid, primary, gid int64) bool {
 		primary = number(me.rest)
 	}
 	if gid == primary && (group.name == me.name && me.name != "" || me.name == "" && gid == uid) {
-		return true // his own, and whom he lets in is his to say
+		return true // the user's own group, whose members the user decides
 	}
 	if !p.complete() {
 		return false
@@ -60,8 +61,8 @@ func (p people) alone(uid, primary, gid int64) bool {
 	return true
 }
 
-// complete reports whether all that the machine knows is in its files, none in a
-// directory of the network.
+// complete reports whether all users and groups are in these files, and none in a
+// network directory.
 func (p people) complete() bool {
 	for line := range strings.Lines(p.services) {
 		database, sources, _ := strings.Cut(line, ":")
@@ -81,8 +82,8 @@ func (p people) complete() bool {
 	return runtime.GOOS == "linux" // macOS keeps most of them elsewhere
 }
 
-// An entry is a line of passwd, whose rest is the number of the user's group, or of
-// group, whose rest are its members.
+// An entry is a line of passwd, whose rest begins with the id of the user's group, or
+// of group, whose rest is its members.
 type entry struct {
 	name string
 	id   int64
@@ -97,7 +98,7 @@ func entryOf(line string) (e entry) {
 	return entry{f[0], number(f[2]), f[3]}
 }
 
-// find is the entry with a number; without a name if there is none.
+// find returns the entry with an id; its name is empty if there is none.
 func find(file string, id int64) entry {
 	for line := range strings.Lines(file) {
 		if e := entryOf(line); e.id == id {
@@ -107,7 +108,7 @@ func find(file string, id int64) entry {
 	return entry{}
 }
 
-// number is -1 for what is none.
+// number returns -1 for anything but a number.
 func number(text string) int64 {
 	n, err := strconv.ParseInt(text, 10, 64)
 	if err != nil {

@@ -6,13 +6,13 @@ import (
 	"os"
 )
 
-// Lock is a held lock. It is on a file of its own that is never deleted, and the
-// kernel gives it back when its holder dies, however it dies.
+// Lock is a held lock. It is on a file of its own that is never deleted, and the kernel
+// releases it when its holder dies.
 type Lock struct{ f *os.File }
 
-// Lock takes the lock called name, and waits for other processes until the context
-// ends, in the order in which they came; then ErrLocked. Where the file system has
-// no locks it is ErrNoLocks.
+// Lock takes the lock called name. It waits for other processes until the context ends,
+// in the order of their arrival, and then returns ErrLocked; ErrNoLocks if the file
+// system has no locks.
 func (d Dir) Lock(ctx context.Context, name string) (*Lock, error) { return d.lock(ctx, name, true) }
 
 // TryLock takes the lock called name, or returns ErrLocked at once.
@@ -21,7 +21,7 @@ func (d Dir) TryLock(name string) (*Lock, error) { return d.lock(context.Backgro
 func (d Dir) lock(ctx context.Context, name string, wait bool) (*Lock, error) {
 	for {
 		f, err := d.OpenFile(name, os.O_RDWR|os.O_CREATE)
-		if err != nil && !d.IsFile(name) && d.remove(name) == nil { // an empty directory
+		if err != nil && !d.IsFile(name) && d.remove(name) == nil { // an empty directory in its place
 			f, err = d.OpenFile(name, os.O_RDWR|os.O_CREATE)
 		}
 		if err != nil {
@@ -33,15 +33,15 @@ func (d Dir) lock(ctx context.Context, name string, wait bool) (*Lock, error) {
 		if d.Holds(name, f) {
 			return &Lock{f}, nil
 		}
-		// Somebody deleted the file while we waited: the lock that we hold is on a
-		// file that nobody else will find.
+		// The file was deleted while we waited: our lock is on a file that no other
+		// process will find.
 		f.Close()
 	}
 }
 
-// take locks f alone, and closes it if that fails. The wait itself cannot be
-// interrupted, so a goroutine waits; if the context ends first, it gives the lock
-// back should it still come.
+// take locks f exclusively, and closes it if that fails. The wait cannot be
+// interrupted, so a goroutine waits; if the context ends first, it releases the lock
+// when it gets it.
 func take(ctx context.Context, f *os.File, wait bool) error {
 	taken, err := lockFile(f, Alone, false)
 	if taken {
@@ -82,11 +82,11 @@ func (l *Lock) Unlock() {
 	}
 }
 
-// Path is where the lock's file is.
+// Path returns the path of the lock's file.
 func (l *Lock) Path() string { return l.f.Name() }
 
-// Touch changes the ctime and the size of the lock's file, so that whoever stamped
-// it sees a change, even a second one within a tick of the clock.
+// Touch changes the ctime and the size of the lock's file, so that its stamp changes,
+// even twice within a tick of the clock.
 func (l *Lock) Touch() error { return touch(l.f) }
 
 // TouchLock does the same to the lock called name, whoever holds it.
@@ -106,6 +106,6 @@ func touch(f *os.File) error {
 	return err
 }
 
-// TryLockFile locks an open file, which closing it gives back. False means that
-// another process has it; an error, that there are no locks.
+// TryLockFile locks an open file; closing the file releases the lock. False means that
+// another process holds it; an error means that there are no locks.
 func TryLockFile(f *os.File, kind LockKind) (bool, error) { return lockFile(f, kind, false) }

@@ -1,14 +1,14 @@
-// Package private is the one kind of directory that credhelper keeps its files in:
-// owned by us and closed to everybody else. The sealed tokens, the encrypted
-// keyring, the log, profiles and token files are read and written through it.
+// Package private is the directory type for all of credhelper's files: owned by the
+// user and closed to everyone else. Sealed tokens, the encrypted keyring, the log,
+// profiles and token files are read and written through it.
 //
-// A directory is checked when it is opened, and every file in it is reached from
-// its descriptor, so that nobody can swap the directory between the check and the
-// use. A file is replaced whole or not at all: it is written under a temporary
-// name and renamed. What a killed process left is swept away an hour later.
+// A directory is checked when it is opened, and its files are accessed through its
+// descriptor, so that no one can replace the directory between check and use. A file is
+// replaced completely or not at all: it is written under a temporary name and renamed.
+// Files left by a killed process are removed after an hour.
 //
-// The front links this package, so it imports little: no fmt, no net/http, no
-// encoding/json; each costs every call (docs/performance.md).
+// The front links this package, so it has few imports: no fmt, no net/http, no
+// encoding/json, which would slow down every call (docs/performance.md).
 package private
 
 import (
@@ -24,15 +24,15 @@ import (
 )
 
 var (
-	// ErrUnsafe says that a directory or file is not as only we could have left
-	// it: owned by another user, open to others, or a link. It is wrapped with
-	// the path and the finding. Nothing is mended silently.
+	// ErrUnsafe says that others could have changed or read a directory or file: it
+	// belongs to another user, is accessible to others, or is a symbolic link. The
+	// wrapping error has the path and the finding. Nothing is repaired silently.
 	ErrUnsafe = errors.New("not safe to use")
 
-	// ErrTooLarge says that a file is larger than its reader takes.
+	// ErrTooLarge says that a file exceeds the limit of its reader.
 	ErrTooLarge = errors.New("the file is too large")
 
-	// ErrNowhere says that there is a link, and nothing at its end.
+	// ErrNowhere says that a symbolic link is dangling.
 	ErrNowhere = errors.New("link to nowhere")
 
 	// ErrLocked says that another process held a lock until the deadline.
@@ -42,13 +42,13 @@ var (
 	ErrNoLocks = errors.New("no locks here")
 )
 
-// The modes of all that we make, set explicitly: no umask may widen or narrow them.
+// The modes of everything that we create, set explicitly, whatever the umask.
 const (
 	dirMode  = 0o700
 	fileMode = 0o600
 )
 
-// finding is a sentinel with the path and what was found there.
+// finding is a sentinel with a path and what was found there.
 type finding struct {
 	kind error
 	text string
@@ -57,16 +57,16 @@ type finding struct {
 func (f *finding) Error() string { return f.text }
 func (f *finding) Unwrap() error { return f.kind }
 
-// unfit is ErrUnsafe about a path: what is in its place, or what is wrong with it.
+// unfit returns ErrUnsafe for a path, with the finding.
 func unfit(path, what string) error { return &finding{ErrUnsafe, path + " " + what} }
 
-// Open opens a directory that is there. One that is a link, belongs to somebody
-// else, or lets others in is ErrUnsafe; a missing one is fs.ErrNotExist. It is for
-// what is asked again and again: the way to the directory is not looked at.
+// Open opens an existing directory. If it is a symbolic link, belongs to another user,
+// or is accessible to others, the error is ErrUnsafe; if it is missing, fs.ErrNotExist.
+// It is for frequent use: the directories above it are not checked.
 func Open(path string) (Dir, error) { return open(path, closed) }
 
-// Enter is Open, and checks the way, too. The path may lead through links of ours
-// or root's, and be one: to another disk, for instance.
+// Enter is Open, and also checks the directories above it. The path may contain, or be,
+// a symbolic link of ours or root's, for example to another disk.
 func Enter(path string) (Dir, error) {
 	real, err := stateWay(path)
 	if err != nil {
@@ -75,14 +75,14 @@ func Enter(path string) (Dir, error) {
 	return openAs(path, real, closed)
 }
 
-// openAs opens what a path leads to, and calls it by that path.
+// openAs opens the directory at real, under the name path.
 func openAs(path, real string, r rule) (Dir, error) {
 	d, err := open(real, r)
 	d.path = path
 	return d, err
 }
 
-// Find is Enter for a path that must not be a link itself.
+// Find is Enter for a path that must not be a symbolic link itself.
 func Find(path string) (Dir, error) {
 	above, err := stateWay(filepath.Dir(path))
 	if err != nil {
@@ -91,8 +91,8 @@ func Find(path string) (Dir, error) {
 	return openAs(path, filepath.Join(above, filepath.Base(path)), closed)
 }
 
-// Make is Find, and makes the directory first if it is missing, with those above
-// it, each of mode 0700. What exists is not changed.
+// Make is Find, but creates the directory if it is missing, with those above it, each
+// with mode 0700. Existing directories are not changed.
 func Make(path string) (Dir, error) {
 	d, err := Find(path)
 	if !errors.Is(err, fs.ErrNotExist) {
@@ -104,9 +104,9 @@ func Make(path string) (Dir, error) {
 	return Find(path)
 }
 
-// Place opens a directory that others may read, but in which nobody else can put
-// another file in the place of ours: root's or ours, and not writable by others. It
-// must not be a link.
+// Place opens a directory that others may read but in which they cannot replace a file
+// of ours: it is root's or ours, and others cannot write to it. It must not be a
+// symbolic link.
 func Place(path string) (Dir, error) {
 	above, err := stateWay(filepath.Dir(path))
 	if err != nil {
@@ -115,9 +115,9 @@ func Place(path string) (Dir, error) {
 	return openAs(path, filepath.Join(above, filepath.Base(path)), guarded)
 }
 
-// Folder opens a directory of configuration, and makes it with mode 0700 if it is
-// missing. It may be a link of ours. Whether others can write it is for doctor and
-// add to tell (Way): what they could put there is refused by its owner.
+// Folder opens a directory of configuration, and creates it with mode 0700 if it is
+// missing. It may be a symbolic link of ours. doctor and add report if others can write
+// to it (Way); files that they put there are refused because of their owner.
 func Folder(path string) (Dir, error) {
 	real, err := links(path)
 	if err != nil {
@@ -133,7 +133,7 @@ func Folder(path string) (Dir, error) {
 	return openAs(path, real, anybodys)
 }
 
-// readAll reads an open file to its end, whatever size it says to have.
+// readAll reads an open file to its end, whatever its reported size.
 func readAll(f *os.File, limit int) ([]byte, error) {
 	content, err := io.ReadAll(io.LimitReader(f, int64(limit)+1))
 	if err == nil && len(content) > limit {
@@ -146,18 +146,19 @@ func tooLarge(path string, limit int) error {
 	return &finding{ErrTooLarge, path + " has more than " + strconv.Itoa(limit) + " bytes"}
 }
 
-// Path is the path that the directory was opened by.
+// Path returns the path under which the directory was opened.
 func (d Dir) Path() string { return d.path }
 
-// At is where name is, for messages and stamps.
+// At returns the path of name, for messages and stamps.
 func (d Dir) At(name string) string { return d.path + string(os.PathSeparator) + name }
 
-// Replace puts content in the place of name: a reader, a kill or a full disk finds
-// the old or the new content whole. A link in its place is replaced, not followed.
+// Replace replaces the content of name: a reader, also after a kill or with a full
+// disk, finds the old content or the new, never a part. It replaces a symbolic link
+// instead of following it.
 func (d Dir) Replace(name string, content []byte) error { return d.replace(name, content, false) }
 
-// ReplaceAndSync is Replace, and both the content and its name are on the disk
-// when it returns.
+// ReplaceAndSync is Replace; when it returns, both the content and its name are on the
+// disk.
 func (d Dir) ReplaceAndSync(name string, content []byte) error {
 	if err := d.replace(name, content, true); err != nil {
 		return err
@@ -177,7 +178,7 @@ func (d Dir) replace(name string, content []byte, sync bool) error {
 	}
 	defer release()
 	err = d.Rename(temp, name)
-	if err != nil && !d.IsFile(name) && d.remove(name) == nil { // an empty directory
+	if err != nil && !d.IsFile(name) && d.remove(name) == nil { // an empty directory in its place
 		err = d.Rename(temp, name)
 	}
 	if err != nil {
@@ -186,33 +187,33 @@ func (d Dir) replace(name string, content []byte, sync bool) error {
 	return err
 }
 
-// errSwept is of a new file that a sweep took for an abandoned one before its writer
-// had locked it. The next one needs another name: the sweep may still remove this one.
+// errSwept says that a sweep took a new file for an abandoned one before its writer had
+// locked it. The writer needs another name, because the sweep may still remove this
+// one.
 var errSwept error = &finding{ErrLocked, "an unfinished file was swept"}
 
-// tempPrefix begins the names of files that are not finished yet. They are hidden
-// from readers that take every file of a directory.
+// tempPrefix is the prefix of unfinished files, which makes them hidden for programs
+// that read every file of a directory.
 const tempPrefix = ".tmp-credhelper-"
 
-// tempName is a name that no other writer has. It need not be random: nobody else
-// can make files here.
+// tempName returns a name that no other writer uses. It need not be random: only we can
+// create files here.
 func tempName() string {
 	return tempPrefix + strconv.Itoa(os.Getpid()) + "-" + strconv.FormatInt(time.Now().UnixNano(), 36) + "-" + strconv.Itoa(int(temps.Add(1)))
 }
 
-var temps atomic.Int32 // how many unfinished files this process has made
+var temps atomic.Int32 // number of unfinished files of this process
 
-// Stale is the age after which an unfinished file counts as left over by a killed
-// process where locks cannot tell.
+// Stale is the age after which an unfinished file counts as abandoned if locks cannot
+// tell.
 const Stale = time.Hour
 
-// Sweep removes the unfinished files that killed processes left, and returns how many
-// there were. A writer holds a lock on its file until the file has its name, so one
-// that can be locked has no writer any more. Best effort: what stays is untidy, not
-// wrong.
+// Sweep removes the unfinished files of killed processes, and returns their number. A
+// writer holds a lock on its file until the file has its final name, so a file that can
+// be locked has no writer any more. Errors are ignored: a leftover does no harm.
 func (d Dir) Sweep(now time.Time) (removed int) { return d.sweep(now, unfinished) }
 
-// SweepShared is Sweep for a directory that holds other programs' files, too.
+// SweepShared is Sweep for a directory that also holds other programs' files.
 func (d Dir) SweepShared(now time.Time) (removed int) {
 	return d.sweep(now, func(name string) bool { return strings.HasPrefix(name, tempPrefix) })
 }
@@ -232,14 +233,14 @@ func (d Dir) sweep(now time.Time, unfinished func(string) bool) (removed int) {
 	return removed
 }
 
-// unfinished reports whether a name is of a file that was never finished, here or
-// by the first release, which had names of its own in each kind of directory.
+// unfinished reports whether a name is that of an unfinished file, of this release or
+// of the first, which used other names in each kind of directory.
 func unfinished(name string) bool {
 	return strings.HasPrefix(name, ".tmp-") || strings.HasPrefix(name, "tmp-") || strings.HasPrefix(name, ".new-")
 }
 
-// Remove removes a file, or an empty directory that took its place; its absence is
-// what was wanted.
+// Remove removes a file, or an empty directory in its place. It is not an error if
+// there is none.
 func (d Dir) Remove(name string) error {
 	if err := d.remove(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err

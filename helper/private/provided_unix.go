@@ -9,12 +9,13 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// ReadProvided reads a file of at most limit bytes that root or we provide and
-// nobody else can write: configuration, or a secret that somebody mounts. Links
-// are followed, because Kubernetes mounts and configuration tools use them, if root
-// or we made them, and what was opened is what was found at their end. A missing
-// file is fs.ErrNotExist, a link to one ErrNowhere; anything but a regular file is ErrUnsafe, a larger one
-// ErrTooLarge. The directories of the way are not looked at (Way does).
+// ReadProvided reads a file of at most limit bytes that belongs to root or us and that
+// no one else can write to: configuration, or a mounted secret. It follows symbolic
+// links of root's or ours, because Kubernetes mounts and configuration tools use them,
+// and checks that the opened file is the one at their end. A missing file is
+// fs.ErrNotExist, a dangling link ErrNowhere; anything but a regular file is ErrUnsafe,
+// a larger one ErrTooLarge. It does not check the directories above the file (Way
+// does).
 func ReadProvided(path string, limit int) ([]byte, error) {
 	w, err := linked(path)
 	if err != nil {
@@ -35,7 +36,7 @@ func ReadProvided(path string, limit int) ([]byte, error) {
 	case n.mode&unix.S_IFMT != unix.S_IFREG:
 		return nil, unfit(path, "is not a regular file")
 	case w.shared != nil && (n.dev != w.end.dev || n.ino != w.end.ino):
-		return nil, unfit(path, "is being replaced") // by somebody who can
+		return nil, unfit(path, "is being replaced") // someone with write access is replacing it
 	}
 	if text := us().foreign(n); text != "" {
 		return nil, unfit(path, text)
@@ -43,7 +44,7 @@ func ReadProvided(path string, limit int) ([]byte, error) {
 	return readAll(f, limit)
 }
 
-// linked walks a way on which a stranger's link, or one to nowhere, is an error.
+// linked walks a path on which a foreign or dangling symbolic link is an error.
 func linked(path string) (walk, error) {
 	w, err := thisDisk().walk(path)
 	switch {
@@ -57,7 +58,7 @@ func linked(path string) (walk, error) {
 	return w, nil
 }
 
-// links is the path without links.
+// links returns the path with its symbolic links resolved.
 func links(path string) (string, error) {
 	w, err := linked(path)
 	return w.real, err

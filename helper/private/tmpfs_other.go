@@ -2,5 +2,5 @@
 
 package private
 
-// OnTmpfs is false: no file system of such a kind is known here.
+// OnTmpfs returns false: no such file system is known on this system.
 func (d Dir) OnTmpfs() bool { return false }

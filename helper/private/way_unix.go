@@ -13,9 +13,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Who can write a directory can put another file, or a link, in the place of what
-// it holds. So what we run, and where we keep our state, is only as good as each
-// directory of the way to it; and a link counts only if root or we made it.
+// A user who can write to a directory can replace its files, also by symbolic links. So
+// an executable or a state directory is only as safe as every directory above it, and a
+// symbolic link is followed only if it belongs to root or us.
 
 // Writable fails if nothing can be written in the directory at path or, where that is
 // still to be made, in the nearest one above it: so it is known before a person types a
@@ -34,10 +34,10 @@ func Writable(path string) error {
 	}
 }
 
-// Way checks the way to path, and path itself, which must be absolute: root or we
-// own each part, and nobody else can write it. It returns the path without links.
-// A part that is not as it should be is ErrUnsafe, and named; a part that is
-// missing, or that we may not look at, ends the walk: opening it says so.
+// Way checks path, which must be absolute, and every directory and link on it: each
+// must belong to root or us, and no one else can write to it. It returns the path with
+// links resolved. An element that fails is ErrUnsafe, with its name. At a missing or
+// inaccessible element the check ends: opening the path will report it.
 func Way(path string) (string, error) { return way(thisDisk(), path) }
 
 func way(d disk, path string) (string, error) {
@@ -48,42 +48,42 @@ func way(d disk, path string) (string, error) {
 	return w.real, err
 }
 
-// stateWay is Way to a directory of ours, which is checked for itself: on a volume
-// that anybody may write, as Kubernetes gives an emptyDir, others can remove it but
-// not put another one of ours in its place.
+// stateWay is Way for a directory of ours, which is checked separately. On a
+// world-writable volume, such as an emptyDir of Kubernetes, others can remove it but
+// not replace it by another one that belongs to us.
 func stateWay(path string) (string, error) {
 	d := thisDisk()
 	d.volumes = true
 	return way(d, path)
 }
 
-// A node is what lstat says of one part of a way.
+// A node is the lstat result of one element of a path.
 type node struct {
 	mode, uid, gid uint32
 	dev, ino       uint64
 }
 
-// A disk is where a way is walked, and whom we trust there.
+// A disk is the file system on which a path is checked, and whom we trust there.
 type disk struct {
 	lstat    func(path string) (node, error)
 	readlink func(path string) (string, error)
-	volumes  bool // where root mounts something that anybody may write, that is safe
+	volumes  bool // a world-writable mount point of root's is accepted
 	trust
 }
 
 func thisDisk() disk { return disk{lstat: lstat, readlink: os.Readlink, trust: us()} }
 
-// A walk is what was found on a way.
+// A walk is the result of following a path.
 type walk struct {
-	real   string // the path without links
-	end    node   // what it leads to; zero if that could not be looked at
-	link   error  // the first link that is somebody else's
-	shared error  // the first part that somebody else can replace
+	real   string // the path with links resolved
+	end    node   // the node at its end; zero if it could not be read
+	link   error  // the first foreign symbolic link
+	shared error  // the first element that others can replace
 
-	nowhere bool // a link leads to what is not there
+	nowhere bool // a symbolic link is dangling
 }
 
-// maxLinks is how many links a way may have, as Linux counts.
+// maxLinks is the maximum number of symbolic links on a path, as in Linux.
 const maxLinks = 40
 
 func (d disk) walk(path string) (w walk, err error) {
@@ -91,8 +91,8 @@ func (d disk) walk(path string) (w walk, err error) {
 		return w, unfit(path, "is not an absolute path")
 	}
 	todo, links := "."+path, 0
-	asked := len(todo) // how much of todo, at its end, was in no link
-	var above node     // of the directory that holds the next part
+	asked := len(todo) // how much of todo, at its end, comes from the original path
+	var above node     // the directory that contains the next element
 	for todo != "" {
 		var part string
 		part, todo, _ = strings.Cut(todo, "/")
@@ -146,15 +146,15 @@ func (d disk) walk(path string) (w walk, err error) {
 	return w, nil
 }
 
-// trust is whose files we take for ours.
+// trust says whose files we trust.
 type trust struct {
 	uid  uint32
-	root func() uint32         // whom root's files seem to belong to; nil: to root. Only asked of files of others
-	ours func(gid uint32) bool // reports whether nobody else is in a group
+	root func() uint32         // the owner that root's files seem to have; nil: root. Called only for files of others
+	ours func(gid uint32) bool // reports whether a group has no other members
 }
 
-// foreign says why somebody else than root and we could replace what n is, or what
-// it holds; "" if nobody could. In a sticky directory nobody replaces what is ours.
+// foreign returns why another user than root and us could replace n or its content; ""
+// if none could. In a sticky directory others cannot replace our files.
 func (t trust) foreign(n node) string {
 	if text := t.owner(n); text != "" {
 		return text
@@ -173,12 +173,13 @@ func (t trust) owner(n node) string {
 	return "belongs to uid " + strconv.FormatUint(uint64(n.uid), 10) + ", neither root nor you"
 }
 
-// us is this process.
+// us returns the trust of this process.
 func us() trust { return trust{uid: uint32(unix.Geteuid()), root: seemingRoot, ours: ownGroup} }
 
-// seemingRoot is whom root's files seem to belong to: the overflow uid in a user
-// namespace that root is not part of, else root. It reads files, which every cached
-// answer would pay for, so it is asked only when the owner is neither root nor us.
+// seemingRoot returns the owner that root's files seem to have: the overflow uid in a
+// user namespace that does not map root, else root. It reads files, which would slow
+// down every answer from the cache, so it is called only if the owner is neither root
+// nor us.
 func seemingRoot() uint32 {
 	uids, err := os.ReadFile("/proc/self/uid_map")
 	if err != nil || mapsRoot(string(uids)) {
@@ -193,7 +194,8 @@ func seemingRoot() uint32 {
 }
 
 // mapsRoot reports whether a uid_map (user_namespaces(7)) has a line for uid 0, unless
-// it maps one user alone: then we are called 0 (unshare -r), and root is left outside.
+// it maps a single user: then that user appears as 0 (unshare -r), and root is not
+// mapped.
 func mapsRoot(uids string) bool {
 	found, mapped := false, uint64(0)
 	for line := range strings.Lines(uids) {

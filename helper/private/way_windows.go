@@ -2,8 +2,8 @@ package private
 
 import "os"
 
-// Way would have to read access control lists; it does not yet. Untried: this
-// system is cross-compiled and vetted only.
+// Way does not yet check access control lists. Untested: this system is only
+// cross-compiled and vetted.
 func Way(path string) (string, error) { return path, nil }
 
 func links(path string) (string, error) { return path, nil }

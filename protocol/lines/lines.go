@@ -41,10 +41,10 @@ const (
 	maxTimeout = 8
 )
 
-// Decode reads one request. The id is its part of line as it is written, nil if
-// there is none that can be read; it is there with an error, too, so that the
-// caller learns which of its requests failed. The errors wrap
-// protocol.ErrMalformed or protocol.ErrPolicy and hold nothing of the line.
+// Decode decodes one request. The id is the part of line as written, nil if it cannot
+// be read; it is also returned with an error, so that the caller learns which request
+// failed. The errors wrap protocol.ErrMalformed or protocol.ErrPolicy and contain no
+// part of the line.
 func Decode(line []byte) (id []byte, r protocol.Request, err error) {
 	doc, err := strictjson.Parse(line)
 	if err != nil {
@@ -57,14 +57,14 @@ func Decode(line []byte) (id []byte, r protocol.Request, err error) {
 		err = protocol.ReadNative(&r, doc)
 	}
 	if err == nil && r.Verb == protocol.Forget && r.Refused.IsZero() {
-		// Without it the token that another just fetched would be dropped.
+		// Without it a token that another process has just fetched would be dropped.
 		err = malformed("request: reject wants the token in refused")
 	}
 	return id, r, err
 }
 
-// readID takes the id as it is written: who wrote 1 gets 1 and who wrote "1" gets
-// "1", escapes and all.
+// readID returns the id as written: a caller that wrote 1 gets 1, and one that wrote
+// "1" gets "1", with any escapes.
 func readID(doc strictjson.Value) ([]byte, error) {
 	v, ok := doc.Get("id")
 	if !ok {
@@ -73,7 +73,7 @@ func readID(doc strictjson.Value) ([]byte, error) {
 	raw := v.Raw()
 	switch v.Kind() {
 	case strictjson.String:
-		if len(raw) <= maxID+2 { // with its quotes
+		if len(raw) <= maxID+2 { // including its quotes
 			return raw, nil
 		}
 	case strictjson.Number:
@@ -84,7 +84,7 @@ func readID(doc strictjson.Value) ([]byte, error) {
 	return nil, malformed("request: the id is neither a text of at most 256 bytes nor a whole number of 64 bits")
 }
 
-// readMembers reads what a line has beyond the native request.
+// readMembers decodes the members that a native request does not have.
 func readMembers(r *protocol.Request, doc strictjson.Value) error {
 	r.Verb = protocol.Get
 	if v, ok := doc.Get("verb"); ok {
@@ -113,8 +113,8 @@ func readMembers(r *protocol.Request, doc strictjson.Value) error {
 	return nil
 }
 
-// AppendReply appends the line that answers the request id with a credential. It
-// fails, with b as it was, for a credential that no tool may get (A16).
+// AppendReply appends the line that answers the request id with a credential. For a
+// credential that no tool may get it returns b unchanged and an error (A16).
 func AppendReply(b, id []byte, c protocol.Credential) ([]byte, error) {
 	start := len(b)
 	b, err := protocol.AppendNative(append(appendID(b, id), ','), c)
@@ -129,10 +129,10 @@ func AppendDone(b, id []byte) []byte {
 	return append(appendID(b, id), ",\"ok\":true}\n"...)
 }
 
-// AppendError appends the line that says why there is no answer: the exit code
-// that the same failure has elsewhere, its kind as one word, what people read, which
-// is one line of printable ASCII whatever the error holds (T23), and if it is known,
-// after how many seconds it is worth asking again.
+// AppendError appends the line for a failure: the exit code of the same failure in
+// other commands, its kind as one word, a message of one line of printable ASCII
+// whatever the error contains (T23), and the seconds after which to ask again, if
+// known.
 func AppendError(b, id []byte, err error) []byte {
 	b = append(appendID(b, id), `,"error":{"code":`...)
 	b = strconv.AppendInt(b, int64(protocol.ExitCode(err)), 10)
@@ -150,7 +150,7 @@ func AppendError(b, id []byte, err error) []byte {
 	return append(b, "}}\n"...)
 }
 
-// appendID opens a reply; nil is the id of a request whose own could not be read.
+// appendID begins a reply; nil is the id of a request whose id could not be read.
 func appendID(b, id []byte) []byte {
 	b = append(b, `{"id":`...)
 	if id == nil {
@@ -159,8 +159,8 @@ func appendID(b, id []byte) []byte {
 	return append(b, id...)
 }
 
-// kindOf is the failure's kind as one word. The finer ones come first: they share
-// an exit code with ErrNoProfile.
+// kindOf returns the failure's kind as one word. The more specific ones come first:
+// they share an exit code with ErrNoProfile.
 func kindOf(err error) string {
 	for _, k := range [...]struct {
 		sentinel error

@@ -12,42 +12,40 @@ import (
 	"github.com/credhelper/credhelper/protocol"
 )
 
-// ErrNoReader is what Serve ends with when nobody takes the replies any more.
+// ErrNoReader is returned by Serve if the replies are no longer read.
 var ErrNoReader = errors.New("nobody reads the replies")
 
-// Config is what Serve needs.
+// Config is the configuration of Serve.
 type Config struct {
-	// Answerer answers what is not at hand; many goroutines call it at once.
+	// Answerer answers requests that Cached does not; it is called concurrently.
 	Answerer protocol.Answerer
-	// Cached answers a get at once or not at all; nil: nothing is ever at hand.
+	// Cached answers a get at once or returns false; may be nil.
 	Cached func(protocol.Request) (protocol.Credential, bool)
-	// In brings the requests, Out takes the replies and nothing else does.
+	// In supplies the requests; Out receives only replies.
 	In  io.Reader
 	Out io.Writer
-	// AtOnce is how many calls of the Answerer may be under way; 0: 128. Where so
-	// many are, no further line is read until one ends.
+	// AtOnce is the maximum number of concurrent calls of the Answerer; 0: 128. When it
+	// is reached, no further line is read until a call ends.
 	AtOnce int
 }
 
 const (
 	usualAtOnce = 128
-	// grace is what a call has beyond its timeout before it is answered without the
-	// Answerer, which should have kept to the timeout itself.
+	// grace is how long after its timeout a call is answered with an error. The
+	// Answerer should have returned at the timeout.
 	grace = 300 * time.Millisecond
-	// flushAt is how many bytes of replies are gathered at most before they are
-	// written. A pipe holds 64 KiB.
+	// flushAt is how many bytes of replies are collected before they are written. A
+	// pipe holds 64 KiB.
 	flushAt = 32 << 10
 )
 
-// Serve answers the requests of In until its end, and then what is still under
-// way. Each request of a whole line has one reply, within its timeout (8 s) and
-// 0.3 s, even if the Answerer hangs; a line that is not understood has one, too.
-// What is read and not answered yet is bounded: a caller that takes no replies is
-// read no further.
+// Serve answers the requests of In until its end, and then waits for pending calls.
+// Each complete line gets one reply, within its timeout (8 s) and 0.3 s, even if the
+// Answerer hangs or the line is invalid. The number of unanswered requests is limited:
+// if the caller does not read replies, no more requests are read.
 //
-// It returns nil after the end of In; ErrNoReader, wrapped, when Out fails; what
-// In failed with; or the context's error. A Read of In that does not end outlives
-// it then.
+// It returns nil after the end of In; ErrNoReader, wrapped, if Out fails; the error of
+// In; or the context's error, in which case a pending Read of In outlives it.
 func Serve(ctx context.Context, config Config) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -70,12 +68,12 @@ type server struct {
 	Config
 	ended chan error // the first reason to end
 
-	out sync.Mutex // one reply, or one batch, at a time
+	out sync.Mutex // guards writing one reply, or one batch
 
 	calls   sync.Mutex
 	changed sync.Cond
-	running int // calls of the Answerer under way
-	hung    int // those of them that were answered without it
+	running int // running calls of the Answerer
+	hung    int // those of them that were answered with an error
 }
 
 func (s *server) end(err error) {
@@ -85,7 +83,7 @@ func (s *server) end(err error) {
 	}
 }
 
-// write gives replies to the caller, whole lines at once.
+// write writes replies, only whole lines.
 func (s *server) write(replies []byte) error {
 	if len(replies) == 0 {
 		return nil
@@ -100,9 +98,9 @@ func (s *server) write(replies []byte) error {
 	return nil
 }
 
-// read takes lines from In and answers them, until its end. What is at hand is
-// gathered while further whole lines were read already, and written at once:
-// sixteen requests that came together are one read and one write.
+// read reads lines from In and answers them, until its end. Replies from the cache are
+// collected while further whole lines are in the buffer, and written together: sixteen
+// requests that arrive together cost one read and one write.
 func (s *server) read(ctx context.Context) error {
 	b, in := &batch{server: s}, newSplitter(s.In)
 	var end, err error
@@ -124,8 +122,8 @@ func (s *server) read(ctx context.Context) error {
 	return err
 }
 
-// finish waits for the calls under way after the end of In. A last line without
-// its end is a request that was cut short: it is refused, not guessed at.
+// finish waits for pending calls after the end of In. A last line without a line break
+// is truncated, and is refused.
 func (s *server) finish(b *batch, cut bool, end error) error {
 	if cut {
 		if err := b.refuse(nil, "the last line has no end"); err != nil {
@@ -146,16 +144,17 @@ func (s *server) finish(b *batch, cut bool, end error) error {
 	return end
 }
 
-// call is one request that is not at hand.
+// call is one request that the cache does not answer.
 type call struct {
 	id      []byte
 	request protocol.Request
 	read    time.Time
-	settled atomic.Bool // somebody writes the reply
+	settled atomic.Bool // the reply is being written
 }
 
-// begin answers a request in a goroutine of its own. It waits for room; calls that
-// hang take room, so that they cannot pile up, but nobody waits for them.
+// begin answers a request in a goroutine of its own. It blocks while AtOnce calls are
+// running. Calls that hang are counted, so that they cannot pile up, but the end does
+// not wait for them.
 func (s *server) begin(ctx context.Context, c *call) error {
 	limit := maxTimeout * time.Second
 	if c.request.Timeout > 0 {
@@ -195,7 +194,7 @@ func (s *server) begin(ctx context.Context, c *call) error {
 	return nil
 }
 
-// count changes the numbers of calls and tells who waits for them.
+// count changes the numbers of calls and wakes up waiting goroutines.
 func (s *server) count(running, hung int) {
 	s.calls.Lock()
 	s.running += running
@@ -204,7 +203,7 @@ func (s *server) count(running, hung int) {
 	s.changed.Broadcast()
 }
 
-// ask is the reply to a call.
+// ask returns the reply to a call.
 func (s *server) ask(ctx context.Context, c *call) []byte {
 	if c.request.Verb == protocol.Forget {
 		if err := s.Answerer.Forget(ctx, c.request); err != nil {

@@ -5,21 +5,21 @@ import (
 	"io"
 )
 
-// splitter takes lines out of a stream, in a buffer of one longest line.
+// splitter splits a stream into lines, in a buffer for one line of maximum length.
 type splitter struct {
 	from       io.Reader
 	buf        []byte
-	start, end int  // of what was read and not taken
-	skipping   bool // to the end of a line that is too long and was said to be
+	start, end int  // of the bytes that were read and not yet returned
+	skipping   bool // until the end of a line that is too long and was reported
 }
 
 func newSplitter(from io.Reader) *splitter {
 	return &splitter{from: from, buf: make([]byte, MaxLine+1)}
 }
 
-// next is the next line without its end, of what was read already; false if that
-// holds no whole one. A line of more than MaxLine bytes is tooLong, once, as soon
-// as that shows; what follows of it is dropped.
+// next returns the next line in the buffer, without its line break; false if there is
+// no complete one. A line of more than MaxLine bytes is reported once as tooLong, as
+// soon as that is known, and its rest is dropped.
 func (s *splitter) next() (line []byte, tooLong, ok bool) {
 	for {
 		read := s.buf[s.start:s.end]
@@ -42,8 +42,8 @@ func (s *splitter) next() (line []byte, tooLong, ok bool) {
 	}
 }
 
-// read waits for more of the stream, after next found no whole line. It moves what
-// is there of one, so lines taken before are gone.
+// read reads more of the stream, after next has found no complete line. It moves the
+// bytes in the buffer, so lines returned before become invalid.
 func (s *splitter) read() error {
 	if s.start > 0 {
 		s.start, s.end = 0, copy(s.buf, s.buf[s.start:s.end])
@@ -53,5 +53,5 @@ func (s *splitter) read() error {
 	return err
 }
 
-// cut reports whether the stream ended within a line that nothing was said about.
+// cut reports whether the stream ended within a line that was not yet reported.
 func (s *splitter) cut() bool { return s.end > s.start && !s.skipping }
