@@ -9,13 +9,12 @@ import (
 	"github.com/credhelper/credhelper/protocol/secret"
 )
 
-// CleanSecret makes a secret of what somebody typed, pasted or piped. One
-// final LF or CRLF is the end of the line and is removed. Whatever else cannot
-// be meant is an error that says what was found and where, in bytes from 1,
-// but never quotes what stands around it: a byte order mark, control bytes,
-// characters that cannot be seen, text that is not UTF-8, nothing at all, more
-// than MaxSecret. RFC 6749 appendix A.2 allows 0x20-0x7E in a client secret;
-// visible letters beyond are let through, for passphrases.
+// CleanSecret returns the secret that was typed, pasted or piped. One final LF or CRLF
+// is removed. Anything else that cannot be intended is an error: a byte order mark,
+// control characters, invisible characters, text that is not UTF-8, an empty text, or
+// one longer than MaxSecret. The error says what was found and at which byte, counted
+// from 1, but does not quote the text around it. RFC 6749 appendix A.2 allows 0x20-0x7E
+// in a client secret; other visible characters are accepted for passphrases.
 func CleanSecret(raw []byte) (secret.Text, error) {
 	text, cut := bytes.CutSuffix(raw, []byte("\n"))
 	if cut {
@@ -42,10 +41,11 @@ func CleanSecret(raw []byte) (secret.Text, error) {
 	return secret.New(string(text)), nil
 }
 
-// byteOrderMarks: UTF-8, and UTF-16 in both orders as PowerShell's ">" writes.
+// byteOrderMarks are those of UTF-8, and of UTF-16 in both orders, as PowerShell's ">"
+// writes.
 var byteOrderMarks = [...][]byte{{0xEF, 0xBB, 0xBF}, {0xFF, 0xFE}, {0xFE, 0xFF}}
 
-// unseen names what is wrong with a character, or returns "".
+// unseen returns what is wrong with a character; "" if nothing is.
 func unseen(r rune, size int) string {
 	switch {
 	case r == utf8.RuneError && size <= 1:

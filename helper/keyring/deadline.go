@@ -9,12 +9,11 @@ import (
 	"github.com/credhelper/credhelper/protocol/secret"
 )
 
-// WithDeadline bounds every call of k by d, whatever k does with its context:
-// a desktop keyring may wait for a prompt that nobody sees, and a file may lie
-// on a network disk that is gone (security.md S4, F7, F9). An overdue call
-// fails with ErrUnavailable and is left behind in its goroutine; its result is
-// dropped. After an overdue Set or Delete the state is therefore unknown, old
-// or new, which is what the error says.
+// WithDeadline limits every call of k to d, whatever k does with its context: a desktop
+// keyring may wait for an invisible prompt, and a file may be on an unreachable network
+// disk (security.md S4, F7, F9). An overdue call fails with ErrUnavailable and is
+// abandoned in its goroutine; its result is discarded. After an overdue Set or Delete
+// the stored state is unknown, old or new, which the error says.
 func WithDeadline(k Keyring, d time.Duration) Keyring { return deadlined{k, d} }
 
 type deadlined struct {
@@ -44,7 +43,7 @@ func (k deadlined) Names(ctx context.Context) ([]string, error) {
 	return within(ctx, k.limit, k.inner.Names)
 }
 
-// within runs call in a goroutine and waits for it no longer than limit.
+// within runs call in a goroutine and waits for at most limit.
 func within[T any](parent context.Context, limit time.Duration, call func(context.Context) (T, error)) (T, error) {
 	type outcome struct {
 		value T
@@ -55,7 +54,7 @@ func within[T any](parent context.Context, limit time.Duration, call func(contex
 		return none, err
 	}
 	ctx, cancel := context.WithTimeout(parent, limit)
-	done := make(chan outcome, 1) // one place, so that an overdue call can end
+	done := make(chan outcome, 1) // buffered, so that an overdue call can end
 	go func() {
 		defer cancel()
 		value, err := call(ctx)
@@ -66,7 +65,7 @@ func within[T any](parent context.Context, limit time.Duration, call func(contex
 		return o.value, o.err
 	case <-ctx.Done():
 	}
-	select { // it ended, which cancels too, or it answered at the last moment
+	select { // it may have ended, which also cancels, or answered at the last moment
 	case o := <-done:
 		if o.err == nil || !errors.Is(o.err, ctx.Err()) {
 			return o.value, o.err
@@ -80,8 +79,8 @@ func within[T any](parent context.Context, limit time.Duration, call func(contex
 	return none, fmt.Errorf("%w: it did not answer within %v", ErrUnavailable, limit)
 }
 
-// begin is the first step of every call: what is wrong with its arguments, or
-// that nobody waits for it.
+// begin is the first step of every call: it returns the error for invalid arguments, or
+// the context's.
 func begin(ctx context.Context, wrong error) error {
 	if wrong != nil {
 		return wrong

@@ -14,16 +14,15 @@ import (
 )
 
 const (
-	lockName    = "lock" // never deleted: two holders of two inodes would both hold "the" lock
+	lockName    = "lock" // never deleted: processes with different inodes would both hold the lock
 	lockPatient = 2 * time.Second
 )
 
 // A directory is a private directory whose errors are those of this package.
 type directory struct{ private.Dir }
 
-// openDirectory opens path, which must be absolute, and refuses what is not
-// private; with create it makes what is missing. A missing directory is
-// fs.ErrNotExist.
+// openDirectory opens path, which must be absolute and private; with create it creates
+// missing directories. A missing one is fs.ErrNotExist.
 func openDirectory(path string, create bool) (*directory, error) {
 	if !filepath.IsAbs(path) {
 		return nil, fmt.Errorf("%w: %s is not an absolute path", ErrInvalid, path)
@@ -36,8 +35,9 @@ func openDirectory(path string, create bool) (*directory, error) {
 	return &directory{d}, told(err)
 }
 
-// openState opens the directory of the key file; with create it makes it if it is
-// missing. Unlike the keyring's own it may be a link of ours, to another disk.
+// openState opens the directory of the key file; with create it creates it if it is
+// missing. Unlike the keyring's own directory it may be a symbolic link of ours, to
+// another disk.
 func openState(path string, create bool) (*directory, error) {
 	d, err := private.Enter(path)
 	if create && errors.Is(err, fs.ErrNotExist) {
@@ -46,7 +46,7 @@ func openState(path string, create bool) (*directory, error) {
 	return &directory{d}, told(err)
 }
 
-// told is what a directory's error means to the user of a keyring.
+// told translates a directory's error for users of a keyring.
 func told(err error) error {
 	switch {
 	case err == nil, errors.Is(err, ErrUnsafe), errors.Is(err, fs.ErrNotExist):
@@ -66,7 +66,7 @@ func (d *directory) write(name string, content []byte) error {
 	return told(d.ReplaceAndSync(name, content))
 }
 
-// remove removes a file for good; its absence is what was wanted.
+// remove removes a file durably. It is not an error if there is none.
 func (d *directory) remove(name string) error {
 	if err := d.Remove(name); err != nil {
 		return told(err)
@@ -74,9 +74,9 @@ func (d *directory) remove(name string) error {
 	return told(d.Sync())
 }
 
-// lock takes the lock called name and waits for other processes at most
-// lockPatient. Integrity never rests on it, renaming gives that: on a disk without
-// locks (F17) the caller goes on without.
+// lock takes the lock called name, and waits for other processes for at most
+// lockPatient. Integrity does not depend on it, because files are renamed into place:
+// on a disk without locks (F17) the caller continues without.
 func (d *directory) lock(ctx context.Context, name string) (release func(), err error) {
 	ctx, cancel := context.WithTimeout(ctx, lockPatient)
 	defer cancel()
@@ -92,7 +92,7 @@ func (d *directory) lock(ctx context.Context, name string) (release func(), err 
 	return l.Unlock, nil
 }
 
-// items lists the names that end in suffix, without it, in ascending order.
+// items lists the names that end in suffix, without the suffix, in ascending order.
 func (d *directory) items(suffix string) ([]string, error) {
 	all, err := d.Names()
 	if err != nil {
@@ -108,5 +108,5 @@ func (d *directory) items(suffix string) ([]string, error) {
 	return keys, nil
 }
 
-// unavailable says that the system refused; a path in err stays in it.
+// unavailable wraps a system error; the path in err is kept.
 func unavailable(err error) error { return fmt.Errorf("%w: %w", ErrUnavailable, err) }

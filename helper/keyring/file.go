@@ -14,38 +14,38 @@ import (
 	"github.com/credhelper/credhelper/protocol/secret"
 )
 
-// File is the keyring of encrypted files: one age file for each secret, all of
-// them to one X25519 key, in a directory of ours. It needs no daemon and no
-// desktop, and its files can be read without this program:
+// File is the keyring of encrypted files: one age file for each secret, all for one
+// X25519 key, in a directory of ours. It needs no daemon and no desktop, and its files
+// can be read without this program:
 //
 //	age -d -i IDENTITY credhelper-....age
 //
-// The key (age calls it the identity) is opened by a passphrase, a key file or
-// a systemd credential; the public half is written nowhere, so only who has
-// the key can make an item that opens. A File may be used by many goroutines,
-// and its directory by many processes.
+// The key (age calls it the identity) is unlocked by a passphrase, a key file or a
+// systemd credential. The public half is not stored, so only a holder of the key can
+// make an item that opens. A File is safe for concurrent use, and its directory for
+// several processes.
 type File struct {
 	config FileConfig
 
 	mu       sync.Mutex
-	identity *age.X25519Identity // once it has been opened
+	identity *age.X25519Identity // after it was opened
 	openedBy Opener
 }
 
-// FileConfig says where a File is and what may open it.
+// FileConfig is the configuration of a File.
 type FileConfig struct {
-	// Dir holds the items; absolute; made with mode 0700 when missing.
+	// Dir holds the items; absolute; created with mode 0700 if missing.
 	Dir string
-	// KeyFile is where a generated key file is or would be; absolute, in
-	// another directory of ours than Dir (the state directory), so that a copy
-	// of Dir alone opens nothing.
+	// KeyFile is the path of the generated key file, which may not exist; absolute, and
+	// not in Dir but in another directory of ours (the state directory), so that a copy
+	// of Dir alone cannot be opened.
 	KeyFile string
-	// Credential is the path of a systemd credential with the identity or the
-	// passphrase in it; "" for none.
+	// Credential is the path of a systemd credential that contains the identity or the
+	// passphrase; may be empty.
 	Credential string
-	// Home is the random id of this home, 1 to 64 hexadecimal digits; the
-	// unlocked key is kept in the kernel under it, so that two homes of one
-	// user share nothing. "" keeps nothing in the kernel.
+	// Home is the random id of this home, 1 to 64 hexadecimal digits. The unlocked key
+	// is kept in the kernel under this id, so that two homes of one user share nothing.
+	// If it is empty, nothing is kept in the kernel.
 	Home string
 	// WorkFactor is the base-2 logarithm of scrypt's cost when a passphrase is
 	// set; 0 is DefaultWorkFactor.
@@ -56,11 +56,11 @@ type FileConfig struct {
 	Sleep func(context.Context, time.Duration) error
 }
 
-// itemSuffix ends the names of items.
+// itemSuffix is the suffix of an item's file.
 const itemSuffix = ".age"
 
-// OpenFile checks the configuration. It touches the disk only to look at Dir
-// if it is there; nothing is made before the first Set or Use.
+// OpenFile checks the configuration. It only looks at Dir, if that exists; nothing is
+// created before the first Set or Use.
 func OpenFile(config FileConfig) (*File, error) {
 	if config.WorkFactor == 0 {
 		config.WorkFactor = DefaultWorkFactor
@@ -89,9 +89,8 @@ func OpenFile(config FileConfig) (*File, error) {
 	return f, nil
 }
 
-// Get opens one item. A missing one is ErrNotFound even while the keyring is
-// locked: the names are no secret, and "store it" is then the better advice
-// than "unlock".
+// Get opens one item. A missing one is ErrNotFound even while the keyring is locked:
+// the names are not secret, and "store it" is then better advice than "unlock".
 func (f *File) Get(ctx context.Context, key string) (secret.Text, error) {
 	if err := begin(ctx, CheckKey(key)); err != nil {
 		return secret.Text{}, err
@@ -120,7 +119,7 @@ func (f *File) Get(ctx context.Context, key string) (secret.Text, error) {
 	return value, nil
 }
 
-// Set seals value and puts it in place by renaming.
+// Set seals value, and replaces the item by renaming.
 func (f *File) Set(ctx context.Context, key string, value secret.Text) error {
 	if err := CheckSet(key, value); err != nil {
 		return err
@@ -138,20 +137,20 @@ func (f *File) Set(ctx context.Context, key string, value secret.Text) error {
 	})
 }
 
-// Delete removes an item; that needs no key.
+// Delete removes an item, which needs no key.
 func (f *File) Delete(ctx context.Context, key string) error {
 	if err := begin(ctx, CheckKey(key)); err != nil {
 		return err
 	}
 	if names, err := f.Names(ctx); err == nil && len(names) == 0 {
-		return nil // and no directory is made for it
+		return nil // without creating a directory
 	}
 	return f.changing(ctx, func(dir *directory) error {
 		return dir.remove(key + itemSuffix)
 	})
 }
 
-// Names lists the items; that needs no key.
+// Names lists the items, which needs no key.
 func (f *File) Names(ctx context.Context) ([]string, error) {
 	if err := begin(ctx, nil); err != nil {
 		return nil, err
@@ -170,8 +169,8 @@ func (f *File) Names(ctx context.Context) ([]string, error) {
 	return names, nil
 }
 
-// changing runs one change of the directory under its lock, which is dropped
-// before anything else is asked of the caller.
+// changing makes one change of the directory under its lock, which is released before
+// it returns.
 func (f *File) changing(ctx context.Context, change func(*directory) error) error {
 	if err := begin(ctx, nil); err != nil {
 		return err
@@ -190,7 +189,7 @@ func (f *File) changing(ctx context.Context, change func(*directory) error) erro
 	return f.in(change(dir))
 }
 
-// in says where an error happened.
+// in adds the directory to an error.
 func (f *File) in(err error) error {
 	if err == nil {
 		return nil

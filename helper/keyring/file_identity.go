@@ -13,42 +13,41 @@ import (
 	"github.com/credhelper/credhelper/protocol/secret"
 )
 
-// Opener is what opens a File.
+// Opener describes what opens a File.
 type Opener string
 
-// The ways to open a File, in words for people.
+// The ways to open a File, as shown to people.
 const (
-	// OpenedByNothing: there is no key yet, or no way to it.
+	// OpenedByNothing: there is no key yet, or it is not accessible.
 	OpenedByNothing Opener = ""
-	// OpenedByPassphrase: only "unlock" opens it; it is locked now.
+	// OpenedByPassphrase: only "unlock" opens it, and it is locked.
 	OpenedByPassphrase Opener = "a passphrase"
-	// OpenedByUnlock: a passphrase, given to "unlock" a while ago.
+	// OpenedByUnlock: it was unlocked with a passphrase.
 	OpenedByUnlock Opener = "a passphrase, unlocked now"
-	// OpenedByKeyFile: the key lies in FileConfig.KeyFile.
+	// OpenedByKeyFile: the key is in FileConfig.KeyFile.
 	OpenedByKeyFile Opener = "a key file"
-	// OpenedByCredential: systemd hands out the key or the passphrase.
+	// OpenedByCredential: the key or the passphrase is a systemd credential.
 	OpenedByCredential Opener = "a systemd credential"
 )
 
-// scrypt's cost as a base-2 logarithm. 17 is what OWASP asks for (128 MiB,
-// 290 ms on two slow cores); it is paid by unlock, not by a token. What is
-// read may cost at most four times the memory: a doctored file must not be
-// able to ask for gigabytes (security.md S5).
+// scrypt's cost as a base-2 logarithm. OWASP recommends 17 (128 MiB, 290 ms on two slow
+// cores); unlock pays it, a token request does not. A file may cost at most four times
+// the memory, so that a manipulated one cannot ask for gigabytes (security.md S5).
 const (
 	DefaultWorkFactor = 17
 	maxWorkFactor     = 19
 )
 
-// Names and limits of what holds the identity.
+// Names and limits of the files that contain the identity.
 const (
-	identityName = "identity.age" // in Dir, encrypted with the passphrase
+	identityName = "identity.age" // in Dir; encrypted with the passphrase
 	maxIdentity  = 4096
 	identityMark = "AGE-SECRET-KEY-1"
 )
 
-// ways to the identity, tried in this order, the cheap ones first. Each
-// returns nil when it does not lead anywhere; an error ends the search, since
-// something that was set up does not work.
+// ways lists the ways to get the identity, tried in this order, cheap ones first. Each
+// returns nil if it is not set up; an error ends the search, because something that was
+// set up does not work.
 var ways = [...]struct {
 	opener Opener
 	find   func(*File, context.Context, *directory) (*age.X25519Identity, error)
@@ -58,7 +57,7 @@ var ways = [...]struct {
 	{OpenedByCredential, (*File).fromCredential},
 }
 
-// unlocked returns the identity, or ErrLocked with what to do.
+// unlocked returns the identity, or ErrLocked with advice.
 func (f *File) unlocked(ctx context.Context, dir *directory) (*age.X25519Identity, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -78,7 +77,7 @@ func (f *File) unlocked(ctx context.Context, dir *directory) (*age.X25519Identit
 	return nil, f.whyLocked(dir)
 }
 
-// whyLocked says what is missing when no way leads to the identity.
+// whyLocked says what is missing if there is no way to get the identity.
 func (f *File) whyLocked(dir *directory) error {
 	if _, err := dir.read(identityName, maxIdentity); err == nil {
 		return fmt.Errorf("%w: type credhelper unlock", ErrLocked)
@@ -89,15 +88,15 @@ func (f *File) whyLocked(dir *directory) error {
 	switch {
 	case err != nil:
 		return err
-	case len(names) > 0: // F11: a lost key must not be papered over by a new one
+	case len(names) > 0: // F11: a new key must not hide the loss of the old one
 		return fmt.Errorf("%w: bring back %s or %s from a backup, or move %s aside and store its secrets again",
 			ErrKeyGone, f.config.KeyFile, dir.At(identityName), dir.Path())
 	}
 	return fmt.Errorf("%w: it has no key yet: type credhelper keyring use file", ErrLocked)
 }
 
-// Opener says what opens the keyring now. It does not try a passphrase. A keyring
-// with items that nothing opens any more is ErrKeyGone, not an empty one.
+// Opener returns what opens the keyring at the moment. It does not try a passphrase. A
+// keyring with items that nothing can open is ErrKeyGone, not an empty one.
 func (f *File) Opener(ctx context.Context) (Opener, error) {
 	dir, err := openDirectory(f.config.Dir, false)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -119,11 +118,10 @@ func (f *File) Opener(ctx context.Context) (Opener, error) {
 	return OpenedByNothing, nil
 }
 
-// UsePassphrase makes passphrase what opens the keyring: for a new keyring,
-// one with a key file, or (changing it) one that is unlocked. Only the identity
-// is encrypted anew, never the items, so it is one atomic step; a key file is
-// removed after it. An identity that lay in a key file may still be in backups
-// of that file.
+// UsePassphrase sets the passphrase that opens the keyring: for a new keyring, one with
+// a key file, or, to change it, one that is unlocked. Only the identity is encrypted
+// again, not the items, so this is one atomic step; after it a key file is removed. An
+// identity that was in a key file may still be in backups of that file.
 func (f *File) UsePassphrase(ctx context.Context, passphrase secret.Text) error {
 	if passphrase.IsZero() {
 		return fmt.Errorf("%w: the passphrase is empty", ErrInvalid)
@@ -150,9 +148,8 @@ func (f *File) UsePassphrase(ctx context.Context, passphrase secret.Text) error 
 	})
 }
 
-// UseKeyFile makes the key file what opens the keyring, as an ssh key without
-// a passphrase would: for a new keyring, or one that is unlocked. The
-// passphrase is no longer good for anything after it.
+// UseKeyFile makes a key file open the keyring, like an ssh key without passphrase: for
+// a new keyring, or one that is unlocked. The passphrase is useless afterwards.
 func (f *File) UseKeyFile(ctx context.Context) error {
 	return f.changing(ctx, func(dir *directory) error {
 		identity, err := f.unlockedOrNew(ctx, dir)
@@ -172,8 +169,8 @@ func (f *File) UseKeyFile(ctx context.Context) error {
 	})
 }
 
-// unlockedOrNew returns the identity, or makes one if there has never been
-// one; the caller holds the lock, so two processes do not make two.
+// unlockedOrNew returns the identity, and creates one if there never was one. The
+// caller holds the lock, so that two processes do not create two.
 func (f *File) unlockedOrNew(ctx context.Context, dir *directory) (*age.X25519Identity, error) {
 	identity, err := f.unlocked(ctx, dir)
 	if err == nil || !errors.Is(err, ErrLocked) {
@@ -244,9 +241,9 @@ func (f *File) fromCredential(_ context.Context, dir *directory) (*age.X25519Ide
 	return unwrapIdentity(dir, passphrase)
 }
 
-// parseIdentity reads an identity as age-keygen writes it: comment lines, and
-// one line that holds it. The errors of age are not passed on, since they may
-// quote what they could not read.
+// parseIdentity parses an identity as written by age-keygen: comment lines, and one
+// line with the identity. The errors of age are not passed on, because they may quote
+// the text.
 func parseIdentity(text []byte) (*age.X25519Identity, error) {
 	var found *age.X25519Identity
 	for line := range strings.Lines(string(text)) {
@@ -266,9 +263,9 @@ func parseIdentity(text []byte) (*age.X25519Identity, error) {
 	return found, nil
 }
 
-// unwrapIdentity opens identity.age with a passphrase. Whatever is wrong with
-// a passphrase gives the same error (F12): a byte flipped in the salt cannot
-// be told from it, and more detail helps only who is guessing.
+// unwrapIdentity decrypts identity.age with a passphrase. All failures give the same
+// error (F12): a flipped byte of the salt cannot be distinguished from a wrong
+// passphrase, and more detail would only help an attacker.
 func unwrapIdentity(dir *directory, passphrase secret.Text) (*age.X25519Identity, error) {
 	wrapped, err := dir.read(identityName, maxIdentity)
 	if errors.Is(err, fs.ErrNotExist) {

@@ -11,22 +11,22 @@ import (
 	"github.com/credhelper/credhelper/protocol/secret"
 )
 
-// An item is an age file (https://age-encryption.org/v1, binary) to one X25519
+// An item is an age file (https://age-encryption.org/v1, binary) for one X25519
 // recipient. Its plaintext is
 //
 //	credhelper keyring item 1 LF
 //	the key under which it is stored LF
 //	the secret, to the end
 //
-// The key stands inside, under the seal, so that two files exchanged for each
-// other are an error and not each other's secret.
+// The key is part of the plaintext, so that exchanging two files is an error instead of
+// exchanging their secrets.
 const itemMagic = "credhelper keyring item 1\n"
 
-// maxItem is the longest item: what age adds is one stanza, 200 bytes, and 16
-// bytes for each 64 KiB.
+// maxItem is the maximum size of an item: age adds one stanza, 200 bytes, and 16 bytes
+// for each 64 KiB.
 const maxItem = MaxSecret + 4096
 
-// encodeItem writes the plaintext of an item.
+// encodeItem encodes the plaintext of an item.
 func encodeItem(key string, value secret.Text) []byte {
 	return []byte(itemMagic + key + "\n" + value.Reveal())
 }
@@ -54,8 +54,8 @@ func sealItem(identity *age.X25519Identity, key string, value secret.Text) ([]by
 	return encrypt(identity.Recipient(), encodeItem(key, value))
 }
 
-// openItem is the reverse of sealItem. What does not open is ErrDamaged with
-// the way back; nothing is deleted, since a backup may tell more.
+// openItem is the reverse of sealItem. An item that does not open is ErrDamaged, with
+// advice; nothing is deleted, because it may help to compare it with a backup.
 func openItem(identity *age.X25519Identity, key string, sealed []byte) (secret.Text, error) {
 	plain, err := decrypt(identity, sealed, MaxSecret+len(itemMagic)+len(Prefix)+maxKeyDigits+1)
 	var stranger *age.NoIdentityMatchError
@@ -73,7 +73,7 @@ func openItem(identity *age.X25519Identity, key string, sealed []byte) (secret.T
 	return secret.Text{}, fmt.Errorf("%w (left in place: bring it back from a backup, or store the secret again: credhelper rotate)", err)
 }
 
-// encrypt makes one age file.
+// encrypt encrypts an age file.
 func encrypt(to age.Recipient, plain []byte) ([]byte, error) {
 	var out bytes.Buffer
 	w, err := age.Encrypt(&out, to)
@@ -89,7 +89,7 @@ func encrypt(to age.Recipient, plain []byte) ([]byte, error) {
 	return out.Bytes(), nil
 }
 
-// decrypt opens one age file whose plaintext has at most limit bytes.
+// decrypt decrypts an age file whose plaintext has at most limit bytes.
 func decrypt(by age.Identity, sealed []byte, limit int) ([]byte, error) {
 	r, err := age.Decrypt(bytes.NewReader(sealed), by)
 	if err != nil {

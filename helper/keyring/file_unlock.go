@@ -14,22 +14,21 @@ import (
 	"github.com/credhelper/credhelper/protocol/secret"
 )
 
-// ErrPassphrase is the one answer to every wrong passphrase (F12). It is an
-// ErrLocked too: the keyring stays as it was.
+// ErrPassphrase is the only error for a wrong passphrase (F12). It is also an
+// ErrLocked: the keyring is unchanged.
 var ErrPassphrase = fmt.Errorf("wrong passphrase: %w", ErrLocked)
 
 // MaxUnlocked is the longest time that an unlocked key stays in the kernel: a
 // working day.
 const MaxUnlocked = 8 * time.Hour
 
-// ErrKeyGone: what opened the keyring is not there any more (F11). It is an
-// ErrLocked too, which no unlocking ends.
+// ErrKeyGone says that whatever opened the keyring is gone (F11). It is also an
+// ErrLocked, which unlocking cannot end.
 var ErrKeyGone = fmt.Errorf("%w: its key is gone", ErrLocked)
 
-// The delay after wrong passphrases: it doubles with each, up to maxDelay, and
-// is forgotten after an hour without a try. It is kept on disk, because each
-// try may come from a new process; someone with a copy of the files is stopped
-// by scrypt alone.
+// The delay after wrong passphrases doubles with each, up to maxDelay, and is reset
+// after an hour without an attempt. It is stored on disk, because each attempt may come
+// from a new process; against someone with a copy of the files only scrypt helps.
 const (
 	firstDelay     = 250 * time.Millisecond
 	maxDelay       = 10 * time.Second
@@ -38,12 +37,11 @@ const (
 	tryLockName    = "unlock.lock"
 )
 
-// Unlock opens the keyring with its passphrase, for this File, and for every
-// later process of this home if keep is positive: the key then waits in the
-// kernel's user keyring for keep, at most MaxUnlocked. A wrong passphrase is
-// ErrPassphrase, at once the first time, ever later after it. Where the kernel
-// takes no keys (many containers) the File is open and the error is
-// ErrUnavailable.
+// Unlock opens the keyring with its passphrase, for this File and, if keep is positive,
+// for every later process of this home: the key is then kept in the kernel's user
+// keyring for keep, at most MaxUnlocked. A wrong passphrase is ErrPassphrase, at once
+// the first time and ever later after that. If the kernel accepts no keys (as in many
+// containers) the File is open and the error is ErrUnavailable.
 func (f *File) Unlock(ctx context.Context, passphrase secret.Text, keep time.Duration) error {
 	dir, err := openDirectory(f.config.Dir, false)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -63,12 +61,12 @@ func (f *File) Unlock(ctx context.Context, passphrase secret.Text, keep time.Dur
 	return f.in(f.intoKernel(identity, min(keep, MaxUnlocked)))
 }
 
-// try tests one passphrase, one process at a time. The failure is written
-// before it is known to be one, so that a killed guess counts as well.
+// try tests one passphrase, one process at a time. The failure is recorded before the
+// test, so that a killed attempt counts as well.
 func (f *File) try(ctx context.Context, dir *directory, passphrase secret.Text) (*age.X25519Identity, error) {
 	release, err := dir.lock(ctx, tryLockName)
 	switch {
-	case errors.Is(err, fs.ErrPermission), errors.Is(err, errReadOnly): // unlock works on a read-only disk
+	case errors.Is(err, fs.ErrPermission), errors.Is(err, errReadOnly): // unlock also works on a read-only disk
 		return unwrapIdentity(dir, passphrase)
 	case err != nil:
 		return nil, err
@@ -79,7 +77,7 @@ func (f *File) try(ctx context.Context, dir *directory, passphrase secret.Text) 
 		failed = 0
 	}
 	if wait := last.Add(delayAfter(failed)).Sub(f.config.Now()); wait > 0 {
-		// A clock that was set back must not lock anybody out for a year.
+		// A clock that was set back must not lock anyone out for a year.
 		if err := f.config.Sleep(ctx, min(wait, maxDelay)); err != nil {
 			return nil, fmt.Errorf("%w: waiting after %d wrong passphrases: %w", ErrLocked, failed, err)
 		}
@@ -89,7 +87,7 @@ func (f *File) try(ctx context.Context, dir *directory, passphrase secret.Text) 
 	switch {
 	case err == nil:
 		_ = dir.remove(failuresName)
-	case !errors.Is(err, ErrPassphrase): // nobody guessed anything
+	case !errors.Is(err, ErrPassphrase): // not a wrong passphrase
 		noteFailures(dir, failed, last)
 	default:
 		noteFailures(dir, failed+1, f.config.Now())
@@ -97,7 +95,7 @@ func (f *File) try(ctx context.Context, dir *directory, passphrase secret.Text) 
 	return identity, err
 }
 
-// delayAfter is how long after the last of failed tries the next may come.
+// delayAfter returns the delay after a number of failed attempts.
 func delayAfter(failed int) time.Duration {
 	switch {
 	case failed <= 0:
@@ -108,9 +106,8 @@ func delayAfter(failed int) time.Duration {
 	return min(firstDelay<<(failed-1), maxDelay)
 }
 
-// failures reads the number of wrong passphrases and the time of the last.
-// Whoever can damage the file can read the keyring's files too, and needs no
-// mercy from it: damage is no failures.
+// failures reads the number of wrong passphrases and the time of the last. A damaged
+// file counts as no failures: whoever can damage it can also read the keyring's files.
 func failures(dir *directory) (failed int, last time.Time) {
 	text, err := dir.read(failuresName, 64)
 	if err != nil {
@@ -125,7 +122,7 @@ func failures(dir *directory) (failed int, last time.Time) {
 	return n, time.UnixMilli(seconds)
 }
 
-// noteFailures is best effort: a full disk must not keep anybody out.
+// noteFailures ignores errors: a full disk must not lock anyone out.
 func noteFailures(dir *directory, failed int, last time.Time) {
 	if failed == 0 {
 		_ = dir.remove(failuresName)
@@ -134,8 +131,8 @@ func noteFailures(dir *directory, failed int, last time.Time) {
 	_ = dir.write(failuresName, fmt.Appendf(nil, "%d %d\n", failed, last.UnixMilli()))
 }
 
-// Lock forgets the unlocked key, here and in the kernel. A key file or a
-// systemd credential opens the keyring again at the next use.
+// Lock destroys the unlocked key, here and in the kernel. A key file or a systemd
+// credential opens the keyring again at the next use.
 func (f *File) Lock(context.Context) error {
 	f.mu.Lock()
 	f.identity, f.openedBy = nil, OpenedByNothing
@@ -149,7 +146,7 @@ func (f *File) Lock(context.Context) error {
 // kernelName describes the unlocked key in the kernel's user keyring.
 func (f *File) kernelName() string { return "credhelper:identity:" + f.config.Home }
 
-// intoKernel leaves the identity to later processes.
+// intoKernel makes the identity available to later processes.
 func (f *File) intoKernel(identity *age.X25519Identity, keep time.Duration) error {
 	if f.config.Home == "" {
 		return fmt.Errorf("%w: the kernel keyring is not used here", ErrUnavailable)
@@ -160,7 +157,8 @@ func (f *File) intoKernel(identity *age.X25519Identity, keep time.Duration) erro
 	return nil
 }
 
-// fromKernel finds what Unlock left. A kernel that refuses has nothing of ours.
+// fromKernel returns the identity that Unlock has stored. A kernel that refuses has
+// none.
 func (f *File) fromKernel(context.Context, *directory) (*age.X25519Identity, error) {
 	if f.config.Home == "" {
 		return nil, nil

@@ -8,18 +8,18 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// errReadOnly is what a read-only disk says.
+// errReadOnly is the error of a read-only disk.
 var errReadOnly error = unix.EROFS
 
-// kernelKeyPerm: everything for who possesses the key, and view, read, write,
-// search and link for the same uid. The default gives the uid nothing but
-// view, and a process whose session keyring does not link the user keyring
-// (cron, services, su) possesses nothing: it would get EACCES.
+// kernelKeyPerm permits everything to a possessor of the key, and view, read, write,
+// search and link to the same uid. By default the uid may only view it, and a process
+// whose session keyring does not link the user keyring (cron, services, su) possesses
+// nothing and would get EACCES.
 const kernelKeyPerm = 0x3f1f0000
 
-// addKernelKey puts a key of type user into the user keyring, in place of one
-// with the same name, and gives it a life. It is made in the thread keyring,
-// which is always possessed, since only a possessor may set permissions.
+// addKernelKey adds a key of type user to the user keyring, replacing one with the same
+// name, with a limited lifetime. It creates the key in the thread keyring, which is
+// always possessed, because only a possessor can set permissions.
 func addKernelKey(name string, value []byte, life time.Duration) error {
 	runtime.LockOSThread() // the thread keyring belongs to this thread
 	defer runtime.UnlockOSThread()
@@ -38,8 +38,9 @@ func addKernelKey(name string, value []byte, life time.Duration) error {
 	return err
 }
 
-// readKernelKey returns a key of the user keyring. Absent, expired, revoked,
-// refused (seccomp) and unknown to this kernel are all "not there".
+// readKernelKey returns a key of the user keyring. It returns false if the key is
+// missing, expired or revoked, if access is denied (seccomp), or if the kernel has no
+// keyrings.
 func readKernelKey(name string, limit int) ([]byte, bool) {
 	id, err := unix.KeyctlSearch(unix.KEY_SPEC_USER_KEYRING, "user", name, 0)
 	if err != nil {
@@ -53,14 +54,14 @@ func readKernelKey(name string, limit int) ([]byte, bool) {
 	return buf[:n], true
 }
 
-// removeKernelKey revokes the key, so that a process which holds its id cannot
-// read it any more, and takes it out of the user keyring.
+// removeKernelKey revokes the key, so that a process which knows its id can no longer
+// read it, and removes it from the user keyring.
 func removeKernelKey(name string) error {
 	id, err := unix.KeyctlSearch(unix.KEY_SPEC_USER_KEYRING, "user", name, 0)
 	switch {
 	case errors.Is(err, unix.ENOKEY), errors.Is(err, unix.EKEYEXPIRED), errors.Is(err, unix.EKEYREVOKED),
 		errors.Is(err, unix.ENOSYS), errors.Is(err, unix.EPERM), errors.Is(err, unix.EACCES):
-		return nil // not there, or never could be
+		return nil // it does not exist, or cannot
 	case err != nil:
 		return unavailable(err)
 	}

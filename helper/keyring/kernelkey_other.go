@@ -7,11 +7,11 @@ import (
 	"time"
 )
 
-// errReadOnly has no counterpart that would matter here.
+// errReadOnly is not needed on this system.
 var errReadOnly = errors.New("read-only")
 
-// Only Linux has a kernel keyring: elsewhere an unlocked key ends with the
-// process, and the file keyring is opened by a key file.
+// Only Linux has a kernel keyring. On other systems an unlocked key ends with the
+// process, so the file keyring is opened by a key file.
 
 func addKernelKey(string, []byte, time.Duration) error {
 	return errors.New("this system has none")

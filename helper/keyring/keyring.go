@@ -1,10 +1,10 @@
-// Package keyring keeps long-lived secrets: client secrets, private keys and
-// refresh tokens, each under an opaque key.
+// Package keyring stores long-lived secrets: client secrets, private keys and refresh
+// tokens, each under an opaque key.
 //
-// The file keyring (files of age, see File) is here, and so are the sources
-// that stand in for a keyring (see Source). The backends that a desktop brings
-// are in package desktop, because merely importing the library behind them
-// talks to D-Bus; whoever opens a keyring composes both.
+// It has the file keyring (age files, see File) and the sources that replace a keyring
+// (see Source). The backends of a desktop are in package desktop, because importing
+// their library is enough to contact D-Bus; the code that opens a keyring combines
+// both.
 package keyring
 
 import (
@@ -18,58 +18,57 @@ import (
 	"github.com/credhelper/credhelper/protocol/secret"
 )
 
-// Keyring keeps long-lived secrets under opaque keys.
+// Keyring stores long-lived secrets under opaque keys.
 //
-// Every implementation refuses a key that ValidKey refuses, an empty value and
-// a value longer than MaxSecret, before its backend sees them. All of them
-// pass the one suite of package keyringtest.
+// Every implementation refuses an invalid key (ValidKey), an empty value and a value
+// longer than MaxSecret before it calls its backend. All of them pass the test suite of
+// package keyringtest.
 type Keyring interface {
 	// Get returns the secret under key, or ErrNotFound.
 	Get(ctx context.Context, key string) (secret.Text, error)
-	// Set stores value under key, in place of what was there.
+	// Set stores value under key, replacing an earlier value.
 	Set(ctx context.Context, key string, value secret.Text) error
-	// Delete removes key; it is no error when there is none.
+	// Delete removes key; it is not an error if there is none.
 	Delete(ctx context.Context, key string) error
-	// Names lists the keys that are ours, in ascending order.
+	// Names lists our keys, in ascending order.
 	Names(ctx context.Context) ([]string, error)
 }
 
-// What can be wrong with a keyring, matched by errors.Is. An error wraps one
-// of them with what happened and to what, and never holds a secret.
+// The errors of a keyring, to be matched with errors.Is. The wrapping error has the
+// details, and never contains a secret.
 var (
-	// ErrNotFound: the keyring answers and has no such secret.
+	// ErrNotFound: the keyring answered that it has no such secret.
 	ErrNotFound = errors.New("no such secret")
-	// ErrLocked: the secret may be there, but somebody has to unlock first.
+	// ErrLocked: the secret may exist, but the keyring must be unlocked first.
 	ErrLocked = errors.New("the keyring is locked")
-	// ErrUnavailable: the keyring does not answer, refuses, or is not there.
+	// ErrUnavailable: the keyring does not answer, refuses, or does not exist.
 	ErrUnavailable = errors.New("the keyring is not available")
-	// ErrUnsafe: an owner, a mode or a link would let somebody else read or
-	// replace a secret. Nothing is mended on the way: who opened it up may
-	// have read it already, and a person should know.
+	// ErrUnsafe: because of an owner, a mode or a symbolic link, others could read or
+	// replace a secret. Nothing is repaired silently: the secret may already have been
+	// read, and a person should know.
 	ErrUnsafe = private.ErrUnsafe
-	// ErrDamaged: what is stored cannot be what was stored. It is left in
-	// place, for a backup to be compared with.
+	// ErrDamaged: the stored data was changed. It is left in place, to be compared with
+	// a backup.
 	ErrDamaged = errors.New("damaged")
-	// ErrInvalid: the key, the value or the setting cannot be right.
+	// ErrInvalid: the key, the value or the setting is invalid.
 	ErrInvalid = errors.New("invalid")
 )
 
-// Prefix starts every key. In a desktop's collection, and in the kernel, our
-// secrets lie beside those of other programs, which are found by name alone.
+// Prefix is the prefix of every key. In a desktop's collection, and in the kernel, our
+// secrets are among those of other programs, and are found only by name.
 const Prefix = "credhelper-"
 
-// maxKeyDigits bounds what follows Prefix: twice a SHA-512 in hexadecimal
-// would not fit, the digest itself does.
+// maxKeyDigits limits the rest of a key: a SHA-512 digest in hexadecimal fits.
 const maxKeyDigits = 128
 
-// MaxSecret is the longest secret, in bytes. The longest thing that is a
-// secret in this trade, a certificate chain with its key, is well below.
+// MaxSecret is the maximum length of a secret in bytes. The longest kind, a certificate
+// chain with its key, is far shorter.
 const MaxSecret = 64 << 10
 
-// ValidKey reports whether key is Prefix and 1 to 128 lower-case hexadecimal
-// digits. Keys become names of files (file, pass), arguments of programs
-// (pass) and attributes of a search (secret-service): with this grammar there
-// is nothing in them to misread (security.md T18).
+// ValidKey reports whether key is Prefix followed by 1 to 128 lower-case hexadecimal
+// digits. Keys become names of files (file, pass), arguments of programs (pass) and
+// attributes of a search (secret-service); this grammar leaves nothing in them to
+// misread (security.md T18).
 func ValidKey(key string) bool {
 	digits, ours := strings.CutPrefix(key, Prefix)
 	if !ours || len(digits) == 0 || len(digits) > maxKeyDigits {
@@ -88,8 +87,8 @@ func isHex(s string) bool {
 	return true
 }
 
-// CheckKey is ValidKey as an error, for backends. It does not repeat the key,
-// which may hold anything.
+// CheckKey is ValidKey as an error, for backends. It does not quote the key, which may
+// contain anything.
 func CheckKey(key string) error {
 	if !ValidKey(key) {
 		return fmt.Errorf("%w: a key is %q and up to %d hexadecimal digits", ErrInvalid, Prefix, maxKeyDigits)
@@ -108,33 +107,33 @@ func CheckSet(key string, value secret.Text) error {
 	return CheckKey(key)
 }
 
-// Backend describes a place where secrets can be kept.
+// Backend describes a kind of keyring.
 type Backend struct {
-	// Name is how the configuration and "keyring use" call it.
+	// Name is its name in the configuration and in "keyring use".
 	Name string
-	// Title is how people call it.
+	// Title is its name for people.
 	Title string
-	// Volatile says that it forgets at the end of the machine's uptime, so it
-	// has to be asked for in so many words.
+	// Volatile says that its content is lost at a restart, so it must be chosen
+	// explicitly.
 	Volatile bool
-	// MaxValue is the longest value it takes, in bytes; 0 is no limit below
-	// MaxSecret. SealOversize keeps the rest elsewhere.
+	// MaxValue is the maximum length of a value in bytes; 0 means MaxSecret.
+	// SealOversize stores longer values elsewhere.
 	MaxValue int
-	// InPlace says that it writes in place, so readers have to wait for writers.
+	// InPlace says that it writes in place, so that readers have to wait for writers.
 	InPlace bool
-	// Desktop says that package desktop opens it; File is opened here.
+	// Desktop says that package desktop opens it; otherwise this package does.
 	Desktop bool
-	// Bus says that it lies on the session bus.
+	// Bus says that it is on the session bus.
 	Bus bool
 }
 
-// Backends lists every backend, once. A new one is a row here and a file: in
-// this package, or in desktop with its opener.
+// Backends lists every backend. To add one, add a row here and a file: in this package,
+// or in desktop with its opener.
 var Backends = [...]Backend{
 	{Name: "file", Title: "encrypted file (age)"},
 	{Name: "secret-service", Title: "desktop keyring (Secret Service)", Desktop: true, Bus: true},
 	{Name: "pass", Title: "password store (pass)", InPlace: true, Desktop: true},
-	// The kernel takes 32,767 bytes a key, but gives an ordinary user 20,000
+	// The kernel accepts 32,767 bytes per key, but limits an ordinary user to 20,000
 	// bytes for all keys of all programs (/proc/sys/kernel/keys/maxbytes).
 	{Name: "keyctl", Title: "kernel keyring", Volatile: true, MaxValue: 1024, Desktop: true},
 	// Places of the backends to come: keychain (through /usr/bin/security on stdin,
@@ -142,7 +141,7 @@ var Backends = [...]Backend{
 	// row: it answers for the Secret Service.
 }
 
-// BackendNamed finds a row of Backends.
+// BackendNamed returns a row of Backends.
 func BackendNamed(name string) (Backend, bool) {
 	for _, b := range Backends {
 		if b.Name == name {
@@ -152,8 +151,8 @@ func BackendNamed(name string) (Backend, bool) {
 	return Backend{}, false
 }
 
-// Measure asks k one harmless question and tells how long the answer took, by
-// the clock now: for "status" and "doctor".
+// Measure sends k one harmless request and returns how long the answer took, by the
+// clock now: for "status" and "doctor".
 func Measure(ctx context.Context, k Keyring, now func() time.Time) (took time.Duration, err error) {
 	start := now()
 	_, err = k.Names(ctx)

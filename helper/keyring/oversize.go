@@ -17,23 +17,23 @@ import (
 	"github.com/credhelper/credhelper/protocol/secret"
 )
 
-// A value that a keyring cannot take lies in a file, sealed with AES-256-GCM
-// under a key of its own; the keyring keeps that key and the name of the file,
-// in one line (security.md S1):
+// A value that is too long for a keyring is stored in a file, sealed with AES-256-GCM
+// under a key of its own; the keyring holds that key and the name of the file, in one
+// line (security.md S1):
 //
 //	credhelper sealed 1 SP 24 hexadecimal digits SP base64 of 32 bytes
 //
-// Every Set makes a new file and a new key, so the one write that counts is
-// the keyring's own, and no nonce is ever used twice under a key.
+// Every Set makes a new file and a new key. So only the keyring's own write takes
+// effect, and no nonce is ever used twice with a key.
 const (
 	sealedMark   = "credhelper sealed 1 "
 	sealedSuffix = ".sealed"
 	sealedLine   = len(sealedMark) + 24 + 1 + 43
 )
 
-// SealOversize keeps the values of k that have more than limit bytes in
-// files of dir, a directory of ours. limit must leave room for the line that
-// points to the file, 88 bytes. now is the clock for leftovers.
+// SealOversize stores the values of k that have more than limit bytes in files of dir,
+// a directory of ours. limit must leave room for the line that refers to the file, 88
+// bytes. now is the clock for leftovers.
 func SealOversize(k Keyring, limit int, dir string, now func() time.Time) (Keyring, error) {
 	if limit < sealedLine {
 		return nil, fmt.Errorf("%w: a keyring of %d bytes a value is too small", ErrInvalid, limit)
@@ -54,7 +54,7 @@ func (k oversize) Get(ctx context.Context, key string) (secret.Text, error) {
 		return stored, err
 	}
 	value, err := k.open(key, stored)
-	if errors.Is(err, fs.ErrNotExist) { // replaced between the two steps?
+	if errors.Is(err, fs.ErrNotExist) { // possibly replaced between the two steps
 		again, againErr := k.Keyring.Get(ctx, key)
 		if againErr == nil && !again.Equal(stored) {
 			return k.Get(ctx, key)
@@ -73,7 +73,7 @@ func (k oversize) Set(ctx context.Context, key string, value secret.Text) error 
 	}
 	old := k.pointsTo(ctx, key)
 	keep := ""
-	// What looks like our own line is sealed too, whatever its length.
+	// A value that looks like our line is sealed too, whatever its length.
 	if value.Len() > k.limit || strings.HasPrefix(value.Reveal(), sealedMark) {
 		line, id, err := k.seal(key, value)
 		if err != nil {
@@ -82,7 +82,7 @@ func (k oversize) Set(ctx context.Context, key string, value secret.Text) error 
 		value, keep = line, id
 	}
 	if err := k.Keyring.Set(ctx, key, value); err != nil {
-		return err // the new file is a leftover; the old one still counts
+		return err // the new file is a leftover; the old one is still in use
 	}
 	k.tidy(key, old, keep)
 	return nil
@@ -100,7 +100,7 @@ func (k oversize) Delete(ctx context.Context, key string) error {
 	return nil
 }
 
-// pointsTo is the id of the file that the keyring points to now, or "".
+// pointsTo returns the id of the file that the keyring refers to; "" if there is none.
 func (k oversize) pointsTo(ctx context.Context, key string) string {
 	line, err := k.Keyring.Get(ctx, key)
 	if err != nil {
@@ -135,14 +135,14 @@ func (k oversize) seal(key string, value secret.Text) (line secret.Text, id stri
 	return secret.New(sealedMark + id + " " + base64.RawStdEncoding.EncodeToString(own[:])), id, nil
 }
 
-// randomID is an id that no other process chooses.
+// randomID returns an id that no other process chooses.
 func randomID() string {
 	var b [12]byte
 	_, _ = rand.Read(b[:]) // never fails: crypto/rand ends the program instead
 	return hex.EncodeToString(b[:])
 }
 
-// open follows the line to the file.
+// open opens the file that the line refers to.
 func (k oversize) open(key string, line secret.Text) (secret.Text, error) {
 	id, encoded, ok := strings.Cut(strings.TrimPrefix(line.Reveal(), sealedMark), " ")
 	own, err := base64.RawStdEncoding.Strict().DecodeString(encoded)
@@ -169,10 +169,10 @@ func (k oversize) open(key string, line secret.Text) (secret.Text, error) {
 	return secret.New(string(plain)), nil
 }
 
-// tidy removes the file that the keyring pointed to before, and those of key
-// that are older than private.Stale: a younger one may belong to a Set that has not
-// reached the keyring yet. Without its key in the keyring a file cannot be
-// opened, so this is about room only.
+// tidy removes the file that the keyring referred to before, and those of key that are
+// older than private.Stale: a younger one may belong to a Set that has not yet written
+// to the keyring. Without its key in the keyring a file cannot be opened, so this only
+// saves space.
 func (k oversize) tidy(key, old, keep string) {
 	dir, err := openDirectory(k.dir, false)
 	if err != nil {
@@ -193,7 +193,7 @@ func (k oversize) tidy(key, old, keep string) {
 	}
 }
 
-// sealer is AES-256-GCM with a random nonce in front.
+// sealer returns AES-256-GCM with a random nonce as prefix.
 func sealer(key []byte) (cipher.AEAD, error) {
 	block, err := aes.NewCipher(key)
 	if err != nil {

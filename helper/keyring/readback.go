@@ -7,10 +7,10 @@ import (
 	"github.com/credhelper/credhelper/protocol/secret"
 )
 
-// WithReadBack reads every secret again after storing it: there are keyrings
-// that drop a write and report success (security.md F10). A mismatch is
-// ErrUnavailable, because the old secret may still be the good one. Another
-// writer in between would look like a mismatch: see WithOneWriter.
+// WithReadBack reads every secret back after storing it, because some keyrings drop a
+// write and report success (security.md F10). A mismatch is ErrUnavailable, because the
+// old secret may still be valid. A concurrent writer would cause a mismatch: see
+// WithOneWriter.
 func WithReadBack(k Keyring) Keyring { return readBack{k} }
 
 type readBack struct{ Keyring }
@@ -29,13 +29,13 @@ func (k readBack) Set(ctx context.Context, key string, value secret.Text) error 
 	return nil
 }
 
-// WithOneWriter lets one process at a time change k, by a lock in dir, a
-// directory of ours, so that the read-back finds what was written. File has
-// its own lock.
+// WithOneWriter lets only one process at a time change k, with a lock in dir, a
+// directory of ours, so that the read-back finds the written value. File has its own
+// lock.
 func WithOneWriter(k Keyring, dir string) Keyring { return alone{k, dir, false} }
 
-// WithOneUser lets one process at a time change or read k: for a keyring that
-// writes in place, where a reader could find half a secret.
+// WithOneUser lets only one process at a time change or read k, for a keyring that
+// writes in place, where a reader could find a partial secret.
 func WithOneUser(k Keyring, dir string) Keyring { return alone{k, dir, true} }
 
 type alone struct {

@@ -12,41 +12,41 @@ import (
 	"github.com/credhelper/credhelper/protocol/secret"
 )
 
-// Source is a place that hands out one secret and is not a keyring, as a
-// profile names it: ["file", PATH], ["command", "/abs/path", ARG...],
-// ["env", NAME] or ["credential", NAME].
+// Source is a place that supplies one secret without being a keyring, as named by a
+// profile: ["file", PATH], ["command", "/abs/path", ARG...], ["env", NAME] or
+// ["credential", NAME].
 type Source struct {
 	// Kind is the first word.
 	Kind string
-	// Words are the others, checked.
+	// Words are the others; they have been checked.
 	Words []string
 
 	around Surroundings
 	read   func(context.Context, []string, Surroundings) ([]byte, error)
 }
 
-// Surroundings is what a Source sees of the process: given, not found.
+// Surroundings is what a Source may use of the process.
 type Surroundings struct {
-	// Lookup returns a variable of the environment, for ["env", NAME]. Whoever
-	// gives it takes the variable away from every child.
+	// Lookup returns an environment variable, for ["env", NAME]. The caller must remove
+	// that variable from the environment of every child.
 	Lookup func(name string) (value string, found bool)
-	// Environ is the environment as "NAME=value"; commands get the few
-	// variables that the usual tools need, and those of Names, never the rest.
+	// Environ is the environment as "NAME=value". Commands get the few variables that
+	// usual tools need, and those in Names, but no others.
 	Environ []string
-	// Names are variables that the profile passes on to its commands, checked by
+	// Names are variables that the profile passes to its commands, checked by
 	// CheckVariable.
 	Names []string
-	// Failed takes what a command wrote before it failed, at most 4 KiB of stderr; it
-	// may hold secrets of the command's. Nil: what it writes to stderr goes nowhere.
+	// Failed receives the output of a failed command, with at most 4 KiB of stderr; it
+	// may contain secrets. If nil, the command's stderr is discarded.
 	Failed func(stdout, stderr secret.Text)
-	// Credentials is $CREDENTIALS_DIRECTORY, "" when systemd gave none.
+	// Credentials is $CREDENTIALS_DIRECTORY; "" if systemd set none.
 	Credentials string
 }
 
-// sourceKinds lists every kind of source, once.
+// sourceKinds lists every kind of source.
 var sourceKinds = [...]struct {
 	kind  string
-	check func(words []string) string // what is wrong, or ""
+	check func(words []string) string // what is wrong; "" if nothing is
 	read  func(context.Context, []string, Surroundings) ([]byte, error)
 }{
 	{"file", oneAbsolute, func(_ context.Context, words []string, _ Surroundings) ([]byte, error) {
@@ -63,8 +63,8 @@ var sourceKinds = [...]struct {
 	}},
 }
 
-// NewSource checks the words of a profile's "secret". What is wrong is
-// ErrInvalid; nothing is opened yet.
+// NewSource checks the words of a profile's "secret". An error is ErrInvalid; nothing
+// is opened yet.
 func NewSource(words []string, around Surroundings) (Source, error) {
 	if len(words) == 0 {
 		return Source{}, fmt.Errorf("%w: an empty source of a secret", ErrInvalid)
@@ -83,11 +83,11 @@ func NewSource(words []string, around Surroundings) (Source, error) {
 		}
 		return Source{Kind: row.kind, Words: words[1:], around: around, read: row.read}, nil
 	}
-	// The word is not repeated: it may be the secret itself, put in the wrong place.
+	// The word is not quoted: it may be the secret itself, in the wrong place.
 	return Source{}, fmt.Errorf("%w: the first word of a source is none of file, command, env, credential", ErrInvalid)
 }
 
-// String names the source for people and logs; a command without arguments.
+// String names the source for people and logs, without the arguments of a command.
 func (s Source) String() string {
 	if len(s.Words) == 0 {
 		return s.Kind
@@ -95,9 +95,8 @@ func (s Source) String() string {
 	return s.Kind + " " + s.Words[0]
 }
 
-// Read returns the secret, cleaned as CleanSecret does. A missing file,
-// variable or credential is ErrNotFound; a source that anybody else could have
-// changed is ErrUnsafe.
+// Read returns the secret, after CleanSecret. A missing file, variable or credential is
+// ErrNotFound; a source that others could have changed is ErrUnsafe.
 func (s Source) Read(ctx context.Context) (secret.Text, error) {
 	raw, err := s.bytes(ctx)
 	if err != nil {
@@ -110,8 +109,8 @@ func (s Source) Read(ctx context.Context) (secret.Text, error) {
 	return value, nil
 }
 
-// ReadKey returns the bytes as they are, for private keys, which have lines
-// or are binary; at most MaxSecret.
+// ReadKey returns the bytes unchanged, for private keys, which have several lines or
+// are binary; at most MaxSecret.
 func (s Source) ReadKey(ctx context.Context) (secret.Text, error) {
 	raw, err := s.bytes(ctx)
 	if err != nil {
@@ -134,8 +133,7 @@ func (s Source) bytes(ctx context.Context) ([]byte, error) {
 	return raw, nil
 }
 
-// sourceError is why a source gave nothing, in words about the source: no keyring is
-// to blame.
+// sourceError explains a source's failure, without blaming a keyring.
 type sourceError struct {
 	source Source
 	err    error
@@ -146,7 +144,7 @@ func (e *sourceError) Error() string {
 	for _, meaning := range [...]error{ErrNotFound, ErrUnavailable} {
 		text = strings.TrimPrefix(text, meaning.Error()+": ")
 	}
-	if file := new(fs.PathError); errors.As(e.err, &file) { // whose path the source names
+	if file := new(fs.PathError); errors.As(e.err, &file) { // the source already names its path
 		text = strings.TrimPrefix(text, file.Op+" "+file.Path+": ")
 	}
 	return e.source.String() + ": " + text
@@ -168,8 +166,8 @@ func absoluteFirst(words []string) string {
 	return ""
 }
 
-// everybodys are the variables that every program has, so they hold no secret, and
-// no program can do without them.
+// everybodys are variables that every program needs, so they contain no secret and
+// cannot be removed.
 var everybodys = [...]string{"PATH", "HOME", "USER", "LANG", "TMPDIR", "SHELL", "TERM"}
 
 func oneVariable(words []string) string {

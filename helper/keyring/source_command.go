@@ -18,12 +18,12 @@ import (
 	"github.com/credhelper/credhelper/protocol/secret"
 )
 
-// commandLimit bounds a command of a Source, start to end.
+// commandLimit is the time limit of a command.
 const commandLimit = 3 * time.Second
 
-// childVariables is what a command gets of our environment, if it is set: what
-// the usual tools (gpg, pass, secret-tool, op, vault) need to find their own
-// files and agents, and nothing that is not named here (security.md T7).
+// childVariables are the environment variables that a command gets, if they are set:
+// those that the usual tools (gpg, pass, secret-tool, op, vault) need to find their
+// files and agents, and no others (security.md T7).
 var childVariables = [...]string{
 	"HOME", "USER", "LOGNAME", "PATH", "SHELL", "TMPDIR", "TZ", "LANG", "LC_ALL", "LC_CTYPE",
 	"XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_STATE_HOME", "XDG_CACHE_HOME", "XDG_RUNTIME_DIR",
@@ -31,8 +31,9 @@ var childVariables = [...]string{
 	"SystemRoot", "USERPROFILE", "APPDATA", "LOCALAPPDATA", "PROGRAMDATA", "TEMP", "TMP",
 }
 
-// childEnviron keeps the childVariables of environ and those of names. Relative and
-// empty parts of PATH are left out: they would mean the current directory (T5).
+// childEnviron returns the childVariables of environ and those in names. Relative and
+// empty elements of PATH are removed, because they would mean the current directory
+// (T5).
 func childEnviron(environ, names []string) []string {
 	var kept []string
 	for _, entry := range environ {
@@ -49,11 +50,10 @@ func childEnviron(environ, names []string) []string {
 	return kept
 }
 
-// RunCommand returns what a command writes to stdout, at most MaxSecret bytes;
-// argv[0] is absolute, and around says what it gets of the environment. There is no
-// shell; stdin is empty. The command has a process group of its own, which is killed
-// when its time is over, when it writes too much, and when it leaves a child behind
-// that holds its stdout.
+// RunCommand returns the stdout of a command, at most MaxSecret bytes; argv[0] is
+// absolute. There is no shell, and stdin is empty. The command has its own process
+// group, which is killed when the time limit is exceeded, when it writes too much, and
+// when it leaves a child behind that holds its stdout.
 func RunCommand(ctx context.Context, argv []string, around Surroundings) ([]byte, error) {
 	if err := CheckProgram(argv[0]); err != nil {
 		return nil, err
@@ -84,7 +84,7 @@ func RunCommand(ctx context.Context, argv []string, around Surroundings) ([]byte
 	return out.buf.Bytes(), nil
 }
 
-// outcome is how a command ended; waited is what Wait returned.
+// outcome returns the result of a command; waited is the error of Wait.
 func outcome(ctx context.Context, cmd *exec.Cmd, out *bounded, waited error) error {
 	var exit *exec.ExitError
 	switch {
@@ -104,18 +104,18 @@ func outcome(ctx context.Context, cmd *exec.Cmd, out *bounded, waited error) err
 	return nil
 }
 
-// longestComplaint is as much of a command's stderr as is kept.
+// longestComplaint is how much of a command's stderr is kept.
 const longestComplaint = 4 << 10
 
-// listen gives the command a pipe for its stderr, and returns what ends it and gives
-// the first of what came. It is no writer of the command's, because a process that the
-// command leaves behind may hold stderr without holding us.
+// listen gives the command a pipe for its stderr. end closes it and returns the first
+// part of the output. It does not use exec.Cmd's own copying, because a process that
+// the command leaves behind could hold stderr open and block us.
 func listen(cmd *exec.Cmd, wanted bool) (end func() string) {
 	if !wanted {
 		return func() string { return "" }
 	}
 	r, w, err := os.Pipe()
-	if err != nil { // what it says is not worth failing for
+	if err != nil { // its messages are not worth a failure
 		return func() string { return "" }
 	}
 	cmd.Stderr = w
@@ -133,9 +133,8 @@ func listen(cmd *exec.Cmd, wanted bool) (end func() string) {
 	}
 }
 
-// CheckProgram reports whether a program is there and nobody but root and we can
-// replace it, or a directory or link of the way to it: who can do that can have
-// the secret.
+// CheckProgram reports whether a program exists and no one but root and us can replace
+// it, or a directory or link on its path: whoever can do that can get the secret.
 func CheckProgram(path string) error {
 	info, err := os.Stat(path)
 	switch {
@@ -152,7 +151,7 @@ func CheckProgram(path string) error {
 	return nil
 }
 
-// bounded is a buffer that takes no more than limit bytes.
+// bounded is a buffer of at most limit bytes.
 type bounded struct {
 	buf       bytes.Buffer
 	limit     int

@@ -9,11 +9,10 @@ import (
 	"github.com/credhelper/credhelper/helper/private"
 )
 
-// readFile reads a file that somebody else may have provided: Kubernetes
-// mounts, systemd, a configuration tool. Others may be able to read it: that is
-// for its provider to decide.
+// readFile reads a file that someone else may provide: a Kubernetes mount, systemd, a
+// configuration tool. Others may be able to read it, which is the provider's decision.
 func readFile(path string) ([]byte, error) {
-	if !filepath.IsAbs(path) { // T4: nothing depends on the current directory
+	if !filepath.IsAbs(path) { // T4: do not depend on the current directory
 		return nil, fmt.Errorf("%w: %s is not an absolute path", ErrInvalid, path)
 	}
 	data, err := private.ReadProvided(path, MaxSecret)

@@ -7,11 +7,11 @@ import (
 	"syscall"
 )
 
-// ownGroup makes the command and its children one group, which ends as one.
+// ownGroup puts the command and its children into one group, to be killed together.
 func ownGroup(cmd *exec.Cmd) {
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	cmd.Cancel = func() error { return killGroup(cmd) }
 }
 
-// killGroup ends whatever is left of the group.
+// killGroup kills the rest of the group.
 func killGroup(cmd *exec.Cmd) error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }

@@ -6,9 +6,9 @@ import (
 )
 
 // neverPassed are variables that make a program run or load something else, or trust
-// whom it should not. A name that ends in * stands for all that begin so, one that
-// begins with * for all that end so. Whoever sets variables for one call of
-// credhelper must not decide by them what a command does with a secret.
+// others. A name that ends in * matches a prefix, one that begins with * a suffix.
+// Whoever can set variables for a call of credhelper must not control with them what a
+// command does with a secret.
 var neverPassed = [...]string{
 	"PATH", "LD_*", "DYLD_*", "GCONV_PATH", "GLIBC_TUNABLES", "GODEBUG",
 	"BASH_ENV", "BASH_FUNC_*", "ENV", "IFS", "SHELLOPTS",
@@ -16,8 +16,8 @@ var neverPassed = [...]string{
 	"NODE_OPTIONS", "NODE_PATH", "NODE_TLS_REJECT_UNAUTHORIZED", "*_SKIP_VERIFY",
 }
 
-// CheckVariable reports why a variable may not be passed on to a command that prints
-// a secret, as ErrInvalid; nil if it may.
+// CheckVariable returns ErrInvalid, with the reason, if a variable may not be passed to
+// a command that prints a secret.
 func CheckVariable(name string) error {
 	if !isVariable(name) {
 		return fmt.Errorf("%w: %.40q is not the name of a variable", ErrInvalid, name)

@@ -5,10 +5,10 @@ import (
 	"syscall"
 )
 
-// ownGroup keeps a Ctrl-C of ours from the command.
+// ownGroup keeps our Ctrl-C from the command.
 func ownGroup(cmd *exec.Cmd) {
 	cmd.SysProcAttr = &syscall.SysProcAttr{CreationFlags: syscall.CREATE_NEW_PROCESS_GROUP}
 }
 
-// killGroup ends the command; its children are on their own.
+// killGroup kills the command, but not its children.
 func killGroup(cmd *exec.Cmd) error { return cmd.Process.Kill() }

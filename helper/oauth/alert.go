@@ -6,13 +6,13 @@ import (
 	"reflect"
 )
 
-// alertKind is what a TLS alert of the other side is about.
+// alertKind classifies the TLS alerts of the other side.
 type alertKind uint8
 
 const (
 	aboutCertificate alertKind = iota + 1 // the client's
-	aboutAgreement                        // versions, ciphers, names: it stays so
-	aboutAccident                         // bytes that were garbled, a server that is in trouble: it may pass
+	aboutAgreement                        // versions, ciphers, names: permanent
+	aboutAccident                         // garbled bytes, a server in trouble: may pass
 )
 
 // alerts are those of RFC 8446 6.2, and of RFC 5246 7.2.2 that older servers send.
@@ -54,9 +54,9 @@ var alerts = map[tls.AlertError]struct {
 	120: {aboutAgreement, "it does not speak HTTP/1.1"},
 }
 
-// remoteAlert is the alert with which the other side ended TLS. crypto/tls has it
-// as a net.OpError "remote error" around a number of a type of its own; its
-// exported AlertError is for QUIC, and TCP never gives it.
+// remoteAlert returns the alert with which the other side ended TLS. crypto/tls wraps a
+// number of an unexported type in a net.OpError "remote error"; its exported AlertError
+// is for QUIC and never used with TCP.
 func remoteAlert(err error) (tls.AlertError, bool) {
 	op := opError(err, "remote error")
 	if op == nil {
@@ -90,9 +90,9 @@ const (
 	checkCertificate = "show the certificate that the server was given: credhelper edit {profile}"
 )
 
-// explainAlert says what the other side did not like. A server of TLS 1.3 looks at
-// the client's certificate after its side of the handshake is done, so the alert
-// may come in the place of the answer.
+// explainAlert explains what the other side rejected. A TLS 1.3 server checks the
+// client's certificate after its side of the handshake, so the alert may come instead
+// of the response.
 func (x *exchange) explainAlert(e *Error, who string, alert tls.AlertError) {
 	e.Kind = Untrusted
 	a := alerts[alert]

@@ -16,29 +16,29 @@ import (
 	"github.com/credhelper/credhelper/protocol/retryafter"
 )
 
-// bodyLimit is the most that an answer's body may have (A13).
+// bodyLimit is the maximum size of a response's body (A13).
 const bodyLimit = 1 << 20
 
-// skewWarning is from where on two clocks disagree enough to say so (A21).
+// skewWarning is the difference of the clocks from which on it is reported (A21).
 const skewWarning = 5 * time.Minute
 
-// answer is an HTTP answer that kept to the limits, not yet interpreted.
+// answer is an HTTP response within the limits, not yet interpreted.
 type answer struct {
 	status     int
 	media      string // lower-case media type without parameters; "" if there is none
 	body       []byte
-	fault      string    // why the body is not to be read; "" if it is
-	broke      bool      // the connection ended in its middle
+	fault      string    // why the body must not be read; may be empty
+	broke      bool      // the connection ended within the body
 	date       time.Time // of the server's clock; zero if it sent none
 	skew       time.Duration
 	retryAfter time.Duration
-	target     string // of a redirect: scheme and host, or "the same host"; "" if there is none
+	target     string // of a redirect: scheme and host, or "the same host"; may be empty
 
-	correlation string // the server's id of the request, by its header; "" if it sent none
+	correlation string // the server's id of the request, from a header; may be empty
 }
 
-// read takes an answer in, within the limits of A3 and A13. What is wrong with a
-// body is noted and not yet an error: a 503 with a broken body is still a 503.
+// read reads a response, within the limits of A3 and A13. A defect of the body is
+// recorded but not yet an error: a 503 with a broken body is still a 503.
 func (x *exchange) read(ctx context.Context, resp *http.Response) (answer, *Error) {
 	now := x.client.now()
 	a := answer{status: resp.StatusCode, retryAfter: retryafter.Of(resp.Header, now, longestRetryAfter)}
@@ -59,7 +59,7 @@ func (x *exchange) read(ctx context.Context, resp *http.Response) (answer, *Erro
 		return a, &Error{Kind: Unreachable, Status: a.status, Reason: "cancelled", cause: context.Canceled}
 	}
 	if a.fault != "" && ctx.Err() != nil {
-		// Not asked again: the server is there, and its answer is a bad one (A9).
+		// Not repeated: the server is reachable, and its response is invalid (A9).
 		return a, &Error{Kind: Unreachable, Status: a.status, Reason: "the answer did not end in time", Lost: x.once && a.status < 300, cause: ctx.Err()}
 	}
 	if a.broke && needsBody(a.status) {
@@ -70,12 +70,11 @@ func (x *exchange) read(ctx context.Context, resp *http.Response) (answer, *Erro
 
 const tooLong = "an answer of more than 1 MiB"
 
-// needsBody reports whether a status says nothing without its body: 2xx, and 400
-// with its many reasons, one of which is "not yet" (RFC 8628 3.5). Any other counts
-// as it stands.
+// needsBody reports whether a status is inconclusive without its body: 2xx, and 400
+// with its many reasons, one of which is "not yet" (RFC 8628 3.5).
 func needsBody(status int) bool { return status < 300 || status == http.StatusBadRequest }
 
-// readBody reports as broke what the network did, not the server.
+// readBody reads a body; broke reports that the network failed, not the server.
 func readBody(r io.Reader) (body []byte, fault string, broke bool) {
 	var b bytes.Buffer
 	_, err := io.Copy(&b, io.LimitReader(r, bodyLimit+1))
@@ -91,10 +90,9 @@ func readBody(r io.Reader) (body []byte, fault string, broke bool) {
 	return b.Bytes(), "", false
 }
 
-// unpacked is a body to be read. gzip is undone although nobody asked for it: there
-// are proxies that compress whatever passes, and what reads it stops at bodyLimit, so
-// that a few bytes cannot stand for gigabytes (4.5 row 17). packed reports another
-// coding.
+// unpacked returns the body to read. gzip is decoded although it was not requested,
+// because some proxies compress everything; reading stops at bodyLimit, so that a few
+// bytes cannot expand to gigabytes. packed reports another encoding.
 func unpacked(resp *http.Response) (body io.Reader, packed bool) {
 	codings := 0
 	for _, line := range resp.Header.Values("Content-Encoding") {
@@ -115,7 +113,7 @@ func unpacked(resp *http.Response) (body io.Reader, packed bool) {
 	return nil, true
 }
 
-// unzipping reads gzip, whose head is looked at with the first byte that is wanted.
+// unzipping decodes gzip, whose header is read with the first byte.
 type unzipping struct {
 	from io.Reader
 	zip  *gzip.Reader
@@ -132,13 +130,13 @@ func (u *unzipping) Read(b []byte) (int, error) {
 	return u.zip.Read(b)
 }
 
-// isPacking reports whether it is the compression that cannot be read.
+// isPacking reports whether decompression caused the error.
 func isPacking(err error) bool {
 	var corrupt flate.CorruptInputError
 	return errors.Is(err, gzip.ErrHeader) || errors.Is(err, gzip.ErrChecksum) || errors.As(err, &corrupt)
 }
 
-// targetOf is where a redirect points: the server's word for it.
+// targetOf returns the target of a redirect as the server names it.
 func targetOf(resp *http.Response) string {
 	if resp.StatusCode < 300 || resp.StatusCode > 399 {
 		return ""
@@ -154,8 +152,8 @@ func targetOf(resp *http.Response) string {
 	return to.Scheme + "://" + to.Host
 }
 
-// dateOfServer is the server's Date, and how far it lies from our clock; both zero if
-// it sent none that can be read (A21).
+// dateOfServer returns the server's Date, and its difference to our clock; both are
+// zero if there is none that can be parsed (A21).
 func dateOfServer(h http.Header, now time.Time) (date time.Time, skew time.Duration) {
 	date, err := http.ParseTime(h.Get("Date"))
 	if err != nil {
@@ -164,8 +162,8 @@ func dateOfServer(h http.Header, now time.Time) (date time.Time, skew time.Durat
 	return date, date.Sub(now).Round(time.Second)
 }
 
-// looksHTML reports whether a body is a page for people, whatever its type says. The
-// caller has seen that it is no JSON object, which some servers of PHP call HTML.
+// looksHTML reports whether a body is an HTML page, whatever its type. It is not a JSON
+// object, which some PHP servers label as HTML.
 func (a answer) looksHTML() bool {
 	start := bytes.ToLower(bytes.TrimSpace(a.body[:min(len(a.body), 512)]))
 	return a.media == "text/html" || bytes.HasPrefix(start, []byte("<!doctype html")) || bytes.HasPrefix(start, []byte("<html"))

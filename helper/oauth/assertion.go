@@ -18,15 +18,15 @@ import (
 	"github.com/credhelper/credhelper/protocol/secret"
 )
 
-// assertionLife is how long an assertion counts. Glewlwyd takes 300 s at most,
-// and a clock that is slow by a minute must still do.
+// assertionLife is the lifetime of an assertion. Glewlwyd accepts at most 300 s, and a
+// clock that is a minute slow must still work.
 const (
 	assertionLife    = 120 * time.Second
 	assertionLongest = time.Hour
 )
 
-// Assertion says how the JWTs are made that a client signs: the proof of who it
-// is (RFC 7523 2.2), a grant (RFC 7523 2.1), or the bearer token itself.
+// Assertion describes the JWTs that a client signs: for client authentication (RFC 7523
+// 2.2), as a grant (RFC 7523 2.1), or as the bearer token itself.
 type Assertion struct {
 	Alg        string        // row of Algs; "": by the key (see Algs)
 	KeyID      string        // "kid"; "": the key file's own, or none
@@ -38,13 +38,13 @@ type Assertion struct {
 	ScopeClaim bool          // scopes are the claim "scope" and no form field (Google)
 	Claims     [][2]string   // further claims, texts all; a name never repeats
 
-	// Ready is an assertion that somebody else signed: a workload's or a CI job's
-	// identity token. It is asked for each try. Nil where Key or Secret signs.
+	// Ready returns an assertion that another issuer signed: a workload's or a CI job's
+	// identity token. It is called for each attempt. It is nil if Key or Secret signs.
 	Ready func() (secret.Text, error)
 }
 
-// NoSubject leaves "sub" out: RFC 7523 3 demands it, and Google takes any for a
-// person to be impersonated.
+// NoSubject omits "sub": RFC 7523 3 requires it, but Google takes it for a person to be
+// impersonated.
 const NoSubject = "-"
 
 // alg is one way to sign.
@@ -56,9 +56,9 @@ type alg struct {
 
 func isRSA(key any) bool { _, ok := key.(*rsa.PrivateKey); return ok }
 
-// Algs are the ways to sign with a private key. The first that fits is the one
-// for a key alone; with a certificate, PS256 goes before RS256, as Entra asks for
-// it ("certificate-credentials", Microsoft's page).
+// algs are the ways to sign with a private key. The first that fits is the default for
+// a key alone; with a certificate PS256 precedes RS256, as Entra requires
+// ("certificate-credentials", Microsoft's page).
 var algs = [...]alg{
 	{"RS256", jose.RS256, isRSA},
 	{"PS256", jose.PS256, isRSA},
@@ -66,7 +66,7 @@ var algs = [...]alg{
 	{"EdDSA", jose.EdDSA, func(key any) bool { _, ok := key.(ed25519.PrivateKey); return ok }},
 }
 
-// Algs are the names that Assertion.Alg may have.
+// Algs returns the valid values of Assertion.Alg.
 func Algs() (names []string) {
 	for _, a := range algs {
 		names = append(names, a.name)
@@ -74,7 +74,7 @@ func Algs() (names []string) {
 	return names
 }
 
-// algFor finds how a key signs; the reason is why it cannot.
+// algFor returns how a key signs, or the reason why it cannot.
 func (a Assertion) algFor(k *Key) (jose.SignatureAlgorithm, string) {
 	want := a.Alg
 	if want == "" && isRSA(k.signer) && k.Certificate() != nil {
@@ -91,7 +91,7 @@ func (a Assertion) algFor(k *Key) (jose.SignatureAlgorithm, string) {
 	return "", "assertion.alg " + quoted(want) + " is none of " + strings.Join(Algs(), ", ")
 }
 
-// checkSettings refuses settings that no assertion can have.
+// checkSettings refuses invalid settings.
 func (a Assertion) checkSettings() error {
 	switch a.Thumbprint {
 	case "", "none", "x5t", "x5t#S256", "both":
@@ -113,7 +113,8 @@ func (a Assertion) checkSettings() error {
 	return nil
 }
 
-// check refuses a key that cannot sign so, or whose certificate is not valid.
+// check refuses a key that cannot sign with this algorithm, or whose certificate is not
+// valid.
 func (a Assertion) check(k *Key, now time.Time) error {
 	switch a.Thumbprint {
 	case "x5t", "x5t#S256", "both":
@@ -130,7 +131,7 @@ func (a Assertion) check(k *Key, now time.Time) error {
 	return nil
 }
 
-// signed is an assertion by the client's key, anew at each call: a jti counts
+// signed returns a new assertion signed by the client's key: a jti can be used only
 // once (RFC 7523 3, A10).
 func (c *Client) signed() (secret.Text, error) {
 	method, reason := c.Assertion.algFor(c.Key)
@@ -141,7 +142,7 @@ func (c *Client) signed() (secret.Text, error) {
 	return c.sign(jose.SigningKey{Algorithm: method, Key: c.Key.signer}, options)
 }
 
-// header names the key, so that the server finds it among a client's keys.
+// header identifies the key among the client's keys at the server.
 func (a Assertion) header(k *Key) *jose.SignerOptions {
 	o := &jose.SignerOptions{}
 	if id := a.KeyID; id != "" {
@@ -193,7 +194,7 @@ func (c *Client) claims() map[string]any {
 		"nbf": now.Unix(),
 		"exp": now.Add(or(a.Life, assertionLife)).Unix(),
 	}
-	if claims["aud"] == "" { // a token that is signed here and has no endpoint
+	if claims["aud"] == "" { // a token that is signed here without an endpoint
 		delete(claims, "aud")
 	}
 	if a.Subject == NoSubject {
@@ -208,8 +209,8 @@ func (c *Client) claims() map[string]any {
 	return claims
 }
 
-// ready is an assertion that was signed elsewhere. It must look like a JWT or a
-// token; what is in it is the server's business.
+// ready returns an assertion that was signed elsewhere. It must look like a JWT or a
+// token; its content is the server's concern.
 func (a Assertion) ready() (secret.Text, error) {
 	s, err := a.Ready()
 	if err != nil {

@@ -15,12 +15,12 @@ import (
 	"github.com/credhelper/credhelper/protocol/secret"
 )
 
-// SignIn is one sign-in with a browser: authorization code with PKCE (RFC 6749
-// 4.1, RFC 7636, RFC 8252). The caller opens URL in a browser and gives what
-// comes back to Finish, or lets Serve do so on a listener of its own.
+// SignIn is one sign-in with a browser: authorization code with PKCE (RFC 6749 4.1, RFC
+// 7636, RFC 8252). The caller opens URL in a browser and passes the redirect's query to
+// Finish, or lets Serve do so on a listener.
 type SignIn struct {
-	URL      string // to open in a browser; holds no secret that counts by itself
-	Start    string // address of Serve's listener that leads the first who asks to URL
+	URL      string // to open in a browser; contains no secret that is sufficient by itself
+	Start    string // address on Serve's listener that redirects the first visitor to URL
 	Redirect string // redirect_uri
 
 	client *Client
@@ -28,11 +28,11 @@ type SignIn struct {
 	must   bool // "iss" must come back (RFC 9207 2.4)
 	state  secret.Text
 	pkce   secret.Text
-	stray  atomic.Bool // an answer with another state came
+	stray  atomic.Bool // a redirect with another state arrived
 	nonce  secret.Text // of OpenID Connect; zero without the scope openid
 }
 
-// Sign says where a sign-in goes and comes back.
+// Sign describes the endpoints of a sign-in.
 type Sign struct {
 	AuthorizationURL string // absolute https URL; a query is kept (RFC 6749 3.1)
 	Redirect         string // redirect_uri: http on 127.0.0.1, [::1] or localhost
@@ -40,7 +40,7 @@ type Sign struct {
 	MustIssuer       bool   // the server says that it always sends "iss"
 }
 
-// Begin makes a sign-in: a fresh state, a fresh verifier, S256 always (A7). Its
+// Begin starts a sign-in with a new state and a new verifier, always S256 (A7). Its
 // errors are *Error of kind Policy; nothing is sent.
 func (c *Client) Begin(s Sign) (*SignIn, error) {
 	asking := *c
@@ -82,9 +82,9 @@ func (c *Client) Begin(s Sign) (*SignIn, error) {
 	return in, nil
 }
 
-// startOf is an address beside the redirect that nobody can guess. A browser is
-// started with it, because every user of the machine can read its arguments, and
-// the state in them: this one counts once.
+// startOf returns an unguessable address beside the redirect. The browser is started
+// with it rather than with the URL, because every user of the machine can read its
+// arguments; this address works only once.
 func startOf(redirect string) (string, error) {
 	u, err := url.Parse(redirect)
 	if err != nil {
@@ -93,13 +93,12 @@ func startOf(redirect string) (string, error) {
 	return u.Scheme + "://" + u.Host + "/start-" + rand.Text(), nil
 }
 
-// begunHere reports whether an answer carries the state of this sign-in, once.
+// begunHere reports whether a redirect has the state of this sign-in, once.
 func (in *SignIn) begunHere(back url.Values) bool {
 	return len(back["state"]) == 1 && subtle.ConstantTimeCompare([]byte(back.Get("state")), []byte(in.state.Reveal())) == 1
 }
 
-// badRedirect says why no answer can come back to an address of this machine
-// (RFC 8252 7.3).
+// badRedirect returns why no redirect can return to this machine (RFC 8252 7.3).
 func badRedirect(redirect string) string {
 	u, err := url.Parse(redirect)
 	switch {
@@ -111,7 +110,7 @@ func badRedirect(redirect string) string {
 	return ""
 }
 
-// Finish checks what came back and asks for the token. Nothing is sent unless
+// Finish checks the redirect's query and requests the token. Nothing is sent unless
 // state and issuer are right (A7, T13). Its errors are *Error.
 func (in *SignIn) Finish(ctx context.Context, back url.Values) (*Token, error) {
 	code, failure := in.check(back)
@@ -122,8 +121,8 @@ func (in *SignIn) Finish(ctx context.Context, back url.Values) (*Token, error) {
 	return in.client.Token(ctx)
 }
 
-// check holds the answer of RFC 6749 4.1.2 against what was asked. State comes
-// first: what did not begin here is not even read.
+// check compares the response of RFC 6749 4.1.2 with the request. State comes first:
+// without it nothing else is read.
 func (in *SignIn) check(back url.Values) (secret.Text, *Error) {
 	refused := func(reason string) (secret.Text, *Error) {
 		return secret.Text{}, &Error{Kind: Refused, Reason: reason}

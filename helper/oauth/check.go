@@ -9,17 +9,17 @@ import (
 	"github.com/credhelper/credhelper/protocol/printable"
 )
 
-// reserved are the fields that a grant or a client authentication writes. A
-// profile's params may add, never replace.
+// reserved are the fields that a grant or a client authentication writes. A profile's
+// params may add fields, but not replace these.
 var reserved = [...]string{
 	"grant_type", "client_id", "client_secret", "client_assertion", "client_assertion_type", "scope", "resource", "audience",
 	"refresh_token", "assertion", "code", "code_verifier", "redirect_uri", "device_code", "subject_token", "actor_token",
 	"subject_token_type", "actor_token_type", "requested_token_type", "code_challenge", "code_challenge_method", "state", "response_type",
 }
 
-// Check refuses a client that could not ask, or could only ask in a way that
-// gives something away: a key that does not fit, a certificate that is over. It
-// sends nothing; its errors are *Error of kind Policy.
+// Check refuses a client that could not make a request, or not without revealing
+// something: a key that does not match, an expired certificate. It sends nothing; its
+// errors are *Error of kind Policy.
 func (c *Client) Check() error {
 	if err := c.CheckSettings(); err != nil {
 		return err
@@ -32,7 +32,7 @@ func (c *Client) Check() error {
 	return grant.Check(c)
 }
 
-// checkProof looks at what the client proves itself with.
+// checkProof checks the client's secret or key.
 func (c *Client) checkProof(auth ClientAuth) error {
 	switch {
 	case auth.NeedsSecret && c.Secret.IsZero():
@@ -45,8 +45,8 @@ func (c *Client) checkProof(auth ClientAuth) error {
 	return auth.Check(c)
 }
 
-// CheckSettings is Check without the secret, the key and what the grant shows:
-// all that can be said of a profile before its secret is there.
+// CheckSettings is Check without the secret, the key and the input of the grant:
+// everything that can be checked before a secret is stored.
 func (c *Client) CheckSettings() error {
 	grant, known := FindGrant(c.Grant)
 	if !known {
@@ -108,8 +108,8 @@ func (c *Client) checkFields() error {
 	return nil
 }
 
-// holdsSecret reports whether a form field of this name is a secret by any server's
-// reading. What is in a profile is printed, exported and copied.
+// holdsSecret reports whether a form field of this name usually contains a secret. A
+// profile is printed, exported and copied.
 func holdsSecret(name string) bool {
 	name = strings.NewReplacer("-", "_", ".", "_").Replace(strings.ToLower(name))
 	switch name {
@@ -132,9 +132,10 @@ func BadIssuer(rawURL string) string {
 	return BadEndpoint(rawURL)
 }
 
-// badQuery says why the query of an endpoint cannot stay. RFC 6749 3.1 and 3.2 have
-// it kept: Azure AD B2C names its policy there. But a field that the form has, too,
-// would come twice (3.2), and a secret would be in every log on the way (2.3.1).
+// badQuery returns why the query of an endpoint is not acceptable. RFC 6749 3.1 and 3.2
+// require that it is kept: Azure AD B2C names its policy there. But a field that the
+// form also has would be sent twice (3.2), and a secret would be logged by every server
+// on the way (2.3.1).
 func badQuery(query string) string {
 	fields, err := url.ParseQuery(query)
 	if err != nil {
@@ -151,9 +152,9 @@ func badQuery(query string) string {
 	return ""
 }
 
-// BadEndpoint says why rawURL cannot be an endpoint that secrets are sent to, or
-// "" if it can: https, or http to a loopback literal (A4), with a host and
-// without userinfo and fragment (A2).
+// BadEndpoint returns why rawURL cannot be an endpoint that secrets are sent to; "" if
+// it can: https, or http to a loopback address (A4), with a host and without user
+// information and fragment (A2).
 func BadEndpoint(rawURL string) string {
 	u, err := url.Parse(rawURL)
 	switch {
@@ -177,8 +178,8 @@ func BadEndpoint(rawURL string) string {
 	return "is neither https nor http"
 }
 
-// loopback reports whether host is a loopback address written as an address. A
-// name, "localhost" included, is whatever a resolver makes of it.
+// loopback reports whether host is a loopback IP address. A name, including
+// "localhost", depends on the resolver.
 func loopback(host string) bool {
 	a, err := netip.ParseAddr(host)
 	return err == nil && a.Zone() == "" && !a.Is4In6() && a.IsLoopback()
@@ -194,5 +195,5 @@ func scopeToken(s string) bool {
 	return s != ""
 }
 
-// quoted shows a value of the configuration, which may come from a foreign hand.
+// quoted quotes a value of the configuration, which may come from outside.
 func quoted(s string) string { return `"` + printable.Value(s) + `"` }

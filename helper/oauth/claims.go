@@ -13,11 +13,11 @@ import (
 // Claim is one member of a JWT's header or payload, as it may be shown.
 type Claim struct {
 	Name  string
-	Value string // a text as it is, else its JSON; printable ASCII, cut
+	Value string // a string unchanged, else its JSON; printable ASCII, truncated
 }
 
-// Claims is what a JWT says of itself. Nothing in it was verified: it is for a
-// person to look at, and decides nothing.
+// Claims are the unverified claims of a JWT: they are shown to a person and decide
+// nothing.
 type Claims struct {
 	Header  []Claim
 	Payload []Claim
@@ -25,8 +25,8 @@ type Claims struct {
 	Issued  time.Time // "iat"
 }
 
-// ClaimsOf reads a token that is a JWT (RFC 7519); false for one that is opaque.
-// The signature, which makes the token count, is never part of it.
+// ClaimsOf parses a token that is a JWT (RFC 7519); false for an opaque one. The
+// signature is never included.
 func ClaimsOf(token secret.Text) (Claims, bool) {
 	part := strings.Split(token.Reveal(), ".")
 	if len(part) != 3 {

@@ -6,34 +6,34 @@ import (
 	"golang.org/x/oauth2"
 )
 
-// ClientAuth is one way for a client to say who it is. There is one per profile
-// and it is never probed: a second style after a failed first one would send the
-// secret twice and count as two failed logins (A1).
+// ClientAuth is one way of client authentication. A profile has exactly one, and others
+// are never tried: after a failure another one would send the secret twice and count as
+// two failed logins (A1).
 type ClientAuth struct {
 	Name        string // as profiles spell it
-	NeedsSecret bool   // Client.Secret must be there
-	KeepsSecret bool   // and signs, but is never sent
-	NeedsKey    bool   // Client.Key must be there
+	NeedsSecret bool   // Client.Secret is required
+	KeepsSecret bool   // the secret signs, and is never sent
+	NeedsKey    bool   // Client.Key is required
 	TLS         bool   // the connection carries the key's certificate (RFC 8705)
 
-	// Style tells x/oauth2 where id and secret go. Never the zero value, which
-	// probes.
+	// Style tells x/oauth2 where to put id and secret. Never the zero value, which
+	// tries both.
 	Style oauth2.AuthStyle
 
-	// Fields are further form fields, made anew for each try; nil if there are none.
+	// Fields returns further form fields, new for each attempt; nil if there are none.
 	Fields func(c *Client) ([][2]string, error)
 
-	// Dress changes the request that x/oauth2 has built; nil if it is right.
+	// Dress changes the request that x/oauth2 has built; may be nil.
 	Dress func(c *Client, r *http.Request)
 
-	// Suits refuses settings that this way cannot carry; nil if it carries all.
+	// Suits refuses settings that this way cannot use; may be nil.
 	Suits func(c *Client) error
 
-	// Check refuses a secret or key that this way cannot use; nil if any will do.
+	// Check refuses a secret or key that this way cannot use; may be nil.
 	Check func(c *Client) error
 }
 
-// ClientAuths are all the ways. A new one is a file and a row.
+// ClientAuths lists all client authentications. To add one, add a file and a row.
 var ClientAuths = [...]ClientAuth{
 	basicAuth,
 	postAuth,

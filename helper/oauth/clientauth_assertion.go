@@ -10,7 +10,7 @@ import (
 // jwtBearerType is RFC 7523 2.2.
 const jwtBearerType = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 
-// privateKeyJWT proves the client by a signature of its private key (RFC 7523
+// privateKeyJWT authenticates with a signature of the client's private key (RFC 7523
 // 2.2; OpenID Connect Core 9).
 var privateKeyJWT = ClientAuth{
 	Name:     "private_key_jwt",
@@ -20,12 +20,13 @@ var privateKeyJWT = ClientAuth{
 	Check:    func(c *Client) error { return c.Assertion.check(c.Key, c.now()) },
 }
 
-// leastSecret is RFC 7518 3.2: a key for HS256 is no shorter than its digest.
+// leastSecret follows RFC 7518 3.2: a key for HS256 must be at least as long as its
+// digest.
 const leastSecret = 32
 
-// clientSecretJWT proves the client by a MAC with its secret, which never leaves
-// (OpenID Connect Core 9). The Style sends the id only, because the secret is not
-// given to x/oauth2.
+// clientSecretJWT authenticates with a MAC keyed by the secret, which is never sent
+// (OpenID Connect Core 9). The Style sends only the id, because x/oauth2 does not get
+// the secret.
 var clientSecretJWT = ClientAuth{
 	Name:        "client_secret_jwt",
 	NeedsSecret: true,
@@ -49,8 +50,9 @@ var clientSecretJWT = ClientAuth{
 	},
 }
 
-// federation shows an assertion that somebody else signed: the identity token of
-// a workload or a CI job, which the server was told to trust (RFC 7523 2.2).
+// federation authenticates with an assertion that another issuer signed: the identity
+// token of a workload or a CI job, which the server was configured to trust (RFC 7523
+// 2.2).
 var federation = ClientAuth{
 	Name:   "federation",
 	Style:  oauth2.AuthStyleInParams,

@@ -7,10 +7,9 @@ import (
 	"golang.org/x/oauth2"
 )
 
-// basicAuth is HTTP Basic with id and secret form-encoded first, as RFC 6749
-// 2.3.1 has it; x/oauth2 does just that. Glewlwyd is a real server that never
-// decodes: for it the raw form of RFC 7617. For ids and secrets of letters and
-// digits both are the same bytes.
+// basicAuth is HTTP Basic with id and secret form-encoded first, as RFC 6749 2.3.1
+// requires and x/oauth2 does. Some servers, such as Glewlwyd, never decode them and
+// need the raw form of RFC 7617. For letters and digits both are identical.
 var basicAuth = ClientAuth{
 	Name:        "basic",
 	NeedsSecret: true,

@@ -10,8 +10,8 @@ var postAuth = ClientAuth{
 	Style:       oauth2.AuthStyleInParams,
 }
 
-// noAuth is a public client: only client_id in the form (RFC 6749 3.2.1), also
-// when a secret is stored.
+// noAuth is a public client: only client_id in the form (RFC 6749 3.2.1), even if a
+// secret is stored.
 var noAuth = ClientAuth{
 	Name:  "none",
 	Style: oauth2.AuthStyleInParams,

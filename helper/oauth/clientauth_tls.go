@@ -8,9 +8,9 @@ import (
 	"golang.org/x/oauth2"
 )
 
-// tlsClientAuth is RFC 8705 2.1, with a certificate of an authority that the
-// server knows; selfSignedTLS is 2.2, with one that it was given. On the wire they
-// are the same: the client's certificate in the handshake, client_id in the form.
+// tlsClientAuth is RFC 8705 2.1, with a certificate of a CA that the server trusts;
+// selfSignedTLS is 2.2, with a registered certificate. The requests are identical: the
+// client's certificate in the handshake, client_id in the form.
 var tlsClientAuth = ClientAuth{
 	Name: "tls_client_auth", NeedsKey: true, TLS: true, Style: oauth2.AuthStyleInParams, Suits: wantsHTTPS, Check: checkTLS,
 }
@@ -26,8 +26,8 @@ func wantsHTTPS(c *Client) error {
 	return nil
 }
 
-// checkTLS makes sure that the connection will carry the certificate: without it
-// the request would name a client and prove nothing.
+// checkTLS checks that the connection will present the certificate: without it the
+// request would not authenticate the client.
 func checkTLS(c *Client) error {
 	if c.Key.Certificate() == nil {
 		return policy("client_auth " + quoted(c.Auth) + " needs a certificate and there is none")
@@ -44,7 +44,7 @@ func checkTLS(c *Client) error {
 	return nil
 }
 
-// shows reports whether a connection carries a client certificate to who asks.
+// shows reports whether a connection presents a client certificate on request.
 func shows(t *http.Transport) bool {
 	if t.TLSClientConfig == nil || t.TLSClientConfig.GetClientCertificate == nil {
 		return false

@@ -5,9 +5,8 @@ import (
 	"strings"
 )
 
-// correlationHeaders are the fields in which servers say how their own log calls a
-// request, the vendor's own before those of gateways and tracing. The first one
-// that is acceptable counts.
+// correlationHeaders are the header fields with a server's own id of a request,
+// vendors' before those of gateways and tracing. The first acceptable one is used.
 var correlationHeaders = [...]struct{ name, whose string }{
 	{"X-Ms-Request-Id", "Microsoft Entra ID's trace id, learn.microsoft.com/entra/identity-platform/reference-error-codes"},
 	{"Client-Request-Id", "Microsoft's echo of the caller's own id"},
@@ -21,13 +20,13 @@ var correlationHeaders = [...]struct{ name, whose string }{
 	{"Traceparent", "W3C Trace Context 3.2"},
 }
 
-// correlationLimit is the most bytes of an id: traceparent has 55, gateways'
-// up to 80.
+// correlationLimit is the maximum length of an id in bytes: traceparent has 55,
+// gateways' up to 80.
 const correlationLimit = 128
 
-// correlationOf finds the server's id of a request. A value with bytes that
-// could do more than name something, or in which the server echoes what we showed
-// it or the token that it gave, counts as none: it goes into the log (T8, T23).
+// correlationOf returns the server's id of a request. A value with unusual characters,
+// or one in which the server echoes our input or its token, is ignored, because the id
+// is logged (T8, T23).
 func (c *Client) correlationOf(h http.Header, body []byte) string {
 	for _, field := range correlationHeaders {
 		id := strings.TrimSpace(h.Get(field.name))
@@ -51,13 +50,13 @@ func validCorrelation(id string) bool {
 	return true
 }
 
-// echoesToken reports whether an id shares a text with a body that holds a token,
-// JSON or form. Errors may say their id in both places, and Entra's do.
+// echoesToken reports whether an id shares text with a body that contains a token, JSON
+// or form. Errors may repeat their id in the body, as Entra's do.
 func echoesToken(id, body string) bool {
 	if !strings.Contains(body, "_token") {
 		return false
 	}
-	const telling = 8 // bytes; less is a word such as "Bearer"
+	const telling = 8 // bytes; shorter text is a word such as "Bearer"
 	for _, value := range strings.FieldsFunc(body, func(r rune) bool { return strings.ContainsRune("\"&= \t\r\n", r) }) {
 		if len(value) >= telling && strings.Contains(id, value) || len(id) >= telling && strings.Contains(value, id) {
 			return true

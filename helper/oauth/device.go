@@ -10,29 +10,28 @@ import (
 	"github.com/credhelper/credhelper/protocol/secret"
 )
 
-// The times of RFC 8628, where a server does not say otherwise or says what
-// cannot be meant.
+// The times of RFC 8628, if the server states none or an unreasonable one.
 const (
-	deviceInterval = 5 * time.Second  // 3.2: where there is none, and what slow_down adds (3.5)
-	devicePause    = time.Minute      // the longest wait between two questions
-	deviceLife     = 15 * time.Minute // of a code whose life is not told
+	deviceInterval = 5 * time.Second  // 3.2: the default, and the increment of slow_down (3.5)
+	devicePause    = time.Minute      // the longest interval
+	deviceLife     = 15 * time.Minute // the lifetime of a code if the server states none
 	deviceLongest  = time.Hour
 )
 
-// Device is a sign-in that a person finishes on another device (RFC 8628 3.2).
-// Its texts are printable ASCII.
+// Device is a sign-in that a person completes on another device (RFC 8628 3.2). Its
+// texts are printable ASCII.
 type Device struct {
 	UserCode string        // what to type there
 	Address  string        // where: https, or http to a loopback literal
 	Complete string        // the same with the code in it, for a QR code; "" if there is none
-	Expires  time.Time     // when it is too late
-	Interval time.Duration // between two questions, 1 s to 60 s
+	Expires  time.Time     // when the code expires
+	Interval time.Duration // between two requests, 1 s to 60 s
 
 	code secret.Text
 }
 
-// Device begins a sign-in on another device at the device authorization
-// endpoint. Its errors are *Error.
+// Device starts a sign-in on another device at the device authorization endpoint. Its
+// errors are *Error.
 func (c *Client) Device(ctx context.Context, deviceURL string) (*Device, error) {
 	form := url.Values{}
 	for _, f := range withScope(nil, c.Scopes) {
@@ -59,7 +58,7 @@ func (c *Client) Device(ctx context.Context, deviceURL string) (*Device, error) 
 	if d.Address == "" { // Google's spelling, from a draft of the RFC
 		d.Address = textOf(value, "verification_url")
 	}
-	// A negative interval would make x/oauth2 panic; one of 0 would be a storm.
+	// A negative interval would make x/oauth2 panic, and 0 would cause a request storm.
 	if n := secondsOf(value, "interval"); n > 0 {
 		d.Interval = min(time.Duration(min(n, 60))*time.Second, devicePause)
 	}
@@ -76,7 +75,7 @@ func (c *Client) Device(ctx context.Context, deviceURL string) (*Device, error) 
 	return d, nil
 }
 
-// unusable says what a person cannot be sent on with (A8).
+// unusable returns what a person cannot use (A8).
 func (d *Device) unusable() string {
 	switch {
 	case usable("device code", d.code) != nil:
@@ -92,18 +91,18 @@ func (d *Device) unusable() string {
 	return ""
 }
 
-// badPage reports whether an address must not be shown to a person or opened: it is
-// not https (or http to a loopback literal), or could play with a terminal.
+// badPage reports whether an address must not be shown to a person or opened: it is not
+// https (or http to a loopback address), or could control a terminal.
 func badPage(address string) bool {
 	u, err := url.Parse(address)
 	return err != nil || u.User != nil || u.Hostname() == "" || len(address) > 2048 || strings.ContainsFunc(address, func(r rune) bool { return r <= ' ' || r > '~' }) ||
 		u.Scheme != "https" && !(u.Scheme == "http" && loopback(u.Hostname()))
 }
 
-// Poll asks until the person has finished, refused, or the code is over (RFC 8628
-// 3.4, 3.5). Connections that break lengthen the wait, as slow_down does (A8).
-// "access_denied" may also mean a code that the server has forgotten. Its errors
-// are *Error.
+// Poll asks until the person has finished or refused, or the code has expired (RFC 8628
+// 3.4, 3.5). Network failures lengthen the interval, as slow_down does (A8).
+// "access_denied" may also mean a code that the server does not know any more. Its
+// errors are *Error.
 func (c *Client) Poll(ctx context.Context, d *Device) (*Token, error) {
 	asking := *c
 	asking.Grant, asking.Use = deviceCode.Name, Use{Device: d.code}
@@ -141,7 +140,7 @@ func (c *Client) Poll(ctx context.Context, d *Device) (*Token, error) {
 	}
 }
 
-// addCommon are the fields that every first request of a sign-in may have.
+// addCommon adds the fields that the first request of every sign-in may have.
 func (c *Client) addCommon(form url.Values) {
 	for _, r := range c.Resource {
 		form.Add("resource", r)

@@ -12,16 +12,16 @@ import (
 	"github.com/credhelper/credhelper/protocol/strictjson"
 )
 
-// The life of what was discovered, where the answer's Cache-Control says nothing
-// or too much.
+// How long a discovered document is kept, if its Cache-Control is missing or
+// unreasonable.
 const (
 	metadataLife     = time.Hour
 	metadataShortest = 5 * time.Minute
 	metadataLongest  = 24 * time.Hour
 )
 
-// Metadata is what a server says about itself (OpenID Connect Discovery 3, RFC
-// 8414 2). Whoever uses it shows Elsewhere to a person before a secret goes there.
+// Metadata is a server's description of itself (OpenID Connect Discovery 3, RFC 8414
+// 2). Show Elsewhere to a person before a secret is sent there.
 type Metadata struct {
 	Issuer           string
 	TokenURL         string
@@ -36,11 +36,10 @@ type Metadata struct {
 	Expires          time.Time
 }
 
-// Discover asks an issuer where its endpoints are: OpenID Connect's address
-// first, RFC 8414's if there is nothing. The document must name this very issuer, but
-// for a slash at its end. Google and Cognito have their endpoints on other hosts, so
-// those are taken, over https only, and listed (T13). Only c's HTTP, Now and timeouts are used. Its
-// errors are *Error.
+// Discover asks an issuer for its endpoints: at OpenID Connect's address first, then at
+// RFC 8414's. The document must name this issuer, apart from a trailing slash. Google
+// and Cognito have endpoints on other hosts, so these are accepted, over https only,
+// and listed (T13). Only c's HTTP, Now and timeouts are used. Its errors are *Error.
 func (c *Client) Discover(ctx context.Context, issuer string) (*Metadata, error) {
 	if reason := BadIssuer(issuer); reason != "" {
 		return nil, policy("issuer " + reason)
@@ -61,8 +60,8 @@ func (c *Client) Discover(ctx context.Context, issuer string) (*Metadata, error)
 	return nil, first
 }
 
-// wellKnown are the addresses of OpenID Connect Discovery 4 and RFC 8414 3.1,
-// which put the issuer's path on different sides.
+// wellKnown returns the addresses of OpenID Connect Discovery 4 and RFC 8414 3.1, which
+// put the issuer's path in different places.
 func wellKnown(issuer string) []string {
 	u, err := url.Parse(issuer)
 	if err != nil {
@@ -96,7 +95,7 @@ func (c *Client) discoverAt(ctx context.Context, issuer, address string) (*Metad
 	return m, nil
 }
 
-// readMetadata is the document as far as anything depends on it.
+// readMetadata decodes the members of the document that are used.
 func readMetadata(v strictjson.Value, issuer string) (*Metadata, string) {
 	m := &Metadata{Issuer: textOf(v, "issuer"), Grants: textsOf(v, "grant_types_supported"), ClientAuths: textsOf(v, "token_endpoint_auth_methods_supported")}
 	if strings.TrimSuffix(m.Issuer, "/") != strings.TrimSuffix(issuer, "/") {
@@ -159,7 +158,7 @@ func textsOf(v strictjson.Value, name string) (list []string) {
 	return list
 }
 
-// get fetches a document that holds no secret, within the same limits.
+// get fetches a document without secrets, within the same limits.
 func (c *Client) get(ctx context.Context, address string) (answer, time.Duration, *Error) {
 	ctx, cancel := context.WithTimeout(ctx, or(c.Timeout, allTimeout))
 	defer cancel()
@@ -178,7 +177,7 @@ func (c *Client) get(ctx context.Context, address string) (answer, time.Duration
 	return a, maxAge(resp.Header), failure
 }
 
-// maxAge is how long a document may be kept (RFC 9111 5.2.2.1), within bounds.
+// maxAge returns how long a document may be kept (RFC 9111 5.2.2.1), within limits.
 func maxAge(h http.Header) time.Duration {
 	for _, line := range h.Values("Cache-Control") {
 		for directive := range strings.SplitSeq(line, ",") {

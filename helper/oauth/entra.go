@@ -2,12 +2,11 @@ package oauth
 
 import "strings"
 
-// entraCode finds the code in a description of Entra's, "AADSTS7000215: Invalid
-// client secret provided. Ensure ...", and cuts the text to that code with its
-// first sentence: what follows is advice, trace ids and a time, over several
-// lines. A text that is not Entra's comes back whole. Codes and texts change, so
-// nothing but hints and messages may depend on them (Microsoft's "AADSTS error
-// codes" page says the same).
+// entraCode returns the code in a description of Entra's, "AADSTS7000215: Invalid
+// client secret provided. Ensure ...", and shortens the text to the code and its first
+// sentence: the rest is advice, trace ids and a time, in several lines. Other texts are
+// returned unchanged. Codes and texts change, so only hints and messages may depend on
+// them (as Microsoft's "AADSTS error codes" page says).
 func entraCode(description string) (code, first string) {
 	rest, found := strings.CutPrefix(description, "AADSTS")
 	if !found {
@@ -23,8 +22,8 @@ func entraCode(description string) (code, first string) {
 	return rest[:digits], firstSentence(description)
 }
 
-// firstSentence ends at a full stop before white space: a stop inside
-// "https://graph.microsoft.com/.default" is not an end.
+// firstSentence ends at a full stop before white space, not at one in
+// "https://graph.microsoft.com/.default".
 func firstSentence(s string) string {
 	s, _, _ = strings.Cut(s, "\r")
 	s, _, _ = strings.Cut(s, "\n")
@@ -37,8 +36,8 @@ func firstSentence(s string) string {
 	return s
 }
 
-// correlationID accepts an id of hex digits and dashes, as Entra's GUIDs are,
-// and drops anything else: it is shown unquoted.
+// correlationID accepts an id of hexadecimal digits and dashes, such as Entra's GUIDs,
+// and ignores anything else, because it is shown unquoted.
 func correlationID(s string) string {
 	if len(s) > 64 {
 		return ""

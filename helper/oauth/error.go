@@ -9,24 +9,25 @@ import (
 	"time"
 )
 
-// Kind is what a failure means for whoever asked.
+// Kind is the meaning of a failure for the caller.
 type Kind uint8
 
 const (
-	// Refused: the server said no for good; asking again does not help.
+	// Refused: the server refused permanently; asking again does not help.
 	Refused Kind = iota + 1
-	// Unreachable: no answer, or one that says later: network, 408, 429, 5xx.
+	// Unreachable: there was no response, or one that asks to try later: network, 408,
+	// 429, 5xx.
 	Unreachable
-	// Malformed: an answer that is no token reply: HTML, a redirect, a bad token.
+	// Malformed: the response is not a token response: HTML, a redirect, a bad token.
 	Malformed
-	// Untrusted: one side does not accept the other's TLS. No byte of the request
-	// counted.
+	// Untrusted: one side rejects the other's TLS. No byte of the request was
+	// processed.
 	Untrusted
 	// Policy: our own configuration forbids it.
 	Policy
 )
 
-// String is the kind in a word.
+// String returns the kind as one word.
 func (k Kind) String() string {
 	switch k {
 	case Refused:
@@ -43,29 +44,29 @@ func (k Kind) String() string {
 	return "unknown"
 }
 
-// Error is why there is no token. All its texts are printable ASCII, cut, and
-// free of secrets: the server's own are sanitised, and what it echoes of the
-// client's secret is taken out.
+// Error is the reason why there is no token. Its texts are printable ASCII, truncated
+// and free of secrets: the server's texts are sanitized, and echoes of the client's
+// secrets are removed.
 type Error struct {
 	Kind          Kind
 	Status        int           // HTTP status; 0 if there was no answer
 	Code          string        // RFC 6749 5.2 "error"; "" if none came
-	Description   string        // "error_description", the first sentence if it is Entra's
+	Description   string        // "error_description"; only the first sentence if it is Entra's
 	AADSTS        string        // the digits of Entra's code, as "7000215"; else ""
-	CorrelationID string        // how the server's own log calls the request: Entra's body, else a header; "" if it did not say
-	Reason        string        // our own words, where the server has none
-	Cure          string        // what helps against just this; "{profile}" is the profile's name
+	CorrelationID string        // the server's own id of the request, from Entra's body or a header; may be empty
+	Reason        string        // our own text, if the server sent none
+	Cure          string        // advice for exactly this failure; "{profile}" is the profile's name
 	URL           string        // scheme, host and path of the endpoint; "" for Policy
-	RetryAfter    time.Duration // how long the server wants to be left alone; 0 if it did not say
-	Grant         string        // row of Grants that was asked with; "" where it says nothing about the failure
+	RetryAfter    time.Duration // how long the server asks to wait; 0 if unknown
+	Grant         string        // row of Grants that was used; "" if it is irrelevant for the failure
 	Auth          string        // row of ClientAuths; "basic raw" for Basic without form encoding
 	Date          time.Time     // of the server's clock; zero if it sent none
 	Skew          time.Duration // server's Date less our clock; 0 if it sent none
 	Proxy         string        // host and port of the proxy that refused; "" for the server
 	Tries         int           // requests made
 
-	// Lost: what counts once, a code or a refresh token, left and may be used up, and
-	// what it was for did not arrive.
+	// Lost: a code or a refresh token, which can be used only once, was sent and may be
+	// used up, but the response did not arrive.
 	Lost bool
 
 	again bool  // another try is allowed by A9 and A10
@@ -111,24 +112,24 @@ func (e *Error) Error() string {
 	return text
 }
 
-// Unwrap gives the context's error if that is what ended the call.
+// Unwrap returns the context's error if that ended the call.
 func (e *Error) Unwrap() error { return e.cause }
 
-// refusalHold is how long a client that was refused is not asked for again, so
-// that a loop with a bad secret cannot lock out an account (A12).
+// refusalHold is how long a refused client is not tried again, so that a loop with a
+// bad secret cannot lock out an account (A12).
 const refusalHold = 30 * time.Second
 
-// The waits after an answer that says later and not when, and after none at all. The
-// first grows while nothing changes; the other only shares the failure with those who
-// wait for the same token.
+// The waits after a response that asks to try later without a time, and after no
+// response. The first grows with each failure; the other only shares the failure with
+// callers that wait for the same token.
 const (
 	laterHold   = 5 * time.Second
 	silenceHold = 2 * time.Second
 )
 
-// Hold is how long not to ask again: what the server asked for (A11), 30 s after
-// a refusal that counts against the account (A12), a moment after other failures that
-// pass; else 0.
+// Hold returns how long not to ask again: as long as the server asked for (A11), 30 s
+// after a refusal that counts against the account (A12), a moment after other temporary
+// failures; else 0.
 func (e *Error) Hold() time.Duration {
 	switch {
 	case e.RetryAfter > 0:
@@ -151,7 +152,7 @@ func (e *Error) Hold() time.Duration {
 			return refusalHold
 		}
 	}
-	if e.Status == 401 || e.Status == 407 { // 407: a proxy's, whose account may be locked as well
+	if e.Status == 401 || e.Status == 407 { // 407 is a proxy's, whose account may be locked as well
 		return refusalHold
 	}
 	return 0

@@ -17,30 +17,30 @@ import (
 	"github.com/credhelper/credhelper/protocol/secret"
 )
 
-// userAgent is fixed: a version would tell a hostile server what to try (A3).
+// userAgent is fixed: a version would help a hostile server (A3).
 const userAgent = "credhelper"
 
-// exchange is one request and its answer. x/oauth2 sends it and stands between
-// two halves of ours: RoundTrip dresses what it built and gives it a clean reply
-// instead of what the server wrote; reply keeps what we read ourselves, where
-// x/oauth2 0.37 knows less: "never expires" for a missing or negative expires_in,
-// members in any letter case, bodies in error texts.
+// exchange is one request and its response. x/oauth2 sends it, between two parts of
+// ours. RoundTrip completes the request that x/oauth2 has built, and returns a cleaned
+// response instead of the server's. reply keeps what we have parsed ourselves, where
+// x/oauth2 0.37 is lax: it treats a missing or negative expires_in as "never expires",
+// ignores the letter case of members, and puts bodies into error texts.
 type exchange struct {
 	client *Client
 	auth   ClientAuth
 	base   http.RoundTripper
-	mayAsk bool // the grant may be sent again though bytes left (A10)
-	once   bool // what it shows counts once
+	mayAsk bool // the grant may be sent again although bytes were sent (A10)
+	once   bool // its input can be used only once
 
-	sent  time.Time // when this try began
+	sent  time.Time // when this attempt began
 	reply reply
 
 	progress
 }
 
-// try is one request. It returns a token or a failure, never both.
+// try makes one request. It returns a token or a failure, never both.
 func (c *Client) try(ctx context.Context) (*Token, *Error) {
-	grant, _ := FindGrant(c.Grant) // Check has seen both
+	grant, _ := FindGrant(c.Grant) // Check has verified both
 	auth, _ := FindClientAuth(c.Auth)
 	form, err := c.form(grant)
 	if err == nil && auth.Fields != nil {
@@ -57,7 +57,7 @@ func (c *Client) try(ctx context.Context) (*Token, *Error) {
 
 	config := clientcredentials.Config{ClientID: c.ID, TokenURL: c.TokenURL, EndpointParams: form, AuthStyle: auth.Style}
 	if grant.Anonymous && auth.Name == noAuth.Name {
-		config.ClientID = "" // the assertion says who asks (RFC 7521 4.1)
+		config.ClientID = "" // the assertion identifies the client (RFC 7521 4.1)
 	}
 	if auth.NeedsSecret && !auth.KeepsSecret {
 		config.ClientSecret = c.Secret.Reveal()
@@ -77,10 +77,10 @@ func addFields(form url.Values, c *Client, auth ClientAuth) error {
 	return err
 }
 
-// neverFollow is reached only if RoundTrip let a 3xx pass, which it does not.
+// neverFollow is not reached, because RoundTrip passes no 3xx on.
 func neverFollow(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 
-// transport is what the given client sends with. Its jar, redirects and timeout
+// transport returns the given client's transport. Its cookie jar, redirects and timeout
 // are not used.
 func (c *Client) transport() http.RoundTripper {
 	if c.HTTP != nil && c.HTTP.Transport != nil {
@@ -93,9 +93,9 @@ func (c *Client) transport() http.RoundTripper {
 	return own.Transport
 }
 
-// RoundTrip sends what x/oauth2 built and returns a reply that it cannot
-// misread. Whatever is wrong comes back as an *Error, so no byte of the answer
-// reaches an error text that is not ours.
+// RoundTrip sends the request that x/oauth2 has built, and returns a response that
+// x/oauth2 cannot misread. Errors are *Error, so that no byte of the server's response
+// gets into an error text of others.
 func (x *exchange) RoundTrip(built *http.Request) (*http.Response, error) {
 	r := built.Clone(built.Context())
 	x.client.setHeaders(r)
@@ -117,7 +117,7 @@ func (x *exchange) RoundTrip(built *http.Request) (*http.Response, error) {
 	return x.clean(built), nil
 }
 
-// clean is the reply as x/oauth2 gets to see it.
+// clean returns the response for x/oauth2.
 func (x *exchange) clean(r *http.Request) *http.Response {
 	body, err := json.Marshal(map[string]any{
 		"access_token": x.reply.access, "token_type": "Bearer", "expires_in": int64(x.reply.life / time.Second),
@@ -133,11 +133,11 @@ func (x *exchange) clean(r *http.Request) *http.Response {
 	}
 }
 
-// failed finds our error in what x/oauth2 and net/http wrapped around it.
+// failed returns our error in what x/oauth2 and net/http have wrapped around it.
 func (x *exchange) failed(err error) *Error {
 	var e *Error
 	if !errors.As(err, &e) {
-		// Neither of them fails by itself on a clean reply; their texts may hold
+		// Neither fails by itself on a clean response; their texts may contain
 		// anything, so none is shown.
 		e = &Error{Kind: Malformed, Reason: "the request could not be made"}
 	}
@@ -145,7 +145,7 @@ func (x *exchange) failed(err error) *Error {
 	return e
 }
 
-// token joins what x/oauth2 returned with our own reading.
+// token combines the result of x/oauth2 with our own parsing.
 func (x *exchange) token(got *oauth2.Token) *Token {
 	return &Token{
 		Access:   secret.New(got.AccessToken),
@@ -161,9 +161,9 @@ func (x *exchange) token(got *oauth2.Token) *Token {
 	}
 }
 
-// EndsEarly says so if a token that is a JWT ends well before the time that its
-// expires_in gives it, as where a server writes milliseconds or a date; "" if not. The
-// claim is read for a person who tests: it may be another system's and decides nothing.
+// EndsEarly returns a warning if a token that is a JWT expires well before its
+// expires_in, as when a server sends milliseconds or a date; "" if not. The claim is
+// only used for a person's test: it may be meant for another system.
 func (t *Token) EndsEarly() string {
 	const slack = 5 * time.Minute
 	claims, isJWT := ClaimsOf(t.Access)
@@ -175,7 +175,7 @@ func (t *Token) EndsEarly() string {
 		t.Expires.UTC().Format(time.RFC3339) + ": if expires_in is not in seconds, set max_ttl to the token's real life"
 }
 
-// endpoint is a URL without anything that could be private.
+// endpoint returns a URL without any private parts.
 func endpoint(rawURL string) string {
 	u, err := url.Parse(rawURL)
 	if err != nil {
@@ -188,7 +188,7 @@ func asError(err error) *Error {
 	return asReason(err, "the request could not be made")
 }
 
-// asReason is err if it is one of ours, else the reason: foreign texts may hold
+// asReason returns err if it is one of ours, else the reason: other texts may contain
 // anything.
 func asReason(err error, reason string) *Error {
 	var e *Error

@@ -10,22 +10,20 @@ import (
 	"github.com/credhelper/credhelper/protocol/strictjson"
 )
 
-// known are the members that anything depends on; all others are ignored and
-// never shown (4.5 row 38).
+// known are the members that are used; all others are ignored and never shown.
 var known = [...]string{
 	"access_token", "token_type", "expires_in", "scope", "refresh_token", "issued_token_type",
 	"error", "error_description", "message", "correlation_id", "id_token",
 }
 
-// field is one member of an answer: a text, a number's own spelling, or
-// something of no use.
+// field is one member of a response: a string, a number as written, or another value.
 type field struct {
 	shape shape
 	text  string
 	dirty bool // a text with control characters
 }
 
-// given reports whether a member says anything: a text "" does not.
+// given reports whether a member has a value; the string "" does not count.
 func (f field) given() bool { return f.shape != absent && !(f.shape == text && f.text == "") }
 
 type shape uint8
@@ -34,19 +32,19 @@ const (
 	absent shape = iota // missing or null
 	text
 	number
-	listed // an array of texts, joined by blanks
+	listed // an array of strings, joined by spaces
 	other  // true, false, another array, an object
 )
 
-// fields are the known members of an answer, and under "" the names of all. A
-// missing one is the zero field.
+// fields are the known members of a response, and under "" the names of all. A missing
+// one is the zero field.
 type fields map[string]field
 
-// names are the members' names, as far as they can be shown: at most five.
+// names returns at most five of the members' names, as far as they can be shown.
 func (f fields) names() []string { return strings.Fields(f[""].text) }
 
-// parse reads an answer's known members, strictly (A14, R4). The flaw is why they
-// cannot be read; the body is never repeated in it.
+// parse parses a response's known members strictly (A14, R4). The flaw is why they
+// cannot be parsed; it never quotes the body.
 func (c *Client) parse(a answer) (fields, flaw) {
 	body := bytes.TrimSpace(afterMark(a.body))
 	form := a.media == "application/x-www-form-urlencoded" || a.media == "text/plain" && bytes.HasPrefix(body, []byte("access_token="))
@@ -55,7 +53,7 @@ func (c *Client) parse(a answer) (fields, flaw) {
 		return nil, flaw{reason: a.fault, cure: cureAddress}
 	case len(body) == 0:
 		return nil, flawEmpty
-	case body[0] == '{': // whatever its label says
+	case body[0] == '{': // whatever its content type
 	case form && c.AllowForm:
 		return parseForm(string(body))
 	case form:
@@ -94,7 +92,7 @@ func parseJSON(body []byte) (fields, flaw) {
 	return found, noFlaw
 }
 
-// metaMessage is how Jama's API says what is wrong: {"meta": {"message": "..."}}.
+// metaMessage returns the error in Jama's format: {"meta": {"message": "..."}}.
 func metaMessage(v strictjson.Value) field {
 	meta, found := v.Get("meta")
 	if !found || meta.Kind() != strictjson.Object {
@@ -121,8 +119,8 @@ func jsonField(v strictjson.Value) field {
 		if clean, err := v.Text(); err == nil {
 			return field{shape: text, text: clean}
 		}
-		// Entra's descriptions have line ends in them; only a message may keep such
-		// a text, and it is sanitised before it is shown.
+		// Entra's descriptions contain line breaks. Only a message may have such a
+		// text, and it is sanitized before it is shown.
 		var loose string
 		if json.Unmarshal([]byte(v.Raw()), &loose) != nil {
 			return field{shape: other}
@@ -132,7 +130,7 @@ func jsonField(v strictjson.Value) field {
 	return field{shape: other}
 }
 
-// textsIn are the elements of an array of texts; nil if it is another.
+// textsIn returns the elements of an array of strings; nil for another array.
 func textsIn(v strictjson.Value) []string {
 	list := []string{}
 	for e := range v.Elements() {
@@ -145,8 +143,7 @@ func textsIn(v strictjson.Value) []string {
 	return list
 }
 
-// parseForm reads the answer of servers that never learned JSON, for profiles
-// that say so.
+// parseForm parses a form-encoded response, for profiles that permit it.
 func parseForm(body string) (fields, flaw) {
 	values, err := url.ParseQuery(body)
 	if err != nil {

@@ -7,15 +7,15 @@ import (
 	"github.com/credhelper/credhelper/protocol/secret"
 )
 
-// flaw is what is wrong with an answer: one true sentence, and what helps against
-// just that. docs/answers.md lists them all, and a test holds it against them.
+// flaw is a defect of a response: one sentence, and advice for exactly this defect.
+// docs/answers.md lists all of them, and a test compares.
 type flaw struct {
-	reason string // "an HTML page ..."; never a value of the answer but a short word
+	reason string // "an HTML page ..."; contains no value of the response except a short word
 	cure   string // a hint; "{profile}" stands for the profile's name
-	later  bool   // it may be gone when somebody asks again
+	later  bool   // it may be temporary
 }
 
-// The advice that several flaws share.
+// Advice that several flaws share.
 const (
 	cureAddress  = "this address does not answer as a token endpoint: check token_url and proxy with credhelper edit {profile}"
 	cureOperator = "the answer breaks RFC 6749 5.1, and no setting makes it safe to use: show this line to whoever runs the server"
@@ -50,7 +50,7 @@ func flawJSON(why string) flaw {
 	return flaw{reason: "a body that is not acceptable JSON: " + why, cure: cureAddress}
 }
 
-// flawBound is for tokens that are worth nothing to who only carries them.
+// flawBound is for tokens that are useless without a key.
 func flawBound(kind string) flaw {
 	return flaw{reason: "a " + kind + " token, which is bound to a key and no Bearer token", cure: cureKey}
 }
@@ -69,8 +69,8 @@ func flawLength(n int) flaw {
 	}
 }
 
-// flawMissing is an answer without access_token. Its members' names say what it is
-// instead: {"data": ...} is a wrapper, {"token": ...} another spelling.
+// flawMissing is for a response without access_token. Its members' names show what it
+// has instead: {"data": ...} is nested, {"token": ...} another name.
 func flawMissing(members []string) flaw {
 	reason := "no access_token"
 	if len(members) > 0 {
@@ -87,7 +87,7 @@ func flawStatus(status int) flaw {
 	return f
 }
 
-// flawRedirect names where the server points, which is as far as anybody goes.
+// flawRedirect names the target of a redirect, which is not followed.
 func flawRedirect(target string) flaw {
 	f := flaw{reason: "a redirect, which is never followed", cure: cureAddress}
 	if target != "" {
@@ -97,8 +97,8 @@ func flawRedirect(target string) flaw {
 	return f
 }
 
-// word reports whether a foreign text is short and plain enough to be shown as it
-// is inside a sentence of ours.
+// word reports whether a text from outside is short and plain enough to be shown in our
+// sentence.
 func word(s string, longest int) bool {
 	for i := range len(s) {
 		b := s[i]

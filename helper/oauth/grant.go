@@ -1,32 +1,31 @@
 package oauth
 
-// Grant is one way to a token: what the form says, and whether it may be said
-// twice.
+// Grant is an OAuth grant: the fields of the form, and whether the request can be
+// repeated.
 type Grant struct {
 	Name string // as profiles spell it
 	Type string // the grant_type on the wire
 
-	// Repeatable reports whether the request may be sent again when it is not known
-	// what became of the first: a refresh token or a code may be used up by then,
-	// and using it twice can revoke the whole sign-in (A10).
+	// Repeatable reports whether the request may be sent again if the outcome of the
+	// first is unknown: a refresh token or a code may be used up by then, and using it
+	// twice can revoke the whole sign-in (A10).
 	Repeatable bool
 
-	Person    bool // a person has to take part: Authorize or Device, then Renewal
+	Person    bool // a person takes part: Authorize or Device, then Renewal
 	Anonymous bool // with client_auth "none" no client_id is sent: an assertion names the client (RFC 7521 4.1)
 
-	// Check refuses what the request needs and the Client has not; nil if it needs
-	// nothing.
+	// Check refuses a Client without the input that the request needs; may be nil.
 	Check func(c *Client) error
 
-	// Make makes the token here, without any request; nil: Fields are sent.
+	// Make makes the token here, without a request; if nil, Fields are sent.
 	Make func(c *Client) (*Token, error)
 
-	// Fields are the form fields of one request, grant_type among them. It is
-	// called for each try, so that what may be used once is made anew.
+	// Fields returns the form fields of one request, including grant_type. It is called
+	// for each attempt, so that anything usable only once is new.
 	Fields func(c *Client) ([][2]string, error)
 }
 
-// Grants are all the ways to a token. A new one is a file and a row.
+// Grants lists all grants. To add one, add a file and a row.
 var Grants = [...]Grant{
 	clientCredentials,
 	refreshGrant,

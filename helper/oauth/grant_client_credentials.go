@@ -2,8 +2,8 @@ package oauth
 
 import "strings"
 
-// clientCredentials is the grant of RFC 6749 4.4: the client asks for itself.
-// Nothing is used up by asking, so asking again does no harm.
+// clientCredentials is the grant of RFC 6749 4.4: the client acts as itself. The
+// request uses nothing up, so it can be repeated.
 var clientCredentials = Grant{
 	Name:       "client_credentials",
 	Type:       "client_credentials",
@@ -13,8 +13,8 @@ var clientCredentials = Grant{
 	},
 }
 
-// withScope adds the scope field, one field for all scopes (RFC 6749 3.3), and
-// none when there are none: an empty field is not the same to every server.
+// withScope adds the scope field, one field for all scopes (RFC 6749 3.3). Without
+// scopes it adds none, because some servers do not ignore an empty field.
 func withScope(fields [][2]string, scopes []string) [][2]string {
 	if len(scopes) == 0 {
 		return fields

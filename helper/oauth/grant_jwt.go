@@ -4,9 +4,9 @@ import (
 	"github.com/credhelper/credhelper/protocol/secret"
 )
 
-// jwtBearer is RFC 7523 2.1: an assertion as the grant itself, signed by the
-// client's key or made ready elsewhere. Its aud may be another than that of a
-// client assertion; one setting serves both, because no known server wants two.
+// jwtBearer is RFC 7523 2.1: an assertion as the grant itself, signed by the client's
+// key or elsewhere. Its aud could differ from that of a client assertion, but no known
+// server needs two values, so one setting serves both.
 var jwtBearer = Grant{
 	Name:       "jwt_bearer",
 	Type:       "urn:ietf:params:oauth:grant-type:jwt-bearer",
@@ -43,9 +43,9 @@ func checkGrantAssertion(c *Client) error {
 	return c.Assertion.check(c.Key, c.now())
 }
 
-// selfSigned is no grant on the wire: the client signs the bearer token itself,
-// and the resource knows its public key (miniOrange's "JWT" set-up for Jira). Its
-// life is its own, DefaultTTL if that is set.
+// selfSigned is not a grant of a server: the client signs the bearer token itself, and
+// the resource knows its public key (miniOrange's "JWT" set-up for Jira). Its lifetime
+// is DefaultTTL if that is set, else its own.
 var selfSigned = Grant{
 	Name:       "self_signed",
 	Repeatable: true,

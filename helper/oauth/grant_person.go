@@ -1,8 +1,8 @@
 package oauth
 
-// authorizationCode is RFC 6749 4.1.3 with PKCE (RFC 7636 4.5). A code counts
-// once, and using it twice revokes what it gave (RFC 6749 4.1.2), so it is never
-// sent again. Authorize makes the request that leads to the code.
+// authorizationCode is RFC 6749 4.1.3 with PKCE (RFC 7636 4.5). A code can be used only
+// once, and using it twice revokes the resulting tokens (RFC 6749 4.1.2), so it is
+// never sent again. Authorize makes the request that leads to the code.
 var authorizationCode = Grant{
 	Name:   "authorization_code",
 	Type:   "authorization_code",
@@ -21,7 +21,7 @@ var authorizationCode = Grant{
 	},
 }
 
-// deviceCode is RFC 8628 3.4, one question of many: Client.Poll asks again.
+// deviceCode is RFC 8628 3.4, a single request; Client.Poll repeats it.
 var deviceCode = Grant{
 	Name:   "device_code",
 	Type:   "urn:ietf:params:oauth:grant-type:device_code",

@@ -2,10 +2,10 @@ package oauth
 
 import "github.com/credhelper/credhelper/protocol/secret"
 
-// refreshGrant is RFC 6749 6. The server may have put a new refresh token in the
-// old one's place, and may kill the whole sign-in if it sees the old one again:
-// so it is never sent twice once bytes left (A10), and whoever asks holds a lock
-// and stores Token.Refresh before anything else (A18, A22).
+// refreshGrant is RFC 6749 6. The server may have replaced the refresh token, and may
+// end the whole sign-in if it sees the old one again: so it is never sent twice once
+// bytes have left (A10). The caller holds a lock and stores Token.Refresh before
+// anything else (A18, A22).
 var refreshGrant = Grant{
 	Name: "refresh_token",
 	Type: "refresh_token",
@@ -16,7 +16,7 @@ var refreshGrant = Grant{
 	Check: func(c *Client) error { return usable("refresh token", c.Use.Refresh) },
 }
 
-// usable refuses a value that is missing or that no server can have given out.
+// usable refuses a missing value, and one that no server can have issued.
 func usable(what string, s secret.Text) error {
 	switch {
 	case s.IsZero():

@@ -8,7 +8,7 @@ const (
 	refreshTokenType = tokenTypePrefix + "refresh_token"
 )
 
-// tokenExchange is RFC 8693: a token of one place for a token of another.
+// tokenExchange is RFC 8693: it exchanges one token for another.
 var tokenExchange = Grant{
 	Name:       "token_exchange",
 	Type:       "urn:ietf:params:oauth:grant-type:token-exchange",
@@ -44,18 +44,18 @@ var tokenExchange = Grant{
 	},
 }
 
-// notApplicable reports whether the type "N_A" is right: the server says so of an
-// ID token or another JWT that was asked for by name, which its resource takes as
-// a bearer (RFC 8693 2.2.1). It is not right for anything that was not asked for.
+// notApplicable reports whether the type "N_A" is right: servers use it for an ID token
+// or another JWT that was requested by type, and that its resource accepts as a bearer
+// token (RFC 8693 2.2.1). It is wrong for anything that was not requested.
 func (c *Client) notApplicable(kind, issued field) bool {
 	return c.Grant == tokenExchange.Name && kind.shape == text && strings.EqualFold(kind.text, "N_A") &&
 		c.Use.Requested != "" && c.Use.Requested != refreshTokenType && issued.text == c.Use.Requested
 }
 
-// isRefresh reports whether the token of an answer is, by the server's own word, a
-// refresh token, which no resource may ever see. zitadel says that word of an answer
-// with an access token and a refresh token beside it: where an access token was asked
-// for and the answer has a refresh token of its own, the other one is not it.
+// isRefresh reports whether the server says that the token of a response is a refresh
+// token, which no resource may ever see. zitadel sends this type with an access token
+// and a refresh token beside it: if an access token was requested and the response has
+// a separate refresh token, the first one is an access token.
 func (c *Client) isRefresh(f fields) bool {
 	refresh := f["refresh_token"]
 	beside := refresh.shape == text && keepable(refresh.text) && refresh.text != f["access_token"].text

@@ -8,9 +8,9 @@ import (
 	"strings"
 )
 
-// explainHandshake is for TLS. A server that cannot be verified stays so; only
-// silence, a broken connection and a server in trouble are worth another try
-// (A9). No byte of the request was sent (T11).
+// explainHandshake explains a failed TLS handshake. A server that cannot be verified
+// stays so; only silence, a broken connection and a server in trouble are worth another
+// attempt (A9). No byte of the request was sent (T11).
 func (x *exchange) explainHandshake(e *Error, err error) {
 	if alert, alerted := remoteAlert(err); alerted {
 		x.explainAlert(e, "the server", alert)
@@ -26,7 +26,7 @@ func (x *exchange) explainHandshake(e *Error, err error) {
 	}
 }
 
-// ownRoots reports whether the profile names its authorities.
+// ownRoots reports whether the profile sets its CAs.
 func (x *exchange) ownRoots() bool {
 	t, known := x.base.(*http.Transport)
 	return known && t.TLSClientConfig != nil && t.TLSClientConfig.RootCAs != nil
@@ -40,7 +40,7 @@ const (
 	checkClock     = "is this machine's clock right? If it is, the certificate has to be renewed there"
 )
 
-// untrusted names what is wrong with the TLS of who, and what to do about it.
+// untrusted explains what is wrong with the TLS of who, and what to do about it.
 func untrusted(who string, err error) (reason, advice string) {
 	var invalid x509.CertificateInvalidError
 	var host x509.HostnameError

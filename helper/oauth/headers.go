@@ -6,8 +6,8 @@ import (
 	"strings"
 )
 
-// setHeaders are the headers that all requests have, and the profile's own: a
-// firewall may want another User-Agent, a gateway the name of a tenant.
+// setHeaders sets the headers of all requests, and the profile's own: a firewall may
+// require another User-Agent, a gateway the name of a tenant.
 func (c *Client) setHeaders(r *http.Request) {
 	r.Header.Set("Accept", "application/json")
 	r.Header.Set("Accept-Encoding", "identity")
@@ -17,8 +17,8 @@ func (c *Client) setHeaders(r *http.Request) {
 	}
 }
 
-// The most of Client.Headers: what a gateway wants is short, and a profile is
-// printed, copied and exported.
+// The limits of Client.Headers: gateways need little, and a profile is printed, copied
+// and exported.
 const (
 	headersMost   = 8
 	headerLongest = 256 // bytes of a value
@@ -30,11 +30,11 @@ var ownHeaders = [...]string{
 	"accept", "accept-encoding", "keep-alive", "range",
 }
 
-// secretWords are in the names of headers that carry credentials. A profile is no
-// place for one: it is printed, exported and copied.
+// secretWords occur in the names of headers that carry credentials. A profile must not
+// contain one, because it is printed, exported and copied.
 var secretWords = [...]string{"auth", "cookie", "key", "token", "secret", "passw", "credential", "signature", "dpop", "session"}
 
-// checkHeaders refuses headers that would change the request or hold a credential.
+// checkHeaders refuses headers that would change the request or contain a credential.
 func (c *Client) checkHeaders() error {
 	if len(c.Headers) > headersMost {
 		return policy("token_request_headers are more than 8")

@@ -7,9 +7,9 @@ import (
 	"time"
 )
 
-// Hint is one piece of advice about a failed token request. A member that is not
-// zero must be equal for the hint to fit; the first that fits is shown. Presets
-// carry their own, in front of Hints.
+// Hint is advice for a failed token request. Every member that is not zero must be
+// equal for the hint to match; the first match is shown. Those of the preset precede
+// Hints.
 type Hint struct {
 	Kind   Kind
 	Status int
@@ -20,10 +20,10 @@ type Hint struct {
 	Text   string // for a person, one sentence; "{profile}" stands for the profile's name
 }
 
-// Hints are the failures that are frequent enough to have an answer, the most
-// telling first. Entra's are by code, which Microsoft may change: a hint may
-// depend on one, a decision never does. Source: Microsoft's page "Microsoft Entra
-// authentication and authorization error codes" and the bodies that users quote.
+// Hints are advice for frequent failures, the most specific first. Entra's are selected
+// by code, which Microsoft may change: only hints may depend on one. Source:
+// Microsoft's page "Microsoft Entra authentication and authorization error codes" and
+// the bodies that users quote.
 var Hints = [...]Hint{
 	{AADSTS: "7000215", Text: "Entra usually says this when the secret's ID was pasted in place of its value: credhelper rotate {profile}"},
 	{AADSTS: "7000222", Text: "the client secret has expired; make a new one in Entra under \"Certificates & secrets\", then: credhelper rotate {profile}"},
@@ -70,8 +70,8 @@ var Hints = [...]Hint{
 	{Kind: Refused, Status: 403, Text: "check client_auth first, then the credentials and the client's rights at the server (credhelper edit {profile})"},
 }
 
-// The ways to prove who a client is, as Hint.Auth has them, and what is wrong when a
-// server does not believe them. A new secret helps only who showed one.
+// The client authentications, for Hint.Auth, and what is wrong if a server rejects
+// them. A new secret helps only with those that use one.
 const (
 	withKey         = "private_key_jwt"
 	withCertificate = "tls_client_auth|self_signed_tls_client_auth"
@@ -83,9 +83,8 @@ const (
 	badPublic      = "the server knows no such public client: compare client_id with the registration, or the client has to prove itself (client_auth): credhelper edit {profile}"
 )
 
-// HintFor is what to tell a person about a failed token request: the first of
-// the preset's own hints that fits, else what the failure itself shows, else the
-// first of Hints, else "".
+// HintFor returns the advice for a failed token request: the first matching hint of the
+// preset, else the failure's own, else the first matching one of Hints, else "".
 func HintFor(err error, profile string, own []Hint) string {
 	var e *Error
 	if !errors.As(err, &e) {
@@ -110,7 +109,7 @@ func hintFor(e *Error, own []Hint) string {
 	switch {
 	case e.Kind == Unreachable && e.Status == 0:
 		return noAnswer
-	case e.Kind == Unreachable: // a server that answers "later" is the right one
+	case e.Kind == Unreachable: // the address is right if the server asks to try later
 		return "try again later; credhelper status shows when"
 	}
 	return ""
@@ -125,7 +124,7 @@ func find(list []Hint, e *Error) string {
 	return ""
 }
 
-// noAnswer is what to look at where no server answered at all.
+// noAnswer is the advice if no server answered.
 const noAnswer = "try again later; if it stays so, is this the server's address, and does it need a proxy? credhelper show {profile} --full"
 
 func (h Hint) fits(e *Error) bool {
@@ -134,12 +133,12 @@ func (h Hint) fits(e *Error) bool {
 		oneOf(h.Auth, e.Auth) && oneOf(h.Grant, e.Grant)
 }
 
-// oneOf reports whether a name is in a list; an empty list has them all.
+// oneOf reports whether a name is in a list; an empty list contains all.
 func oneOf(list, name string) bool {
 	return list == "" || slices.Contains(strings.Split(list, "|"), name)
 }
 
-// clocks shows both clocks where an assertion does not count now.
+// clocks shows both clocks if an assertion is not valid at this time.
 func clocks(e *Error) string {
 	if e.Date.IsZero() {
 		return "the assertion is not valid now: this machine's clock may be wrong (credhelper doctor)"

@@ -9,8 +9,8 @@ import (
 	"github.com/credhelper/credhelper/protocol/secret"
 )
 
-// Introspection is what the server says of a token (RFC 7662 2.2). Texts are
-// printable ASCII, cut; zero where the server is silent.
+// Introspection is the server's view of a token (RFC 7662 2.2). Texts are printable
+// ASCII, truncated; unknown values are zero.
 type Introspection struct {
 	Active   bool
 	Scope    string
@@ -22,8 +22,8 @@ type Introspection struct {
 	Issued   time.Time
 }
 
-// Introspect asks the server about a token (RFC 7662). "active": false is an
-// answer, not an error. Its errors are *Error.
+// Introspect asks the server about a token (RFC 7662). "active": false is a result, not
+// an error. Its errors are *Error.
 func (c *Client) Introspect(ctx context.Context, introspectionURL string, token secret.Text) (*Introspection, error) {
 	form := url.Values{"token": {token.Reveal()}, "token_type_hint": {"access_token"}}
 	a, failure := c.post(ctx, "introspection_url", introspectionURL, form)
@@ -49,8 +49,7 @@ func (c *Client) Introspect(ctx context.Context, introspectionURL string, token 
 	}, nil
 }
 
-// dateOf is a NumericDate (RFC 7519 2), zero for none and for what no calendar
-// holds.
+// dateOf converts a NumericDate (RFC 7519 2); zero for none and for an impossible one.
 func dateOf(unix int64) time.Time {
 	const year9999 = 253402300799
 	if unix <= 0 || unix > year9999 {
@@ -59,13 +58,13 @@ func dateOf(unix int64) time.Time {
 	return time.Unix(unix, 0).UTC()
 }
 
-// Revoke ends a token at the server (RFC 7009); hint is "refresh_token" or
-// "access_token". A token that the server does not know counts as ended (2.2).
-// Its errors are *Error.
+// Revoke revokes a token at the server (RFC 7009); hint is "refresh_token" or
+// "access_token". A token that the server does not know counts as revoked (2.2). Its
+// errors are *Error.
 func (c *Client) Revoke(ctx context.Context, revocationURL string, token secret.Text, hint string) error {
 	form := url.Values{"token": {token.Reveal()}, "token_type_hint": {hint}}
 	_, failure := c.post(ctx, "revocation_url", revocationURL, form)
-	if failure != nil && failure.Status != http.StatusNoContent { // some servers say 204
+	if failure != nil && failure.Status != http.StatusNoContent { // some servers send 204
 		return failure
 	}
 	return nil

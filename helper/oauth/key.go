@@ -21,16 +21,15 @@ import (
 	"github.com/credhelper/credhelper/protocol/strictjson"
 )
 
-// keyLimit is the most that a file with a key and its certificates may have.
+// keyLimit is the maximum size of a file with a key and its certificates.
 const keyLimit = 256 << 10
 
-// Key is a client's private key with the certificates that go with it, the leaf
-// first. It cannot be printed: its fields are not exported, and its text is
-// secret.Redacted.
+// Key is a client's private key with its certificates, the leaf first. It cannot be
+// printed: its fields are not exported, and its text is secret.Redacted.
 type Key struct {
 	signer crypto.Signer
 	chain  []*x509.Certificate
-	id     string // the key's own name, where its file has one (Google's JSON)
+	id     string // the key's id in its file, if there is one (Google's JSON)
 }
 
 // String keeps a key out of logs (T12).
@@ -39,7 +38,7 @@ func (k *Key) String() string { return secret.Redacted }
 // GoString keeps a key out of %#v.
 func (k *Key) GoString() string { return secret.Redacted }
 
-// Certificate is the leaf, nil if the key came alone.
+// Certificate returns the leaf; nil if the key has none.
 func (k *Key) Certificate() *x509.Certificate {
 	if len(k.chain) == 0 {
 		return nil
@@ -47,12 +46,11 @@ func (k *Key) Certificate() *x509.Certificate {
 	return k.chain[0]
 }
 
-// ReadKey reads a private key in any of the forms in which they are handed out:
-// PEM with PKCS#8, encrypted PKCS#8 (RFC 5958), PKCS#1 or SEC1, and certificates
-// beside it; PKCS#12 (RFC 7292); bare DER; the JSON file of a Google service
-// account. password opens the encrypted ones. It checks that the key is one of
-// those that Alg can sign with and long enough, and that it fits its certificate.
-// Its errors are *Error of kind Policy and quote nothing.
+// ReadKey parses a private key in any of the usual forms: PEM with PKCS#8, encrypted
+// PKCS#8 (RFC 5958), PKCS#1 or SEC1, with certificates beside it; PKCS#12 (RFC 7292);
+// bare DER; the JSON file of a Google service account. password is for encrypted ones.
+// It checks that an Alg can sign with the key, that the key is long enough, and that it
+// matches its certificate. Its errors are *Error of kind Policy and quote nothing.
 func ReadKey(data []byte, password secret.Text) (*Key, error) {
 	k, reason := readKey(data, password)
 	if reason == "" {
@@ -79,7 +77,7 @@ func readKey(data []byte, password secret.Text) (*Key, string) {
 	return readDER(data, password)
 }
 
-// readPEM takes one key and any number of certificates, in any order.
+// readPEM parses one key and any number of certificates, in any order.
 func readPEM(data []byte, password secret.Text) (*Key, string) {
 	k := &Key{}
 	for {
@@ -111,8 +109,9 @@ func readPEM(data []byte, password secret.Text) (*Key, string) {
 	return k, ""
 }
 
-// parseBlock reads one private key. RFC 1421's own encryption (DEK-Info) derives
-// its key with one round of MD5; openssl pkcs8 -topk8 makes a good file of it.
+// parseBlock parses one private key. RFC 1421's own encryption (DEK-Info), which
+// derives its key with one round of MD5, is refused; openssl pkcs8 -topk8 converts such
+// a file.
 func parseBlock(block *pem.Block, password secret.Text) (crypto.Signer, string) {
 	if block.Headers["DEK-Info"] != "" {
 		return nil, "the key is encrypted in an outdated way; convert it: openssl pkcs8 -topk8"
@@ -152,7 +151,7 @@ func signerOf(key any) (crypto.Signer, string) {
 	return nil, "the private key is neither RSA, EC nor Ed25519"
 }
 
-// readDER tries PKCS#8 and then PKCS#12, the only two that come without armour.
+// readDER tries PKCS#8 and then PKCS#12, the only two forms without PEM.
 func readDER(data []byte, password secret.Text) (*Key, string) {
 	if key, err := x509.ParsePKCS8PrivateKey(data); err == nil {
 		signer, reason := signerOf(key)
@@ -171,7 +170,7 @@ func readDER(data []byte, password secret.Text) (*Key, string) {
 	return &Key{signer: signer, chain: append([]*x509.Certificate{leaf}, more...)}, reason
 }
 
-// readServiceAccount reads the file that Google hands out for a service account
+// readServiceAccount parses Google's file for a service account
 // (developers.google.com/identity/protocols/oauth2/service-account).
 func readServiceAccount(data []byte) (*Key, string) {
 	value, err := strictjson.Parse(data)
@@ -181,7 +180,7 @@ func readServiceAccount(data []byte) (*Key, string) {
 	var armoured, id string
 	for name, into := range map[string]*string{"private_key": &armoured, "private_key_id": &id} {
 		if member, found := value.Get(name); found {
-			_ = json.Unmarshal([]byte(member.Raw()), into) // what is no text stays empty
+			_ = json.Unmarshal([]byte(member.Raw()), into) // other types leave it empty
 		}
 	}
 	block, _ := pem.Decode([]byte(armoured))
@@ -192,7 +191,7 @@ func readServiceAccount(data []byte) (*Key, string) {
 	return &Key{signer: signer, id: printable.Value(id)}, reason
 }
 
-// order puts the certificate of the key first: bundles come in any order.
+// order moves the key's certificate to the front, because bundles are in any order.
 func (k *Key) order() {
 	for i, cert := range k.chain {
 		if k.fits(cert) {
@@ -202,14 +201,14 @@ func (k *Key) order() {
 	}
 }
 
-// fits reports whether a certificate is for this key.
+// fits reports whether a certificate belongs to this key.
 func (k *Key) fits(cert *x509.Certificate) bool {
 	public, ok := cert.PublicKey.(interface{ Equal(crypto.PublicKey) bool })
 	return ok && public.Equal(k.signer.Public())
 }
 
-// unfit says why a key must not be used; "" if it may. 2048 bits is the least
-// that RFC 7518 3.3 and 3.5 allow.
+// unfit returns why a key must not be used; "" if it may. 2048 bits is the minimum of
+// RFC 7518 3.3 and 3.5.
 func (k *Key) unfit() string {
 	switch key := k.signer.(type) {
 	case *rsa.PrivateKey:
@@ -227,8 +226,8 @@ func (k *Key) unfit() string {
 	return ""
 }
 
-// WithCertificates returns the key with the certificates of a PEM or DER file,
-// one of which must be the key's. Its errors are *Error of kind Policy.
+// WithCertificates returns the key with the certificates of a PEM or DER file, one of
+// which must be the key's. Its errors are *Error of kind Policy.
 func (k *Key) WithCertificates(data []byte) (*Key, error) {
 	if len(data) > keyLimit {
 		return nil, policy("the certificate file is too large")
@@ -263,8 +262,8 @@ func (k *Key) WithCertificates(data []byte) (*Key, error) {
 	return with, nil
 }
 
-// expired says that a certificate is not valid now, "" if it is: the server will
-// say no, and a few of its refusals lock an account.
+// expired returns why a certificate is not valid now, "" if it is: the server would
+// refuse, and a few refusals lock an account.
 func (k *Key) expired(now time.Time) string {
 	cert := k.Certificate()
 	switch {
@@ -278,7 +277,7 @@ func (k *Key) expired(now time.Time) string {
 	return ""
 }
 
-// Valid says why the key's certificate is not valid at a time; nil if it is, or if
+// Valid returns why the key's certificate is not valid at a time; nil if it is, or if
 // there is none. Its errors are *Error of kind Policy.
 func (k *Key) Valid(at time.Time) error {
 	if reason := k.expired(at); reason != "" {
@@ -287,7 +286,7 @@ func (k *Key) Valid(at time.Time) error {
 	return nil
 }
 
-// TLS is the key as a client certificate (RFC 8705); it fails without a
+// TLS returns the key as a client certificate (RFC 8705); it fails without a
 // certificate.
 func (k *Key) TLS() (tls.Certificate, error) {
 	if len(k.chain) == 0 {
@@ -300,8 +299,8 @@ func (k *Key) TLS() (tls.Certificate, error) {
 	return c, nil
 }
 
-// PEM is the key with its certificates in the one form that keyrings keep:
-// PKCS#8 and X.509, not encrypted.
+// PEM returns the key with its certificates in the form that keyrings store: PKCS#8 and
+// X.509, unencrypted.
 func (k *Key) PEM() (secret.Text, error) {
 	der, err := x509.MarshalPKCS8PrivateKey(k.signer)
 	if err != nil {

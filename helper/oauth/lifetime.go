@@ -7,9 +7,9 @@ import (
 	"time"
 )
 
-// lifetime reads expires_in (A19): a number, or a text that is one, rounded down.
-// Absent, null and "" are the profile's default; no value means "for ever", and none
-// at or below zero is a token.
+// lifetime parses expires_in (A19): a number, or a string with one, rounded down. If it
+// is absent, null or "" the profile's default applies; no value means "forever", and a
+// token with zero or less is refused.
 func (c *Client) lifetime(f field) (time.Duration, flaw) {
 	limit := or(c.MaxTTL, maxTTL)
 	var seconds int64
@@ -31,15 +31,15 @@ func (c *Client) lifetime(f field) (time.Duration, flaw) {
 	return time.Duration(seconds) * time.Second, noFlaw
 }
 
-// decimal reports whether a text is digits with at most one point among them: no
-// server writes 3600 seconds as "0x1p4" or "+3.6e3" and means it.
+// decimal reports whether a text consists of digits with at most one decimal point: a
+// server that sends "0x1p4" or "+3.6e3" does not mean it.
 func decimal(s string) bool {
 	whole, fraction, _ := strings.Cut(s, ".")
 	return strings.Trim(whole, "0123456789") == "" && strings.Trim(fraction, "0123456789") == "" && whole != "" && len(s) <= 64
 }
 
-// wholeNumber reads a JSON number, rounded down. Plain digits saturate; a number
-// with a point or exponent must fit into a float64 without loss of whole seconds.
+// wholeNumber parses a JSON number, rounded down. Plain digits saturate; a number with
+// a decimal point or exponent must fit into a float64 without loss of whole seconds.
 func wholeNumber(s string) (int64, bool) {
 	if !strings.ContainsAny(s, ".eE") {
 		if rest, negative := strings.CutPrefix(s, "-"); negative {
@@ -55,8 +55,8 @@ func wholeNumber(s string) (int64, bool) {
 	return int64(math.Floor(f)), true
 }
 
-// digits reads 1 to 64 decimal digits; what does not fit in an int64 is its
-// greatest value.
+// digits parses 1 to 64 decimal digits; a number that does not fit into an int64
+// becomes its maximum.
 func digits(s string) (int64, bool) {
 	if s == "" || len(s) > 64 {
 		return 0, false

@@ -16,13 +16,13 @@ import (
 	"github.com/credhelper/credhelper/protocol/printable"
 )
 
-// SignInTime is the longest that a browser may take to come back (A7).
+// SignInTime is the time limit for the browser's redirect (A7).
 const SignInTime = 5 * time.Minute
 
-// ListenLoopback listens where a browser will come back to: redirect is
-// http://127.0.0.1/PATH, also [::1] and localhost, with a port or, without one or
-// with 0, any that is free (RFC 8252 7.3). It returns the redirect with its port.
-// The listener is on a loopback address whatever "localhost" resolves to.
+// ListenLoopback listens for the browser's redirect: redirect is http://127.0.0.1/PATH,
+// also [::1] and localhost, with a port or, without one or with 0, any free port (RFC
+// 8252 7.3). It returns the redirect with its port. The listener is on a loopback
+// address whatever "localhost" resolves to.
 func ListenLoopback(ctx context.Context, redirect string) (net.Listener, string, error) {
 	if reason := badRedirect(redirect); reason != "" {
 		return nil, "", policy("redirect " + reason)
@@ -53,11 +53,10 @@ func ListenLoopback(ctx context.Context, redirect string) (net.Listener, string,
 	return listener, u.String(), nil
 }
 
-// Serve waits on l for the browser to come back, once, for SignInTime at most,
-// asks for the token, and only then tells the person in the browser how it ended. An
-// answer with another state is told so and changes nothing: any user of the machine
-// can send one. Start leads to URL, once.
-// l is closed in any case. Its errors are *Error.
+// Serve waits on l for the browser's redirect, once, for SignInTime at most, requests
+// the token, and only then tells the person in the browser how it ended. A redirect
+// with another state is rejected and changes nothing, because any user of the machine
+// can send one. Start leads to URL, once. l is always closed. Its errors are *Error.
 func (in *SignIn) Serve(ctx context.Context, l net.Listener) (*Token, error) {
 	began := in.client.now()
 	ctx, cancel := context.WithTimeout(ctx, SignInTime)
@@ -94,13 +93,13 @@ func (in *SignIn) Serve(ctx context.Context, l net.Listener) (*Token, error) {
 	}
 }
 
-// end is how a sign-in ended.
+// end is the outcome of a sign-in.
 type end struct {
 	token *Token
 	err   error
 }
 
-// handler takes the one answer of this sign-in, which comes to back.
+// handler accepts the one redirect of this sign-in, which goes to back.
 func (in *SignIn) handler(ctx context.Context, back *url.URL, ended chan<- end) http.HandlerFunc {
 	var once, begun sync.Once
 	return func(w http.ResponseWriter, r *http.Request) {
@@ -110,8 +109,7 @@ func (in *SignIn) handler(ctx context.Context, back *url.URL, ended chan<- end) 
 			in.showStart(w, status)
 			return
 		}
-		// Another host's name in front of this address is a page that plays with
-		// name resolution.
+		// A request with another host's name uses DNS rebinding.
 		if r.URL.Path != orText(back.Path, "/") || r.Method != http.MethodGet || r.Host != back.Host {
 			http.Error(w, "there is nothing here", http.StatusNotFound)
 			return
@@ -133,14 +131,14 @@ func (in *SignIn) handler(ctx context.Context, back *url.URL, ended chan<- end) 
 	}
 }
 
-// errState is for what did not begin here.
+// errState is for a redirect of another sign-in.
 var errState = &Error{Kind: Refused, Reason: "the browser came back with another state: this sign-in was not begun here (RFC 6749 10.12)"}
 
 func (in *SignIn) isStart(r *http.Request) bool {
 	return r.Method == http.MethodGet && "http://"+r.Host+r.URL.Path == in.Start
 }
 
-// showStart leads to the authorization server, or says that somebody was led there.
+// showStart redirects to the authorization server, or says that this was already done.
 func (in *SignIn) showStart(w http.ResponseWriter, status int) {
 	w.Header().Set("Cache-Control", "no-store")
 	w.Header().Set("Referrer-Policy", "no-referrer")
@@ -152,15 +150,15 @@ func (in *SignIn) showStart(w http.ResponseWriter, status int) {
 	w.WriteHeader(status)
 }
 
-// ending is what a page at the end of a sign-in says.
+// ending is the text of the page at the end of a sign-in.
 type ending struct {
 	Good         bool
 	Title        string
 	Text, Detail string
 }
 
-// endingOf explains an end to whoever looks at the browser. The terminal has the
-// same reason; the page never has a code or token.
+// endingOf explains the outcome to the person at the browser. The terminal shows the
+// same reason; the page never contains a code or token.
 func endingOf(err error) ending {
 	var e *Error
 	if !errors.As(err, &e) {
@@ -180,8 +178,8 @@ func endingOf(err error) ending {
 	return out
 }
 
-// showEnd writes the page: one file, no script, nothing loaded from anywhere, not
-// kept, and no address with a code in it given on.
+// showEnd writes the page: one file, without scripts and external content, not cached,
+// and without a referrer that contains the code.
 func showEnd(w http.ResponseWriter, err error) {
 	h := w.Header()
 	h.Set("Content-Type", "text/html; charset=utf-8")
@@ -197,8 +195,8 @@ func showEnd(w http.ResponseWriter, err error) {
 	_, _ = io.WriteString(w, end.page()) // a browser that has gone has seen enough
 }
 
-// page is the ending as HTML. html/template would make the engine start later and
-// larger for four places that one function escapes.
+// page formats the ending as HTML. html/template would make the engine larger and
+// slower to start, for four values that need escaping.
 func (e ending) page() string {
 	class, detail := "bad", ""
 	if e.Good {

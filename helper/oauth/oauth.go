@@ -1,13 +1,13 @@
-// Package oauth asks an authorization server for an access token (RFC 6749)
-// and believes nothing that it answers until it was read strictly.
+// Package oauth requests access tokens from an authorization server (RFC 6749) and
+// validates its responses strictly.
 //
 //	Client -> grant: form fields -> client authentication -> x/oauth2 -> exchange -> server
 //	Token  <- x/oauth2 <- a clean reply <- strict reading <- bounded, vetted answer <-
 //
-// x/oauth2 builds the request; everything that it leaves open is decided by the
-// http.RoundTripper that it is given (exchange.go): the headers, the limits, which
-// answers count, and how long a token lives. A grant is a row of Grants, a client
-// authentication a row of ClientAuths.
+// x/oauth2 builds the request. The http.RoundTripper that it is given (exchange.go)
+// decides the rest: the headers, the limits, which responses are accepted, and how long
+// a token is valid. A grant is a row of Grants, a client authentication a row of
+// ClientAuths.
 package oauth
 
 import (
@@ -19,29 +19,29 @@ import (
 	"github.com/credhelper/credhelper/protocol/secret"
 )
 
-// The limits of one call, where a Client does not say otherwise.
+// The limits of one call, unless a Client sets others.
 const (
 	connectTimeout = 4 * time.Second // TCP, and then TLS, with one machine
-	allTimeout     = 6 * time.Second // all tries and the waits between them; each try gets what is left
+	allTimeout     = 6 * time.Second // all attempts and the waits between them; each attempt gets the remaining time
 
-	defaultTTL = 300 * time.Second // A19: a token whose life is not told
-	maxTTL     = 24 * time.Hour    // A19: the longest life that is believed
+	defaultTTL = 300 * time.Second // A19: the lifetime of a token if the server states none
+	maxTTL     = 24 * time.Hour    // A19: the longest lifetime that is accepted
 )
 
-// Client is one resolved client of one authorization server. Nothing is found:
-// every value is given, and a zero value means what its comment says.
+// Client is one client of one authorization server, with all settings resolved. It
+// looks nothing up: every value is given, and a zero value means what its comment says.
 type Client struct {
 	TokenURL string      // absolute https URL without userinfo and fragment (A2), its query is kept; http to a loopback literal only (A4)
 	ID       string      // client_id, not encoded
-	Secret   secret.Text // client secret as the server showed it, not encoded
+	Secret   secret.Text // client secret as issued by the server, not encoded
 
 	Grant    string // name of a row of Grants
 	Auth     string // name of a row of ClientAuths
 	RawBasic bool   // "basic" sends id and secret without form encoding (some servers never decode them)
 
-	Key       *Key      // private key of the client, with its certificate where one is shown; nil: none
+	Key       *Key      // private key of the client, with its certificate if it needs one; may be nil
 	Assertion Assertion // how JWTs are signed
-	Use       Use       // what the grant shows or uses up
+	Use       Use       // the input of the grant
 
 	Scopes   []string    // scope tokens (RFC 6749 3.3); none: no scope field
 	Audience string      // "audience" field; "" sends none
@@ -49,21 +49,22 @@ type Client struct {
 	Params   [][2]string // further form fields; a name may repeat and keeps its order
 	Headers  [][2]string // further headers of requests to the server's endpoints; no credentials
 
-	AllowMissingType bool     // an answer without token_type counts as Bearer (A15)
+	AllowMissingType bool     // a response without token_type counts as Bearer (A15)
 	AllowTypes       []string // further values of token_type that count as Bearer; never one of NeverBearer
-	AllowForm        bool     // a form-encoded answer is read, too (A14)
-	WideToken        bool     // access tokens may hold any of 0x21-0x7E (A16)
-	RequireScopes    bool     // fewer scopes than asked is an error, not a warning (A17)
+	AllowForm        bool     // a form-encoded response is accepted (A14)
+	WideToken        bool     // access tokens may contain any of 0x21-0x7E (A16)
+	RequireScopes    bool     // fewer scopes than requested is an error, not a warning (A17)
 
-	DefaultTTL time.Duration // life of a token whose answer tells none; 0: 300 s
-	MaxTTL     time.Duration // longest life that is believed; 0: 24 h
-	Timeout    time.Duration // all tries together, and each question of Poll; 0: 6 s
+	DefaultTTL time.Duration // lifetime of a token if the server states none; 0: 300 s
+	MaxTTL     time.Duration // longest lifetime that is accepted; 0: 24 h
+	Timeout    time.Duration // time limit of all attempts together, and of each request of Poll; 0: 6 s
 
-	// Rotated is told of a refresh token that an answer to grant "refresh_token"
-	// brought, once an answer and before anything else of it is vetted (A18); nil: not.
+	// Rotated is called with a refresh token in a response to the grant
+	// "refresh_token", once per response and before anything else in it is checked
+	// (A18); may be nil.
 	Rotated func(secret.Text)
 
-	sent []string // values of the form that is under way and must not be shown
+	sent []string // values of the current form that must not be shown
 
 	HTTP  *http.Client                                 // from NewHTTPClient; nil: one with its defaults. Only the transport is used
 	Now   func() time.Time                             // nil: the real clock
@@ -71,8 +72,7 @@ type Client struct {
 	Trace func(step string, took time.Duration, n int) // nil, or told of each try: its outcome in a word, its time, its number; and of each "wait" between two
 }
 
-// Use is what a grant shows to the server, beside who asks. Only the members of
-// the grant in force count.
+// Use is the input of a grant. Only the members of the grant in use count.
 type Use struct {
 	Refresh secret.Text // refresh_token (RFC 6749 6)
 

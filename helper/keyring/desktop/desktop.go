@@ -21,25 +21,25 @@ import (
 	"github.com/credhelper/credhelper/helper/keyring/desktop/busguard"
 )
 
-// Limit is the time a desktop keyring has for one call.
+// Limit is the time limit of a desktop keyring for one call.
 const Limit = 3 * time.Second
 
-// Config is what the openers need to know; nothing is looked up elsewhere.
+// Config is the configuration of the openers.
 type Config struct {
-	// State is an absolute directory of ours for the lock of writers and for
-	// sealed values that are too long for a backend.
+	// State is an absolute directory of ours, for the lock of writers and for sealed
+	// values that are too long for a backend.
 	State string
 	// Now is the clock.
 	Now func() time.Time
-	// Environ is the environment, "NAME=value": for the programs that pass
-	// needs, which are looked up in its PATH, and for its store.
+	// Environ is the environment, "NAME=value", for pass: the programs it needs are
+	// searched in its PATH, and it names the store.
 	Environ []string
-	// PassProgram and GPGProgram are absolute paths, as chosen when the
-	// keyring was; "" looks them up.
+	// PassProgram and GPGProgram are the absolute paths that were stored when the
+	// keyring was chosen; "" searches them.
 	PassProgram, GPGProgram string
 }
 
-// openers has one row for each of keyring.Backends that says Desktop.
+// openers has a row for each of keyring.Backends with Desktop.
 var openers = [...]struct {
 	name string
 	open func(Config) (keyring.Keyring, error)
@@ -50,8 +50,8 @@ var openers = [...]struct {
 	// Places of keychain and wincred.
 }
 
-// Open prepares the named backend. It asks nothing of it yet: the first call
-// does, within its Limit, and fails with keyring.ErrUnavailable or ErrLocked.
+// Open prepares the named backend. It does not access it: the first call does, within
+// its Limit, and fails with keyring.ErrUnavailable or ErrLocked.
 func Open(_ context.Context, name string, config Config) (keyring.Keyring, error) {
 	if !filepath.IsAbs(config.State) || config.Now == nil {
 		return nil, fmt.Errorf("%w: a desktop keyring needs a state directory and a clock", keyring.ErrInvalid)
@@ -80,25 +80,25 @@ func Open(_ context.Context, name string, config Config) (keyring.Keyring, error
 	return nil, fmt.Errorf("%w: no desktop keyring is called %.20q", keyring.ErrInvalid, name)
 }
 
-// NeedsBus reports whether this process must start itself again, with AskBus in its
-// environment, before it can use what lies on the session bus: the guard keeps
-// every other process from it.
+// NeedsBus reports whether this process must execute itself again, with AskBus in its
+// environment, before it can use the session bus: the guard keeps every other process
+// from the bus.
 func NeedsBus() bool { return busguard.NeedsAsking() }
 
-// AskBus is the entry of the environment that lets the next process ask the bus.
+// AskBus is the environment entry that permits the next process to contact the bus.
 const AskBus = busguard.Ask + "=yes"
 
 // busAnswered reports whether there was a session bus when the process started. A
-// variable of this package gets its value when everything that the package imports
-// has been initialized, so the guard stands exactly as long as the library needs it.
+// package variable is initialized after all imported packages, so the guard is in place
+// exactly as long as the library needs it.
 var busAnswered = busguard.Lift()
 
-// openLibrary opens one backend of the library and no other: with none named
-// it would take the first that opens, and secrets would seem to vanish.
+// openLibrary opens one backend of the library and no other: if none were named it
+// would use the first that opens, and secrets would seem to be lost.
 func openLibrary(config library.Config, backend library.BackendType) (library.Keyring, error) {
 	config.AllowedBackends = []library.BackendType{backend}
 	opened, err := library.Open(config)
-	if err != nil { // the library swallows the reason
+	if err != nil { // the library hides the reason
 		return nil, fmt.Errorf("%w: nothing answers on this machine", keyring.ErrUnavailable)
 	}
 	return opened, nil

@@ -6,9 +6,9 @@ import (
 	"github.com/credhelper/credhelper/helper/keyring"
 )
 
-// keyPermission lets the same uid view, read, write, search and link, and the
-// possessor everything. By default only the possessor may read, which a
-// process of cron, of a service or of su is not (tried: EACCES).
+// keyPermission permits view, read, write, search and link to the same uid, and
+// everything to the possessor. By default only the possessor may read, which a process
+// of cron, of a service or of su is not (tested: EACCES).
 const keyPermission = 0x3f1f0000
 
 // openKeyctl: the user keyring of the Linux kernel. It is gone after a

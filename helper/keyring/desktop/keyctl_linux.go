@@ -13,21 +13,22 @@ import (
 	"github.com/credhelper/credhelper/helper/keyring"
 )
 
-// inOwnSession runs call in a thread with a session keyring of its own. The
-// library makes every key in the session keyring and moves it from there: in a
-// shared one, two writers of one key would take it from each other, and
-// goroutines that change threads would find themselves in another. The thread
-// ends with call, since it is never unlocked, and its keyring with it.
+// inOwnSession runs call in a thread with its own session keyring. The library creates
+// every key in the session keyring and moves it from there: in a shared one, two
+// writers of one key would take it from each other, and goroutines that change threads
+// would find themselves in another. The thread ends with call, because it is never
+// unlocked, and its keyring ends with it.
 //
-// An ordinary user has 200 keys (/proc/sys/kernel/keys/maxkeys), and the
-// kernel takes back a replaced one some milliseconds later: a write that finds
-// no room is tried again for as long as there is time.
+// An ordinary user may have 200 keys (/proc/sys/kernel/keys/maxkeys), and the kernel
+// frees a replaced one some milliseconds later: a write that exceeds the quota is
+// repeated as long as there is time.
 func inOwnSession(ctx context.Context, call func() error) error {
 	for pause := 5 * time.Millisecond; ; pause *= 2 {
 		done := make(chan error, 1)
 		go func() {
 			runtime.LockOSThread()
-			// No name: a new one. x/sys's own function can only pass an empty name, which is EINVAL.
+			// No name: a new keyring. x/sys's own function can only pass an empty name,
+			// which is EINVAL.
 			if _, err := unix.KeyctlInt(unix.KEYCTL_JOIN_SESSION_KEYRING, 0, 0, 0, 0); err != nil {
 				done <- fmt.Errorf("%w: the kernel keyring refuses: %w", keyring.ErrUnavailable, err)
 				return
@@ -35,7 +36,7 @@ func inOwnSession(ctx context.Context, call func() error) error {
 			done <- call()
 		}()
 		err := <-done
-		// The library keeps the text of the error only.
+		// The library keeps only the text of the error.
 		if err == nil || pause > time.Second || !strings.Contains(err.Error(), unix.EDQUOT.Error()) {
 			return err
 		}
@@ -47,8 +48,8 @@ func inOwnSession(ctx context.Context, call func() error) error {
 	}
 }
 
-// userKeyNames lists what is in the user keyring. The library's own list fails
-// as a whole when one key of any program has expired or may not be looked at.
+// userKeyNames lists the user keyring. The library's own list fails completely if a
+// single key of any program has expired or may not be viewed.
 func userKeyNames() ([]string, error) {
 	ids := make([]byte, 0, 4096)
 	for {
@@ -60,7 +61,7 @@ func userKeyNames() ([]string, error) {
 			ids = ids[:n]
 			break
 		}
-		ids = make([]byte, 0, 2*n) // others may add keys in between
+		ids = make([]byte, 0, 2*n) // others may add keys meanwhile
 	}
 	var names []string
 	for ; len(ids) >= 4; ids = ids[4:] {

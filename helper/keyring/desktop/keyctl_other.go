@@ -9,7 +9,7 @@ import (
 	"github.com/credhelper/credhelper/helper/keyring"
 )
 
-// Only Linux has a kernel keyring; the library does not open one elsewhere.
+// Only Linux has a kernel keyring; the library does not support it elsewhere.
 
 func inOwnSession(context.Context, func() error) error {
 	return fmt.Errorf("%w: this system has no kernel keyring", keyring.ErrUnavailable)

@@ -14,7 +14,7 @@ import (
 	"github.com/credhelper/credhelper/helper/keyring"
 )
 
-// passFolder is the folder in the password store that is ours.
+// passFolder is our folder in the password store.
 const passFolder = "credhelper"
 
 // openPass: the password store, https://www.passwordstore.org. Its programs
@@ -46,16 +46,15 @@ func openPass(config Config) (keyring.Keyring, error) {
 	}, nil
 }
 
-// passStore is what ready needs to know.
+// passStore is the configuration of ready.
 type passStore struct {
 	gpg, dir string
 	environ  []string
 }
 
-// ready makes sure that gpg will not ask anybody: the library waits for a
-// passphrase without limit, and leaves the window or the terminal to it. So
-// gpg is told to open the item without asking, first; then its agent has what
-// the library's own call needs.
+// ready checks that gpg will not prompt: the library waits for a passphrase without
+// limit, in a window or on the terminal. So it first runs gpg without prompts on the
+// item; then the agent has the key that the library's own call needs.
 func (p passStore) ready(ctx context.Context, what use, key string) error {
 	if _, err := os.Stat(filepath.Join(p.dir, ".gpg-id")); err != nil {
 		return fmt.Errorf("%w: there is no password store in %s: pass init GPG-ID makes one", keyring.ErrUnavailable, p.dir)
@@ -65,7 +64,7 @@ func (p passStore) ready(ctx context.Context, what use, key string) error {
 	}
 	item := filepath.Join(p.dir, passFolder, key+".gpg")
 	if _, err := os.Stat(item); errors.Is(err, fs.ErrNotExist) {
-		return nil // the library says so
+		return nil // the library reports it
 	}
 	_, err := keyring.RunCommand(ctx, []string{p.gpg, "--batch", "--no-tty", "--quiet", "--yes", "--pinentry-mode", "error",
 		"--output", os.DevNull, "--decrypt", item}, keyring.Surroundings{Environ: p.environ})
@@ -76,7 +75,7 @@ func (p passStore) ready(ctx context.Context, what use, key string) error {
 	return err
 }
 
-// program is the absolute path of a program that nobody else can replace.
+// program returns the absolute path of a program that no one else can replace.
 func program(name, chosen, path string) (string, error) {
 	if chosen != "" {
 		if !filepath.IsAbs(chosen) {
@@ -98,7 +97,7 @@ func program(name, chosen, path string) (string, error) {
 	return "", fmt.Errorf("%w: there is no program %s in PATH", keyring.ErrUnavailable, name)
 }
 
-// environment makes a map of "NAME=value".
+// environment converts entries "NAME=value" into a map.
 func environment(environ []string) map[string]string {
 	env := make(map[string]string, len(environ))
 	for _, entry := range environ {

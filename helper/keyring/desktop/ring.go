@@ -16,26 +16,25 @@ import (
 	"github.com/credhelper/credhelper/protocol/secret"
 )
 
-// ring is a keyring of the library behind our interface. It is wrapped with a
-// deadline, so a call may be left behind in it and block; mu is held for the
-// opening only.
+// ring implements our interface with a keyring of the library. It is wrapped with a
+// deadline, so a call may be abandoned and block; mu is held only for opening.
 type ring struct {
 	title   string
 	backend library.BackendType
 	config  library.Config
-	// ready, if set, returns an error where the library would prompt, wait or
-	// answer with nonsense. key is "" for what concerns no key.
+	// ready, if set, returns an error if the library would prompt, wait or answer
+	// nonsense. key is "" if the call has no key.
 	ready func(ctx context.Context, use use, key string) error
-	// around, if set, runs a writing call in the surroundings it needs.
+	// around, if set, runs a writing call in the environment that it needs.
 	around func(ctx context.Context, call func() error) error
-	// names, if set, lists the keys where the library's own way does not do.
+	// names, if set, lists the keys instead of the library's own function.
 	names func() ([]string, error)
 
 	mu     sync.Mutex
 	opened library.Keyring
 }
 
-// use is what a call is about to do.
+// use is the kind of a call.
 type use int
 
 const (
@@ -45,7 +44,7 @@ const (
 	listing
 )
 
-// call runs one call of the library, after every check.
+// call makes one call of the library, after all checks.
 func (r *ring) call(ctx context.Context, what use, key string, do func(library.Keyring) error) error {
 	if err := ctx.Err(); err != nil {
 		return r.failed(err)
@@ -137,8 +136,8 @@ func (r *ring) Names(ctx context.Context) ([]string, error) {
 	return slices.Compact(names), nil
 }
 
-// failed translates an error of the library into ours. Its text may come from
-// a daemon or from stored bytes.
+// failed translates an error of the library. Its text may come from a daemon or from
+// stored data.
 func (r *ring) failed(err error) error {
 	var syntax *json.SyntaxError
 	var shape *json.UnmarshalTypeError
@@ -150,7 +149,7 @@ func (r *ring) failed(err error) error {
 		return fmt.Errorf("%s: %w", r.title, err)
 	case errors.Is(err, library.ErrKeyNotFound):
 		return fmt.Errorf("%s: %w", r.title, keyring.ErrNotFound)
-	case errors.As(err, &syntax), errors.As(err, &shape): // its text would quote what it read
+	case errors.As(err, &syntax), errors.As(err, &shape): // its text would quote the data
 		return fmt.Errorf("%s: %w: what is stored is not what we stored", r.title, keyring.ErrDamaged)
 	case strings.Contains(err.Error(), "locked"):
 		return fmt.Errorf("%s: %w: %s", r.title, keyring.ErrLocked, printable.Value(err.Error()))

@@ -153,7 +153,7 @@ func told(ctx context.Context, err error) error {
 	return fmt.Errorf("%w: the Secret Service says %s", keyring.ErrUnavailable, printable.Value(refusal.Name+": "+refusal.Error()))
 }
 
-// nobodyThere are the bus's own answers for a service that it cannot reach.
+// nobodyThere are the bus's own errors for a service that it cannot reach.
 var nobodyThere = [...]string{
 	"org.freedesktop.DBus.Error.ServiceUnknown",
 	"org.freedesktop.DBus.Error.NameHasNoOwner",

@@ -12,7 +12,7 @@ import (
 	"time"
 )
 
-// patience is the time a bus has to answer; a healthy one takes 1 ms.
+// patience is how long a bus may take to answer; a healthy one takes 1 ms.
 const patience = 500 * time.Millisecond
 
 // nowhere is a transport that no library knows.
@@ -31,13 +31,13 @@ func init() {
 	if !answered {
 		address = nowhere
 	}
-	// Also for a good bus: of several addresses the library would try the
-	// others again, and one of them may be silent.
+	// Even for a working bus: of several addresses the library would also try the
+	// others, and one of them may be silent.
 	_ = os.Setenv(variable, address)
 }
 
-// candidates are the addresses of Unix sockets worth asking. Other transports
-// (tcp, launchd, unixexec, which runs a program) are not for secrets.
+// candidates returns the addresses of Unix sockets to try. Other transports (tcp,
+// launchd, unixexec, which runs a program) are not suitable for secrets.
 func candidates(address, runtimeDir string, uid int) []string {
 	if address == "" || address == "autolaunch:" {
 		var found []string
@@ -55,7 +55,8 @@ func candidates(address, runtimeDir string, uid int) []string {
 	return found
 }
 
-// socket is the name of an address's Unix socket as package net has it, or "".
+// socket returns the name of an address's Unix socket in the form of package net; "" if
+// it has none.
 func socket(address string) string {
 	pairs, ok := strings.CutPrefix(address, "unix:")
 	if !ok {
@@ -109,7 +110,7 @@ func unescape(value string) (string, error) {
 	}
 }
 
-// firstAnswering is the first address behind which a bus answers, or "".
+// firstAnswering returns the first address at which a bus answers; "" if there is none.
 func firstAnswering(addresses []string, deadline time.Time) string {
 	for _, address := range addresses {
 		if answers(socket(address), deadline) {
@@ -119,8 +120,8 @@ func firstAnswering(addresses []string, deadline time.Time) string {
 	return ""
 }
 
-// answers does what the library's init does: it authenticates and says Hello.
-// A bus that stops anywhere on this way would have stopped the library.
+// answers does what the library's init does: it authenticates and says Hello. A bus
+// that stops at any point would have stopped the library.
 func answers(name string, deadline time.Time) bool {
 	conn, err := (&net.Dialer{Deadline: deadline}).Dial("unix", name)
 	if err != nil {
