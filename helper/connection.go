@@ -12,7 +12,7 @@ import (
 // client is the profile as package oauth needs it, without secret and connection.
 func (h *Helper) client(p *config.Profile) *oauth.Client {
 	client := p.Client()
-	client.Now = h.config.Now
+	client.Now, client.Sleep = h.config.Now, h.config.Sleep
 	client.Timeout = networkTime(cmp.Or(p.Timeout, answerTime))
 	return client
 }

@@ -37,6 +37,9 @@ type Config struct {
 	// from its own beginning.
 	Start time.Time
 	Now   func() time.Time
+	// Sleep waits between the tries of a request; nil: really.
+	Sleep func(context.Context, time.Duration) error
+
 	// Clock puts the machine's start beside a time (A21); nil: cache.ClockAt.
 	Clock func(time.Time) cache.Clock
 

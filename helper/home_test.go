@@ -31,7 +31,8 @@ type home struct {
 	dirs    cache.Dirs
 	server  *oauthtest.Server
 	keyring *memory
-	wire    *wire // nil: the machine's own network
+	wire    *wire                                      // nil: the machine's own network
+	sleep   func(context.Context, time.Duration) error // nil: really
 
 	mu       sync.Mutex
 	ahead    time.Duration // of the wall clock
@@ -95,6 +96,7 @@ func (h *home) config() helper.Config {
 		Dirs:    h.dirs,
 		Start:   h.now(),
 		Now:     h.now,
+		Sleep:   h.sleep,
 		Clock:   h.clock,
 		Env:     func(name string) string { return h.env[name] },
 		HTTP:    web,

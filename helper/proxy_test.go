@@ -91,8 +91,9 @@ func TestProxyVariable(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			h, proxy, asked := behindProxy(t, "407 No")
+			h.unwaited()
 			h.env["HTTPS_PROXY"] = strings.ReplaceAll(c.value, "HOST", proxy)
-			_, err := h.get(protocol.Request{Profile: "demo", Timeout: 1})
+			_, err := h.get(named)
 			wantError(t, err, protocol.ErrPolicy, c.says, "credhelper edit demo")
 			if strings.Contains(err.Error(), "pa55") || asked.Load() != 0 {
 				t.Errorf("%v; the proxy was asked %d times", err, asked.Load())
@@ -101,8 +102,9 @@ func TestProxyVariable(t *testing.T) {
 	}
 	t.Run("it does not count with NO_PROXY", func(t *testing.T) {
 		h, proxy, _ := behindProxy(t, "407 No")
+		h.unwaited()
 		h.env["HTTPS_PROXY"], h.env["NO_PROXY"] = `"http://`+proxy, "0.0.0.0"
-		_, err := h.get(protocol.Request{Profile: "demo", Timeout: 1})
+		_, err := h.get(named)
 		wantError(t, err, protocol.ErrUnreachable, "no connection: connection refused")
 	})
 	for _, good := range []string{"http://HOST", "HOST", "http://DOM%5Cuser:p%25@HOST"} {

@@ -21,6 +21,11 @@ import (
 // commandLimit is the time limit of a command.
 const commandLimit = 3 * time.Second
 
+// handTime is how long output that a command wrote before it ended may take to be read.
+// It only passes where a process that was left behind holds the pipe; a busy machine may
+// need some of it.
+const handTime = 2 * time.Second
+
 // childVariables are the environment variables that a command gets, if they are set:
 // those that the usual tools (gpg, pass, secret-tool, op, vault) need to find their
 // files and agents, and no others (security.md T7).
@@ -65,16 +70,16 @@ func RunCommand(ctx context.Context, argv []string, around Surroundings) ([]byte
 	cmd.Env = childEnviron(around.Environ, around.Names)
 	cmd.Dir = string(filepath.Separator)
 	cmd.Stdout = out
-	cmd.WaitDelay = 250 * time.Millisecond
+	cmd.WaitDelay = handTime
 	ownGroup(cmd)
 	stderr := listen(cmd, around.Failed != nil)
 	err := cmd.Start()
 	if err != nil {
-		stderr()
+		stderr(false)
 		return nil, unavailable(err)
 	}
 	err = outcome(ctx, cmd, out, cmd.Wait())
-	said := stderr()
+	said := stderr(err != nil)
 	if err != nil {
 		if around.Failed != nil {
 			around.Failed(secret.New(out.buf.String()), secret.New(said))
@@ -108,15 +113,15 @@ func outcome(ctx context.Context, cmd *exec.Cmd, out *bounded, waited error) err
 const longestComplaint = 4 << 10
 
 // listen gives the command a pipe for its stderr. end closes it and returns the first
-// part of the output. It does not use exec.Cmd's own copying, because a process that
-// the command leaves behind could hold stderr open and block us.
-func listen(cmd *exec.Cmd, wanted bool) (end func() string) {
-	if !wanted {
-		return func() string { return "" }
+// part of the output, if that is wanted. It does not use exec.Cmd's own copying, because a
+// process that the command leaves behind could hold stderr open and block us.
+func listen(cmd *exec.Cmd, possible bool) (end func(wanted bool) string) {
+	if !possible {
+		return func(bool) string { return "" }
 	}
 	r, w, err := os.Pipe()
-	if err != nil { // its messages are not worth a failure
-		return func() string { return "" }
+	if err != nil { // what it says is not worth failing for
+		return func(bool) string { return "" }
 	}
 	cmd.Stderr = w
 	heard := make(chan string, 1)
@@ -125,10 +130,13 @@ func listen(cmd *exec.Cmd, wanted bool) (end func() string) {
 		_, _ = io.Copy(io.Discard, r)
 		heard <- string(first)
 	}()
-	return func() string {
+	return func(wanted bool) string {
 		w.Close()
-		_ = r.SetReadDeadline(time.Now().Add(50 * time.Millisecond))
 		defer r.Close()
+		if !wanted {
+			return ""
+		}
+		_ = r.SetReadDeadline(time.Now().Add(handTime))
 		return <-heard
 	}
 }

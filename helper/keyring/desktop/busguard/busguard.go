@@ -9,8 +9,8 @@
 // bus that cannot exist, at which the library gives up at once.
 //
 // A process that needs the bus, because its configuration says so, executes itself
-// again with the variable Ask. Only then the guard contacts the bus, within half a
-// second, and leaves its address to the library if it answers. When the library has
+// again with the variable Ask. Only then the guard contacts the bus, within two
+// seconds, and leaves its address to the library if it answers. When the library has
 // been initialized the variable is restored (Lift), so that the guard affects neither
 // this program, if it executes itself again, nor a command that it runs.
 //
