@@ -200,9 +200,6 @@ func (q *query) findOwner() error {
 	q.keepHosts(compared)
 	var err error
 	q.profile, q.origin, err = q.claims.Owner(u, q.request.Username)
-	if unread := q.claims.Unread(); unread != "" && errors.Is(err, protocol.ErrNoProfile) {
-		q.report(unread)
-	}
 	return err
 }
 

@@ -62,6 +62,9 @@ type Error struct {
 	// RetryAfter is the number of seconds after which to ask again, because the server
 	// asked for it or because a refusal is remembered that long; 0 if nothing is known.
 	RetryAfter int64
+	// Note is for a person, where the tool is answered without a word and goes on: what
+	// may be the reason all the same; mostly empty.
+	Note string
 	// Quit says that no other helper should be asked: the profile owns the URL, and a
 	// password would not help. git's protocol can express this.
 	Quit bool

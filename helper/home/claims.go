@@ -70,18 +70,6 @@ func (c *Claims) Hosts() (h cache.Hosts, keys []string, ok bool) {
 	return h, keys, c.stamps != nil
 }
 
-// Unread says of a profile that cannot even be read that nobody knows what it owns; "" if
-// there is none. Tools that hear that nobody owns a host go on without a word, so a person
-// would look for the reason elsewhere.
-func (c *Claims) Unread() string {
-	for _, b := range c.broken {
-		if b.name != "" && !b.read {
-			return b.err.Error() + "; which hosts it is for is not known"
-		}
-	}
-	return ""
-}
-
 // Explanation says which profile answers for a URL, and why no other.
 type Explanation struct {
 	URL     string

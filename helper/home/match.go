@@ -99,6 +99,12 @@ func blame(err error, broken []brokenFile, u origin.URL) error {
 			return b.err
 		}
 	}
+	for _, b := range broken {
+		if !b.read { // it might own any host
+			e.Note = b.err.Error() + "; which hosts it is for is not known"
+			break
+		}
+	}
 	if len(broken) > 0 {
 		e.Hint = protocol.Unowned(u, broken[0].name).Hint
 	}

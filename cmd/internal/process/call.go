@@ -37,8 +37,10 @@ func WriteReply(fd int, r protocol.Reply, err error, explain func(error)) int {
 			return 1
 		}
 	}
-	if err != nil && !r.Quiet {
+	if known := new(protocol.Error); err != nil && !r.Quiet {
 		explain(err)
+	} else if errors.As(err, &known) && known.Note != "" {
+		explain(errors.New(known.Note))
 	}
 	return r.Exit
 }
