@@ -143,7 +143,7 @@ func TestWhoImportsWhom(t *testing.T) {
 			}
 			r, ok := plan[path]
 			if !ok {
-				t.Errorf("%s is not in the plan of the house: add it, and why, to docs/architecture.md and here", path)
+				t.Errorf("%s is not in the plan of packages: add it, and why, to docs/architecture.md and here", path)
 				continue
 			}
 			seen[path] = true

@@ -73,7 +73,7 @@ func (h *Helper) Get(ctx context.Context, r protocol.Request) (protocol.Credenti
 }
 
 // answer is the whole way of a miss, once it is known which profile answers: rows 6 to
-// 10 of "One request" in docs/architecture.md.
+// 10 of "The path of a request" in docs/architecture.md.
 func (q *query) answer(ctx context.Context) (protocol.Credential, error) {
 	q.takeReports(ctx)                  // that the current token was refused, or taken
 	if err := q.blocked(); err != nil { // by an API that refuses good tokens

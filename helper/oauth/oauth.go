@@ -78,32 +78,33 @@ type Use struct {
 
 	Code     secret.Text // authorization code (RFC 6749 4.1.3)
 	Verifier secret.Text // code_verifier (RFC 7636 4.5)
-	Redirect string      // redirect_uri, as it was in the authorization request
+	Redirect string      // redirect_uri of the authorization request
 	Nonce    secret.Text // "nonce" that an ID token must have (OpenID Connect Core 3.1.3.7); zero: none was sent
 	Device   secret.Text // device_code (RFC 8628 3.4)
 
-	// Subject is the token to be exchanged (RFC 8693 2.1), asked for at each try.
+	// Subject returns the token to be exchanged (RFC 8693 2.1); it is called for each
+	// attempt.
 	Subject     func() (secret.Text, error)
 	SubjectType string // subject_token_type; "": an access token
 	Requested   string // requested_token_type; "": the server's choice
 }
 
-// Token is an access token as the server's answer was understood.
+// Token is an access token, with the values in the server's response.
 type Token struct {
-	Access   secret.Text   // matches RFC 6750's grammar (A16), or the wide one if the Client says so
+	Access   secret.Text   // matches RFC 6750's grammar (A16), or the wide one if the Client permits it
 	Sent     time.Time     // when the request that got it was sent
-	Expires  time.Time     // counted from Sent, never from the answer's arrival (A20); never zero
-	Scope    string        // scopes granted, blank-separated: what the answer says, else what was asked
+	Expires  time.Time     // counted from Sent, never from the response's arrival (A20); never zero
+	Scope    string        // granted scopes, separated by spaces: those in the response, else those requested
 	Refresh  secret.Text   // a new refresh token; zero if none came. Store it before Access is used (A18)
-	Skew     time.Duration // server's Date less our clock, 0 if it sent none
+	Skew     time.Duration // server's Date less our clock; 0 if there was none
 	Warnings []string      // one line each, for stderr; no secrets
-	Tries    int           // requests that it took
+	Tries    int           // number of requests
 
-	Issued        string // issued_token_type of an exchange (RFC 8693 2.2.1); "" if the server did not say
-	CorrelationID string // how the server's own log calls the request, by a header of its answer; "" if it did not say
+	Issued        string // issued_token_type of an exchange (RFC 8693 2.2.1); may be empty
+	CorrelationID string // the server's own id of the request, from a header; may be empty
 }
 
-// Token asks for a token: at most 4 requests, 6 s in all and never beyond ctx's
+// Token requests a token: at most 4 requests, 6 s in all, and never beyond ctx's
 // deadline. Its errors are *Error.
 func (c *Client) Token(ctx context.Context) (*Token, error) {
 	if err := c.Check(); err != nil {
@@ -119,7 +120,8 @@ func (c *Client) Token(ctx context.Context) (*Token, error) {
 	return token, nil
 }
 
-// form is the body of one request, without what the client authentication adds.
+// form returns the form of one request, without the fields of the client
+// authentication.
 func (c *Client) form(g Grant) (url.Values, error) {
 	fields, err := g.Fields(c)
 	if err != nil {
@@ -154,7 +156,7 @@ func (c *Client) sleep(ctx context.Context, d time.Duration) error {
 	}
 }
 
-// or is d, or what it means when it is not set.
+// or returns d, or unset if d is zero.
 func or(d, unset time.Duration) time.Duration {
 	if d > 0 {
 		return d

@@ -11,19 +11,19 @@ import (
 )
 
 const (
-	// piece is the shortest part of a secret, in letters and digits, that is taken out
-	// of a text: as for credhelper curl -v.
+	// piece is the minimum length of a part of a secret, in letters and digits, that is
+	// redacted, as for credhelper curl -v.
 	piece = 12
-	// foreignLimit is how much of a foreign text is looked through; less is shown.
+	// foreignLimit is how much of a text from outside is searched; less is shown.
 	foreignLimit = 4096
 )
 
-// redactPieces takes out of a text every piece of the forms, in whichever case it is
-// written and whatever stands between its letters and digits: servers cut what they
-// echo, wrap it, escape it and make capitals of it.
+// redactPieces redacts every piece of the forms in a text, in any case and with
+// anything between its letters and digits: servers truncate, wrap, escape and
+// capitalize what they echo.
 func redactPieces(s string, forms []string) string {
 	text, at := folded(s)
-	known := map[string][]int{} // where in text each piece begins
+	known := map[string][]int{} // positions in text at which each piece begins
 	for i := range len(text) - piece + 1 {
 		known[text[i:i+piece]] = append(known[text[i:i+piece]], i)
 	}
@@ -48,7 +48,7 @@ func redactPieces(s string, forms []string) string {
 	return covered(s, hidden)
 }
 
-// folded is the letters and digits of a text, in lower case, and where they stand in it.
+// folded returns the letters and digits of a text, in lower case, and their positions.
 func folded(s string) (text string, at []int) {
 	var b strings.Builder
 	for i := range len(s) {
@@ -65,7 +65,7 @@ func folded(s string) (text string, at []int) {
 	return b.String(), at
 }
 
-// allOf is where a form begins in a text.
+// allOf returns the positions of a form in a text.
 func allOf(text, form string) (found []int) {
 	for from := 0; ; from++ {
 		i := strings.Index(text[from:], form)
@@ -77,7 +77,7 @@ func allOf(text, form string) (found []int) {
 	}
 }
 
-// covered writes one word for each run of hidden bytes.
+// covered replaces each run of hidden bytes by one word.
 func covered(s string, hidden []bool) string {
 	var b strings.Builder
 	for i := range len(s) {
@@ -91,9 +91,9 @@ func covered(s string, hidden []bool) string {
 	return b.String()
 }
 
-// writings are the ways to write a secret of which pieces are looked for: as it is,
-// backwards, within more that was put into Base64, and byte for byte as numbers, as
-// percent signs, \u, \x and HTML's entities have them.
+// writings returns the spellings of a secret whose pieces are redacted: the secret
+// itself, reversed, as part of a longer Base64 text, and byte by byte as numbers, as in
+// percent encoding, \u, \x and HTML entities.
 func writings(plain string) []string {
 	backwards := []byte(plain)
 	slices.Reverse(backwards)

@@ -11,8 +11,8 @@ import (
 	"github.com/credhelper/credhelper/protocol/strictjson"
 )
 
-// post sends a form to an endpoint beside the token endpoint, proving who asks in
-// the same way (RFC 7009 2.1, RFC 7662 2.1, RFC 8628 3.1), once. what names the
+// post sends a form once to an endpoint other than the token endpoint, with the same
+// client authentication (RFC 7009 2.1, RFC 7662 2.1, RFC 8628 3.1). what names the
 // endpoint in messages.
 func (c *Client) post(ctx context.Context, what, endpointURL string, form url.Values) (answer, *Error) {
 	began := c.now()
@@ -61,7 +61,7 @@ func (c *Client) postOnce(ctx context.Context, what, endpointURL string, form ur
 	return a, nil
 }
 
-// request is what x/oauth2 builds for the token endpoint, for the others.
+// request builds for other endpoints what x/oauth2 builds for the token endpoint.
 func (c *Client) request(ctx context.Context, auth ClientAuth, endpointURL string, form url.Values) (*http.Request, error) {
 	if auth.Fields != nil {
 		if err := addFields(form, c, auth); err != nil {
@@ -89,10 +89,10 @@ func (c *Client) request(ctx context.Context, auth ClientAuth, endpointURL strin
 	return r, nil
 }
 
-// cureEndpoint is for addresses beside the token endpoint.
+// cureEndpoint is the advice for other endpoints.
 const cureEndpoint = "is this the address of that endpoint? credhelper show {profile} --full"
 
-// object reads an answer that is one JSON object, strictly (A14, R4).
+// object parses a response that is one JSON object, strictly (A14, R4).
 func (a answer) object(endpointURL string) (strictjson.Value, *Error) {
 	reason := a.fault
 	if reason == "" {
@@ -111,7 +111,7 @@ func (a answer) object(endpointURL string) (strictjson.Value, *Error) {
 	return strictjson.Value{}, e
 }
 
-// textOf is a member that is a text, "" if there is none.
+// textOf returns a string member; "" if there is none.
 func textOf(v strictjson.Value, name string) string {
 	member, found := v.Get(name)
 	if !found {
@@ -124,8 +124,7 @@ func textOf(v strictjson.Value, name string) string {
 	return s
 }
 
-// secondsOf is a member that is a number of seconds or of a date, 0 if there is
-// none.
+// secondsOf returns a member that is a number of seconds or a date; 0 if there is none.
 func secondsOf(v strictjson.Value, name string) int64 {
 	member, found := v.Get(name)
 	if !found {

@@ -8,23 +8,22 @@ import (
 	"sync/atomic"
 )
 
-// progress is how far a request came. The hooks of the transport note it, by way
-// of the request's context; it decides about another try (A9, A10) and about which
-// machine a failure is blamed on.
+// progress records how far a request came, through the transport's hooks and the
+// request's context. It decides whether to repeat a request (A9, A10) and which machine
+// a failure is attributed to.
 type progress struct {
-	connected atomic.Bool             // TCP: the server, or the proxy, is there
-	proxy     atomic.Pointer[url.URL] // through which the server is asked; nil: none
+	connected atomic.Bool             // TCP: the server, or the proxy, is reachable
+	proxy     atomic.Pointer[url.URL] // the proxy in use; nil: none
 	through   atomic.Bool             // the proxy has connected us to the server
 	handshake atomic.Pointer[error]   // why there is no TLS with the server, or the proxy
 	wanted    atomic.Bool             // the other side asked for a client certificate
 	shown     atomic.Bool             // and got one
-	written   atomic.Bool             // bytes of the request may have left
+	written   atomic.Bool             // bytes of the request may have been sent
 }
 
 type progressKey struct{}
 
-// progressOf is what notes the request that a context belongs to, nil if nobody
-// wants to know.
+// progressOf returns the progress of a context's request; nil if it is not recorded.
 func progressOf(ctx context.Context) *progress {
 	if ctx == nil {
 		return nil
@@ -33,7 +32,7 @@ func progressOf(ctx context.Context) *progress {
 	return p
 }
 
-// watch makes the context of a request whose progress is noted.
+// watch returns a context that records the progress of its request.
 func (p *progress) watch(ctx context.Context) context.Context {
 	return httptrace.WithClientTrace(context.WithValue(ctx, progressKey{}, p), &httptrace.ClientTrace{
 		ConnectDone: func(_, _ string, err error) {
@@ -43,7 +42,7 @@ func (p *progress) watch(ctx context.Context) context.Context {
 		},
 		TLSHandshakeStart: func() {
 			if proxy := p.proxy.Load(); proxy != nil && proxy.Scheme != "https" {
-				p.through.Store(true) // TLS begins with the server
+				p.through.Store(true) // TLS with the server begins
 			}
 		},
 		TLSHandshakeDone: func(_ tls.ConnectionState, err error) {
@@ -51,8 +50,8 @@ func (p *progress) watch(ctx context.Context) context.Context {
 				p.handshake.Store(&err)
 			}
 		},
-		// The request is written from here on; a hook after the writing would miss
-		// bytes that left before it broke.
+		// The request is written from here on; a hook after writing would miss bytes
+		// sent before a failure.
 		GotConn: func(httptrace.GotConnInfo) { p.written.Store(true) },
 	})
 }

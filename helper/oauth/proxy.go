@@ -11,19 +11,19 @@ import (
 	"github.com/credhelper/credhelper/protocol/printable"
 )
 
-// proxyAnswer is a proxy's answer to CONNECT that is not 200.
+// proxyAnswer is the status of a proxy's response to CONNECT if it is not 200.
 type proxyAnswer struct{ status int }
 
 func (*proxyAnswer) Error() string { return "the proxy says no" }
 
-// connected looks at the answer to CONNECT: net/http would make a text of it.
+// connected reads the response to CONNECT, of which net/http would only keep a text.
 func connected(ctx context.Context, _ *url.URL, _ *http.Request, resp *http.Response) error {
 	if resp.StatusCode != http.StatusOK {
 		return &proxyAnswer{resp.StatusCode}
 	}
 	if p := progressOf(ctx); p != nil {
 		p.through.Store(true)
-		p.wanted.Store(false) // that was the proxy
+		p.wanted.Store(false) // that was the proxy's
 		p.shown.Store(false)
 	}
 	return nil
@@ -34,10 +34,10 @@ const (
 	proxyAddress  = "is this the right proxy? It is named by proxy or HTTPS_PROXY: credhelper show {profile} --full"
 )
 
-// explainProxy is for what broke on the way to a proxy or was refused by it. It
-// names the proxy, without user and password. Nothing was sent to the server, so
-// asking again does no harm; but a wrong password is not sent twice, because
-// domain accounts are locked for that (A12).
+// explainProxy explains a failure to reach a proxy, or a refusal by it. It names the
+// proxy without user and password. Nothing was sent to the server, so the request can
+// be repeated; but a wrong password is not sent twice, because that locks domain
+// accounts (A12).
 func (x *exchange) explainProxy(ctx context.Context, e *Error, err error) {
 	proxy := x.proxy.Load()
 	name := "the proxy " + printable.Value(proxy.Host)
@@ -71,7 +71,7 @@ func (x *exchange) explainProxy(ctx context.Context, e *Error, err error) {
 	}
 }
 
-// explainRefusal is a proxy's status.
+// explainRefusal explains a proxy's status.
 func explainRefusal(e *Error, proxy *url.URL, name string, status int) {
 	e.Status, e.Proxy = status, printable.Value(proxy.Host)
 	switch {
@@ -84,13 +84,13 @@ func explainRefusal(e *Error, proxy *url.URL, name string, status int) {
 		e.Reason, e.again = name+" reaches the server not now", true
 	case status >= 400 && status < 500:
 		e.Kind, e.Reason = Refused, name+" refuses to connect to the server"
-	default: // 511, a redirect to a page where one signs in to the network
+	default: // 511, a redirect to a captive portal
 		e.Reason, e.Cure = name+" lets no connection through", "does this network want a sign-in in a browser first?"
 	}
 }
 
-// BadProxy is the error of a proxy's address that cannot be read, for what
-// HTTPOptions.Proxy returns.
+// BadProxy returns the error for a proxy's address that cannot be parsed, for the
+// function HTTPOptions.Proxy.
 func BadProxy(reason string) error {
 	return &Error{Kind: Policy, Reason: reason, Cure: "mend the variable, or name the proxy in the profile (proxy, or \"none\"): credhelper edit {profile}"}
 }

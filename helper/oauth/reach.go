@@ -7,10 +7,9 @@ import (
 	"time"
 )
 
-// Reach asks the token endpoint's host for "/" by HEAD, without credentials, and
-// returns the server's clock less ours, 0 if it did not say. Any answer will do: it
-// shows that name, network, proxy and certificates are in order. The error is an
-// *Error of what stood in the way.
+// Reach sends HEAD / to the token endpoint's host, without credentials, and returns the
+// server's clock less ours, 0 if unknown. Any response shows that name, network, proxy
+// and certificates are in order. The error is an *Error.
 func (c *Client) Reach(ctx context.Context) (time.Duration, error) {
 	u, err := url.Parse(c.TokenURL)
 	if err != nil {

@@ -10,26 +10,26 @@ import (
 	"github.com/credhelper/credhelper/protocol/secret"
 )
 
-// reply is a good answer as we understood it.
+// reply is a valid response, decoded.
 type reply struct {
 	access   string
 	life     time.Duration
 	scope    string
 	refresh  secret.Text
-	issued   string // issued_token_type (RFC 8693 2.2.1), as it may be shown; "" if not said
+	issued   string // issued_token_type (RFC 8693 2.2.1), sanitized; may be empty
 	skew     time.Duration
 	warnings []string
 
 	correlation string // the server's id of the request
 }
 
-// taken reports whether a status can come with what was asked for. RFC 6749 5.1
-// says 200; servers built on REST frameworks say 201, because a token was created.
-// 202 promises one for later, and 203 was changed on its way.
+// taken reports whether a status can belong to a token response. RFC 6749 5.1 requires
+// 200; servers built on REST frameworks send 201, because a token was created. 202
+// promises a later result, and a 203 was modified on its way.
 func taken(status int) bool { return status == http.StatusOK || status == http.StatusCreated }
 
-// accept makes a token of an answer, or says why not. Only a status of taken without
-// an "error" member can be a token (RFC 6749 5.1, A17).
+// accept decodes a token, or returns why the response is not one. Only a response with
+// a status of taken and without an "error" member can be a token (RFC 6749 5.1, A17).
 func (x *exchange) accept(a answer) (reply, *Error) {
 	found, unreadable := x.client.parse(a)
 	x.client.tellRotated(a, found)
@@ -55,8 +55,8 @@ func (x *exchange) accept(a answer) (reply, *Error) {
 	return x.client.compareScopes(r, a)
 }
 
-// answersNonce reports whether an ID token, if there is one that can be read, is of
-// this sign-in. It is not used for anything else.
+// answersNonce reports whether an ID token, if there is a readable one, belongs to this
+// sign-in. It is used for nothing else.
 func (c *Client) answersNonce(id field) bool {
 	if c.Use.Nonce.IsZero() || id.shape != text {
 		return true
@@ -77,8 +77,8 @@ func (a answer) malformed(f flaw) *Error {
 	return e
 }
 
-// interpret reads the members of RFC 6749 5.1. What only informs, scope and a
-// refresh token, never costs the access token.
+// interpret decodes the members of RFC 6749 5.1. Defects of scope and refresh token,
+// which only inform, do not invalidate the access token.
 func (c *Client) interpret(f fields) (reply, flaw) {
 	var r reply
 	if f["access_token"].shape == absent {
@@ -106,7 +106,7 @@ func (c *Client) interpret(f fields) (reply, flaw) {
 	return r, noFlaw
 }
 
-// checkAccess looks whether every tool can carry the token (A16).
+// checkAccess checks that every tool can send the token (A16).
 func (c *Client) checkAccess(access field) flaw {
 	switch {
 	case access.shape != text:
@@ -133,10 +133,10 @@ func (c *Client) readRefresh(r *reply, refresh field) {
 	}
 }
 
-// readScope takes a list or a number, too: scope is only shown and compared.
+// readScope also accepts a list or a number, because scope is only shown and compared.
 func (c *Client) readScope(r *reply, scope field) {
 	switch {
-	case scope.shape == absent: // what was asked (RFC 6749 5.1)
+	case scope.shape == absent: // as requested (RFC 6749 5.1)
 		r.scope = strings.Join(c.Scopes, " ")
 	case scope.shape == other:
 		r.warnings = append(r.warnings, "the answer has a scope that cannot be read")
@@ -148,17 +148,17 @@ func (c *Client) readScope(r *reply, scope field) {
 	}
 }
 
-// boundTypes are token types that no setting makes Bearer: such a token is worth
-// nothing without a key or proof, or is no access token at all (A15).
+// boundTypes are token types that no setting treats as Bearer: such a token is useless
+// without a key or proof, or is not an access token (A15).
 var boundTypes = [...]string{"DPoP", "mac", "pop", "N_A"}
 
-// NeverBearer reports whether a token type can by no means be that of a bearer token.
+// NeverBearer reports whether a token type cannot be that of a bearer token.
 func NeverBearer(kind string) bool {
 	return slices.ContainsFunc(boundTypes[:], func(b string) bool { return strings.EqualFold(kind, b) })
 }
 
-// checkType accepts Bearer in any letter case, and what the profile says is the
-// server's word for it (A15).
+// checkType accepts Bearer in any letter case, and the names that the profile lists
+// (A15).
 func (c *Client) checkType(f field) flaw {
 	switch {
 	case !f.given() && c.AllowMissingType:
@@ -179,9 +179,9 @@ func (c *Client) checkType(f field) flaw {
 	return flawType(f.text)
 }
 
-// compareScopes looks for scopes that were asked for and not granted (A17). An
-// answer without scope grants what was asked (RFC 6749 5.1). Entra's "/.default"
-// stands for whatever an administrator granted, so it is never among them.
+// compareScopes checks for scopes that were requested and not granted (A17). A response
+// without scope grants the requested ones (RFC 6749 5.1). Entra's "/.default" stands
+// for everything that an administrator granted, so responses never contain it.
 func (c *Client) compareScopes(r reply, a answer) (reply, *Error) {
 	granted := strings.Fields(r.scope)
 	var missing []string

@@ -6,23 +6,23 @@ import (
 	"time"
 )
 
-// longestRetryAfter is the longest wait that a server is granted (A11); more is a slip
-// that must not lock a client out for years.
+// longestRetryAfter is the longest wait that a server can ask for (A11); more is a
+// mistake that must not lock a client out for years.
 const longestRetryAfter = time.Hour
 
-// pauses are the least and the most of the waits between tries, which are random in
-// between (A11): a thousand clients that fail together do not come back together,
-// and the last of the four tries is at least 2 s after the first, so that a restart
-// of the server passes unseen.
+// pauses are the minimum and maximum of the random waits between attempts (A11): a
+// thousand clients that fail together do not return together, and the last of four
+// attempts is at least 2 s after the first, so that a restart of the server goes
+// unnoticed.
 var pauses = [...]struct{ least, most time.Duration }{
 	{100 * time.Millisecond, 200 * time.Millisecond},
 	{400 * time.Millisecond, 800 * time.Millisecond},
 	{1500 * time.Millisecond, 2500 * time.Millisecond},
 }
 
-// persist asks until there is a token or no reason to go on: at most four times,
-// each wait inside the deadline (A11). No try is cut short to make room for
-// another: a server that is slow would be asked twice and answer neither.
+// persist asks until there is a token or no reason to continue: at most four times,
+// each wait within the deadline (A11). An attempt is never cut short to leave time for
+// another: a slow server would receive two requests and answer neither.
 func (c *Client) persist(ctx context.Context) (*Token, *Error) {
 	start := c.now()
 	ctx, cancel := context.WithTimeout(ctx, or(c.Timeout, allTimeout))
@@ -56,7 +56,7 @@ func (c *Client) persist(ctx context.Context) (*Token, *Error) {
 	}
 }
 
-// left is the time until the deadline, by the given clock and the context's.
+// left returns the time until the deadline, by the given clock and the context's.
 func (c *Client) left(ctx context.Context, start time.Time) time.Duration {
 	left := or(c.Timeout, allTimeout) - c.now().Sub(start)
 	if deadline, ok := ctx.Deadline(); ok {
@@ -76,8 +76,8 @@ func (c *Client) report(step string, failure *Error, took time.Duration, n int) 
 	c.Trace(step, took, n)
 }
 
-// later reports whether a status says "not now" (A9). Anything else in the 4xx is
-// a no, and any other 5xx will say the same again.
+// later reports whether a status means "not now" (A9). Any other 4xx is a refusal, and
+// any other 5xx would be repeated.
 func later(status int) bool {
 	switch status {
 	case 408, 425, 429, 500, 502, 503, 504:
@@ -86,9 +86,9 @@ func later(status int) bool {
 	return false
 }
 
-// repeatable reports whether a request that was answered so may be sent again: any
-// "not now" if asking uses nothing up; else only the three that say that
-// nothing was done (A10).
+// repeatable reports whether a request with this response may be sent again: after any
+// "not now" if the request uses nothing up; else only after the three statuses which
+// mean that nothing was done (A10).
 func (x *exchange) repeatable(status int) bool {
 	return later(status) && (x.mayAsk || status == 425 || status == 429 || status == 503)
 }

@@ -7,22 +7,22 @@ import (
 	"github.com/credhelper/credhelper/protocol/secret"
 )
 
-// A server that replaces a refresh token does so when it sends its answer, whatever
-// we think of the rest of that answer. A new refresh token that was dropped because
-// of an odd expires_in would end the sign-in: the old one is used up, and showing it
-// again revokes the family (RFC 9700 4.14.2). So it is looked for first, generously.
+// A server that replaces a refresh token does so when it sends its response, whatever
+// we think of the rest of it. Dropping the new refresh token because of, for example,
+// an invalid expires_in would end the sign-in: the old one is used up, and using it
+// again revokes the family (RFC 9700 4.14.2). So it is looked for first, leniently.
 
-// refreshLimit is the most bytes of a refresh token that is kept.
+// refreshLimit is the maximum length, in bytes, of a refresh token that is stored.
 const refreshLimit = 16 << 10
 
-// tellRotated hands over the refresh token of an answer, if it has one that can be
-// kept.
+// tellRotated passes on the refresh token of a response, if it has one that can be
+// stored.
 func (c *Client) tellRotated(a answer, found fields) {
 	if c.Rotated == nil || c.Grant != refreshGrant.Name || a.status < 200 || a.status > 299 {
 		return
 	}
 	refresh, failed := found["refresh_token"], found["error"].given()
-	if found == nil { // not readable by the strict rules
+	if found == nil { // invalid by the strict rules
 		refresh.shape = text
 		refresh.text, failed = looseRefresh(a.body)
 	}
@@ -31,7 +31,7 @@ func (c *Client) tellRotated(a answer, found fields) {
 	}
 }
 
-// keepable reports whether s can be a refresh token: RFC 6749 A.17, 1*VSCHAR.
+// keepable reports whether s can be stored as a refresh token: RFC 6749 A.17, 1*VSCHAR.
 func keepable(s string) bool { return refreshToken(s) && len(s) <= refreshLimit }
 
 // refreshToken is RFC 6749 A.17, 1*VSCHAR, at most 64 KiB.
@@ -44,9 +44,9 @@ func refreshToken(s string) bool {
 	return s != "" && len(s) <= 64<<10
 }
 
-// looseRefresh finds the refresh_token of a JSON object that strictjson refuses:
-// another member twice, text behind it. Two different ones are none. failed reports
-// that the object says an error.
+// looseRefresh returns the refresh_token of a JSON object that strictjson refuses,
+// because of another repeated member or text after it. Two different ones count as
+// none. failed reports that the object has an error.
 func looseRefresh(body []byte) (token string, failed bool) {
 	d := json.NewDecoder(bytes.NewReader(afterMark(body)))
 	if open, err := d.Token(); err != nil || open != json.Delim('{') {
@@ -76,6 +76,6 @@ func looseRefresh(body []byte) (token string, failed bool) {
 	return token, failed
 }
 
-// afterMark is a body without the byte order mark that some servers of .NET and PHP
-// put before it (RFC 8259 8.1 lets readers skip it).
+// afterMark returns a body without the byte order mark of some .NET and PHP servers
+// (RFC 8259 8.1 permits ignoring it).
 func afterMark(body []byte) []byte { return bytes.TrimPrefix(body, []byte("\xef\xbb\xbf")) }

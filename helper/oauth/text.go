@@ -13,16 +13,16 @@ import (
 	"github.com/credhelper/credhelper/protocol/secret"
 )
 
-// shownFields are the form fields whose values only say what is asked for and by
-// whom. The value of every other field may be a secret, of ours or of somebody whose
+// shownFields are the form fields whose values only describe the request and the
+// client. The value of any other field may be a secret, of ours or of someone whose
 // token is exchanged.
 var shownFields = [...]string{
 	"grant_type", "client_id", "scope", "audience", "resource", "redirect_uri", "response_type",
 	"client_assertion_type", "subject_token_type", "requested_token_type", "token_type_hint",
 }
 
-// sending is the client that is about to send a form: what a server echoes of it is
-// not shown, except for what the profile's file says anyway.
+// sending returns the client with the values of a form that is about to be sent: echoes
+// of them are not shown, except those that the profile contains anyway.
 func (c *Client) sending(form url.Values) *Client {
 	asking := *c
 	asking.sent = nil
@@ -37,17 +37,17 @@ func (c *Client) sending(form url.Values) *Client {
 	return &asking
 }
 
-// foreign makes a text of the server's showable. The secret goes first, because
-// a cut through its middle would leave a piece that no longer matches.
+// foreign makes a text of the server's presentable. It redacts secrets first, because
+// truncation could leave a part of one that no longer matches.
 func (c *Client) foreign(s string) string { return printable.Value(c.redact(s)) }
 
-// redact takes every secret of the client, and what it sent, out of a text.
+// redact redacts all secrets of the client, and the values that it sent, in a text.
 func (c *Client) redact(s string) string {
 	return redact(s, c.ID, append([]string{c.Secret.Reveal()}, c.sent...))
 }
 
-// Redact takes a secret out of a text of the server that it was sent to, as it is and
-// in the forms in which a server that echoes the request would show it (4.5 row 24).
+// Redact redacts a secret in a text of the server that it was sent to, in the forms in
+// which a server may echo it.
 func Redact(s string, hidden ...secret.Text) string {
 	var plain []string
 	for _, h := range hidden {
@@ -56,9 +56,9 @@ func Redact(s string, hidden ...secret.Text) string {
 	return redact(s, "", plain)
 }
 
-// tellingLength is from where on a secret is long enough to stand in a text by no
-// chance. A shorter one is shown by its length, so that a person sees that a piece of
-// the server's sentence may have gone with it.
+// tellingLength is the length from which on a secret does not occur in a text by
+// chance. A shorter one is replaced by its length, so that a person sees that a part of
+// the server's sentence may have been redacted.
 const tellingLength = 8
 
 func redact(s, id string, secrets []string) string {
@@ -83,7 +83,7 @@ func redact(s, id string, secrets []string) string {
 	})
 }
 
-// replaceAll replaces the longest forms first: one may be the beginning of another.
+// replaceAll replaces the longest forms first, because one may be a prefix of another.
 func replaceAll(s string, forms []string, by func(form string) string) string {
 	slices.SortFunc(forms, func(a, b string) int { return len(b) - len(a) })
 	var pairs []string
@@ -93,7 +93,7 @@ func replaceAll(s string, forms []string, by func(form string) string) string {
 	return strings.NewReplacer(pairs...).Replace(s)
 }
 
-// formsOf is how a server may write a secret.
+// formsOf returns the forms in which a server may write a secret.
 func formsOf(id, plain string) []string {
 	if plain == "" {
 		return nil
@@ -107,8 +107,8 @@ func formsOf(id, plain string) []string {
 	}
 }
 
-// redactJWTs takes out whatever begins as a JWT does, "eyJ" (that is {" in
-// base64url), sent or not: no message needs one.
+// redactJWTs redacts any text that begins like a JWT, "eyJ" (which is {" in base64url),
+// whether it was sent or not: no message needs one.
 func redactJWTs(s string) string {
 	var out strings.Builder
 	for {

@@ -12,38 +12,36 @@ import (
 	"time"
 )
 
-// headerLimit is the most that an answer's headers may have, all 1xx ones
-// before it included (A3).
+// headerLimit is the maximum size of a response's headers, including those of all 1xx
+// responses before it (A3).
 const headerLimit = 64 << 10
 
-// HTTPOptions are what a profile may choose about its connections.
+// HTTPOptions are a profile's settings for connections.
 type HTTPOptions struct {
-	// RootsPEM are the certificates to trust instead of the system's, not beside
-	// them (A4). Nil: the system's.
+	// RootsPEM are the CA certificates to trust instead of the system's (A4). Nil: the
+	// system's.
 	RootsPEM []byte
 
 	// Pins are SHA-256 digests of SubjectPublicKeyInfo, one of which must be in the
 	// verified chain. None: any chain that verifies.
 	Pins [][32]byte
 
-	// Proxy tells the proxy for a request, as http.Transport has it; nil: none. It
-	// is never asked about a loopback address (A6).
+	// Proxy returns the proxy for a request, as in http.Transport; nil: none. It is
+	// never called for a loopback address (A6).
 	Proxy func(*http.Request) (*url.URL, error)
 
-	// Certificate is what the client shows to whoever asks for one (RFC 8705), also
-	// where the authorities that the server names are not the certificate's; zero:
-	// none.
+	// Certificate is presented to any server that asks for one (RFC 8705), even if it
+	// is not from one of the CAs that the server names; zero: none.
 	Certificate tls.Certificate
 
-	// Connect is the longest that TCP, and then TLS, may take; 0: 4 s.
+	// Connect is the time limit of TCP, and then of TLS; 0: 4 s.
 	Connect time.Duration
 }
 
-// NewHTTPClient makes the client for token endpoints and probes: HTTP/1.1 only,
-// because GODEBUG=http2debug=2 prints headers and bodies of HTTP/2; TLS 1.2 at
-// least, with no way to turn verification off; a fresh connection for each
-// request; no redirects, no cookies (A3, A4). It fails when RootsPEM holds no
-// certificate.
+// NewHTTPClient returns the client for token endpoints and probes: HTTP/1.1 only,
+// because GODEBUG=http2debug=2 prints headers and bodies of HTTP/2; at least TLS 1.2,
+// always with verification; a new connection for each request; no redirects, no cookies
+// (A3, A4). It fails if RootsPEM contains no certificate.
 func NewHTTPClient(o HTTPOptions) (*http.Client, error) {
 	config := &tls.Config{MinVersion: tls.VersionTLS12, NextProtos: []string{"http/1.1"}}
 	config.GetClientCertificate = o.show
@@ -92,13 +90,13 @@ func notForLoopback(proxy func(*http.Request) (*url.URL, error)) func(*http.Requ
 	}
 }
 
-// Direct reports whether an address is never asked through a proxy: it is on this
-// machine (A6).
+// Direct reports whether an address never uses a proxy because it is on this machine
+// (A6).
 func Direct(u *url.URL) bool { return u.Hostname() == "localhost" || loopback(u.Hostname()) }
 
 // show answers a server that asks for a client certificate. tls.Config.Certificates
-// would answer only a server that names the certificate's issuer among its
-// authorities, which a self-signed one never has.
+// would answer only a server that lists the certificate's issuer, which is never the
+// case for a self-signed one.
 func (o HTTPOptions) show(asked *tls.CertificateRequestInfo) (*tls.Certificate, error) {
 	if p := progressOf(asked.Context()); p != nil {
 		p.wanted.Store(true)

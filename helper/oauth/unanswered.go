@@ -8,12 +8,11 @@ import (
 	"syscall"
 )
 
-// unanswered explains why there is no answer at all, in our own words: net/http
-// puts what it read, proxy passwords and addresses into its texts. It also
-// decides about another try: nothing was sent, or asking twice does no harm
-// (A9, A10).
+// unanswered explains in our own words why there is no response: net/http's texts
+// contain what it read, proxy passwords and addresses. It also decides whether to
+// repeat the request: nothing was sent, or repeating does no harm (A9, A10).
 func (x *exchange) unanswered(ctx context.Context, err error) *Error {
-	var known *Error // a proxy that cannot be read
+	var known *Error // a proxy that cannot be parsed
 	if errors.As(err, &known) {
 		return known
 	}
@@ -33,8 +32,8 @@ func (x *exchange) unanswered(ctx context.Context, err error) *Error {
 	return e
 }
 
-// explainDial is for connections that never came to be. No byte was sent. to is
-// " to the proxy NAME", or "" for the server.
+// explainDial explains a failed connection. No byte was sent. to is " to the proxy
+// NAME", or "" for the server.
 func explainDial(ctx context.Context, e *Error, to string, err error) {
 	var dns *net.DNSError
 	e.again = true
@@ -50,7 +49,7 @@ func explainDial(ctx context.Context, e *Error, to string, err error) {
 	}
 }
 
-// explainLoss is for requests that left and were not answered.
+// explainLoss explains why a request that was sent got no response.
 func (x *exchange) explainLoss(ctx context.Context, e *Error, err error) {
 	alert, alerted := remoteAlert(err)
 	switch {
@@ -63,12 +62,12 @@ func (x *exchange) explainLoss(ctx context.Context, e *Error, err error) {
 		if x.wanted.Load() && !x.shown.Load() {
 			e.Reason, e.Cure = e.Reason+", and the server had asked for a client certificate", showCertificate
 		}
-	default: // garbage, HTTP/2, too many or too long headers, a storm of 1xx
+	default: // garbage, HTTP/2, too many or too long headers, too many 1xx
 		e.Kind, e.Reason = Malformed, "the answer is not acceptable HTTP/1.1"
 	}
 }
 
-// lost reports whether the connection ended under us.
+// lost reports whether the connection was closed by the other side or the network.
 func lost(err error) bool {
 	return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, syscall.ECONNRESET) ||
 		errors.Is(err, syscall.EPIPE) || errors.Is(err, syscall.ECONNABORTED)
@@ -79,7 +78,7 @@ func timedOut(err error) bool {
 	return errors.As(err, &timeout) && timeout.Timeout()
 }
 
-// errnoText is the operating system's own word for it, which holds no address.
+// errnoText returns the operating system's error text, which contains no address.
 func errnoText(err error) string {
 	var errno syscall.Errno
 	if errors.As(err, &errno) {
