@@ -153,7 +153,7 @@ func TestExportImport(t *testing.T) {
 		t.Error("secrets travelled")
 	}
 	_, err = other.helper().Import(text, nil)
-	wantError(t, err, protocol.ErrPolicy, "profile demo: is there already")
+	wantError(t, err, protocol.ErrPolicy, "profile demo is there already")
 }
 
 // TestBadImport: an export from somebody else's hand adds all or nothing.

@@ -75,10 +75,10 @@ func keyringError(p *config.Profile, err error) error {
 		hint = "see what it says: credhelper doctor " + p.Name
 	case errors.Is(err, keyring.ErrKeyGone):
 		hint = "" // no unlocking helps, and the error says what does
-	case strings.Contains(err.Error(), "unlock"):
-		hint = "" // said already: by credhelper, or the desktop's own program
-	case errors.Is(err, keyring.ErrLocked):
+	case errors.Is(err, keyring.ErrUnlock):
 		hint = "unlock it: credhelper unlock"
+	case errors.Is(err, keyring.ErrLocked):
+		hint = "" // the desktop's own program does it, and the error says so
 	case errors.Is(err, keyring.ErrDamaged):
 		hint = "nothing was deleted; restore a backup, or store the secret again: credhelper rotate " + p.Name
 	case errors.Is(err, keyring.ErrInvalid):
@@ -103,6 +103,9 @@ func readOnly(err error) bool {
 
 // tokenError is a failed token request.
 func tokenError(p *config.Profile, err error) error {
+	if errors.As(err, new(*protocol.Error)) {
+		return err // which names the profile
+	}
 	var e *oauth.Error
 	if !errors.As(err, &e) {
 		return about(p.Name, err, "")

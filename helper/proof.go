@@ -162,11 +162,17 @@ func keyProblem(p *config.Profile, err error) error {
 	return about(p.Name, policy(printable.Line(err.Error())), "store the right key: credhelper rotate "+p.Name+" --key-file FILE")
 }
 
+// ErrEncrypted is what ReadKeyFile fails with where it needs a password and has none.
+var ErrEncrypted = policy(oauth.ErrEncrypted.Error())
+
 // ReadKeyFile reads a private key as it was handed out and returns it as the
 // keyring keeps it: PEM, with its certificates, not encrypted. password opens an
 // encrypted one.
 func ReadKeyFile(content []byte, password secret.Text) (secret.Text, error) {
 	key, err := oauth.ReadKey(content, password)
+	if errors.Is(err, oauth.ErrEncrypted) {
+		return secret.Text{}, ErrEncrypted
+	}
 	if err != nil {
 		return secret.Text{}, policy(printable.Line(err.Error()))
 	}

@@ -5,7 +5,6 @@ import (
 	"crypto/tls"
 	"net/url"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
@@ -89,7 +88,7 @@ func (h *Helper) TrySource(ctx context.Context, p *config.Profile, s config.Sour
 		_, err = source.ReadKey(ctx)
 	}
 	if err != nil {
-		return &protocol.Error{Kind: kindOf(err), Text: printable.Line("profile " + p.Name + ": " + s.Key + ": " + strings.Replace(err.Error(), keyring.ErrUnavailable.Error()+": ", "", 1))}
+		return &protocol.Error{Kind: kindOf(err), Text: printable.Line("profile " + p.Name + ": " + s.Key + ": " + err.Error())}
 	}
 	return nil
 }

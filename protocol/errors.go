@@ -3,7 +3,6 @@ package protocol
 import (
 	"cmp"
 	"errors"
-	"strings"
 
 	"github.com/credhelper/credhelper/protocol/origin"
 	"github.com/credhelper/credhelper/protocol/printable"
@@ -73,15 +72,14 @@ type Error struct {
 func (e *Error) Error() string { return e.Text }
 func (e *Error) Unwrap() error { return e.Kind }
 
-// About puts what an error is about before it, once, and keeps its meaning and its hint.
+// About puts what an error is about before it, and keeps its meaning and its hint.
 // The given hint is for an error that has none.
 func About(what string, err error, hint string) *Error {
 	e := &Error{Hint: printable.Line(hint)}
 	if known := new(Error); errors.As(err, &known) {
 		e.Kind, e.Hint, e.RetryAfter = known.Kind, cmp.Or(known.Hint, e.Hint), known.RetryAfter
 	}
-	text := strings.TrimPrefix(err.Error(), what)
-	e.Text = printable.Line(what + ": " + strings.TrimLeft(text, ": "))
+	e.Text = printable.Line(what + ": " + err.Error())
 	return e
 }
 

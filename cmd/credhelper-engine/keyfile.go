@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"strings"
 
 	"github.com/credhelper/credhelper/cmd/internal/terminal"
 	"github.com/credhelper/credhelper/helper"
@@ -66,7 +65,7 @@ func (s *session) readKeyFile(path string) (secret.Text, error) {
 	if err == nil {
 		s.noteShared("--key-file", path)
 	}
-	if err == nil || !strings.Contains(err.Error(), "no password was given") {
+	if !errors.Is(err, helper.ErrEncrypted) {
 		return key, err
 	}
 	password, err := s.askSecret("Password of " + printable.Line(path) + ", not shown")

@@ -179,7 +179,7 @@ func keyringTrouble(name string, err error) error {
 		kind = protocol.ErrPolicy
 	}
 	text := err.Error()
-	if !strings.Contains(text, name) {
+	if !errors.As(err, new(*keyring.NamedError)) {
 		text = "keyring " + name + ": " + text
 	}
 	hint := "see what is wrong: credhelper doctor"

@@ -211,8 +211,7 @@ func (s *session) edit(ctx context.Context, name string) error {
 
 // keepDraft says where the edited text is, because it was not saved as the profile.
 func keepDraft(err error, path string) error {
-	text := strings.TrimSuffix(err.Error(), ".")
-	kept := &protocol.Error{Kind: protocol.ErrPolicy, Text: text + "; nothing was changed, your text is in " + path}
+	kept := &protocol.Error{Kind: protocol.ErrPolicy, Text: err.Error() + "; nothing was changed, your text is in " + path}
 	var known *protocol.Error
 	if errors.As(err, &known) {
 		kept.Kind, kept.Hint = known.Kind, known.Hint

@@ -52,7 +52,7 @@ func (s *session) askYes(question string) (bool, error) {
 func cleanSecret(raw []byte) (secret.Text, error) {
 	text, err := keyring.CleanSecret(raw)
 	if err != nil {
-		return secret.Text{}, malformed(strings.TrimPrefix(err.Error(), keyring.ErrInvalid.Error()+": "))
+		return secret.Text{}, malformed(keyring.Detail(err).Error())
 	}
 	return text, nil
 }

@@ -123,7 +123,7 @@ func (p *Profile) takeSecretEnvironment(d *document, f *File) error {
 	}
 	for _, name := range p.SecretEnvironment {
 		if err := keyring.CheckVariable(name); err != nil {
-			return d.wrong("secret_environment", "%s", printable.Value(strings.TrimPrefix(err.Error(), keyring.ErrInvalid.Error()+": ")))
+			return d.wrong("secret_environment", "%s", printable.Value(keyring.Detail(err).Error()))
 		}
 	}
 	return nil

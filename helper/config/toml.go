@@ -77,10 +77,10 @@ func (d *document) decodeError(err error, into reflect.Type) error {
 	line, _ := at.Position()
 	key := strings.Join(at.Key(), ".")
 	d.lines[key] = line
-	if want := wanted(into, at.Key()); want != "" && strings.Contains(at.Error(), "cannot decode TOML") {
-		return d.wrong(key, "has to be %s", want) // the library speaks of our types
+	if want := wanted(into, at.Key()); want != "" && toml.Unmarshal(d.content, &map[string]any{}) == nil {
+		return d.wrong(key, "has to be %s", want) // it is good TOML, and the library speaks of our types
 	}
-	return d.wrong(key, "%s", printable.Value(strings.TrimPrefix(at.Error(), "toml: ")))
+	return d.wrong(key, "%s", printable.Value(at.Error()))
 }
 
 // unknown names the nearest known key, or what a secret in a file should be.

@@ -45,7 +45,7 @@ func (h *Home) Import(text []byte, allow func(profile string, s config.Source) e
 	for _, name := range slices.Sorted(maps.Keys(all)) {
 		p, err := h.imported(name, all[name], drafts)
 		if err != nil {
-			return nil, about(name, err)
+			return nil, err
 		}
 		drafts = append(drafts, p)
 	}
@@ -70,7 +70,7 @@ func (h *Home) imported(name string, f config.File, before []*config.Profile) (*
 	}
 	for _, other := range before {
 		if o, both := shared(p, other); both {
-			return nil, &protocol.Error{Kind: protocol.ErrAmbiguous, Text: "it and " + other.Name + " both claim " + o}
+			return nil, &protocol.Error{Kind: protocol.ErrAmbiguous, Text: "profile " + name + ": it and " + other.Name + " both claim " + o}
 		}
 	}
 	return p, h.CheckNew(p)

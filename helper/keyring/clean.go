@@ -22,19 +22,19 @@ func CleanSecret(raw []byte) (secret.Text, error) {
 	}
 	switch {
 	case len(text) == 0:
-		return secret.Text{}, fmt.Errorf("%w: the secret is empty", ErrInvalid)
+		return secret.Text{}, problem(ErrInvalid, "the secret is empty")
 	case len(text) > MaxSecret:
-		return secret.Text{}, fmt.Errorf("%w: the secret has more than %d bytes", ErrInvalid, MaxSecret)
+		return secret.Text{}, problem(ErrInvalid, "the secret has more than %d bytes", MaxSecret)
 	}
 	for _, mark := range byteOrderMarks {
 		if bytes.HasPrefix(text, mark) {
-			return secret.Text{}, fmt.Errorf("%w: the secret starts with a byte order mark; save it as plain text without one", ErrInvalid)
+			return secret.Text{}, problem(ErrInvalid, "the secret starts with a byte order mark; save it as plain text without one")
 		}
 	}
 	for at := 0; at < len(text); {
 		r, size := utf8.DecodeRune(text[at:])
 		if what := unseen(r, size); what != "" {
-			return secret.Text{}, fmt.Errorf("%w: the secret has %s at byte %d of %d", ErrInvalid, what, at+1, len(text))
+			return secret.Text{}, problem(ErrInvalid, "the secret has %s at byte %d of %d", what, at+1, len(text))
 		}
 		at += size
 	}

@@ -3,7 +3,6 @@ package keyring
 import (
 	"context"
 	"errors"
-	"fmt"
 	"time"
 
 	"github.com/credhelper/credhelper/protocol/secret"
@@ -74,9 +73,9 @@ func within[T any](parent context.Context, limit time.Duration, call func(contex
 	}
 	var none T
 	if err := parent.Err(); err != nil {
-		return none, fmt.Errorf("%w: it did not answer in the time that was left: %w", ErrUnavailable, err)
+		return none, problem(ErrUnavailable, "it did not answer in the time that was left: %w", err)
 	}
-	return none, fmt.Errorf("%w: it did not answer within %v", ErrUnavailable, limit)
+	return none, problem(ErrUnavailable, "it did not answer within %v", limit)
 }
 
 // begin is the first step of every call: it returns the error for invalid arguments, or
@@ -86,7 +85,7 @@ func begin(ctx context.Context, wrong error) error {
 		return wrong
 	}
 	if err := ctx.Err(); err != nil {
-		return fmt.Errorf("%w: no time was left to ask it: %w", ErrUnavailable, err)
+		return problem(ErrUnavailable, "no time was left to ask it: %w", err)
 	}
 	return nil
 }

@@ -109,4 +109,4 @@ func (d *directory) items(suffix string) ([]string, error) {
 }
 
 // unavailable wraps a system error; the path in err is kept.
-func unavailable(err error) error { return fmt.Errorf("%w: %w", ErrUnavailable, err) }
+func unavailable(err error) error { return &Problem{ErrUnavailable, err} }

@@ -194,5 +194,5 @@ func (f *File) in(err error) error {
 	if err == nil {
 		return nil
 	}
-	return fmt.Errorf("file keyring %s: %w", f.config.Dir, err)
+	return &NamedError{"file keyring " + f.config.Dir, err}
 }

@@ -80,7 +80,7 @@ func (f *File) unlocked(ctx context.Context, dir *directory) (*age.X25519Identit
 // whyLocked says what is missing if there is no way to get the identity.
 func (f *File) whyLocked(dir *directory) error {
 	if _, err := dir.read(identityName, maxIdentity); err == nil {
-		return fmt.Errorf("%w: type credhelper unlock", ErrLocked)
+		return ErrUnlock
 	} else if !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}

@@ -22,6 +22,9 @@ var ErrPassphrase = fmt.Errorf("wrong passphrase: %w", ErrLocked)
 // working day.
 const MaxUnlocked = 8 * time.Hour
 
+// ErrUnlock: Unlock opens the keyring. It is an ErrLocked, too.
+var ErrUnlock = fmt.Errorf("%w by its passphrase", ErrLocked)
+
 // ErrKeyGone says that whatever opened the keyring is gone (F11). It is also an
 // ErrLocked, which unlocking cannot end.
 var ErrKeyGone = fmt.Errorf("%w: its key is gone", ErrLocked)

@@ -54,6 +54,37 @@ var (
 	ErrInvalid = errors.New("invalid")
 )
 
+// Problem is what happened, and what it means.
+type Problem struct {
+	Meaning error // one of the above
+	Detail  error
+}
+
+func (p *Problem) Error() string   { return p.Meaning.Error() + ": " + p.Detail.Error() }
+func (p *Problem) Unwrap() []error { return []error{p.Meaning, p.Detail} }
+
+// NamedError is an error that begins with which keyring it is about.
+type NamedError struct {
+	Keyring string // "secret-service", or "file keyring PATH"
+	Err     error
+}
+
+func (e *NamedError) Error() string { return e.Keyring + ": " + e.Err.Error() }
+func (e *NamedError) Unwrap() error { return e.Err }
+
+func problem(meaning error, format string, args ...any) error {
+	return &Problem{meaning, fmt.Errorf(format, args...)}
+}
+
+// Detail is what happened, without what it means: for who says in own words what that
+// is. It is err itself if that is no Problem.
+func Detail(err error) error {
+	if p := new(Problem); errors.As(err, &p) {
+		return p.Detail
+	}
+	return err
+}
+
 // Prefix is the prefix of every key. In a desktop's collection, and in the kernel, our
 // secrets are among those of other programs, and are found only by name.
 const Prefix = "credhelper-"

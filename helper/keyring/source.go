@@ -2,7 +2,6 @@ package keyring
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io/fs"
 	"path/filepath"
@@ -67,11 +66,11 @@ var sourceKinds = [...]struct {
 // is opened yet.
 func NewSource(words []string, around Surroundings) (Source, error) {
 	if len(words) == 0 {
-		return Source{}, fmt.Errorf("%w: an empty source of a secret", ErrInvalid)
+		return Source{}, problem(ErrInvalid, "an empty source of a secret")
 	}
 	for _, word := range words[1:] {
 		if strings.ContainsRune(word, 0) {
-			return Source{}, fmt.Errorf("%w: source %q has a NUL", ErrInvalid, words[0])
+			return Source{}, problem(ErrInvalid, "source %q has a NUL", words[0])
 		}
 	}
 	for _, row := range sourceKinds {
@@ -79,12 +78,12 @@ func NewSource(words []string, around Surroundings) (Source, error) {
 			continue
 		}
 		if wrong := row.check(words[1:]); wrong != "" {
-			return Source{}, fmt.Errorf("%w: source %q takes %s", ErrInvalid, row.kind, wrong)
+			return Source{}, problem(ErrInvalid, "source %q takes %s", row.kind, wrong)
 		}
 		return Source{Kind: row.kind, Words: words[1:], around: around, read: row.read}, nil
 	}
 	// The word is not quoted: it may be the secret itself, in the wrong place.
-	return Source{}, fmt.Errorf("%w: the first word of a source is none of file, command, env, credential", ErrInvalid)
+	return Source{}, problem(ErrInvalid, "the first word of a source is none of file, command, env, credential")
 }
 
 // String names the source for people and logs, without the arguments of a command.
@@ -124,7 +123,7 @@ func (s Source) ReadKey(ctx context.Context) (secret.Text, error) {
 
 func (s Source) bytes(ctx context.Context) ([]byte, error) {
 	if s.read == nil {
-		return nil, fmt.Errorf("%w: a source that was not made by NewSource", ErrInvalid)
+		return nil, problem(ErrInvalid, "a source that was not made by NewSource")
 	}
 	raw, err := s.read(ctx, s.Words, s.around)
 	if err != nil {
@@ -140,14 +139,11 @@ type sourceError struct {
 }
 
 func (e *sourceError) Error() string {
-	text := e.err.Error()
-	for _, meaning := range [...]error{ErrNotFound, ErrUnavailable} {
-		text = strings.TrimPrefix(text, meaning.Error()+": ")
+	what := Detail(e.err)
+	if file, ok := what.(*fs.PathError); ok { // whose path the source names
+		what = file.Err
 	}
-	if file := new(fs.PathError); errors.As(e.err, &file) { // the source already names its path
-		text = strings.TrimPrefix(text, file.Op+" "+file.Path+": ")
-	}
-	return e.source.String() + ": " + text
+	return e.source.String() + ": " + what.Error()
 }
 
 func (e *sourceError) Unwrap() error { return e.err }
@@ -189,18 +185,18 @@ func oneCredential(words []string) string {
 
 func readVariable(name string, around Surroundings) ([]byte, error) {
 	if around.Lookup == nil {
-		return nil, fmt.Errorf("%w: no environment was given", ErrUnavailable)
+		return nil, problem(ErrUnavailable, "no environment was given")
 	}
 	value, found := around.Lookup(name)
 	if !found {
-		return nil, fmt.Errorf("%w: the variable is not set", ErrNotFound)
+		return nil, problem(ErrNotFound, "the variable is not set")
 	}
 	return []byte(value), nil
 }
 
 func readCredential(name string, around Surroundings) ([]byte, error) {
 	if around.Credentials == "" {
-		return nil, fmt.Errorf("%w: systemd gave no credentials (CREDENTIALS_DIRECTORY is not set)", ErrUnavailable)
+		return nil, problem(ErrUnavailable, "systemd gave no credentials (CREDENTIALS_DIRECTORY is not set)")
 	}
 	return readFile(filepath.Join(around.Credentials, name))
 }

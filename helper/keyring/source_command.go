@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"io/fs"
 	"os"
@@ -95,14 +94,14 @@ func outcome(ctx context.Context, cmd *exec.Cmd, out *bounded, waited error) err
 	switch {
 	case out.overflown:
 		_ = killGroup(cmd)
-		return fmt.Errorf("%w: it wrote more than %d bytes", ErrInvalid, out.limit)
+		return problem(ErrInvalid, "it wrote more than %d bytes", out.limit)
 	case ctx.Err() != nil && waited != nil:
-		return fmt.Errorf("%w: it did not end within %v", ErrUnavailable, commandLimit)
+		return problem(ErrUnavailable, "it did not end within %v", commandLimit)
 	case errors.Is(waited, exec.ErrWaitDelay):
 		_ = killGroup(cmd)
-		return fmt.Errorf("%w: it left a process behind that holds its output", ErrUnavailable)
+		return problem(ErrUnavailable, "it left a process behind that holds its output")
 	case errors.As(waited, &exit):
-		return fmt.Errorf("%w: it failed (%v)", ErrUnavailable, exit.ProcessState)
+		return problem(ErrUnavailable, "it failed (%v)", exit.ProcessState)
 	case waited != nil:
 		return unavailable(waited)
 	}
@@ -147,14 +146,14 @@ func CheckProgram(path string) error {
 	info, err := os.Stat(path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return fmt.Errorf("%w: there is no program %s", ErrUnavailable, path)
+		return problem(ErrUnavailable, "there is no program %s", path)
 	case err != nil:
 		return unavailable(err)
 	case !info.Mode().IsRegular():
-		return fmt.Errorf("%w: %s is not a regular file", ErrUnsafe, path)
+		return problem(ErrUnsafe, "%s is not a regular file", path)
 	}
 	if _, err := private.Way(path); err != nil {
-		return fmt.Errorf("%w: the program %s: %w", ErrUnsafe, path, err)
+		return problem(ErrUnsafe, "the program %s: %w", path, err)
 	}
 	return nil
 }

@@ -2,7 +2,6 @@ package keyring
 
 import (
 	"errors"
-	"fmt"
 	"io/fs"
 	"path/filepath"
 
@@ -12,15 +11,15 @@ import (
 // readFile reads a file that someone else may provide: a Kubernetes mount, systemd, a
 // configuration tool. Others may be able to read it, which is the provider's decision.
 func readFile(path string) ([]byte, error) {
-	if !filepath.IsAbs(path) { // T4: do not depend on the current directory
-		return nil, fmt.Errorf("%w: %s is not an absolute path", ErrInvalid, path)
+	if !filepath.IsAbs(path) { // T4: nothing depends on the current directory
+		return nil, problem(ErrInvalid, "%s is not an absolute path", path)
 	}
 	data, err := private.ReadProvided(path, MaxSecret)
 	switch {
 	case errors.Is(err, fs.ErrNotExist), errors.Is(err, private.ErrNowhere):
-		return nil, fmt.Errorf("%w: %w", ErrNotFound, err)
+		return nil, &Problem{ErrNotFound, err}
 	case errors.Is(err, private.ErrTooLarge):
-		return nil, fmt.Errorf("%w: %w", ErrInvalid, err)
+		return nil, &Problem{ErrInvalid, err}
 	}
 	return data, told(err)
 }

@@ -1,9 +1,6 @@
 package keyring
 
-import (
-	"fmt"
-	"strings"
-)
+import "strings"
 
 // neverPassed are variables that make a program run or load something else, or trust
 // others. A name that ends in * matches a prefix, one that begins with * a suffix.
@@ -20,14 +17,14 @@ var neverPassed = [...]string{
 // a command that prints a secret.
 func CheckVariable(name string) error {
 	if !isVariable(name) {
-		return fmt.Errorf("%w: %.40q is not the name of a variable", ErrInvalid, name)
+		return problem(ErrInvalid, "%.40q is not the name of a variable", name)
 	}
 	upper := strings.ToUpper(name)
 	for _, pattern := range neverPassed {
 		begin, open := strings.CutSuffix(pattern, "*")
 		end, cut := strings.CutPrefix(pattern, "*")
 		if upper == pattern || open && strings.HasPrefix(upper, begin) || cut && strings.HasSuffix(upper, end) {
-			return fmt.Errorf("%w: %.40s changes what a program runs or trusts, and is never passed on", ErrInvalid, name)
+			return problem(ErrInvalid, "%.40s changes what a program runs or trusts, and is never passed on", name)
 		}
 	}
 	return nil

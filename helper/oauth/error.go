@@ -70,7 +70,7 @@ type Error struct {
 	Lost bool
 
 	again bool  // another try is allowed by A9 and A10
-	cause error // context.Canceled or context.DeadlineExceeded, nothing that has a foreign text
+	cause error // context.Canceled, context.DeadlineExceeded or ErrEncrypted, nothing that has a foreign text
 }
 
 // Error is one line, as

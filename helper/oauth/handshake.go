@@ -5,7 +5,6 @@ import (
 	"crypto/x509"
 	"errors"
 	"net/http"
-	"strings"
 )
 
 // explainHandshake explains a failed TLS handshake. A server that cannot be verified
@@ -46,6 +45,7 @@ func untrusted(who string, err error) (reason, advice string) {
 	var host x509.HostnameError
 	var authority x509.UnknownAuthorityError
 	var record tls.RecordHeaderError
+	var verification *tls.CertificateVerificationError
 	switch {
 	case errors.Is(err, errPin):
 		return who + "'s certificate has none of the pinned keys", ""
@@ -59,8 +59,10 @@ func untrusted(who string, err error) (reason, advice string) {
 		return who + "'s certificate is signed by an unknown authority", nameAuthority
 	case errors.As(err, &record):
 		return who + " does not speak TLS", ""
-	case strings.Contains(err.Error(), "protocol version"):
-		return who + " only offers TLS versions that are no longer safe", ""
+	case errors.As(err, &verification):
+		return who + "'s certificate is not acceptable", ""
 	}
-	return who + "'s certificate or TLS version is not acceptable", ""
+	// crypto/tls has only a text for each of the others: an old version or cipher that
+	// we did not offer, mostly.
+	return who + " offers no TLS that is safe: an old version, or a handshake that breaks the rules", ""
 }

@@ -11,6 +11,7 @@ import (
 	"crypto/x509"
 	"encoding/json"
 	"encoding/pem"
+	"errors"
 	"time"
 
 	"github.com/youmark/pkcs8"
@@ -50,25 +51,33 @@ func (k *Key) Certificate() *x509.Certificate {
 // PKCS#8 (RFC 5958), PKCS#1 or SEC1, with certificates beside it; PKCS#12 (RFC 7292);
 // bare DER; the JSON file of a Google service account. password is for encrypted ones.
 // It checks that an Alg can sign with the key, that the key is long enough, and that it
-// matches its certificate. Its errors are *Error of kind Policy and quote nothing.
+// matches its certificate. Its errors are *Error of kind Policy and quote nothing; one
+// of them is ErrEncrypted.
 func ReadKey(data []byte, password secret.Text) (*Key, error) {
-	k, reason := readKey(data, password)
-	if reason == "" {
-		reason = k.unfit()
+	k, err := readKey(data, password)
+	if err != nil {
+		return nil, err
 	}
-	if reason != "" {
+	if reason := k.unfit(); reason != "" {
 		return nil, policy(reason)
 	}
 	return k, nil
 }
 
-func readKey(data []byte, password secret.Text) (*Key, string) {
+// ErrEncrypted is what ReadKey fails with where it needs a password and has none.
+var ErrEncrypted = errors.New("the key is encrypted and no password was given")
+
+func errEncrypted() error {
+	return &Error{Kind: Policy, Reason: ErrEncrypted.Error(), cause: ErrEncrypted}
+}
+
+func readKey(data []byte, password secret.Text) (*Key, error) {
 	trimmed := bytes.TrimSpace(data)
 	switch {
 	case len(data) > keyLimit:
-		return nil, "the key file is too large"
+		return nil, policy("the key file is too large")
 	case len(trimmed) == 0:
-		return nil, "the key file is empty"
+		return nil, policy("the key file is empty")
 	case trimmed[0] == '{':
 		return readServiceAccount(trimmed)
 	case bytes.Contains(trimmed, []byte("-----BEGIN ")):
@@ -78,7 +87,7 @@ func readKey(data []byte, password secret.Text) (*Key, string) {
 }
 
 // readPEM parses one key and any number of certificates, in any order.
-func readPEM(data []byte, password secret.Text) (*Key, string) {
+func readPEM(data []byte, password secret.Text) (*Key, error) {
 	k := &Key{}
 	for {
 		var block *pem.Block
@@ -89,32 +98,32 @@ func readPEM(data []byte, password secret.Text) (*Key, string) {
 		case "CERTIFICATE":
 			cert, err := x509.ParseCertificate(block.Bytes)
 			if err != nil {
-				return nil, "the key file holds a certificate that cannot be read"
+				return nil, policy("the key file holds a certificate that cannot be read")
 			}
 			k.chain = append(k.chain, cert)
 		case "PRIVATE KEY", "RSA PRIVATE KEY", "EC PRIVATE KEY", "ENCRYPTED PRIVATE KEY":
 			if k.signer != nil {
-				return nil, "the key file holds more than one private key"
+				return nil, policy("the key file holds more than one private key")
 			}
-			var reason string
-			if k.signer, reason = parseBlock(block, password); reason != "" {
-				return nil, reason
+			var err error
+			if k.signer, err = parseBlock(block, password); err != nil {
+				return nil, err
 			}
 		}
 	}
 	if k.signer == nil {
-		return nil, "the key file holds no private key"
+		return nil, policy("the key file holds no private key")
 	}
 	k.order()
-	return k, ""
+	return k, nil
 }
 
 // parseBlock parses one private key. RFC 1421's own encryption (DEK-Info), which
 // derives its key with one round of MD5, is refused; openssl pkcs8 -topk8 converts such
 // a file.
-func parseBlock(block *pem.Block, password secret.Text) (crypto.Signer, string) {
+func parseBlock(block *pem.Block, password secret.Text) (crypto.Signer, error) {
 	if block.Headers["DEK-Info"] != "" {
-		return nil, "the key is encrypted in an outdated way; convert it: openssl pkcs8 -topk8"
+		return nil, policy("the key is encrypted in an outdated way; convert it: openssl pkcs8 -topk8")
 	}
 	var key any
 	var err error
@@ -125,57 +134,57 @@ func parseBlock(block *pem.Block, password secret.Text) (crypto.Signer, string) 
 		key, err = x509.ParseECPrivateKey(block.Bytes)
 	case "ENCRYPTED PRIVATE KEY":
 		if password.IsZero() {
-			return nil, "the key is encrypted and no password was given"
+			return nil, errEncrypted()
 		}
 		if key, err = pkcs8.ParsePKCS8PrivateKey(block.Bytes, []byte(password.Reveal())); err != nil {
-			return nil, "the key cannot be decrypted: a wrong password, or an unknown cipher"
+			return nil, policy("the key cannot be decrypted: a wrong password, or an unknown cipher")
 		}
 	default:
 		key, err = x509.ParsePKCS8PrivateKey(block.Bytes)
 	}
 	if err != nil {
-		return nil, "the private key cannot be read"
+		return nil, policy("the private key cannot be read")
 	}
 	return signerOf(key)
 }
 
-func signerOf(key any) (crypto.Signer, string) {
+func signerOf(key any) (crypto.Signer, error) {
 	switch key := key.(type) {
 	case *rsa.PrivateKey:
-		return key, ""
+		return key, nil
 	case *ecdsa.PrivateKey:
-		return key, ""
+		return key, nil
 	case ed25519.PrivateKey:
-		return key, ""
+		return key, nil
 	}
-	return nil, "the private key is neither RSA, EC nor Ed25519"
+	return nil, policy("the private key is neither RSA, EC nor Ed25519")
 }
 
 // readDER tries PKCS#8 and then PKCS#12, the only two forms without PEM.
-func readDER(data []byte, password secret.Text) (*Key, string) {
+func readDER(data []byte, password secret.Text) (*Key, error) {
 	if key, err := x509.ParsePKCS8PrivateKey(data); err == nil {
-		signer, reason := signerOf(key)
-		return &Key{signer: signer}, reason
+		signer, err := signerOf(key)
+		return &Key{signer: signer}, err
 	}
 	key, leaf, more, err := pkcs12.DecodeChain(data, password.Reveal())
 	switch {
 	case err == pkcs12.ErrIncorrectPassword && password.IsZero():
-		return nil, "the key is encrypted and no password was given"
+		return nil, errEncrypted()
 	case err == pkcs12.ErrIncorrectPassword:
-		return nil, "the key cannot be decrypted: a wrong password"
+		return nil, policy("the key cannot be decrypted: a wrong password")
 	case err != nil:
-		return nil, "the key file is neither PEM, PKCS#8, PKCS#12 nor a service account's JSON"
+		return nil, policy("the key file is neither PEM, PKCS#8, PKCS#12 nor a service account's JSON")
 	}
-	signer, reason := signerOf(key)
-	return &Key{signer: signer, chain: append([]*x509.Certificate{leaf}, more...)}, reason
+	signer, err := signerOf(key)
+	return &Key{signer: signer, chain: append([]*x509.Certificate{leaf}, more...)}, err
 }
 
 // readServiceAccount parses Google's file for a service account
 // (developers.google.com/identity/protocols/oauth2/service-account).
-func readServiceAccount(data []byte) (*Key, string) {
+func readServiceAccount(data []byte) (*Key, error) {
 	value, err := strictjson.Parse(data)
 	if err != nil {
-		return nil, "the key file is no acceptable JSON"
+		return nil, policy("the key file is no acceptable JSON")
 	}
 	var armoured, id string
 	for name, into := range map[string]*string{"private_key": &armoured, "private_key_id": &id} {
@@ -185,10 +194,10 @@ func readServiceAccount(data []byte) (*Key, string) {
 	}
 	block, _ := pem.Decode([]byte(armoured))
 	if block == nil {
-		return nil, "the JSON has no private_key in PEM form"
+		return nil, policy("the JSON has no private_key in PEM form")
 	}
-	signer, reason := parseBlock(block, secret.Text{})
-	return &Key{signer: signer, id: printable.Value(id)}, reason
+	signer, err := parseBlock(block, secret.Text{})
+	return &Key{signer: signer, id: printable.Value(id)}, err
 }
 
 // order moves the key's certificate to the front, because bundles are in any order.

@@ -171,6 +171,9 @@ func TestReadKey(t *testing.T) {
 				if !errors.As(err, &e) || e.Kind != oauth.Policy || !strings.Contains(err.Error(), c.says) {
 					t.Fatalf("got %v, want %q", err, c.says)
 				}
+				if errors.Is(err, oauth.ErrEncrypted) != (c.says == "no password") {
+					t.Errorf("%v: is it ErrEncrypted?", err)
+				}
 				wantOneCleanLine(t, err.Error())
 				return
 			}

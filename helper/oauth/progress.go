@@ -15,6 +15,7 @@ type progress struct {
 	connected atomic.Bool             // TCP: the server, or the proxy, is reachable
 	proxy     atomic.Pointer[url.URL] // the proxy in use; nil: none
 	through   atomic.Bool             // the proxy has connected us to the server
+	password  atomic.Bool             // the SOCKS proxy wants a password, or refuses the one it got
 	handshake atomic.Pointer[error]   // why there is no TLS with the server, or the proxy
 	wanted    atomic.Bool             // the other side asked for a client certificate
 	shown     atomic.Bool             // and got one

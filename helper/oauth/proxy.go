@@ -6,7 +6,6 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
-	"strings"
 
 	"github.com/credhelper/credhelper/protocol/printable"
 )
@@ -49,7 +48,7 @@ func (x *exchange) explainProxy(ctx context.Context, e *Error, err error) {
 	switch {
 	case errors.As(err, &answer):
 		explainRefusal(e, proxy, name, answer.status)
-	case socks != nil && strings.HasSuffix(socks.Err.Error(), "authentication failed"):
+	case socks != nil && x.password.Load():
 		explainRefusal(e, proxy, name, http.StatusProxyAuthRequired)
 	case socks != nil:
 		e.Reason, e.again = name+" lets no connection through", true

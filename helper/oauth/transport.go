@@ -62,7 +62,7 @@ func NewHTTPClient(o HTTPOptions) (*http.Client, error) {
 		Transport: &http.Transport{
 			Proxy:                  notForLoopback(o.Proxy),
 			OnProxyConnectResponse: connected,
-			DialContext:            dialer.DialContext,
+			DialContext:            heard(dialer.DialContext),
 			TLSClientConfig:        config,
 			TLSHandshakeTimeout:    or(o.Connect, connectTimeout),
 			Protocols:              protocols,

@@ -37,7 +37,7 @@ func inOwnSession(ctx context.Context, call func() error) error {
 		}()
 		err := <-done
 		// The library keeps only the text of the error.
-		if err == nil || pause > time.Second || !strings.Contains(err.Error(), unix.EDQUOT.Error()) {
+		if err == nil || pause > time.Second || hasMeaning(err) {
 			return err
 		}
 		select {

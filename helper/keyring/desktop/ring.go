@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"sync"
 
 	library "github.com/99designs/keyring"
@@ -93,7 +92,7 @@ func (r *ring) Get(ctx context.Context, key string) (secret.Text, error) {
 	case err != nil:
 		return secret.Text{}, err
 	case item.Key != key || len(item.Data) == 0:
-		return secret.Text{}, fmt.Errorf("%s: %w: what lies under this key is not what we stored", r.title, keyring.ErrDamaged)
+		return secret.Text{}, &keyring.NamedError{Keyring: r.title, Err: fmt.Errorf("%w: what lies under this key is not what we stored", keyring.ErrDamaged)}
 	}
 	return secret.New(string(item.Data)), nil
 }
@@ -136,6 +135,12 @@ func (r *ring) Names(ctx context.Context) ([]string, error) {
 	return slices.Compact(names), nil
 }
 
+// hasMeaning reports whether an error is one of ours, not of the library.
+func hasMeaning(err error) bool {
+	return errors.Is(err, keyring.ErrLocked) || errors.Is(err, keyring.ErrUnavailable) || errors.Is(err, keyring.ErrNotFound) ||
+		errors.Is(err, keyring.ErrUnsafe) || errors.Is(err, keyring.ErrInvalid)
+}
+
 // failed translates an error of the library. Its text may come from a daemon or from
 // stored data.
 func (r *ring) failed(err error) error {
@@ -144,15 +149,12 @@ func (r *ring) failed(err error) error {
 	switch {
 	case err == nil:
 		return nil
-	case errors.Is(err, keyring.ErrLocked), errors.Is(err, keyring.ErrUnavailable), errors.Is(err, keyring.ErrNotFound),
-		errors.Is(err, keyring.ErrUnsafe), errors.Is(err, keyring.ErrInvalid):
-		return fmt.Errorf("%s: %w", r.title, err)
+	case hasMeaning(err):
+		return &keyring.NamedError{Keyring: r.title, Err: err}
 	case errors.Is(err, library.ErrKeyNotFound):
-		return fmt.Errorf("%s: %w", r.title, keyring.ErrNotFound)
-	case errors.As(err, &syntax), errors.As(err, &shape): // its text would quote the data
-		return fmt.Errorf("%s: %w: what is stored is not what we stored", r.title, keyring.ErrDamaged)
-	case strings.Contains(err.Error(), "locked"):
-		return fmt.Errorf("%s: %w: %s", r.title, keyring.ErrLocked, printable.Value(err.Error()))
+		return &keyring.NamedError{Keyring: r.title, Err: keyring.ErrNotFound}
+	case errors.As(err, &syntax), errors.As(err, &shape): // its text would quote what it read
+		return &keyring.NamedError{Keyring: r.title, Err: fmt.Errorf("%w: what is stored is not what we stored", keyring.ErrDamaged)}
 	}
-	return fmt.Errorf("%s: %w: %s", r.title, keyring.ErrUnavailable, printable.Value(err.Error()))
+	return &keyring.NamedError{Keyring: r.title, Err: fmt.Errorf("%w: %s", keyring.ErrUnavailable, printable.Value(err.Error()))}
 }
