@@ -39,7 +39,7 @@ func TestAdd(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, line := range []string{"preset = 'jama'", "token_url = '" + h.server.URL() + "/rest/oauth/token'", "origins = ['" + h.server.URL() + "']",
-		"client_auth = 'basic'", "path = '/rest/v1/users/current'"} {
+		"client_auth = 'client_secret_basic'", "path = '/rest/v1/users/current'"} {
 		if !strings.Contains(string(text), line) {
 			t.Errorf("no %q in\n%s", line, text)
 		}

@@ -134,7 +134,7 @@ client_auth = "post"
 	h.write(h.dirs.System+"/presets/theirs.toml", strings.Replace(good, "Ours", "Theirs", 1))
 	for preset, title := range map[string]string{"ours": "Ours", "theirs": "Theirs"} {
 		p, err := h.helper().Draft("demo", config.File{Preset: preset, URL: "https://api.example.com", ClientID: "x"})
-		if err != nil || p.Title != title || p.TokenURL != "https://api.example.com/oauth/token" || p.ClientAuth != "post" {
+		if err != nil || p.Title != title || p.TokenURL != "https://api.example.com/oauth/token" || p.ClientAuth != "client_secret_post" {
 			t.Errorf("%s: %+v: %v", preset, p, err)
 		}
 	}

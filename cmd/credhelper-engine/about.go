@@ -55,6 +55,9 @@ func (s *session) version() error {
 	}
 	for _, a := range oauth.ClientAuths {
 		r.ClientAuths = append(r.ClientAuths, a.Name)
+		if a.Short != "" {
+			r.ClientAuths = append(r.ClientAuths, a.Short)
+		}
 	}
 	if s.flags.json {
 		return s.printJSON(r)

@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/credhelper/credhelper/helper/oauth"
 	"github.com/credhelper/credhelper/protocol"
 	"github.com/credhelper/credhelper/protocol/printable"
 )
@@ -31,6 +32,9 @@ func (p *Profile) Bounds() []Bound {
 		params[i] = url.QueryEscape(v[0]) + "=" + url.QueryEscape(v[1])
 	}
 	auth := p.ClientAuth
+	if row, known := oauth.FindClientAuth(auth); known {
+		auth = row.BoundName()
+	}
 	if p.RawBasic {
 		auth += " raw"
 	}

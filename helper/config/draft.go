@@ -2,6 +2,7 @@ package config
 
 import (
 	"bytes"
+	"github.com/credhelper/credhelper/helper/oauth"
 	"github.com/credhelper/credhelper/protocol/printable"
 	"time"
 
@@ -40,7 +41,8 @@ func (f *File) settle(p *Profile) {
 	f.Origins = &origins
 	f.TokenURL, f.AuthorizationURL, f.DeviceURL = p.TokenURL, p.AuthorizationURL, p.DeviceURL
 	f.RevocationURL, f.IntrospectionURL, f.Issuer = p.RevocationURL, p.IntrospectionURL, p.Issuer
-	f.Grant, f.ClientAuth, f.Scopes, f.Audience = p.Grant, p.ClientAuth, p.Scopes, p.Audience
+	auth, _ := oauth.FindClientAuth(p.ClientAuth)
+	f.Grant, f.ClientAuth, f.Scopes, f.Audience = p.Grant, auth.Name, p.Scopes, p.Audience
 	f.Redirect = p.Redirect
 	if p.file.Assertion != nil || p.preset != nil && p.preset.Profile.Assertion != nil {
 		f.Assertion = p.assertionFile()

@@ -38,7 +38,7 @@ type Profile struct {
 	Issuer           string
 
 	Grant      string // row of oauth.Grants
-	ClientAuth string // row of oauth.ClientAuths
+	ClientAuth string // row of oauth.ClientAuths, by the name that the profile says
 	RawBasic   bool
 	Scopes     []string
 	Audience   string

@@ -64,7 +64,7 @@ func (r *Resolver) Profile(name, place string, content []byte) (*Profile, error)
 		p.Preset, p.PresetFile, p.Title = p.preset.Name, p.preset.Path, p.preset.Title
 	}
 	whole.fill(File{CAFile: r.Settings.Defaults.CAFile, Proxy: r.Settings.Defaults.Proxy, MinTTL: r.Settings.Defaults.MinTTL,
-		Grant: "client_credentials", ClientAuth: "basic", Secret: inKeyring})
+		Grant: "client_credentials", ClientAuth: "client_secret_basic", Secret: inKeyring})
 	p.sources = whole.sources()
 	r.note(p.sources)
 	for _, step := range [...]func(*document, *File) error{

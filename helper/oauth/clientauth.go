@@ -10,7 +10,8 @@ import (
 // are never tried: after a failure another one would send the secret twice and count as
 // two failed logins (A1).
 type ClientAuth struct {
-	Name        string // as profiles spell it
+	Name        string // as profiles spell it: RFC 7591's token_endpoint_auth_method where it has one
+	Short       string // what the first release called it, which profiles may say, too; "" if it called it Name
 	NeedsSecret bool   // Client.Secret is required
 	KeepsSecret bool   // the secret signs, and is never sent
 	NeedsKey    bool   // Client.Key is required
@@ -45,10 +46,14 @@ var ClientAuths = [...]ClientAuth{
 	federation,
 }
 
-// FindClientAuth returns the row of that name.
+// BoundName is the name that a secret is bound to, whichever the profile says: it has
+// to stay what it was in the first release.
+func (a ClientAuth) BoundName() string { return orText(a.Short, a.Name) }
+
+// FindClientAuth returns the row of that name, or of that short one.
 func FindClientAuth(name string) (ClientAuth, bool) {
 	for _, a := range ClientAuths {
-		if a.Name == name {
+		if name != "" && (a.Name == name || a.Short == name) {
 			return a, true
 		}
 	}

@@ -11,7 +11,8 @@ import (
 // requires and x/oauth2 does. Some servers, such as Glewlwyd, never decode them and
 // need the raw form of RFC 7617. For letters and digits both are identical.
 var basicAuth = ClientAuth{
-	Name:        "basic",
+	Name:        "client_secret_basic",
+	Short:       "basic",
 	NeedsSecret: true,
 	Style:       oauth2.AuthStyleInHeader,
 	Dress: func(c *Client, r *http.Request) {

@@ -5,7 +5,8 @@ import "golang.org/x/oauth2"
 // postAuth puts client_id and client_secret into the form (RFC 6749 2.3.1):
 // Entra's way.
 var postAuth = ClientAuth{
-	Name:        "post",
+	Name:        "client_secret_post",
+	Short:       "post",
 	NeedsSecret: true,
 	Style:       oauth2.AuthStyleInParams,
 }

@@ -59,7 +59,7 @@ type Error struct {
 	URL           string        // scheme, host and path of the endpoint; "" for Policy
 	RetryAfter    time.Duration // how long the server asks to wait; 0 if unknown
 	Grant         string        // row of Grants that was used; "" if it is irrelevant for the failure
-	Auth          string        // row of ClientAuths; "basic raw" for Basic without form encoding
+	Auth          string        // row of ClientAuths; "client_secret_basic raw" for Basic without form encoding
 	Date          time.Time     // of the server's clock; zero if it sent none
 	Skew          time.Duration // server's Date less our clock; 0 if it sent none
 	Proxy         string        // host and port of the proxy that refused; "" for the server

@@ -66,7 +66,7 @@ var Hints = [...]Hint{
 	{Kind: Refused, Status: 401, Auth: "federation", Text: badFederation},
 	{Kind: Refused, Status: 401, Auth: "none", Text: badPublic},
 	{Kind: Refused, Status: 401, Text: badSecret},
-	{Kind: Refused, Status: 403, Auth: "basic", Text: "check client_auth first, which may have to be \"post\", then the credentials and the client's rights; a few servers want basic_encoding = \"raw\" (credhelper edit {profile})"},
+	{Kind: Refused, Status: 403, Auth: "client_secret_basic", Text: "check client_auth first, which may have to be \"client_secret_post\", then the credentials and the client's rights; a few servers want basic_encoding = \"raw\" (credhelper edit {profile})"},
 	{Kind: Refused, Status: 403, Text: "check client_auth first, then the credentials and the client's rights at the server (credhelper edit {profile})"},
 }
 

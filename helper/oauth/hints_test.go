@@ -17,15 +17,15 @@ func TestHintsFit(t *testing.T) {
 		e           oauth.Error
 		says, says2 string
 	}{
-		{"secret", oauth.Error{Kind: oauth.Refused, Status: 401, Code: "invalid_client", Auth: "basic"}, "store a new one: credhelper rotate jama", ""},
+		{"secret", oauth.Error{Kind: oauth.Refused, Status: 401, Code: "invalid_client", Auth: "client_secret_basic"}, "store a new one: credhelper rotate jama", ""},
 		{"key, 401", oauth.Error{Kind: oauth.Refused, Status: 401, Auth: "private_key_jwt"}, "assertion.aud, kid and alg", "key"},
 		{"key, code", oauth.Error{Kind: oauth.Refused, Status: 400, Code: "invalid_client", Auth: "private_key_jwt"}, "assertion.aud, kid and alg", ""},
 		{"certificate", oauth.Error{Kind: oauth.Refused, Status: 401, Auth: "self_signed_tls_client_auth"}, "the client's certificate", ""},
 		{"federation", oauth.Error{Kind: oauth.Refused, Status: 401, Code: "invalid_client", Auth: "federation"}, "iss, sub and aud", ""},
 		{"public", oauth.Error{Kind: oauth.Refused, Status: 401, Code: "invalid_client", Auth: "none"}, "client_auth", ""},
 		{"403", oauth.Error{Kind: oauth.Refused, Status: 403, Auth: "post"}, "check client_auth first", ""},
-		{"403, Basic", oauth.Error{Kind: oauth.Refused, Status: 403, Auth: "basic"}, "check client_auth first", `basic_encoding = "raw"`},
-		{"403, Basic as it is", oauth.Error{Kind: oauth.Refused, Status: 403, Auth: "basic raw"}, "check client_auth first", ""},
+		{"403, Basic", oauth.Error{Kind: oauth.Refused, Status: 403, Auth: "client_secret_basic"}, "check client_auth first", `basic_encoding = "raw"`},
+		{"403, Basic as it is", oauth.Error{Kind: oauth.Refused, Status: 403, Auth: "client_secret_basic raw"}, "check client_auth first", ""},
 		{"sign-in", oauth.Error{Kind: oauth.Refused, Status: 400, Code: "invalid_grant", Grant: "refresh_token"}, "credhelper login jama", ""},
 		{"machine", oauth.Error{Kind: oauth.Refused, Status: 400, Code: "invalid_grant", Grant: "client_credentials"}, "check grant", ""},
 		{"assertion", oauth.Error{Kind: oauth.Refused, Status: 400, Code: "invalid_grant", Grant: "jwt_bearer"}, "aud, iss, sub", "clock"},

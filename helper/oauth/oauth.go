@@ -36,8 +36,8 @@ type Client struct {
 	Secret   secret.Text // client secret as issued by the server, not encoded
 
 	Grant    string // name of a row of Grants
-	Auth     string // name of a row of ClientAuths
-	RawBasic bool   // "basic" sends id and secret without form encoding (some servers never decode them)
+	Auth     string // name, or short name, of a row of ClientAuths
+	RawBasic bool   // client_secret_basic sends id and secret without form encoding (some servers never decode them)
 
 	Key       *Key      // private key of the client, with its certificate if it needs one; may be nil
 	Assertion Assertion // how JWTs are signed

@@ -22,8 +22,8 @@ var errorCodes = [...]string{
 // and with an empty body. No code, text or body is required.
 func (x *exchange) refusal(a answer, found fields, unreadable flaw) *Error {
 	c := x.client
-	e := &Error{Kind: kindOf(a.status), Status: a.status, Skew: a.skew, Date: a.date, Grant: c.Grant, Auth: c.Auth, again: x.repeatable(a.status)}
-	if c.RawBasic && c.Auth == basicAuth.Name {
+	e := &Error{Kind: kindOf(a.status), Status: a.status, Skew: a.skew, Date: a.date, Grant: c.Grant, Auth: x.auth.Name, again: x.repeatable(a.status)}
+	if c.RawBasic && x.auth.Name == basicAuth.Name {
 		e.Auth += " raw"
 	}
 	if e.Kind == Unreachable {

@@ -55,7 +55,7 @@ func TestHints(t *testing.T) {
 		{&oauth.Error{Kind: oauth.Refused, Status: 401, Code: "invalid_client", AADSTS: "7000222"}, nil, "has expired"},
 		{&oauth.Error{Kind: oauth.Refused, Status: 401, Code: "invalid_client"}, own, "deleted in Jama; store a new one: credhelper rotate jama"},
 		{&oauth.Error{Kind: oauth.Refused, Status: 400, Code: "invalid_client"}, own, "wrong or was deleted;"},
-		{fmt.Errorf("profile jama: %w", &oauth.Error{Kind: oauth.Refused, Status: 403, Auth: "basic"}), nil, "basic_encoding"},
+		{fmt.Errorf("profile jama: %w", &oauth.Error{Kind: oauth.Refused, Status: 403, Auth: "client_secret_basic"}), nil, "basic_encoding"},
 		{&oauth.Error{Kind: oauth.Unreachable, Status: 503}, nil, "try again later"},
 		{&oauth.Error{Kind: oauth.Unreachable}, nil, "credhelper show jama --full"},
 		{errors.New("another"), own, ""},
