@@ -308,7 +308,7 @@ func TestKeyringTrouble(t *testing.T) {
 		kind  error
 		parts []string
 	}{
-		{"locked", func(m *memory) { m.fails = keyring.ErrLocked }, protocol.ErrLocked, []string{"credhelper unlock"}},
+		{"locked", func(m *memory) { m.fails = keyring.ErrUnlock }, protocol.ErrLocked, []string{"credhelper unlock"}},
 		{"unavailable", func(m *memory) { m.fails = keyring.ErrUnavailable }, protocol.ErrLocked, []string{"credhelper doctor"}},
 		{"unsafe", func(m *memory) { m.fails = keyring.ErrUnsafe }, protocol.ErrPolicy, nil},
 		{"silent", func(m *memory) { m.slow = time.Minute }, protocol.ErrLocked, []string{"did not answer within 3s"}},
