@@ -72,7 +72,7 @@ func most(issued, expires int64) int64 { return (expires - issued) * 9 / 10 }
 // hit is the answer from the cache.
 func (q *query) hit(e *cache.Entry) protocol.Credential {
 	if q.settings.Audit == auditAll {
-		q.log(q.record(eventHit).ofToken(q.Helper, e.Token, e.Expires))
+		q.log(q.ofToken(q.record(eventHit), e.Token, e.Expires))
 	}
 	c := e.Credential(q.clock())
 	c.Origin = q.origin
@@ -129,6 +129,9 @@ func (q *query) newEntry(token secret.Text, issued, expires int64) *cache.Entry 
 		Issued:    issued,
 		Expires:   expires,
 		BootedAt:  q.clock().BootedAt,
+	}
+	if e.Audit {
+		e.Fingerprint = q.fingerprint(token)
 	}
 	// The front knows no profile's min_ttl, only when to ask the engine.
 	want := min(int64(p.MinTTL/time.Second), most(issued, expires))

@@ -67,7 +67,9 @@ func (q *query) insteadOfFailure(old *cache.Entry, failure error) (protocol.Cred
 		return protocol.Credential{}, failure
 	}
 	q.leaveAlone(failure)
-	q.logFailure(q.record("").given(q.Helper, old), failure)
+	line := q.ofToken(q.record(""), old.Token, old.Expires)
+	line.Source = fromCache
+	q.logFailure(line, failure)
 	q.report(failure.Error() + "; the cached token is still good for " + span(time.Unix(old.Expires, 0).Sub(q.now())))
 	return q.hit(old), nil
 }

@@ -103,7 +103,7 @@ func (q *query) answer(ctx context.Context) (protocol.Credential, error) {
 			return q.insteadOfFailure(now, err)
 		}
 		q.keepLocked(ctx, lock, token)
-		q.log(q.record(eventFetch).obtained(q.Helper, token))
+		q.log(q.obtained(q.record(eventFetch), token))
 		return q.fetched(token), nil
 	})
 }

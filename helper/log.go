@@ -4,14 +4,12 @@ import (
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"io/fs"
 	"os"
-	"strings"
-	"time"
 
 	"github.com/credhelper/credhelper/helper/cache"
+	"github.com/credhelper/credhelper/helper/logfile"
 	"github.com/credhelper/credhelper/helper/oauth"
 	"github.com/credhelper/credhelper/protocol"
 	"github.com/credhelper/credhelper/protocol/origin"
@@ -24,44 +22,24 @@ const auditAll = "all"
 
 // The events of requests; those of changes say in words what was changed.
 const (
-	eventFetch   = "fetch"   // the server gave a token
-	eventHit     = "hit"     // the cache did; only with audit "all"
+	eventFetch   = "fetch" // the server gave a token
+	eventHit     = logfile.Hit
 	eventRefused = "refused" // the server said no for good
 	eventFailed  = "failed"  // anything else
 )
 
 // Where the token of a request came from.
 const (
-	fromCache   = "cache"
+	fromCache   = logfile.FromCache
 	fromNetwork = "network"
 	notGiven    = "refused" // no token was given: text and exit say why
 )
 
-// Caller is who asks, as the process finds it: it is written down, nothing depends
-// on it. A program can name itself as it likes.
-type Caller struct {
-	Dialect    string `json:"-"`                    // in which words it asks: the dialect's or verb's name
-	PID        int    `json:"pid,omitempty"`        // 0 if not known
-	Executable string `json:"executable,omitempty"` // its path without arguments (T6); "" if not known
-}
-
-// Record is one line of the log: JSON, no secret, no path or query of a URL.
-type Record struct {
-	Time        time.Time `json:"time"`
-	Event       string    `json:"event"` // fetch, hit, refused, failed, reject, login, secret stored ...
-	Profile     string    `json:"profile,omitempty"`
-	URI         string    `json:"uri,omitempty"` // scheme and host that the tool asked for
-	Dialect     string    `json:"dialect,omitempty"`
-	Caller      Caller    `json:"caller,omitzero"`
-	Source      string    `json:"source,omitempty"`            // of a request: cache, network, refused
-	Expires     int64     `json:"expires,omitempty"`           // Unix seconds
-	Token       string    `json:"token,omitempty"`             // keyed fingerprint: tells tokens apart, nothing else
-	Issued      string    `json:"issued_token_type,omitempty"` // RFC 8693 2.2.1; as the server says
-	Correlation string    `json:"correlation,omitempty"`       // the authorization server's id of its request
-	Tries       int       `json:"tries,omitempty"`             // requests that it took
-	Exit        int       `json:"exit,omitempty"`              // exit code of the failure
-	Text        string    `json:"text,omitempty"`
-}
+// Record is one line of the log, and Caller who asked.
+type (
+	Record = logfile.Record
+	Caller = logfile.Caller
+)
 
 func (q *query) record(event string) Record {
 	r := recordOf(q.request)
@@ -78,21 +56,15 @@ func recordOf(r protocol.Request) Record {
 	return line
 }
 
-func (r Record) ofToken(h *Helper, token secret.Text, expires int64) Record {
+// ofToken is the line with the token that it is about.
+func (h *Helper) ofToken(r Record, token secret.Text, expires int64) Record {
 	r.Token, r.Expires = h.fingerprint(token), expires
 	return r
 }
 
-// given is the line about a failure that a cached token helped over.
-func (r Record) given(h *Helper, e *cache.Entry) Record {
-	r = r.ofToken(h, e.Token, e.Expires)
-	r.Source = fromCache
-	return r
-}
-
 // obtained is the line about a token that the server has just given.
-func (r Record) obtained(h *Helper, token *oauth.Token) Record {
-	r = r.ofToken(h, token.Access, token.Expires.Unix())
+func (h *Helper) obtained(r Record, token *oauth.Token) Record {
+	r = h.ofToken(r, token.Access, token.Expires.Unix())
 	r.Tries, r.Correlation, r.Issued = token.Tries, token.CorrelationID, token.Issued
 	return r
 }
@@ -151,26 +123,13 @@ func (h *Helper) log(r Record) {
 	if h.config.NoStore {
 		return
 	}
-	r.Time = h.now().UTC().Truncate(time.Second)
-	r.Caller = h.config.Caller
-	r.Caller.Executable = cut(r.Caller.Executable)
-	r.Dialect, r.Caller.Dialect = r.Caller.Dialect, ""
 	switch r.Event {
 	case eventHit:
 		r.Source = fromCache
 	case eventFetch:
 		r.Source = fromNetwork
 	}
-	if line, err := json.Marshal(r); err == nil {
-		appendLog(h.config.Dirs.Log(), append(line, '\n'))
-	}
-}
-
-// cut is a path as the log has it: its last 256 bytes, printable ASCII. A newline in
-// it is no end of a line, as it is in errors.
-func cut(path string) string {
-	const longest = 256
-	return printable.Line(strings.ReplaceAll(path[max(0, len(path)-longest):], "\n", "?"))
+	_ = logfile.Append(h.config.Dirs.Log(), r.By(h.config.Caller, h.now()))
 }
 
 // cacheStore opens the cache if there is one; nil if there is none.

@@ -106,7 +106,7 @@ func (h *Helper) entryOf(name string, now time.Time) *cache.Entry {
 	}
 	defer store.Close()
 	e, err := store.Ready(name, h.env, h.config.Clock(now))
-	if err != nil || !secret.ValidToken(e.Token.Reveal(), e.Wide) || !e.ParseOrigins() {
+	if err != nil || e.Audit || !secret.ValidToken(e.Token.Reveal(), e.Wide) || !e.ParseOrigins() {
 		return nil
 	}
 	keep(&h.memory, &h.memory.entries, name, &keptEntry{look(now), e})

@@ -89,7 +89,7 @@ func (h *Helper) keepToken(ctx context.Context, lock *cache.Lock, profile string
 	}
 	defer q.close()
 	q.keepLocked(ctx, lock, token)
-	q.log(q.record(eventFetch).obtained(h, token))
+	q.log(q.obtained(q.record(eventFetch), token))
 }
 
 // Test is Try with the stored secret. It asks the server even if a token is
@@ -135,7 +135,7 @@ func (q *query) renew(ctx context.Context) (*oauth.Token, error) {
 	token, err := q.askServer(ctx, s)
 	if err == nil {
 		q.keepLocked(ctx, lock, token)
-		q.log(q.record(eventFetch).obtained(q.Helper, token))
+		q.log(q.obtained(q.record(eventFetch), token))
 	}
 	return token, err
 }

@@ -273,7 +273,7 @@ func (q *query) drop(ctx context.Context) error {
 	if e == nil || !q.request.Refused.Of(e.Token) {
 		return nil
 	}
-	q.log(q.record("reject").ofToken(q.Helper, e.Token, e.Expires))
+	q.log(q.ofToken(q.record("reject"), e.Token, e.Expires))
 	if err := q.store.Drop(q.profile.Name, q.subject); err != nil {
 		return storeError(err)
 	}

@@ -114,9 +114,9 @@ func (q *query) renewSignIn(ctx context.Context, client *oauth.Client, refresh s
 	}
 	switch {
 	case unkept != nil:
-		q.logFailure(q.record("").obtained(q.Helper, token), unkept)
+		q.logFailure(q.obtained(q.record(""), token), unkept)
 	case !token.Refresh.IsZero() && !token.Refresh.Equal(client.Use.Refresh):
-		q.log(q.record("sign-in renewed").obtained(q.Helper, token))
+		q.log(q.obtained(q.record("sign-in renewed"), token))
 	}
 	return token, nil
 }
@@ -235,7 +235,7 @@ func (h *Helper) KeepSignIn(ctx context.Context, p *config.Profile, token *oauth
 		}
 	}
 	q.keepLocked(ctx, lock, token)
-	q.log(q.record("login").obtained(h, token))
+	q.log(q.obtained(q.record("login"), token))
 	return !token.Refresh.IsZero(), nil
 }
 

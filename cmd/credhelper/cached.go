@@ -21,15 +21,21 @@ func openCache(env func(string) string) (*cache.Store, error) {
 // cached returns a credential from the cache, if it may be given without a request to
 // the server. In every other case, including any doubt, it returns false, and the
 // engine decides.
-func cached(r protocol.Request, env func(string) string, now time.Time) (protocol.Credential, bool) {
+func cached(dialect *protocol.Dialect, r protocol.Request, env func(string) string, now time.Time) (protocol.Credential, bool) {
 	if r.Verb != protocol.Get {
 		return protocol.Credential{}, false
 	}
-	store, err := openCache(env)
+	dirs, err := cache.FindDirs(env, process.UserID())
 	if err != nil {
 		return protocol.Credential{}, false
 	}
-	return store.Answer(r, env, cache.ClockAt(now))
+	store, err := cache.Open(dirs)
+	if err != nil {
+		return protocol.Credential{}, false
+	}
+	return store.Answer(r, env, cache.ClockAt(now), func(e *cache.Entry) bool {
+		return logHit(dirs.Log(), dialect.Name, r, e, now)
+	})
 }
 
 // disputed reports whether a tool's message that a token was accepted matters, which is

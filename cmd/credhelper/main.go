@@ -73,7 +73,7 @@ func (f *front) run() int {
 	if request.Verb == protocol.Accepted && !disputed(request, f.env) {
 		return f.reply(protocol.Reply{Quiet: true}, nil)
 	}
-	credential, ok := cached(request, f.env, f.start)
+	credential, ok := cached(dialect, request, f.env, f.start)
 	if !ok {
 		if err := unowned(request, f.env, f.start); err != nil {
 			return f.refuse(dialect, request, err)

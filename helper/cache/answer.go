@@ -11,8 +11,9 @@ import (
 
 // Answer returns the credential that the cache has for a request; env returns the
 // caller's variables. False means only that the engine has to decide: any doubt is a
-// miss.
-func (s *Store) Answer(r protocol.Request, env func(string) string, now Clock) (protocol.Credential, bool) {
+// miss. If each use of the token is logged, log writes the line first, and reports whether
+// it could.
+func (s *Store) Answer(r protocol.Request, env func(string) string, now Clock, log func(*Entry) bool) (protocol.Credential, bool) {
 	profile := s.ProfileOf(r)
 	if profile == "" {
 		return protocol.Credential{}, false
@@ -21,7 +22,11 @@ func (s *Store) Answer(r protocol.Request, env func(string) string, now Clock) (
 	if err != nil || s.askedAgain(r, e, now) {
 		return protocol.Credential{}, false
 	}
-	return e.Answer(r, now)
+	c, ok := e.Answer(r, now)
+	if ok && e.Audit && !log(e) {
+		return protocol.Credential{}, false
+	}
+	return c, ok
 }
 
 // ProfileOf returns the profile that a request names, or that owns its URL by the
@@ -34,12 +39,12 @@ func (s *Store) ProfileOf(r protocol.Request) string {
 }
 
 // Ready opens the entry of a profile whose token can be given as it is: none of the
-// files that it depends on has changed, it is outside its refresh margin, its uses are
-// not logged, and no API refuses it. The token's grammar is checked when an answer is
-// built (A16). The error is ErrMiss.
+// files that it depends on has changed, it is outside its refresh margin, and no API
+// refuses it. If the entry has Audit, each use has to be logged first. The token's
+// grammar is checked when an answer is built (A16). The error is ErrMiss.
 func (s *Store) Ready(profile string, env func(string) string, now Clock) (*Entry, error) {
 	e, err := s.Find(profile, env)
-	if err != nil || e.Audit || e.Rejected || !e.Fresh(now, 0) || !e.Current() {
+	if err != nil || e.Rejected || !e.Fresh(now, 0) || !e.Current() {
 		return nil, ErrMiss
 	}
 	return e, nil

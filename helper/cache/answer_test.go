@@ -41,6 +41,7 @@ func TestAnswer(t *testing.T) {
 		{"another process asked", with(func(r *protocol.Request) { r.Asker, r.Repeats = "2", true }), func(e *Entry) { e.Issued -= 120 }, "https://api.example.com"},
 		{"young when asked again", with(func(r *protocol.Request) { r.Asker, r.Repeats = "1", true }), same, "https://api.example.com"},
 		{"asked again, for another reason", with(func(r *protocol.Request) { r.Asker = "1" }), func(e *Entry) { e.Issued -= 120 }, "https://api.example.com"},
+		{"a use that is logged", asked, func(e *Entry) { e.Audit, e.Fingerprint = true, "0123abcd" }, "https://api.example.com"},
 
 		{"another profile", protocol.Request{Profile: "other"}, same, ""},
 		{"nobody", protocol.Request{}, same, ""},
@@ -53,7 +54,7 @@ func TestAnswer(t *testing.T) {
 		{"asked again", with(func(r *protocol.Request) { r.Asker, r.Repeats = "1", true }), func(e *Entry) { e.Issued -= 120 }, ""},
 		{"more life wanted", with(func(r *protocol.Request) { r.MinTTL = 7200 }), same, ""},
 		{"within its refresh margin", asked, func(e *Entry) { e.Refresh = now.Unix - 1 }, ""},
-		{"each use is logged", asked, func(e *Entry) { e.Audit = true }, ""},
+		{"a use that cannot be logged", asked, func(e *Entry) { e.Audit, e.Fingerprint = true, "no room" }, ""},
 		{"an API refuses it", asked, func(e *Entry) { e.Rejected = true }, ""},
 		{"a file behind it changed", asked, func(e *Entry) { e.Stamps[0].Size++ }, ""},
 		{"no stamps", asked, func(e *Entry) { e.Stamps = nil }, ""},
@@ -76,7 +77,14 @@ func TestAnswer(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			got, ok := s.Answer(c.request, func(string) string { return "" }, now)
+			logged := ""
+			got, ok := s.Answer(c.request, func(string) string { return "" }, now, func(e *Entry) bool {
+				logged = e.Fingerprint
+				return logged != "no room"
+			})
+			if logged != e.Fingerprint {
+				t.Errorf("logged %q, want %q", logged, e.Fingerprint)
+			}
 			if ok != (c.origin != "") || got.Origin != c.origin || ok && !got.Secret.Equal(token) {
 				t.Errorf("%v, origin %q, want %q", ok, got.Origin, c.origin)
 			}

@@ -13,13 +13,15 @@ type Entry struct {
 	Binding  [32]byte // SHA-256 of everything that the token is bound to (T14)
 	Token    secret.Text
 	Wide     bool     // the profile widened the token's grammar (A16)
-	Audit    bool     // every hit is logged, so the engine answers, not the front
+	Audit    bool     // every hit is logged
 	Rejected bool     // an API refuses the token although it is young, so the engine answers (Rejections)
 	Username string   // for tools that only know Basic
 	Header   string   // header field that carries the token; "" is Authorization
 	Scheme   string   // the word before the token in that field; "Bearer"
 	BaseURL  string   // base for relative URLs; may be empty
 	Origins  []string // canonical origins that the token may be sent to
+	// Fingerprint is the name of the token in the log; only with Audit.
+	Fingerprint string
 	// RefreshOn lists HTTP statuses, besides 401, that may mean a dead token.
 	RefreshOn []int
 
@@ -65,6 +67,9 @@ func (e *Entry) encode() []byte {
 	for _, s := range [...]string{e.Profile, e.Token.Reveal(), e.Username, e.Header, e.Scheme, e.BaseURL} {
 		b = appendText(b, s)
 	}
+	if e.Audit {
+		b = appendText(b, e.Fingerprint)
+	}
 	b = appendUint16(b, uint16(len(e.Origins)))
 	for _, s := range e.Origins {
 		b = appendText(b, s)
@@ -88,6 +93,9 @@ func decodeEntry(b []byte) (*Entry, bool) {
 	e.Token = secret.New(s.text())
 	for _, t := range [...]*string{&e.Username, &e.Header, &e.Scheme, &e.BaseURL} {
 		*t = s.text()
+	}
+	if e.Audit {
+		e.Fingerprint = s.text()
 	}
 	n := int(s.uint16())
 	if n*2 > len(s.rest) {
@@ -113,7 +121,7 @@ func decodeEntry(b []byte) (*Entry, bool) {
 
 // fits reports whether each length fits into the two bytes before its text.
 func (e *Entry) fits() bool {
-	size := 256 + e.Token.Len() + 2*len(e.RefreshOn)
+	size := 256 + e.Token.Len() + len(e.Fingerprint) + 2*len(e.RefreshOn)
 	for _, s := range append([]string{e.Profile, e.Username, e.Header, e.Scheme, e.BaseURL, e.Lock.Path}, e.Origins...) {
 		size += 2 + len(s)
 	}

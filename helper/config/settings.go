@@ -12,7 +12,7 @@ import (
 type Settings struct {
 	// Keyring is the backend, a name of keyring.Backends; "" if none was chosen.
 	Keyring string `toml:"keyring,omitempty"`
-	// Audit "all" writes cache hits to the log, too, so the engine answers each.
+	// Audit "all" writes cache hits to the log, too.
 	Audit string `toml:"audit,omitempty"`
 	// Defaults hold for the profiles that do not say otherwise.
 	Defaults struct {

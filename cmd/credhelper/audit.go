@@ -1,0 +1,22 @@
+package main
+
+import (
+	"time"
+
+	"github.com/credhelper/credhelper/cmd/internal/process"
+	"github.com/credhelper/credhelper/helper/cache"
+	"github.com/credhelper/credhelper/helper/logfile"
+	"github.com/credhelper/credhelper/protocol"
+	"github.com/credhelper/credhelper/protocol/origin"
+)
+
+// logHit appends the line about a token that is given from the cache. False means that
+// it could not.
+func logHit(path, dialect string, r protocol.Request, e *cache.Entry, now time.Time) bool {
+	line := logfile.Record{Event: logfile.Hit, Profile: e.Profile, Source: logfile.FromCache, Token: e.Fingerprint, Expires: e.Expires}
+	if r.URL != (origin.URL{}) {
+		line.URI = r.URL.String()
+	}
+	pid, executable := process.Caller()
+	return logfile.Append(path, line.By(logfile.Caller{Dialect: dialect, PID: pid, Executable: executable}, now)) == nil
+}

@@ -1,0 +1,81 @@
+//go:build linux
+
+package main_test
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/credhelper/credhelper/internal/program"
+)
+
+// read is what a file says; nothing if it is not there.
+func read(t *testing.T, path string) []byte {
+	t.Helper()
+	content, err := os.ReadFile(path)
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
+		t.Fatal(err)
+	}
+	return content
+}
+
+// TestAuditByTheFront: with audit = "all" the front writes the line of a hit itself, and
+// it is the one that the engine would write. Where it cannot be written, the engine
+// answers.
+func TestAuditByTheFront(t *testing.T) {
+	h := warmHome(t, newServer(t))
+	if err := os.WriteFile(h.Dirs.Settings(), append(read(t, h.Dirs.Settings()), "audit = \"all\"\n"...), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	front := alone(t, h)
+	said := func(h *program.Home, stdin string, args ...string) (line string) {
+		t.Helper()
+		before := len(read(t, h.Dirs.Log()))
+		cmd := h.Command(args...)
+		cmd.Stdin = strings.NewReader(stdin)
+		if r := finish(t, cmd); r.code != 0 || r.stdout == "" {
+			t.Fatalf("%v: %+v", args, r)
+		}
+		return string(read(t, h.Dirs.Log())[before:])
+	}
+	when := regexp.MustCompile(`"time":"20[^"]*Z"`)
+	for _, c := range []struct {
+		stdin string
+		args  []string
+	}{
+		{"", []string{"token", "jama"}},
+		{"", []string{"token", "https://api.example.com/x?secret=no"}},
+		{"", []string{"header", "jama"}},
+		{`{"uri":"https://api.example.com/x"}`, []string{"get"}},
+		{"protocol=https\nhost=api.example.com\n\n", []string{"git", "get"}},
+		{"https://api.example.com", []string{"docker", "get"}},
+	} {
+		now := time.Now() // another ctime sends the front to the engine, which seals anew
+		if err := os.Chtimes(filepath.Join(h.Dirs.Profiles(), "jama.toml"), now, now); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(30 * time.Millisecond)
+		want := when.ReplaceAllString(said(h, c.stdin, c.args...), "")
+		got := said(front, c.stdin, c.args...)
+		if !when.MatchString(got) || when.ReplaceAllString(got, "") != want || strings.Count(want, "\n") != 1 || !strings.Contains(want, `"event":"hit"`) {
+			t.Errorf("%v: %swant %s", c.args, got, want)
+		}
+	}
+	if err := os.Remove(h.Dirs.Log()); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Mkdir(h.Dirs.Log(), 0o700); err != nil { // stops root, too
+		t.Fatal(err)
+	}
+	if r := finish(t, h.Command("token", "jama")); r.code != 0 || r.token() == "" {
+		t.Errorf("no line, no answer: %+v", r)
+	}
+	if r := finish(t, front.Command("token", "jama")); r.code != 9 || r.stdout != "" {
+		t.Errorf("the front gives a token without a line: %+v", r)
+	}
+}
