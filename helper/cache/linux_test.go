@@ -5,6 +5,7 @@ package cache
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -207,4 +208,63 @@ func keyTimeout(t *testing.T, name string) string {
 	}
 	t.Fatal("the kernel does not list the key: the test is blind")
 	return ""
+}
+
+// TestKeyQuota: where a quarter of the user's keys is in use another home adds none, and
+// its sealed files open by a key in the next place; a home that has a key keeps it.
+func TestKeyQuota(t *testing.T) {
+	if os.Getenv("CACHE_TEST_CHILD") == "" {
+		if os.Getuid() == 0 {
+			asUser(t)
+		} else {
+			child(t, func(*exec.Cmd) {}) // whose keys end with it
+		}
+		return
+	}
+	before := home(t)
+	old := store(t, before)
+	put(t, old, entry("jama"))
+	place := func(s *Store) string {
+		where, err := s.KeyPlace(context.Background())
+		if err != nil {
+			t.Fatal(err)
+		}
+		return where
+	}
+	if where := place(old); where != placeKernel.String() {
+		t.Fatalf("the first home's key: %s: the test is blind", where)
+	}
+	for i := range 50 { // of 200; they end with this process
+		if _, err := unix.AddKey("user", fmt.Sprint("credhelper-test-quota-", i), []byte("x"), unix.KEY_SPEC_PROCESS_KEYRING); err != nil {
+			t.Fatal(err)
+		}
+	}
+	next := store(t, home(t))
+	put(t, next, entry("jama"))
+	if where := place(next); where == placeKernel.String() {
+		t.Error("another key was added")
+	}
+	if _, err := next.Get("jama", nil); err != nil {
+		t.Errorf("sealed elsewhere: %v", err)
+	}
+	if where := place(old); where != placeKernel.String() {
+		t.Errorf("the first home's key is now in %s", where)
+	}
+}
+
+// TestCrowded reads what keyrings(7) says of /proc/key-users.
+func TestCrowded(t *testing.T) {
+	for line, want := range map[string]bool{
+		" 1000:    50 50/50 50/200 30/20000\n":     true,
+		" 1000:    49 49/49 49/200 30/20000\n":     false,
+		"    0: 9 9/9 9/200 1/2\n 1000: x":         false,
+		" 1000: 1 1/1 many/200 1/2":                false,
+		"11000: 1 1/1 200/200 1/2":                 false,
+		"":                                         false,
+		"  0: 1 1/1 1/2 1/2\n 1000: 1 1/1 4/4 1/2": true,
+	} {
+		if got := crowded([]byte(line), 1000); got != want {
+			t.Errorf("%q: %v", line, got)
+		}
+	}
 }

@@ -1,8 +1,10 @@
 package cache
 
 import (
+	"os"
 	"runtime"
 	"strconv"
+	"strings"
 	"time"
 	"unsafe"
 
@@ -53,6 +55,9 @@ func kernelKey(name string, random func([]byte) error, life time.Duration) (seal
 			return k, true
 		}
 	}
+	if content, err := os.ReadFile("/proc/key-users"); err == nil && crowded(content, os.Getuid()) {
+		return k, false // the next place takes it
+	}
 	if random(k.key[:]) != nil {
 		return k, false
 	}
@@ -70,6 +75,23 @@ func kernelKey(name string, random func([]byte) error, life time.Duration) (seal
 	}
 	k.serial = int32(id)
 	return k, true
+}
+
+// crowded reports whether a quarter of the user's quota of keys is in use (keyrings(7):
+// "uid: usage nkeys/nikeys qnkeys/maxkeys qnbytes/maxbytes"). Each home has a key of its
+// own, and Kerberos and containers fail where there is no room for theirs.
+func crowded(keyUsers []byte, uid int) bool {
+	for line := range strings.Lines(string(keyUsers)) {
+		f := strings.Fields(line)
+		if len(f) < 5 || f[0] != strconv.Itoa(uid)+":" {
+			continue
+		}
+		used, most, _ := strings.Cut(f[3], "/")
+		n, err := strconv.Atoi(used)
+		limit, err2 := strconv.Atoi(most)
+		return err == nil && err2 == nil && 4*n >= limit
+	}
+	return false
 }
 
 func setTimeout(id int, life time.Duration) {
