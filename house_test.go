@@ -86,6 +86,7 @@ var rooms = []room{
 	{path: "scripts/internal/mutants", tests: true},
 	{path: "scripts/internal/faults", may: []string{"internal/program"}, tests: true},
 	{path: "scripts/internal/figures", tests: true},
+	{path: "scripts/internal/release", may: []string{"protocol", "internal/program"}, tests: true},
 	{path: "scripts/internal/bench", may: []string{"internal/program", "internal/crowd", "helper", "helper/oauth/oauthtest",
 		"protocol", "protocol/bearer", "protocol/connector"}, tests: true},
 }

@@ -1,0 +1,141 @@
+package main
+
+import (
+	"bytes"
+	"cmp"
+	"compress/gzip"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/credhelper/credhelper/protocol"
+)
+
+// file is one file below the prefix of an installation: /usr, /usr/local, ~/.local.
+type file struct {
+	name    string // "bin/credhelper"
+	mode    os.FileMode
+	content []byte
+	link    string // what a symbolic link says; "" for a regular file
+}
+
+// sorted orders a tree by name.
+func sorted(tree []file) []file {
+	slices.SortFunc(tree, func(a, b file) int { return cmp.Compare(a.name, b.name) })
+	return tree
+}
+
+// sharedFiles are those that are the same on every system.
+type sharedFiles struct {
+	pages []file // docs and licences
+	unix  []file // manual, completions and links, which Windows has no use for
+}
+
+func (s sharedFiles) of(t target) []file {
+	if t.os == "windows" {
+		return s.pages
+	}
+	return slices.Concat(s.pages, s.unix)
+}
+
+// shared makes them, from the source and by asking the program itself.
+func (r *release) shared() (s sharedFiles, err error) {
+	bin, err := r.host()
+	if err != nil {
+		return s, err
+	}
+	env := []string{"HOME=" + r.work, "CREDHELPER_HOME=" + r.work + "/home", "TZ=UTC"}
+	credhelper := func(args ...string) (string, error) { return run(r.work, env, bin+"/credhelper", args...) }
+	for _, c := range []struct{ shell, name string }{
+		{"bash", "share/bash-completion/completions/credhelper"},
+		{"zsh", "share/zsh/site-functions/_credhelper"},
+		{"fish", "share/fish/vendor_completions.d/credhelper.fish"},
+	} {
+		script, err := credhelper("completion", c.shell)
+		if err != nil {
+			return s, err
+		}
+		s.unix = append(s.unix, file{name: c.name, mode: 0o644, content: []byte(script)})
+	}
+	manual := filepath.Join(r.work, "man")
+	if _, err := credhelper("man", manual); err != nil {
+		return s, err
+	}
+	pages, err := os.ReadDir(manual)
+	if err != nil {
+		return s, err
+	}
+	for _, p := range pages {
+		text, err := os.ReadFile(filepath.Join(manual, p.Name()))
+		if err != nil {
+			return s, err
+		}
+		s.unix = append(s.unix, file{name: "share/man/man1/" + p.Name() + ".gz", mode: 0o644, content: compressed(text, 0)})
+	}
+	s.unix = append(s.unix, links()...)
+	s.pages, err = r.pages()
+	return s, err
+}
+
+// ownNames reports whether a dialect's link is a name of ours. keyring is Python's, and
+// a package that brought one would fight with python3-keyring's: setup pip makes it
+// where the person wants it.
+func ownName(link string) bool { return strings.Contains(link, "credhelper") }
+
+// links are the names under which tools call the front, and the manual's pages of
+// those names.
+func links() (all []file) {
+	for _, d := range protocol.Dialects {
+		if ownName(d.Link) {
+			all = append(all, file{name: "bin/" + d.Link, mode: 0o777, link: "credhelper"})
+			page := "share/man/man1/" + d.Link + ".1.gz"
+			if target := "credhelper-" + d.Name + ".1.gz"; filepath.Base(page) != target {
+				all = append(all, file{name: page, mode: 0o777, link: target})
+			}
+		}
+	}
+	return all
+}
+
+// pages are the documentation that credhelper help shows, and what must go with every
+// copy of the executables.
+func (r *release) pages() ([]file, error) {
+	var all []file
+	for _, pattern := range []string{"docs/*.md", "docs/*/*.md"} {
+		names, err := filepath.Glob(filepath.Join(r.source, pattern))
+		if err != nil {
+			return nil, err
+		}
+		for _, name := range names {
+			text, err := os.ReadFile(name)
+			if err != nil {
+				return nil, err
+			}
+			relative, _ := filepath.Rel(r.source, name)
+			all = append(all, file{name: "share/credhelper/" + filepath.ToSlash(relative), mode: 0o644, content: text})
+		}
+	}
+	for _, name := range []string{"README.md", "CHANGELOG.md", "SECURITY.md", "LICENSE"} {
+		text, err := os.ReadFile(filepath.Join(r.source, name))
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, file{name: "share/doc/credhelper/" + name, mode: 0o644, content: text})
+	}
+	notices, err := r.notices()
+	return append(all, file{name: "share/doc/credhelper/NOTICES", mode: 0o644, content: notices}), err
+}
+
+// compressed is content as gzip writes it on every machine.
+func compressed(content []byte, epoch int64) []byte {
+	var b bytes.Buffer
+	w, _ := gzip.NewWriterLevel(&b, gzip.BestCompression)
+	if epoch != 0 {
+		w.ModTime = time.Unix(epoch, 0)
+	}
+	_, _ = w.Write(content) // into memory
+	_ = w.Close()
+	return b.Bytes()
+}
