@@ -55,6 +55,11 @@ func TestInstallation(t *testing.T) {
 		{"in a directory that others can write", beside, func(root string) error { return os.Chmod(root+"/bin", 0o777) }, "/bin has mode 0777: others can write it", ""},
 		{"below a directory that others can write", beside, func(root string) error { return os.Chmod(root, 0o777) }, " has mode 0777: others can write it", ""},
 		{"a directory", map[string]string{"bin/credhelper": "credhelper"}, func(root string) error { return os.Mkdir(root+"/bin/credhelper-engine", 0o755) }, "is not a regular file", ""},
+		{"for another machine", beside, func(root string) error {
+			// An ELF header of 32 bits and of the highest byte first.
+			return os.WriteFile(root+"/bin/credhelper-engine", append([]byte("\x7fELF\x01\x02\x01"), make([]byte, 100)...), 0o755)
+		}, "/bin/credhelper-engine is damaged or not for this machine", ""},
+		{"cut off by a full disk", beside, func(root string) error { return os.Truncate(root+"/bin/credhelper-engine", 0) }, "/bin/credhelper-engine is damaged or not for this machine", ""},
 		{"no plugin, and none wanted", engine, nil, "", "list"},
 		{"no plugin", engine, nil, "credhelper-plugin is missing beside ", "plugin"},
 		{"no plugin, by the engine", engine, nil, "credhelper-plugin is missing beside ", "-v plugin"},
@@ -99,7 +104,7 @@ func TestInstallation(t *testing.T) {
 			if r.code != code || !strings.Contains(r.stderr, c.says) {
 				t.Errorf("exit %d, %q; want %d and %q", r.code, r.stderr, code, c.says)
 			}
-			if strings.Contains(c.says, "missing") && !strings.Contains(r.stderr, "\ninstall all three files") {
+			if (strings.Contains(c.says, "missing") || strings.Contains(c.says, "damaged")) && !strings.Contains(r.stderr, "\ninstall all three files") {
 				t.Errorf("%q does not say what to do", r.stderr)
 			}
 		})

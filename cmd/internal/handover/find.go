@@ -1,9 +1,11 @@
 package handover
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"runtime"
+	"syscall"
 
 	"github.com/credhelper/credhelper/helper/private"
 	"github.com/credhelper/credhelper/protocol"
@@ -26,7 +28,14 @@ func To(executable string, h Handover, environ []string, name string, args []str
 	}
 	argv := append([]string{path, h.word(), name}, args...)
 	code, err := become(path, argv, environ, stdin)
-	if err != nil {
+	switch {
+	case errors.Is(err, syscall.ENOEXEC):
+		return 0, &protocol.Error{
+			Kind: protocol.ErrPolicy,
+			Text: path + " is damaged or not for this machine",
+			Hint: "install all three files of one release for " + runtime.GOOS + "/" + runtime.GOARCH,
+		}
+	case err != nil:
 		return 0, forbidden("cannot run " + path + ": " + err.Error())
 	}
 	return code, nil

@@ -39,10 +39,9 @@ func (r *release) packages(out string, t target, tree []file) error {
 		// JSON is YAML.
 		config, err := json.Marshal(map[string]any{
 			"name": "credhelper", "arch": t.arch + t.arm, "platform": "linux", "version": r.version, "version_schema": "semver",
-			"release": "1", "section": "utils", "priority": "optional", "maintainer": maintainer, "vendor": "credhelper", "homepage": home,
+			"section": "utils", "priority": "optional", "maintainer": maintainer, "vendor": "credhelper", "homepage": home,
 			"license": "Apache-2.0", "mtime": time.Unix(r.epoch, 0).UTC().Format(time.RFC3339), "contents": contents,
-			"description": about + "\ncredhelper keeps OAuth client secrets in an encrypted keyring, fetches a token\nonce, keeps it sealed until it ends, and gives it only to the origin it belongs to.",
-			"deb":         map[string]any{"fields": map[string]string{"Bugs": home + "/issues"}},
+			"description": about + "\ncredhelper keeps OAuth client secrets in an encrypted keyring, fetches a\ntoken once, keeps it sealed until it ends, and gives it only to the origin\nit belongs to.",
 			"rpm":         map[string]any{"group": "Applications/System", "summary": about, "packager": maintainer, "buildhost": "localhost"},
 			"archlinux":   map[string]any{"packager": maintainer},
 		})
@@ -114,7 +113,7 @@ Source: ` + home + `
 Comment: What is linked, and its licences, is in /usr/share/doc/credhelper/NOTICES.
 
 Files: *
-Copyright: The credhelper authors
+Copyright: 2026 The credhelper authors
 License: Apache-2.0
  On Debian systems, the complete text of the Apache License 2.0 is in
  /usr/share/common-licenses/Apache-2.0.

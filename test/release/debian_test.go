@@ -1,0 +1,248 @@
+//go:build release
+
+package release
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/credhelper/credhelper/protocol"
+	"github.com/credhelper/credhelper/protocol/connector"
+)
+
+// TestDebian: on a fresh Debian, from the package to a token in three commands; what
+// the machine then knows without a network; what is wrong is said, with what to do;
+// and removing it leaves what is the user's.
+func TestDebian(t *testing.T) {
+	m, s := fresh(t), server(t)
+	deb := func(arch string) string {
+		return "credhelper_" + strings.Replace(number(), "-", "~", 1) + "_" + arch + ".deb"
+	}
+	m.brings(deb("amd64"))
+	m.brings(deb("arm64"))
+	m.refuses("root", "dpkg -i /"+deb("arm64"), "package architecture (arm64) does not match system (amd64)")
+	if out, err := said(dist, "lintian", "--fail-on", "error", deb("amd64")); err != nil {
+		t.Errorf("lintian: %v\n%s", err, out)
+	}
+
+	m.must("root", "dpkg -i /"+deb("amd64"))
+	m.must("user", adds(s))
+	token := m.must("user", "credhelper token work")
+	if again := m.must("user", "credhelper token work"); again != token || len(token) < 20 || s.Count() != 1 {
+		t.Errorf("%d requests for %q, %q", s.Count(), token, again)
+	}
+	t.Run("it knows", func(t *testing.T) { knows(t, m) })
+	t.Run("completion", func(t *testing.T) { completes(t, m) })
+	t.Run("a part is missing", func(t *testing.T) { parts(t, m) })
+	t.Run("read-only", func(t *testing.T) { readOnly(t, m) })
+	t.Run("removed while a connector runs", func(t *testing.T) { removed(t, m, "/"+deb("amd64")) })
+
+	m.must("root", "dpkg --purge credhelper")
+	if left := m.must("root", "find /usr /etc -name '*credhelper*'"); left != "" {
+		t.Errorf("purging leaves\n%s", left)
+	}
+	m.must("root", "dpkg -i /"+deb("amd64"))
+	if after := m.must("user", "credhelper token work"); after != token {
+		t.Errorf("after removing and installing it the user's token is %q", after)
+	}
+}
+
+// knows: version, manual, documentation, without a network.
+func knows(t *testing.T, m *machine) {
+	for _, c := range []struct{ script, says string }{
+		{"credhelper version", "credhelper " + version + " (go"},
+		{"credhelper --version", "credhelper " + version + " (go"},
+		{"man credhelper-add", "add a profile"},
+		{"man git-credential-credhelper", "git"},
+		{"credhelper help grants", "client_credentials"},
+		{"credhelper help exit-codes", "# Exit codes"},
+		{"credhelper help terraform", "credentials_helper"},
+		{"credhelper help topics", "\nprofiles\n"},
+		{"credhelper doctor", version + " in /usr/libexec/credhelper-engine"},
+		{"git-credential-credhelper --help", "git"},
+		{"printf 'protocol=https\\nhost=api.example.com\\n\\n' | git -c credential.helper=credhelper -c credential.useHttpPath=false credential fill", "password="},
+	} {
+		if out, err := m.run("user", c.script); !strings.Contains(out, c.says) {
+			t.Errorf("%s: %v, no %q in\n%s", c.script, err, c.says, out)
+		}
+	}
+	out := m.must("root", "cd /usr/share/man/man1 && ls | grep -c credhelper; man -w credhelper-keyring-use")
+	t.Logf("pages of the manual: %s", out)
+}
+
+// completes: verbs and profiles, in three shells.
+func completes(t *testing.T, m *machine) {
+	const ask = `COMP_LINE='credhelper token wo' COMP_POINT=19 COMP_WORDS=(credhelper token wo) COMP_CWORD=2; __start_credhelper; echo \"[\${COMPREPLY[*]}]\"
+COMP_LINE='credhelper rota' COMP_POINT=15 COMP_WORDS=(credhelper rota) COMP_CWORD=1; __start_credhelper; echo \"[\${COMPREPLY[*]}]\"`
+	for shell, script := range map[string]string{
+		"bash":                         "source /usr/share/bash-completion/bash_completion; _completion_loader credhelper\n" + ask,
+		"bash without bash-completion": "source /usr/share/bash-completion/completions/credhelper\n" + ask,
+		"fish":                         "fish -c 'complete -C \\\"credhelper token wo\\\"; complete -C \\\"credhelper rota\\\"'",
+		"zsh":                          "zsh -f /zsh-completes",
+	} {
+		if shell == "zsh" {
+			if err := os.WriteFile(filepath.Join(m.root, "zsh-completes"), []byte(zshCompletes), 0o644); err != nil {
+				t.Fatal(err)
+			}
+		}
+		out, err := m.run("user", script)
+		if err != nil || !strings.Contains(out, "work") || !strings.Contains(out, "rotate") {
+			t.Errorf("%s: %v\n%s", shell, err, out)
+		}
+	}
+}
+
+// zshCompletes types into a zsh as a person does, and shows what stands there then.
+const zshCompletes = `zmodload zsh/zpty
+zpty z zsh -f -i
+typed() {
+	zpty -w -n z "$1"$'\t'
+	sleep 2
+	zpty -w -n z $'\x15'
+}
+zpty -w z 'PS1= ; autoload -U compinit && compinit -u -d /tmp/zcompdump'
+sleep 2
+typed 'credhelper token wo'
+typed 'credhelper rota'
+zpty -w z 'exit'
+while zpty -r z line; do print -r -- "$line"; done
+`
+
+// parts: a machine on which one of the three executables is another's, is old or is gone
+// says which, and what to do.
+func parts(t *testing.T, m *machine) {
+	engine := filepath.Join(m.root, "usr/libexec/credhelper-engine")
+	good := read(t, engine)
+	defer func() {
+		if err := os.WriteFile(engine, good, 0o755); err != nil {
+			t.Error(err)
+		}
+	}()
+	for _, c := range []struct {
+		what    string
+		content []byte
+		says    []string
+	}{
+		{"for another machine", unpacked(t, archives(t)["linux/s390x"])["libexec/credhelper-engine"].content, []string{"/usr/libexec/credhelper-engine is damaged or not for this machine", "linux/amd64"}},
+		{"cut off by a full disk", []byte{}, []string{"/usr/libexec/credhelper-engine is damaged or not for this machine", "install all three files"}},
+		{"missing", nil, []string{"credhelper-engine is missing beside /usr/bin/credhelper", "install all three files"}},
+	} {
+		err := os.Remove(engine)
+		if err == nil && c.content != nil {
+			err = os.WriteFile(engine, c.content, 0o755)
+		}
+		if err != nil {
+			t.Fatal(c.what, err)
+		}
+		out, err := m.run("user", "credhelper list; echo exit $?")
+		for _, w := range append(c.says, "exit 9") {
+			if !strings.Contains(out, w) {
+				t.Errorf("%s: %v, no %q in\n%s", c.what, err, w, out)
+			}
+		}
+		if c.content == nil {
+			if err := os.WriteFile(engine, nil, 0o755); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+}
+
+// readOnly: nothing is written into the prefix, so a read-only one will do; what must be
+// written there, a package, is refused by who installs it.
+func readOnly(t *testing.T, m *machine) {
+	const lock = "mount --bind /usr /usr && mount -o remount,ro,bind /usr && "
+	for _, script := range []string{"credhelper token work --refresh", "credhelper setup docker work", "credhelper help git", "credhelper cache clear", "credhelper token work"} {
+		m.must("root", lock+"setpriv --reuid=1000 --regid=1000 --clear-groups env HOME=/home/user "+script)
+	}
+	m.refuses("root", lock+"dpkg -i /*_amd64.deb", "Read-only file system")
+	m.refuses("root", lock+"cp /usr/bin/credhelper /usr/bin/credhelper-new", "Read-only file system")
+	m.must("user", "credhelper token work")
+}
+
+// removed: a connector goes on while the package is gone, until its credhelper ends; then
+// it is told what is missing; and goes on when the package is back.
+func removed(t *testing.T, m *machine, deb string) {
+	home := t.TempDir()
+	s := server(t)
+	env := []string{"CREDHELPER_HOME=" + home, "HOME=" + home, "PATH=" + filepath.Join(m.root, "usr/bin") + ":" + os.Getenv("PATH")}
+	run := func(script string) {
+		t.Helper()
+		cmd := exec.Command("sh", "-ec", script)
+		cmd.Env = env
+		if out, err := cmd.CombinedOutput(); err != nil {
+			t.Fatalf("%v\n%s", err, out)
+		}
+	}
+	run("credhelper keyring use file && " + adds(s))
+	client, err := connector.Dial(connector.Config{Path: filepath.Join(m.root, "usr/bin/credhelper"), Env: env})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer client.Close()
+	get := func(refresh bool) error {
+		ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+		defer cancel()
+		c, err := client.Get(ctx, protocol.Request{Verb: protocol.Get, Profile: "work", Refresh: refresh})
+		if err == nil && c.Secret.Reveal() == "" {
+			return fmt.Errorf("no token")
+		}
+		return err
+	}
+	if err := get(false); err != nil {
+		t.Fatal(err)
+	}
+	m.must("root", "dpkg --remove credhelper")
+	for _, refresh := range []bool{false, true} {
+		if err := get(refresh); err != nil {
+			t.Errorf("refresh %v: a running connector loses credhelper when the package is removed: %v", refresh, err)
+		}
+	}
+	if err := killChild("credhelper"); err != nil {
+		t.Fatal(err)
+	}
+	deadline := time.Now().Add(time.Minute)
+	for err = get(false); err == nil && time.Now().Before(deadline); err = get(false) {
+		time.Sleep(50 * time.Millisecond)
+	}
+	if err == nil || !strings.Contains(err.Error(), "credhelper") || !strings.Contains(err.Error(), "no such file") {
+		t.Errorf("without the package a connector hears %v", err)
+	}
+	m.must("root", "dpkg -i "+deb)
+	for err = get(false); err != nil && time.Now().Before(deadline); err = get(false) {
+		time.Sleep(50 * time.Millisecond)
+	}
+	if err != nil {
+		t.Errorf("with the package back a connector hears %v", err)
+	}
+}
+
+// killChild ends the process of that name that this one started.
+func killChild(name string) error {
+	files, _ := filepath.Glob("/proc/[0-9]*/stat")
+	for _, f := range files {
+		stat, err := os.ReadFile(f)
+		if err != nil {
+			continue // it has ended
+		}
+		var pid, parent int
+		var state string
+		after := stat[strings.LastIndexByte(string(stat), ')')+1:]
+		if _, err := fmt.Sscan(string(after), &state, &parent); err != nil || parent != os.Getpid() || !strings.Contains(string(stat), "("+name) {
+			continue
+		}
+		if _, err := fmt.Sscan(string(stat), &pid); err != nil {
+			return err
+		}
+		return syscall.Kill(pid, syscall.SIGKILL)
+	}
+	return errors.New("no child " + name)
+}

@@ -1,0 +1,104 @@
+//go:build release
+
+package release
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/credhelper/credhelper/helper/oauth/oauthtest"
+)
+
+// machine is a root of its own.
+type machine struct {
+	t    *testing.T
+	root string
+}
+
+// fresh is a Debian on which nothing was installed yet, with one ordinary user.
+func fresh(t *testing.T) *machine {
+	t.Helper()
+	m := &machine{t, filepath.Join(t.TempDir(), "root")}
+	if out, err := said("", "cp", "-a", debian, m.root); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	m.must("root", "useradd --create-home --uid 1000 --shell /bin/bash user")
+	return m
+}
+
+// command is a shell's command on the machine. What it mounts is gone when it ends.
+func (m *machine) command(user, script string) *exec.Cmd {
+	const enter = `mount --bind /dev "$1/dev" && mount -t proc proc "$1/proc" && exec chroot "$1" /usr/bin/setpriv --reuid="$2" --regid="$2" --clear-groups env -i ` +
+		`HOME="$3" USER="$2" PATH=/usr/local/bin:/usr/local/sbin:/usr/bin:/usr/sbin:/bin:/sbin LC_ALL=C.UTF-8 TERM=dumb DEBIAN_FRONTEND=noninteractive bash --norc -c "cd; $4"`
+	uid, home := "0", "/root"
+	if user != "root" {
+		uid, home = "1000", "/home/user"
+	}
+	return exec.Command("unshare", "--mount", "sh", "-c", enter, "sh", m.root, uid, home, script)
+}
+
+// run runs a script and returns what it said.
+func (m *machine) run(user, script string) (string, error) {
+	out, err := m.command(user, script).CombinedOutput()
+	return string(out), err
+}
+
+// must runs a script that must not fail.
+func (m *machine) must(user, script string) string {
+	m.t.Helper()
+	began := time.Now()
+	out, err := m.run(user, script)
+	if err != nil {
+		m.t.Fatalf("%s: %v\n%s", script, err, out)
+	}
+	m.t.Logf("%5d ms  %s", time.Since(began).Milliseconds(), firstLine(script))
+	return out
+}
+
+func firstLine(text string) string {
+	line, _, _ := strings.Cut(text, "\n")
+	return line
+}
+
+// brings copies a file of the release to the machine's root.
+func (m *machine) brings(name string) {
+	m.t.Helper()
+	if err := os.WriteFile(filepath.Join(m.root, name), read(m.t, filepath.Join(dist, name)), 0o644); err != nil {
+		m.t.Fatal(err)
+	}
+}
+
+// refuses wants a command to fail and to say some words.
+func (m *machine) refuses(user, script string, words ...string) {
+	m.t.Helper()
+	out, err := m.run(user, script)
+	if err == nil {
+		m.t.Errorf("%s did not fail:\n%s", script, out)
+	}
+	for _, w := range words {
+		if !strings.Contains(out, w) {
+			m.t.Errorf("%s does not say %q:\n%s", script, w, out)
+		}
+	}
+}
+
+// server is an authorization server that machines reach by loopback.
+func server(t *testing.T) *oauthtest.Server {
+	t.Helper()
+	s, err := oauthtest.New(oauthtest.Options{Fault: t.Errorf})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(s.Close)
+	return s
+}
+
+// adds is the command that adds the profile work, for a system that nobody asks.
+func adds(s *oauthtest.Server) string {
+	return fmt.Sprintf("echo secret | credhelper add work --preset oauth2 --client-id client --secret-stdin --no-verify --set token_url=%s --set username=oauth2 --set origins=https://api.example.com", s.TokenURL())
+}

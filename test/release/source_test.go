@@ -1,0 +1,106 @@
+//go:build release
+
+package release
+
+import (
+	"archive/zip"
+	"bytes"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// TestSource: the source archive, built without git as distributions do, knows its
+// version, in all three executables.
+func TestSource(t *testing.T) {
+	dir := t.TempDir()
+	out, err := said(dir, "sh", "-ec", `tar --strip-components=1 -xzf "$1" && test ! -e .git
+GOFLAGS= CGO_ENABLED=0 go build -buildvcs=false -trimpath -ldflags='-s -w' -o bin/ ./cmd/...
+export CREDHELPER_HOME="$PWD"
+bin/credhelper version
+bin/credhelper doctor`, "sh", filepath.Join(dist, "credhelper_"+number()+"_source.tar.gz"))
+	for _, w := range []string{"credhelper " + version + " (go", version + " in " + filepath.Join(dir, "bin/credhelper-engine"), version + " in " + filepath.Join(dir, "bin/credhelper-plugin")} {
+		if !strings.Contains(out, w) {
+			t.Errorf("no %q: %v\n%s", w, err, out)
+		}
+	}
+}
+
+// TestGoInstall: the line of README, from a module proxy.
+func TestGoInstall(t *testing.T) {
+	const module = "github.com/credhelper/credhelper"
+	proxy, bin := t.TempDir(), t.TempDir()
+	at := filepath.Join(proxy, module, "@v")
+	if err := os.MkdirAll(at, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	for name, content := range map[string][]byte{
+		".zip": moduleZip(t, module), ".mod": read(t, "../../go.mod"), ".info": []byte(`{"Version":"` + version + `","Time":"2026-01-01T00:00:00Z"}`),
+	} {
+		if err := os.WriteFile(filepath.Join(at, version+name), content, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	cmd := exec.Command("go", "install", module+"/cmd/...@"+version)
+	cmd.Dir = bin
+	// What it downloads goes where the rest is; only this module comes from here.
+	cmd.Env = append(os.Environ(), "GOFLAGS=-modcacherw", "CGO_ENABLED=0", "GOBIN="+bin, "GOMODCACHE="+t.TempDir(), "GONOSUMDB="+module, "GOPROXY=file://"+proxy+",file://"+modules(t)+"/cache/download")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	for _, c := range []struct{ args, says string }{
+		{"version", "credhelper " + version + " (go"},
+		{"help token", "credhelper token NAME|URL"},
+		{"help grants", "https://github.com/credhelper/credhelper/tree/" + version + "/docs"},
+		{"doctor", version + " in " + bin + "/credhelper-plugin"},
+	} {
+		call := exec.Command(filepath.Join(bin, "credhelper"), strings.Fields(c.args)...)
+		call.Env = []string{"CREDHELPER_HOME=" + t.TempDir()}
+		if out, err := call.CombinedOutput(); !strings.Contains(string(out), c.says) {
+			t.Errorf("%s: %v, no %q in\n%s", c.args, err, c.says, out)
+		}
+	}
+}
+
+// modules is this machine's cache of modules.
+func modules(t *testing.T) string {
+	t.Helper()
+	out, err := exec.Command("go", "env", "GOMODCACHE").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return strings.TrimSpace(string(out))
+}
+
+// moduleZip is the module as a proxy serves it: what is committed, without the modules
+// nested in it.
+func moduleZip(t *testing.T, module string) []byte {
+	t.Helper()
+	list, err := exec.Command("git", "-c", "safe.directory=*", "-C", "../..", "ls-files").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var b bytes.Buffer
+	w := zip.NewWriter(&b)
+	for name := range strings.Lines(string(list)) {
+		name = strings.TrimSpace(name)
+		info, err := os.Lstat("../../" + name)
+		if strings.HasPrefix(name, "test/") || err != nil || !info.Mode().IsRegular() {
+			continue
+		}
+		f, err := w.Create(fmt.Sprintf("%s@%s/%s", module, version, name))
+		if err == nil {
+			_, err = f.Write(read(t, "../../"+name))
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return b.Bytes()
+}
