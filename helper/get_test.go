@@ -96,7 +96,7 @@ func TestYoungStampsAreNotTrusted(t *testing.T) {
 	}
 }
 
-// TestSingleFlight (A22, F14): 200 callers, each with a Helper of its own, empty
+// TestSingleFlight (A22): 200 callers, each with a Helper of its own, empty
 // cache, slow server: one request, 200 equal answers.
 func TestSingleFlight(t *testing.T) {
 	h := ready(t, oauthtest.Options{Delay: 50 * time.Millisecond})

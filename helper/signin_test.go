@@ -171,7 +171,7 @@ func TestLostRefresh(t *testing.T) {
 	}
 }
 
-// TestStoreFails (A18, row 36): the server replaced the refresh token and it
+// TestStoreFails (A18): the server replaced the refresh token and it
 // cannot be stored: the token is answered, and a person is told.
 func TestStoreFails(t *testing.T) {
 	h := signedIn(t, oauthtest.Options{})

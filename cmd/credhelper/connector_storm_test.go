@@ -66,7 +66,7 @@ func expiring(t *testing.T, life, delay time.Duration) (*oauthtest.Server, *prog
 	return server, h
 }
 
-// TestConnectorStorm (F14, A22): hundreds of goroutines in each of several
+// TestConnectorStorm (A22): hundreds of goroutines in each of several
 // processes, which ask as library, through the plugin, through serve and by command,
 // all at the moment at which the token ends: each end costs one token request, and
 // everybody is answered with a token that lives.

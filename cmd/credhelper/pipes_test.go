@@ -167,7 +167,7 @@ func TestKubectlLeavesStdin(t *testing.T) {
 	})
 }
 
-// TestToolsTogether (F14, A22): 50 gits and 50 dockers on an empty cache make one
+// TestToolsTogether (A22): 50 gits and 50 dockers on an empty cache make one
 // token request, and all get its token. The gits are the real one, which runs the
 // helper itself.
 func TestToolsTogether(t *testing.T) {

@@ -26,7 +26,7 @@ func atOnce(t testing.TB, h *program.Home, n int, args ...string) []result {
 	return results
 }
 
-// TestStorm (F14): 200 processes on an empty cache make one token request, and
+// TestStorm (A22): 200 processes on an empty cache make one token request, and
 // all of them answer with its token.
 func TestStorm(t *testing.T) {
 	processes, repeats := 200, 3
@@ -172,7 +172,7 @@ func TestLeaderStopped(t *testing.T) {
 	}
 }
 
-// TestStormWithKills (F14): processes of a crowd that are killed at random moments,
+// TestStormWithKills (A22): processes of a crowd that are killed at random moments,
 // the fetching one among them, cost at most a request each; all others answer.
 func TestStormWithKills(t *testing.T) {
 	const processes, kills = 60, 6

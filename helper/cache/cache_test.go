@@ -273,7 +273,7 @@ func TestLifetimes(t *testing.T) {
 	}
 }
 
-// TestClockJumps (A21, F18): a clock that went back or moved against the boot
+// TestClockJumps (A21): a clock that went back or moved against the boot
 // clock makes the token a miss, never longer-lived.
 func TestClockJumps(t *testing.T) {
 	e := &Entry{Issued: 100_000, Expires: 103_600, Refresh: 103_300, BootedAt: 50_000}

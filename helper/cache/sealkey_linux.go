@@ -156,7 +156,7 @@ func randomBytes(b []byte) error {
 	return nil
 }
 
-// wipe overwrites a key that is no longer needed (T10, best effort).
+// wipe overwrites a key that is no longer needed (best effort).
 func wipe(b []byte) {
 	clear(b)
 	runtime.KeepAlive(unsafe.SliceData(b))

@@ -104,7 +104,7 @@ func TestMissingMaterial(t *testing.T) {
 	}
 }
 
-// TestNotRepeated (A10, row 30): what may be used up is sent once when bytes
+// TestNotRepeated (A10): what may be used up is sent once when bytes
 // left, unless the server says that it did nothing.
 func TestNotRepeated(t *testing.T) {
 	for _, c := range []struct {
@@ -222,7 +222,7 @@ func TestExchange(t *testing.T) {
 	}
 }
 
-// TestDPoPRefused (4.5 row 7, RFC 9449): a token that is bound to a proof is never
+// TestDPoPRefused (RFC 9449): a token that is bound to a proof is never
 // given on as a bearer's.
 func TestDPoPRefused(t *testing.T) {
 	server := newServer(t, oauthtest.Options{})

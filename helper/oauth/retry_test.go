@@ -41,7 +41,7 @@ func retrying(t *testing.T, queue ...string) (*oauth.Client, *oauthtest.Server, 
 	return client, server, clock
 }
 
-// TestRetry (A9, A11; rows 26, 29, 31): what is asked again, how often, and how
+// TestRetry (A9, A11): what is asked again, how often, and how
 // long the waits are: random above a floor, so that an outage of 2 s passes unseen.
 func TestRetry(t *testing.T) {
 	pauses := [...]struct{ least, most time.Duration }{
@@ -114,7 +114,7 @@ func TestWaitsAreRandom(t *testing.T) {
 	}
 }
 
-// TestResetBeforeSending (A9, row 31): nothing was sent, so it may be asked again.
+// TestResetBeforeSending (A9): nothing was sent, so it may be asked again.
 func TestResetBeforeSending(t *testing.T) {
 	client, server, _ := retrying(t, "reset-early", "reset-early")
 	if _, err := client.Token(t.Context()); err != nil {
@@ -176,7 +176,7 @@ func TestDeadline(t *testing.T) {
 	})
 }
 
-// TestNotRepeatable (A10, row 30): a grant that may be used up by asking is asked
+// TestNotRepeatable (A10): a grant that may be used up by asking is asked
 // once, but for the two answers that say that nothing was done, and before
 // anything was sent.
 func TestNotRepeatable(t *testing.T) {

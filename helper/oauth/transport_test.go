@@ -40,7 +40,7 @@ func viaProxy(t *testing.T, address string) *http.Client {
 	return web
 }
 
-// TestUntrusted (T11, row 39): a server that cannot be verified gets no request,
+// TestUntrusted (T11): a server that cannot be verified gets no request,
 // is not asked twice, and the reason is told.
 func TestUntrusted(t *testing.T) {
 	says := map[string]string{
@@ -236,7 +236,7 @@ func TestHTTP1Only(t *testing.T) {
 	t.Logf("spoke %s", proto)
 }
 
-// TestHostileConnections (T12, T24; rows 16, 17, 31, 33, 35): each ends by itself or
+// TestHostileConnections (T12, T24): each ends by itself or
 // with the deadline, within a bounded memory, and in an error or a token as it should.
 // How far one that only the deadline ends has come by then is the machine's to say;
 // what each says and when it ends is TestNetworkTable's, on a clock of its own.

@@ -242,7 +242,7 @@ func TestSentinels(t *testing.T) {
 }
 
 // TestDeadline: a plugin that never answers ends with the caller's patience, and
-// serves others meanwhile (F23).
+// serves others meanwhile.
 func TestDeadline(t *testing.T) {
 	client := start(t, nil)
 	ctx, cancel := context.WithTimeout(context.Background(), 200*time.Millisecond)
@@ -261,7 +261,7 @@ func TestDeadline(t *testing.T) {
 	others.Wait()
 }
 
-// TestDies: after a crash the call fails, and the next one has a new plugin (F23).
+// TestDies: after a crash the call fails, and the next one has a new plugin.
 func TestDies(t *testing.T) {
 	client := start(t, nil)
 	if _, err := get(client, "dies"); !errors.Is(err, protocol.ErrUnreachable) {
@@ -284,8 +284,8 @@ func TestDies(t *testing.T) {
 	}
 }
 
-// TestBadStarts: what is no credhelper is an error, in time and in one line (F23,
-// T5, T8).
+// TestBadStarts: what is no credhelper is an error, in time and in one line
+// (T5, T8).
 func TestBadStarts(t *testing.T) {
 	for _, c := range []struct {
 		name   string

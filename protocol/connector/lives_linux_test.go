@@ -65,7 +65,7 @@ func some(t *testing.T, client *connector.Client, stop <-chan struct{}, ok func(
 
 // TestKilled: a plugin that is killed, again and again, while sixteen goroutines
 // ask: each call has an answer or ErrUnreachable, the next ones have answers, and
-// one plugin lives (F23).
+// one plugin lives.
 func TestKilled(t *testing.T) {
 	config := selfConfig(t)
 	client, err := connector.Dial(config)
@@ -203,7 +203,7 @@ func pause(t *testing.T, pid int) {
 }
 
 // TestStopped: a plugin that does not answer within its own time is given up, and
-// the next call has another one; a caller with less patience changes nothing (F23).
+// the next call has another one; a caller with less patience changes nothing.
 func TestStopped(t *testing.T) {
 	t.Parallel() // 10 s
 	client := start(t, nil)

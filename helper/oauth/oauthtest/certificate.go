@@ -24,7 +24,7 @@ type certificate struct {
 	max      uint16                  // highest TLS version; 0: no limit
 }
 
-// certificates are the ways to be trusted and the reasons not to be (4.5 row 39).
+// certificates are the ways to be trusted and the reasons not to be.
 var certificates = [...]certificate{
 	{name: "good"},
 	{name: "expired", change: func(c *x509.Certificate) { c.NotAfter = c.NotBefore.Add(time.Hour) }},
