@@ -7,8 +7,8 @@ import (
 	"github.com/credhelper/credhelper/protocol/secret"
 )
 
-// AddProfile stores the secret, if there is one, and then writes the profile; if
-// that fails the secret is taken away again, so there is never half a profile.
+// AddProfile stores the secret, if there is one, and then writes the profile. If that
+// fails it removes the secret, so that there is never an incomplete profile.
 func (h *Helper) AddProfile(ctx context.Context, p *config.Profile, s secret.Text) error {
 	if err := h.CheckNew(p); err != nil {
 		return err
@@ -25,9 +25,9 @@ func (h *Helper) AddProfile(ctx context.Context, p *config.Profile, s secret.Tex
 	return err
 }
 
-// RemoveProfile deletes the profile's secret, its cached token, and its file. One
-// of the system's can only be removed there. A secret that cannot be deleted
-// keeps the profile, so that nothing is left behind unseen.
+// RemoveProfile deletes the profile's secret, its cached token, and its file. A profile
+// in the system's directory must be removed there. If the secret cannot be deleted the
+// profile is kept, so that nothing is left behind unnoticed.
 func (h *Helper) RemoveProfile(ctx context.Context, name string) error {
 	if err := h.Removable(name); err != nil {
 		return err

@@ -9,7 +9,7 @@ import (
 	"github.com/credhelper/credhelper/helper/oauth"
 )
 
-// client is the profile as package oauth needs it, without secret and connection.
+// client returns the profile as an oauth.Client, without secret and connection.
 func (h *Helper) client(p *config.Profile) *oauth.Client {
 	client := p.Client()
 	client.Now, client.Sleep = h.config.Now, h.config.Sleep
@@ -17,8 +17,8 @@ func (h *Helper) client(p *config.Profile) *oauth.Client {
 	return client
 }
 
-// connection makes the client for the profile's endpoints and probe. It shows the
-// given certificates to whoever asks for one (RFC 8705).
+// connection returns the HTTP client for the profile's endpoints and probe. It presents
+// the given certificates on request (RFC 8705).
 func (h *Helper) connection(p *config.Profile, shown tls.Certificate) (*http.Client, error) {
 	client, err := h.config.HTTP(oauth.HTTPOptions{RootsPEM: p.CA, Proxy: h.proxy(p), Certificate: shown, Connect: cmp.Or(p.Timeout, answerTime) / 2})
 	if err != nil {

@@ -9,10 +9,10 @@ import (
 	"github.com/credhelper/credhelper/protocol/secret"
 )
 
-// This file is what a request finds in the cache and seals there, where the profile was
-// read: its binding counts then, and not the stamps of its files.
+// This file handles a request's cache entry once the profile was read: the entry must
+// match the profile's binding, instead of the stamps of its files.
 
-// sealed is the entry as it lies there, whatever the profile has become since; nil if
+// sealed returns the stored entry, whether or not the profile has changed since; nil if
 // there is none.
 func (q *query) sealed() *cache.Entry {
 	if q.store == nil {
@@ -25,8 +25,8 @@ func (q *query) sealed() *cache.Entry {
 	return e
 }
 
-// cached is the entry that belongs to the profile as it is now, if its token was
-// not the one that the tool saw refused; else nil.
+// cached returns the entry if it matches the current profile and its token is not the
+// one reported as refused; else nil.
 func (q *query) cached() *cache.Entry {
 	if !q.readable {
 		return nil
@@ -38,8 +38,8 @@ func (q *query) cached() *cache.Entry {
 	return e
 }
 
-// serve is the answer that an entry has without anybody asking the server. Another
-// token than the one that the request began with is as new as one that is fetched.
+// serve returns the answer of an entry, if it needs no request to the server. A token
+// other than the one that the request found first counts as new.
 func (q *query) serve(e *cache.Entry) (protocol.Credential, bool) {
 	if e == nil {
 		return protocol.Credential{}, false
@@ -53,11 +53,13 @@ func (q *query) serve(e *cache.Entry) (protocol.Credential, bool) {
 	return q.hit(e), true
 }
 
-// usable reports whether an entry may still be handed out while somebody asks the server.
+// usable reports whether an entry may still be given while a request to the server is
+// pending.
 func (q *query) usable(e *cache.Entry) bool { return e.Usable(q.clock(), q.minTTL(e)) }
 
-// minTTL is how long the token must live: what the tool or the profile wants,
-// but no more than the server gives. Otherwise each call would be a fetch.
+// minTTL returns how long the token must remain valid: as the tool or the profile
+// requires, but not longer than the server permits. Otherwise each call would be a
+// fetch.
 func (q *query) minTTL(e *cache.Entry) int64 {
 	want := q.request.MinTTL
 	if want <= 0 {
@@ -66,10 +68,10 @@ func (q *query) minTTL(e *cache.Entry) int64 {
 	return min(want, most(e.Issued, e.Expires))
 }
 
-// most is the longest rest of life that a token of this life can be asked for.
+// most returns the longest remaining lifetime that can be required of a token.
 func most(issued, expires int64) int64 { return (expires - issued) * 9 / 10 }
 
-// hit is the answer from the cache.
+// hit returns the answer from the cache.
 func (q *query) hit(e *cache.Entry) protocol.Credential {
 	if q.settings.Audit == auditAll {
 		q.log(q.ofToken(q.record(eventHit), e.Token, e.Expires))
@@ -79,9 +81,8 @@ func (q *query) hit(e *cache.Entry) protocol.Credential {
 	return c
 }
 
-// restamp seals the entry anew when files behind it changed and what they say
-// about the token did not, so that the front can answer again. It is worth no
-// wait.
+// restamp seals the entry again if files it depends on have changed without effect on
+// the token, so that the front can answer again. It does not wait for the lock.
 func (q *query) restamp(ctx context.Context, e *cache.Entry) {
 	_, r := q.reported()
 	rejected := r.Block(q.now().Unix())
@@ -101,7 +102,7 @@ func (q *query) restamp(ctx context.Context, e *cache.Entry) {
 	_ = q.store.Put(ctx, lock, entry)
 }
 
-// findable reports whether the front finds this entry for this call.
+// findable reports whether the front would find this entry for this call.
 func (q *query) findable(e *cache.Entry) bool {
 	if q.subject == nil {
 		return true
@@ -110,7 +111,7 @@ func (q *query) findable(e *cache.Entry) bool {
 	return err == nil && found.Token.Equal(e.Token)
 }
 
-// newEntry is what is sealed for a token.
+// newEntry returns the entry for a token.
 func (q *query) newEntry(token secret.Text, issued, expires int64) *cache.Entry {
 	p := q.profile
 	e := &cache.Entry{
@@ -130,10 +131,14 @@ func (q *query) newEntry(token secret.Text, issued, expires int64) *cache.Entry 
 		Expires:   expires,
 		BootedAt:  q.clock().BootedAt,
 	}
+<<<<<<< HEAD
 	if e.Audit {
 		e.Fingerprint = q.fingerprint(token)
 	}
 	// The front knows no profile's min_ttl, only when to ask the engine.
+=======
+	// The front does not know a profile's min_ttl, only when to execute the engine.
+>>>>>>> 1b545bd (helper, helper/config: comments that are read once)
 	want := min(int64(p.MinTTL/time.Second), most(issued, expires))
 	e.Refresh = min(cache.RefreshTime(issued, expires), expires-want)
 	e.Stamps = p.Stamps

@@ -12,28 +12,28 @@ import (
 	"github.com/credhelper/credhelper/protocol/secret"
 )
 
-// envelope is what the keyring holds for a profile: the secret and what it is
-// bound to, and the one before, until the new one is confirmed.
+// envelope is a profile's item in the keyring: the secret with its binding, and the
+// previous secret until the new one is confirmed.
 type envelope struct {
 	profile  string
 	bound    []config.Bound
 	current  held
 	previous held // zero if there is none
 
-	rolledBack bool // current is the earlier one of the two
+	rolledBack bool // current is the older of the two
 }
 
 // held is one secret with its dates.
 type held struct {
 	secret  secret.Text
 	created time.Time
-	expires time.Time // as the person noted it; zero if not
+	expires time.Time // as recorded by a person; zero if unknown
 }
 
-// secretKey is the name that the keyring knows a profile's secret by: a digest,
-// so that no name from outside reaches a keyring (T18). A keyring of the desktop
-// is the user's, not the home's: below CREDHELPER_HOME the name says which home it
-// is, or a test's "jama" would overwrite the real one's secret.
+// secretKey returns the key of a profile's secret in the keyring: a digest, so that no
+// name from outside reaches a keyring (T18). A desktop keyring belongs to the user, not
+// to the home: with CREDHELPER_HOME the digest includes the home, so that a test's
+// "jama" does not overwrite the real secret.
 func (h *Helper) secretKey(profile string) string {
 	settings, _ := h.Settings()
 	return h.secretKeyIn(settings.Keyring, profile)
@@ -49,8 +49,8 @@ func (h *Helper) secretKeyIn(backendName, profile string) string {
 
 const envelopeVersion = 1
 
-// The wire forms hold secrets as plain text; no value of these types outlives
-// the function that makes it.
+// The wire forms contain secrets as plain text; no value of these types outlives the
+// function that creates it.
 type wireEnvelope struct {
 	Version  int            `json:"credhelper"`
 	Profile  string         `json:"profile"`
@@ -93,8 +93,8 @@ func (e *envelope) encode() (secret.Text, error) {
 	return secret.New(string(content)), err
 }
 
-// decodeEnvelope reads what encode wrote. Its errors are keyring.ErrDamaged and
-// quote nothing.
+// decodeEnvelope is the reverse of encode. Its errors are keyring.ErrDamaged and quote
+// nothing.
 func decodeEnvelope(profile string, value secret.Text) (*envelope, error) {
 	var w wireEnvelope
 	d := json.NewDecoder(bytes.NewReader([]byte(value.Reveal())))

@@ -16,17 +16,17 @@ import (
 	"github.com/credhelper/credhelper/protocol/printable"
 )
 
-// FromEnvironment is the Config of a Go program that imports this package, so that
-// it shares profiles, secrets and tokens with every other tool of its user:
+// FromEnvironment returns the Config for a Go program that imports this package, so
+// that it shares profiles, secrets and tokens with the user's other tools:
 //
 //	config, err := helper.FromEnvironment(os.Environ(), os.Getuid())
 //	h := helper.New(config)
 //
-// Directories, proxies and secrets in variables are those of environ
-// ("NAME=value"). Of the keyrings it opens the encrypted file, which "credhelper
-// unlock" or a key file opens; a program that wants the desktop's sets Keyring to
-// an opener that calls package helper/keyring/desktop, and has that package's cost
-// in its start. Errors wrap protocol.ErrPolicy: the environment names no home.
+// Directories, proxies and secrets in variables are those of environ ("NAME=value"). Of
+// the keyrings it opens only the encrypted file, which "credhelper unlock" or a key
+// file unlocks. A program that needs the desktop's sets Keyring to an opener that calls
+// package helper/keyring/desktop, which adds to its start-up time. Errors wrap
+// protocol.ErrPolicy: the environment names no home.
 func FromEnvironment(environ []string, uid int) (Config, error) {
 	env := func(name string) string {
 		for _, entry := range environ {
@@ -59,12 +59,12 @@ func FromEnvironment(environ []string, uid int) (Config, error) {
 	}, nil
 }
 
-// keyringCredential is what a systemd unit calls the key or passphrase of the
-// file keyring (LoadCredential=credhelper-keyring:...).
+// keyringCredential is the name of the systemd credential with the key or passphrase of
+// the file keyring (LoadCredential=credhelper-keyring:...).
 const keyringCredential = "credhelper-keyring"
 
-// OpenFile opens the encrypted file keyring of a home. Its errors are those of
-// package keyring.
+// OpenFile opens the encrypted file keyring of a home. Its errors are those of package
+// keyring.
 func OpenFile(ctx context.Context, dirs cache.Dirs, env func(string) string) (*keyring.File, error) {
 	c := keyring.FileConfig{
 		Dir:     dirs.Keyring(),
@@ -78,8 +78,8 @@ func OpenFile(ctx context.Context, dirs cache.Dirs, env func(string) string) (*k
 			c.Credential = path
 		}
 	}
-	// A home without state, or one that cannot be written, has no id: then the
-	// kernel keeps nothing of it.
+	// A home without state, or a read-only one, has no id: then nothing is kept in the
+	// kernel.
 	if err := dirs.Check(); err != nil {
 		return nil, err
 	}

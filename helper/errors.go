@@ -19,8 +19,8 @@ import (
 	"github.com/credhelper/credhelper/protocol/printable"
 )
 
-// This is the one place where the errors of keyring, oauth and cache become
-// those of protocol, which have an exit code and say what to type next.
+// This file is the only place where errors of keyring, oauth and cache become those of
+// protocol, with an exit code and advice.
 
 func policy(text string) error {
 	return &protocol.Error{Kind: protocol.ErrPolicy, Text: printable.Line(text)}
@@ -30,15 +30,15 @@ func malformed(text string) error {
 	return &protocol.Error{Kind: protocol.ErrMalformed, Text: printable.Line(text)}
 }
 
-// about puts the profile's name before an error, keeps its meaning, and fills in
-// the hint where there is none.
+// about adds the profile's name to an error, keeps its meaning, and sets the hint if it
+// has none.
 func about(profile string, err error, hint string) error {
 	e := protocol.About("profile "+profile, err, hint)
 	e.Kind = kindOf(err)
 	return e
 }
 
-// kindOf is the sentinel that an error means; nil for a bug.
+// kindOf returns the sentinel for an error; nil for a bug.
 func kindOf(err error) error {
 	var known *protocol.Error
 	if errors.As(err, &known) {
@@ -62,7 +62,7 @@ func kindOf(err error) error {
 	return nil
 }
 
-// keyringError says what is wrong with the secret's place, and what to type.
+// keyringError explains why a secret cannot be read, with advice.
 func keyringError(p *config.Profile, err error) error {
 	hint := "see what is wrong: credhelper doctor"
 	switch {
@@ -71,7 +71,7 @@ func keyringError(p *config.Profile, err error) error {
 		return &protocol.Error{Kind: protocol.ErrNoSecret, Text: "profile " + p.Name + ": no secret is stored", Hint: hint}
 	case errors.Is(err, keyring.ErrNotFound):
 		hint = "its secret comes from " + printable.Line(strings.Join(p.Secret[:min(2, len(p.Secret))], " "))
-	case errors.Is(err, keyring.ErrUnavailable) && !p.InKeyring(): // no keyring is to blame
+	case errors.Is(err, keyring.ErrUnavailable) && !p.InKeyring(): // the source fails, not a keyring
 		hint = "see what it says: credhelper doctor " + p.Name
 	case errors.Is(err, keyring.ErrKeyGone):
 		hint = "" // no unlocking helps, and the error says what does
@@ -87,7 +87,7 @@ func keyringError(p *config.Profile, err error) error {
 	return about(p.Name, err, hint)
 }
 
-// storeError says why the cache cannot be used.
+// storeError explains why the cache cannot be used.
 func storeError(err error) error {
 	e := &protocol.Error{Kind: protocol.ErrPolicy, Text: printable.Line("cache: " + err.Error()), Hint: "see what is wrong: credhelper doctor"}
 	if readOnly(err) {
@@ -101,7 +101,7 @@ func readOnly(err error) bool {
 	return errors.Is(err, syscall.EROFS) || errors.Is(err, fs.ErrPermission)
 }
 
-// tokenError is a failed token request.
+// tokenError returns the error for a failed token request.
 func tokenError(p *config.Profile, err error) error {
 	if errors.As(err, new(*protocol.Error)) {
 		return err // which names the profile
@@ -114,14 +114,14 @@ func tokenError(p *config.Profile, err error) error {
 	hint := p.Hint(e)
 	switch {
 	case p.Person() && slices.Contains(personCodes[:], e.Code):
-		kind = protocol.ErrLogin // the sign-in is over or was declined, and only a person can begin another
+		kind = protocol.ErrLogin // the sign-in has ended or was declined, and only a person can start another
 		hint = cmp.Or(hint, "sign in: credhelper login "+p.Name)
-	case p.Person() && e.Lost && e.Status != 0: // the server had begun to answer
+	case p.Person() && e.Lost && e.Status != 0: // the server had started to answer
 		kind, hint = protocol.ErrLogin, "the answer was lost, and with it perhaps the sign-in: try once more, and if that fails: credhelper login "+p.Name
 	}
 	place := "token endpoint: "
 	if e.Kind == oauth.Policy && e.Status == 0 {
-		place = "" // which was not asked
+		place = "" // it was not contacted
 	}
 	known := &protocol.Error{
 		Kind: kind,
@@ -133,10 +133,10 @@ func tokenError(p *config.Profile, err error) error {
 	return &tokenFailure{known, e.CorrelationID, e.Tries}
 }
 
-// lastWord says in a failure of the profile whether asking somebody else would be wrong
-// (H2): a secret, a sign-in or rights are missing, which no password makes up for. A
-// keyring that is locked and a server that is away pass, and until then a person may
-// want to give another credential.
+// lastWord marks a failure of the profile after which git should ask no other helper
+// (H2): a secret, a sign-in or permissions are missing, which a password cannot
+// replace. A locked keyring and an unreachable server are temporary, and meanwhile a
+// person may want to use another credential.
 func (q *query) lastWord(err error) error {
 	var e *protocol.Error
 	if !errors.As(err, &e) || !q.profile.GitQuit {
@@ -144,7 +144,7 @@ func (q *query) lastWord(err error) error {
 	}
 	for _, kind := range [...]error{protocol.ErrNoSecret, protocol.ErrLogin, protocol.ErrRefused, protocol.ErrBusy} {
 		if errors.Is(err, kind) {
-			last := *e // the failure may be that of others, too
+			last := *e // the failure may be shared with others
 			last.Text, last.Quit = err.Error(), true
 			return &last
 		}
@@ -152,7 +152,7 @@ func (q *query) lastWord(err error) error {
 	return err
 }
 
-// worthAsking says in a failure after how long it is worth asking again, if not at once.
+// worthAsking adds to a failure after how long to ask again, if not at once.
 func worthAsking(failure error, hold time.Duration) error {
 	if e := new(protocol.Error); errors.As(failure, &e) && hold > 0 && hold != untilLogin {
 		e.RetryAfter = int64((hold + time.Second - 1) / time.Second)
@@ -160,11 +160,11 @@ func worthAsking(failure error, hold time.Duration) error {
 	return failure
 }
 
-// personCodes are the errors that only a person's sign-in ends (RFC 6749 5.2, 4.1.2.1,
-// RFC 8628 3.5, OpenID Connect Core 3.1.2.6).
+// personCodes are the errors that require a new sign-in by a person (RFC 6749 5.2,
+// 4.1.2.1, RFC 8628 3.5, OpenID Connect Core 3.1.2.6).
 var personCodes = [...]string{"invalid_grant", "access_denied", "expired_token", "login_required", "interaction_required", "consent_required"}
 
-// tokenFailure is a failed token request with what the log says of it besides.
+// tokenFailure is a failed token request with further values for the log.
 type tokenFailure struct {
 	known       *protocol.Error
 	correlation string
@@ -184,14 +184,14 @@ func oauthKind(e *oauth.Error) error {
 	return protocol.ErrRefused
 }
 
-// notAsked is the failure of a call for which nobody asked the server, because a mark
-// holds. What it is about stands in the log already.
+// notAsked is the failure of a call that did not contact the server because of a mark.
+// The log already has the original failure.
 type notAsked struct{ error }
 
 func (e *notAsked) Unwrap() error { return e.error }
 
-// waiting is the answer while a mark holds: what happened, when, and from when on
-// the server is asked again.
+// waiting returns the error while a mark holds: what happened, when, and when the
+// server will be asked again.
 func waiting(p *config.Profile, m cache.Mark, now time.Time) error {
 	return &notAsked{marked(p, m, now)}
 }
@@ -218,7 +218,7 @@ func marked(p *config.Profile, m cache.Mark, now time.Time) error {
 
 func seconds(n int64) time.Duration { return time.Duration(n) * time.Second }
 
-// span is a duration for people, in its greatest unit.
+// span formats a duration for people, in its largest unit.
 func span(d time.Duration) string {
 	d = max(d, 0)
 	switch {

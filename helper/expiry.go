@@ -12,36 +12,36 @@ import (
 	"github.com/credhelper/credhelper/protocol/secret"
 )
 
-// From when on the end of a secret or certificate is told: time to ask whoever
-// makes another one, and time to make it.
+// The remaining times at which the expiry of a secret or certificate is reported: time
+// to request another one, and time to receive it.
 const (
 	noteAhead = 30 * 24 * time.Hour
 	warnAhead = 7 * 24 * time.Hour
 )
 
-// Urgency is how near an end is.
+// Urgency says how soon something expires.
 type Urgency uint8
 
-// The urgencies, rising.
+// The urgencies, in ascending order.
 const (
-	Calm     Urgency = iota // not known, or more than 30 days
+	Calm     Urgency = iota // unknown, or more than 30 days
 	Noted                   // at most 30 days
 	Pressing                // at most 7 days
 	Over                    // past
 )
 
-// String is the urgency in a word, as status --json has it.
+// String returns the urgency as one word, as in status --json.
 func (u Urgency) String() string {
 	return [...]string{"", "soon", "pressing", "over"}[min(u, Over)]
 }
 
-// Ending is when something that a profile proves itself with ends.
+// Ending is the expiry of a profile's secret or certificate.
 type Ending struct {
 	What string    // "secret" or "certificate"
 	At   time.Time // zero if not known
 }
 
-// Urgency says how near it is.
+// Urgency returns how soon it expires.
 func (e Ending) Urgency(now time.Time) Urgency {
 	left := e.At.Sub(now)
 	switch {
@@ -55,8 +55,8 @@ func (e Ending) Urgency(now time.Time) Urgency {
 	return Over
 }
 
-// Words are "secret expires in 12 days" or "certificate expired 3 h ago"; "" if no
-// end is known.
+// Words returns "secret expires in 12 days" or "certificate expired 3 h ago"; "" if the
+// expiry is unknown.
 func (e Ending) Words(now time.Time) string {
 	switch {
 	case e.At.IsZero():
@@ -67,7 +67,7 @@ func (e Ending) Words(now time.Time) string {
 	return e.What + " expired " + span(now.Sub(e.At)) + " ago"
 }
 
-// Ending is the nearer of the ends of a profile's secret and certificate.
+// Ending returns the earlier expiry of a profile's secret and certificate.
 func (s Status) Ending() Ending {
 	return nearer(Ending{"secret", s.SecretExpires}, Ending{"certificate", s.CertificateExpires})
 }
@@ -79,9 +79,9 @@ func nearer(a, b Ending) Ending {
 	return a
 }
 
-// certificateEnd is when the certificate ends that goes with a profile's key, zero
-// if it has none or it cannot be had without running a command. inKeyring is what
-// the keyring holds for the profile, zero if that is nothing.
+// certificateEnd returns the expiry of the certificate that belongs to a profile's key;
+// zero if there is none or if it cannot be read without running a command. inKeyring is
+// the profile's secret in the keyring; zero if there is none.
 func (h *Helper) certificateEnd(ctx context.Context, p *config.Profile, inKeyring secret.Text) time.Time {
 	const largest = 256 << 10
 	if p.ClientCert != nil {
@@ -106,7 +106,7 @@ func (h *Helper) certificateEnd(ctx context.Context, p *config.Profile, inKeyrin
 	return h.sourceEnd(ctx, p, words)
 }
 
-// sourceEnd is the end of the certificate that lies beside a key in a source.
+// sourceEnd returns the expiry of the certificate beside a key in a source.
 func (h *Helper) sourceEnd(ctx context.Context, p *config.Profile, words []string) time.Time {
 	if words[0] == "command" {
 		return time.Time{}
@@ -122,7 +122,7 @@ func (h *Helper) sourceEnd(ctx context.Context, p *config.Profile, words []strin
 	return keyEnd(key)
 }
 
-// keyEnd is the end of the certificate that lies beside a key.
+// keyEnd returns the expiry of the certificate beside a key.
 func keyEnd(content secret.Text) time.Time {
 	key, err := oauth.ReadKey([]byte(content.Reveal()), secret.Text{})
 	if err != nil || key.Certificate() == nil {
@@ -131,8 +131,8 @@ func keyEnd(content secret.Text) time.Time {
 	return key.Certificate().NotAfter.UTC()
 }
 
-// firstCertificateEnd reads PEM or DER; the client's own certificate comes first in
-// a chain (RFC 8446 4.4.2).
+// firstCertificateEnd parses PEM or DER; the client's own certificate is the first of a
+// chain (RFC 8446 4.4.2).
 func firstCertificateEnd(content []byte) time.Time {
 	for block, rest := pem.Decode(content); block != nil; block, rest = pem.Decode(rest) {
 		if block.Type == "CERTIFICATE" {
@@ -147,15 +147,15 @@ func firstCertificateEnd(content []byte) time.Time {
 	return cert.NotAfter.UTC()
 }
 
-// eventExpiry is the line of a reminder, which is also how another process knows
-// that it was given.
+// eventExpiry is the log's event for a reminder, by which other processes know that it
+// was given.
 const eventExpiry = "expiry"
 
-// remindEvery is how often one profile's end is told at a fetch.
+// remindEvery is the interval between reminders for one profile.
 const remindEvery = 24 * time.Hour
 
-// remind tells once a day that what was just shown to the server ends within 7
-// days, where somebody reads it.
+// remind reports once a day that the secret or certificate just used expires within 7
+// days, if someone reads it.
 func (q *query) remind(shown proof, client *oauth.Client) {
 	if !q.config.Reminds || q.store == nil {
 		return
@@ -176,7 +176,7 @@ func (q *query) remind(shown proof, client *oauth.Client) {
 	q.report(text)
 }
 
-// reminded reports whether the log has a reminder of the last day.
+// reminded reports whether the log has a reminder within the last day.
 func (q *query) reminded(now time.Time) (found bool) {
 	_ = q.eachRecord([]byte(`"`+eventExpiry+`"`), func(r Record) bool {
 		age := now.Sub(r.Time)

@@ -13,9 +13,9 @@ import (
 	"github.com/credhelper/credhelper/protocol/secret"
 )
 
-// fetchLocked asks the server for a token, unless a mark says that it is too early. lock
-// is nil where nothing is stored or nothing locks; a sign-in needs one, for two that renew
-// it at once would end it.
+// fetchLocked requests a token from the server, unless a mark says that it is too
+// early. lock is nil with NoStore, and on a file system without locks. Renewing a
+// sign-in requires a lock, because two concurrent renewals would end it.
 func (q *query) fetchLocked(ctx context.Context, lock *cache.Lock) (*oauth.Token, error) {
 	if q.flight != nil {
 		q.flight.asked = true
@@ -25,7 +25,7 @@ func (q *query) fetchLocked(ctx context.Context, lock *cache.Lock) (*oauth.Token
 	}
 	mark, marked := q.mark()
 	if marked && !mark.Refused {
-		if !q.request.Refresh && (q.ahead || !mark.Ahead) { // a person is not kept waiting
+		if !q.request.Refresh && (q.ahead || !mark.Ahead) { // a person does not wait
 			return nil, waiting(q.profile, mark, q.now())
 		}
 		marked = false
@@ -48,20 +48,20 @@ func (q *query) fetchLocked(ctx context.Context, lock *cache.Lock) (*oauth.Token
 	return token, nil
 }
 
-// unlockable is the failure of a sign-in where nothing locks.
+// unlockable returns the error for a sign-in on a file system without locks.
 func unlockable(p *config.Profile) error {
 	return policy("profile " + p.Name + ": a sign-in can only be renewed where its state can be stored and locked")
 }
 
-// fetched is the answer that the server gave.
+// fetched returns the answer with a new token.
 func (q *query) fetched(token *oauth.Token) protocol.Credential {
 	c := q.newEntry(token.Access, token.Sent.Unix(), token.Expires.Unix()).Credential(q.clock())
 	c.Origin, c.Source = q.origin, fromNetwork
 	return c
 }
 
-// insteadOfFailure is the answer where no token could be fetched: one that is still good
-// is better than none (A23). old may be nil.
+// insteadOfFailure returns the answer if no token could be fetched: one that is still
+// valid is better than none (A23). old may be nil.
 func (q *query) insteadOfFailure(old *cache.Entry, failure error) (protocol.Credential, error) {
 	if old == nil || !old.Usable(q.clock(), 0) {
 		return protocol.Credential{}, failure
@@ -74,8 +74,8 @@ func (q *query) insteadOfFailure(old *cache.Entry, failure error) (protocol.Cred
 	return q.hit(old), nil
 }
 
-// keepLocked seals a token that was fetched. It is answered whatever happens to the copy
-// (F2). lock is nil where nothing is stored or nothing locks.
+// keepLocked seals a new token. The token is given even if that fails (F2). lock is nil
+// with NoStore, and on a file system without locks.
 func (q *query) keepLocked(ctx context.Context, lock *cache.Lock, token *oauth.Token) {
 	if q.store == nil {
 		return
@@ -83,7 +83,7 @@ func (q *query) keepLocked(ctx context.Context, lock *cache.Lock, token *oauth.T
 	if _, marked := q.store.Mark(q.profile.Name); marked {
 		_ = q.store.DropMark(q.profile.Name)
 	}
-	q.store.Sweep(q.now()) // what killed processes left (F1)
+	q.store.Sweep(q.now()) // files left by killed processes (F1)
 	entry := q.newEntry(token.Access, token.Sent.Unix(), token.Expires.Unix())
 	if lock == nil || !q.stillSame() {
 		q.noteUncachedLocked(entry)
@@ -100,16 +100,16 @@ func (q *query) keepLocked(ctx context.Context, lock *cache.Lock, token *oauth.T
 	}
 }
 
-// proof is what a request shows the server: the client's secret or key, and the
-// refresh token of a sign-in.
+// proof is the client's secret or key, and the refresh token of a sign-in, for one
+// request.
 type proof struct {
 	secret, refresh secret.Text
 	subject         cache.Subject
-	expires         time.Time // the secret; zero if not known
-	proxy           string    // what the proxy is shown; "" for nothing
+	expires         time.Time // of the secret; zero if unknown
+	proxy           string    // the proxy's credential; may be empty
 }
 
-// mark recognises what was refused.
+// mark identifies the refused secret.
 func (s proof) mark(profile string) uint16 {
 	shown := s.secret.Reveal() + s.refresh.Reveal()
 	for _, p := range s.subject {
@@ -118,18 +118,18 @@ func (s proof) mark(profile string) uint16 {
 	return cache.SecretMark(profile, shown)
 }
 
-// proxyMark recognises what a proxy refused: with another password for it, or
-// without it, the server is asked at once.
+// proxyMark identifies the credential that a proxy refused: with another one, or
+// without, the server is asked at once.
 func (s proof) proxyMark(profile string) uint16 {
 	return cache.SecretMark(profile, s.secret.Reveal()+s.refresh.Reveal()+"\x00proxy\x00"+s.proxy)
 }
 
-// marked reports whether a mark is about what would be shown now.
+// marked reports whether a mark refers to the current secret.
 func (s proof) marked(profile string, m cache.Mark) bool {
 	return m.Secret == s.mark(profile) || m.Secret == s.proxyMark(profile)
 }
 
-// readProof reads what the request will show.
+// readProof reads the secrets for a request.
 func (q *query) readProof(ctx context.Context) (s proof, err error) {
 	s.subject = q.subject
 	if q.profile.Person() {
@@ -139,13 +139,13 @@ func (q *query) readProof(ctx context.Context) (s proof, err error) {
 	}
 	now, err := q.inUse(ctx, q.profile)
 	s.secret, s.expires = now.secret, now.expires
-	if proxy, _ := q.proxyOf(q.profile); proxy != nil && proxy.User != nil { // one that cannot be read is the request's error
+	if proxy, _ := q.proxyOf(q.profile); proxy != nil && proxy.User != nil { // if the address cannot be parsed, the request fails
 		s.proxy = proxy.User.String()
 	}
 	return s, err
 }
 
-// askServer asks for a token and remembers a refusal.
+// askServer requests a token and records a refusal.
 func (q *query) askServer(ctx context.Context, s proof) (*oauth.Token, error) {
 	q.explain("profile " + q.profile.Name + ": asks " + q.profile.TokenURL)
 	client, err := q.prepare(ctx, q.profile, s.secret)
@@ -167,7 +167,7 @@ func (q *query) askServer(ctx context.Context, s proof) (*oauth.Token, error) {
 	return token, nil
 }
 
-// token asks the server with the given secret.
+// token requests a token with the given secret.
 func (h *Helper) token(ctx context.Context, p *config.Profile, s secret.Text) (*oauth.Token, error) {
 	if p.Person() {
 		return nil, needLogin(p, "nobody is signed in")
@@ -184,8 +184,8 @@ func (h *Helper) token(ctx context.Context, p *config.Profile, s secret.Text) (*
 	return token, err
 }
 
-// mark is a mark that still holds: of the profile as it is now, and believable by
-// the clock (A21).
+// mark returns a mark that still holds: it matches the current profile, and is credible
+// by the clock (A21).
 func (q *query) mark() (cache.Mark, bool) {
 	if q.store == nil {
 		return cache.Mark{}, false
@@ -198,28 +198,29 @@ func (q *query) mark() (cache.Mark, bool) {
 	return m, true
 }
 
-// longestHold bounds the growing wait after refusals: a cron loop with a bad
-// secret makes a handful of requests an hour, and a mended account is noticed
-// within a quarter of one.
+// longestHold limits the growing wait after refusals: a cron job with a bad secret
+// makes a few requests an hour, and a fixed account is noticed within a quarter of an
+// hour.
 const longestHold = 15 * time.Minute
 
-// untilLogin is how long a sign-in that is over is not asked for again: a dead
-// refresh token never comes back to life.
+// untilLogin is the wait after a sign-in has ended: a dead refresh token never works
+// again.
 const untilLogin = 10 * 365 * 24 * time.Hour
 
-// untilSignedIn reports whether a mark is of a sign-in that is over.
+// untilSignedIn reports whether a mark is that of an ended sign-in.
 func untilSignedIn(m cache.Mark) bool { return seconds(m.Until-m.At) == untilLogin }
 
-// The waits after failures that pass and name no time (A3) double from laterHold to
-// longestWait; after so long as forgotten says a failure is no part of a row any more.
+// The waits after temporary failures without a time from the server (A3) double from
+// laterHold to longestWait. A failure older than forgotten does not count as
+// consecutive.
 const (
 	laterHold   = 5 * time.Second
 	longestWait = time.Minute
 	forgotten   = 10 * time.Minute
 )
 
-// remember writes down a refusal (A12) or a wait (A11), for every later call of every
-// process, and returns how long it holds.
+// remember records a refusal (A12) or a wait (A11) for every later call of every
+// process, and returns its duration.
 func (q *query) remember(err error, s proof) time.Duration {
 	var e *oauth.Error
 	if !errors.As(err, &e) || e.Hold() == 0 {
@@ -243,8 +244,8 @@ func (q *query) remember(err error, s proof) time.Duration {
 	hold := e.Hold()
 	switch {
 	case m.Refused && q.profile.Person() && isDead(err):
-		hold = untilLogin // whose refresh token has another mark
-	case q.ahead && e.Status == 0: // it may only have been slow
+		hold = untilLogin // a new refresh token has another mark
+	case q.ahead && e.Status == 0: // the server may only have been slow
 		m.Ahead, hold = true, grown(laterHold, m.Count, longestWait)
 	case m.Refused:
 		hold = max(grown(hold, m.Count, longestHold), e.RetryAfter)
@@ -253,14 +254,14 @@ func (q *query) remember(err error, s proof) time.Duration {
 	}
 	m.Until = m.At + int64((hold+time.Second-1)/time.Second)
 	if hold != untilLogin {
-		m.Until++ // At was cut
+		m.Until++ // At was rounded down
 	}
 	q.putMark(m)
 	return hold
 }
 
-// leaveAlone keeps all processes from fetching ahead of time for a moment, after a
-// failure that keeps nobody from fetching for another reason (A23).
+// leaveAlone keeps all processes from renewing a token early for a moment, after a
+// failure; it does not affect other fetches (A23).
 func (q *query) leaveAlone(err error) {
 	if _, holds := q.mark(); holds {
 		return
@@ -271,7 +272,7 @@ func (q *query) leaveAlone(err error) {
 	q.putMark(m)
 }
 
-// countOf is how many answers of this kind there were in a row, with this one.
+// countOf returns the number of consecutive responses of this kind, including this one.
 func (q *query) countOf(m cache.Mark) uint16 {
 	if q.store == nil {
 		return 1
@@ -284,7 +285,7 @@ func (q *query) countOf(m cache.Mark) uint16 {
 	return min(last.Count+1, 100)
 }
 
-// grown doubles a wait with each answer in a row.
+// grown doubles a wait with each consecutive response.
 func grown(hold time.Duration, count uint16, most time.Duration) time.Duration {
 	return min(hold<<min(count-1, 10), most)
 }

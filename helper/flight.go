@@ -13,17 +13,17 @@ import (
 	"github.com/credhelper/credhelper/protocol"
 )
 
-// flights lets one goroutine of this process do for a profile what the others then wait
-// for in memory: a wait for the lock between processes costs a thread each, and a
-// thousand connectors' goroutines would need a thousand.
+// flights lets one goroutine of this process work for a profile while the others wait
+// in memory. Waiting for the lock between processes costs a thread each, and a
+// connector's thousand goroutines would need a thousand.
 type flights struct {
 	mu   sync.Mutex
-	by   map[string]*flight // profile
-	last map[string]*flight // profile -> the one that ended last, if it failed
+	by   map[string]*flight // by profile
+	last map[string]*flight // by profile: the one that ended last, if it failed
 }
 
-// flight is what one goroutine does: it finds out where a token may come from, fetches
-// one, or drops one. What it brought may be read once done is closed.
+// flight is the work of one goroutine: it finds out where a token can come from,
+// fetches one, or drops one. Its results may be read after done is closed.
 type flight struct {
 	done chan struct{}
 
@@ -32,14 +32,14 @@ type flight struct {
 	subject    cache.Subject
 	err        error
 	asked      bool // the server was asked, not only the cache
-	late       bool // it ended with its own caller's time, which says nothing to others
+	late       bool // its own caller's time was over, which means nothing to others
 	ended      time.Time
 }
 
-// isFor reports whether what the flight brought is what this request would bring.
+// isFor reports whether the result of the flight also answers this request.
 func (f *flight) isFor(q *query) bool { return f.binding == q.binding && f.subject.Same(q.subject) }
 
-// start begins a flight for a profile, or returns the one under way.
+// start starts a flight for a profile, or returns the current one.
 func (fs *flights) start(profile string) (f *flight, mine bool) {
 	fs.mu.Lock()
 	defer fs.mu.Unlock()
@@ -54,7 +54,7 @@ func (fs *flights) start(profile string) (f *flight, mine bool) {
 	return f, true
 }
 
-// end lets the others go on.
+// end wakes up the waiting goroutines.
 func (fs *flights) end(profile string, f *flight, now time.Time) {
 	fs.mu.Lock()
 	delete(fs.by, profile)
@@ -75,8 +75,8 @@ func (fs *flights) all() []*flight {
 	return slices.Collect(maps.Values(fs.by))
 }
 
-// failed is the flight that failed after a request began, which is then its failure
-// as well; nil if there is none.
+// failed returns a flight that failed after a request began, which shares that failure;
+// nil if there is none.
 func (fs *flights) failed(profile string, since time.Time) *flight {
 	fs.mu.Lock()
 	defer fs.mu.Unlock()
@@ -86,8 +86,8 @@ func (fs *flights) failed(profile string, since time.Time) *flight {
 	return nil
 }
 
-// await waits for another goroutine's flight; false if there is only time left to answer
-// in.
+// await waits for another goroutine's flight; false if there is only time left to
+// answer.
 func (f *flight) await(ctx context.Context) bool {
 	wait, cancel := withReserve(ctx)
 	defer cancel()
@@ -99,15 +99,15 @@ func (f *flight) await(ctx context.Context) bool {
 	}
 }
 
-// awaitFinder lets one of many who miss the same profile's token at the same time go
-// and find out. A thousand goroutines at a token's end would otherwise read settings,
-// profile and preset a thousand times, only to learn in the end that they have to
-// wait for one of them: with twenty such processes that took the machine for seconds,
-// and the one that fetches missed the keyring's deadline.
+// awaitFinder lets one of many goroutines that miss the same profile's token find out
+// whether to fetch. Otherwise a thousand goroutines would each read settings, profile
+// and preset when a token expires, only to wait for one of them: with twenty such
+// processes the machine was busy for seconds, and the one that fetched missed the
+// keyring's deadline.
 //
-// It returns an answer that another goroutine brought. Without one the caller finds out
-// itself, and calls leave. Who has a token that is still good, while it is being renewed,
-// does not wait.
+// It returns an answer that another goroutine found. If there is none, the caller finds
+// out itself, and calls leave. A caller with a valid token, which is only being
+// renewed, does not wait.
 func (h *Helper) awaitFinder(ctx context.Context, r protocol.Request) (c protocol.Credential, ok bool, leave func()) {
 	leave = func() {}
 	now := h.now()
@@ -127,14 +127,14 @@ func (h *Helper) awaitFinder(ctx context.Context, r protocol.Request) (c protoco
 	return c, ok, leave
 }
 
-// share is the answer that fetch brings to all who miss the profile's token: one
-// goroutine runs it, and the others wait. With an answer at hand nobody waits: whoever is
-// fetching fetches for all, and everybody else goes on with the token that is still good.
+// share runs fetch in one goroutine for all that miss the profile's token, while the
+// others wait for its result. If there is an answer at hand no one waits: the others
+// use the token that is still valid.
 //
-// In a program that runs long the fetch ahead of time goes on behind the answer:
-// its caller would wait for the server once an hour, and in an outage each time.
+// In a long-running program an early renewal continues in the background: its caller
+// would otherwise wait for the server once an hour, and during an outage each time.
 func (q *query) share(ctx context.Context, fetch func(context.Context) (protocol.Credential, error)) (protocol.Credential, error) {
-	if q.store == nil { // nothing tells the others whose token it is
+	if q.store == nil { // without a store, subjects cannot be distinguished
 		return fetch(ctx)
 	}
 	if _, holds := q.mark(); holds && q.ahead {
@@ -164,14 +164,13 @@ func (q *query) share(ctx context.Context, fetch func(context.Context) (protocol
 	}
 }
 
-// aheadTime is the most that a caller with a good token waits for the next one. A
-// sign-in gets its whole time: its refresh token counts once, and a request that is cut
-// may have used it up (A18).
+// aheadTime is how long a caller with a valid token waits for the next one. Renewing a
+// sign-in gets its full time, because its refresh token can be used only once and an
+// aborted request may have used it up (A18).
 const aheadTime = time.Second
 
-// lead fetches for all who wait. The fetch goes on to its end when its caller hangs
-// up: the others wait for it, and a refresh token that was used up must be replaced
-// (A18).
+// lead fetches for all that wait. The fetch continues if its caller gives up: the
+// others wait for it, and a used refresh token must be replaced (A18).
 func (q *query) lead(ctx context.Context, f *flight, behind bool, fetch func(context.Context) (protocol.Credential, error)) {
 	own := context.WithoutCancel(ctx)
 	cancel := context.CancelFunc(func() {})
@@ -192,7 +191,7 @@ func (q *query) lead(ctx context.Context, f *flight, behind bool, fetch func(con
 	}()
 }
 
-// wait waits for one's own flight.
+// wait waits for this request's own flight.
 func (q *query) wait(ctx context.Context, f *flight) (protocol.Credential, error) {
 	select {
 	case <-f.done:
@@ -200,13 +199,13 @@ func (q *query) wait(ctx context.Context, f *flight) (protocol.Credential, error
 		if !errors.Is(ctx.Err(), context.DeadlineExceeded) {
 			return protocol.Credential{}, fmt.Errorf("profile %s: %w: %w", q.profile.Name, protocol.ErrUnreachable, ctx.Err())
 		}
-		<-f.done // it has the same deadline, and says what was slow
+		<-f.done // it has the same deadline, and reports what was slow
 	}
 	return f.credential, f.err
 }
 
-// take is the answer that another goroutine brought, or that is in the cache by now; false
-// if neither is one to this request.
+// take returns the answer that another goroutine found, or that is in the cache now;
+// false if neither answers this request.
 func (q *query) take(f *flight) (protocol.Credential, bool) {
 	if c, ok := q.serve(q.cached()); ok {
 		return c, true
@@ -215,11 +214,11 @@ func (q *query) take(f *flight) (protocol.Credential, bool) {
 	if !f.asked || c.Secret.IsZero() || !f.isFor(q) || q.request.Refused.Of(c.Secret) || c.Expires <= q.now().Unix() {
 		return c, false
 	}
-	c.Origin = q.origin // it may have asked for another URL
+	c.Origin = q.origin // it may have requested another URL
 	return c, true
 }
 
-// lockReserve is left of the deadline when a wait for others ends, to answer in.
+// lockReserve is the time left to answer when a wait ends.
 const lockReserve = 500 * time.Millisecond
 
 func withReserve(ctx context.Context) (context.Context, context.CancelFunc) {

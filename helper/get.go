@@ -13,29 +13,29 @@ import (
 	"github.com/credhelper/credhelper/protocol/printable"
 )
 
-// query is one request on its way to an answer, with the profile that gives it.
+// query is one request while it is answered, with its profile.
 type query struct {
 	*Helper
 	request  protocol.Request
 	profile  *config.Profile
-	origin   string // of the profile, that the request's URL belongs to
+	origin   string // the profile's origin that owns the request's URL
 	binding  [32]byte
-	subject  cache.Subject // on whose behalf; nil: the profile's own
+	subject  cache.Subject // on whose behalf; nil for a profile without subjects
 	readable bool          // the subject could be read
 	settings config.Settings
-	store    *cache.Store // nil with NoStore, and where nothing can be written
-	seen     *cache.Entry // that the request found first; nil for none
-	ahead    bool         // seen is still good: the request only renews it before its end
+	store    *cache.Store // nil with NoStore, and in a read-only home
+	seen     *cache.Entry // the entry that the request found first; may be nil
+	ahead    bool         // seen is still valid: the request only renews it early
 
-	claims *home.Claims // of all profiles; nil where a route led to this one
+	claims *home.Claims // of all profiles; nil if a route led to this one
 
 	began  time.Time
-	flight *flight // that this request leads; nil if another one does
+	flight *flight // the flight that this request leads; may be nil
 }
 
-// Get answers a request: one fetch for all processes, a deadline of 8 s from the
-// process's start, no prompt. Its errors wrap a sentinel of package protocol and are one
-// line.
+// Get answers a request: with one fetch for all processes, within 8 s from the
+// process's start, without a prompt. Its errors wrap a sentinel of package protocol and
+// are one line.
 func (h *Helper) Get(ctx context.Context, r protocol.Request) (protocol.Credential, error) {
 	if c, ok := h.Cached(r); ok {
 		return c, nil
@@ -50,14 +50,14 @@ func (h *Helper) Get(ctx context.Context, r protocol.Request) (protocol.Credenti
 	defer leave()
 	q, err := h.newQuery(r)
 	if err != nil {
-		if !errors.Is(err, protocol.ErrNoProfile) { // tools ask about every host there is
+		if !errors.Is(err, protocol.ErrNoProfile) { // tools ask about every host
 			h.logFailure(recordOf(r), err)
 		}
 		return protocol.Credential{}, err
 	}
 	defer q.close()
 	q.began = began
-	if own := q.profile.Timeout; own > 0 && h.asked(r) == 0 { // said by the profile
+	if own := q.profile.Timeout; own > 0 && h.asked(r) == 0 { // the profile sets a time limit
 		h.patience(own)
 		ctx, cancel = h.deadline(caller, own)
 		defer cancel()
@@ -75,8 +75,8 @@ func (h *Helper) Get(ctx context.Context, r protocol.Request) (protocol.Credenti
 // answer is the whole way of a miss, once it is known which profile answers: rows 6 to
 // 10 of "The path of a request" in docs/architecture.md.
 func (q *query) answer(ctx context.Context) (protocol.Credential, error) {
-	q.takeReports(ctx)                  // that the current token was refused, or taken
-	if err := q.blocked(); err != nil { // by an API that refuses good tokens
+	q.takeReports(ctx)                  // the current token was refused, or accepted
+	if err := q.blocked(); err != nil { // the API refuses valid tokens
 		return protocol.Credential{}, err
 	}
 	q.seen = q.cached()
@@ -94,7 +94,7 @@ func (q *query) answer(ctx context.Context) (protocol.Credential, error) {
 			return protocol.Credential{}, err
 		}
 		defer lock.Unlock()
-		now := q.cached() // somebody may have fetched while we waited (A22)
+		now := q.cached() // another process may have fetched one meanwhile (A22)
 		if c, ok := q.serve(now); ok {
 			return c, nil
 		}
@@ -108,8 +108,8 @@ func (q *query) answer(ctx context.Context) (protocol.Credential, error) {
 	})
 }
 
-// newQuery finds the profile and opens the cache. Who owns nothing makes nothing: the
-// cache is only made for a profile that answers.
+// newQuery finds the profile and opens the cache. The cache is created only if a
+// profile answers.
 func (h *Helper) newQuery(r protocol.Request) (*query, error) {
 	q := &query{Helper: h, request: r}
 	var err, unsafe error
@@ -141,8 +141,8 @@ func (h *Helper) newQuery(r protocol.Request) (*query, error) {
 	return q, nil
 }
 
-// close closes the cache, once nobody uses it any more: the fetch that this request
-// leads goes on when its caller has gone.
+// close closes the cache once it is no longer used: a fetch that this request leads may
+// outlive its caller.
 func (q *query) close() {
 	if q.store == nil {
 		return
@@ -158,8 +158,7 @@ func (q *query) close() {
 	q.store.Close()
 }
 
-// find sets the profile that answers, and the origin of it that the URL belongs
-// to.
+// find sets the profile that answers, and its origin that owns the URL.
 func (q *query) find() (err error) {
 	r := q.request
 	switch {
@@ -181,8 +180,8 @@ func (q *query) find() (err error) {
 	return err
 }
 
-// findOwner finds the profile that owns the URL. A route that still holds spares
-// the reading of every other profile.
+// findOwner finds the profile that owns the URL. With a valid route no other profile
+// needs to be read.
 func (q *query) findOwner() error {
 	u := q.request.URL
 	if q.store != nil {
@@ -195,7 +194,7 @@ func (q *query) findOwner() error {
 			}
 		}
 	}
-	compared := q.clock() // before anything is read, so that a change in between shows
+	compared := q.clock() // before anything is read, so that a concurrent change is noticed
 	q.claims = q.Claims()
 	q.keepHosts(compared)
 	var err error
@@ -203,8 +202,8 @@ func (q *query) findOwner() error {
 	return err
 }
 
-// withoutWaiting is the answer where a wait for others is over: a token that is still
-// good, or none.
+// withoutWaiting returns the answer after a wait for others has ended: a token that is
+// still valid, or an error.
 func (q *query) withoutWaiting() (protocol.Credential, error) {
 	if q.ahead {
 		return q.hit(q.seen), nil
@@ -215,10 +214,9 @@ func (q *query) withoutWaiting() (protocol.Credential, error) {
 	return protocol.Credential{}, q.busy()
 }
 
-// lock takes the profile's lock, if try is set without waiting for it. Its error is
-// ErrBusy if another process has it. Nil without an error means that nothing is stored
-// here, or that the file system has no working locks: then the worst is a double fetch
-// (F17).
+// lock takes the profile's lock; with try it does not wait. The error is ErrBusy if
+// another process holds it. Nil without an error means that nothing is stored, or that
+// the file system has no locks: the worst result is a second fetch (F17).
 func (q *query) lock(ctx context.Context, try bool) (*cache.Lock, error) {
 	if q.store == nil {
 		return nil, nil
@@ -247,8 +245,8 @@ func (q *query) lock(ctx context.Context, try bool) (*cache.Lock, error) {
 	return nil, nil
 }
 
-// unwritten says that nothing can be kept here, as in an image: the token is given
-// all the same, as on a full disk (F2).
+// unwritten reports that nothing can be stored, as in an image: the token is given all
+// the same, as with a full disk (F2).
 func (q *query) unwritten(err error) {
 	q.report("nothing is cached, each call asks the server: " + printable.Line(err.Error()))
 }

@@ -1,15 +1,14 @@
-// Package helper answers a tool's request for a bearer token: it finds the one
-// profile that may answer, looks into the cache, and only if that does not do
-// loads the client's secret and asks the authorization server, one process at a
-// time.
+// Package helper answers a tool's request for a bearer token: it finds the profile that
+// may answer, looks in the cache, and if necessary loads the client's secret and asks
+// the authorization server, one process at a time.
 //
 //	Request -> match -> cache -> lock -> cache again -> mark -> secret -> token -> cache -> Credential
 //
-// It also takes care of what a profile proves itself with: secrets, sign-ins, their
-// ends, and the log. What a person configures is package config's.
+// It also manages secrets, sign-ins, their expiry, and the log. Configuration is in
+// package config.
 //
-// Nothing is found here: directories, clock, environment, HTTP client and keyring
-// are given. Nothing here prompts or opens a browser.
+// Directories, clock, environment, HTTP client and keyring are passed in. Nothing here
+// prompts or opens a browser.
 package helper
 
 import (
@@ -28,84 +27,85 @@ import (
 	"github.com/credhelper/credhelper/protocol/secret"
 )
 
-// Config is all that a Helper needs from its process.
+// Config is everything that a Helper needs from its process.
 type Config struct {
 	Dirs cache.Dirs
 
-	// Start is when the process started: a tool waits since then, so the 8 s of
-	// an answer count from it. Zero, for programs that run long: each call counts
-	// from its own beginning.
+	// Start is when the process started: the tool has been waiting since then, so the 8
+	// s of an answer count from it. If zero, for long-running programs, each call
+	// counts from its own start.
 	Start time.Time
 	Now   func() time.Time
 	// Sleep waits between the tries of a request; nil: really.
 	Sleep func(context.Context, time.Duration) error
 
-	// Clock puts the machine's start beside a time (A21); nil: cache.ClockAt.
+	// Clock adds the machine's start to a time (A21); nil: cache.ClockAt.
 	Clock func(time.Time) cache.Clock
 
-	// Env reads one variable, Environ is the whole environment: proxies, secrets of
-	// ["env", NAME] and the few variables that commands of ["command", ...] get.
+	// Env returns one variable, Environ is the whole environment, for proxies, secrets
+	// of ["env", NAME] and the variables of commands in ["command", ...].
 	Env     func(name string) string
 	Environ []string
 
-	// HTTP makes the client for token endpoints and probes: oauth.NewHTTPClient.
+	// HTTP returns the client for token endpoints and probes: oauth.NewHTTPClient.
 	HTTP func(oauth.HTTPOptions) (*http.Client, error)
 	// Keyring opens the keyring that the settings name. It is called once, and only
-	// when a secret is needed; after a failure, and where the program RunsLong, again
-	// at the next need.
+	// when a secret is needed; after a failure, and with RunsLong, it is called again
+	// when one is needed.
 	Keyring func(context.Context, config.Settings) (keyring.Keyring, error)
 
-	// RunsLong is for programs that go on after an answer: near a token's end they
-	// are answered at once and the next one is fetched behind the answer. Such a
-	// program calls Wait before it ends. A sign-in is never renewed that way: its
-	// refresh token counts once, and an end in between would lose it (A18).
+	// RunsLong is for programs that continue after an answer: shortly before a token
+	// expires they are answered at once, and the next one is fetched in the background.
+	// Such a program calls Wait before it ends. A sign-in is never renewed in the
+	// background: its refresh token can be used only once, and an early end would lose
+	// it (A18).
 	RunsLong bool
 
-	// Timeout is how long an answer may take, where a person has said so; 0: what the
-	// profile says, or 8 s. Patience is told when a profile says so; may be nil.
+	// Timeout is a person's time limit for an answer; 0: the profile's, or 8 s.
+	// Patience is called if a profile has its own; may be nil.
 	Timeout  time.Duration
 	Patience func(limit time.Duration)
 
-	// NoStore reads and writes nothing below the state directory: no cache, no
-	// lock, no mark, no log. Secret stands in for the profile's own source.
+	// NoStore reads and writes nothing below the state directory: no cache, no lock, no
+	// mark, no log. Secret replaces the profile's own source.
 	NoStore bool
 	Secret  secret.Text
 
-	// Caller is who asks, for the log.
+	// Caller is the calling program, for the log.
 	Caller Caller
 
-	// CommandSaid takes the first line that a command which should have printed a
-	// secret wrote to stderr before it failed, without what is known to be secret. It
-	// is for a person who looks, never for a log. Nil drops it.
+	// CommandSaid receives the first line that a failed command for a secret wrote to
+	// stderr, without known secrets. It is for a person, never for a log. Nil discards
+	// it.
 	CommandSaid func(line string)
 
-	// Report takes a warning for a person, one line without a secret; may be nil.
+	// Report receives a warning for a person, one line without secrets; may be nil.
 	Report func(text string)
-	// Explain takes what happens on the way to a server, one line without a secret, for
-	// a person who wants to know; may be nil.
+	// Explain receives the steps on the way to a server, one line each without secrets,
+	// for a person who asked for them; may be nil.
 	Explain func(text string)
-	// Reminds is for programs of which somebody reads the warnings: once a day and
-	// profile a fetch reports that a secret or certificate ends within 7 days.
+	// Reminds is for programs whose warnings are read: once a day and profile a fetch
+	// reports that a secret or certificate expires within 7 days.
 	Reminds bool
 }
 
-// Helper answers requests. Many goroutines may use one.
+// Helper answers requests. It is safe for concurrent use.
 type Helper struct {
 	*home.Home
 	config Config
 
 	memory    memory
-	finders   flights    // who reads settings, profile and cache after a miss in memory
-	fetchers  flights    // who goes to the server, or drops a token
+	finders   flights    // read settings, profile and cache after a miss in memory
+	fetchers  flights    // contact the server, or drop a token
 	rejecting sync.Mutex // locked while an early report is counted
 
 	opening sync.Mutex
-	keyring keyring.Keyring // once it was opened
+	keyring keyring.Keyring // after it was opened
 }
 
 var _ protocol.Answerer = (*Helper)(nil)
 
-// New makes a Helper. It touches no file.
+// New returns a Helper. It accesses no file.
 func New(c Config) *Helper {
 	if c.Clock == nil {
 		c.Clock = cache.ClockAt
@@ -113,17 +113,18 @@ func New(c Config) *Helper {
 	return &Helper{Home: &home.Home{Dirs: c.Dirs, Now: c.Now}, config: c}
 }
 
-// Wait waits for what is still being fetched behind answers, 8 s at most.
+// Wait waits for fetches in the background, 8 s at most.
 func (h *Helper) Wait() {
 	for _, f := range h.fetchers.all() {
 		<-f.done
 	}
 }
 
-// answerTime is the end of every answer to a tool: Bazel stops waiting after 10 s.
+// answerTime is the time limit of every answer to a tool: Bazel stops waiting after 10
+// s.
 const answerTime = 8 * time.Second
 
-// asked is how long the answer to r may take by what was asked, 0 if nothing was.
+// asked returns the requested time limit for the answer to r; 0 if there is none.
 func (h *Helper) asked(r protocol.Request) time.Duration {
 	if r.Timeout > 0 {
 		return min(time.Duration(r.Timeout)*time.Second, time.Hour)
@@ -131,12 +132,12 @@ func (h *Helper) asked(r protocol.Request) time.Duration {
 	return h.config.Timeout
 }
 
-// networkTime is how much of an answer's time the requests to the server may take,
-// all tries together; the rest is for lock and keyring.
+// networkTime returns how much of an answer's time the requests to the server may take
+// in all; the rest is for lock and keyring.
 func networkTime(answer time.Duration) time.Duration { return max(answer-2*time.Second, answer*3/4) }
 
-// deadline limits an answer to what is left of limit, or of 8 s if that is 0, since
-// the process started.
+// deadline limits an answer to the rest of limit, or of 8 s if that is 0, since the
+// start of the process.
 func (h *Helper) deadline(ctx context.Context, limit time.Duration) (context.Context, context.CancelFunc) {
 	if limit == 0 {
 		limit = answerTime

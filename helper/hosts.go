@@ -7,8 +7,8 @@ import (
 	"github.com/credhelper/credhelper/helper/cache"
 )
 
-// keepHosts stores on which hosts profiles have anything, as it was at a time, so that
-// the front can answer for all others.
+// keepHosts stores on which hosts profiles have origins, as of a time, so that the
+// front can answer for all other hosts.
 func (q *query) keepHosts(compared cache.Clock) {
 	if q.store == nil {
 		return

@@ -20,7 +20,7 @@ import (
 // auditAll is the setting that also logs answers from the cache.
 const auditAll = "all"
 
-// The events of requests; those of changes say in words what was changed.
+// The events of requests; those of changes name the change.
 const (
 	eventFetch   = "fetch" // the server gave a token
 	eventHit     = logfile.Hit
@@ -28,11 +28,11 @@ const (
 	eventFailed  = "failed"  // anything else
 )
 
-// Where the token of a request came from.
+// The source of a request's token.
 const (
 	fromCache   = logfile.FromCache
 	fromNetwork = "network"
-	notGiven    = "refused" // no token was given: text and exit say why
+	notGiven    = "refused" // no token was given: text and exit have the reason
 )
 
 // Record is one line of the log, and Caller who asked.
@@ -47,7 +47,7 @@ func (q *query) record(event string) Record {
 	return r
 }
 
-// recordOf is what a request says of itself.
+// recordOf returns the log record of a request.
 func recordOf(r protocol.Request) Record {
 	line := Record{Profile: printable.Value(r.Profile)}
 	if r.URL != (origin.URL{}) {
@@ -69,16 +69,16 @@ func (h *Helper) obtained(r Record, token *oauth.Token) Record {
 	return r
 }
 
-// fingerprint is 32 bits of a keyed hash: enough to see whether two lines are
-// about one token; nothing to try tokens against without this home's id.
+// fingerprint returns 32 bits of a keyed hash: enough to see whether two lines concern
+// the same token, and useless for testing tokens without this home's id.
 func (h *Helper) fingerprint(token secret.Text) string {
 	mac := hmac.New(sha256.New, []byte(h.homeID()))
 	mac.Write([]byte(token.Reveal()))
 	return hex.EncodeToString(mac.Sum(nil)[:4])
 }
 
-// IssuedType is the issued_token_type that the log has of a token (RFC 8693 2.2.1); ""
-// if the server said none, or its line is gone.
+// IssuedType returns the issued_token_type of a token in the log (RFC 8693 2.2.1); ""
+// if the server sent none, or the line is gone.
 func (h *Helper) IssuedType(token secret.Text) (kind string) {
 	print := h.fingerprint(token)
 	_ = h.eachRecord([]byte(print), func(r Record) bool {
@@ -98,8 +98,8 @@ func (h *Helper) homeID() string {
 	return string(id)
 }
 
-// logFailure writes the line that a person sees, too. Calls during a wait add nothing: a
-// tool that goes round would fill the log with one and the same failure.
+// logFailure logs the error that a person sees. Calls during a wait add nothing,
+// because a tool in a loop would fill the log with the same failure.
 func (h *Helper) logFailure(r Record, err error) {
 	if errors.As(err, new(*notAsked)) {
 		return
@@ -118,7 +118,7 @@ func (h *Helper) logFailure(r Record, err error) {
 	h.log(r)
 }
 
-// log appends one line. A log that cannot be written stops nobody.
+// log appends one line. Errors are ignored.
 func (h *Helper) log(r Record) {
 	if h.config.NoStore {
 		return
@@ -132,7 +132,7 @@ func (h *Helper) log(r Record) {
 	_ = logfile.Append(h.config.Dirs.Log(), r.By(h.config.Caller, h.now()))
 }
 
-// cacheStore opens the cache if there is one; nil if there is none.
+// cacheStore opens the cache if it exists; else nil.
 func (h *Helper) cacheStore() (*cache.Store, error) {
 	if h.config.NoStore {
 		return nil, nil
@@ -147,8 +147,8 @@ func (h *Helper) cacheStore() (*cache.Store, error) {
 	return store, nil
 }
 
-// formerStore is cacheStore for what revokes: a cache that is away may come back, so it
-// is opened wherever there ever was one.
+// formerStore is cacheStore for revocations: a missing cache may be restored, so it is
+// opened if there ever was one.
 func (h *Helper) formerStore() (*cache.Store, error) {
 	store, err := h.cacheStore()
 	if err != nil || store != nil || h.config.NoStore || !h.config.Dirs.Used() {

@@ -10,44 +10,44 @@ import (
 	"github.com/credhelper/credhelper/protocol/secret"
 )
 
-// lookEvery is how long an answer in memory is trusted before the sealed file and
-// the files behind it are looked at again: the longest that a program which runs
-// long goes on with a token after somebody rotated the secret or signed out.
+// lookEvery is how long an answer in memory is used before the sealed file and its
+// stamps are checked again: the longest time for which a long-running program uses a
+// token after a rotation or sign-out.
 const lookEvery = 100 * time.Millisecond
 
-// mostRemembered bounds each half of the memory.
+// mostRemembered limits each half of the memory.
 const mostRemembered = 1024
 
-// memory holds what was read from the sealed cache a moment ago: the entries of
-// profiles, and which profiles own what on a host, so that a thousand URLs of one
-// API are one reading. Its tokens are in clear, as in every process that hands
-// them out; it is the process's own and ends with it.
+// memory holds what was recently read from the sealed cache: the entries of profiles,
+// and the owners of a host's URLs, so that a thousand URLs of one API are read once.
+// Its tokens are in clear, as in every process that gives them out; it ends with the
+// process.
 type memory struct {
 	mu      sync.RWMutex
 	entries map[string]*keptEntry  // by profile
 	hosts   map[string]*keptOwners // by host
 }
 
-// look is when something was read. What was read is never changed.
+// look is the time at which something was read. The value itself is immutable.
 type look time.Time
 
-// keptEntry is the entry of a profile that was ready to answer.
+// keptEntry is a profile's entry that can be given as it is.
 type keptEntry struct {
 	look
 	*cache.Entry
 }
 
-// keptOwners is who owns what on a host.
+// keptOwners holds the owners of a host's URLs.
 type keptOwners struct {
 	look
 	*cache.Owners
 }
 
-// Cached answers from memory or the sealed cache, if that takes no waiting
-// (cache.Store.Answer). False says nothing but that Get has to find out.
+// Cached answers from memory or the sealed cache, if that needs no waiting
+// (cache.Store.Answer). False only means that Get has to decide.
 //
-// It is the way of cmd/credhelper for programs that run long, a hundred times
-// shorter: what was found counts for 100 ms.
+// It is what the front does, for long-running programs and a hundred times faster: a
+// result is used for 100 ms.
 func (h *Helper) Cached(r protocol.Request) (protocol.Credential, bool) {
 	if r.Repeats || h.config.NoStore {
 		return protocol.Credential{}, false
@@ -57,19 +57,19 @@ func (h *Helper) Cached(r protocol.Request) (protocol.Credential, bool) {
 	if e == nil {
 		return protocol.Credential{}, false
 	}
-	// The clock of the machine's start was looked at with the entry (A21).
+	// The boot clock was checked when the entry was read (A21).
 	return e.Answer(r, cache.Clock{Unix: now.Unix()})
 }
 
 // young reports whether something was read less than lookEvery ago, by the monotonic
-// clock and, where that stood still in a sleeping machine, by the wall's.
+// clock and, because that stops while a machine is suspended, by the wall clock.
 func (l look) young(now time.Time) bool {
 	age, wall := now.Sub(time.Time(l)), now.Unix()-time.Time(l).Unix()
 	return age >= 0 && age < lookEvery && wall >= 0 && wall <= 1
 }
 
-// profileOf is the profile that a request names, or that owns its URL, if a route says
-// so; else "".
+// profileOf returns the profile that a request names, or that owns its URL by a route;
+// else "".
 func (h *Helper) profileOf(r protocol.Request, now time.Time) string {
 	if r.Profile != "" || r.URL == (origin.URL{}) {
 		return r.Profile
@@ -92,7 +92,7 @@ func (h *Helper) profileOf(r protocol.Request, now time.Time) string {
 	return kept.Of(r.URL)
 }
 
-// entryOf is the entry of a profile that is ready to answer; nil if there is none.
+// entryOf returns a profile's entry that can be given as it is; nil if there is none.
 func (h *Helper) entryOf(name string, now time.Time) *cache.Entry {
 	if name == "" {
 		return nil
@@ -128,8 +128,7 @@ func keep[V any](m *memory, rows *map[string]*V, key string, v *V) {
 	(*rows)[key] = v
 }
 
-// clear forgets everything, so that what this process changes counts for it at
-// once.
+// clear empties the memory, so that a change by this process takes effect at once.
 func (m *memory) clear() {
 	m.mu.Lock()
 	defer m.mu.Unlock()

@@ -11,15 +11,14 @@ import (
 	"github.com/credhelper/credhelper/protocol/printable"
 )
 
-// MoveSecrets makes backend the keyring of the settings and brings the secrets and
-// sign-ins of all profiles along: many were shown to a person once and exist
-// nowhere else. It returns the names of the profiles of which something moved.
+// MoveSecrets makes backend the keyring in the settings and moves the secrets and
+// sign-ins of all profiles there, because many were shown only once and exist nowhere
+// else. It returns the names of the profiles that had any.
 //
-// The order loses nothing at any point: copy and read back, then the settings,
-// then the old copies. What fails before the settings changed leaves everything
-// with the old keyring. Meanwhile the locks of the profiles are held, so that
-// nobody renews a sign-in that was copied already. Errors wrap those of package
-// keyring.
+// No step can lose a secret: it copies and reads back, then changes the settings, then
+// deletes the old copies. If it fails before the settings are changed, everything stays
+// in the old keyring. Meanwhile it holds the locks of the profiles, so that no sign-in
+// is renewed after it was copied. Errors wrap those of package keyring.
 func (h *Helper) MoveSecrets(ctx context.Context, backend string) (moved []string, err error) {
 	settings, err := h.Settings()
 	if err != nil {
@@ -61,16 +60,15 @@ func (h *Helper) MoveSecrets(ctx context.Context, backend string) (moved []strin
 	return moved, nil
 }
 
-// move is a move of secrets from one keyring to another.
+// move moves secrets from one keyring to another.
 type move struct {
 	*Helper
 	from, to      keyring.Keyring
 	before, after string   // their names
-	copied        []string // items of which the copy is there
+	copied        []string // items that have been copied
 }
 
-// profile copies what the keyring holds for one profile, under its lock; nil if
-// that is nothing.
+// profile copies one profile's items, under its lock, which is nil if there are none.
 func (m *move) profile(ctx context.Context, store *cache.Store, name string) (lock *cache.Lock, err error) {
 	for _, item := range [...]string{name, signInItem(name)} {
 		if _, err := m.from.Get(ctx, m.secretKeyIn(m.before, item)); errors.Is(err, keyring.ErrNotFound) {
@@ -106,7 +104,7 @@ func (m *move) item(ctx context.Context, item string) error {
 	return nil
 }
 
-// clear removes the old copies.
+// clear deletes the old copies.
 func (m *move) clear(ctx context.Context) {
 	for _, item := range m.copied {
 		if err := m.from.Delete(ctx, m.secretKeyIn(m.before, item)); err != nil {
@@ -115,5 +113,5 @@ func (m *move) clear(ctx context.Context) {
 	}
 }
 
-// ofKeyring says which of two keyrings an error is of.
+// ofKeyring adds the keyring's name to an error.
 func ofKeyring(backend string, err error) error { return fmt.Errorf("keyring %s: %w", backend, err) }

@@ -21,28 +21,28 @@ import (
 	"github.com/credhelper/credhelper/protocol/strictjson"
 )
 
-// Tested is what a test found out, as far as it came.
+// Tested is the result of a test, as far as it came.
 type Tested struct {
 	Profile  string
 	TokenURL string
-	Life     time.Duration // of the token from now on; 0 if there is none
+	Life     time.Duration // remaining lifetime of the token; 0 if there is none
 	Tries    int           // requests for the token
-	Skew     time.Duration // server's clock less ours; 0 if it did not say
+	Skew     time.Duration // server's clock less ours; 0 if unknown
 	Scope    string
 	Issued   string   // issued_token_type, if the server says one (RFC 8693 2.2.1)
 	Warnings []string // one line each, no secrets
 
 	ProbeURL string // "" if the profile has no probe
-	Status   int    // HTTP status of the probe; 0 if there was no answer
-	Identity string // whom the API takes the token for; printable ASCII
+	Status   int    // HTTP status of the probe; 0 if there was no response
+	Identity string // the account that the token belongs to; printable ASCII
 
 	token *oauth.Token // for Keep
 }
 
-// Try asks for a token with the given secret, which is not stored, and asks the
-// API who it is for; Keep caches the token later. Nothing is read from or written to the cache; a mark does
-// not stop it, because a person asked. Errors of the probe are
-// protocol.ErrProbe; those of the token endpoint are as Get has them.
+// Try requests a token with the given secret, which is not stored, and asks the API
+// which account it belongs to; Keep caches the token later. It neither reads nor writes
+// the cache, and ignores marks, because a person asked. Errors of the probe are
+// protocol.ErrProbe; those of the token endpoint are the same as Get's.
 func (h *Helper) Try(ctx context.Context, p *config.Profile, s secret.Text) (Tested, error) {
 	t := Tested{Profile: p.Name, TokenURL: p.TokenURL, ProbeURL: p.ProbeURL()}
 	token, err := h.token(ctx, p, s)
@@ -55,15 +55,15 @@ func (h *Helper) Try(ctx context.Context, p *config.Profile, s secret.Text) (Tes
 	return t, h.probe(ctx, p, token.Access, &t)
 }
 
-// Identify asks the API whom a token is for that somebody has just signed in for.
+// Identify asks the API which account the token of a new sign-in belongs to.
 func (h *Helper) Identify(ctx context.Context, p *config.Profile, token *oauth.Token) (Tested, error) {
 	t := Tested{Profile: p.Name, TokenURL: p.TokenURL, ProbeURL: p.ProbeURL()}
 	t.note(token, h.now())
 	return t, h.probe(ctx, p, token.Access, &t)
 }
 
-// Keep caches the token of a Try, once its secret and profile are stored: the
-// first tool that asks then causes no second request. Failing costs only that.
+// Keep caches the token of a Try, once its secret and profile are stored, so that the
+// first tool causes no second request. Errors are ignored.
 func (h *Helper) Keep(ctx context.Context, t Tested) {
 	if t.token == nil || h.config.NoStore {
 		return
@@ -81,7 +81,7 @@ func (h *Helper) Keep(ctx context.Context, t Tested) {
 	h.keepToken(ctx, lock, t.Profile, t.token)
 }
 
-// keepToken caches a token that somebody got who verified the profile's secret.
+// keepToken caches a token that was requested to verify the profile's secret.
 func (h *Helper) keepToken(ctx context.Context, lock *cache.Lock, profile string, token *oauth.Token) {
 	q, err := h.newQuery(protocol.Request{Verb: protocol.Get, Profile: profile})
 	if err != nil {
@@ -92,8 +92,8 @@ func (h *Helper) keepToken(ctx context.Context, lock *cache.Lock, profile string
 	q.log(q.obtained(q.record(eventFetch), token))
 }
 
-// Test is Try with the stored secret. It asks the server even if a token is
-// cached or a mark holds, keeps the new token, and a good one ends the mark.
+// Test is Try with the stored secret. It contacts the server even if a token is cached
+// or a mark holds, caches the new token, and removes the mark if it succeeds.
 func (h *Helper) Test(ctx context.Context, name string) (Tested, error) {
 	p, err := h.Profile(name)
 	if err != nil {
@@ -114,7 +114,7 @@ func (h *Helper) Test(ctx context.Context, name string) (Tested, error) {
 	return t, h.probe(ctx, p, token.Access, &t)
 }
 
-// renew fetches without looking at cache or mark, under the lock.
+// renew fetches a token regardless of cache and mark, under the lock.
 func (q *query) renew(ctx context.Context) (*oauth.Token, error) {
 	limit := cmp.Or(q.profile.Timeout, answerTime)
 	q.patience(limit)
@@ -148,16 +148,16 @@ func (t *Tested) note(token *oauth.Token, now time.Time) {
 	t.Issued, t.token = printable.Value(token.Issued), token
 }
 
-// The limits of a probe's answer.
+// The limits of a probe's response.
 const (
 	probeTime  = 4 * time.Second
 	probeLimit = 1 << 20 // bytes
 )
 
-// probe asks the API whom it takes the token for. The address lies under the
+// probe asks the API which account the token belongs to. The address is within the
 // profile's origins (takeProbe) and redirects are not followed, so the token goes
-// nowhere else. Some systems answer 200 to a bad token, as to an anonymous
-// visitor; so an answer without the identity is a failure.
+// nowhere else. Some systems answer 200 to an invalid token, as to an anonymous
+// visitor; so a response without the account is a failure.
 func (h *Helper) probe(ctx context.Context, p *config.Profile, token secret.Text, t *Tested) error {
 	if t.ProbeURL == "" {
 		return nil
@@ -195,7 +195,7 @@ func (h *Helper) probe(ctx context.Context, p *config.Profile, token secret.Text
 	return t.judge(p, body, token)
 }
 
-// judge reads the answer of a probe.
+// judge evaluates the response to a probe.
 func (t *Tested) judge(p *config.Profile, body []byte, token secret.Text) error {
 	answer, err := strictjson.Parse(body)
 	message := apiMessage(answer)
@@ -217,9 +217,9 @@ func (t *Tested) judge(p *config.Profile, body []byte, token secret.Text) error 
 	return t.probeFailed(p, "the answer names nobody", "the API took the request for an anonymous one: it did not accept the token")
 }
 
-// describe fills the members of an answer into a template such as
-// "{data.firstName} <{data.email}>"; a template without braces is one member's
-// path. It is not whole when one of them is missing.
+// describe replaces the members in a template such as "{data.firstName}
+// <{data.email}>"; a template without braces is the path of one member. It fails if a
+// member is missing.
 func describe(answer strictjson.Value, template string) (text string, whole bool) {
 	if !strings.Contains(template, "{") {
 		template = "{" + template + "}"
@@ -253,8 +253,8 @@ func (t *Tested) probeFailed(p *config.Profile, message, hint string) error {
 	return &protocol.Error{Kind: protocol.ErrProbe, Text: printable.Line(text), Hint: printable.Line(hint)}
 }
 
-// messages are where APIs put the reason of a failure: Jama's meta.message,
-// miniOrange's error.message, Jira's and others' message, Atlassian's list.
+// messages are the members in which APIs put an error: Jama's meta.message,
+// miniOrange's error.message, message of Jira and others, Atlassian's list.
 var messages = [...]string{"meta.message", "error.message", "message", "error_description", "errorMessages", "error"}
 
 func apiMessage(answer strictjson.Value) string {
@@ -266,8 +266,8 @@ func apiMessage(answer strictjson.Value) string {
 	return ""
 }
 
-// member is the text or number at a dotted path, of a list its first element; ""
-// if there is none.
+// member returns the string or number at a dotted path, or the first element of a list;
+// "" if there is none.
 func member(v strictjson.Value, path string) string {
 	for _, name := range strings.Split(path, ".") {
 		next, found := v.Get(name)

@@ -14,8 +14,8 @@ import (
 	"github.com/credhelper/credhelper/protocol/secret"
 )
 
-// prepare makes the client of a profile, ready to ask: with its secret or key,
-// and a connection that shows its certificate where that is the proof.
+// prepare returns the client of a profile, with its secret or key, and a connection
+// that presents its certificate if the client authentication requires that.
 func (h *Helper) prepare(ctx context.Context, p *config.Profile, s secret.Text) (*oauth.Client, error) {
 	client := h.client(p)
 	client.Trace = h.tries(p)
@@ -49,7 +49,8 @@ func (h *Helper) prepare(ctx context.Context, p *config.Profile, s secret.Text) 
 	return client, nil
 }
 
-// tries tells of each request for a token; nil where nobody wants to know.
+// tries returns a function that explains each request for a token; nil if no one asked
+// for it.
 func (h *Helper) tries(p *config.Profile) func(step string, took time.Duration, n int) {
 	if h.config.Explain == nil {
 		return nil
@@ -63,7 +64,7 @@ func (h *Helper) tries(p *config.Profile) func(step string, took time.Duration, 
 	}
 }
 
-// explainClock says whose clock a token's end is counted by.
+// explainClock explains the difference of the clocks.
 func (h *Helper) explainClock(p *config.Profile, token *oauth.Token) {
 	text := "the server's clock agrees with ours, or it sent no Date"
 	if token.Skew != 0 {
@@ -72,8 +73,8 @@ func (h *Helper) explainClock(p *config.Profile, token *oauth.Token) {
 	h.explain("profile " + p.Name + ": " + text + "; the token's end is counted by ours, from the request on")
 }
 
-// clientCert reads the certificate that the connection shows beside the client
-// authentication, as gateways want it.
+// clientCert reads the certificate that the connection presents in addition to the
+// client authentication, for gateways.
 func (h *Helper) clientCert(ctx context.Context, p *config.Profile) (tls.Certificate, error) {
 	wrong := func(err error) (tls.Certificate, error) {
 		return tls.Certificate{}, about(p.Name, policy("client_cert: "+printable.Line(err.Error())), "name the file with the key and its certificate: credhelper edit "+p.Name)
@@ -100,8 +101,8 @@ func (h *Helper) clientCert(ctx context.Context, p *config.Profile) (tls.Certifi
 	return shown, nil
 }
 
-// reading reads the source that a member names each time it is asked; nil where there
-// is none.
+// reading returns a function that reads the source in a key of the profile; nil if
+// there is none.
 func (h *Helper) reading(ctx context.Context, p *config.Profile, member string, words []string) func() (secret.Text, error) {
 	if words == nil {
 		return nil
@@ -119,8 +120,8 @@ func (h *Helper) reading(ctx context.Context, p *config.Profile, member string, 
 	}
 }
 
-// sourceProblem is why a source gave nothing to show, in our own words: package oauth
-// shows nobody else's.
+// sourceProblem explains in our own words why a source supplied nothing, because
+// package oauth shows no others.
 func sourceProblem(member string, words []string, err error) error {
 	cure := member + " says where it comes from: credhelper edit {profile}"
 	if words[0] == "env" && errors.Is(err, keyring.ErrNotFound) {

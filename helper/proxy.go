@@ -13,16 +13,15 @@ import (
 	"github.com/credhelper/credhelper/helper/oauth"
 )
 
-// A profile's proxy is checked when the profile is read. The environment's is
-// somebody else's text, written for other programs: what cannot be read as an
-// address is an error and not "no proxy", which would send a request where it was
-// not to go and blame the server for it.
+// A profile's proxy is checked when the profile is read. The environment's was written
+// for other programs: a value that cannot be parsed is an error, and not "no proxy",
+// which would send a request where it must not go and blame the server for the failure.
 
-// unreadableProxy stands for a variable that cannot be read while NO_PROXY is asked
-// whether it counts.
+// unreadableProxy replaces an invalid value, to find out whether NO_PROXY exempts the
+// host.
 const unreadableProxy = "http://unreadable.invalid"
 
-// proxy is the profile's own, or the environment's (A6); nil is none.
+// proxy returns the profile's own, or the environment's (A6); nil for none.
 func (h *Helper) proxy(p *config.Profile) func(*http.Request) (*url.URL, error) {
 	switch p.Proxy {
 	case "none":
@@ -54,8 +53,8 @@ func (h *Helper) environmentProxy() func(*http.Request) (*url.URL, error) {
 	}
 }
 
-// proxyVariable is the value of the variable that names the proxy for a scheme, such
-// as HTTPS_PROXY, and why it cannot be read; "" if it can.
+// proxyVariable returns the value of the variable that names the proxy for a scheme,
+// such as HTTPS_PROXY, and why it is invalid; "" if it is valid.
 func (h *Helper) proxyVariable(scheme string) (value, problem string) {
 	name := strings.ToUpper(scheme) + "_PROXY"
 	if h.env(name) == "" {
@@ -67,7 +66,7 @@ func (h *Helper) proxyVariable(scheme string) (value, problem string) {
 	return h.env(name), problem
 }
 
-// BadProxies says which of the environment's proxy variables cannot be read, and why.
+// BadProxies returns which of the environment's proxy variables are invalid, and why.
 func (h *Helper) BadProxies() (problems []string) {
 	for _, scheme := range [...]string{"https", "http"} {
 		if _, problem := h.proxyVariable(scheme); problem != "" {
@@ -77,11 +76,11 @@ func (h *Helper) BadProxies() (problems []string) {
 	return problems
 }
 
-// proxySchemes are those that net/http speaks; it would take any other for http.
+// proxySchemes are those that net/http supports; it would treat any other as http.
 var proxySchemes = []string{"http", "https", "socks5", "socks5h"}
 
-// badProxy says why the value of a variable is no proxy's address; "" if it is one,
-// or none. The value may hold a password and is not repeated.
+// badProxy returns why a variable's value is not a proxy's address; "" if it is one, or
+// empty. The value may contain a password and is not quoted.
 func badProxy(value string) string {
 	if value == "" {
 		return ""

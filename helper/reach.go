@@ -14,22 +14,21 @@ import (
 	"github.com/credhelper/credhelper/protocol/printable"
 )
 
-// Reached is what the host of token endpoints answered to a request without
-// credentials.
+// Reached is the result of contacting the host of token endpoints without credentials.
 type Reached struct {
 	Host     string        // such as "https://login.example.com"
-	Proxy    string        // what it was asked through, without user and password; "" if nothing
-	Profiles []string      // whose tokens it gives, in ascending order
-	Skew     time.Duration // the server's clock less ours; 0 if it did not say
-	Err      error         // why nothing was heard, as Get would say it
+	Proxy    string        // the proxy in use, without user and password; may be empty
+	Profiles []string      // profiles with an endpoint there, in ascending order
+	Skew     time.Duration // the server's clock less ours; 0 if unknown
+	Err      error         // why there was no response, as Get would report it
 }
 
-// mostAtOnce is how many hosts are asked at the same time.
+// mostAtOnce is the maximum number of concurrent requests.
 const mostAtOnce = 16
 
-// Reach asks each host of the profiles' token endpoints once, without credentials,
-// until ctx ends. Where profiles differ in proxy or authorities, their host is asked
-// for each. It is for a person who wants to know what stands in the way.
+// Reach contacts each host of the profiles' token endpoints once, without credentials,
+// until ctx ends; if profiles differ in proxy or CAs, once for each combination. It is
+// for a person who looks for a fault.
 func (h *Helper) Reach(ctx context.Context, profiles []*config.Profile) []Reached {
 	type way struct{ host, proxy, roots string }
 	var first []*config.Profile
@@ -77,11 +76,11 @@ func (h *Helper) reach(ctx context.Context, p *config.Profile) (time.Duration, e
 	return skew, nil
 }
 
-// TrySource reads a source of the profile and forgets what it read. The error says
-// why the source cannot be used; protocol.ErrNoSecret: there is nothing.
+// TrySource reads a source of the profile and discards the value. The error says why
+// the source cannot be used; it is protocol.ErrNoSecret if the source is empty.
 func (h *Helper) TrySource(ctx context.Context, p *config.Profile, s config.Source) error {
 	if s.InKeyring() || s.Words[0] == "environment" {
-		return nil // Status looks there, and a command may do without a variable
+		return nil // Status checks that, and a command may work without a variable
 	}
 	source, err := keyring.NewSource(s.Words, h.surroundings(p))
 	if err == nil {

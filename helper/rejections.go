@@ -9,15 +9,15 @@ import (
 	"github.com/credhelper/credhelper/protocol/printable"
 )
 
-// A tool that reports a refused token mostly holds a dead one, and another helps. But
-// an API refuses good tokens as well, from an account without rights for one, and the
-// tool reports each and asks again: git-lfs without end. So a report about a token
-// that was fetched in the last minute drops nothing and fetches nothing. It is
-// counted, for all processes, and from the second one on those who ask for that
-// origin are told for some seconds what the matter is.
+// A tool that reports a refused token usually holds a dead one, and another helps. But
+// an API also refuses valid tokens, for example because the account lacks permissions,
+// and the tool reports each and asks again; git-lfs does so endlessly. So a report of a
+// token fetched within the last minute neither drops nor fetches anything. It is
+// counted, for all processes, and from the second one on callers for that origin get an
+// error for some seconds.
 
-// takeReports takes in what the request says about the current token: a report that comes
-// too early is counted, and the request goes on without it.
+// takeReports handles what the request reports about the current token: a report that
+// comes too early is counted, and the request continues without it.
 func (q *query) takeReports(ctx context.Context) {
 	if q.store == nil {
 		return
@@ -29,8 +29,8 @@ func (q *query) takeReports(ctx context.Context) {
 	if q.request.Refused.IsZero() {
 		return
 	}
-	// Also where another process has replaced the token by now: who asks next must not
-	// get the refused one out of this one's memory.
+	// Another process may have replaced the token: the next caller must not get the
+	// refused one from this process's memory.
 	q.memory.clear()
 	e, r := q.reported()
 	switch guessed := q.request.Refused.Guessed; {
@@ -39,7 +39,7 @@ func (q *query) takeReports(ctx context.Context) {
 			q.countReport(ctx)
 		}
 		q.request.Refused = protocol.Refusal{}
-	case q.request.Refused.Current: // from here on it has a name
+	case q.request.Refused.Current: // from here on it is identified
 		q.request.Refused = protocol.Refusal{}
 		if e != nil {
 			q.request.Refused = protocol.Refusal{Token: e.Token, Guessed: guessed}
@@ -47,8 +47,8 @@ func (q *query) takeReports(ctx context.Context) {
 	}
 }
 
-// guessReport takes a second question of a process for a report, where the tool only asks
-// again if its token was refused.
+// guessReport treats another request of a process as a report, for a tool that asks
+// again only after a refusal.
 func (q *query) guessReport() {
 	if !q.request.Repeats || !q.request.Refused.IsZero() {
 		return
@@ -58,22 +58,22 @@ func (q *query) guessReport() {
 	}
 }
 
-// given reports whether the process that asks is known to have been given e's token.
+// given reports whether the calling process is known to have been given e's token.
 func (q *query) given(e *cache.Entry) bool {
 	return q.request.Asker != "" && q.store.Asked(q.profile.Name, q.request.Asker, q.now().Unix()) == protocol.Mark(e.Token)
 }
 
 // logout reports whether the request forgets a token that its process was not given:
-// that says nothing of the API, and docker's erases four names at once.
+// this says nothing about the API, and docker erases four names at once.
 func (q *query) logout(e *cache.Entry) bool {
 	return q.request.Refused.IsZero() && (e == nil || !q.given(e))
 }
 
-// insteadOfGuess is the answer where a guess ended in a failure: the current token, for
-// the guess was wrong or cannot be helped.
+// insteadOfGuess returns the answer if a guess led to a failure: the current token,
+// because the guess may be wrong.
 func (q *query) insteadOfGuess(failure error) (protocol.Credential, error) {
 	if q.request.Refused.Guessed {
-		plain := *q // a flight may go on with the guess
+		plain := *q // a flight may still use the guess
 		plain.request.Refused = protocol.Refusal{}
 		if e := plain.cached(); e != nil && plain.usable(e) {
 			return plain.hit(e), nil
@@ -82,8 +82,8 @@ func (q *query) insteadOfGuess(failure error) (protocol.Credential, error) {
 	return protocol.Credential{}, failure
 }
 
-// Given notes which token was given to a process that cannot say which one it means. It
-// is called once the answer is out.
+// Given records which token was given to a process whose tool cannot name it later. It
+// is called after the answer was written.
 func (h *Helper) Given(r protocol.Request, c protocol.Credential) {
 	if r.Asker == "" || h.config.NoStore {
 		return
@@ -94,8 +94,8 @@ func (h *Helper) Given(r protocol.Request, c protocol.Credential) {
 	}
 }
 
-// reported is the entry of the profile as it is now, and what was reported about its
-// token. Without an entry the reports may be about a token that could not be cached.
+// reported returns the profile's current entry, and the reports about its token.
+// Without an entry the reports may be about a token that could not be cached.
 func (q *query) reported() (*cache.Entry, cache.Rejections) {
 	r, found := q.store.Rejections(q.profile.Name)
 	if !found || r.Binding != q.binding {
@@ -111,7 +111,7 @@ func (q *query) reported() (*cache.Entry, cache.Rejections) {
 	return e, r
 }
 
-// early reports whether the request reports the current token, and too early.
+// early reports whether the request reports the current token, and does so too early.
 func (q *query) early(e *cache.Entry, r cache.Rejections) bool {
 	if e != nil {
 		return q.request.Refused.Of(e.Token) && r.Young(q.now().Unix())
@@ -119,10 +119,10 @@ func (q *query) early(e *cache.Entry, r cache.Rejections) bool {
 	return q.request.Refused.OfMark(r.Token) && r.Young(q.now().Unix())
 }
 
-// countReport notes an early report. Failing costs only that: nothing is dropped then,
+// countReport records an early report. Errors are ignored: nothing is dropped then,
 // either.
 func (q *query) countReport(ctx context.Context) {
-	q.rejecting.Lock() // a wait for the lock of processes costs each goroutine a thread
+	q.rejecting.Lock() // waiting for the lock between processes costs each goroutine a thread
 	defer q.rejecting.Unlock()
 	now := q.now().Unix()
 	if _, r := q.reported(); r.Known(q.origin, now) {
@@ -143,7 +143,7 @@ func (q *query) countReport(ctx context.Context) {
 	}
 }
 
-// markRejectedLocked lets the front answer with an entry, or not while it is rejected.
+// markRejectedLocked sets whether the front may answer with an entry.
 func (q *query) markRejectedLocked(ctx context.Context, lock *cache.Lock, e *cache.Entry, rejected bool) {
 	if e == nil || lock == nil || e.Rejected == rejected {
 		return
@@ -153,8 +153,8 @@ func (q *query) markRejectedLocked(ctx context.Context, lock *cache.Lock, e *cac
 	q.memory.clear()
 }
 
-// accept ends what reports about the current token began: a tool says that it was
-// taken.
+// accept ends the effects of reports about the current token, because a tool says that
+// it was accepted.
 func (q *query) accept(ctx context.Context) {
 	if e, r := q.reported(); e == nil || len(r.Rows) == 0 || !e.Token.Equal(q.request.Offered) {
 		return
@@ -170,8 +170,8 @@ func (q *query) accept(ctx context.Context) {
 	}
 }
 
-// blocked is the answer for an origin whose API refuses good tokens; nil if there is
-// a token for it. Who asks for another one at once gets it.
+// blocked returns the error for an origin whose API refuses valid tokens; nil if it
+// gets a token. A request for another token at once is not blocked.
 func (q *query) blocked() error {
 	if q.store == nil || q.request.Refresh {
 		return nil
@@ -196,16 +196,15 @@ func (q *query) blocked() error {
 	}
 }
 
-// noteUncachedLocked notes a token that could not be cached, so that reports about it are
-// known.
+// noteUncachedLocked records a token that could not be cached, so that reports about it
+// are recognized.
 func (q *query) noteUncachedLocked(e *cache.Entry) {
 	_, r := q.reported()
 	r.Renew(protocol.Mark(e.Token), e.Issued, e.Expires)
 	_ = q.store.PutRejections(q.profile.Name, r)
 }
 
-// withQuery does something with what a tool says of its token, which is no request for
-// one.
+// withQuery handles a message about a token, which is not a request for one.
 func (h *Helper) withQuery(ctx context.Context, r protocol.Request, do func(context.Context, *query) error) error {
 	if h.config.NoStore {
 		return nil
@@ -220,7 +219,7 @@ func (h *Helper) withQuery(ctx context.Context, r protocol.Request, do func(cont
 	return do(ctx, q)
 }
 
-// Accepted takes in that a tool's token was taken.
+// Accepted handles a tool's message that its token was accepted.
 func (h *Helper) Accepted(ctx context.Context, r protocol.Request) error {
 	return h.withQuery(ctx, r, func(ctx context.Context, q *query) error {
 		q.takeReports(ctx)
@@ -228,12 +227,12 @@ func (h *Helper) Accepted(ctx context.Context, r protocol.Request) error {
 	})
 }
 
-// Forget drops the token that a tool saw refused, if it is the current one;
-// whichever is cached, if the tool named none (cargo logout, terraform forget), unless
-// it is younger than a minute.
+// Forget drops the token that a tool reports as refused, if it is the current one; or
+// the cached one, if the tool names none (cargo logout, terraform forget), unless it is
+// younger than a minute.
 func (h *Helper) Forget(ctx context.Context, r protocol.Request) error {
 	return h.withQuery(ctx, r, func(ctx context.Context, q *query) error {
-		if q.store == nil { // nothing can be kept here
+		if q.store == nil { // nothing can be stored
 			return nil
 		}
 		defer q.memory.clear() // see takeReports
@@ -262,7 +261,7 @@ func (h *Helper) Forget(ctx context.Context, r protocol.Request) error {
 	})
 }
 
-// drop removes the entry under the lock, if it still is the one reported.
+// drop removes the entry under the lock, if it is still the reported one.
 func (q *query) drop(ctx context.Context) error {
 	lock, err := q.lock(ctx, false)
 	if err != nil {

@@ -14,27 +14,26 @@ import (
 	"github.com/credhelper/credhelper/protocol/secret"
 )
 
-// A secret is changed in one step: a new one exists in the memory of whoever
-// verifies it and nowhere else, until it takes the place of the old one by the
-// keyring's own replacement of one item. So a kill leaves the old or the new, and
-// no other process ever sees one that the server has not accepted.
+// A secret is replaced in one step: the new one exists only in the memory of the
+// process that verifies it, until the keyring replaces the item. So a kill leaves the
+// old or the new, and no other process sees a secret that the server has not accepted.
 
-// change is a change of what the keyring holds for a profile.
+// change describes how a profile's item in the keyring changes.
 type change struct {
 	event string // for the log
-	// next makes what is stored of what is. It runs under the profile's lock.
+	// next returns the new item for the stored one. It runs under the profile's lock.
 	next func(*envelope) (*envelope, error)
-	// anew: where nothing is stored, or something damaged, next gets nil. To store a
-	// secret again is the way back.
+	// anew permits a change if nothing is stored, or a damaged item; next then gets
+	// nil. Storing the secret again is the way to recover.
 	anew bool
-	// token was obtained with the new secret; nil if none was.
+	// token was obtained with the new secret; may be nil.
 	token *oauth.Token
 }
 
-// changeSecret makes a change and forgets what came from the secret before (T16).
-// It holds the profile's lock: a fetch that reads the old secret ends before, one
-// that begins later reads the new one, and of two who rotate at once the second
-// sees what the first stored.
+// changeSecret makes a change and invalidates the tokens of the previous secret (T16).
+// It holds the profile's lock: a fetch with the old secret ends before, a later one
+// reads the new secret, and of two concurrent rotations the second sees the result of
+// the first.
 func (h *Helper) changeSecret(ctx context.Context, p *config.Profile, c change) error {
 	store, lock, err := h.hold(ctx, p.Name)
 	if err != nil {
@@ -59,26 +58,25 @@ func (h *Helper) changeSecret(ctx context.Context, p *config.Profile, c change) 
 	return err
 }
 
-// unusable reports whether the keyring answered, and has nothing that counts.
+// unusable reports whether the keyring answered, but has nothing usable.
 func unusable(err error) bool {
 	return errors.Is(err, keyring.ErrNotFound) || errors.Is(err, keyring.ErrDamaged)
 }
 
-// StoreSecret stores the secret of a profile and binds it to what the profile
-// says now. expires is what the person knows about its end, or zero. See Rotate.
+// StoreSecret stores the secret of a profile and binds it to the profile's current
+// settings. expires is its expiry if a person knows it, or zero. See Rotate.
 func (h *Helper) StoreSecret(ctx context.Context, p *config.Profile, s secret.Text, expires time.Time) error {
 	_, err := h.Rotate(ctx, p, s, expires, Tested{})
 	return err
 }
 
-// Rotate is StoreSecret with what a Try of that secret brought: its token is cached
-// in the same step.
+// Rotate is StoreSecret with the result of a Try of that secret: its token is cached in
+// the same step.
 //
-// Of the secrets before, RollbackSecret goes back to the last one that was known to
-// work everywhere: the one before the first that nobody has confirmed. replaced
-// tells that there was such an unconfirmed one, which is gone. Nothing is kept of a
-// secret that was bound to something else: otherwise storing one would hand another
-// to a new endpoint (T14).
+// RollbackSecret returns to the last secret that is known to work everywhere: the one
+// before the first unconfirmed one. replaced reports that an unconfirmed secret was
+// discarded. A secret that was bound to other settings is not kept: otherwise storing
+// one would send another to a new endpoint (T14).
 func (h *Helper) Rotate(ctx context.Context, p *config.Profile, s secret.Text, expires time.Time, tested Tested) (replaced bool, err error) {
 	if !p.InKeyring() {
 		return false, policy("profile " + p.Name + ": its secret is not in the keyring but comes from " + printable.Value(p.Secret[0]))
@@ -96,15 +94,15 @@ func (h *Helper) Rotate(ctx context.Context, p *config.Profile, s secret.Text, e
 	return replaced, err
 }
 
-// follow makes e the successor of old, and reports whether an unconfirmed secret is
-// gone.
+// follow makes e the successor of old, and reports whether an unconfirmed secret was
+// discarded.
 func (e *envelope) follow(old *envelope) (replaced bool) {
 	settled, other := old.current, old.previous
 	if !other.secret.IsZero() && !old.rolledBack {
 		settled, other = other, settled
 	}
 	switch {
-	case e.current.secret.Equal(old.current.secret): // the same again, to note its end
+	case e.current.secret.Equal(old.current.secret): // the same again, to record its expiry
 		e.previous, e.rolledBack, e.current.created = old.previous, old.rolledBack, old.current.created
 		return false
 	case e.current.secret.Equal(settled.secret):
@@ -115,8 +113,7 @@ func (e *envelope) follow(old *envelope) (replaced bool) {
 	return !other.secret.IsZero()
 }
 
-// HasSecret reports whether the keyring holds a secret for a profile that could be
-// used.
+// HasSecret reports whether the keyring has a usable secret for a profile.
 func (h *Helper) HasSecret(ctx context.Context, p *config.Profile) (bool, error) {
 	_, err := h.readEnvelope(ctx, p)
 	if err != nil && !unusable(err) {
@@ -125,7 +122,7 @@ func (h *Helper) HasSecret(ctx context.Context, p *config.Profile) (bool, error)
 	return err == nil, nil
 }
 
-// ConfirmSecret forgets the secret beside the current one, which works everywhere.
+// ConfirmSecret deletes the previous secret, because the current one works everywhere.
 func (h *Helper) ConfirmSecret(ctx context.Context, p *config.Profile) error {
 	store, lock, err := h.hold(ctx, p.Name)
 	if err != nil {
@@ -143,11 +140,11 @@ func (h *Helper) ConfirmSecret(ctx context.Context, p *config.Profile) error {
 	if err := h.putEnvelope(ctx, p, e); err != nil {
 		return err
 	}
-	h.log(Record{Event: "secret confirmed", Profile: p.Name}) // its token stays good
+	h.log(Record{Event: "secret confirmed", Profile: p.Name}) // its token stays valid
 	return nil
 }
 
-// earlierSecret is what RollbackSecret would take into use.
+// earlierSecret returns the secret that RollbackSecret would restore.
 func earlierSecret(p *config.Profile, e *envelope) (held, error) {
 	if e.previous.secret.IsZero() {
 		return held{}, &protocol.Error{Kind: protocol.ErrNoSecret, Text: "profile " + p.Name + ": there is no earlier secret to go back to"}
@@ -158,7 +155,7 @@ func earlierSecret(p *config.Profile, e *envelope) (held, error) {
 	return e.previous, nil
 }
 
-// TryEarlier is Try with the secret that RollbackSecret would take into use.
+// TryEarlier is Try with the secret that RollbackSecret would restore.
 func (h *Helper) TryEarlier(ctx context.Context, p *config.Profile) (Tested, error) {
 	e, err := h.envelope(ctx, p)
 	if err != nil {
@@ -171,8 +168,8 @@ func (h *Helper) TryEarlier(ctx context.Context, p *config.Profile) (Tested, err
 	return h.Try(ctx, p, earlier.secret)
 }
 
-// RollbackSecret takes the secret before the current one back into use. The
-// current one is kept in its place, so that a second call undoes the first.
+// RollbackSecret restores the previous secret. It keeps the current one as the previous
+// one, so that a second call undoes the first.
 func (h *Helper) RollbackSecret(ctx context.Context, p *config.Profile) error {
 	return h.changeSecret(ctx, p, change{event: "secret rolled back", next: func(e *envelope) (*envelope, error) {
 		earlier, err := earlierSecret(p, e)
@@ -184,7 +181,7 @@ func (h *Helper) RollbackSecret(ctx context.Context, p *config.Profile) error {
 	}})
 }
 
-// Changes lists where the profile differs from what its secret was stored for.
+// Changes lists how the profile differs from the binding of its secret.
 func (h *Helper) Changes(ctx context.Context, p *config.Profile) ([]config.Change, error) {
 	if !p.InKeyring() {
 		return nil, nil
@@ -197,8 +194,8 @@ func (h *Helper) Changes(ctx context.Context, p *config.Profile) ([]config.Chang
 	return changes, nil
 }
 
-// Rebind binds the stored secret to what the profile says now. The caller has
-// shown Changes to a person who said yes.
+// Rebind binds the stored secret to the profile's current settings. The caller has
+// shown Changes to a person, who agreed.
 func (h *Helper) Rebind(ctx context.Context, p *config.Profile) error {
 	return h.changeSecret(ctx, p, change{event: "secret rebound", next: func(e *envelope) (*envelope, error) {
 		e.bound = p.Bounds()
@@ -206,8 +203,7 @@ func (h *Helper) Rebind(ctx context.Context, p *config.Profile) error {
 	}})
 }
 
-// DeleteSecret removes the profile's secret from the keyring, and what was made
-// with it.
+// DeleteSecret removes the profile's secret from the keyring, and its tokens.
 func (h *Helper) DeleteSecret(ctx context.Context, name string) error {
 	k, err := h.openKeyring(ctx)
 	if err != nil {
@@ -221,8 +217,8 @@ func (h *Helper) DeleteSecret(ctx context.Context, name string) error {
 	return h.forget(ctx, name, "secret deleted")
 }
 
-// hold takes the lock of a profile for a change. Both results are nil where nothing
-// is stored, the lock where the file system has none (F17).
+// hold takes the lock of a profile for a change. Both results are nil if nothing is
+// stored; the lock is nil if the file system has none (F17).
 func (h *Helper) hold(ctx context.Context, name string) (*cache.Store, *cache.Lock, error) {
 	if h.config.NoStore {
 		return nil, nil, nil
@@ -231,7 +227,7 @@ func (h *Helper) hold(ctx context.Context, name string) (*cache.Store, *cache.Lo
 	if err != nil {
 		return nil, nil, storeError(err)
 	}
-	// Who holds it is fetching, and that ends in time.
+	// The holder is fetching, which ends in time.
 	ctx, cancel := context.WithTimeout(ctx, answerTime)
 	defer cancel()
 	lock, err := store.Lock(ctx, name)
@@ -256,8 +252,8 @@ func release(store *cache.Store, lock *cache.Lock) {
 	}
 }
 
-// forget drops the token and the mark of a profile for good: copies of the sealed
-// token are worthless, too (T16).
+// forget drops the token and the mark of a profile; copies of the sealed token are
+// invalid too (T16).
 func (h *Helper) forget(ctx context.Context, name, event string) error {
 	store, lock, err := h.hold(ctx, name)
 	if err != nil {

@@ -6,16 +6,16 @@ import (
 	"github.com/credhelper/credhelper/helper/cache"
 )
 
-// keepRoutes writes the routes that lead to the request's host, if all profiles were
-// read to find its owner.
+// keepRoutes writes the routes for the request's host, if all profiles were read to
+// find its owner.
 func (q *query) keepRoutes() {
 	if q.store != nil && q.claims != nil {
 		putRoutes(q.store, q.claims.Routes(q.request.URL))
 	}
 }
 
-// putRoutes writes routes by their host; nil drops one. A route that cannot be written
-// costs time, nothing else.
+// putRoutes writes routes by their host; nil drops one. Errors are ignored: a missing
+// route only costs time.
 func putRoutes(store *cache.Store, routes map[string]*cache.Route) {
 	for host, route := range routes {
 		if route == nil {

@@ -14,19 +14,18 @@ import (
 	"github.com/credhelper/credhelper/protocol/secret"
 )
 
-// keyringTime is the limit of each call of a keyring, its opening included.
+// keyringTime is the time limit of each call of a keyring, including its opening.
 const keyringTime = 3 * time.Second
 
-// secret finds the client's secret of a profile.
+// secret returns the client's secret of a profile.
 func (h *Helper) secret(ctx context.Context, p *config.Profile) (secret.Text, error) {
 	now, err := h.inUse(ctx, p)
 	return now.secret, err
 }
 
-// inUse is the secret with its dates. The keyring's must be bound to what the
-// profile says now (T14); a source that the profile names is the profile's own
-// business. It is read each time, so that a program which runs long takes a new
-// one over.
+// inUse returns the secret with its dates. A secret in the keyring must be bound to the
+// profile's current settings (T14); a source in the profile is the profile's own
+// responsibility. It is read each time, so that a long-running program uses a new one.
 func (h *Helper) inUse(ctx context.Context, p *config.Profile) (held, error) {
 	if !h.config.Secret.IsZero() {
 		return held{secret: h.config.Secret}, nil
@@ -61,9 +60,9 @@ func (h *Helper) inUse(ctx context.Context, p *config.Profile) (held, error) {
 	return now, nil
 }
 
-// endOf is when a secret in the keyring ends: as it was noted with it, else as the
-// profile says. What the profile says of a day before it was stored is about an
-// earlier one.
+// endOf returns the expiry of a secret in the keyring: the one recorded with it, else
+// the profile's. A date in the profile before the secret was stored refers to an
+// earlier secret.
 func endOf(p *config.Profile, s held) time.Time {
 	if s.expires.IsZero() && p.SecretExpires.After(s.created) {
 		return p.SecretExpires
@@ -71,7 +70,7 @@ func endOf(p *config.Profile, s held) time.Time {
 	return s.expires
 }
 
-// surroundings is what a source of the profile sees of the process.
+// surroundings returns what a source of the profile may use of the process.
 func (h *Helper) surroundings(p *config.Profile) keyring.Surroundings {
 	around := keyring.Surroundings{
 		Lookup: func(name string) (string, bool) {
@@ -92,8 +91,8 @@ func (h *Helper) surroundings(p *config.Profile) keyring.Surroundings {
 	return around
 }
 
-// complaint is the first line that a failed command wrote to stderr, without what it
-// wrote to stdout and without the variables that profiles take secrets from; "" if there is
+// complaint returns the first line that a failed command wrote to stderr, without its
+// stdout and without the variables from which profiles take secrets; "" if there is
 // none.
 func (h *Helper) complaint(stdout, stderr secret.Text) string {
 	var hidden []secret.Text
@@ -116,7 +115,7 @@ func (h *Helper) complaint(stdout, stderr secret.Text) string {
 	return printable.Value(strings.TrimSpace(line))
 }
 
-// envelope reads what the keyring holds for a profile.
+// envelope reads a profile's item in the keyring.
 func (h *Helper) envelope(ctx context.Context, p *config.Profile) (*envelope, error) {
 	e, err := h.readEnvelope(ctx, p)
 	if err != nil {
@@ -152,15 +151,15 @@ func (h *Helper) putEnvelope(ctx context.Context, p *config.Profile, e *envelope
 	return nil
 }
 
-// CanStore fails where the keyring could not take a secret of p, as when it is locked:
-// nobody is to type one, or to sign in, for what is thrown away then. Another's item
-// shows as well whether it opens.
+// CanStore fails if the keyring could not store a secret of p, for example because it
+// is locked, so that no one types one, or signs in, in vain. Reading another profile's
+// item shows whether the keyring opens.
 func (h *Helper) CanStore(ctx context.Context, p *config.Profile) error {
 	k, err := h.openKeyring(ctx)
 	if err != nil {
 		return keyringError(p, err)
 	}
-	defer h.CloseKeyring() // whoever is asked may take their time
+	defer h.CloseKeyring() // the person may take their time
 	names, err := k.Names(ctx)
 	if err == nil && len(names) > 0 {
 		_, err = k.Get(ctx, names[0])
@@ -171,8 +170,8 @@ func (h *Helper) CanStore(ctx context.Context, p *config.Profile) error {
 	return nil
 }
 
-// openKeyring opens the keyring that the settings name, once, within its time.
-// Opening may hang where a desktop's bus is dead, whatever the context says.
+// openKeyring opens the keyring in the settings, once, within its time limit. Opening
+// may hang if a desktop's bus is dead, whatever the context says.
 func (h *Helper) openKeyring(ctx context.Context) (keyring.Keyring, error) {
 	h.opening.Lock()
 	defer h.opening.Unlock()
@@ -180,16 +179,16 @@ func (h *Helper) openKeyring(ctx context.Context) (keyring.Keyring, error) {
 		return h.keyring, nil
 	}
 	k, err := h.open(ctx)
-	// A program that runs long must not hold the keyring open past credhelper lock,
-	// nor past the end of an unlock, nor go on with one that was given up.
+	// A long-running program must not keep the keyring open after credhelper lock or
+	// the expiry of an unlock, nor use one that is no longer in the settings.
 	if err == nil && !h.config.RunsLong {
 		h.keyring = k
 	}
 	return k, err
 }
 
-// CloseKeyring lets go of the keyring; the next need opens it again. Who waits for
-// hours between two needs must not hold it open past credhelper lock meanwhile.
+// CloseKeyring closes the keyring, which is opened again when needed. A program that
+// waits for hours must not keep it open after credhelper lock.
 func (h *Helper) CloseKeyring() {
 	h.opening.Lock()
 	defer h.opening.Unlock()
@@ -204,7 +203,7 @@ func (h *Helper) open(ctx context.Context) (keyring.Keyring, error) {
 	return h.openOf(ctx, settings)
 }
 
-// openOf opens the keyring that these settings name.
+// openOf opens the keyring in these settings.
 func (h *Helper) openOf(ctx context.Context, settings config.Settings) (keyring.Keyring, error) {
 	if settings.Keyring == "" {
 		return nil, &protocol.Error{Kind: protocol.ErrLocked, Text: "no keyring has been chosen yet",
@@ -234,7 +233,7 @@ func (h *Helper) openOf(ctx context.Context, settings config.Settings) (keyring.
 	case <-limited.Done():
 	}
 	select {
-	case o := <-done: // it ended, which cancels too
+	case o := <-done: // it has ended, which also cancels
 		if o.err == nil {
 			return keyring.WithDeadline(o.keyring, keyringTime), nil
 		}

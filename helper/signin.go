@@ -16,13 +16,13 @@ import (
 	"github.com/credhelper/credhelper/protocol/secret"
 )
 
-// A sign-in is begun by a person (credhelper login) and lives on as a refresh
-// token. On a tool's road it is only renewed: nothing there opens a browser or
-// asks anything. The server may replace the refresh token at each use and end the
-// sign-in when it sees an old one, so a new one is in the keyring before its
-// access token goes anywhere, and one process at a time renews (A10, A18, A22).
+// A sign-in is started by a person (credhelper login) and kept as a refresh token. A
+// tool's call only renews it: it opens no browser and asks nothing. The server may
+// replace the refresh token at each use and end the sign-in when it sees an old one, so
+// a new one is stored in the keyring before its access token is given out, and only one
+// process at a time renews (A10, A18, A22).
 
-// needLogin is the answer where only a person can go on.
+// needLogin returns the error if a person must sign in.
 func needLogin(p *config.Profile, why string) error {
 	return &protocol.Error{
 		Kind: protocol.ErrLogin,
@@ -31,28 +31,27 @@ func needLogin(p *config.Profile, why string) error {
 	}
 }
 
-// signInKey is the name that the keyring knows a profile's sign-in by.
+// signInKey returns the key of a profile's sign-in in the keyring.
 func (h *Helper) signInKey(profile string) string { return h.secretKey(signInItem(profile)) }
 
-// signInItem stands for the sign-in where the profile's name stands for its
-// secret.
+// signInItem replaces the profile's name in the key of the sign-in.
 func signInItem(profile string) string { return profile + "\x00sign-in" }
 
-// refresh reads the refresh token of a profile. It is bound to what the profile
-// says, as every secret is (T14).
+// refresh reads the refresh token of a profile. It is bound to the profile's settings,
+// as every secret is (T14).
 func (h *Helper) refresh(ctx context.Context, p *config.Profile) (secret.Text, error) {
 	kept, err := h.signIn(ctx, p)
 	return kept.current.secret, err
 }
 
-// signedIn is when a sign-in was last renewed.
+// signedIn returns when a sign-in was last renewed.
 func (h *Helper) signedIn(ctx context.Context, p *config.Profile) (time.Time, error) {
 	kept, err := h.signIn(ctx, p)
 	return kept.current.created, err
 }
 
-// signIn is what the keyring has of a sign-in: the refresh token, and the one before
-// it. Without an error there is a current one.
+// signIn returns a sign-in in the keyring: the refresh token, and the previous one.
+// Without an error there is a current one.
 func (h *Helper) signIn(ctx context.Context, p *config.Profile) (envelope, error) {
 	k, err := h.openKeyring(ctx)
 	if err != nil {
@@ -75,9 +74,8 @@ func (h *Helper) signIn(ctx context.Context, p *config.Profile) (envelope, error
 	return *e, nil
 }
 
-// putRefresh stores a refresh token in the place of the one before, and beside it
-// the one that it replaces; zero: none. The keyring replaces the item in one step,
-// so a kill leaves the old or the new.
+// putRefresh stores a refresh token and, beside it, the one that it replaces; zero:
+// none. The keyring replaces the item in one step, so a kill leaves the old or the new.
 func (h *Helper) putRefresh(ctx context.Context, p *config.Profile, refresh, former secret.Text) error {
 	k, err := h.openKeyring(ctx)
 	if err != nil {
@@ -98,11 +96,11 @@ func (h *Helper) putRefresh(ctx context.Context, p *config.Profile, refresh, for
 	return nil
 }
 
-// renewSignIn asks for an access token with the refresh token. Of those that the
-// keyring has besides, each is tried once if the server calls the one before dead.
+// renewSignIn requests an access token with the refresh token. If the server rejects it
+// as invalid, it tries each other one in the keyring once.
 func (q *query) renewSignIn(ctx context.Context, client *oauth.Client, refresh secret.Text) (*oauth.Token, error) {
 	client.Grant, client.Use = "refresh_token", oauth.Use{Refresh: refresh}
-	client.Scopes = nil // what was granted stays granted (RFC 6749 6)
+	client.Scopes = nil // the granted scopes are kept (RFC 6749 6)
 	var unkept error
 	client.Rotated = func(next secret.Text) { unkept = q.keepRotated(ctx, client.Use.Refresh, next) }
 	token, err := client.Token(ctx)
@@ -121,8 +119,8 @@ func (q *query) renewSignIn(ctx context.Context, client *oauth.Client, refresh s
 	return token, nil
 }
 
-// renewOtherwise tries the refresh tokens that the keyring has besides the one that
-// is dead, and keeps the one that works.
+// renewOtherwise tries the other refresh tokens in the keyring, and keeps the one that
+// works.
 func (q *query) renewOtherwise(ctx context.Context, client *oauth.Client, dead error) (*oauth.Token, error) {
 	list := q.otherRefreshes(ctx, client.Use.Refresh)
 	for _, other := range list {
@@ -132,22 +130,22 @@ func (q *query) renewOtherwise(ctx context.Context, client *oauth.Client, dead e
 			continue
 		}
 		if err == nil && token.Refresh.IsZero() {
-			_ = q.keepRotated(ctx, secret.Text{}, other) // which tells what goes wrong
+			_ = q.keepRotated(ctx, secret.Text{}, other) // it reports errors itself
 		}
 		return token, err
 	}
 	return nil, dead
 }
 
-// isDead reports whether the server says that a refresh token is none any more.
+// isDead reports whether the server says that a refresh token is invalid.
 func isDead(err error) bool {
 	var e *oauth.Error
 	return errors.As(err, &e) && e.Code == "invalid_grant"
 }
 
-// otherRefreshes are the refresh tokens that the keyring has besides one: of another
-// process, which rotated it without our lock (A22), and the one that it replaced, in
-// case its answer was misread. Nil if they cannot be read.
+// otherRefreshes returns the other refresh tokens in the keyring: that of another
+// process, which rotated it without our lock (A22), and the previous one, in case its
+// response was misread. It is nil if they cannot be read.
 func (q *query) otherRefreshes(ctx context.Context, tried secret.Text) (list []secret.Text) {
 	kept, err := q.signIn(ctx, q.profile)
 	if err != nil {
@@ -161,14 +159,14 @@ func (q *query) otherRefreshes(ctx context.Context, tried secret.Text) (list []s
 	return list
 }
 
-// keepRotated stores the refresh token that the server put in the place of used,
-// before anything else of its answer is looked at (A18). What goes wrong is told
-// here; the caller logs it with the token.
+// keepRotated stores the refresh token with which the server replaced used, before
+// anything else in its response is checked (A18). It reports errors itself; the caller
+// logs the renewal with the token.
 func (q *query) keepRotated(ctx context.Context, used, next secret.Text) error {
 	if next.Equal(used) {
 		return nil
 	}
-	// Whoever asked may have gone: the server has replaced the token all the same.
+	// The caller may have gone, but the server has replaced the token all the same.
 	keeping, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*keyringTime)
 	defer cancel()
 	err := q.putRefresh(keeping, q.profile, next, used)
@@ -179,8 +177,7 @@ func (q *query) keepRotated(ctx context.Context, used, next secret.Text) error {
 	return err
 }
 
-// SignInClient is the client of a profile for a sign-in that a person takes part
-// in.
+// SignInClient returns the client of a profile for a sign-in by a person.
 func (h *Helper) SignInClient(ctx context.Context, p *config.Profile) (*oauth.Client, error) {
 	if !p.Person() {
 		return nil, &protocol.Error{Kind: protocol.ErrPolicy, Text: "profile " + p.Name + ": nobody signs in with grant " + p.Grant,
@@ -196,11 +193,11 @@ func (h *Helper) SignInClient(ctx context.Context, p *config.Profile) (*oauth.Cl
 	return h.prepare(ctx, p, s)
 }
 
-// SignInError is a failed sign-in as tools see their failures, and writes it down.
+// SignInError returns a failed sign-in in the form that tools see, and logs it.
 func (h *Helper) SignInError(p *config.Profile, err error) error {
 	var e *oauth.Error
 	switch found := errors.As(err, &e); {
-	case found && e.Lost: // a code counts once
+	case found && e.Lost: // a code can be used only once
 		err = needLogin(p, "sign-in: the answer was lost: "+e.Error())
 	case found && e.Kind == oauth.Refused && e.Status == 0:
 		err = needLogin(p, "sign-in: "+e.Error())
@@ -211,8 +208,8 @@ func (h *Helper) SignInError(p *config.Profile, err error) error {
 	return err
 }
 
-// KeepSignIn stores what a sign-in brought: the refresh token first, then the
-// access token. lasts reports whether there is a refresh token.
+// KeepSignIn stores the result of a sign-in: the refresh token first, then the access
+// token. lasts reports whether there is a refresh token.
 func (h *Helper) KeepSignIn(ctx context.Context, p *config.Profile, token *oauth.Token) (lasts bool, err error) {
 	q, err := h.newQuery(protocol.Request{Verb: protocol.Get, Profile: p.Name})
 	if err != nil {
@@ -239,9 +236,9 @@ func (h *Helper) KeepSignIn(ctx context.Context, p *config.Profile, token *oauth
 	return !token.Refresh.IsZero(), nil
 }
 
-// SignOut revokes a profile's tokens at the server, if it can (RFC 7009), and
-// forgets them in any case (T16, T26). revoked counts what the server was told;
-// problem is why it could not be told all.
+// SignOut revokes a profile's tokens at the server, if it supports that (RFC 7009), and
+// deletes them in any case (T16, T26). revoked is the number of revoked tokens; problem
+// is why one could not be revoked.
 func (h *Helper) SignOut(ctx context.Context, p *config.Profile) (revoked int, problem, err error) {
 	q, err := h.newQuery(protocol.Request{Verb: protocol.Get, Profile: p.Name})
 	if err != nil {
@@ -256,7 +253,7 @@ func (h *Helper) SignOut(ctx context.Context, p *config.Profile) (revoked int, p
 	}
 	if p.Person() {
 		if refresh, problem = h.refresh(ctx, p); errors.Is(problem, protocol.ErrLogin) {
-			problem = nil // nobody is signed in
+			problem = nil // no one is signed in
 		}
 	}
 	if p.RevocationURL != "" {
@@ -295,7 +292,7 @@ func (h *Helper) revoke(ctx context.Context, p *config.Profile, refresh, access 
 		}
 		h.explain("profile " + p.Name + ": asks " + p.RevocationURL + " to revoke the " + t.hint)
 		if err := client.Revoke(ctx, p.RevocationURL, t.token, t.hint); err != nil {
-			if problem == nil { // the other is most often the same
+			if problem == nil { // the other one usually has the same cause
 				problem = endpointError(p, "revocation endpoint", err)
 			}
 			continue

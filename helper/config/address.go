@@ -13,12 +13,12 @@ import (
 )
 
 // People may write the host of an origin or endpoint in their own script. It is
-// converted here, once, when the profile is loaded, by IDNA 2008 without any
-// mapping (O13): a capital, a full-width letter or a soft hyphen is refused, not
-// turned into something else. Everything behind this knows punycode only.
+// converted here, once, when the profile is loaded, by IDNA 2008 without mapping (O13):
+// a capital, a full-width letter or a soft hyphen is refused, not converted. All other
+// code only sees punycode.
 
-// parseOrigin reads an origin as a profile lists it; the text says what is wrong. The
-// scheme is written out: it is half of what decides where a token goes.
+// parseOrigin parses an origin in a profile; the text says what is wrong. The scheme is
+// required, because it is part of where a token goes.
 func parseOrigin(s string) (origin.Origin, string) {
 	ascii, problem := asciiHost(s)
 	if problem != "" {
@@ -40,8 +40,8 @@ func parseOrigin(s string) (origin.Origin, string) {
 	return o, ""
 }
 
-// parseBase reads the address of a system: an origin without a wildcard, whose
-// path is kept and gets no slash at its end.
+// parseBase parses the address of a system: an origin without a wildcard, whose path is
+// kept without a trailing slash.
 func parseBase(s string) (string, string) {
 	o, problem := parseOrigin(s)
 	if problem != "" {
@@ -53,7 +53,7 @@ func parseBase(s string) (string, string) {
 	return o.String(), ""
 }
 
-// parseIssuer reads an issuer, which has no query.
+// parseIssuer parses an issuer, which has no query.
 func parseIssuer(s string) (string, string) {
 	if problem := oauth.BadIssuer(s); strings.Contains(s, "?") {
 		return "", problem
@@ -61,7 +61,7 @@ func parseIssuer(s string) (string, string) {
 	return parseEndpoint(s)
 }
 
-// parseEndpoint reads an address that secrets are sent to (A2, A4).
+// parseEndpoint parses an address that secrets are sent to (A2, A4).
 func parseEndpoint(s string) (string, string) {
 	ascii, problem := asciiHost(s)
 	if problem != "" {
@@ -76,8 +76,8 @@ func parseEndpoint(s string) (string, string) {
 	return ascii, ""
 }
 
-// parseProxy reads the address of a proxy. A password in it would be a secret in
-// a profile; the environment's may have one.
+// parseProxy parses the address of a proxy. A password in it would be a secret in a
+// profile; the environment's address may have one.
 func parseProxy(s string) string {
 	u, err := url.Parse(s)
 	switch {
@@ -93,8 +93,7 @@ func parseProxy(s string) string {
 	return ""
 }
 
-// asciiHost converts the host inside an address to punycode and leaves the rest
-// to stricter readers.
+// asciiHost converts the host in an address to punycode; the caller checks the rest.
 func asciiHost(s string) (string, string) {
 	start := 0
 	if i := strings.Index(s, "://"); i >= 0 {
@@ -124,8 +123,8 @@ func asciiHost(s string) (string, string) {
 	return s[:start] + wild + ascii + port + s[end:], ""
 }
 
-// BothForms shows a punycode address with its Unicode form behind it (O13); any
-// other address as it is.
+// BothForms returns a punycode address followed by its Unicode form (O13); any other
+// address unchanged.
 func BothForms(address string) string {
 	if !strings.Contains(address, "xn--") {
 		return address
@@ -155,7 +154,7 @@ func isASCII(s string) bool {
 	return true
 }
 
-// hostOf is the host and port of a checked address.
+// hostOf returns the host and port of a valid address.
 func hostOf(address string) string {
 	if _, rest, found := strings.Cut(address, "://"); found {
 		address = rest

@@ -9,11 +9,11 @@ import (
 	"github.com/credhelper/credhelper/helper/oauth"
 )
 
-// A client proves who it is by a secret, by a private key, or by what somebody
-// else signed. Where a key is needed and the profile names no place of its own for
-// it, the profile's secret is the key: in the keyring, or by reference.
+// A client authenticates with a secret, with a private key, or with an assertion signed
+// by another issuer. If a key is needed and the profile does not name its source, the
+// profile's secret is the key: in the keyring, or in its source.
 
-// NeedsKey reports whether the client signs, or shows a certificate.
+// NeedsKey reports whether the client signs, or presents a certificate.
 func (p *Profile) NeedsKey() bool {
 	auth, _ := oauth.FindClientAuth(p.ClientAuth)
 	return auth.NeedsKey || p.Grant == "self_signed" || p.Grant == "jwt_bearer" && p.From == nil
@@ -22,15 +22,15 @@ func (p *Profile) NeedsKey() bool {
 // SecretIsKey reports whether the profile's secret is its private key.
 func (p *Profile) SecretIsKey() bool { return p.NeedsKey() && p.Key == nil }
 
-// NeedsSecret reports whether there is a secret at all: public clients, and those
-// whose key or assertion lies elsewhere, have none.
+// NeedsSecret reports whether there is a secret: public clients, and those with their
+// key or assertion elsewhere, have none.
 func (p *Profile) NeedsSecret() bool {
 	auth, _ := oauth.FindClientAuth(p.ClientAuth)
 	return auth.NeedsSecret || p.SecretIsKey()
 }
 
-// takeAssertion reads how the client signs, and from where it takes what it does
-// not sign itself.
+// takeAssertion reads how the client signs, and the sources of assertions that others
+// sign.
 func (p *Profile) takeAssertion(d *document, f *File) error {
 	var ok bool
 	if p.Subject, ok = sourceOf(f.SubjectToken); !ok {
@@ -76,7 +76,7 @@ func (p *Profile) checkProof(d *document, f *File) error {
 	return nil
 }
 
-// sourceOf reads the words of a source; nil where there is none.
+// sourceOf returns the words of a source; nil if there is none.
 func sourceOf(v any) ([]string, bool) {
 	words, ok := textList(v)
 	if !ok || words == nil {
@@ -86,7 +86,7 @@ func sourceOf(v any) ([]string, bool) {
 	return words, err == nil
 }
 
-// assertionFile is what takeAssertion read, as a file says it.
+// assertionFile returns the settings of takeAssertion in the form of the file.
 func (p *Profile) assertionFile() *AssertionFile {
 	a := p.Assertion
 	f := &AssertionFile{Cert: p.Cert, Alg: a.Alg, Kid: a.KeyID, Thumbprint: a.Thumbprint, Aud: a.Audience, Iss: a.Issuer, Sub: a.Subject}
@@ -111,7 +111,8 @@ func (p *Profile) assertionFile() *AssertionFile {
 	return f
 }
 
-// assertionBound is what a key is bound to: for whom it signs what.
+// assertionBound returns what a key is bound to: the contents and the audience of its
+// assertions.
 func (p *Profile) assertionBound() string {
 	a := p.Assertion
 	words := []string{a.Audience, a.Issuer, a.Subject}

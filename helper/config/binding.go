@@ -13,19 +13,19 @@ import (
 	"github.com/credhelper/credhelper/protocol/printable"
 )
 
-// A secret is stored with what it may be used for, and a profile that says
-// something else later does not get it: whoever can change the file still cannot
-// send the secret elsewhere (T14). The binding is this list, in this order; its
-// digest is golden-tested, because a change of it locks every user out of every
-// secret until "credhelper rebind".
+// A secret is stored with what it may be used for, and is not given to a profile that
+// has changed in this respect: whoever can change the file cannot send the secret
+// elsewhere (T14). The binding is this list, in this order. A test compares its digest
+// with a golden value, because a change would lock every user out of every secret until
+// "credhelper rebind".
 
 // Bound is one member of a binding.
 type Bound struct {
 	Name  string `json:"name"`
-	Value string `json:"value"` // lists are joined by blanks
+	Value string `json:"value"` // lists are joined by spaces
 }
 
-// Bounds lists what the profile's secret is bound to.
+// Bounds returns what the profile's secret is bound to.
 func (p *Profile) Bounds() []Bound {
 	params := make([]string, len(p.Params))
 	for i, v := range p.Params {
@@ -68,21 +68,21 @@ func (p *Profile) Bounds() []Bound {
 	return append(list, p.laterBounds(bindsSecret)...)
 }
 
-// reach is what of a profile changes with one of its members.
+// reach says what depends on a key of the profile.
 type reach uint8
 
 const (
-	bindsNothing reach = iota // how an answer is read, how long it is waited for
-	bindsToken                // another token of the same secret
-	bindsSecret               // where the secret goes, or what goes with it; the token with it
+	bindsNothing reach = iota // nothing: how a response is read, or a time limit
+	bindsToken                // the token, of the same secret
+	bindsSecret               // where the secret goes, or what is sent with it, and so the token
 )
 
-// laterMembers are the members that came after the first binding, one row each. They
-// are only hashed where they say something, so that no earlier binding changes.
+// laterMembers are the keys that were added after the first binding, one row each. They
+// are hashed only if they are set, so that existing bindings do not change.
 var laterMembers = [...]struct {
 	key   string
 	binds reach
-	value func(*Profile) string // "" where the profile does not say; nil for bindsNothing
+	value func(*Profile) string // "" if it is not set; nil for bindsNothing
 }{
 	{"assertion", bindsSecret, (*Profile).assertionBound},
 	{"redirect", bindsSecret, func(p *Profile) string { return p.Redirect }},
@@ -131,8 +131,8 @@ func (p *Profile) headersBound() string {
 	return strings.Join(lines, "\n")
 }
 
-// TokenBinding is the digest that sealed tokens and marks carry: the secret's
-// binding and what else makes another token of the same secret.
+// TokenBinding returns the digest in sealed tokens and marks: the secret's binding, and
+// everything else that leads to another token of the same secret.
 func (p *Profile) TokenBinding() [32]byte {
 	list := append(p.Bounds(),
 		Bound{"scopes", strings.Join(p.Scopes, " ")},
@@ -146,8 +146,8 @@ func (p *Profile) TokenBinding() [32]byte {
 	return digest("credhelper token 1", append(list, p.laterBounds(bindsToken)...))
 }
 
-// digest hashes each name and value preceded by its length, so that no two lists
-// collide.
+// digest hashes each name and value with its length before it, so that different lists
+// do not collide.
 func digest(domain string, list []Bound) [32]byte {
 	b := appendField(nil, domain)
 	for _, f := range list {
@@ -160,15 +160,15 @@ func appendField(b []byte, s string) []byte {
 	return append(binary.BigEndian.AppendUint64(b, uint64(len(s))), s...)
 }
 
-// Change is a member that differs between a secret's binding and its profile.
+// Change is a difference between a secret's binding and its profile.
 type Change struct {
 	Name   string
-	Stored string // what the secret was stored for
-	Now    string // what the profile says now
+	Stored string // the value when the secret was stored
+	Now    string // the profile's value
 }
 
-// Changes compares what a secret was stored for with the profile. Where they differ,
-// refusal says that the secret is not used for it.
+// Changes compares the binding of a secret with the profile. If they differ, refusal is
+// the error for using the secret.
 func (p *Profile) Changes(stored []Bound) (list []Change, refusal error) {
 	now := map[string]string{}
 	for _, b := range p.Bounds() {
@@ -180,7 +180,7 @@ func (p *Profile) Changes(stored []Bound) (list []Change, refusal error) {
 		}
 		delete(now, b.Name)
 	}
-	for _, b := range p.Bounds() { // members that the stored binding did not know
+	for _, b := range p.Bounds() { // keys that the stored binding does not have
 		if v := now[b.Name]; v != "" {
 			list = append(list, Change{b.Name, "", v})
 		}
@@ -191,7 +191,7 @@ func (p *Profile) Changes(stored []Bound) (list []Change, refusal error) {
 	return list, p.unbound(list)
 }
 
-// unbound is the refusal to use a secret for what it was not stored for.
+// unbound returns the error for using a secret for anything that it is not bound to.
 func (p *Profile) unbound(list []Change) error {
 	c := list[0]
 	more := ""

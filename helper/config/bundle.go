@@ -9,7 +9,7 @@ import (
 	"github.com/credhelper/credhelper/protocol"
 )
 
-// bundle is profiles in one TOML document: a table of them by name.
+// bundle is the content of an exported document: profiles by name.
 type bundle struct {
 	Version  int             `toml:"credhelper"`
 	Profiles map[string]File `toml:"profiles"`
@@ -17,15 +17,15 @@ type bundle struct {
 
 const bundleVersion = 1
 
-// WriteBundle makes one TOML document of profiles by name.
+// WriteBundle encodes profiles as one TOML document.
 func WriteBundle(profiles map[string]File) ([]byte, error) {
 	text, err := toml.Marshal(bundle{bundleVersion, profiles})
 	return append([]byte("# credhelper profiles, without their secrets\n"), text...), err
 }
 
-// ReadBundle reads what WriteBundle wrote, perhaps on another machine. allow is asked
-// about each member that names a place on this one; its error ends the reading. A nil
-// allow refuses them all.
+// ReadBundle decodes the output of WriteBundle, possibly from another machine. allow is
+// called for each key that refers to this machine; its error ends the reading. A nil
+// allow refuses all.
 func ReadBundle(text []byte, allow func(profile string, s Source) error) (map[string]File, error) {
 	const largest = 1 << 20
 	if len(text) > largest {
@@ -42,8 +42,8 @@ func ReadBundle(text []byte, allow func(profile string, s Source) error) (map[st
 	return all.Profiles, d.checkSources(all.Profiles, allow)
 }
 
-// checkSources asks allow about each member of the document that names a place on
-// this machine, or refuses the first of them in the document.
+// checkSources calls allow for each key of the document that refers to this machine, or
+// refuses the first.
 func (d *document) checkSources(profiles map[string]File, allow func(string, Source) error) error {
 	first, key, count := 0, "", 0
 	for _, name := range sortedKeys(profiles) {

@@ -6,8 +6,8 @@ import (
 	"github.com/credhelper/credhelper/helper/oauth"
 )
 
-// Client is the profile as package oauth needs it, without secret, clock, connection
-// and the time that an answer may take.
+// Client returns the profile as an oauth.Client, without secret, clock, connection and
+// time limit.
 func (p *Profile) Client() *oauth.Client {
 	return &oauth.Client{
 		TokenURL:         p.TokenURL,
@@ -32,8 +32,8 @@ func (p *Profile) Client() *oauth.Client {
 	}
 }
 
-// Hint is what a failed token request of the profile means, by its preset and by what
-// is known of all servers; "" if nothing is known.
+// Hint returns the advice for a failed token request of the profile, from its preset or
+// from those for all servers; "" if there is none.
 func (p *Profile) Hint(e *oauth.Error) string {
 	var hints []oauth.Hint
 	if p.preset != nil {
@@ -44,7 +44,7 @@ func (p *Profile) Hint(e *oauth.Error) string {
 	return oauth.HintFor(e, p.Name, hints)
 }
 
-// ProbeHint is what the preset says about an answer to the probe.
+// ProbeHint returns the preset's advice for a response to the probe.
 func (p *Profile) ProbeHint(status int, message string) string {
 	if p.preset == nil {
 		return ""

@@ -10,10 +10,9 @@ import (
 	"github.com/pelletier/go-toml/v2"
 )
 
-// Draft makes a profile of what a person gave, without writing it. What the
-// preset resolves to is written down in it, so that an upgrade, which may bring
-// another preset, moves no secret. Missing members are an error that asks for
-// them; Preset.Needs tells them beforehand.
+// Draft makes a profile from a person's input, without writing it. It includes the
+// preset's values, so that an upgrade with a changed preset cannot redirect a secret.
+// Missing values are an error that lists them; Preset.Needs does so beforehand.
 func (r *Resolver) Draft(name string, f File) (*Profile, error) {
 	if !protocol.ValidProfile(name) {
 		return nil, malformed("no profile can be called " + printable.Value(name) + ": a name is 1 to 64 lower-case letters, digits, '-', '_', '.'")
@@ -34,7 +33,7 @@ func (r *Resolver) Draft(name string, f File) (*Profile, error) {
 	return r.Profile(name, "profile "+name, content)
 }
 
-// settle writes what the secret is bound to into the file, as it was resolved.
+// settle writes the values that the secret is bound to into the file.
 func (f *File) settle(p *Profile) {
 	f.URL = p.URL
 	origins := p.OriginTexts()
@@ -72,10 +71,10 @@ func (f *File) paramList(name string) []string {
 	return list
 }
 
-// Text is the profile as its file says it.
+// Text returns the profile's file as written.
 func (p *Profile) Text() []byte { return bytes.Clone(p.text) }
 
-// Resolved is the profile with the preset's and all default members, as TOML.
+// Resolved returns the profile with the values of the preset and the defaults, as TOML.
 func (p *Profile) Resolved() ([]byte, error) {
 	f := p.Settled()
 	f.Secret, f.Username, f.CAFile, f.Proxy, f.Notes = p.Secret, p.Username, p.CAFile, p.Proxy, p.Notes
@@ -94,7 +93,7 @@ func (p *Profile) Resolved() ([]byte, error) {
 	return toml.Marshal(&f)
 }
 
-// Settled is the profile's file with what its secret is bound to, as it was resolved.
+// Settled returns the profile's file with the values that its secret is bound to.
 func (p *Profile) Settled() File {
 	f := p.file
 	f.settle(p)

@@ -13,5 +13,5 @@ func malformed(text string) error {
 	return &protocol.Error{Kind: protocol.ErrMalformed, Text: printable.Line(text)}
 }
 
-// about puts the profile's name before an error and keeps its meaning and its hint.
+// about adds the profile's name to an error and keeps its meaning and its hint.
 func about(profile string, err error) error { return protocol.About("profile "+profile, err, "") }

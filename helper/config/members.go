@@ -12,9 +12,9 @@ import (
 	"github.com/credhelper/credhelper/protocol/printable"
 )
 
-// Each step below reads some members of a profile, its preset's and the defaults
-// filled in, and says with line and key what is wrong with them. Together they
-// let nothing through that a later step would have to doubt.
+// Each function below reads some keys of a profile, after the preset and the defaults
+// were applied, and reports errors with line and key. Together they accept nothing that
+// a later step would have to check again.
 
 func (p *Profile) takeAddresses(d *document, f *File) error {
 	var problem string
@@ -115,7 +115,7 @@ func (p *Profile) takeSecret(d *document, f *File) error {
 	return p.takeSecretEnvironment(d, f)
 }
 
-// takeSecretEnvironment reads the names of the variables that commands get.
+// takeSecretEnvironment reads the names of the variables for commands.
 func (p *Profile) takeSecretEnvironment(d *document, f *File) error {
 	p.SecretEnvironment = f.SecretEnvironment
 	if len(p.SecretEnvironment) > 0 && !slices.ContainsFunc(f.sources(), Source.RunsCommand) {
@@ -129,8 +129,8 @@ func (p *Profile) takeSecretEnvironment(d *document, f *File) error {
 	return nil
 }
 
-// takeHeader reads "NAME" or "NAME: TEMPLATE". What a sealed entry can hold is a
-// word and the token, so that is what a template may say.
+// takeHeader parses "NAME" or "NAME: TEMPLATE". A sealed entry can store a word and the
+// token, so a template can contain only these.
 func (p *Profile) takeHeader(d *document, f *File) error {
 	p.Username, p.Scheme = f.Username, "Bearer"
 	if strings.ContainsRune(p.Username, ':') || !isASCII(p.Username) || len(p.Username) > 255 {
@@ -157,10 +157,10 @@ func (p *Profile) takeHeader(d *document, f *File) error {
 	return nil
 }
 
-// framing are the fields that would change the request itself.
+// framing are the header fields that would change the request itself.
 var framing = [...]string{"host", "connection", "content-length", "transfer-encoding", "te", "trailer", "upgrade", "expect"}
 
-// isToken is RFC 9110 5.6.2.
+// isToken implements RFC 9110 5.6.2.
 func isToken(s string) bool {
 	for i := range len(s) {
 		if c := s[i]; c <= ' ' || c >= 0x7f || strings.IndexByte("\"(),/:;<=>?@[\\]{}", c) >= 0 {
@@ -194,11 +194,10 @@ func (p *Profile) takeLives(d *document, f *File) error {
 	return nil
 }
 
-// longestTimeout is the longest that a profile can have a tool wait.
+// longestTimeout is the maximum of timeout in a profile.
 const longestTimeout = 10 * time.Minute
 
-// takeTLS reads what the connection to the endpoints shows and how long it may
-// take.
+// takeTLS reads the settings of connections to the endpoints, and the time limit.
 func (p *Profile) takeTLS(d *document, f *File) error {
 	var ok bool
 	if p.Timeout, ok = duration(f.Timeout); !ok || p.Timeout > longestTimeout {
@@ -225,7 +224,7 @@ func (p *Profile) takeConnection(d *document, f *File) error {
 		return d.wrong("proxy", "%s", problem)
 	}
 	if p.CAFile != "" {
-		if !filepath.IsAbs(p.CAFile) { // T4: nothing depends on the current directory
+		if !filepath.IsAbs(p.CAFile) { // T4: do not depend on the current directory
 			return d.wrong("ca_file", "is an absolute path")
 		}
 		var err error
@@ -237,7 +236,7 @@ func (p *Profile) takeConnection(d *document, f *File) error {
 	return nil
 }
 
-// takeAnswers reads how the token endpoint is asked and read where it is odd.
+// takeAnswers reads the settings for servers that deviate from the standards.
 func (p *Profile) takeAnswers(d *document, f *File) error {
 	p.AllowMissingTokenType, p.AllowFormReply = yes(f.AllowMissingTokenType), yes(f.AllowFormReply)
 	p.RequireScopes, p.AllowTokenTypes, p.SendsIssuer = yes(f.RequireScopes), f.AllowTokenTypes, yes(f.SendsIssuer)
@@ -262,8 +261,7 @@ func (p *Profile) takeAnswers(d *document, f *File) error {
 	return nil
 }
 
-// takeProbe makes sure that the probe's token goes nowhere that the profile does
-// not own.
+// takeProbe checks that the probe's token goes only to an origin of the profile.
 func (p *Profile) takeProbe(d *document, f *File) error {
 	if f.Probe == nil || f.Probe.Path == "" {
 		return nil
@@ -292,7 +290,7 @@ func (p *Profile) takeProbe(d *document, f *File) error {
 	return nil
 }
 
-// ProbeURL is the address of the probe; "" if there is none.
+// ProbeURL returns the address of the probe; "" if there is none.
 func (p *Profile) ProbeURL() string {
 	if p.Probe.Path == "" {
 		return ""
@@ -300,7 +298,7 @@ func (p *Profile) ProbeURL() string {
 	return p.URL + p.Probe.Path
 }
 
-// check lets package oauth look at the whole.
+// check lets package oauth check the complete profile.
 func (p *Profile) check(d *document) error {
 	if err := p.Client().CheckSettings(); err != nil {
 		return d.wrong("", "%s", printable.Value(err.Error()))

@@ -9,15 +9,15 @@ import (
 	"github.com/credhelper/credhelper/protocol/origin"
 )
 
-// A file that should be a profile and is none still says by its hosts whose requests
-// it fails. They are looked for in the lines of origins and url, however these are
-// broken: "origin = ...", "url: ...", a list without an end. Comments do not count,
-// nor does a part of a longer name.
+// The hosts in an invalid profile still tell whose requests it affects. They are
+// searched in the lines of origins and url, whatever their syntax errors: "origin =
+// ...", "url: ...", a list without an end. Comments are ignored, as are parts of a
+// longer name.
 
-// NamedHosts are the keys, as cache.HostKeys has them, of the hosts that a broken
-// profile names.
+// NamedHosts returns the keys, as in cache.HostKeys, of the hosts in an invalid
+// profile.
 func NamedHosts(content string) (keys []string) {
-	counts := false // whether the key that we are at is about places
+	counts := false // whether the current key is origins or url
 	for line := range strings.Lines(content) {
 		line = strings.TrimSpace(uncommented(line))
 		key, rest := leadingKey(line)
@@ -35,7 +35,7 @@ func NamedHosts(content string) (keys []string) {
 	return slices.Compact(keys)
 }
 
-// uncommented cuts a line before the first # that is in no quotes.
+// uncommented removes the first # outside quotes and the text after it.
 func uncommented(line string) string {
 	var quote rune
 	for i, c := range line {
@@ -51,7 +51,7 @@ func uncommented(line string) string {
 	return line
 }
 
-// leadingKey is the word that a line begins with, and what follows it.
+// leadingKey returns the word at the beginning of a line, and the rest.
 func leadingKey(line string) (key, rest string) {
 	line = strings.TrimLeft(line, `"'`)
 	end := strings.IndexFunc(line, func(c rune) bool { return c != '_' && c != '-' && !unicode.IsLetter(c) })
@@ -66,7 +66,7 @@ func aboutPlaces(key string) bool {
 	return key == "url" || key == "urls" || strings.HasPrefix(key, "origin")
 }
 
-// hostsIn are the keys of what may be a host in a text, each word of it.
+// hostsIn returns the keys of words that may be hosts in a text.
 func hostsIn(text string) (keys []string) {
 	for _, word := range strings.FieldsFunc(text, func(c rune) bool {
 		return !strings.ContainsRune(".-*:[]", c) && !unicode.IsLetter(c) && !unicode.IsMark(c) && !unicode.IsDigit(c)

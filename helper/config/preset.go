@@ -9,40 +9,40 @@ import (
 	"github.com/credhelper/credhelper/protocol/printable"
 )
 
-// embedded are the presets that come with the program: one file a product.
+// embedded are the presets that are part of the program: one file for each product.
 //
 //go:embed presets/*.toml
 var embedded embed.FS
 
-// Preset is what is known about a product: a profile with gaps, and what its
-// errors mean. {url}, {tenant}, {cloud} and {issuer} in the texts of Profile are filled in
-// from the profile that names the preset.
+// Preset is what is known about a product: a profile with placeholders, and advice for
+// its errors. {url}, {tenant}, {cloud} and {issuer} in the texts of Profile are
+// replaced by the values of the profile that uses the preset.
 type Preset struct {
 	Name string `toml:"-"`
-	Path string `toml:"-"` // of a user's own; "" if it is embedded
+	Path string `toml:"-"` // of a user's own preset; "" if it is embedded
 
 	Title  string   `toml:"title"`
-	Source []string `toml:"source"` // pages that the facts are taken from
-	Date   string   `toml:"date"`   // when they were read there, YYYY-MM-DD
+	Source []string `toml:"source"` // pages with the facts
+	Date   string   `toml:"date"`   // when they were read, YYYY-MM-DD
 	Notes  string   `toml:"notes,omitempty"`
 
-	Before string `toml:"before,omitempty"` // the path at which the API begins, such as "/rest": url is what comes before it
+	Before string `toml:"before,omitempty"` // the path at which the API begins, such as "/rest": url is the address before it
 
-	Discover bool `toml:"discover,omitempty"` // the issuer is asked for its endpoints when a profile is added
+	Discover bool `toml:"discover,omitempty"` // ask the issuer for its endpoints when a profile is added
 
-	// Needs are the members of the profile that the preset cannot know.
+	// Needs are the keys of the profile that the preset cannot know.
 	Needs []struct {
 		Key string `toml:"key"` // as in a profile
-		Ask string `toml:"ask"` // what to ask a person for
+		Ask string `toml:"ask"` // what to ask for
 	} `toml:"needs,omitempty"`
-	Clouds map[string]string `toml:"clouds,omitempty"` // name -> what stands for {cloud}
+	Clouds map[string]string `toml:"clouds,omitempty"` // name -> value of {cloud}
 
 	Profile    File   `toml:"profile"`
 	Hints      []hint `toml:"hints,omitempty"`       // about the token endpoint
 	ProbeHints []hint `toml:"probe_hints,omitempty"` // about the probe
 }
 
-// hint says what an answer means. Every member that is set must fit.
+// hint is advice for a response. Every member that is set must match.
 type hint struct {
 	Status int    `toml:"status,omitempty"` // HTTP status
 	Code   string `toml:"code,omitempty"`   // RFC 6749 "error"
@@ -51,7 +51,7 @@ type hint struct {
 	Say    string `toml:"say"`              // one sentence; "{profile}" is the profile's name
 }
 
-// PresetNames lists the embedded presets in ascending order.
+// PresetNames returns the names of the embedded presets in ascending order.
 func PresetNames() []string {
 	entries, err := fs.ReadDir(embedded, "presets")
 	if err != nil {
@@ -64,7 +64,8 @@ func PresetNames() []string {
 	return names
 }
 
-// BuiltinPreset is the embedded preset of that name; fs.ErrNotExist if there is none.
+// BuiltinPreset returns the embedded preset of that name; fs.ErrNotExist if there is
+// none.
 func BuiltinPreset(name string) (*Preset, error) {
 	content, err := embedded.ReadFile("presets/" + name + ".toml")
 	if err != nil {
@@ -73,7 +74,7 @@ func BuiltinPreset(name string) (*Preset, error) {
 	return ReadPreset(name, "", content)
 }
 
-// ReadPreset reads and checks a preset; path is "" for an embedded one.
+// ReadPreset parses and checks a preset; path is "" for an embedded one.
 func ReadPreset(name, path string, content []byte) (*Preset, error) {
 	p := &Preset{}
 	place := path
@@ -96,7 +97,7 @@ func ReadPreset(name, path string, content []byte) (*Preset, error) {
 		return nil, d.wrong("profile.client_id", "belongs into the profile")
 	}
 	for _, s := range p.Profile.sources() {
-		if s.Secret { // a program would run, or a file be sent, because its author says so
+		if s.Secret { // the preset's author could run a program, or send a file
 			return nil, d.wrong("profile."+s.Key, "a preset does not say where secrets are; the profile does")
 		}
 	}

@@ -14,9 +14,9 @@ import (
 	"github.com/credhelper/credhelper/protocol/printable"
 )
 
-// File is a profile as its file says it; a member that is not there is left to
-// the preset, then to the defaults. The order of the members is the order in
-// which credhelper writes them. No member is a secret.
+// File is the content of a profile's file; a missing key is set by the preset, then by
+// the defaults. The order of the members is the order in which credhelper writes them.
+// No member is a secret.
 type File struct {
 	Preset   string `toml:"preset,omitempty" reads:"-"`
 	URL      string `toml:"url,omitempty" reads:"-"`
@@ -37,10 +37,10 @@ type File struct {
 	BasicEncoding string         `toml:"basic_encoding,omitempty" reads:"-"` // "form", "raw"
 	Scopes        []string       `toml:"scopes,omitempty" reads:"-"`
 	Audience      string         `toml:"audience,omitempty" reads:"-"`
-	Resource      any            `toml:"resource,omitempty" reads:"-"` // one or a list
-	Params        map[string]any `toml:"params,omitempty" reads:"-"`   // each a text or a list
+	Resource      any            `toml:"resource,omitempty" reads:"-"` // a string or a list
+	Params        map[string]any `toml:"params,omitempty" reads:"-"`   // each a string or a list
 
-	SendsIssuer         *bool             `toml:"sends_issuer,omitempty" reads:"-"`          // iss comes with every answer to a sign-in (RFC 9207)
+	SendsIssuer         *bool             `toml:"sends_issuer,omitempty" reads:"-"`          // iss is in every authorization response (RFC 9207)
 	TokenRequestHeaders map[string]string `toml:"token_request_headers,omitempty" reads:"-"` // no credentials
 
 	Secret        any `toml:"secret,omitempty" reads:"secret"`    // "keyring", or a source's list
@@ -59,7 +59,7 @@ type File struct {
 	Proxy  string `toml:"proxy,omitempty" reads:"-"` // "none" or a URL
 
 	Timeout    any `toml:"timeout,omitempty" reads:"-"`          // of an answer: seconds, or "20s"
-	ClientCert any `toml:"client_cert,omitempty" reads:"secret"` // source of a key with its certificate, shown in TLS
+	ClientCert any `toml:"client_cert,omitempty" reads:"secret"` // source of a key with its certificate, for TLS
 
 	RefreshOn []int `toml:"refresh_on,omitempty" reads:"-"` // HTTP statuses
 	GitQuit   *bool `toml:"git_quit,omitempty" reads:"-"`   // false: git asks its next helper, or the user
@@ -70,7 +70,7 @@ type File struct {
 	RequireScopes         *bool    `toml:"require_scopes,omitempty" reads:"-"`
 	TokenCharset          string   `toml:"token_charset,omitempty" reads:"-"` // "wide"
 
-	Redirect           string `toml:"redirect,omitempty" reads:"-"`           // where a browser comes back to; a port of its own or any
+	Redirect           string `toml:"redirect,omitempty" reads:"-"`           // where the browser returns to; with a fixed port or any
 	SubjectToken       any    `toml:"subject_token,omitempty" reads:"secret"` // source of the token to be exchanged
 	SubjectTokenType   string `toml:"subject_token_type,omitempty" reads:"-"`
 	RequestedTokenType string `toml:"requested_token_type,omitempty" reads:"-"`
@@ -80,36 +80,35 @@ type File struct {
 	Notes     string         `toml:"notes,omitempty" reads:"-"`
 }
 
-// AssertionFile is what a client that signs says about its assertions and where
-// its key is.
+// AssertionFile has the settings of assertions and the source of the key.
 type AssertionFile struct {
 	Key        any               `toml:"key,omitempty" reads:"secret"`   // a source's list; nil: the profile's secret is the key
 	Cert       string            `toml:"cert,omitempty" reads:"file"`    // absolute path, PEM or DER
 	Alg        string            `toml:"alg,omitempty" reads:"-"`        // row of oauth.Algs
-	Kid        string            `toml:"kid,omitempty" reads:"-"`        // the key's name at the server
+	Kid        string            `toml:"kid,omitempty" reads:"-"`        // the key's id at the server
 	Thumbprint string            `toml:"thumbprint,omitempty" reads:"-"` // "x5t", "x5t#S256", "both", "none"
 	Aud        string            `toml:"aud,omitempty" reads:"-"`
 	Iss        string            `toml:"iss,omitempty" reads:"-"`
 	Sub        string            `toml:"sub,omitempty" reads:"-"`
 	Life       any               `toml:"life,omitempty" reads:"-"`
-	ScopeClaim *bool             `toml:"scope_claim,omitempty" reads:"-"` // scopes go into the assertion, not the form
+	ScopeClaim *bool             `toml:"scope_claim,omitempty" reads:"-"` // put scopes into the assertion, not the form
 	Claims     map[string]string `toml:"claims,omitempty" reads:"-"`
-	From       any               `toml:"from,omitempty" reads:"secret"` // source of a ready assertion
+	From       any               `toml:"from,omitempty" reads:"secret"` // source of an assertion of another issuer
 }
 
-// Probe is one harmless request that shows whom the API takes the token for.
+// Probe is a harmless request that shows which account the token belongs to.
 type Probe struct {
 	Method   string   `toml:"method,omitempty" reads:"-"`   // "GET" if empty
-	Path     string   `toml:"path,omitempty" reads:"-"`     // below the profile's url; "" is no probe
-	Identity []string `toml:"identity,omitempty" reads:"-"` // dotted JSON members that name the account; templates with them in braces
+	Path     string   `toml:"path,omitempty" reads:"-"`     // below the profile's url; "" for no probe
+	Identity []string `toml:"identity,omitempty" reads:"-"` // dotted JSON members that name the account, or templates with them in braces
 }
 
-// encode writes the profile as TOML.
+// encode encodes the profile as TOML.
 func (f *File) encode() ([]byte, error) { return toml.Marshal(f) }
 
-// fill sets the members that f leaves open to those of under.
+// fill sets the members that are missing in f to those of under.
 func (f *File) fill(under File) {
-	if f.Assertion != nil && under.Assertion != nil { // of which a file may say a part
+	if f.Assertion != nil && under.Assertion != nil { // a file may have a part of it
 		whole := *f.Assertion
 		fillGaps(reflect.ValueOf(&whole).Elem(), reflect.ValueOf(*under.Assertion))
 		f.Assertion = &whole
@@ -125,9 +124,9 @@ func fillGaps(to, from reflect.Value) {
 	}
 }
 
-// Set sets the member of a key as a file would, from text: lists are split at
-// blanks and commas, or written as TOML has them, ["a", "b"]; params take
-// NAME=VALUE. An unknown key is an error with the nearest known one.
+// Set sets the value of a key from text: lists are separated by spaces and commas, or
+// written as in TOML, ["a", "b"]; params are NAME=VALUE. An unknown key is an error
+// with the nearest known one.
 func (f *File) Set(key, value string) error {
 	known := map[string]bool{}
 	keysOf(reflect.TypeFor[File](), "", known)
@@ -168,9 +167,8 @@ func (f *File) Set(key, value string) error {
 	return malformed("key " + key + " cannot be set this way; use credhelper edit")
 }
 
-// setAssertion sets a member of the assertion. Who names a key or a certificate
-// wants to sign with it, so that is what the client does unless it was told
-// otherwise.
+// setAssertion sets a key of the assertion table. Naming a key or certificate implies
+// signing with it, unless the client authentication is set.
 func (f *File) setAssertion(key, value string) error {
 	if f.Assertion == nil {
 		f.Assertion = &AssertionFile{}
@@ -246,10 +244,10 @@ func setText(v reflect.Value, key, value string) error {
 	return nil
 }
 
-// severalKeys are the members that are one text or a list of them.
+// severalKeys are the keys whose value is a string or a list.
 var severalKeys = [...]string{"secret", "subject_token", "client_cert", "resource"}
 
-// tomlList reads a list as TOML writes it; false for any other text.
+// tomlList parses a list in TOML's form; false for any other text.
 func tomlList(s string) (list []string, written bool) {
 	if !strings.HasPrefix(s, "[") {
 		return nil, false
@@ -261,7 +259,7 @@ func tomlList(s string) (list []string, written bool) {
 	return into.V, true
 }
 
-// words splits a list as it is typed.
+// words splits a list that was typed.
 func words(s string) []string {
 	if list, written := tomlList(s); written {
 		return list
@@ -269,7 +267,7 @@ func words(s string) []string {
 	return strings.FieldsFunc(s, func(r rune) bool { return r == ' ' || r == ',' })
 }
 
-// textList reads a member that is one text or a list of them.
+// textList returns a value that is a string or a list of strings.
 func textList(v any) ([]string, bool) {
 	switch v := v.(type) {
 	case nil:
@@ -292,10 +290,11 @@ func textList(v any) ([]string, bool) {
 	return nil, false
 }
 
-// longestSetting bounds durations of the configuration.
+// longestSetting is the maximum of durations in the configuration.
 const longestSetting = 30 * 24 * time.Hour
 
-// duration reads a member that is whole seconds or a text like "90s", "5m", "1h".
+// duration parses a value that is a number of seconds or a string like "90s", "5m",
+// "1h".
 func duration(v any) (time.Duration, bool) {
 	var d time.Duration
 	switch v := v.(type) {
@@ -319,7 +318,7 @@ func duration(v any) (time.Duration, bool) {
 	return d, d >= 0 && d <= longestSetting && d%time.Second == 0
 }
 
-// day reads a date, at whose beginning, UTC, something ends.
+// day parses a date, at whose beginning, in UTC, something expires.
 func day(v any) (time.Time, bool) {
 	switch v := v.(type) {
 	case nil:

@@ -7,8 +7,8 @@ import (
 	"github.com/credhelper/credhelper/helper/private"
 )
 
-// ReadProvided reads a file of the configuration, which root or we may provide
-// and nobody else may write (T14). A missing file is fs.ErrNotExist.
+// ReadProvided reads a configuration file that belongs to root or us and that no one
+// else can write to (T14). A missing file is fs.ErrNotExist.
 func ReadProvided(path string, limit int) ([]byte, error) {
 	content, err := private.ReadProvided(path, limit)
 	switch {
@@ -22,7 +22,7 @@ func ReadProvided(path string, limit int) ([]byte, error) {
 	return nil, Unreadable(path, err)
 }
 
-// Unreadable keeps fs.ErrNotExist and makes a policy error of the rest.
+// Unreadable keeps fs.ErrNotExist and makes a policy error of any other.
 func Unreadable(path string, err error) error {
 	if errors.Is(err, fs.ErrNotExist) {
 		return err

@@ -10,12 +10,12 @@ import (
 	"github.com/credhelper/credhelper/protocol/printable"
 )
 
-// Resolver makes profiles of the texts of their files. It reads each preset once.
+// Resolver resolves profiles from the texts of their files. It reads each preset once.
 type Resolver struct {
 	Settings Settings
-	Preset   func(name string) (*Preset, error) // finds one by its name
-	// Sources is told what each profile names on this machine, also a broken one, which
-	// is about to be edited; may be nil.
+	Preset   func(name string) (*Preset, error) // returns a preset by name
+	// Sources receives the sources that each profile names on this machine, including
+	// an invalid profile that is about to be edited; may be nil.
 	Sources func([]Source)
 
 	presets map[string]*Preset
@@ -41,8 +41,8 @@ func (r *Resolver) note(sources []Source) {
 	}
 }
 
-// Profile reads a profile: what its file says, then its preset, then the settings.
-// place is the path for messages and may be a made-up one for drafts.
+// Profile resolves a profile: its file, then its preset, then the settings. place is
+// the path for messages, and may be invented for drafts.
 func (r *Resolver) Profile(name, place string, content []byte) (*Profile, error) {
 	p := &Profile{Name: name, text: content}
 	d, err := readDocument(place, content, &p.file)
@@ -77,7 +77,7 @@ func (r *Resolver) Profile(name, place string, content []byte) (*Profile, error)
 	return p, p.check(d)
 }
 
-// checkTexts refuses control characters and what is no UTF-8 in every text.
+// checkTexts refuses control characters and invalid UTF-8 in every string.
 func (d *document) checkTexts(v reflect.Value, key string) error {
 	switch v.Kind() {
 	case reflect.Pointer, reflect.Interface:
@@ -116,7 +116,7 @@ func (d *document) checkTexts(v reflect.Value, key string) error {
 	return nil
 }
 
-// complete fills the gaps of a file from the preset.
+// complete fills in the missing values of a file from the preset.
 func (preset *Preset) complete(f *File, d *document) error {
 	for _, n := range preset.Needs {
 		if f.Lacks(n.Key) {
@@ -149,8 +149,8 @@ func (preset *Preset) complete(f *File, d *document) error {
 	return nil
 }
 
-// before cuts an address where the product's API begins; false if it does not reach
-// that far, as it should not.
+// before returns the part of an address before the product's API; false if the address
+// does not contain the API, which is normal.
 func (preset *Preset) before(base string) (string, bool) {
 	scheme, rest, _ := strings.Cut(base, "://")
 	host, path, _ := strings.Cut(rest, "/")
@@ -158,7 +158,7 @@ func (preset *Preset) before(base string) (string, bool) {
 	return scheme + "://" + host + strings.TrimSuffix(start, "/"), inside && preset.Before != ""
 }
 
-// Lacks reports whether the file has no member of that key.
+// Lacks reports whether the file lacks a key.
 func (f *File) Lacks(key string) bool {
 	v := reflect.ValueOf(f).Elem()
 	if rest, of := strings.CutPrefix(key, "assertion."); of {
@@ -175,8 +175,8 @@ func (f *File) Lacks(key string) bool {
 	return true
 }
 
-// replaceTexts fills in a preset's gaps, in a copy of what it refers to: a preset
-// serves many profiles.
+// replaceTexts replaces a preset's placeholders, in a copy, because a preset is used by
+// many profiles.
 func replaceTexts(v reflect.Value, r *strings.Replacer) {
 	switch v.Kind() {
 	case reflect.String:

@@ -8,13 +8,13 @@ import (
 	"github.com/credhelper/credhelper/helper/keyring"
 )
 
-// Settings are config.toml: what holds for all profiles.
+// Settings is the content of config.toml, which applies to all profiles.
 type Settings struct {
-	// Keyring is the backend, a name of keyring.Backends; "" if none was chosen.
+	// Keyring is a name in keyring.Backends; "" if none was chosen.
 	Keyring string `toml:"keyring,omitempty"`
-	// Audit "all" writes cache hits to the log, too.
+	// Audit "all" also logs answers from the cache, so the engine gives each.
 	Audit string `toml:"audit,omitempty"`
-	// Defaults hold for the profiles that do not say otherwise.
+	// Defaults apply to profiles without their own value.
 	Defaults struct {
 		CAFile string `toml:"ca_file,omitempty"`
 		Proxy  string `toml:"proxy,omitempty"`
@@ -22,7 +22,7 @@ type Settings struct {
 	} `toml:"defaults,omitempty"`
 }
 
-// ReadSettings reads the text of a config.toml; path is for messages.
+// ReadSettings parses a config.toml; path is for messages.
 func ReadSettings(path string, content []byte) (Settings, error) {
 	var s Settings
 	d, err := readDocument(path, content, &s)
@@ -45,8 +45,8 @@ func backendNames() (names []string) {
 	return names
 }
 
-// WithKeyring is the text of a config.toml with another choice of a backend, and every
-// other line as it is; path is for messages.
+// WithKeyring returns the text of a config.toml with another backend and all other
+// lines unchanged; path is for messages.
 func WithKeyring(path, text, backend string) (string, error) {
 	if _, known := keyring.BackendNamed(backend); !known {
 		return "", malformed("no keyring backend " + backend + "; there are " + strings.Join(backendNames(), ", "))
@@ -64,7 +64,7 @@ func WithKeyring(path, text, backend string) (string, error) {
 		}
 		lines = append(lines, l)
 	}
-	if !done { // a key of no table stands before the first table
+	if !done { // a key of the root table must precede the first table
 		lines = append([]string{line}, lines...)
 	}
 	text = strings.TrimRight(strings.Join(lines, "\n"), "\n") + "\n"

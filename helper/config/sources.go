@@ -12,45 +12,44 @@ import (
 	"github.com/credhelper/credhelper/protocol/printable"
 )
 
-// Each member of a profile's file has a tag that says what credhelper reads when
-// it uses the member:
+// Each member of a profile's file has a tag that says what credhelper reads when it
+// uses the member:
 //
-//	reads:"secret"  a source of a secret, of a key or of somebody's token: a list
+//	reads:"secret"  a source of a secret, of a key or of a token: a list
 //	                as keyring.NewSource takes it, or "keyring"
 //	reads:"file"    the path of a local file that is not secret
 //	reads:"environment"  names of variables that the profile's commands get
 //	reads:"-"       nothing but the profile
 //
-// Everything that must know which members reach out to this machine asks Sources,
-// so that a new member is decided once. A member without a tag fails a test.
+// All code that must know which keys refer to this machine uses Sources, so that this
+// is decided once for a new member. A member without a tag fails a test.
 
-// Source is a member of a profile that names a place on this machine.
+// Source is a key of a profile that refers to this machine.
 type Source struct {
-	Key    string   // as the file has it, such as "assertion.from"
-	Words  []string // as keyring.NewSource takes them, or "keyring"; of a file {"file", PATH}; of variables for commands {"environment", NAME...}
-	Secret bool     // what is read there is a secret, and may be sent to a server
+	Key    string   // as in the file, such as "assertion.from"
+	Words  []string // as in keyring.NewSource, or "keyring"; for a file {"file", PATH}; for variables of commands {"environment", NAME...}
+	Secret bool     // the value is a secret, and may be sent to a server
 }
 
-// inKeyring is the word of a profile whose secret is in the keyring.
+// inKeyring is the word for a secret in the keyring.
 const inKeyring = "keyring"
 
-// InKeyring reports whether the secret is kept in the keyring, which gives it only
-// to the profile that it was stored for.
+// InKeyring reports whether the secret is stored in the keyring, which gives it only to
+// the profile that it was stored for.
 func (s Source) InKeyring() bool { return slices.Equal(s.Words, []string{inKeyring}) }
 
 // RunsCommand reports whether reading the source runs a program.
 func (s Source) RunsCommand() bool { return len(s.Words) > 0 && s.Words[0] == "command" }
 
-// String is the member with its place, in ASCII: assertion.from = ["env" "NAME"].
+// String returns the key with its source, in ASCII: assertion.from = ["env" "NAME"].
 func (s Source) String() string { return fmt.Sprintf("%s = %+q", s.Key, s.Words) }
 
-// environment is the first of the Words of variables that commands get.
+// environment is the first word for variables of commands.
 const environment = "environment"
 
-// Variables are the environment variables that hold a secret for the source. Of those
-// that are passed on to commands it is the name that says so: a program of the user's
-// that loses VAULT_TOKEN fails, but one that loses KUBECONFIG works on another
-// cluster.
+// Variables returns the environment variables that contain a secret of the source.
+// Variables for commands are judged by their names: a program of the user's fails
+// without VAULT_TOKEN, but without KUBECONFIG it would work on another cluster.
 func (s Source) Variables() []string {
 	if len(s.Words) > 0 && s.Words[0] == environment {
 		return slices.DeleteFunc(slices.Clone(s.Words[1:]), func(name string) bool { return !namesSecret(name) })
@@ -62,13 +61,13 @@ func (s Source) Variables() []string {
 	return source.Words
 }
 
-// namesSecret reports whether a variable is named as those that hold a secret.
+// namesSecret reports whether a variable's name suggests a secret.
 func namesSecret(name string) bool {
 	return slices.ContainsFunc([]string{"TOKEN", "SECRET", "PASSWORD", "PASSPHRASE", "SESSION", "KEY"},
 		func(word string) bool { return strings.Contains(strings.ToUpper(name), word) })
 }
 
-// sources lists the members of the file that name a place on this machine.
+// sources returns the keys of the file that refer to this machine.
 func (f *File) sources() []Source { return sourcesIn(reflect.ValueOf(f), "") }
 
 func sourcesIn(v reflect.Value, prefix string) (list []Source) {
@@ -82,7 +81,8 @@ func sourcesIn(v reflect.Value, prefix string) (list []Source) {
 		switch {
 		case value.IsZero():
 		case member.Tag.Get("reads") == "secret":
-			// What is no list of texts has no words, and so is not the keyring either.
+			// A value that is not a list of strings has no words, and so is not the
+			// keyring either.
 			words, _ := textList(value.Interface())
 			list = append(list, Source{Key: key, Words: words, Secret: true})
 		case member.Tag.Get("reads") == "file":
@@ -97,9 +97,10 @@ func sourcesIn(v reflect.Value, prefix string) (list []Source) {
 	return list
 }
 
-// ReadableByOthers says so if the source is a secret file that other users may read;
-// "" if it is not. Such a file is used all the same: mounts of Kubernetes and systemd
-// are often of mode 0444 where nobody else is. On Windows modes say nothing.
+// ReadableByOthers returns a warning if the source is a secret file that other users
+// may read; "" if not. The file is used all the same, because mounts of Kubernetes and
+// systemd often have mode 0444 in places that no one else can access. On Windows modes
+// mean nothing.
 func (s Source) ReadableByOthers() string {
 	if !s.Secret || len(s.Words) != 2 || s.Words[0] != "file" || runtime.GOOS == "windows" {
 		return ""

@@ -15,17 +15,17 @@ import (
 	"github.com/credhelper/credhelper/protocol/printable"
 )
 
-// document is a configuration file that was read: where it lies, what it says,
-// and on which line each key stands, so that every complaint can be found.
+// document is a parsed configuration file, with its path and the line of each key, for
+// messages.
 type document struct {
 	path    string
 	content []byte
 	lines   map[string]int // dotted key -> line from 1
-	order   []string       // the keys as they come
+	order   []string       // the keys in their order
 }
 
-// readDocument decodes a configuration file strictly: TOML 1.0, keys in their
-// exact spelling, no key that the target does not have.
+// readDocument decodes a configuration file strictly: TOML 1.0, case-sensitive keys, no
+// key that the target does not have.
 func readDocument(path string, content []byte, into any) (*document, error) {
 	content = bytes.TrimPrefix(content, byteOrderMark)
 	d := &document{path: path, content: content, lines: map[string]int{}}
@@ -33,7 +33,7 @@ func readDocument(path string, content []byte, into any) (*document, error) {
 		return nil, d.decodeError(err, reflect.TypeOf(into))
 	}
 	d.index()
-	// go-toml matches keys without case and drops what it does not know.
+	// go-toml compares keys without case and ignores unknown ones.
 	known := map[string]bool{}
 	keysOf(reflect.TypeOf(into), "", known)
 	for _, key := range d.order {
@@ -44,7 +44,7 @@ func readDocument(path string, content []byte, into any) (*document, error) {
 	return d, nil
 }
 
-// wrong is an error about a key of the file.
+// wrong returns an error about a key of the file.
 func (d *document) wrong(key, format string, args ...any) error {
 	text := fmt.Sprintf(format, args...)
 	place := d.path
@@ -57,7 +57,7 @@ func (d *document) wrong(key, format string, args ...any) error {
 	return policy(place + ": " + text)
 }
 
-// caused is an error that a key of the file led to; it keeps its hint.
+// caused returns an error that a key of the file led to; it keeps its hint.
 func (d *document) caused(key string, err error) error {
 	e := d.wrong(key, "%s", err.Error()).(*protocol.Error)
 	if known := new(protocol.Error); errors.As(err, &known) {
@@ -66,7 +66,7 @@ func (d *document) caused(key string, err error) error {
 	return e
 }
 
-// byteOrderMark is what Notepad puts in front of a file in UTF-8.
+// byteOrderMark is what Notepad writes at the beginning of a UTF-8 file.
 var byteOrderMark = []byte("\ufeff")
 
 func (d *document) decodeError(err error, into reflect.Type) error {
@@ -83,7 +83,7 @@ func (d *document) decodeError(err error, into reflect.Type) error {
 	return d.wrong(key, "%s", printable.Value(at.Error()))
 }
 
-// unknown names the nearest known key, or what a secret in a file should be.
+// unknown names the nearest known key, or the right place for a secret.
 func (d *document) unknown(key string, known map[string]bool) error {
 	last := key[strings.LastIndexByte(key, '.')+1:]
 	for _, word := range []string{"secret", "password", "passwd", "private_key", "refresh_token", "access_token"} {
@@ -97,7 +97,7 @@ func (d *document) unknown(key string, known map[string]bool) error {
 	return d.wrong(key, "unknown key")
 }
 
-// index walks the file's own syntax tree for the lines.
+// index walks the file's syntax tree for the lines of keys.
 func (d *document) index() {
 	var p unstable.Parser
 	p.Reset(d.content)
@@ -131,7 +131,7 @@ func (d *document) noteMembers(value *unstable.Node, key string) {
 	}
 }
 
-// quotedDot stands for a dot inside a quoted key, which is no separator.
+// quotedDot replaces a dot inside a quoted key, where it is not a separator.
 const quotedDot = "\x00"
 
 func (d *document) note(parts unstable.Iterator, table string) string {
@@ -151,8 +151,7 @@ func (d *document) note(parts unstable.Iterator, table string) string {
 	return key
 }
 
-// keysOf lists the dotted keys that a struct takes; "prefix.*" where any name
-// goes.
+// keysOf collects the dotted keys of a struct; "prefix.*" where any name is valid.
 func keysOf(t reflect.Type, prefix string, known map[string]bool) {
 	for t.Kind() == reflect.Pointer || t.Kind() == reflect.Slice {
 		t = t.Elem()
