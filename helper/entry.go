@@ -131,14 +131,10 @@ func (q *query) newEntry(token secret.Text, issued, expires int64) *cache.Entry 
 		Expires:   expires,
 		BootedAt:  q.clock().BootedAt,
 	}
-<<<<<<< HEAD
 	if e.Audit {
 		e.Fingerprint = q.fingerprint(token)
 	}
-	// The front knows no profile's min_ttl, only when to ask the engine.
-=======
 	// The front does not know a profile's min_ttl, only when to execute the engine.
->>>>>>> 1b545bd (helper, helper/config: comments that are read once)
 	want := min(int64(p.MinTTL/time.Second), most(issued, expires))
 	e.Refresh = min(cache.RefreshTime(issued, expires), expires-want)
 	e.Stamps = p.Stamps

@@ -74,7 +74,7 @@ func keyringError(p *config.Profile, err error) error {
 	case errors.Is(err, keyring.ErrUnavailable) && !p.InKeyring(): // the source fails, not a keyring
 		hint = "see what it says: credhelper doctor " + p.Name
 	case errors.Is(err, keyring.ErrKeyGone):
-		hint = "" // no unlocking helps, and the error says what does
+		hint = "" // unlocking does not help, and the error says what does
 	case errors.Is(err, keyring.ErrUnlock):
 		hint = "unlock it: credhelper unlock"
 	case errors.Is(err, keyring.ErrLocked):

@@ -22,10 +22,10 @@ const auditAll = "all"
 
 // The events of requests; those of changes name the change.
 const (
-	eventFetch   = "fetch" // the server gave a token
+	eventFetch   = "fetch" // the server issued a token
 	eventHit     = logfile.Hit
-	eventRefused = "refused" // the server said no for good
-	eventFailed  = "failed"  // anything else
+	eventRefused = "refused" // the server refused permanently
+	eventFailed  = "failed"  // any other failure
 )
 
 // The source of a request's token.
@@ -62,7 +62,7 @@ func (h *Helper) ofToken(r Record, token secret.Text, expires int64) Record {
 	return r
 }
 
-// obtained is the line about a token that the server has just given.
+// obtained completes the record of a new token.
 func (h *Helper) obtained(r Record, token *oauth.Token) Record {
 	r = h.ofToken(r, token.Access, token.Expires.Unix())
 	r.Tries, r.Correlation, r.Issued = token.Tries, token.CorrelationID, token.Issued

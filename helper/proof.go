@@ -166,9 +166,8 @@ func keyProblem(p *config.Profile, err error) error {
 // ErrEncrypted is what ReadKeyFile fails with where it needs a password and has none.
 var ErrEncrypted = policy(oauth.ErrEncrypted.Error())
 
-// ReadKeyFile reads a private key as it was handed out and returns it as the
-// keyring keeps it: PEM, with its certificates, not encrypted. password opens an
-// encrypted one.
+// ReadKeyFile parses a private key file and returns the form that the keyring stores:
+// PEM, with its certificates, unencrypted. password is for an encrypted one.
 func ReadKeyFile(content []byte, password secret.Text) (secret.Text, error) {
 	key, err := oauth.ReadKey(content, password)
 	if errors.Is(err, oauth.ErrEncrypted) {

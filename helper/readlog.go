@@ -9,13 +9,12 @@ import (
 	"github.com/credhelper/credhelper/helper/logfile"
 )
 
-// Log reads the log, oldest first, and calls yield for each line until it
-// returns false. Lines that cannot be read are left out. Errors wrap
-// protocol.ErrPolicy.
+// Log reads the log, oldest first, and calls yield for each line until it returns
+// false. Invalid lines are skipped. Errors wrap protocol.ErrPolicy.
 func (h *Helper) Log(yield func(Record) bool) error { return h.eachRecord(nil, yield) }
 
-// eachRecord is Log for the lines with a text in them, which spares the reading of
-// the others.
+// eachRecord is Log for the lines that contain a text, which avoids decoding the
+// others.
 func (h *Helper) eachRecord(with []byte, yield func(Record) bool) error {
 	return readLog(h.config.Dirs.Log(), func(line []byte) bool {
 		var r Record
@@ -33,7 +32,7 @@ func readLog(path string, yield func(line []byte) bool) error {
 		return policy("cannot read the log: " + err.Error())
 	}
 	for _, f := range files {
-		// One line is turned over late where a writer was stopped.
+		// The file may be longer if rotation was delayed by a stopped writer.
 		lines := bufio.NewScanner(io.LimitReader(f, 4*logfile.Limit))
 		lines.Buffer(nil, 4*logfile.Limit)
 		for lines.Scan() {

@@ -172,8 +172,8 @@ func keysOf(t reflect.Type, prefix string, known map[string]bool) {
 	}
 }
 
-// wanted is what the value of a key has to be, in TOML's words; "" for a key that
-// the type does not have.
+// wanted returns the required type of a key's value, in TOML's terms; "" for an unknown
+// key.
 func wanted(t reflect.Type, key toml.Key) string {
 	for t.Kind() == reflect.Pointer || t.Kind() == reflect.Slice && len(key) > 0 {
 		t = t.Elem()
@@ -193,7 +193,7 @@ func wanted(t reflect.Type, key toml.Key) string {
 	return ""
 }
 
-// valueOf is an example of a value in TOML.
+// valueOf returns an example of a value in TOML.
 func valueOf(t reflect.Type) string {
 	switch t.Kind() {
 	case reflect.String:
@@ -230,8 +230,8 @@ func isKnown(known map[string]bool, key string) bool {
 	return false
 }
 
-// Nearest is the known name that a misspelt one was meant to be, "" if none is
-// near: at most two edits, and fewer than half of its letters.
+// Nearest returns the known name that a misspelt one probably means: at most two edits
+// away, and fewer than half of its letters; "" if there is none.
 func Nearest(name string, known map[string]bool) string {
 	const far = 3
 	best, least := "", far
@@ -244,8 +244,8 @@ func Nearest(name string, known map[string]bool) string {
 	return best
 }
 
-// distance is Levenshtein's, with a swap of neighbours as one edit; limit or
-// more is all the same.
+// distance is the Levenshtein distance, with a swap of neighbours as one edit; it is
+// exact only below limit.
 func distance(a, b string, limit int) int {
 	if len(a)-len(b) >= limit || len(b)-len(a) >= limit || len(a) > 64 {
 		return limit

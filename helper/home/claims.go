@@ -9,11 +9,11 @@ import (
 	"github.com/credhelper/credhelper/protocol/origin"
 )
 
-// Claims is which profile owns what, as the profiles were at one moment.
+// Claims holds which profile owns what, as of one moment.
 type Claims struct {
 	all    []claim
 	broken []brokenFile
-	stamps []cache.Stamp // of the files behind it; nil if they would not show the next change
+	stamps []cache.Stamp // of the files it was read from; nil if they might not show the next change
 }
 
 // claim is one origin of one profile.
@@ -33,14 +33,14 @@ func claimsOf(profiles []*config.Profile) (claims []claim) {
 
 // Claims reads every profile.
 func (h *Home) Claims() *Claims {
-	stamps := h.stamps() // before anything is read, so that a change in between shows
+	stamps := h.stamps() // before anything is read, so that a concurrent change shows
 	all, broken := h.load()
 	return &Claims{claimsOf(all), broken, stamps.trusted()}
 }
 
-// Owner finds the one profile that owns the URL, and its origin that the URL belongs to
-// (O12). Among those with an equal right to it the user name that the tool sent
-// decides, if one profile alone goes by it (O14). Errors are those of Match.
+// Owner returns the profile that owns the URL, and its origin that matches (O12).
+// Between equal claims the tool's user name decides, if it matches only one of the
+// profiles (O14). Errors are those of Match.
 func (c *Claims) Owner(u origin.URL, user string) (p *config.Profile, from string, err error) {
 	chosen, err := choose(c.all, u, user)
 	if err != nil {
@@ -49,10 +49,10 @@ func (c *Claims) Owner(u origin.URL, user string) (p *config.Profile, from strin
 	return chosen.profile, chosen.origin.String(), nil
 }
 
-// Hosts are the keys of the hosts that any profile may own something on, and what they
-// were read from, without the time of it. Hosts that a broken profile names are among
-// them, so that it is looked at and what is wrong is said. ok is false where a change
-// would not show, or a file could not be read at all.
+// Hosts returns the keys of all hosts on which a profile may have an origin, and the
+// files they were read from, without the time. They include the hosts in invalid
+// profiles, so that their errors are reported. ok is false if a change might not show,
+// or if a file could not be read at all.
 func (c *Claims) Hosts() (h cache.Hosts, keys []string, ok bool) {
 	for _, claim := range c.all {
 		keys = append(keys, cache.HostKeys(claim.origin)...)
@@ -70,25 +70,25 @@ func (c *Claims) Hosts() (h cache.Hosts, keys []string, ok bool) {
 	return h, keys, c.stamps != nil
 }
 
-// Explanation says which profile answers for a URL, and why no other.
+// Explanation says which profile answers for a URL, and why others do not.
 type Explanation struct {
 	URL     string
-	Owner   string // profile; "" if none
-	Origin  string // of the owner, that the URL belongs to
-	Err     error  // why there is no owner; nil if there is one
+	Owner   string // profile; may be empty
+	Origin  string // of the owner; it matches the URL
+	Err     error  // why there is no owner; may be nil
 	Also    []OtherClaim
-	Skipped []error // files that are no profiles
+	Skipped []error // files that are not valid profiles
 }
 
 // OtherClaim is an origin that does not get the URL, and why.
 type OtherClaim struct {
 	Profile string
 	Origin  string
-	Reason  string // "" if it claims the URL too, less specifically
+	Reason  string // "" if it also claims the URL, less specifically
 	Host    bool   // it is on the URL's host
 }
 
-// Explain says what Owner decides for a URL, and why.
+// Explain returns Owner's decision for a URL, with the reasons.
 func (c *Claims) Explain(u origin.URL) (x Explanation) {
 	for _, b := range c.broken {
 		x.Skipped = append(x.Skipped, b.err)
@@ -115,13 +115,13 @@ func (c *Claims) Explain(u origin.URL) (x Explanation) {
 	return x
 }
 
-// A route lets the front find the profile of a URL without reading a profile:
-// one small file for a host, and one for the parent of wildcards. The front reads
-// the host's, and the parent's only if the host has none, so the host's also has
-// the wildcards over it, and the parent's also the hosts one label below.
+// With a route the front finds the profile of a URL without reading profiles: there is
+// one small file for a host, and one for the parent domain of wildcards. The front
+// reads the host's, and only if that is missing the parent's. So the host's file also
+// lists the wildcards above it, and the parent's also the hosts one label below.
 
-// Routes are the routes that lead to u's host, by their key. A nil one is to be dropped:
-// two profiles claim the same there.
+// Routes returns the routes for u's host, by their key. A nil one is to be dropped,
+// because two profiles claim the same.
 func (c *Claims) Routes(u origin.URL) map[string]*cache.Route {
 	exact, wildcard := origin.RouteKeys(u)
 	var onHost, onParent []claim
@@ -146,7 +146,7 @@ func (c *Claims) Routes(u origin.URL) map[string]*cache.Route {
 	return routes
 }
 
-// below reports whether an exact host is one label under a wildcard key "*.parent".
+// below reports whether an exact host is one label below a wildcard key "*.parent".
 func below(host, wildcard string) bool {
 	dot := strings.IndexByte(host, '.')
 	return dot > 0 && host[0] != '*' && host[dot:] == wildcard[1:]

@@ -12,7 +12,7 @@ import (
 	"github.com/credhelper/credhelper/protocol/printable"
 )
 
-// Draft makes a profile of what a person gave, without writing it (config.Resolver).
+// Draft makes a profile from a person's input, without writing it (config.Resolver).
 func (h *Home) Draft(name string, f config.File) (*config.Profile, error) {
 	r, err := h.resolver()
 	if err != nil {
@@ -25,8 +25,8 @@ func (h *Home) pathOf(name string) string {
 	return filepath.Join(h.Dirs.Profiles(), name+suffix)
 }
 
-// CheckNew reports whether a profile of that name may be added: there is none yet,
-// and no other claims one of its origins with equal right.
+// CheckNew reports whether a profile of that name can be added: it must not exist, and
+// no other may claim one of its origins equally.
 func (h *Home) CheckNew(p *config.Profile) error {
 	names, err := h.ProfileNames()
 	if err != nil {
@@ -48,7 +48,7 @@ func (h *Home) CheckNew(p *config.Profile) error {
 	return h.checkClaims(p)
 }
 
-// checkClaims refuses a profile that claims what another one claims (O12).
+// checkClaims refuses a profile with the same claim as another one (O12).
 func (h *Home) checkClaims(p *config.Profile) error {
 	all, _ := h.Profiles()
 	for _, other := range all {
@@ -69,8 +69,8 @@ func (h *Home) WriteProfile(p *config.Profile) error {
 	return nil
 }
 
-// EditProfile puts new text in the place of a profile's, if it is one. Whoever
-// edits the system's gets a copy of their own.
+// EditProfile replaces a profile's text, if the new one is valid. A profile of the
+// system is copied to the user's directory.
 func (h *Home) EditProfile(name string, text []byte) (*config.Profile, error) {
 	r, err := h.resolver()
 	if err != nil {
@@ -87,7 +87,7 @@ func (h *Home) EditProfile(name string, text []byte) (*config.Profile, error) {
 	return p, h.writeOwn(path, text)
 }
 
-// ProfileText reads a profile's file, valid or not, and says where it lies.
+// ProfileText returns a profile's file, valid or not, and its path.
 func (h *Home) ProfileText(name string) (text []byte, path string, err error) {
 	if !protocol.ValidProfile(name) {
 		return nil, "", h.unknownProfile(printable.Value(name))
@@ -102,8 +102,8 @@ func (h *Home) ProfileText(name string) (text []byte, path string, err error) {
 	return nil, "", h.unknownProfile(name)
 }
 
-// Removable is nil if the profile's file is the user's own; one of the system's can
-// only be removed there.
+// Removable returns nil if the profile's file is the user's own; a profile of the
+// system must be removed there.
 func (h *Home) Removable(name string) error {
 	_, path, err := h.ProfileText(name)
 	if path == "" {

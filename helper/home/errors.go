@@ -9,5 +9,5 @@ func policy(text string) error {
 	return &protocol.Error{Kind: protocol.ErrPolicy, Text: printable.Line(text)}
 }
 
-// about puts the profile's name before an error and keeps its meaning and its hint.
+// about adds the profile's name to an error and keeps its meaning and its hint.
 func about(profile string, err error) error { return protocol.About("profile "+profile, err, "") }

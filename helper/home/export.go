@@ -8,8 +8,8 @@ import (
 	"github.com/credhelper/credhelper/protocol"
 )
 
-// Export writes profiles, never secrets, as one TOML document: a table of
-// profiles by name. Without names it writes all.
+// Export encodes profiles, without secrets, as one TOML document: a table of profiles
+// by name. Without names it exports all.
 func (h *Home) Export(names ...string) ([]byte, error) {
 	if len(names) == 0 {
 		var err error
@@ -28,14 +28,14 @@ func (h *Home) Export(names ...string) ([]byte, error) {
 	return config.WriteBundle(all)
 }
 
-// Import adds the profiles of an exported document. Each is checked as strictly
-// as one that was typed, and either all are added or none. It returns their
-// names; their secrets are stored afterwards.
+// Import adds the profiles of an exported document: all of them or none. Each is
+// checked as strictly as one that was typed. It returns their names; their secrets are
+// stored afterwards.
 //
-// The document may be somebody else's, and what it names on this machine would run
-// here, or be sent to the server that it names. So before anything is read allow is
-// asked about each member that names such a place; its error ends the import. A nil
-// allow refuses them all.
+// The document may come from someone else, and its references to this machine could run
+// a program here, or send a file to a server. So before anything is read, allow is
+// called for each key with such a reference; its error ends the import. A nil allow
+// refuses all.
 func (h *Home) Import(text []byte, allow func(profile string, s config.Source) error) ([]string, error) {
 	all, err := config.ReadBundle(text, allow)
 	if err != nil {
@@ -62,7 +62,7 @@ func (h *Home) Import(text []byte, allow func(profile string, s config.Source) e
 	return done, nil
 }
 
-// imported is one profile of an export, beside those before it.
+// imported returns one profile of a document, checked against the others.
 func (h *Home) imported(name string, f config.File, before []*config.Profile) (*config.Profile, error) {
 	p, err := h.Draft(name, f)
 	if err != nil {

@@ -11,14 +11,14 @@ import (
 	"github.com/credhelper/credhelper/helper/private"
 )
 
-// suffix ends the names of the files of profiles and presets.
+// suffix is the suffix of the files of profiles and presets.
 const suffix = ".toml"
 
-// maxConfig is the most bytes that a profile, a preset or the settings may have.
+// maxConfig is the maximum size in bytes of a profile, a preset or the settings.
 const maxConfig = 64 << 10
 
-// namesIn lists the TOML files of a directory without their suffix, in ascending
-// order. Hidden files, Kubernetes' "..data" among them, are not ours.
+// namesIn lists the TOML files of a directory without their suffix, in ascending order.
+// Hidden files, such as Kubernetes' "..data", are ignored.
 func namesIn(dir string) ([]string, error) {
 	if dir == "" {
 		return nil, nil
@@ -40,9 +40,9 @@ func namesIn(dir string) ([]string, error) {
 	return names, nil
 }
 
-// writeOwn puts a file of ours in place, whole or not at all, with mode 0600. Its
-// directory is made with mode 0700 if there is none. A link in its place is
-// replaced, not followed: what it points to is somebody's else.
+// writeOwn replaces a file of ours with mode 0600, completely or not at all. Its
+// directory is created with mode 0700 if it is missing. A symbolic link is replaced,
+// not followed: its target belongs to something else.
 func (h *Home) writeOwn(path string, content []byte) error {
 	return changeIn(path, func(d private.Dir, name string) error {
 		d.Sweep(h.Now())
@@ -50,7 +50,7 @@ func (h *Home) writeOwn(path string, content []byte) error {
 	})
 }
 
-// removeOwn removes a file of ours for good.
+// removeOwn removes a file of ours durably.
 func removeOwn(path string) error {
 	return changeIn(path, func(d private.Dir, name string) error {
 		if err := d.Remove(name); err != nil {
@@ -60,7 +60,7 @@ func removeOwn(path string) error {
 	})
 }
 
-// changeIn changes a file in its directory, which is made if there is none.
+// changeIn changes a file in its directory, which is created if it is missing.
 func changeIn(path string, change func(d private.Dir, name string) error) error {
 	d, err := private.Folder(filepath.Dir(path))
 	if err == nil {

@@ -1,9 +1,9 @@
-// Package home is one user's configuration on disk: it reads, checks and writes
-// profiles, presets and settings, one TOML file each, and says which profile owns a URL.
-// What such a file may say is package config's.
+// Package home accesses a user's configuration on disk: it reads, checks and writes
+// profiles, presets and settings, one TOML file each, and determines which profile owns
+// a URL. Package config parses them.
 //
-// It touches neither secrets nor tokens, and no network. Directories and clock are
-// given.
+// It accesses neither secrets nor tokens, and no network. Directories and clock are
+// passed in.
 package home
 
 import (
@@ -14,18 +14,17 @@ import (
 	"github.com/credhelper/credhelper/helper/private"
 )
 
-// Home is where one user's configuration lies: settings, profiles and presets, one
-// TOML file each. Its methods read, check and write them, and touch neither
-// secrets nor tokens.
+// Home is a user's configuration on disk: settings, profiles and presets, one TOML file
+// each. Its methods read, check and write them, and access neither secrets nor tokens.
 type Home struct {
 	Dirs cache.Dirs
 	Now  func() time.Time
 
-	variables variables // that profiles take secrets from
+	variables variables // from which profiles take secrets
 }
 
-// Unguarded says of each directory of the configuration how others than root and we
-// could put a profile or preset there; none if they cannot.
+// Unguarded returns for each directory of the configuration how others than root and we
+// could add a profile or preset; none if they cannot.
 func (h *Home) Unguarded() (list []string) {
 	for _, dir := range append(h.profileDirs(), h.presetDirs()...) {
 		if _, err := private.Way(dir); err != nil && !slices.Contains(list, err.Error()) {

@@ -8,11 +8,11 @@ import (
 	"github.com/credhelper/credhelper/protocol/origin"
 )
 
-// Match finds the one profile that owns the URL (O12). No profile is
-// protocol.ErrNoProfile with the nearest reason; two with an equal right to it
-// are protocol.ErrAmbiguous; plain http to a host that a profile owns by https is
-// protocol.ErrPolicy. A profile that is named only narrows (O14): it must own the
-// URL. Nothing but configuration files is touched (O15).
+// Match returns the profile that owns the URL (O12). If there is none the error is
+// protocol.ErrNoProfile with the reason of the closest one; for two equal claims it is
+// protocol.ErrAmbiguous, and for plain http to a host that a profile owns with https
+// protocol.ErrPolicy. A name only narrows (O14): that profile must own the URL. Only
+// configuration files are read (O15).
 func (h *Home) Match(u origin.URL, name string) (*config.Profile, error) {
 	if name != "" {
 		p, err := h.Profile(name)
@@ -26,8 +26,8 @@ func (h *Home) Match(u origin.URL, name string) (*config.Profile, error) {
 	return p, err
 }
 
-// choose is Owner over given claims. Among those of equal right, and nowhere else, the
-// user name that the tool sent decides, if one profile alone goes by it (O14).
+// choose is Owner for the given claims. Only between equal claims the tool's user name
+// decides, if it matches only one of the profiles (O14).
 func choose(claims []claim, u origin.URL, user string) (claim, error) {
 	origins := make([]origin.Origin, len(claims))
 	for i, c := range claims {
@@ -54,13 +54,13 @@ func choose(claims []claim, u origin.URL, user string) (claim, error) {
 	return claim{}, ambiguous(equal[0].profile, equal[1])
 }
 
-// goesBy reports whether a tool that says this user name can mean the profile.
+// goesBy reports whether the tool's user name can mean the profile.
 func goesBy(p *config.Profile, user string) bool {
 	return user != "" && (user == p.Username || user == p.ClientID)
 }
 
-// toldApart reports whether each of two profiles goes by a user name that the other does
-// not go by.
+// toldApart reports whether each of two profiles has a user name that the other has
+// not.
 func toldApart(a, b *config.Profile) bool {
 	own := func(p, other *config.Profile) bool {
 		return goesBy(p, p.Username) && !goesBy(other, p.Username) || goesBy(p, p.ClientID) && !goesBy(other, p.ClientID)
@@ -68,7 +68,8 @@ func toldApart(a, b *config.Profile) bool {
 	return own(a, b) && own(b, a)
 }
 
-// unowned says that no profile owns the URL, and why the nearest one does not.
+// unowned returns the error if no profile owns the URL, with the reason of the closest
+// one.
 func unowned(u origin.URL, reason origin.Reason) *protocol.Error {
 	e := protocol.Unowned(u, "")
 	switch {
@@ -86,9 +87,9 @@ func unowned(u origin.URL, reason origin.Reason) *protocol.Error {
 	return e
 }
 
-// blame points at a broken profile where that is the likely cause: its file names
-// the host. Otherwise a broken profile only shows in the hint, so that tools can
-// still ask about every other host.
+// blame names an invalid profile if it is the likely cause, because its file names the
+// host. Otherwise it is only mentioned in the hint, so that tools can still ask about
+// other hosts.
 func blame(err error, broken []brokenFile, u origin.URL) error {
 	e, ok := err.(*protocol.Error)
 	if !ok || e.Kind != protocol.ErrNoProfile {
@@ -111,8 +112,8 @@ func blame(err error, broken []brokenFile, u origin.URL) error {
 	return e
 }
 
-// Owns is the profile's origin that u belongs to. A URL that it does not own is refused
-// as Match refuses it.
+// Owns returns the profile's origin that owns u. A URL that it does not own is refused
+// as by Match.
 func Owns(p *config.Profile, u origin.URL) (string, error) {
 	i, reason := origin.Best(p.Origins, u)
 	if reason == origin.Release {
@@ -123,7 +124,7 @@ func Owns(p *config.Profile, u origin.URL) (string, error) {
 	return "", e
 }
 
-// shared is an origin that two profiles claim with equal right (O12).
+// shared returns an origin that two profiles claim equally (O12).
 func shared(a, b *config.Profile) (string, bool) {
 	if a.Name == b.Name {
 		return "", false
@@ -138,9 +139,9 @@ func shared(a, b *config.Profile) (string, bool) {
 	return "", false
 }
 
-// Ambiguous reports each origin that several of the profiles claim with equal right
-// (O12), as the protocol.ErrAmbiguous that a request for it gets. apart are those where a
-// user name in the request can still choose: two accounts at one host.
+// Ambiguous returns an error for each origin that several profiles claim equally (O12):
+// the protocol.ErrAmbiguous that a request for it gets. apart are those where a user
+// name in the request can decide: two accounts on one host.
 func Ambiguous(profiles []*config.Profile) (problems, apart []error) {
 	first := map[string]*config.Profile{} // by claim
 	for _, c := range claimsOf(profiles) {
@@ -158,7 +159,7 @@ func Ambiguous(profiles []*config.Profile) (problems, apart []error) {
 	return problems, apart
 }
 
-// ambiguous says that the profile of c claims what another one claims as well.
+// ambiguous returns the error if the profile of c and another one have the same claim.
 func ambiguous(other *config.Profile, c claim) error {
 	return &protocol.Error{
 		Kind: protocol.ErrAmbiguous,

@@ -13,8 +13,8 @@ import (
 	"github.com/credhelper/credhelper/protocol/printable"
 )
 
-// Presets lists every preset: the embedded ones, the user's, the system's; and
-// what is wrong with the files that are none.
+// Presets returns every preset: the embedded ones, the user's, the system's; and the
+// errors of invalid files.
 func (h *Home) Presets() (presets []*config.Preset, problems []error) {
 	names := config.PresetNames()
 	for _, dir := range h.presetDirs() {
@@ -36,7 +36,8 @@ func (h *Home) Presets() (presets []*config.Preset, problems []error) {
 	return presets, problems
 }
 
-// presetDirs are the folders of presets that are not embedded, the user's first.
+// presetDirs returns the directories of presets that are not embedded, the user's
+// first.
 func (h *Home) presetDirs() []string {
 	dirs := []string{h.Dirs.Presets()}
 	if h.Dirs.System != "" {
@@ -45,14 +46,14 @@ func (h *Home) presetDirs() []string {
 	return dirs
 }
 
-// Preset finds the preset of that name: embedded, the user's, the system's.
+// Preset returns the preset of that name: embedded, the user's or the system's.
 func (h *Home) Preset(name string) (*config.Preset, error) {
 	if !protocol.ValidProfile(name) {
 		return nil, policy("no preset can be called " + printable.Value(name))
 	}
 	builtin, err := config.BuiltinPreset(name)
 	if !errors.Is(err, fs.ErrNotExist) {
-		// A file of that name would be in force or not depending on the version.
+		// Whether a file of that name were used would depend on the version.
 		if path, found := h.ownPreset(name); found {
 			return nil, policy(path + ": " + name + " is a built-in preset; give this file another name")
 		}

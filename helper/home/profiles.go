@@ -16,8 +16,8 @@ import (
 	"github.com/credhelper/credhelper/protocol/printable"
 )
 
-// Profiles lie in the user's folder, then in the system's; of two with one name
-// the user's counts. The current directory is never looked at (T4).
+// Profiles are in the user's directory and in the system's; of two with the same name
+// the user's is used. The current directory is never read (T4).
 
 func (h *Home) profileDirs() []string {
 	dirs := []string{h.Dirs.Profiles()}
@@ -27,8 +27,8 @@ func (h *Home) profileDirs() []string {
 	return dirs
 }
 
-// ProfileNames lists the names of the files that would be profiles, in ascending
-// order, without reading one. A copy such as "work (2).toml" is none (Strays).
+// ProfileNames lists the names of the profiles' files, in ascending order, without
+// reading them. A copy such as "work (2).toml" is not included (Strays).
 func (h *Home) ProfileNames() ([]string, error) {
 	var all []string
 	for _, dir := range h.profileDirs() {
@@ -42,8 +42,8 @@ func (h *Home) ProfileNames() ([]string, error) {
 	return slices.Compact(all), nil
 }
 
-// Strays says in one line which files among the profiles are passed over, because
-// no profile can have their name; "" if there are none.
+// Strays returns a note about files among the profiles that are skipped because their
+// names are not valid; "" if there are none.
 func (h *Home) Strays() string {
 	var paths []string
 	for _, dir := range h.profileDirs() {
@@ -63,8 +63,8 @@ func (h *Home) Strays() string {
 	return printable.Line(fmt.Sprintf("not the names of profiles, and passed over: %s and %d more", paths[0], len(paths)-1))
 }
 
-// Profile reads the profile of that name. An unknown name is
-// protocol.ErrUnknown with the nearest known one as hint.
+// Profile reads the profile of that name. For an unknown name the error is
+// protocol.ErrUnknown, with the nearest known name as hint.
 func (h *Home) Profile(name string) (*config.Profile, error) {
 	r, err := h.resolver()
 	if err != nil {
@@ -73,8 +73,8 @@ func (h *Home) Profile(name string) (*config.Profile, error) {
 	return h.read(r, name)
 }
 
-// Profiles reads every profile, in ascending order of names, and says what is
-// wrong with the files that are none.
+// Profiles reads every profile, in ascending order of names, and returns the errors of
+// invalid files.
 func (h *Home) Profiles() ([]*config.Profile, []error) {
 	all, broken := h.load()
 	var problems []error
@@ -84,7 +84,7 @@ func (h *Home) Profiles() ([]*config.Profile, []error) {
 	return all, problems
 }
 
-// resolver reads profiles with the settings of today.
+// resolver returns a resolver with the current settings.
 func (h *Home) resolver() (*config.Resolver, error) {
 	settings, err := h.Settings()
 	if err != nil {
@@ -93,8 +93,8 @@ func (h *Home) resolver() (*config.Resolver, error) {
 	return &config.Resolver{Settings: settings, Preset: h.Preset, Sources: h.variables.note}, nil
 }
 
-// EachProfile reads the profiles of these names, in their order, and their common
-// settings and presets once.
+// EachProfile reads the profiles of these names, in their order, and their settings and
+// presets only once.
 func (h *Home) EachProfile(names []string) iter.Seq2[*config.Profile, error] {
 	return func(yield func(*config.Profile, error) bool) {
 		r, err := h.resolver()
@@ -111,15 +111,15 @@ func (h *Home) EachProfile(names []string) iter.Seq2[*config.Profile, error] {
 	}
 }
 
-// brokenFile is a file that should be a profile and is none.
+// brokenFile is the file of an invalid profile.
 type brokenFile struct {
 	name  string
-	hosts []string // that it names (config.NamedHosts)
-	read  bool     // what hosts it names is known
+	hosts []string // the hosts it names (config.NamedHosts)
+	read  bool     // hosts is complete
 	err   error
 }
 
-// names reports whether a broken profile names the host of a URL.
+// names reports whether an invalid profile names the host of a URL.
 func (b brokenFile) names(u origin.URL) bool {
 	exact, wildcard := origin.RouteKeys(u)
 	return slices.Contains(b.hosts, exact) || wildcard != "" && slices.Contains(b.hosts, wildcard)
@@ -146,8 +146,8 @@ func (h *Home) load() (all []*config.Profile, broken []brokenFile) {
 	return all, broken
 }
 
-// read finds, reads and stamps one profile. The stamps are taken before anything
-// is read, so that a change in between shows.
+// read finds, reads and stamps one profile. It takes the stamps before it reads, so
+// that a concurrent change shows.
 func (h *Home) read(r *config.Resolver, name string) (*config.Profile, error) {
 	if !protocol.ValidProfile(name) {
 		return nil, &protocol.Error{Kind: protocol.ErrUnknown, Text: "no profile can be called " + printable.Value(name),
@@ -176,7 +176,7 @@ func (h *Home) read(r *config.Resolver, name string) (*config.Profile, error) {
 	return nil, h.unknownProfile(name)
 }
 
-// raw is the content of a profile's file that is broken; false if it cannot be read.
+// raw returns the content of an invalid profile's file; false if it cannot be read.
 func (h *Home) raw(name string) (content string, read bool) {
 	for _, dir := range h.profileDirs() {
 		content, err := config.ReadProvided(filepath.Join(dir, name+suffix), maxConfig)
@@ -187,8 +187,8 @@ func (h *Home) raw(name string) (content string, read bool) {
 	return "", false
 }
 
-// presetPath is where the profile's preset lies, or would lie if the user had
-// one of that name; "" if the profile has none.
+// presetPath returns the path of the profile's preset, or the path that one of the
+// user's would have; "" if the profile has none.
 func (h *Home) presetPath(p *config.Profile) string {
 	if p.Preset == "" || p.PresetFile != "" {
 		return p.PresetFile
@@ -211,14 +211,14 @@ func (h *Home) unknownProfile(name string) error {
 	return e
 }
 
-// stampList collects stamps of the files behind an entry or a route.
+// stampList collects the stamps for an entry or a route.
 type stampList struct {
 	home  *Home
 	list  []cache.Stamp
-	blind bool // one of them would not show a further change
+	blind bool // one of them might not show a further change
 }
 
-// stamps stamps what every entry and route depends on, and then paths.
+// stamps stamps the files that every entry and route depends on, and paths.
 func (h *Home) stamps(paths ...string) *stampList {
 	s := &stampList{home: h}
 	for _, path := range h.Dirs.Configuration() {
@@ -239,7 +239,7 @@ func (s *stampList) add(path string) {
 	s.blind = s.blind || !trusted
 }
 
-// trusted are the stamps, or nil if one of them would not show a further change.
+// trusted returns the stamps, or nil if one of them might not show a further change.
 func (s *stampList) trusted() []cache.Stamp {
 	if s.blind {
 		return nil

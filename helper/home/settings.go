@@ -9,7 +9,7 @@ import (
 	"github.com/credhelper/credhelper/helper/config"
 )
 
-// Settings reads config.toml; without one they are empty.
+// Settings reads config.toml; they are empty if it is missing.
 func (h *Home) Settings() (config.Settings, error) {
 	path := h.Dirs.Settings()
 	content, err := config.ReadProvided(path, maxConfig)
@@ -22,8 +22,8 @@ func (h *Home) Settings() (config.Settings, error) {
 	return config.ReadSettings(path, content)
 }
 
-// FirstKeyring is UseKeyring for a choice that stands only if the first secret can be
-// stored there; undo takes it back.
+// FirstKeyring is UseKeyring for a choice that is valid only if the first secret can be
+// stored; undo reverts it.
 func (h *Home) FirstKeyring(backend string) (undo func() error, err error) {
 	path := h.Dirs.Settings()
 	old, err := config.ReadProvided(path, maxConfig)
@@ -40,8 +40,8 @@ func (h *Home) FirstKeyring(backend string) (undo func() error, err error) {
 	return undo, h.UseKeyring(backend)
 }
 
-// UseKeyring writes the choice of a backend into config.toml and leaves every
-// other line as it is. Secrets are not moved.
+// UseKeyring writes the choice of a backend to config.toml and keeps all other lines.
+// It moves no secrets.
 func (h *Home) UseKeyring(backend string) error {
 	path := h.Dirs.Settings()
 	old, err := config.ReadProvided(path, maxConfig)

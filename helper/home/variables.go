@@ -9,8 +9,7 @@ import (
 	"github.com/credhelper/credhelper/helper/config"
 )
 
-// variables are the environment variables that the profiles seen so far take
-// secrets from.
+// variables collects the environment variables from which profiles take secrets.
 type variables struct {
 	mu    sync.Mutex
 	names map[string]bool
@@ -29,9 +28,9 @@ func (v *variables) note(sources []config.Source) {
 	}
 }
 
-// SourceVariables lists the environment variables that the profiles which this
-// Helper has read take secrets from, in ascending order. Who starts a program that
-// is not credhelper's takes them from its environment.
+// SourceVariables lists the environment variables from which the profiles read so far
+// take secrets, in ascending order. They are removed from the environment of other
+// programs that are started.
 func (h *Home) SourceVariables() []string {
 	h.variables.mu.Lock()
 	defer h.variables.mu.Unlock()

@@ -24,10 +24,9 @@ const (
 // ErrChanging says that the log was turned over each time that it was opened.
 var ErrChanging = errors.New("the log is turned over again and again")
 
-// The writers of a log share a lock on the file while they write, and whoever turns
-// it over needs it alone: a line must not go to a file that was turned over twice
-// meanwhile, nor a new log over the older one. A holder may be stopped, so nobody
-// waits long.
+// Writers of a log hold a shared lock on the file, and rotation needs an exclusive one:
+// a line must not be written to a file that has been rotated twice, nor a new log
+// replace the older one. A holder may be stopped, so no one waits long.
 const (
 	tries = 20
 	pause = 500 * time.Microsecond
@@ -48,7 +47,7 @@ func Append(path string, r Record) error {
 			return err
 		}
 		if info, err := f.Stat(); turns && err == nil && info.Size() > Limit && lock(f, private.Alone) {
-			// Where it cannot be renamed it grows: better than no line.
+			// If it cannot be renamed it grows, which is better than losing a line.
 			turns = !d.Holds(name, f) || d.Rename(name, name+Older) == nil
 			f.Close()
 			continue
@@ -57,7 +56,7 @@ func Append(path string, r Record) error {
 			_, err = f.Write(line)
 			return errors.Join(err, f.Close())
 		}
-		f.Close() // it was turned over between the opening and the lock
+		f.Close() // it was rotated between opening and locking
 	}
 	return ErrChanging
 }
@@ -109,7 +108,7 @@ func lock(f *os.File, kind private.LockKind) bool {
 			return true
 		}
 		if kind == private.Alone || err != nil {
-			return false // whoever writes now turns it over at the next line
+			return false // a current writer will rotate it with the next line
 		}
 		time.Sleep(pause)
 	}

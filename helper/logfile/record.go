@@ -15,12 +15,12 @@ const (
 	FromCache = "cache"
 )
 
-// Caller is who asks, as the process finds it: it is written down, nothing depends
-// on it. A program can name itself as it likes.
+// Caller is the calling program, as the process finds it, for the log only: a program
+// can choose its own name.
 type Caller struct {
-	Dialect    string `json:"-"`                    // in which words it asks: the dialect's or verb's name
-	PID        int    `json:"pid,omitempty"`        // 0 if not known
-	Executable string `json:"executable,omitempty"` // its path without arguments (T6); "" if not known
+	Dialect    string `json:"-"`                    // the name of the dialect or command
+	PID        int    `json:"pid,omitempty"`        // 0 if unknown
+	Executable string `json:"executable,omitempty"` // its path without arguments (T6); "" if unknown
 }
 
 // Record is one line of the log: JSON, no secret, no path or query of a URL.
@@ -28,15 +28,15 @@ type Record struct {
 	Time        time.Time `json:"time"`  // UTC, whole seconds
 	Event       string    `json:"event"` // fetch, hit, refused, failed, reject, login, secret stored ...
 	Profile     string    `json:"profile,omitempty"`
-	URI         string    `json:"uri,omitempty"` // scheme and host that the tool asked for
+	URI         string    `json:"uri,omitempty"` // scheme and host of the requested URL
 	Dialect     string    `json:"dialect,omitempty"`
 	Caller      Caller    `json:"caller,omitzero"`
 	Source      string    `json:"source,omitempty"`            // of a request: cache, network, refused
 	Expires     int64     `json:"expires,omitempty"`           // Unix seconds
-	Token       string    `json:"token,omitempty"`             // keyed fingerprint: tells tokens apart, nothing else
-	Issued      string    `json:"issued_token_type,omitempty"` // RFC 8693 2.2.1; as the server says
+	Token       string    `json:"token,omitempty"`             // keyed fingerprint: only distinguishes tokens
+	Issued      string    `json:"issued_token_type,omitempty"` // RFC 8693 2.2.1; from the server
 	Correlation string    `json:"correlation,omitempty"`       // the authorization server's id of its request
-	Tries       int       `json:"tries,omitempty"`             // requests that it took
+	Tries       int       `json:"tries,omitempty"`             // number of requests
 	Exit        int       `json:"exit,omitempty"`              // exit code of the failure
 	Text        string    `json:"text,omitempty"`
 }
@@ -48,8 +48,8 @@ func (r Record) By(by Caller, now time.Time) Record {
 	return r
 }
 
-// cut is a path as the log has it: its last 256 bytes, printable ASCII. A newline in
-// it is no end of a line, as it is in errors.
+// cut shortens a path for the log to its last 256 bytes, in printable ASCII. Unlike in
+// errors, a newline in it does not separate lines.
 func cut(path string) string {
 	const longest = 256
 	return printable.Line(strings.ReplaceAll(path[max(0, len(path)-longest):], "\n", "?"))
