@@ -12,7 +12,6 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-	"time"
 
 	"github.com/credhelper/credhelper/helper/private"
 	"github.com/credhelper/credhelper/protocol/secret"
@@ -180,12 +179,4 @@ func BackendNamed(name string) (Backend, bool) {
 		}
 	}
 	return Backend{}, false
-}
-
-// Measure sends k one harmless request and returns how long the answer took, by the
-// clock now: for "status" and "doctor".
-func Measure(ctx context.Context, k Keyring, now func() time.Time) (took time.Duration, err error) {
-	start := now()
-	_, err = k.Names(ctx)
-	return now().Sub(start), err
 }

@@ -282,12 +282,3 @@ func TestBackends(t *testing.T) {
 		}
 	}
 }
-
-// TestMeasure: how long a keyring takes, by the given clock.
-func TestMeasure(t *testing.T) {
-	now := time.Unix(0, 0)
-	took, err := keyring.Measure(t.Context(), &fake{}, func() time.Time { now = now.Add(time.Second); return now })
-	if took != time.Second || err != nil {
-		t.Errorf("Measure = %v, %v", took, err)
-	}
-}
