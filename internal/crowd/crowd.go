@@ -1,7 +1,6 @@
-// Package crowd asks one home for a profile's token from many goroutines of many
-// processes at once, by every way there is, and tells afterwards whether each token
-// was asked for when the one before had ended, and not sooner. Only tests and
-// scripts import it.
+// Package crowd asks for a profile's token from many goroutines of many processes at
+// once, on one home and through every interface, and reports whether each token was
+// requested only after the previous one had expired. Only tests and scripts import it.
 //
 //	Run:    a process for each order -> ready -> all begin -> what they saw -> Tally
 //	Member: one of those processes: goroutines that ask by library, plugin, serve ...
@@ -21,18 +20,18 @@ import (
 	"time"
 )
 
-// Order says what a member does.
+// Order describes the work of a member.
 type Order struct {
 	Way        Way
 	Bin        string        // directory of the executables
 	Env        []string      // of the home
-	Profile    string        // whose token is asked for
-	Goroutines int           // that ask
-	Pause      time.Duration // the longest that one rests; it asks again at the token's end at the latest
-	Every      time.Duration // between two samples of the member's resources; 0: none
+	Profile    string        // to ask for
+	Goroutines int           // number of goroutines
+	Pause      time.Duration // the longest pause of a goroutine, which asks again at the latest when the token expires
+	Every      time.Duration // interval of samples of the member's resources; 0: none
 }
 
-// begin is what a member waits for after it said that it is ready.
+// begin is the message that starts a member after it is ready.
 type begin struct {
 	Until time.Time
 }
@@ -41,31 +40,31 @@ type begin struct {
 type event struct {
 	Ready   bool    `json:",omitempty"`
 	Token   string  `json:",omitempty"` // fingerprint of a token that was not seen before
-	Expires int64   `json:",omitempty"` // its end, Unix seconds
+	Expires int64   `json:",omitempty"` // its expiry in Unix seconds
 	Sample  *Sample `json:",omitempty"`
 	Report  *Report `json:",omitempty"`
 }
 
-// Report is how a member ended.
+// Report is the result of a member.
 type Report struct {
 	Calls   int
 	Failed  int
 	Failure string        // the first one
-	Slowest time.Duration // of the answers
+	Slowest time.Duration // the slowest answer
 }
 
-// Tally is what all members saw.
+// Tally is the result of all members.
 type Tally struct {
 	Calls, Failed int
 	Failures      []string // the first of each member
 	Slowest       time.Duration
-	Tokens        map[string]int64 // fingerprint: end in Unix seconds
+	Tokens        map[string]int64 // fingerprint: expiry in Unix seconds
 	Samples       [][]Sample       // of each order
 }
 
-// Early counts the tokens that somebody asked for before the token before had
-// ended; life is in seconds. Every token counts its seconds from the one in which it
-// was sent for, so two neighbours' ends are a life apart, or the later one was not
+// Early counts the tokens that were requested before the previous one had expired; life
+// is in seconds. A token's lifetime starts with the second of its request, so two
+// consecutive expiries are at least a lifetime apart, or the later token was not
 // needed.
 func (t *Tally) Early(life int64) (n int) {
 	ends := slices.Sorted(maps.Values(t.Tokens))
@@ -77,7 +76,8 @@ func (t *Tally) Early(life int64) (n int) {
 	return n
 }
 
-// Span is the time between the ends of the first and the last token, in seconds.
+// Span returns the time between the expiries of the first and the last token, in
+// seconds.
 func (t *Tally) Span() int64 {
 	if len(t.Tokens) == 0 {
 		return 0
@@ -86,9 +86,9 @@ func (t *Tally) Span() int64 {
 	return ends[len(ends)-1] - ends[0]
 }
 
-// Run starts a process for each order by command, lets all begin at once when the
-// last is ready, and waits for their end. each, if given, gets the samples as they
-// come, of one member after the other.
+// Run starts a process for each order with command, lets all begin at once when the
+// last is ready, and waits for their end. each, if not nil, gets the samples as they
+// arrive, of one member at a time.
 func Run(command func() *exec.Cmd, orders []Order, long time.Duration, each func(Order, Sample)) (*Tally, error) {
 	c := &running{each: each, tally: Tally{Tokens: map[string]int64{}, Samples: make([][]Sample, len(orders))}}
 	defer c.kill()
@@ -115,7 +115,7 @@ func Run(command func() *exec.Cmd, orders []Order, long time.Duration, each func
 	return &c.tally, errors.Join(failed...)
 }
 
-// running is a crowd at work.
+// running is a crowd while it runs.
 type running struct {
 	members []*process
 	each    func(Order, Sample)
@@ -123,7 +123,7 @@ type running struct {
 	tally   Tally
 }
 
-// process is a member, seen from outside.
+// process is a member as seen by the parent.
 type process struct {
 	cmd   *exec.Cmd
 	order Order
@@ -157,7 +157,7 @@ func (c *running) start(cmd *exec.Cmd, i int, o Order) error {
 	return json.NewEncoder(in).Encode(o)
 }
 
-// listen takes what a member says. Lines that are no JSON are the frame of a test
+// listen reads a member's output. Lines that are not JSON come from the testing package
 // ("PASS").
 func (c *running) listen(i int, m *process, out io.Reader) {
 	lines := bufio.NewScanner(out)
@@ -196,7 +196,7 @@ func (c *running) take(i int, m *process, e event) {
 	}
 }
 
-// readyTime is enough for twenty processes that start one more each.
+// readyTime is enough for twenty processes that each start one more.
 const readyTime = time.Minute
 
 func (m *process) await() error {
@@ -207,12 +207,12 @@ func (m *process) await() error {
 	case <-time.After(readyTime):
 	}
 	_ = m.cmd.Process.Kill()
-	_ = m.cmd.Wait() // its stderr is whole then
+	_ = m.cmd.Wait() // its stderr is complete then
 	return fmt.Errorf("%s did not begin: %s", m.order.Way, m.said.String())
 }
 
-// end waits for the member's report. Its stdin stays open until then: a member
-// whose parent is gone ends early.
+// end waits for the member's report. Its stdin stays open until then: a member whose
+// parent is gone ends early.
 func (m *process) end() error {
 	<-m.read
 	m.in.Close()
@@ -226,7 +226,7 @@ func (m *process) end() error {
 	return nil
 }
 
-// kill ends what is left after a failure; the others have been waited for.
+// kill ends the remaining members after a failure.
 func (c *running) kill() {
 	for _, m := range c.members {
 		if m.cmd.ProcessState == nil {

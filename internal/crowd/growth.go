@@ -9,20 +9,19 @@ import (
 	"strings"
 )
 
-// Growth is how much there was of a thing in the first and in the last third of a
-// soak.
+// Growth is the amount of something in the first and in the last third of a soak.
 type Growth struct {
 	Name        string
 	Format      string  // of an amount, with its unit
 	First, Last float64 // medians
-	Bound       float64 // the most that it may have grown
+	Bound       float64 // the maximum growth
 	Samples     int
 }
 
-// By is the difference.
+// By returns the difference.
 func (g Growth) By() float64 { return g.Last - g.First }
 
-// String says it in words.
+// String formats it.
 func (g Growth) String() string {
 	return fmt.Sprintf(g.Format+" in the first third, "+g.Format+" in the last; %d samples", g.First, g.Last, g.Samples)
 }
@@ -41,8 +40,8 @@ type thing struct {
 	values []float64
 }
 
-// NewWatch is a Watch over the members and over a home: its state directory and
-// the log in it, looked at whenever a member of one of the ways is.
+// NewWatch returns a Watch over the members and a home: its state directory and its
+// log, which are checked when a member with the given interface is.
 func NewWatch(state, log string, of Way) *Watch {
 	return &Watch{state: state, log: log, of: of, things: map[string]*thing{}}
 }
@@ -53,9 +52,9 @@ const (
 	number   = "%.0f"
 )
 
-// Take takes one member's sample. The bounds are what the runtime's own ups and
-// downs need: a leak of 10 octets a call, or of 4 KiB a token, is over them within
-// an hour of two-second tokens and 200 calls a second.
+// Take adds one member's sample. The bounds allow for the runtime's own fluctuation: a
+// leak of 10 bytes per call, or of 4 KiB per token, exceeds them within an hour of
+// two-second tokens and 200 calls a second.
 func (w *Watch) Take(o Order, s Sample) {
 	way := string(o.Way)
 	w.Add(way+", caller's heap", octets, 1, float64(s.Heap)/mebibyte)
@@ -73,7 +72,7 @@ func (w *Watch) Take(o Order, s Sample) {
 	}
 }
 
-// Add adds an amount of a thing that may grow by bound.
+// Add adds an amount of something that may grow by bound.
 func (w *Watch) Add(name, format string, bound, value float64) {
 	one := w.things[name]
 	if one == nil {
@@ -83,8 +82,8 @@ func (w *Watch) Add(name, format string, bound, value float64) {
 	one.values = append(one.values, value)
 }
 
-// takeHome looks at what lies on disk. The log grows until it is turned over, so
-// that only its bound counts: two files of a mebibyte.
+// takeHome measures the files of the home. The log grows until it is rotated, so only
+// its maximum is checked: two files of a mebibyte.
 func (w *Watch) takeHome() {
 	var files, size, log float64
 	err := filepath.WalkDir(w.state, func(path string, d fs.DirEntry, err error) error {
@@ -112,8 +111,8 @@ func (w *Watch) takeHome() {
 	w.Add("size of the log", octets, 3, log/mebibyte)
 }
 
-// Grown compares the medians of the first and the last third of each thing. Fewer
-// than nine samples, or none, are an error: they show nothing.
+// Grown compares the medians of the first and the last third of each series. Fewer than
+// nine samples are an error, because they show nothing.
 func (w *Watch) Grown() (list []Growth, err error) {
 	if len(w.order) == 0 {
 		return nil, errors.New("no samples")
@@ -130,7 +129,7 @@ func (w *Watch) Grown() (list []Growth, err error) {
 	return list, w.failed
 }
 
-// middle is the median of at least one value.
+// middle returns the median of at least one value.
 func middle(values []float64) float64 {
 	sorted := slices.Sorted(slices.Values(values))
 	return (sorted[(len(sorted)-1)/2] + sorted[len(sorted)/2]) / 2

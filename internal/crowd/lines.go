@@ -11,10 +11,10 @@ import (
 	"time"
 )
 
-// lineTime is what a reply may take: the helper's 8 s, and the wire's own.
+// lineTime is the time limit of a reply: the helper's 8 s, and some for the pipe.
 const lineTime = 10 * time.Second
 
-// lineClient asks credhelper serve --stdio for one profile, many times at once.
+// lineClient asks credhelper serve --stdio for one profile, with many requests at once.
 type lineClient struct {
 	profile string
 	cmd     *exec.Cmd
@@ -22,7 +22,7 @@ type lineClient struct {
 
 	mu      sync.Mutex
 	last    int                // id
-	waiting map[int]chan reply // id: who waits for it
+	waiting map[int]chan reply // id: the waiting caller
 	ended   chan struct{}
 }
 
@@ -64,7 +64,7 @@ func (c *lineClient) listen(out io.Reader) {
 	}
 }
 
-// ask writes a line and waits for the one with its id.
+// ask writes a line and waits for the reply with its id.
 func (c *lineClient) ask() (answer, error) {
 	w := make(chan reply, 1)
 	c.mu.Lock()
@@ -91,5 +91,5 @@ func (c *lineClient) ask() (answer, error) {
 func (c *lineClient) close() {
 	c.in.Close()
 	<-c.ended
-	_ = c.cmd.Wait() // nobody asks it any more
+	_ = c.cmd.Wait() // nothing asks it any more
 }

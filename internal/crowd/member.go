@@ -14,7 +14,7 @@ import (
 	"time"
 )
 
-// member is this process as one of a crowd.
+// member is this process as a member of a crowd.
 type member struct {
 	order Order
 	asker *asker
@@ -26,11 +26,11 @@ type member struct {
 
 	mu      sync.Mutex // of what follows
 	out     *json.Encoder
-	seen    map[string]int64 // fingerprints of tokens, and their ends
+	seen    map[string]int64 // fingerprints of tokens, and their expiry
 	failure string
 }
 
-// answer is a token and its end in Unix seconds.
+// answer is a token and its expiry in Unix seconds.
 type answer struct {
 	token   string
 	expires int64
@@ -40,8 +40,8 @@ func newMember(stdout io.Writer) *member {
 	return &member{out: json.NewEncoder(stdout), seen: map[string]int64{}}
 }
 
-// Member does what the order on stdin says and writes on stdout what it saw. It
-// ends early when stdin does: its parent is gone.
+// Member carries out the order on stdin and writes its results to stdout. It ends early
+// when stdin does: its parent is gone.
 func Member(stdin io.Reader, stdout io.Writer) error {
 	m := newMember(stdout)
 	in := json.NewDecoder(stdin)
@@ -94,7 +94,7 @@ func (m *member) run(ctx context.Context) {
 	group.Wait()
 }
 
-// once asks once and returns the end of the token.
+// once asks once and returns the expiry of the token.
 func (m *member) once() (expires int64) {
 	began := time.Now()
 	a, err := m.asker.ask()
@@ -124,8 +124,8 @@ func (m *member) fail(err error) {
 	}
 }
 
-// see tells the parent about a token that was not seen before. Only young ones are
-// remembered, so that this process's memory does not grow by what it counts.
+// see tells the parent about a new token. Only recent ones are remembered, so that this
+// process's memory does not grow.
 func (m *member) see(a answer) {
 	sum := sha256.Sum256([]byte(a.token))
 	print := hex.EncodeToString(sum[:8])
@@ -144,8 +144,8 @@ func (m *member) see(a answer) {
 	_ = m.out.Encode(event{Token: print, Expires: a.expires})
 }
 
-// rest waits for some part of the pause, but not beyond the token's end: then all
-// ask together, which is what a storm is.
+// rest waits for a part of the pause, but not beyond the token's expiry: then all ask
+// together, which makes a storm.
 func (m *member) rest(ctx context.Context, expires int64) {
 	pause := time.Duration(rand.Int64N(int64(m.order.Pause) + 1))
 	if expires > 0 {
@@ -159,7 +159,7 @@ func (m *member) rest(ctx context.Context, expires int64) {
 	}
 }
 
-// watch tells the parent what this process and its child hold.
+// watch reports the resources of this process and its child.
 func (m *member) watch(ctx context.Context) {
 	tick := time.NewTicker(m.order.Every)
 	defer tick.Stop()

@@ -12,24 +12,24 @@ import (
 	"time"
 )
 
-// Sample is what a member and the credhelper that it asks hold at a moment.
+// Sample is the resources of a member and of its credhelper at a moment.
 type Sample struct {
 	Time        time.Time
 	Calls       int        // so far
-	Heap        int        // octets of the member, after a collection
+	Heap        int        // bytes of the member, after a garbage collection
 	Goroutines  int        // of the member
 	Descriptors int        // of the member
 	Child       *Resources `json:",omitempty"`
 }
 
-// Resources are what the kernel says of another process.
+// Resources are the kernel's figures for another process.
 type Resources struct {
-	Resident    int // octets
+	Resident    int // bytes
 	Threads     int
-	Descriptors int // 0: credhelper lets only root look into it (T9)
+	Descriptors int // 0: only root can see credhelper's (T9)
 }
 
-// Look looks at this process, and at the child unless that is 0.
+// Look measures this process, and the child unless that is 0.
 func Look(child int) Sample {
 	runtime.GC()
 	var mem runtime.MemStats
@@ -69,7 +69,7 @@ func resources(pid int) *Resources {
 	return &Resources{Resident: number(residentLine) << 10, Threads: number(threadsLine), Descriptors: descriptors(strconv.Itoa(pid))}
 }
 
-// childrenOf are the living processes that pid started.
+// childrenOf returns the living children of pid.
 func childrenOf(pid int) (list []int) {
 	stats, _ := filepath.Glob("/proc/[0-9]*/stat")
 	for _, path := range stats {

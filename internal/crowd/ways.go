@@ -17,10 +17,10 @@ import (
 	"github.com/credhelper/credhelper/protocol/connector"
 )
 
-// Way is how a process asks.
+// Way is an interface through which a process asks.
 type Way string
 
-// The ways there are.
+// The interfaces.
 const (
 	Library Way = "helper.Get"     // in the process
 	Source  Way = "TokenSource"    // an oauth2.TokenSource over it
@@ -29,14 +29,15 @@ const (
 	Command Way = "credhelper get" // a process for each call
 )
 
-// asker asks for the order's profile by one way. Many goroutines may call ask.
+// asker asks for the order's profile through one interface. It is safe for concurrent
+// use.
 type asker struct {
 	ask   func() (answer, error)
 	close func()
-	child int // process that answers; 0: none
+	child int // the process that answers; 0: none
 }
 
-// open makes the order's way ready.
+// open prepares the order's interface.
 func (o Order) open() (*asker, error) {
 	for _, row := range [...]struct {
 		way  Way
@@ -96,7 +97,7 @@ func openPlugin(o Order) (*asker, error) {
 
 func (o Order) executable() string { return filepath.Join(o.Bin, "credhelper") }
 
-// reply is the native reply, as far as it is looked at.
+// reply is the part of a native reply that is used.
 type reply struct {
 	ID      int       `json:"id"`
 	Token   string    `json:"token"`

@@ -1,5 +1,5 @@
-// Package program builds the whole program as it is released and gives tests and
-// measurements throw-away homes to run it in. Only tests and scripts import it.
+// Package program builds the program as it is released and creates temporary homes for
+// tests and measurements. Only tests and scripts import it.
 package program
 
 import (
@@ -21,8 +21,9 @@ var Links = [...]string{"git-credential-credhelper", "docker-credential-credhelp
 // Executables are the files of a release, the front first.
 var Executables = [...]string{"credhelper", "credhelper-engine", "credhelper-plugin"}
 
-// Build builds the executables into dir, exactly as they are released: without cgo, stripped, and on Linux not position-independent, since each of cgo and PIE
-// doubles the start of the front. It must be called inside the module.
+// Build builds the executables into dir, exactly as they are released: without cgo,
+// stripped, and on Linux not position-independent, because cgo and PIE each double the
+// start-up time of the front. It must be called inside the module.
 func Build(dir string) error {
 	mod, err := exec.Command("go", "env", "GOMOD").Output()
 	if err != nil {
@@ -50,17 +51,17 @@ func Link(dir string) error {
 	return nil
 }
 
-// Home is a home of its own for the program: nothing of the person or machine
-// that runs the test is read or changed.
+// Home is a separate home for the program: nothing of the person or machine that runs
+// the test is read or changed.
 type Home struct {
-	Dir  string     // what CREDHELPER_HOME says
+	Dir  string     // the value of CREDHELPER_HOME
 	Bin  string     // directory of the executables
 	Env  []string   // the whole environment of the program
 	Dirs cache.Dirs // where its files are
 }
 
-// NewHome makes a home in the existing directory dir for the executables in bin.
-// Its keyring is the encrypted file, opened by a key file.
+// NewHome creates a home in the existing directory dir for the executables in bin. Its
+// keyring is the encrypted file, opened by a key file.
 func NewHome(dir, bin string) (*Home, error) {
 	h, err := EmptyHome(dir, bin)
 	if err == nil {
@@ -69,7 +70,7 @@ func NewHome(dir, bin string) (*Home, error) {
 	return h, err
 }
 
-// EmptyHome is a home in which nothing was done yet: no keyring is chosen.
+// EmptyHome creates a home without any setup: no keyring is chosen.
 func EmptyHome(dir, bin string) (*Home, error) {
 	h := &Home{Dir: dir, Bin: bin, Env: []string{
 		"PATH=" + os.Getenv("PATH"), "HOME=" + dir, "CREDHELPER_HOME=" + dir, "LC_ALL=C.UTF-8", "CI=1",
@@ -82,12 +83,12 @@ func EmptyHome(dir, bin string) (*Home, error) {
 		return ""
 	}, os.Getuid())
 	if err == nil {
-		err = os.Chmod(dir, 0o755) // nobody else's, whatever the umask
+		err = os.Chmod(dir, 0o755) // private, whatever the umask
 	}
 	return h, err
 }
 
-// Command is a call of credhelper, or of the link that the first argument names.
+// Command returns a call of credhelper, or of the link that the first argument names.
 func (h *Home) Command(args ...string) *exec.Cmd {
 	name := "credhelper"
 	for _, link := range Links {
@@ -101,8 +102,8 @@ func (h *Home) Command(args ...string) *exec.Cmd {
 	return cmd
 }
 
-// Run calls credhelper with a text on stdin and returns its stdout. The error of
-// a failure has stderr in it.
+// Run calls credhelper with a text on stdin and returns its stdout. An error includes
+// stderr.
 func (h *Home) Run(stdin string, args ...string) (stdout string, err error) {
 	cmd := h.Command(args...)
 	var out, said bytes.Buffer
@@ -124,8 +125,8 @@ type Profile struct {
 	More     string // lines of TOML
 }
 
-// AddProfile provisions a profile as an administrator would: its file first, the
-// secret later.
+// AddProfile provisions a profile as an administrator would: its file first, the secret
+// later.
 func (h *Home) AddProfile(p Profile) error {
 	origins := fmt.Sprintf("%q", p.Origin)
 	if p.Also != "" {
@@ -145,14 +146,14 @@ func (h *Home) AddProfile(p Profile) error {
 	return err
 }
 
-// Entries are the sealed tokens of the home.
+// Entries returns the sealed tokens of the home.
 func (h *Home) Entries() []string {
 	paths, _ := filepath.Glob(h.Dirs.Run() + "/t-*")
 	return paths
 }
 
-// Age makes a profile's sealed token so much older, as if nobody had asked since: one
-// that is reported as refused when it was fetched a moment ago is not replaced.
+// Age makes a profile's sealed token older, because a new one that is reported as
+// refused is not replaced.
 func (h *Home) Age(profile string, by time.Duration) error {
 	s, err := cache.Open(h.Dirs)
 	if err != nil {
@@ -174,7 +175,7 @@ func (h *Home) Age(profile string, by time.Duration) error {
 	return s.Put(ctx, lock, e)
 }
 
-// Empty removes every sealed token, as if all had ended.
+// Empty removes every sealed token, as if all had expired.
 func (h *Home) Empty() error {
 	for _, path := range h.Entries() {
 		if err := os.Remove(path); err != nil {
@@ -184,8 +185,8 @@ func (h *Home) Empty() error {
 	return nil
 }
 
-// Close takes the home's key out of the kernel's keyring, where each user may
-// keep only some 200. The directory is the caller's.
+// Close removes the home's key from the kernel keyring, which holds only some 200 keys
+// per user. It leaves the directory.
 func (h *Home) Close() {
 	if s, err := cache.Open(h.Dirs); err == nil {
 		_ = s.ForgetKey(context.Background())

@@ -1,6 +1,5 @@
-// Package keyringtest is the one conformance suite of keyrings: what every
-// backend must do, in the same words. A backend is done when it passes
-// unchanged.
+// Package keyringtest has the conformance tests of keyrings, which every backend must
+// pass unchanged.
 package keyringtest
 
 import (
@@ -16,24 +15,24 @@ import (
 	"github.com/credhelper/credhelper/protocol/secret"
 )
 
-// Traits says in what backends may differ.
+// Traits are the permitted differences between backends.
 type Traits struct {
-	// Writers is how many writers work at once in the test of concurrency; a
-	// backend that starts programs for each call gets few.
+	// Writers is the number of concurrent writers in a test; a backend that starts
+	// programs for each call gets few.
 	Writers int
-	// Plant, if set, puts things into the store beside ours, which must never
-	// be listed: other programs' secrets, folders, leftovers.
+	// Plant, if set, adds items that must never be listed to the store: other programs'
+	// secrets, folders, leftovers.
 	Plant func(t *testing.T)
 }
 
-// Run puts a keyring through the suite. open opens the same store each time,
-// as another process would; the store holds no key of ours at the start.
+// Run runs the tests on a keyring. open opens the same store each time, as another
+// process would; the store has no key of ours at the start.
 func Run(t *testing.T, traits Traits, open func(t *testing.T) keyring.Keyring) {
 	t.Helper()
 	if traits.Writers < 2 {
 		t.Fatal("keyringtest: at least two writers are needed to find a race")
 	}
-	if testing.Short() { // the race detector makes each writer several times as slow
+	if testing.Short() { // the race detector makes each writer several times slower
 		traits.Writers = min(traits.Writers, 10)
 	}
 	if traits.Plant != nil {
@@ -52,7 +51,7 @@ func Run(t *testing.T, traits Traits, open func(t *testing.T) keyring.Keyring) {
 	}
 }
 
-// cases of the suite: k is open, again opens the store once more.
+// cases of the tests: k is open, again opens the store once more.
 var cases = [...]struct {
 	name string
 	run  func(t *testing.T, k keyring.Keyring, again func() keyring.Keyring, traits Traits)
@@ -69,7 +68,7 @@ var cases = [...]struct {
 	{"writers at once leave one whole value", atOnce},
 }
 
-// Key makes the key of a test; n below 16.
+// Key returns a key for a test; n is below 16.
 func Key(n int) string { return fmt.Sprintf("%s%x0123456789abcdef", keyring.Prefix, n) }
 
 func empty(t *testing.T, k keyring.Keyring) {
@@ -123,7 +122,7 @@ func absent(t *testing.T, k keyring.Keyring, _ func() keyring.Keyring, _ Traits)
 	mustMiss(t, k, Key(1))
 }
 
-// allBytes holds each byte once.
+// allBytes returns each byte once.
 func allBytes() string {
 	b := make([]byte, 256)
 	for i := range b {

@@ -13,31 +13,30 @@ import (
 	"time"
 )
 
-// Session is a desktop for a test: a session bus of its own with a program on it that
-// keeps secrets, in a home of its own.
+// Session is a desktop for a test: a separate session bus with a program that stores
+// secrets, in a separate home.
 type Session struct {
 	// Env is the environment of a program of this desktop, with the bus's address.
 	Env []string
-	// Address is what DBUS_SESSION_BUS_ADDRESS holds. The socket is that of
-	// $XDG_RUNTIME_DIR/bus, where programs look when the variable is not set.
+	// Address is the value of DBUS_SESSION_BUS_ADDRESS. The socket is
+	// $XDG_RUNTIME_DIR/bus, where programs look if the variable is not set.
 	Address string
-	// Daemon is the program that keeps the secrets; nil on a bare bus.
+	// Daemon is the program that stores the secrets; nil on a bare bus.
 	Daemon *exec.Cmd
 
 	base []string
 	stop []func()
 }
 
-// busConfig is a session bus that starts no services by itself: what runs is
-// what the test started.
+// busConfig is a session bus that does not start services itself.
 const busConfig = `<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Configuration 1.0//EN"
  "http://www.freedesktop.org/standards/dbus/1.0/busconfig.dtd">
 <busconfig><type>session</type><listen>ADDRESS</listen><auth>EXTERNAL</auth>
 <policy context="default"><allow send_destination="*" eavesdrop="true"/><allow eavesdrop="true"/><allow own="*"/></policy>
 </busconfig>`
 
-// StartBus starts a session bus in dir, a directory of the test's, with nothing on
-// it. path is the PATH of its programs.
+// StartBus starts an empty session bus in dir, a directory of the test. path is the
+// PATH of its programs.
 func StartBus(dir, path string) (*Session, error) {
 	s := &Session{Address: "unix:path=" + dir + "/run/bus"}
 	for _, name := range []string{"home", "run", "gnupg"} {
@@ -66,9 +65,9 @@ func StartBus(dir, path string) (*Session, error) {
 	return s, nil
 }
 
-// StartSession is StartBus with gnome-keyring on the bus; unlock gives it the
-// password on stdin, as signing in does, which makes the login collection. It needs
-// dbus-daemon, dbus-send and gnome-keyring-daemon.
+// StartSession is StartBus with gnome-keyring on the bus; unlock passes the password on
+// stdin, as signing in does, which creates the login collection. It needs dbus-daemon,
+// dbus-send and gnome-keyring-daemon.
 func StartSession(dir, path string, unlock bool) (*Session, error) {
 	s, err := StartBus(dir, path)
 	if err != nil {
@@ -91,8 +90,8 @@ func StartSession(dir, path string, unlock bool) (*Session, error) {
 	return s, nil
 }
 
-// WithoutAddress is Env without the bus's address, as after "su" or in a systemd
-// unit of the user: only the runtime directory says where the bus is.
+// WithoutAddress returns Env without the bus's address, as after "su" or in a systemd
+// unit of the user: only the runtime directory tells where the bus is.
 func (s *Session) WithoutAddress() []string { return s.base[:len(s.base):len(s.base)] }
 
 // start starts a program that ends with the session.
@@ -112,13 +111,13 @@ func (s *Session) Close() {
 	s.stop = nil
 }
 
-// hasLogin reports whether the login collection is there, locked or not.
+// hasLogin reports whether the login collection exists, locked or not.
 func (s *Session) hasLogin() bool {
 	return s.send("org.freedesktop.secrets", s.Collection("login"),
 		"org.freedesktop.DBus.Properties.Get", "string:org.freedesktop.Secret.Collection", "string:Locked")
 }
 
-// lines is a buffer that may be read while it is written.
+// lines is a buffer for concurrent reading and writing.
 type lines struct {
 	mu  sync.Mutex
 	buf bytes.Buffer

@@ -13,7 +13,7 @@ import (
 )
 
 // StartKWallet is StartBus with kwalletd5 on the bus and the wallet kdewallet. With
-// open, KWallet is given the wallet's key, as signing in does. It needs dbus-daemon,
+// open, KWallet gets the wallet's key, as when signing in. It needs dbus-daemon,
 // dbus-send and kwalletd5.
 func StartKWallet(dir, path string, open bool) (*Session, error) {
 	s, err := StartBus(dir, path)
@@ -24,8 +24,8 @@ func StartKWallet(dir, path string, open bool) (*Session, error) {
 	wallet := filepath.Join(dir, "home/.local/share/kwalletd/kdewallet.kwl")
 	err = s.startKWallet()
 	if _, missing := os.Stat(wallet); err == nil && missing != nil {
-		// The first sign-in makes the wallet, which the Secret Service shows from the
-		// next start on.
+		// The first sign-in creates the wallet, which the Secret Service shows after
+		// the next start.
 		if err = s.openWallet(); err == nil {
 			_ = s.Daemon.Process.Kill()
 			_ = s.Daemon.Wait()
@@ -70,16 +70,17 @@ func (s *Session) openWallet() error {
 	return nil
 }
 
-// KeePassXC's database, and the group of it whose entries are the Secret Service's:
-// in words of its own, since no command makes it.
+// KeePassXC's database, with the group whose entries the Secret Service exposes, as XML
+// because no command creates it.
 const keePassXML = `<?xml version="1.0" encoding="utf-8" standalone="yes"?>
 <KeePassFile><Meta><Generator>test</Generator><DatabaseName>my vault</DatabaseName><CustomData>
 <Item><Key>FDO_SECRETS_EXPOSED_GROUP</Key><Value>{01020304-0506-0708-090a-0b0c0d0e0f10}</Value></Item></CustomData></Meta>
 <Root><Group><UUID>AQIDBAUGBwgJCgsMDQ4PEA==</UUID><Name>Root</Name></Group></Root></KeePassFile>`
 
 // StartKeePassXC is StartBus with KeePassXC on the bus and an unlocked database called
-// "my vault". settings are lines of its section FdoSecrets, "ConfirmAccessItem=false"
-// for instance. It needs dbus-daemon, dbus-send, keepassxc and keepassxc-cli.
+// "my vault". settings are lines of its section FdoSecrets, such as
+// "ConfirmAccessItem=false". It needs dbus-daemon, dbus-send, keepassxc and
+// keepassxc-cli.
 func StartKeePassXC(dir, path string, settings ...string) (*Session, error) {
 	s, err := StartBus(dir, path)
 	if err != nil {
@@ -133,17 +134,17 @@ func (s *Session) makeKeePassDatabase(dir, database string) error {
 	return nil
 }
 
-// Collection is the path of a collection of the Secret Service.
+// Collection returns the path of a collection of the Secret Service.
 func (s *Session) Collection(name string) string {
 	return "/org/freedesktop/secrets/collection/" + name
 }
 
-// send calls a method with a tool that is not ours, and reports whether it answered.
+// send calls a method with an independent tool, and reports whether it answered.
 func (s *Session) send(to, path, method string, args ...string) bool {
 	return s.says("", to, path, method, args...)
 }
 
-// says calls a method and reports whether the answer has a text in it.
+// says calls a method and reports whether the answer contains a text.
 func (s *Session) says(text, to, path, method string, args ...string) bool {
 	ask := exec.Command("dbus-send", append([]string{"--session", "--print-reply", "--dest=" + to, path, method}, args...)...)
 	ask.Env = s.Env

@@ -11,13 +11,12 @@ import (
 	"time"
 )
 
-// callerWord makes this program one caller, in a process of its own: Go starts
-// children one at a time, so eight callers in one process would wait for each
-// other.
+// callerWord makes this program one caller, in a process of its own: Go starts children
+// one at a time, so eight callers in one process would wait for each other.
 const callerWord = "one-caller"
 
-// call runs a program again and again until a moment in Unix milliseconds, and
-// prints how often: MOMENT STDIN ARGV...
+// call runs a program repeatedly until a moment in Unix milliseconds, and prints how
+// often: MOMENT STDIN ARGV...
 func call(args []string) int {
 	millis, err := strconv.ParseInt(args[0], 10, 64)
 	if err != nil {
@@ -39,7 +38,7 @@ func call(args []string) int {
 	return 0
 }
 
-// callers compares how many answers 8 callers get each second, from us and from
+// callers compares how many answers per second 8 callers get, from credhelper and from
 // git's daemon, in turns.
 func (b *bench) callers() ([]figure, error) {
 	const turns = 5
@@ -66,7 +65,7 @@ func together(l *launch) (float64, error) {
 	if err != nil {
 		return 0, err
 	}
-	end := time.Now().Add(long + 100*time.Millisecond) // for the callers' own start
+	end := time.Now().Add(long + 100*time.Millisecond) // for the callers' own start-up
 	var group sync.WaitGroup
 	var mu sync.Mutex
 	total, failed := 0, error(nil)

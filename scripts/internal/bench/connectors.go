@@ -20,12 +20,12 @@ import (
 	"github.com/credhelper/credhelper/protocol/connector"
 )
 
-// What a program that runs long pays for a cached token, by each of the ways that
-// docs/connectors.md offers it.
+// The cost of a cached token for a long-running program, with each interface in
+// docs/connectors.md.
 
 var cachedRequest = protocol.Request{Verb: protocol.Get, Profile: profileName}
 
-// library measures the ways without another process.
+// library measures the interfaces without another process.
 func (b *bench) library() ([]figure, error) {
 	h, err := inProcess(b.one)
 	if err != nil {
@@ -54,7 +54,7 @@ func (b *bench) library() ([]figure, error) {
 	}, nil
 }
 
-// inProcess is the helper of a Go program that imports it.
+// inProcess returns a helper as in a Go program that imports it.
 func inProcess(home *program.Home) (*helper.Helper, error) {
 	config, err := helper.FromEnvironment(home.Env, os.Getuid())
 	if err != nil {
@@ -63,7 +63,7 @@ func inProcess(home *program.Home) (*helper.Helper, error) {
 	return helper.New(config), nil
 }
 
-// answers asks once and looks at the answer.
+// answers asks once and checks the answer.
 func answers(a protocol.Answerer) error {
 	c, err := a.Get(context.Background(), cachedRequest)
 	if err == nil && (c.Secret.Len() != tokenSize || c.Source != "cache") {
@@ -72,7 +72,7 @@ func answers(a protocol.Answerer) error {
 	return err
 }
 
-// hit is the Go benchmark of a call: the median of 5 by its time.
+// hit benchmarks a call: the median of 5 runs by time.
 func hit(call func() error) (testing.BenchmarkResult, error) {
 	var failed error
 	var all []testing.BenchmarkResult
@@ -91,7 +91,7 @@ func hit(call func() error) (testing.BenchmarkResult, error) {
 	return all[len(all)/2], failed
 }
 
-// nanoseconds of a call, with the fraction that NsPerOp drops.
+// nanoseconds returns the time of a call, with the fraction that NsPerOp drops.
 func nanoseconds(r testing.BenchmarkResult) float64 {
 	return float64(r.T.Nanoseconds()) / float64(max(r.N, 1))
 }
@@ -122,8 +122,8 @@ func mean(values []float64) (sum float64) {
 	return sum
 }
 
-// overPlugin returns the times in µs of calls that come one after the other, in
-// order, and how many a second 16 goroutines get.
+// overPlugin returns the times in µs of consecutive calls, in order, and how many calls
+// a second 16 goroutines make.
 func (b *bench) overPlugin(home *program.Home, calls int) (alone []float64, together float64, err error) {
 	var said bytes.Buffer
 	client, err := connector.Dial(connector.Config{Path: filepath.Join(home.Bin, "credhelper"), Env: home.Env, Warnings: &said})
@@ -131,7 +131,7 @@ func (b *bench) overPlugin(home *program.Home, calls int) (alone []float64, toge
 		return nil, 0, err
 	}
 	defer client.Close()
-	for range calls / 20 { // until the wire is warm
+	for range calls / 20 { // warm-up
 		if err := answers(client); err != nil {
 			return nil, 0, err
 		}
@@ -148,7 +148,7 @@ func (b *bench) overPlugin(home *program.Home, calls int) (alone []float64, toge
 	return alone, together, err
 }
 
-// rate is how many calls a second some goroutines get.
+// rate returns how many calls a second some goroutines make.
 func rate(goroutines int, long time.Duration, call func() error) (float64, error) {
 	var group sync.WaitGroup
 	var count atomic.Int64

@@ -20,7 +20,7 @@ func memberCommand() (func() *exec.Cmd, error) {
 	return func() *exec.Cmd { return exec.Command(self, memberWord) }, err
 }
 
-// shortLived makes a home whose profile's tokens live for some seconds.
+// shortLived creates a home whose profile's tokens are valid for some seconds.
 func (b *bench) shortLived(name string, life, delay time.Duration) (*oauthtest.Server, *program.Home, error) {
 	server, err := oauthtest.New(oauthtest.Options{
 		Clients: []oauthtest.Client{{ID: "bench", Secret: "bench-secret"}}, TokenSize: tokenSize, Lifetime: life, Delay: delay,
@@ -36,7 +36,7 @@ func (b *bench) shortLived(name string, life, delay time.Duration) (*oauthtest.S
 		})
 	}
 	if err == nil {
-		err = home.Empty() // what the check of the secret fetched
+		err = home.Empty() // the token from verifying the secret
 	}
 	return server, home, err
 }
@@ -46,15 +46,15 @@ func (b *bench) expiry() ([]figure, error) {
 	return b.expiring("20 processes of 1,000 goroutines", 3, 21*time.Second, map[crowd.Way]int{crowd.Library: 20})
 }
 
-// mixed lets 20 processes ask by all ways at once.
+// mixed lets 20 processes ask through all interfaces at once.
 func (b *bench) mixed() ([]figure, error) {
 	return b.expiring("20 mixed processes", 4, 28*time.Second, map[crowd.Way]int{
 		crowd.Library: 3, crowd.Source: 3, crowd.Plugin: 5, crowd.Serve: 5, crowd.Command: 4,
 	})
 }
 
-// expiring lets processes ask for a token that lives for some seconds, all of them
-// again at its end. A process that starts another one for each call has 2
+// expiring lets processes ask for a token that is valid for some seconds, all of them
+// again when it expires. A process that starts another one for each call has 2
 // goroutines, any other 1,000.
 func (b *bench) expiring(name string, life int64, long time.Duration, processes map[crowd.Way]int) ([]figure, error) {
 	const goroutines, commands, delay = 1000, 2, 100 * time.Millisecond

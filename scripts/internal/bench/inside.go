@@ -11,19 +11,18 @@ import (
 
 var collected = regexp.MustCompile(`Collected : (\d+)`)
 
-// instructions counts what the processor does in user space for one cached
-// answer. It hardly depends on the machine's load, so it is the gate in CI.
+// instructions counts the user-space instructions of one answer from the cache. The
+// count hardly depends on the machine's load, so it is the gate in CI.
 func (b *bench) instructions() ([]figure, error) {
 	const runs, bound = 9, 0.50
 	l := b.launch(nameToken)
-	// The least is what the program needs; more is what Go's scheduler did on a busy
-	// machine.
+	// Use the minimum: the rest is due to Go's scheduler on a busy machine.
 	var counts []float64
 	stumbles := 0
 	for len(counts) < runs {
 		cmd := exec.Command("valgrind", append([]string{"--tool=callgrind", "--callgrind-out-file=/dev/null"}, l.argv...)...)
-		// Callgrind 3.19 sometimes stumbles over the signals by which Go's runtime
-		// preempts, on an assertion of its own.
+		// Callgrind 3.19 sometimes fails an assertion because of the signals with which
+		// Go's runtime preempts goroutines.
 		cmd.Env, cmd.Dir = append(slices.Clone(l.env), "GODEBUG=asyncpreemptoff=1"), l.dir
 		var stderr bytes.Buffer
 		cmd.Stderr = &stderr
@@ -51,7 +50,7 @@ func (b *bench) instructions() ([]figure, error) {
 
 var perOp = regexp.MustCompile(`(?m)^BenchmarkGet\S*\s+\d+\s+([\d.]+) ns/op`)
 
-// inside is the Go benchmark of opening and checking one sealed entry.
+// inside benchmarks opening and checking one sealed entry.
 func (b *bench) inside() ([]figure, error) {
 	cmd := exec.Command("go", "test", "-run=^$", "-bench=^BenchmarkGet$", "-benchtime=0.3s", "-count=5", "./helper/cache")
 	out, err := cmd.CombinedOutput()
@@ -72,7 +71,7 @@ func (b *bench) inside() ([]figure, error) {
 	return []figure{{name: "open and check one sealed entry, inside", value: median(times), format: "%.1f µs", bound: 10, note: "go test -bench, median of 5"}}, nil
 }
 
-// memory is the most that one cached answer had resident.
+// memory returns the peak resident memory of one answer from the cache.
 func (b *bench) memory() ([]figure, error) {
 	const runs, bound = 15, 3
 	var sizes []float64

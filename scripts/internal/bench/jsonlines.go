@@ -12,7 +12,7 @@ import (
 	"github.com/credhelper/credhelper/internal/program"
 )
 
-// lines measures credhelper serve --stdio, one request at a time and sixteen.
+// lines measures credhelper serve --stdio, with one request at a time and with sixteen.
 func (b *bench) lines() ([]figure, error) {
 	const runs, long = 5, 2 * time.Second
 	alone, err := overLines(b.one, 1, runs, long)
@@ -35,8 +35,8 @@ func (b *bench) lines() ([]figure, error) {
 	}, nil
 }
 
-// overLines returns the replies that a program gets each second which keeps so many
-// requests in flight: the median of some runs of a process of its own.
+// overLines returns the replies per second for a program that keeps so many requests in
+// flight: the median of several runs of a separate process.
 func overLines(home *program.Home, inFlight, runs int, long time.Duration) (float64, error) {
 	var rates []float64
 	for range runs {
@@ -56,9 +56,9 @@ func overLines(home *program.Home, inFlight, runs int, long time.Duration) (floa
 	return median(rates), nil
 }
 
-// piped is a credhelper serve whose pipes are written and read with plain system
-// calls, as a program in C or Python does: Go's poller would add its own switches
-// to each reply.
+// piped is a credhelper serve whose pipes are written and read with plain system calls,
+// as a program in C or Python does: Go's poller would add its own switches to each
+// reply.
 type piped struct {
 	cmd     *exec.Cmd
 	in, out *os.File
@@ -79,12 +79,12 @@ func startServe(home *program.Home) (*piped, error) {
 	defer theirOut.Close()
 	p.in, p.out = in, out
 	p.cmd.Stdin, p.cmd.Stdout, p.cmd.Stderr = theirIn, theirOut, &p.said
-	in.Fd() // takes them from the poller
+	in.Fd() // removes them from the poller
 	out.Fd()
 	return p, p.cmd.Start()
 }
 
-// end closes stdin, upon which serve ends well.
+// end closes stdin, after which serve ends successfully.
 func (p *piped) end() error {
 	p.in.Close()
 	defer p.out.Close()
@@ -102,8 +102,8 @@ func prepared() (requests []byte, length int) {
 	return requests, length
 }
 
-// measure keeps so many requests in flight and counts the replies a second, after
-// a round in which each reply is looked at.
+// measure keeps so many requests in flight and counts the replies per second, after a
+// round in which each reply is checked.
 func (p *piped) measure(inFlight int, long time.Duration) (float64, error) {
 	requests, length := prepared()
 	for i := range preparedLines {
@@ -134,7 +134,7 @@ func (p *piped) measure(inFlight int, long time.Duration) (float64, error) {
 	}
 }
 
-// drain reads the replies that are still owed.
+// drain reads the replies that are still due.
 func (p *piped) drain(owed int, room []byte) error {
 	for owed > 0 {
 		n, err := p.out.Read(room)
@@ -146,7 +146,7 @@ func (p *piped) drain(owed int, room []byte) error {
 	return nil
 }
 
-// checked writes one request and looks at its reply.
+// checked writes one request and checks its reply.
 func (p *piped) checked(request []byte, i int) error {
 	if _, err := p.in.Write(request); err != nil {
 		return err

@@ -14,14 +14,14 @@ type launch struct {
 	argv   []string // argv[0] is the executable's path
 	env    []string
 	dir    string
-	stdin  string // path of the file that is stdin; "": nothing
-	rarely bool   // too slow for each round
-	want   string // what stdout must hold, so that no failure counts as fast
+	stdin  string // path of the file for stdin; may be empty
+	rarely bool   // too slow for every round
+	want   string // what stdout must contain, so that a failure does not count as fast
 }
 
-// once runs the launch and tells how long it took from start to end. The child
-// is started by clone(CLONE_VM|CLONE_VFORK), like posix_spawn: the size of this
-// process does not count.
+// once runs the launch and returns its duration. The child is started by
+// clone(CLONE_VM|CLONE_VFORK), like posix_spawn, so that the size of this process does
+// not matter.
 func (l *launch) once(null *os.File) (time.Duration, error) {
 	stdin := null
 	if l.stdin != "" {
@@ -46,7 +46,7 @@ func (l *launch) once(null *os.File) (time.Duration, error) {
 	return took, err
 }
 
-// check runs the launch once and looks at its answer.
+// check runs the launch once and checks its answer.
 func (l *launch) check() error {
 	cmd := exec.Command(l.argv[0], l.argv[1:]...)
 	cmd.Env, cmd.Dir = l.env, l.dir

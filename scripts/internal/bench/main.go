@@ -1,13 +1,13 @@
-// Bench measures the whole program as it is released and prints one table of
-// figures with their bounds (docs/performance.md says what each means).
+// Bench measures the program as it is released and prints a table of figures with their
+// bounds (docs/performance.md explains each).
 //
 //	scripts/bench              everything but the soak, some minutes
 //	scripts/bench gate         only the instructions of a cached answer, and sizes: the gate in CI
 //	scripts/bench paired       only the start-up costs; -rounds N
-//	scripts/bench connectors   only what programs that run long get
+//	scripts/bench connectors   only long-running programs
 //	scripts/bench soak 1h      two-second tokens for an hour: does anything grow?
 //
-// It exits 1 if a figure is over its bound.
+// It exits 1 if a figure exceeds its bound.
 package main
 
 import (
@@ -53,13 +53,13 @@ type part struct {
 	name    string
 	group   string // another name for several parts
 	measure func(*bench) ([]figure, error)
-	plain   bool // it needs neither 10,000 profiles nor other people's helpers
-	named   bool // only if it is asked for
+	plain   bool // it needs neither 10,000 profiles nor other helpers
+	named   bool // only on request
 }
 
 const groupConnectors = "connectors"
 
-// parts are all of them, in the order in which they run.
+// parts lists all groups, in the order in which they run.
 var parts = [...]part{
 	{name: "gate", measure: (*bench).instructions},
 	{name: "sizes", group: "gate", measure: (*bench).sizes},
@@ -78,7 +78,7 @@ var parts = [...]part{
 	{name: "soak", measure: (*bench).soak, plain: true, named: true},
 }
 
-// chosen are the parts of that name or group; all for "".
+// chosen returns the parts of that name or group; all for "".
 func chosen(name string) (list []part) {
 	for _, p := range parts {
 		if name == "" && !p.named || name != "" && (p.name == name || p.group == name) {

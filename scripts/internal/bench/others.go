@@ -8,7 +8,7 @@ import (
 	"strings"
 )
 
-// What we are measured beside: the helpers that people use today.
+// Other helpers, for comparison.
 
 // daemon starts git's own cache and gives it the same token.
 func (b *bench) daemon(token, request string) error {
@@ -34,7 +34,7 @@ func (b *bench) daemon(token, request string) error {
 	return run("protocol=https\nhost="+host+"\nusername=oauth2\npassword="+token+"\n\n", "--timeout=36000", "store")
 }
 
-// pass shows docker's helper for pass beside us, where both are installed.
+// pass measures docker's helper for pass, if both are installed.
 func (b *bench) pass(token string) error {
 	path, err := exec.LookPath("docker-credential-pass")
 	if err != nil {

@@ -7,11 +7,11 @@ import (
 	"time"
 )
 
-// A machine that is shared is never quiet. So all programs run in one run, once
-// in each round, in an order that is shuffled anew, and what counts is the median
-// over the rounds of the ratio of two times of the same round.
+// A shared machine is never idle. So all programs take part in one run, once in each
+// round, in a new random order, and the result is the median over the rounds of the
+// ratio of two times in the same round.
 
-// times are those of one program, one each round; 0: it did not run then.
+// times are those of one program, one per round; 0: it did not run.
 type times []time.Duration
 
 // pairedRun measures all launches together.
@@ -21,7 +21,7 @@ func pairedRun(launches []*launch, rounds int) (map[string]times, error) {
 		return nil, err
 	}
 	defer null.Close()
-	defer debug.SetGCPercent(debug.SetGCPercent(-1)) // a collection here would fall on some program
+	defer debug.SetGCPercent(debug.SetGCPercent(-1)) // a collection here would affect some program
 	result := map[string]times{}
 	for _, l := range launches {
 		if err := l.check(); err != nil {
@@ -44,7 +44,7 @@ func pairedRun(launches []*launch, rounds int) (map[string]times, error) {
 	return result, nil
 }
 
-// over is the median of the ratios of two programs' times.
+// over returns the median of the ratios of two programs' times.
 func (t times) over(base times) float64 {
 	var ratios []float64
 	for i := range t {
@@ -55,7 +55,7 @@ func (t times) over(base times) float64 {
 	return median(ratios)
 }
 
-// milliseconds is the median time.
+// milliseconds returns the median time.
 func (t times) milliseconds() float64 {
 	var all []float64
 	for _, d := range t {

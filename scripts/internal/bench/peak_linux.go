@@ -12,9 +12,9 @@ import (
 
 var highWater = regexp.MustCompile(`VmHWM:\s+(\d+) kB`)
 
-// peak runs the launch and returns the bytes it had resident at most. wait4's
-// ru_maxrss will not do: a child of vfork inherits the size of this process. So
-// the child is stopped on its way out and its own figure read.
+// peak runs the launch and returns its peak resident memory in bytes. wait4's ru_maxrss
+// cannot be used, because a child of vfork inherits the size of this process. So the
+// child is stopped before it exits and its own figure is read.
 func peak(l *launch) (int, error) {
 	runtime.LockOSThread() // the tracer is a thread
 	defer runtime.UnlockOSThread()

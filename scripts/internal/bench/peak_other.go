@@ -4,5 +4,5 @@ package main
 
 import "errors"
 
-// peak is not known here: the bounds were set on Linux.
+// peak is not available on this system: the bounds were set on Linux.
 func peak(*launch) (int, error) { return 0, errors.New("peak memory is measured on Linux only") }

@@ -33,8 +33,8 @@ const (
 	manyOthers  = 9999
 )
 
-// setUp builds everything, starts the authorization server, and makes the homes
-// with the real command line; plain: only what connectors are measured with.
+// setUp builds everything, starts the authorization server, and creates the homes with
+// the real commands; if plain, only those for connectors.
 func (b *bench) setUp(plain bool) (err error) {
 	if b.dir, err = os.MkdirTemp("", "credhelper-bench-*"); err != nil {
 		return err
@@ -75,7 +75,7 @@ func (b *bench) close() {
 	}
 }
 
-// home makes an empty home.
+// home creates an empty home.
 func (b *bench) home(name string) (*program.Home, error) {
 	dir := filepath.Join(b.dir, name)
 	if err := os.Mkdir(dir, 0o700); err != nil {
@@ -88,7 +88,7 @@ func (b *bench) home(name string) (*program.Home, error) {
 	return home, err
 }
 
-// warmHome makes a home with the profile, its token, and other profiles.
+// warmHome creates a home with the profile, its token, and other profiles.
 func (b *bench) warmHome(name string, others int, settings string) (*program.Home, error) {
 	home, err := b.home(name)
 	if err != nil {
@@ -106,8 +106,8 @@ func (b *bench) warmHome(name string, others int, settings string) (*program.Hom
 			return nil, err
 		}
 	}
-	// Twice: stamps younger than 10 ms are not trusted, so the first answer may
-	// not be one that the front can give again.
+	// Twice: stamps younger than 10 ms are not trusted, so the front may not be able to
+	// repeat the first answer.
 	for range 2 {
 		time.Sleep(50 * time.Millisecond)
 		for _, by := range []string{profileName, "https://" + host + "/rest"} {
@@ -119,7 +119,7 @@ func (b *bench) warmHome(name string, others int, settings string) (*program.Hom
 	return home, nil
 }
 
-// profiles adds the one that is asked for, and others on other hosts.
+// profiles adds the profile that is used, and others on other hosts.
 func (b *bench) profiles(home *program.Home, others int) error {
 	p := program.Profile{TokenURL: b.server.TokenURL(), ClientID: "bench"}
 	for i := range others {
@@ -132,7 +132,7 @@ func (b *bench) profiles(home *program.Home, others int) error {
 	return home.AddProfile(p)
 }
 
-// calls says what is started in the paired run.
+// calls lists what the paired run starts.
 func (b *bench) calls() error {
 	token, err := b.one.Run("", "token", profileName)
 	if err != nil {
@@ -178,7 +178,7 @@ func (b *bench) calls() error {
 	return errors.Join(err, b.daemon(token, git), b.pass(token))
 }
 
-// buildEmpty builds one of the programs that show what a start costs.
+// buildEmpty builds one of the programs that show the cost of starting a process.
 func (b *bench) buildEmpty(name string) error {
 	cmd := exec.Command("go", "build", "-trimpath", "-ldflags=-s -w", "-o", filepath.Join(b.dir, name), "./scripts/internal/bench/testdata/"+name)
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
@@ -188,7 +188,7 @@ func (b *bench) buildEmpty(name string) error {
 	return nil
 }
 
-// launch finds one by its name.
+// launch returns a launch by its name.
 func (b *bench) launch(name string) *launch {
 	for _, l := range b.launches {
 		if l.name == name {

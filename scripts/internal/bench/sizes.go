@@ -7,8 +7,8 @@ import (
 	"github.com/credhelper/credhelper/internal/program"
 )
 
-// sizes are those of the executables, stripped. What the engine links, every miss
-// and every verb maps and initializes.
+// sizes are those of the executables, stripped. Every miss and every command maps and
+// initializes what the engine links.
 func (b *bench) sizes() ([]figure, error) {
 	const engineBound, allBound, format = 12.5, 32.5, "%.1f MB"
 	all, engine := 0.0, 0.0

@@ -8,7 +8,7 @@ import (
 	"github.com/credhelper/credhelper/internal/crowd"
 )
 
-// soakTime reads how long the soak is; "" is an hour.
+// soakTime parses the duration of the soak; "" is an hour.
 func soakTime(text string) (time.Duration, error) {
 	if text == "" {
 		return time.Hour, nil
@@ -20,8 +20,8 @@ func soakTime(text string) (time.Duration, error) {
 	return long, err
 }
 
-// soak asks for tokens of two seconds for a long time, 200 times a second by each
-// way that keeps a process.
+// soak asks for tokens of two seconds for a long time, 200 times a second with each
+// interface that keeps a process.
 func (b *bench) soak() ([]figure, error) {
 	const life, goroutines, pause = 2, 4, 40 * time.Millisecond
 	command, err := memberCommand()
@@ -60,7 +60,8 @@ func (b *bench) soak() ([]figure, error) {
 	return figures, err
 }
 
-// soaked holds the number of token requests against the tokens that were needed.
+// soaked compares the number of token requests with the number of tokens that were
+// needed.
 func soaked(tally *crowd.Tally, requests int, life int64) []figure {
 	needed := tally.Span()/life + 1
 	return []figure{

@@ -2,7 +2,7 @@ package main
 
 import "fmt"
 
-// The names of what is measured together.
+// The names of the programs in the paired run.
 const (
 	nameEmpty  = "an empty Go program"
 	nameLine   = "a Go program that writes one line"
@@ -19,7 +19,8 @@ const (
 	namePass   = "docker-credential-pass get"
 )
 
-// paired measures what a cached answer costs a tool that starts us.
+// paired measures the cost of an answer from the cache for a tool that starts
+// credhelper.
 func (b *bench) paired() ([]figure, error) {
 	result, err := pairedRun(b.launches, b.rounds)
 	if err != nil {

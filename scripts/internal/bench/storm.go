@@ -10,8 +10,8 @@ import (
 	"github.com/credhelper/credhelper/internal/program"
 )
 
-// miss measures a whole call that has to ask the server, less the time that the
-// server itself takes.
+// miss measures a call that has to ask the server, without the time of the server
+// itself.
 func (b *bench) miss() ([]figure, error) {
 	const runs, bound = 41, 15
 	one, err := b.missIn(b.one, runs)
@@ -28,8 +28,8 @@ func (b *bench) miss() ([]figure, error) {
 	}, nil
 }
 
-// newcomer is the time of a call whose route no longer holds: all profiles are read
-// to find the owner of the URL.
+// newcomer measures a call whose route is no longer valid: all profiles are read to
+// find the owner of the URL.
 func (b *bench) newcomer() (float64, error) {
 	var all []float64
 	for i := range 5 {
@@ -46,7 +46,7 @@ func (b *bench) newcomer() (float64, error) {
 	return median(all), nil
 }
 
-// missIn is the median time of a call on an empty cache, in milliseconds.
+// missIn returns the median time of a call with an empty cache, in milliseconds.
 func (b *bench) missIn(home *program.Home, runs int) (float64, error) {
 	const delay = 20 * time.Millisecond
 	b.server.SetDelay(delay)
@@ -65,7 +65,7 @@ func (b *bench) missIn(home *program.Home, runs int) (float64, error) {
 	return median(all), nil
 }
 
-// storm starts 200 processes on an empty cache.
+// storm starts 200 processes with an empty cache.
 func (b *bench) storm() ([]figure, error) {
 	const processes, repeats, delay = 200, 20, 50 * time.Millisecond
 	b.server.SetDelay(delay)
@@ -93,7 +93,7 @@ func (b *bench) storm() ([]figure, error) {
 	}, nil
 }
 
-// crowd runs processes at once and counts those without an answer.
+// crowd runs processes concurrently and counts those without an answer.
 func (b *bench) crowd(processes int) (failed int, said string) {
 	var group sync.WaitGroup
 	var mu sync.Mutex
@@ -140,7 +140,7 @@ func (b *bench) killed() ([]figure, error) {
 			return nil, err
 		}
 	}
-	time.Sleep(700 * time.Millisecond) // until they all wait for the lock
+	time.Sleep(700 * time.Millisecond) // until all wait for the lock
 	if err := leader.Process.Kill(); err != nil {
 		return nil, err
 	}

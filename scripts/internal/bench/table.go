@@ -13,8 +13,8 @@ type figure struct {
 	value  float64
 	format string  // of value, with its unit: "%.2f x"
 	bound  float64 // 0: only shown
-	least  bool    // the bound is the least that is good, not the most
-	exact  bool    // only the bound itself is good
+	least  bool    // the bound is a minimum, not a maximum
+	exact  bool    // only the bound itself is acceptable
 	note   string
 }
 
@@ -58,7 +58,7 @@ func (t table) String() string {
 	return text.String()
 }
 
-// median of values, which it sorts; 0 of none.
+// median returns the median of values, which it sorts; 0 if there are none.
 func median(values []float64) float64 {
 	if len(values) == 0 {
 		return 0

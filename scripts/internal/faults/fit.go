@@ -15,16 +15,16 @@ import (
 )
 
 // Today's tests call functions that the first release does not have. One such test
-// keeps a whole package from building, so what does not compile is taken out,
-// declaration by declaration, until the rest does. A row whose test is out is counted
-// as "does not build there"; the others run.
+// keeps a whole package from building, so declarations that do not compile are removed
+// until the rest compiles. A row whose test is removed counts as "does not build
+// there"; the others run.
 
-// compileError is how the compiler and the loader of packages name a place.
+// compileError matches a position in the output of the compiler and the package loader.
 var compileError = regexp.MustCompile(`(?m)^(\S+\.go):(\d+)(?::\d+)?: (.*)$`)
 
-// fit makes a package's tests compile. It fails if what is wrong lies in files that
-// are not of the tests, or if the package's TestMain had to go: without it the tests
-// say nothing.
+// fit makes a package's tests compile. It fails if errors are in files other than
+// tests, or if the package's TestMain had to be removed: without it the tests mean
+// nothing.
 func (r *release) fit(root, pkg string) error {
 	for range 40 {
 		// -e: all errors, not the first ten.
@@ -45,7 +45,7 @@ func (r *release) fit(root, pkg string) error {
 	return fmt.Errorf("%s: does not become buildable", pkg)
 }
 
-// places are the lines with errors in the files that were given.
+// places returns the lines with errors in the given files.
 func (r *release) places(root, out string) map[string][]int {
 	wrong := map[string][]int{}
 	for _, m := range compileError.FindAllStringSubmatch(out, -1) {
@@ -57,7 +57,7 @@ func (r *release) places(root, out string) map[string][]int {
 	return wrong
 }
 
-// takeOut removes the declarations that cover the lines.
+// takeOut removes the declarations that contain the lines.
 func takeOut(file string, lines []int) error {
 	content, err := os.ReadFile(file)
 	if err != nil {
@@ -77,7 +77,7 @@ func takeOut(file string, lines []int) error {
 			return fmt.Errorf("%s: its TestMain does not compile there", file)
 		}
 		for i := from.Offset; i < to.Offset; i++ {
-			if content[i] != '\n' { // the lines keep their numbers
+			if content[i] != '\n' { // keep the line numbers
 				content[i] = ' '
 			}
 		}
@@ -85,7 +85,7 @@ func takeOut(file string, lines []int) error {
 	return os.WriteFile(file, content, 0o644)
 }
 
-// declarations are the pieces that can go alone: functions, and each import, type,
+// declarations lists what can be removed separately: functions, and each import, type,
 // variable and constant of a group.
 func declarations(f *ast.File) []ast.Node {
 	var all []ast.Node
@@ -102,7 +102,7 @@ func declarations(f *ast.File) []ast.Node {
 	return all
 }
 
-// removeTests takes a checkout's own tests away, so that today's stand alone there.
+// removeTests removes a checkout's own tests, so that only today's are there.
 func removeTests(dir string) error {
 	out, err := exec.Command("git", "-C", dir, "ls-files", "*_test.go").Output()
 	for name := range strings.Lines(string(out)) {

@@ -1,7 +1,7 @@
-// Faults maps each fault that was found in the first release to the test that shows
-// its mend, and can show that the tests were red there: it takes the first release,
-// gives it today's test files, and runs the rows' tests wherever that builds; those of
-// the commands it runs with the executables of the first release.
+// Faults maps each fault that was found in the first release to a test of its fix, and
+// can show that the test fails there: it checks out the first release, adds today's
+// test files, and runs the rows' tests where they compile; those of the commands run
+// with the executables of the first release.
 package main
 
 import (
@@ -14,7 +14,7 @@ import (
 	"strings"
 )
 
-// firstRelease is the commit whose executables the faults were found on.
+// firstRelease is the commit on whose executables the faults were found.
 const firstRelease = "c0e96e6fc4094255dd4e635beadfda1abd65675e"
 
 func main() {
@@ -46,7 +46,7 @@ type row struct {
 	id, pkg, test, words, source string
 }
 
-// load reads *.txt of dir: lines of "ID TAB package TAB test TAB words"; # begins a
+// load reads *.txt in dir: lines of "ID TAB package TAB test TAB words"; # begins a
 // comment. The package is relative to the module, "./test/..." is the nested one.
 func load(dir string) ([]row, error) {
 	files, err := filepath.Glob(filepath.Join(dir, "*.txt"))
@@ -82,7 +82,7 @@ func countFaults(rows []row) int {
 	return len(ids)
 }
 
-// checkNames fails unless each row's test function stands in its package.
+// checkNames fails unless each row's test function is in its package.
 func checkNames(rows []row) error {
 	var missing []string
 	for _, r := range rows {

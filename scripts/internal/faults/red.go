@@ -12,36 +12,36 @@ import (
 	"github.com/credhelper/credhelper/internal/program"
 )
 
-// testOnly are the folders that exist for tests only, which the first release is
-// given as they are today, besides all test files.
+// testOnly matches files that exist only for tests, which the first release gets from
+// today's tree in addition to all test files.
 var testOnly = regexp.MustCompile(`(_test\.go|(^|/)testdata/.*|^helper/oauth/oauthtest/.*|^helper/keyring/keyringtest/.*|^internal/.*)$`)
 
-// release is the first release, as it was and with today's tests.
+// release is a checkout of the first release, with today's tests.
 type release struct {
-	dir   string          // its checkout, with today's test files in the place of its own
+	dir   string          // the checkout, with today's test files instead of its own
 	bin   string          // its executables
-	none  string          // executables of their names that only fail
-	given map[string]bool // the files of today in dir
+	none  string          // executables of the same names that only fail
+	given map[string]bool // the files in dir that are today's
 }
 
-// verdict is what became of a row.
+// verdict is the result of a row.
 type verdict string
 
 const (
 	red     verdict = "red"
 	green   verdict = "GREEN in the first release"
 	unknown verdict = "cannot be run there"
-	// weak: the fault was in the test, which proved less than it said, and not in the
-	// code. What the test proves now its mutants show.
+	// weak: the fault was in the test, which proved less than it claimed, and not in
+	// the code. Mutants show what the test proves now.
 	weak verdict = "holds there as here"
 )
 
-// ofTests is the kind of faults that tests had.
+// ofTests is the id of faults in tests.
 const ofTests = "K10"
 
-// showRed runs the rows' tests against the first release, in two ways. Those that build
-// in its tree are run there. The others of the commands are run as they are, with the
-// executables of the first release in the place of ours.
+// showRed runs the rows' tests against the first release, in two ways. Those that
+// compile in its tree run there. The others of the commands run unchanged, with the
+// executables of the first release.
 func showRed(rows []row) error {
 	r, end, err := checkOut()
 	if err != nil {
@@ -78,7 +78,7 @@ func showRed(rows []row) error {
 	return nil
 }
 
-// checkOut makes the release, and what takes it away.
+// checkOut creates the release; end removes it.
 func checkOut() (r *release, end func(), err error) {
 	work, err := os.MkdirTemp("", "first-release-")
 	if err != nil {
@@ -111,7 +111,7 @@ func checkOut() (r *release, end func(), err error) {
 	return r, end, r.copyTests()
 }
 
-// fill puts executables that only fail in the places of those that dir lacks.
+// fill adds executables that only fail for those that dir lacks.
 func fill(dir string) error {
 	for _, name := range program.Executables {
 		file := filepath.Join(dir, name)
@@ -125,8 +125,8 @@ func fill(dir string) error {
 	return nil
 }
 
-// run runs a command in a directory, which takes the executables from bin if that is
-// not "".
+// run runs a command in a directory, which uses the executables in bin if that is not
+// "".
 func (r *release) run(dir, bin, name string, args ...string) ([]byte, error) {
 	cmd := exec.Command(name, args...)
 	cmd.Dir = dir
@@ -134,7 +134,7 @@ func (r *release) run(dir, bin, name string, args ...string) ([]byte, error) {
 	return cmd.CombinedOutput()
 }
 
-// try runs a package's rows: whether each test that ran failed.
+// try runs a package's rows, and returns whether each test that ran failed.
 func (r *release) try(pkg string, rows []row) map[string]bool {
 	root, inside := r.dir, pkg
 	if rest, nested := strings.CutPrefix(pkg, "./test/"); nested {
@@ -156,7 +156,8 @@ func (r *release) try(pkg string, rows []row) map[string]bool {
 			rest = append(rest, row)
 		}
 	}
-	// A test that holds with executables that only fail runs none: it says nothing of them.
+	// A test that passes with executables that only fail runs none, so it says nothing
+	// about them.
 	failing := r.test(".", r.none, pkg, rest)
 	for test, failed := range r.test(".", r.bin, pkg, rest) {
 		if failing[test] {
@@ -166,10 +167,10 @@ func (r *release) try(pkg string, rows []row) map[string]bool {
 	return results
 }
 
-// result is how a test reports what became of it.
+// result matches the result of a test.
 var result = regexp.MustCompile(`(?m)^\s*--- (PASS|FAIL): (\S+)`)
 
-// test runs the rows' tests and no others: whether each that ran failed.
+// test runs only the rows' tests, and returns whether each that ran failed.
 func (r *release) test(root, bin, pkg string, rows []row) map[string]bool {
 	if len(rows) == 0 {
 		return nil
@@ -190,8 +191,7 @@ func (r *release) test(root, bin, pkg string, rows []row) map[string]bool {
 	return failed
 }
 
-// copyTests gives the checkout today's tests in the place of its own, wherever it has
-// the package.
+// copyTests replaces the checkout's tests by today's, for each package that it has.
 func (r *release) copyTests() error {
 	if err := removeTests(r.dir); err != nil {
 		return err

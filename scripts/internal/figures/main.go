@@ -1,6 +1,6 @@
-// Figures prints what can be measured of the house: how large the packages are, how
-// much they export, how their files depend on each other; and fails when a figure is
-// beyond its limit.
+// Figures prints measurements of the code layout: how large the packages are, how much
+// they export, how their files depend on each other. It fails if a figure exceeds its
+// limit.
 package main
 
 import (
@@ -18,13 +18,13 @@ func main() {
 	}
 }
 
-// limit is what a package may have; 0 is no limit.
+// limit holds the limits of a package; 0 is no limit.
 type limit struct{ lines, names, cycle int }
 
-// limits are of the packages that grew into knots once.
+// limits are those of packages that have been too entangled in the past.
 var limits = map[string]limit{}
 
-// mostHelper is the limit of code lines of helper and all below it.
+// mostHelper is the limit of code lines of helper and the packages below it.
 const mostHelper = 0
 
 // mostBytes are the limits of the stripped executables.

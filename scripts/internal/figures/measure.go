@@ -30,8 +30,8 @@ func (p *pkg) codeLines() (lines int) {
 	return lines
 }
 
-// exportedNames counts exported identifiers of the package's own level and exported
-// methods of its exported types.
+// exportedNames counts exported package-level identifiers and exported methods of
+// exported types.
 func (p *pkg) exportedNames() (names int) {
 	scope := p.types.Scope()
 	for _, name := range scope.Names() {
@@ -53,8 +53,8 @@ func (p *pkg) exportedNames() (names int) {
 	return names
 }
 
-// largestCycle is the number of files in the largest group of files each of which
-// refers, by way of others, to all the others; 1 if there is no cycle.
+// largestCycle returns the size of the largest group of files that all refer to each
+// other, directly or indirectly; 1 if there is no cycle.
 func (p *pkg) largestCycle() int {
 	refers := map[string]map[string]bool{}
 	for path, f := range p.files {
@@ -81,7 +81,7 @@ func (p *pkg) largestCycle() int {
 	return largest
 }
 
-// components are the strongly connected components of a graph (Tarjan).
+// components returns the strongly connected components of a graph (Tarjan).
 func components(edges map[string]map[string]bool) (groups [][]string) {
 	index, low := map[string]int{}, map[string]int{}
 	on := map[string]bool{}

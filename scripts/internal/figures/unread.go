@@ -6,10 +6,10 @@ import (
 	"strings"
 )
 
-// unread lists the exported names of packages that the program links which no file
-// but tests refers to: package-level names, methods and fields, as
-// "helper/cache.Store.KeyPlace". Left out is what is used without being named:
-// fields with a tag, and methods that some interface asks for.
+// unread lists the exported names, in packages that the program links, which only tests
+// refer to: package-level names, methods and fields, as "helper/cache.Store.KeyPlace".
+// It omits names that are used implicitly: fields with a tag, and methods that some
+// interface requires.
 func unread(all []*pkg) []string {
 	read := map[string]bool{}
 	wanted := map[string]bool{} // names of methods of any interface that is mentioned
@@ -50,7 +50,7 @@ func testOnly(path string) bool {
 		strings.HasSuffix(path, "test") || strings.HasSuffix(path, "/wire") || strings.HasPrefix(path, "helper/oauth/oauthtest")
 }
 
-// nameOf is the name of an object across packages. Methods and fields are named by
+// nameOf returns the name of an object across packages. Methods and fields are named by
 // selections, where their type is known.
 func nameOf(object types.Object) string {
 	if f, ok := object.(*types.Func); ok {
@@ -71,7 +71,7 @@ func typeName(t types.Type) string {
 	return ""
 }
 
-// selectionName names what x.f selects by the type that declares it.
+// selectionName names the selected x.f by the type that declares it.
 func selectionName(s *types.Selection) string {
 	t := s.Recv()
 	for _, i := range s.Index()[:len(s.Index())-1] { // through embedded fields
@@ -87,8 +87,8 @@ func selectionName(s *types.Selection) string {
 	return typeName(t) + "." + s.Obj().Name()
 }
 
-// noteInterface remembers the methods of an interface that a type is, or that a
-// function takes.
+// noteInterface records the methods of an interface type, or of the interfaces that a
+// function accepts.
 func noteInterface(t types.Type, wanted map[string]bool) {
 	if t == nil {
 		return
@@ -112,7 +112,7 @@ func noteInterface(t types.Type, wanted map[string]bool) {
 	}
 }
 
-// exported lists the package's exported names that something ought to read.
+// exported lists the package's exported names that other code should use.
 func (p *pkg) exported(wanted map[string]bool) (names []string) {
 	scope := p.types.Scope()
 	prefix := p.types.Path() + "."

@@ -7,18 +7,18 @@ import (
 	"strings"
 )
 
-// mutant is one edit of a file and the test that must notice it.
+// mutant is one change of a file, and the test that must detect it.
 type mutant struct {
 	name    string
 	source  string // file and line of the data
-	file    string // what is edited, relative to the module
+	file    string // the file to change, relative to the module
 	pkg     string // of the test: "./helper/oauth"
 	test    string // "TestVet/too-long": the test that must fail
-	old     string // text that stands once in the file
-	changed string // what it becomes
+	old     string // text that occurs once in the file
+	changed string // its replacement
 }
 
-// touches reports whether the mutant's file or its test lies in one of dirs.
+// touches reports whether the mutant's file or its test is in one of dirs.
 func (m mutant) touches(dirs map[string]bool) bool {
 	return dirs[filepath.Dir(m.file)] || dirs[strings.TrimPrefix(m.pkg, "./")]
 }
@@ -96,7 +96,7 @@ func parse(file, content string) ([]mutant, error) {
 	return all, nil
 }
 
-// block is the text from a line up to the one that says end, and that line's index.
+// block returns the lines up to the one that equals end, and that line's index.
 func block(lines []string, from int, end string) (text string, at int) {
 	for at = from; at < len(lines); at++ {
 		if lines[at] == end {

@@ -1,8 +1,8 @@
-// Mutants shows that the tests see: each mutant is one small edit of the code, kept
-// as data beside this file, with the test that must go red. A mutant that survives,
-// does not compile, no longer applies, or whose test did not run, is a failure.
+// Mutants shows that the tests detect faults: each mutant is one small change of the
+// code, kept as data beside this file, with the test that must fail. It is an error if
+// a mutant survives, does not compile or no longer applies, or if its test did not run.
 //
-// The tree is never edited: the go command reads the edited file as an overlay.
+// The tree is never changed: the go command reads the changed file as an overlay.
 package main
 
 import (
@@ -57,7 +57,7 @@ func run(since, only string) error {
 	return nil
 }
 
-// tryAll tries mutants on all processors and returns how many were not killed.
+// tryAll tries mutants on all processors and returns how many were not detected.
 func tryAll(mutants []mutant) (failures int) {
 	var mu sync.Mutex
 	var all sync.WaitGroup

@@ -11,7 +11,7 @@ import (
 	"strings"
 )
 
-// try runs the mutant's test with the edit in place. nil: the test failed, as it must.
+// try runs the mutant's test with the change applied. nil: the test failed, as it must.
 func (m mutant) try() error {
 	dir, err := os.MkdirTemp("", "mutant-")
 	if err != nil {
@@ -23,7 +23,7 @@ func (m mutant) try() error {
 		return err
 	}
 	cmd := exec.Command("go", "test", "-json", "-count=1", "-short", "-timeout=3m", "-run", pattern(m.test), m.pkg)
-	// In the environment, so that the executables that a test builds are mutants, too.
+	// In the environment, so that the executables that a test builds are mutants too.
 	cmd.Env = append(os.Environ(), "GOFLAGS=-overlay="+overlay, "CGO_ENABLED=0")
 	out, err := cmd.Output()
 	var exit *exec.ExitError
@@ -33,7 +33,7 @@ func (m mutant) try() error {
 	return verdict(m.test, out)
 }
 
-// overlay writes the edited file and the JSON that go build -overlay reads.
+// overlay writes the changed file and the JSON for go build -overlay.
 func (m mutant) overlay(dir string) (string, error) {
 	path, err := filepath.Abs(m.file)
 	if err != nil {
@@ -58,7 +58,7 @@ func (m mutant) overlay(dir string) (string, error) {
 	return name, os.WriteFile(name, text, 0o600)
 }
 
-// pattern is the -run expression of exactly one test: "A/b" is "^A$/^b$".
+// pattern returns the -run expression of exactly one test: "A/b" is "^A$/^b$".
 func pattern(test string) string {
 	parts := strings.Split(test, "/")
 	for i, p := range parts {
@@ -70,7 +70,7 @@ func pattern(test string) string {
 // event is a line of go test -json.
 type event struct{ Action, Test, Output string }
 
-// verdict reads what go test said: nil if the test ran and failed.
+// verdict evaluates the output of go test: nil if the test ran and failed.
 func verdict(test string, out []byte) error {
 	ran, failed := false, false
 	var said []string
