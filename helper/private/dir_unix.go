@@ -269,15 +269,18 @@ func (d Dir) createLocked(name string) (fd, held int, err error) {
 
 // removeAbandoned removes an unfinished file that has no writer any more, and reports
 // whether it did: a writer holds its lock. The lock is kept until the file is removed,
-// so that no writer takes it in between.
-func (d Dir) removeAbandoned(name string) bool {
+// so that no writer takes it in between. live: a writer holds it, however old it is.
+func (d Dir) removeAbandoned(name string) (removed, live bool) {
 	f, err := d.OpenFile(name, os.O_RDWR)
 	if err != nil {
-		return false
+		return false, false
 	}
 	defer f.Close()
 	free, err := lockFile(f, Alone, false)
-	return free && err == nil && d.Holds(name, f) && d.remove(name) == nil
+	if err != nil || !free {
+		return false, err == nil
+	}
+	return d.Holds(name, f) && d.remove(name) == nil, false
 }
 
 // Rename renames from to to, replacing it.

@@ -86,7 +86,7 @@ func (d Dir) create(name string, content []byte, sync bool) (release func(), err
 }
 
 // removeAbandoned does nothing on this system: age decides.
-func (d Dir) removeAbandoned(string) bool { return false }
+func (d Dir) removeAbandoned(string) (removed, live bool) { return false, false }
 
 // Rename renames from to to, replacing it.
 func (d Dir) Rename(from, to string) error { return d.root.Rename(from, to) }

@@ -224,9 +224,13 @@ func (d Dir) sweep(now time.Time, unfinished func(string) bool) (removed int) {
 		if !unfinished(name) {
 			continue
 		}
+		var gone, live bool
+		if strings.HasPrefix(name, tempPrefix) {
+			gone, live = d.removeAbandoned(name)
+		}
+		// A file server's clock may be an hour off: age says nothing against a lock.
 		at, err := d.Modified(name)
-		old := err == nil && now.Sub(at) > Stale
-		if strings.HasPrefix(name, tempPrefix) && d.removeAbandoned(name) || old && d.Remove(name) == nil {
+		if old := err == nil && now.Sub(at) > Stale; gone || old && !live && d.Remove(name) == nil {
 			removed++
 		}
 	}

@@ -59,3 +59,32 @@ func TestSweepWhileWriting(t *testing.T) {
 		t.Errorf("%v, %v: want the four files", names, err)
 	}
 }
+
+// TestSweepByAnotherClock: where a file server's clock is hours off, every new file looks
+// old. A live writer's stays all the same; a killed one's goes.
+func TestSweepByAnotherClock(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "ours")
+	d, err := private.Make(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer d.Close()
+	const live, left = ".tmp-credhelper-1-a-1", ".tmp-credhelper-1-a-2"
+	for _, name := range []string{live, left} {
+		if err := os.WriteFile(filepath.Join(path, name), []byte("part"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	writer, err := d.OpenFile(live, os.O_RDWR)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer writer.Close()
+	if taken, err := private.TryLockFile(writer, private.Alone); !taken || err != nil {
+		t.Fatal(taken, err)
+	}
+	n := d.Sweep(time.Now().Add(5 * time.Hour))
+	if names, err := d.Names(); n != 1 || err != nil || len(names) != 1 || names[0] != live {
+		t.Errorf("%d files were removed; what is there: %v, %v", n, names, err)
+	}
+}

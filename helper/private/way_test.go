@@ -165,6 +165,7 @@ func TestMapsRoot(t *testing.T) {
 	for text, want := range map[string]bool{
 		"         0          0 4294967295\n": true, "0 1000 1\n1 100000 65536\n": true, "1000 1000 1\n": false, "": false, "0 0 0\n": false,
 		"         0       1000          1\n": false, // unshare -r: we are called 0, and root is outside
+		"         0          0          1\n": true,  // root's unshare -r: whoever is not mapped is somebody else
 	} {
 		if mapsRoot(text) != want {
 			t.Errorf("%q: %v", text, !want)

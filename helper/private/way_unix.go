@@ -194,20 +194,22 @@ func seemingRoot() uint32 {
 }
 
 // mapsRoot reports whether a uid_map (user_namespaces(7)) has a line for uid 0, unless
-// it maps a single user: then that user appears as 0 (unshare -r), and root is not
-// mapped.
+// it maps a single user who is not root outside: then that user appears as 0 (unshare -r),
+// and root is not mapped.
 func mapsRoot(uids string) bool {
-	found, mapped := false, uint64(0)
+	found, itself, mapped := false, false, uint64(0)
 	for line := range strings.Lines(uids) {
 		fields := strings.Fields(line)
 		if len(fields) != 3 {
 			continue
 		}
 		n, _ := strconv.ParseUint(fields[2], 10, 32)
-		found = found || fields[0] == "0" && n > 0
+		if fields[0] == "0" && n > 0 {
+			found, itself = true, fields[1] == "0"
+		}
 		mapped += n
 	}
-	return found && mapped > 1
+	return found && (mapped > 1 || itself)
 }
 
 func lstat(path string) (node, error) {
