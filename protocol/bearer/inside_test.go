@@ -31,7 +31,7 @@ func TestHeldClocks(t *testing.T) {
 		{"at the end by one clock", 10 * ms, 9 * ms, 10 * ms, false},
 		{"at the end by the other", 9 * ms, 10 * ms, 10 * ms, false},
 	} {
-		h := &held{left: c.left}
+		h := &answer{left: c.left}
 		if h.within(c.monotonic, c.wall, trustTime) != c.good {
 			t.Errorf("%s: not %v", c.name, c.good)
 		}

@@ -37,24 +37,24 @@ type TokenSource struct {
 	// Now is the clock, with its monotonic reading; nil: time.Now.
 	Now func() time.Time
 
-	held atomic.Pointer[held]
+	last atomic.Pointer[answer]
 
-	mu     sync.Mutex
-	asking *asking // nil while no one asks
+	mu   sync.Mutex
+	call *call // nil while no one asks
 }
 
 var _ oauth2.TokenSource = (*TokenSource)(nil)
 
-// held is an answer. It is immutable, so that readers need no lock.
-type held struct {
+// answer is what the answerer gave. It is immutable, so that readers need no lock.
+type answer struct {
 	token *oauth2.Token
 	since time.Time     // when it was confirmed
 	wall  int64         // the same in nanoseconds of the wall clock
 	left  time.Duration // remaining lifetime of the token at that time
 }
 
-// asking is one call of the answerer that other callers wait for.
-type asking struct {
+// call is one request to the answerer that other callers wait for.
+type call struct {
 	done  chan struct{} // closed when token and err are set
 	token *oauth2.Token
 	err   error
@@ -65,21 +65,21 @@ type asking struct {
 // limits the time it takes (8 s).
 func (s *TokenSource) Token() (*oauth2.Token, error) {
 	// Read the clock after the answer, so that it was not confirmed in the future.
-	if h := s.held.Load(); h != nil && h.good(s.now(), trustTime) {
-		return h.token, nil
+	if a := s.last.Load(); a != nil && a.good(s.now(), trustTime) {
+		return a.token, nil
 	}
 	return s.share()
 }
 
-// good reports whether h was confirmed less than within ago and has not expired. Both
+// good reports whether a was confirmed less than within ago and has not expired. Both
 // clocks must agree: the monotonic one stops while a machine is suspended, and the wall
 // clock jumps when it is set.
-func (h *held) good(now time.Time, within time.Duration) bool {
-	return h.within(now.Sub(h.since), time.Duration(now.UnixNano()-h.wall), within)
+func (a *answer) good(now time.Time, within time.Duration) bool {
+	return a.within(now.Sub(a.since), time.Duration(now.UnixNano()-a.wall), within)
 }
 
-func (h *held) within(monotonic, wall, limit time.Duration) bool {
-	limit = min(limit, h.left)
+func (a *answer) within(monotonic, wall, limit time.Duration) bool {
+	limit = min(limit, a.left)
 	return 0 <= monotonic && monotonic < limit && 0 <= wall && wall < limit
 }
 
@@ -88,31 +88,31 @@ func (h *held) within(monotonic, wall, limit time.Duration) bool {
 func (s *TokenSource) share() (*oauth2.Token, error) {
 	s.mu.Lock()
 	within := trustTime
-	if s.asking != nil {
+	if s.call != nil {
 		within = graceTime
 	}
-	if h := s.held.Load(); h != nil && h.good(s.now(), within) {
+	if a := s.last.Load(); a != nil && a.good(s.now(), within) {
 		s.mu.Unlock()
-		return h.token, nil
+		return a.token, nil
 	}
-	a := s.asking
-	if a != nil {
+	c := s.call
+	if c != nil {
 		s.mu.Unlock()
-		<-a.done
-		return a.token, a.err
+		<-c.done
+		return c.token, c.err
 	}
-	a = &asking{done: make(chan struct{}), err: errors.New("no bearer token: the answerer broke off")}
-	s.asking = a
+	c = &call{done: make(chan struct{}), err: errors.New("no bearer token: the answerer broke off")}
+	s.call = c
 	s.mu.Unlock()
 
 	defer func() { // even after a panic: no one must wait forever
 		s.mu.Lock()
-		s.asking = nil
+		s.call = nil
 		s.mu.Unlock()
-		close(a.done)
+		close(c.done)
 	}()
-	a.token, a.err = s.ask()
-	return a.token, a.err
+	c.token, c.err = s.ask()
+	return c.token, c.err
 }
 
 // ask asks the answerer and keeps its answer. After a failure nothing is kept, because
@@ -126,18 +126,18 @@ func (s *TokenSource) ask() (*oauth2.Token, error) {
 		err = of(c, protocol.ErrPolicy, "an oauth2 token cannot say in which header it travels; take bearer.Transport")
 	}
 	if err != nil {
-		s.held.Store(nil)
+		s.last.Store(nil)
 		return nil, noToken(err)
 	}
 	end := time.Unix(c.Expires, 0)
-	h := &held{
+	a := &answer{
 		token: &oauth2.Token{AccessToken: c.Secret.Reveal(), TokenType: c.Scheme, Expiry: end},
 		since: now,
 		wall:  now.UnixNano(),
 		left:  end.Sub(now),
 	}
-	s.held.Store(h)
-	return h.token, nil
+	s.last.Store(a)
+	return a.token, nil
 }
 
 func (s *TokenSource) now() time.Time {
