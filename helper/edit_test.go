@@ -64,7 +64,7 @@ func TestAdd(t *testing.T) {
 func TestNeverHalfAProfile(t *testing.T) {
 	t.Run("locked keyring", func(t *testing.T) {
 		h := newHome(t, oauthtest.Options{Product: "jama"})
-		h.keyring.fails = keyring.ErrLocked
+		h.keyring.fails = keyring.ErrUnlock
 		err := h.helper().AddProfile(context.Background(), h.draft("jama"), secret.New(canary))
 		wantError(t, err, protocol.ErrLocked, "credhelper unlock")
 		if names, _ := h.helper().ProfileNames(); len(names) > 0 {
