@@ -48,7 +48,7 @@ func (h *Helper) Get(ctx context.Context, r protocol.Request) (protocol.Credenti
 		return c, nil
 	}
 	defer leave()
-	q, err := h.newQuery(r)
+	q, err := h.newQuery(ctx, r)
 	if err != nil {
 		if !errors.Is(err, protocol.ErrNoProfile) { // tools ask about every host
 			h.logFailure(recordOf(r), err)
@@ -110,14 +110,14 @@ func (q *query) answer(ctx context.Context) (protocol.Credential, error) {
 
 // newQuery finds the profile and opens the cache. The cache is created only if a
 // profile answers.
-func (h *Helper) newQuery(r protocol.Request) (*query, error) {
+func (h *Helper) newQuery(ctx context.Context, r protocol.Request) (*query, error) {
 	q := &query{Helper: h, request: r}
 	var err, unsafe error
 	if q.settings, err = h.Settings(); err != nil {
 		return nil, err
 	}
 	q.store, unsafe = h.cacheStore()
-	err = q.find()
+	err = q.find(ctx)
 	if err == nil && q.store == nil && !h.config.NoStore {
 		if err = unsafe; err == nil {
 			if q.store, err = cache.Create(h.config.Dirs); readOnly(err) {
@@ -159,13 +159,13 @@ func (q *query) close() {
 }
 
 // find sets the profile that answers, and its origin that owns the URL.
-func (q *query) find() (err error) {
+func (q *query) find(ctx context.Context) (err error) {
 	r := q.request
 	switch {
 	case r.Profile == "" && r.URL == (origin.URL{}):
 		return malformed("the request names neither a URL nor a profile")
 	case r.Profile == "":
-		return q.findOwner()
+		return q.findOwner(ctx)
 	}
 	if q.profile, err = q.Profile(r.Profile); err != nil {
 		return err
@@ -182,7 +182,7 @@ func (q *query) find() (err error) {
 
 // findOwner finds the profile that owns the URL. With a valid route no other profile
 // needs to be read.
-func (q *query) findOwner() error {
+func (q *query) findOwner(ctx context.Context) error {
 	u := q.request.URL
 	if q.store != nil {
 		if name := q.store.Owner(u); name != "" {
@@ -194,12 +194,7 @@ func (q *query) findOwner() error {
 			}
 		}
 	}
-	compared := q.clock() // before anything is read, so that a concurrent change is noticed
-	q.claims = q.Claims()
-	q.keepHosts(compared)
-	var err error
-	q.profile, q.origin, err = q.claims.Owner(u, q.request.Username)
-	return err
+	return q.surveyed(ctx)
 }
 
 // withoutWaiting returns the answer after a wait for others has ended: a token that is

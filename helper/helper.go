@@ -98,6 +98,7 @@ type Helper struct {
 	finders   flights    // read settings, profile and cache after a miss in memory
 	fetchers  flights    // contact the server, or drop a token
 	rejecting sync.Mutex // locked while an early report is counted
+	surveying sync.Mutex // locked while a request looks at all profiles
 
 	opening sync.Mutex
 	keyring keyring.Keyring // after it was opened

@@ -75,7 +75,7 @@ func TestMatch(t *testing.T) {
 	for _, pass := range []string{"cold", "warm"} {
 		for _, m := range matches {
 			u := url(t, m.url)
-			p, err := h.helper().Match(u, "")
+			p, err := h.helper().Match(context.Background(), u, "")
 			c, askErr := h.get(protocol.Request{URL: u})
 			if m.kind != nil {
 				wantError(t, err, m.kind, m.part)
@@ -255,7 +255,7 @@ func TestBrokenNeighbour(t *testing.T) {
 // TestExplain says who owns a URL, who else is there, and why not.
 func TestExplain(t *testing.T) {
 	h := withOwners(t)
-	x := h.helper().Explain("https://demo.thejakamo.com/api/order/response?secret=1")
+	x := h.helper().Explain(context.Background(), "https://demo.thejakamo.com/api/order/response?secret=1")
 	if x.Owner != "orders" || x.Origin != "https://demo.thejakamo.com/api/order" || x.Err != nil || x.Token.Cached ||
 		x.URL != "https://demo.thejakamo.com/api/order/response" {
 		t.Errorf("%+v", x)
@@ -265,7 +265,7 @@ func TestExplain(t *testing.T) {
 		t.Errorf("also there: %+v", x.Also)
 	}
 	h.mustGet(protocol.Request{Profile: "exact"})
-	x = h.helper().Explain("https://git.example.com/")
+	x = h.helper().Explain(context.Background(), "https://git.example.com/")
 	if x.Owner != "exact" || !x.Token.Cached || x.Token.Left <= 0 {
 		t.Errorf("%+v", x)
 	}
@@ -276,7 +276,7 @@ func TestExplain(t *testing.T) {
 		"http://git.example.com/":      protocol.ErrPolicy,
 		"https://git.example.com/\x1b": protocol.ErrPolicy,
 	} {
-		x := h.helper().Explain(address)
+		x := h.helper().Explain(context.Background(), address)
 		wantError(t, x.Err, kind)
 		if x.Owner != "" {
 			t.Errorf("%s: %+v", address, x)
@@ -301,7 +301,7 @@ func BenchmarkMatch(b *testing.B) {
 			}
 			u := url(b, "https://h0.example.com/x")
 			for b.Loop() {
-				if _, err := h.helper().Match(u, ""); err != nil {
+				if _, err := h.helper().Match(context.Background(), u, ""); err != nil {
 					b.Fatal(err)
 				}
 			}

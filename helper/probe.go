@@ -83,7 +83,7 @@ func (h *Helper) Keep(ctx context.Context, t Tested) {
 
 // keepToken caches a token that was requested to verify the profile's secret.
 func (h *Helper) keepToken(ctx context.Context, lock *cache.Lock, profile string, token *oauth.Token) {
-	q, err := h.newQuery(protocol.Request{Verb: protocol.Get, Profile: profile})
+	q, err := h.newQuery(ctx, protocol.Request{Verb: protocol.Get, Profile: profile})
 	if err != nil {
 		return
 	}
@@ -100,7 +100,7 @@ func (h *Helper) Test(ctx context.Context, name string) (Tested, error) {
 		return Tested{Profile: name}, err
 	}
 	t := Tested{Profile: name, TokenURL: p.TokenURL, ProbeURL: p.ProbeURL()}
-	q, err := h.newQuery(protocol.Request{Verb: protocol.Get, Profile: name})
+	q, err := h.newQuery(ctx, protocol.Request{Verb: protocol.Get, Profile: name})
 	if err != nil {
 		return t, err
 	}

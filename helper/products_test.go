@@ -84,7 +84,7 @@ func TestLateClaim(t *testing.T) {
 	if c := h.mustGet(r); c.Source != "cache" || c.Profile != "demo" {
 		t.Errorf("the route that was true: %+v", c)
 	}
-	if x := h.helper().Explain(h.server.URL() + "/rest"); x.Err == nil {
+	if x := h.helper().Explain(context.Background(), h.server.URL()+"/rest"); x.Err == nil {
 		t.Fatalf("explain: %+v", x)
 	}
 	_, err := h.get(r)

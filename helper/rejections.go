@@ -211,7 +211,7 @@ func (h *Helper) withQuery(ctx context.Context, r protocol.Request, do func(cont
 	}
 	ctx, cancel := h.deadline(ctx, h.asked(r))
 	defer cancel()
-	q, err := h.newQuery(r)
+	q, err := h.newQuery(ctx, r)
 	if err != nil {
 		return err
 	}

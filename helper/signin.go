@@ -211,7 +211,7 @@ func (h *Helper) SignInError(p *config.Profile, err error) error {
 // KeepSignIn stores the result of a sign-in: the refresh token first, then the access
 // token. lasts reports whether there is a refresh token.
 func (h *Helper) KeepSignIn(ctx context.Context, p *config.Profile, token *oauth.Token) (lasts bool, err error) {
-	q, err := h.newQuery(protocol.Request{Verb: protocol.Get, Profile: p.Name})
+	q, err := h.newQuery(ctx, protocol.Request{Verb: protocol.Get, Profile: p.Name})
 	if err != nil {
 		return false, err
 	}
@@ -240,7 +240,7 @@ func (h *Helper) KeepSignIn(ctx context.Context, p *config.Profile, token *oauth
 // deletes them in any case (T16, T26). revoked is the number of revoked tokens; problem
 // is why one could not be revoked.
 func (h *Helper) SignOut(ctx context.Context, p *config.Profile) (revoked int, problem, err error) {
-	q, err := h.newQuery(protocol.Request{Verb: protocol.Get, Profile: p.Name})
+	q, err := h.newQuery(ctx, protocol.Request{Verb: protocol.Get, Profile: p.Name})
 	if err != nil {
 		return 0, nil, err
 	}

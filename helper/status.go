@@ -142,7 +142,7 @@ type Explanation struct {
 
 // Explain says what Match decides for a URL as a tool or a person wrote it, and
 // compiles that host's routes anew.
-func (h *Helper) Explain(address string) (x Explanation) {
+func (h *Helper) Explain(ctx context.Context, address string) (x Explanation) {
 	u, reason := origin.ParseURL(address)
 	if reason != origin.Release {
 		x.URL = printable.Value(address)
@@ -150,13 +150,20 @@ func (h *Helper) Explain(address string) (x Explanation) {
 			Hint: "a URL begins with https:// and a host; a profile's origins are shown by credhelper show NAME"}
 		return x
 	}
-	claims := h.Claims()
+	store, _ := h.cacheStore()
+	if store != nil {
+		defer store.Close()
+	}
+	claims, err := h.survey(ctx, store, u)
+	if err != nil {
+		x.Err = err
+		return x
+	}
 	x.Explanation = claims.Explain(u)
 	x.URL = u.String() + printable.Value(u.Path())
-	if store, err := h.cacheStore(); err == nil && store != nil {
-		defer store.Close()
+	if store != nil {
 		putRoutes(store, claims.Routes(u))
-		if owner, _, err := claims.Owner(u, ""); err == nil {
+		if owner, err := h.Profile(x.Owner); x.Owner != "" && err == nil {
 			x.Token = h.tokenStatus(store, owner)
 		}
 	}

@@ -65,7 +65,7 @@ func (s *session) curl(ctx context.Context, name string, args []string, flags re
 	if err != nil {
 		return err
 	}
-	if err := call.address(h); err != nil {
+	if err := call.address(ctx, h); err != nil {
 		return err
 	}
 	if call.program, err = s.findProgram("curl"); err != nil {
@@ -110,7 +110,7 @@ func (c *curlCall) again(ctx context.Context, h *helper.Helper, refused protocol
 
 // address determines the URL and the profile. curl gets exactly the text that was
 // checked.
-func (c *curlCall) address(h *helper.Helper) (err error) {
+func (c *curlCall) address(ctx context.Context, h *helper.Helper) (err error) {
 	url := c.args.URL
 	scheme, _, found := strings.Cut(url, "://")
 	if !found || strings.ContainsAny(scheme, "/?#") { // a query may contain an address
@@ -139,7 +139,7 @@ func (c *curlCall) address(h *helper.Helper) (err error) {
 		}
 	}
 	c.request.URL, c.request.Address = u, url
-	c.profile, err = h.Match(u, c.request.Profile)
+	c.profile, err = h.Match(ctx, u, c.request.Profile)
 	return err
 }
 

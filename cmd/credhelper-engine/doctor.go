@@ -142,6 +142,7 @@ func (s *session) examine(ctx context.Context, x *examination) (err error) {
 	for _, check := range checks {
 		check(x)
 	}
+	x.helper.Refresh(ctx)
 	return nil
 }
 

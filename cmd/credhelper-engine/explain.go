@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"strings"
@@ -20,16 +21,16 @@ func (s *session) explainCommand() *cobra.Command {
 		Short:   "say which profile owns a URL, and why",
 		GroupID: groupKeep,
 		Args:    between(1, 1),
-		RunE:    func(_ *cobra.Command, args []string) error { return s.explain(args[0]) },
+		RunE:    func(c *cobra.Command, args []string) error { return s.explain(c.Context(), args[0]) },
 	}
 }
 
-func (s *session) explain(url string) error {
+func (s *session) explain(ctx context.Context, url string) error {
 	h, err := s.open()
 	if err != nil {
 		return err
 	}
-	x := h.Explain(url)
+	x := h.Explain(ctx, url)
 	var lines []string
 	if x.Err == nil {
 		here := 0

@@ -66,6 +66,7 @@ func (s *session) status(ctx context.Context, names []string) error {
 	}
 	if len(names) == 0 {
 		s.sayStrays(h)
+		h.Refresh(ctx)
 	}
 	fetched := lastFetched(h)
 	locked := s.lockedWord(ctx, h)

@@ -1,6 +1,7 @@
 package cache
 
 import (
+	"cmp"
 	"slices"
 )
 
@@ -15,49 +16,56 @@ const (
 	bucketsFile = "hosts-buckets"
 	bucketSize  = 2048 // bytes
 	bucketText  = bucketSize - nonceSize - tagSize
-	bucketHolds = (bucketText - 2) / len(hostHash{})
+	bucketHolds = (bucketText - 2) / 8
 	mostBuckets = 1 << 14 // 32 MiB, some three million hosts
 )
 
-// hostHash is what a bucket holds of a key.
-type hostHash [8]byte
-
-// hashOf is the hash of a host's key and the number that its bucket has among many, to
-// be cut to as many bits as there are.
-func hashOf(key string) (hash hostHash, bucket int) {
-	k := KeyOf("host", key)
-	return hostHash(k[:8]), int(k[8])<<8 | int(k[9])
+// hostHash is the hash of a host's key: what its bucket holds of it, and the number that
+// this bucket has among many, to be cut to as many bits as there are.
+type hostHash struct {
+	hash   uint64
+	bucket uint16
 }
 
+func hashOf(key string) hostHash {
+	k := KeyOf("host", key)
+	s := scanner{rest: k[:]}
+	return hostHash{s.uint64(), s.uint16()}
+}
+
+// in is the number of the bucket among so many, a power of two.
+func (h hostHash) in(buckets int) int { return int(h.bucket) & (buckets - 1) }
+
 // spread distributes keys among as few buckets, a power of two, as hold them; nil if
-// there are too many.
-func spread(keys []string) [][]hostHash {
-	for n := 1; n <= mostBuckets; n *= 2 {
-		if len(keys) > n*bucketHolds {
+// that is more than most.
+func spread(keys []string, most int) [][]hostHash {
+	hashes := make([]hostHash, len(keys))
+	for i, key := range keys {
+		hashes[i] = hashOf(key)
+	}
+	slices.SortFunc(hashes, func(a, b hostHash) int { return cmp.Compare(a.hash, b.hash) })
+	hashes = slices.CompactFunc(hashes, func(a, b hostHash) bool { return a.hash == b.hash })
+	for n := 1; n <= most; n *= 2 {
+		sizes := make([]int, n)
+		for _, h := range hashes {
+			sizes[h.in(n)]++
+		}
+		if slices.Max(sizes) > bucketHolds {
 			continue
 		}
-		buckets, fits := make([][]hostHash, n), true
-		for _, key := range keys {
-			hash, i := hashOf(key)
-			i &= n - 1
-			if !slices.Contains(buckets[i], hash) {
-				buckets[i] = append(buckets[i], hash)
-			}
-			if fits = len(buckets[i]) <= bucketHolds; !fits {
-				break
-			}
+		buckets := make([][]hostHash, n)
+		for _, h := range hashes {
+			buckets[h.in(n)] = append(buckets[h.in(n)], h)
 		}
-		if fits {
-			return buckets
-		}
+		return buckets
 	}
 	return nil
 }
 
 // holds reports whether the bucket of a host's key has it.
 func (s *Store) holds(h *Hosts, key *sealingKey, host string) (bool, error) {
-	hash, i := hashOf(host)
-	i &= h.buckets - 1
+	wanted := hashOf(host)
+	i := wanted.in(h.buckets)
 	var sealed [bucketSize]byte
 	if s.dir.ReadAt(bucketsFile, sealed[:], int64(i)*bucketSize) != nil {
 		return false, ErrMiss
@@ -72,7 +80,7 @@ func (s *Store) holds(h *Hosts, key *sealingKey, host string) (bool, error) {
 	}
 	b := scanner{rest: text}
 	for range b.uint16() {
-		if [8]byte(b.take(len(hash))) == hash {
+		if b.uint64() == wanted.hash {
 			return true, nil
 		}
 	}
@@ -92,8 +100,8 @@ func (s *Store) putBuckets(h *Hosts, key *sealingKey, buckets [][]hostHash) erro
 	var text [bucketText]byte
 	for i, hashes := range buckets {
 		b := appendUint16(text[:0], uint16(len(hashes)))
-		for _, hash := range hashes {
-			b = append(b, hash[:]...)
+		for _, h := range hashes {
+			b = appendUint64(b, h.hash)
 		}
 		clear(text[len(b):])
 		nonce := nonces[i*nonceSize:][:nonceSize]

@@ -1,7 +1,6 @@
 package cache
 
 import (
-	"context"
 	"errors"
 	"slices"
 	"strings"
@@ -102,35 +101,30 @@ func (h *Hosts) current(d Dirs) bool {
 	return true
 }
 
-// PutHosts stores the hosts' keys (HostKeys). Two processes that do so at once may
+// putHosts stores the hosts' keys (HostKeys). Two processes that do so at once may
 // leave the one's list beside the other's buckets: that opens for nobody, and the next
 // one to look at all profiles stores both again.
-func (s *Store) PutHosts(ctx context.Context, h Hosts, keys []string) error {
+func (s *Store) putHosts(key *sealingKey, home [16]byte, h *Hosts, keys []string) error {
 	if err := randomBytes(h.generation[:]); err != nil {
 		return err
 	}
-	key, home, err := s.dirs.sealingKey(ctx, nil)
-	if err != nil {
-		return err
-	}
-	defer wipe(key.key[:])
-	buckets := spread(keys)
+	buckets := spread(keys, mostBuckets)
 	if buckets == nil {
 		return errors.New("more hosts than the cache has buckets for")
 	}
 	h.buckets = len(buckets)
-	if err := s.putBuckets(&h, &key, buckets); err != nil {
+	if err := s.putBuckets(h, key, buckets); err != nil {
 		return err
 	}
-	return s.putSealed(&key, header{kind: kindHosts, home: home}, hostsFile, h.encode())
+	return s.putSealed(key, header{kind: kindHosts, home: home}, hostsFile, h.encode())
 }
 
-// RenewHosts notes that all files were compared again and none had changed. It reports
-// whether it could: what is stored was made from the same folders, and the bucket of
-// the URL's host opens.
-func (s *Store) RenewHosts(h Hosts, u origin.URL) bool {
+// RenewHosts notes that all files were compared again, and are as o says. It reports
+// whether it could: what is stored was made from o and the same folders, and the bucket
+// of the URL's host opens.
+func (s *Store) RenewHosts(o *Origins, h Hosts, u origin.URL) bool {
 	old, f, err := s.hosts()
-	if err != nil || old.Unusable != h.Unusable || !slices.Equal(old.Stamps, nameless(h.Stamps)) {
+	if err != nil || old.generation != o.hosts || !slices.Equal(old.Stamps, nameless(h.Stamps)) {
 		return false
 	}
 	exact, _ := origin.RouteKeys(u)
@@ -139,11 +133,6 @@ func (s *Store) RenewHosts(h Hosts, u origin.URL) bool {
 	}
 	old.Compared = h.Compared
 	return s.putSealed(&f.key, header{kind: kindHosts, home: f.home}, hostsFile, old.encode()) == nil
-}
-
-// DropHosts forgets what is known about the hosts.
-func (s *Store) DropHosts() error {
-	return errors.Join(s.dir.Remove(hostsFile), s.dir.Remove(bucketsFile))
 }
 
 // hosts opens the list of what is known about the hosts, and says with which key.

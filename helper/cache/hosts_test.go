@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strconv"
 	"testing"
 	"time"
 
@@ -46,7 +47,8 @@ func putHosts(t *testing.T, s *Store, origins ...string) {
 		}
 		keys = append(keys, HostKeys(o)...)
 	}
-	if err := s.PutHosts(context.Background(), h, keys); err != nil {
+	o := &Origins{}
+	if err := s.PutOrigins(context.Background(), o, &h, keys); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -260,26 +262,35 @@ func TestRenewHosts(t *testing.T) {
 	for _, path := range dirs.Configuration() {
 		h.Stamps = append(h.Stamps, stampOf(path))
 	}
-	if !s.RenewHosts(h, u) || !unowned(t, s, "https://github.com", later(25)) || unowned(t, s, "https://api.example.com", later(25)) {
+	o, err := s.Origins()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !s.RenewHosts(o, h, u) || !unowned(t, s, "https://github.com", later(25)) || unowned(t, s, "https://api.example.com", later(25)) {
 		t.Error("not renewed")
 	}
-	for what, wrong := range map[string]Hosts{
-		"another folder":  {Compared: h.Compared, Stamps: h.Stamps[1:]},
-		"another profile": {Compared: h.Compared, Stamps: h.Stamps, Unusable: "jama"},
-	} {
-		if s.RenewHosts(wrong, u) {
-			t.Errorf("%s: renewed", what)
-		}
+	if s.RenewHosts(o, Hosts{Compared: h.Compared, Stamps: h.Stamps[1:]}, u) {
+		t.Error("another folder: renewed")
+	}
+	if s.RenewHosts(&Origins{}, h, u) {
+		t.Error("other profiles: renewed")
 	}
 	restoreBuckets(t, dirs, s)
-	if s.RenewHosts(h, u) {
-		t.Error("renewed with another one's buckets")
+	if o, err = s.Origins(); err != nil || s.RenewHosts(o, h, u) {
+		t.Error("renewed with another one's buckets", err)
 	}
 }
 
 // TestTooManyHosts: what no number of buckets holds is stored nowhere.
 func TestTooManyHosts(t *testing.T) {
-	if spread(make([]string, mostBuckets*bucketHolds+1)) != nil {
+	var keys []string
+	for i := range 1000 {
+		keys = append(keys, strconv.Itoa(i), strconv.Itoa(i))
+	}
+	if n := len(spread(keys, 8)); n != 8 {
+		t.Errorf("%d buckets for a thousand hosts", n)
+	}
+	if spread(keys, 4) != nil {
 		t.Error("stored")
 	}
 }

@@ -24,6 +24,7 @@ const (
 	kindEntry   = 'E' // an Entry
 	kindSubject = 'S' // a Subject: how to identify the subject
 	kindHosts   = 'H' // Hosts
+	kindOrigins = 'O' // Origins
 )
 
 // header is the part of a sealed file that can be read without the key.
@@ -52,7 +53,11 @@ func headerOf(sealed []byte) (h header, ok bool) {
 		h.serial = h.serial<<8 | int32(s.uint8())
 	}
 	h.home, h.expires = [16]byte(s.take(16)), int64(s.uint64())
-	return h, h.kind == kindEntry || h.kind == kindSubject || h.kind == kindHosts
+	switch h.kind {
+	case kindEntry, kindSubject, kindHosts, kindOrigins:
+		return h, true
+	}
+	return h, false
 }
 
 // sealingKey is the key of the sealed files and where it is kept.

@@ -40,14 +40,18 @@ func allTrue(stamps []Stamp) bool {
 
 func appendStamps(b []byte, stamps []Stamp) []byte {
 	b = appendUint16(b, uint16(len(stamps)))
-	for _, s := range stamps {
-		b = appendText(b, s.Path)
-		b = appendUint64(b, s.Device)
-		b = appendUint64(b, s.Inode)
-		b = appendUint64(b, uint64(s.Ctime))
-		b = appendUint64(b, uint64(s.Size))
+	for i := range stamps {
+		b = stamps[i].append(b)
 	}
 	return b
+}
+
+func (s *Stamp) append(b []byte) []byte {
+	b = appendText(b, s.Path)
+	b = appendUint64(b, s.Device)
+	b = appendUint64(b, s.Inode)
+	b = appendUint64(b, uint64(s.Ctime))
+	return appendUint64(b, uint64(s.Size))
 }
 
 func (s *scanner) stamps() []Stamp {
@@ -58,13 +62,17 @@ func (s *scanner) stamps() []Stamp {
 	}
 	stamps := make([]Stamp, n)
 	for i := range stamps {
-		stamps[i] = Stamp{
-			Path:   s.text(),
-			Device: s.uint64(),
-			Inode:  s.uint64(),
-			Ctime:  int64(s.uint64()),
-			Size:   int64(s.uint64()),
-		}
+		stamps[i] = s.stamp()
 	}
 	return stamps
+}
+
+func (s *scanner) stamp() Stamp {
+	return Stamp{
+		Path:   s.text(),
+		Device: s.uint64(),
+		Inode:  s.uint64(),
+		Ctime:  int64(s.uint64()),
+		Size:   int64(s.uint64()),
+	}
 }

@@ -41,8 +41,11 @@ func Create(dirs Dirs) (*Store, error) {
 func (s *Store) Close() { s.dir.Close() }
 
 // unseal reads and opens a sealed file.
-func (s *Store) unseal(name string) (opened, error) {
-	sealed, err := s.dir.Read(name, maxEntrySize)
+func (s *Store) unseal(name string) (opened, error) { return s.unsealAtMost(name, maxEntrySize) }
+
+// unsealAtMost is unseal for a file of at most that many bytes.
+func (s *Store) unsealAtMost(name string, limit int) (opened, error) {
+	sealed, err := s.dir.Read(name, limit)
 	if err != nil {
 		return opened{}, ErrMiss
 	}
@@ -154,7 +157,7 @@ func (s *Store) DropAll() error {
 	err = errors.Join(err, s.dirs.revokeAll())
 	for _, name := range names {
 		switch kind, _, _ := strings.Cut(name, "-"); kind {
-		case "t", "x", "k", "r", hostsFile,
+		case "t", "x", "k", "r", hostsFile, originsFile,
 			"l", "home", "key": // of earlier releases, which had no directory of locks
 			err = errors.Join(err, s.dir.Remove(name))
 		}

@@ -16,6 +16,15 @@ func appendText(b []byte, s string) []byte {
 	return append(appendUint16(b, uint16(len(s))), s...)
 }
 
+// appendTexts appends a list of at most 65,535 texts.
+func appendTexts(b []byte, list []string) []byte {
+	b = appendUint16(b, uint16(len(list)))
+	for _, s := range list {
+		b = appendText(b, s)
+	}
+	return b
+}
+
 // scanner decodes the binary form. After the first short read everything is zero and
 // bad is set, so callers check once, at the end.
 type scanner struct {
@@ -56,6 +65,22 @@ func (s *scanner) uint64() uint64 {
 }
 
 func (s *scanner) text() string { return string(s.take(int(s.uint16()))) }
+
+func (s *scanner) texts() []string {
+	n := int(s.uint16())
+	if n*2 > len(s.rest) { // 2: the least a text takes
+		s.bad = true
+		return nil
+	}
+	if n == 0 {
+		return nil
+	}
+	list := make([]string, n)
+	for i := range list {
+		list[i] = s.text()
+	}
+	return list
+}
 
 // done reports whether everything was read and nothing was missing.
 func (s *scanner) done() bool { return !s.bad && len(s.rest) == 0 }

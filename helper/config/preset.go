@@ -5,6 +5,7 @@ import (
 	"io/fs"
 	"strings"
 
+	"github.com/credhelper/credhelper/helper/cache"
 	"github.com/credhelper/credhelper/helper/oauth"
 	"github.com/credhelper/credhelper/protocol/printable"
 )
@@ -121,4 +122,14 @@ func clientAuthNames() (names []string) {
 		names = append(names, a.Name)
 	}
 	return names
+}
+
+// Basis is a hash of the embedded presets, which differ from release to release.
+func Basis() [16]byte {
+	var texts []string
+	for _, name := range PresetNames() {
+		text, _ := embedded.ReadFile("presets/" + name + ".toml")
+		texts = append(texts, name, string(text))
+	}
+	return cache.KeyOf("presets", texts...)
 }

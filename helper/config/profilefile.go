@@ -128,8 +128,7 @@ func fillGaps(to, from reflect.Value) {
 // written as in TOML, ["a", "b"]; params are NAME=VALUE. An unknown key is an error
 // with the nearest known one.
 func (f *File) Set(key, value string) error {
-	known := map[string]bool{}
-	keysOf(reflect.TypeFor[File](), "", known)
+	known := keysOf(reflect.TypeFor[File]())
 	switch name, rest, dotted := strings.Cut(key, "."); {
 	case dotted && name == "params":
 		if f.Params == nil {
@@ -159,8 +158,8 @@ func (f *File) Set(key, value string) error {
 		return malformed(text)
 	}
 	v := reflect.ValueOf(f).Elem()
-	for i := range v.NumField() {
-		if name, _, _ := strings.Cut(v.Type().Field(i).Tag.Get("toml"), ","); name == key {
+	for i, tag := range tagsOf(v.Type()) {
+		if tag.name == key {
 			return setText(v.Field(i), key, value)
 		}
 	}
@@ -184,11 +183,10 @@ func (f *File) setAssertion(key, value string) error {
 		return nil
 	}
 	v := reflect.ValueOf(f.Assertion).Elem()
-	for i := range v.NumField() {
-		name, _, _ := strings.Cut(v.Type().Field(i).Tag.Get("toml"), ",")
+	for i, tag := range tagsOf(v.Type()) {
 		switch {
-		case name != key || name == "claims":
-		case name == "key" || name == "from":
+		case tag.name != key || tag.name == "claims":
+		case tag.name == "key" || tag.name == "from":
 			list := words(value)
 			if len(list) == 1 && !strings.HasPrefix(value, "[") {
 				list = []string{"file", value}

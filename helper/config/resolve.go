@@ -5,6 +5,7 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+	"sync"
 	"unicode"
 
 	"github.com/credhelper/credhelper/protocol/printable"
@@ -18,10 +19,13 @@ type Resolver struct {
 	// an invalid profile that is about to be edited; may be nil.
 	Sources func([]Source)
 
+	mu      sync.Mutex // for several goroutines that use one
 	presets map[string]*Preset
 }
 
 func (r *Resolver) preset(name string) (*Preset, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	if p, known := r.presets[name]; known {
 		return p, nil
 	}
@@ -103,12 +107,11 @@ func (d *document) checkTexts(v reflect.Value, key string) error {
 			}
 		}
 	case reflect.Struct:
-		for i := range v.NumField() {
-			if !v.Type().Field(i).IsExported() {
-				continue // of a date
+		for i, tag := range tagsOf(v.Type()) {
+			if !tag.exported || v.Field(i).IsZero() {
+				continue // of a date, or not there
 			}
-			name, _, _ := strings.Cut(v.Type().Field(i).Tag.Get("toml"), ",")
-			if err := d.checkTexts(v.Field(i), strings.TrimPrefix(key+"."+name, ".")); err != nil {
+			if err := d.checkTexts(v.Field(i), strings.TrimPrefix(key+"."+tag.name, ".")); err != nil {
 				return err
 			}
 		}
@@ -167,8 +170,8 @@ func (f *File) Lacks(key string) bool {
 		}
 		v, key = reflect.ValueOf(f.Assertion).Elem(), rest
 	}
-	for i := range v.NumField() {
-		if name, _, _ := strings.Cut(v.Type().Field(i).Tag.Get("toml"), ","); name == key {
+	for i, tag := range tagsOf(v.Type()) {
+		if tag.name == key {
 			return v.Field(i).IsZero()
 		}
 	}

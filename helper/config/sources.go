@@ -74,20 +74,21 @@ func sourcesIn(v reflect.Value, prefix string) (list []Source) {
 	if v = reflect.Indirect(v); v.Kind() != reflect.Struct {
 		return nil
 	}
-	for i := range v.NumField() {
-		member := v.Type().Field(i)
-		name, _, _ := strings.Cut(member.Tag.Get("toml"), ",")
-		key, value := prefix+name, v.Field(i)
+	for i, tag := range tagsOf(v.Type()) {
+		value := v.Field(i)
+		if value.IsZero() {
+			continue
+		}
+		key := prefix + tag.name
 		switch {
-		case value.IsZero():
-		case member.Tag.Get("reads") == "secret":
+		case tag.reads == "secret":
 			// A value that is not a list of strings has no words, and so is not the
 			// keyring either.
 			words, _ := textList(value.Interface())
 			list = append(list, Source{Key: key, Words: words, Secret: true})
-		case member.Tag.Get("reads") == "file":
+		case tag.reads == "file":
 			list = append(list, Source{Key: key, Words: []string{"file", value.String()}})
-		case member.Tag.Get("reads") == environment:
+		case tag.reads == environment:
 			words, _ := textList(value.Interface())
 			list = append(list, Source{Key: key, Words: append([]string{environment}, words...), Secret: true})
 		default:

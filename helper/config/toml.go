@@ -34,8 +34,7 @@ func readDocument(path string, content []byte, into any) (*document, error) {
 	}
 	d.index()
 	// go-toml compares keys without case and ignores unknown ones.
-	known := map[string]bool{}
-	keysOf(reflect.TypeOf(into), "", known)
+	known := keysOf(reflect.TypeOf(into))
 	for _, key := range d.order {
 		if !isKnown(known, key) {
 			return nil, d.unknown(key, known)
@@ -151,27 +150,6 @@ func (d *document) note(parts unstable.Iterator, table string) string {
 	return key
 }
 
-// keysOf collects the dotted keys of a struct; "prefix.*" where any name is valid.
-func keysOf(t reflect.Type, prefix string, known map[string]bool) {
-	for t.Kind() == reflect.Pointer || t.Kind() == reflect.Slice {
-		t = t.Elem()
-	}
-	switch t.Kind() {
-	case reflect.Map:
-		known[prefix+"*"] = true
-		keysOf(t.Elem(), prefix+"*.", known)
-	case reflect.Struct:
-		for i := range t.NumField() {
-			name, _, _ := strings.Cut(t.Field(i).Tag.Get("toml"), ",")
-			if name == "" || name == "-" {
-				continue
-			}
-			known[prefix+name] = true
-			keysOf(t.Field(i).Type, prefix+name+".", known)
-		}
-	}
-}
-
 // wanted returns the required type of a key's value, in TOML's terms; "" for an unknown
 // key.
 func wanted(t reflect.Type, key toml.Key) string {
@@ -184,8 +162,8 @@ func wanted(t reflect.Type, key toml.Key) string {
 	case t.Kind() == reflect.Map:
 		return wanted(t.Elem(), key[1:])
 	case t.Kind() == reflect.Struct:
-		for i := range t.NumField() {
-			if name, _, _ := strings.Cut(t.Field(i).Tag.Get("toml"), ","); name == key[0] {
+		for i, tag := range tagsOf(t) {
+			if tag.name == key[0] {
 				return wanted(t.Field(i).Type, key[1:])
 			}
 		}

@@ -1,73 +1,95 @@
 package home
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 
 	"github.com/credhelper/credhelper/helper/cache"
-	"github.com/credhelper/credhelper/helper/config"
 	"github.com/credhelper/credhelper/protocol/origin"
 )
 
 // Claims holds which profile owns what, as of one moment.
 type Claims struct {
-	all    []claim
 	broken []brokenFile
 	stamps []cache.Stamp // of the files it was read from; nil if they might not show the next change
+
+	// Origins is what was read from the profiles, for the next time; nil if nothing was.
+	Origins *cache.Origins
+	// Changed reports whether that is something else than what was known before.
+	Changed bool
 }
 
 // claim is one origin of one profile.
 type claim struct {
 	origin  origin.Origin
-	profile *config.Profile
+	profile *cache.FileOrigins
 }
 
-func claimsOf(profiles []*config.Profile) (claims []claim) {
-	for _, p := range profiles {
-		for _, o := range p.Origins {
-			claims = append(claims, claim{o, p})
+// claimsOf appends those claims of a profile that could be about a host; "" is all of
+// them.
+func claimsOf(claims []claim, f *cache.FileOrigins, host string) []claim {
+	for _, text := range f.Origins {
+		if !strings.Contains(text, host) && !strings.Contains(text, "://*.") {
+			continue // spared, there may be thousands
+		}
+		if o, err := origin.Parse(text); err == nil { // it was written by String
+			claims = append(claims, claim{o, f})
 		}
 	}
 	return claims
 }
 
-// Claims reads every profile.
-func (h *Home) Claims() *Claims {
-	stamps := h.stamps() // before anything is read, so that a concurrent change shows
-	all, broken := h.load()
-	return &Claims{claimsOf(all), broken, stamps.trusted()}
+// about are all claims that could be about a host; "" is all of them.
+func (c *Claims) about(host string) (claims []claim) {
+	if c.Origins == nil {
+		return nil
+	}
+	for i := range c.Origins.Files {
+		if f := &c.Origins.Files[i]; !f.Broken {
+			claims = claimsOf(claims, f, host)
+		}
+	}
+	return claims
 }
 
 // Owner returns the profile that owns the URL, and its origin that matches (O12).
 // Between equal claims the tool's user name decides, if it matches only one of the
 // profiles (O14). Errors are those of Match.
-func (c *Claims) Owner(u origin.URL, user string) (p *config.Profile, from string, err error) {
-	chosen, err := choose(c.all, u, user)
+func (c *Claims) Owner(u origin.URL, user string) (profile, from string, err error) {
+	chosen, err := choose(c.about(u.Host()), u, user)
 	if err != nil {
-		return nil, "", blame(err, c.broken, u)
+		return "", "", blame(err, c.broken, u)
 	}
-	return chosen.profile, chosen.origin.String(), nil
+	return chosen.profile.Profile, chosen.origin.String(), nil
 }
 
-// Hosts returns the keys of all hosts on which a profile may have an origin, and the
-// files they were read from, without the time. They include the hosts in invalid
-// profiles, so that their errors are reported. ok is false if a change might not show,
-// or if a file could not be read at all.
-func (c *Claims) Hosts() (h cache.Hosts, keys []string, ok bool) {
-	for _, claim := range c.all {
-		keys = append(keys, cache.HostKeys(claim.origin)...)
-	}
+// Hosts is what the hosts of all profiles are known from, without the time of it. ok is
+// false where a change would not show, or a file could not be read at all.
+func (c *Claims) Hosts() (h cache.Hosts, ok bool) {
+	h.Stamps = c.stamps
 	for i, b := range c.broken {
-		if !b.read {
-			return h, nil, false
+		if b.Unread {
+			return h, false
 		}
 		if i == 0 {
-			h.Unusable = b.name
+			h.Unusable = b.Profile
 		}
-		keys = append(keys, b.hosts...)
 	}
-	h.Stamps = c.stamps
-	return h, keys, c.stamps != nil
+	return h, c.stamps != nil
+}
+
+// HostKeys are the keys of the hosts on which any profile may own something. Hosts that
+// a broken profile names are among them, so that it is looked at and what is wrong is
+// said.
+func (c *Claims) HostKeys() (keys []string) {
+	for _, claim := range c.about("") {
+		keys = append(keys, cache.HostKeys(claim.origin)...)
+	}
+	for _, b := range c.broken {
+		keys = append(keys, b.Origins...)
+	}
+	return keys
 }
 
 // Explanation says which profile answers for a URL, and why others do not.
@@ -93,18 +115,19 @@ func (c *Claims) Explain(u origin.URL) (x Explanation) {
 	for _, b := range c.broken {
 		x.Skipped = append(x.Skipped, b.err)
 	}
-	owner, err := choose(c.all, u, "")
+	all := c.about(u.Host())
+	owner, err := choose(all, u, "")
 	if err != nil {
 		x.Err = blame(err, c.broken, u)
 	} else {
-		x.Owner, x.Origin = owner.profile.Name, owner.origin.String()
+		x.Owner, x.Origin = owner.profile.Profile, owner.origin.String()
 	}
-	for _, other := range c.all {
+	for _, other := range all {
 		if err == nil && other == owner {
 			continue
 		}
 		r := other.origin.Match(u)
-		also := OtherClaim{Profile: other.profile.Name, Origin: other.origin.String(), Host: other.origin.Host() == u.Host()}
+		also := OtherClaim{Profile: other.profile.Profile, Origin: other.origin.String(), Host: other.origin.Host() == u.Host()}
 		if r != origin.Release {
 			also.Reason = r.String()
 		}
@@ -126,7 +149,7 @@ func (c *Claims) Routes(u origin.URL) map[string]*cache.Route {
 	exact, wildcard := origin.RouteKeys(u)
 	var onHost, onParent []claim
 	ownsExact := false
-	for _, claim := range c.all {
+	for _, claim := range c.about(cmp.Or(strings.TrimPrefix(wildcard, "*."), exact)) {
 		key := claim.origin.RouteKey()
 		if key == exact || key == wildcard {
 			onHost = append(onHost, claim)
@@ -161,7 +184,7 @@ func (c *Claims) addRoute(routes map[string]*cache.Route, host string, claims []
 				return
 			}
 		}
-		route.Claims = append(route.Claims, cache.Claim{Origin: claim.origin.String(), Profile: claim.profile.Name})
+		route.Claims = append(route.Claims, cache.Claim{Origin: claim.origin.String(), Profile: claim.profile.Profile})
 	}
 	if c.stamps != nil {
 		routes[host] = route

@@ -1,8 +1,10 @@
 package home
 
 import (
+	"context"
 	"slices"
 
+	"github.com/credhelper/credhelper/helper/cache"
 	"github.com/credhelper/credhelper/helper/config"
 	"github.com/credhelper/credhelper/protocol"
 	"github.com/credhelper/credhelper/protocol/origin"
@@ -22,8 +24,14 @@ func (h *Home) Match(u origin.URL, name string) (*config.Profile, error) {
 		_, err = Owns(p, u)
 		return p, err
 	}
-	p, _, err := h.Claims().Owner(u, "")
-	return p, err
+	claims, err := h.Claims(context.Background(), nil)
+	if err != nil {
+		return nil, err
+	}
+	if name, _, err = claims.Owner(u, ""); err != nil {
+		return nil, err
+	}
+	return h.Profile(name)
 }
 
 // choose is Owner for the given claims. Only between equal claims the tool's user name
@@ -55,15 +63,15 @@ func choose(claims []claim, u origin.URL, user string) (claim, error) {
 }
 
 // goesBy reports whether the tool's user name can mean the profile.
-func goesBy(p *config.Profile, user string) bool {
-	return user != "" && (user == p.Username || user == p.ClientID)
+func goesBy(f *cache.FileOrigins, user string) bool {
+	return user != "" && (user == f.Username || user == f.ClientID)
 }
 
 // toldApart reports whether each of two profiles has a user name that the other has
 // not.
-func toldApart(a, b *config.Profile) bool {
-	own := func(p, other *config.Profile) bool {
-		return goesBy(p, p.Username) && !goesBy(other, p.Username) || goesBy(p, p.ClientID) && !goesBy(other, p.ClientID)
+func toldApart(a, b *cache.FileOrigins) bool {
+	own := func(f, other *cache.FileOrigins) bool {
+		return f.Username != "" && !goesBy(other, f.Username) || f.ClientID != "" && !goesBy(other, f.ClientID)
 	}
 	return own(a, b) && own(b, a)
 }
@@ -96,18 +104,18 @@ func blame(err error, broken []brokenFile, u origin.URL) error {
 		return err
 	}
 	for _, b := range broken {
-		if b.name == "" || b.names(u) {
+		if b.Profile == "" || b.names(u) {
 			return b.err
 		}
 	}
 	for _, b := range broken {
-		if !b.read { // it might own any host
+		if b.Unread { // it might own any host
 			e.Note = b.err.Error() + "; which hosts it is for is not known"
 			break
 		}
 	}
 	if len(broken) > 0 {
-		e.Hint = protocol.Unowned(u, broken[0].name).Hint
+		e.Hint = protocol.Unowned(u, broken[0].Profile).Hint
 	}
 	return e
 }
@@ -143,8 +151,12 @@ func shared(a, b *config.Profile) (string, bool) {
 // the protocol.ErrAmbiguous that a request for it gets. apart are those where a user
 // name in the request can decide: two accounts on one host.
 func Ambiguous(profiles []*config.Profile) (problems, apart []error) {
-	first := map[string]*config.Profile{} // by claim
-	for _, c := range claimsOf(profiles) {
+	first := map[string]*cache.FileOrigins{} // by claim
+	var claims []claim
+	for _, p := range profiles {
+		claims = claimsOf(claims, told(p), "")
+	}
+	for _, c := range claims {
 		claim := c.origin.Claim()
 		switch other := first[claim]; {
 		case other == nil:
@@ -160,10 +172,10 @@ func Ambiguous(profiles []*config.Profile) (problems, apart []error) {
 }
 
 // ambiguous returns the error if the profile of c and another one have the same claim.
-func ambiguous(other *config.Profile, c claim) error {
+func ambiguous(other *cache.FileOrigins, c claim) error {
 	return &protocol.Error{
 		Kind: protocol.ErrAmbiguous,
-		Text: "profiles " + other.Name + " and " + c.profile.Name + " both claim " + c.origin.String(),
-		Hint: "name the profile, or in git's URL its user name; or give one of them a path in origins: credhelper edit " + c.profile.Name,
+		Text: "profiles " + other.Profile + " and " + c.profile.Profile + " both claim " + c.origin.String(),
+		Hint: "name the profile, or in git's URL its user name; or give one of them a path in origins: credhelper edit " + c.profile.Profile,
 	}
 }

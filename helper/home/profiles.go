@@ -1,6 +1,7 @@
 package home
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -30,16 +31,38 @@ func (h *Home) profileDirs() []string {
 // ProfileNames lists the names of the profiles' files, in ascending order, without
 // reading them. A copy such as "work (2).toml" is not included (Strays).
 func (h *Home) ProfileNames() ([]string, error) {
-	var all []string
-	for _, dir := range h.profileDirs() {
+	files, err := h.profileFiles()
+	if err != nil {
+		return nil, err
+	}
+	names := make([]string, len(files))
+	for i, f := range files {
+		names[i] = f.name
+	}
+	return names, nil
+}
+
+// profileFile is a file that would be a profile, and in which of profileDirs it is.
+type profileFile struct {
+	name  string
+	place int
+}
+
+// profileFiles lists the files that would be profiles, in ascending order of names.
+func (h *Home) profileFiles() (all []profileFile, err error) {
+	for place, dir := range h.profileDirs() {
 		names, err := namesIn(dir)
 		if err != nil {
 			return nil, err
 		}
-		all = append(all, slices.DeleteFunc(names, func(n string) bool { return !protocol.ValidProfile(n) })...)
+		for _, name := range names {
+			if protocol.ValidProfile(name) {
+				all = append(all, profileFile{name, place})
+			}
+		}
 	}
-	slices.Sort(all)
-	return slices.Compact(all), nil
+	slices.SortFunc(all, func(a, b profileFile) int { return cmp.Or(strings.Compare(a.name, b.name), a.place-b.place) })
+	return slices.CompactFunc(all, func(a, b profileFile) bool { return a.name == b.name }), nil
 }
 
 // Strays returns a note about files among the profiles that are skipped because their
@@ -75,11 +98,22 @@ func (h *Home) Profile(name string) (*config.Profile, error) {
 
 // Profiles reads every profile, in ascending order of names, and returns the errors of
 // invalid files.
-func (h *Home) Profiles() ([]*config.Profile, []error) {
-	all, broken := h.load()
-	var problems []error
-	for _, b := range broken {
-		problems = append(problems, b.err)
+func (h *Home) Profiles() (all []*config.Profile, problems []error) {
+	names, err := h.ProfileNames()
+	if err != nil {
+		return nil, []error{err}
+	}
+	r, err := h.resolver()
+	if err != nil {
+		return nil, []error{err}
+	}
+	for _, name := range names {
+		p, err := h.read(r, name)
+		if err != nil {
+			problems = append(problems, err)
+			continue
+		}
+		all = append(all, p)
 	}
 	return all, problems
 }
@@ -111,39 +145,17 @@ func (h *Home) EachProfile(names []string) iter.Seq2[*config.Profile, error] {
 	}
 }
 
-// brokenFile is the file of an invalid profile.
+// brokenFile is the file of an invalid profile. Without the name of a profile it is
+// about all of them.
 type brokenFile struct {
-	name  string
-	hosts []string // the hosts it names (config.NamedHosts)
-	read  bool     // hosts is complete
-	err   error
+	*cache.FileOrigins
+	err error
 }
 
 // names reports whether an invalid profile names the host of a URL.
 func (b brokenFile) names(u origin.URL) bool {
 	exact, wildcard := origin.RouteKeys(u)
-	return slices.Contains(b.hosts, exact) || wildcard != "" && slices.Contains(b.hosts, wildcard)
-}
-
-func (h *Home) load() (all []*config.Profile, broken []brokenFile) {
-	names, err := h.ProfileNames()
-	if err != nil {
-		return nil, []brokenFile{{err: err}}
-	}
-	r, err := h.resolver()
-	if err != nil {
-		return nil, []brokenFile{{err: err}}
-	}
-	for _, name := range names {
-		p, err := h.read(r, name)
-		if err != nil {
-			content, read := h.raw(name)
-			broken = append(broken, brokenFile{name, config.NamedHosts(content), read, err})
-			continue
-		}
-		all = append(all, p)
-	}
-	return all, broken
+	return slices.Contains(b.Origins, exact) || wildcard != "" && slices.Contains(b.Origins, wildcard)
 }
 
 // read finds, reads and stamps one profile. It takes the stamps before it reads, so
@@ -156,18 +168,13 @@ func (h *Home) read(r *config.Resolver, name string) (*config.Profile, error) {
 	for _, dir := range h.profileDirs() {
 		path := filepath.Join(dir, name+suffix)
 		stamps := h.stamps(path)
-		content, err := config.ReadProvided(path, maxConfig)
+		p, _, err := readFile(r, name, path)
 		if errors.Is(err, fs.ErrNotExist) {
 			continue
 		}
 		if err != nil {
-			return nil, about(name, err)
-		}
-		p, err := r.Profile(name, path, content)
-		if err != nil {
 			return nil, err
 		}
-		p.File = path
 		stamps.add(h.presetPath(p))
 		stamps.add(p.CAFile)
 		p.Stamps = stamps.trusted()
@@ -176,15 +183,21 @@ func (h *Home) read(r *config.Resolver, name string) (*config.Profile, error) {
 	return nil, h.unknownProfile(name)
 }
 
-// raw returns the content of an invalid profile's file; false if it cannot be read.
-func (h *Home) raw(name string) (content string, read bool) {
-	for _, dir := range h.profileDirs() {
-		content, err := config.ReadProvided(filepath.Join(dir, name+suffix), maxConfig)
-		if !errors.Is(err, fs.ErrNotExist) {
-			return string(content), err == nil
-		}
+// readFile reads a profile's file. If the profile is invalid it returns the content with
+// the error; nil if the file cannot be read. A missing file is fs.ErrNotExist.
+func readFile(r *config.Resolver, name, path string) (p *config.Profile, content []byte, err error) {
+	content, err = config.ReadProvided(path, maxConfig)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, nil, err
+	case err != nil:
+		return nil, nil, about(name, err)
 	}
-	return "", false
+	if p, err = r.Profile(name, path, content); err != nil {
+		return nil, content, err
+	}
+	p.File = path
+	return p, content, nil
 }
 
 // presetPath returns the path of the profile's preset, or the path that one of the

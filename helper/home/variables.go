@@ -16,15 +16,22 @@ type variables struct {
 }
 
 func (v *variables) note(sources []config.Source) {
+	for _, s := range sources {
+		v.add(s.Variables())
+	}
+}
+
+func (v *variables) add(names []string) {
+	if len(names) == 0 {
+		return
+	}
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	for _, s := range sources {
-		for _, name := range s.Variables() {
-			if v.names == nil {
-				v.names = map[string]bool{}
-			}
-			v.names[name] = true
+	for _, name := range names {
+		if v.names == nil {
+			v.names = map[string]bool{}
 		}
+		v.names[name] = true
 	}
 }
 

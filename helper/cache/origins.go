@@ -1,0 +1,145 @@
+package cache
+
+import (
+	"context"
+	"errors"
+)
+
+// The file "origins" is for the engine alone: what it needs of each profile's file to
+// choose the one that owns a URL, so that it reads only those that changed, and the one
+// that it chose. It is as long as the list of profiles, so the front does not read it.
+
+// Origins is what all profiles' files said when they were last read.
+type Origins struct {
+	// Basis is a hash of what the files were read with: the program's own presets.
+	Basis [16]byte
+	// Common are stamps of what any of them may depend on: the settings, the folders
+	// of presets and the presets in them.
+	Common []Stamp
+	// Files are in ascending order of their profiles' names.
+	Files []FileOrigins
+
+	hosts [16]byte // generation of the Hosts that were made from them; zero for none
+}
+
+// FileOrigins is what a profile's file said.
+type FileOrigins struct {
+	Profile  string
+	Place    byte     // which of the folders of profiles it lies in: 0 is the user's
+	Stamp    Stamp    // of the file, without its path; zero if it would not show a change
+	Bundle   Stamp    // of its own file of CA certificates; Path is "" if it has none
+	Broken   bool     // it is no profile
+	Unread   bool     // it could not even be read
+	Origins  []string // canonical; of a broken one the keys of hosts that it names
+	Username string
+	ClientID string
+	// Variables are the environment's from which the profile takes secrets.
+	Variables []string
+}
+
+// Same reports whether both say the same of the same file.
+func (f *FileOrigins) Same(other *FileOrigins) bool {
+	return string(f.append(nil)) == string(other.append(nil))
+}
+
+const (
+	originsFile    = "origins"
+	maxOriginsSize = 256 << 20 // bytes; some 200 for a profile
+)
+
+const (
+	flagBroken = 1 << 0
+	flagUnread = 1 << 1
+)
+
+// Origins reads what was known of all profiles. ErrMiss says that nothing is.
+func (s *Store) Origins() (*Origins, error) {
+	f, err := s.unsealAtMost(originsFile, maxOriginsSize)
+	if err != nil || f.kind != kindOrigins {
+		return nil, ErrMiss
+	}
+	o, ok := decodeOrigins(f.text)
+	if !ok {
+		return nil, ErrMiss
+	}
+	return o, nil
+}
+
+// PutOrigins stores what is known of all profiles and, for the front, the keys of their
+// hosts. hosts is nil where a change of theirs would not show. The hosts are written
+// first: who is killed in between leaves origins of which the files differ.
+func (s *Store) PutOrigins(ctx context.Context, o *Origins, hosts *Hosts, keys []string) error {
+	key, home, err := s.dirs.sealingKey(ctx, nil)
+	if err != nil {
+		return err
+	}
+	defer wipe(key.key[:])
+	if o.hosts = [16]byte{}; hosts != nil {
+		if err := s.putHosts(&key, home, hosts, keys); err != nil {
+			return err
+		}
+		o.hosts = hosts.generation
+	}
+	return s.putSealed(&key, header{kind: kindOrigins, home: home}, originsFile, o.encode())
+}
+
+// DropOrigins forgets what is known of all profiles.
+func (s *Store) DropOrigins() error {
+	return errors.Join(s.dir.Remove(hostsFile), s.dir.Remove(bucketsFile), s.dir.Remove(originsFile))
+}
+
+func (o *Origins) encode() []byte {
+	b := append(make([]byte, 0, 1024+256*len(o.Files)), o.Basis[:]...)
+	b = append(b, o.hosts[:]...)
+	b = appendStamps(b, o.Common)
+	b = appendUint64(b, uint64(len(o.Files)))
+	for i := range o.Files {
+		b = o.Files[i].append(b)
+	}
+	return b
+}
+
+func (f *FileOrigins) append(b []byte) []byte {
+	var flags byte
+	if f.Broken {
+		flags |= flagBroken
+	}
+	if f.Unread {
+		flags |= flagUnread
+	}
+	b = append(b, flags, f.Place)
+	for _, s := range [...]string{f.Profile, f.Username, f.ClientID} {
+		b = appendText(b, s)
+	}
+	b = f.Bundle.append(f.Stamp.append(b))
+	return appendTexts(appendTexts(b, f.Origins), f.Variables)
+}
+
+func decodeOrigins(text []byte) (*Origins, bool) {
+	s := scanner{rest: text}
+	o := &Origins{}
+	copy(o.Basis[:], s.take(len(o.Basis)))
+	copy(o.hosts[:], s.take(len(o.hosts)))
+	o.Common = s.stamps()
+	n := s.uint64()
+	if n > uint64(len(s.rest))/leastFileOrigins {
+		return nil, false
+	}
+	o.Files = make([]FileOrigins, n)
+	for i := range o.Files {
+		o.Files[i] = s.fileOrigins()
+	}
+	return o, s.done()
+}
+
+// leastFileOrigins is the least that a file's origins take.
+const leastFileOrigins = 2 + 3*2 + 2*34 + 2*2
+
+func (s *scanner) fileOrigins() (f FileOrigins) {
+	flags := s.uint8()
+	f.Broken, f.Unread, f.Place = flags&flagBroken != 0, flags&flagUnread != 0, s.uint8()
+	f.Profile, f.Username, f.ClientID = s.text(), s.text(), s.text()
+	f.Stamp, f.Bundle = s.stamp(), s.stamp()
+	f.Origins, f.Variables = s.texts(), s.texts()
+	return f
+}
