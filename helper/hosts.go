@@ -32,6 +32,9 @@ func (h *Helper) survey(ctx context.Context, store *cache.Store, u origin.URL) (
 	if ok && !claims.Changed && store.RenewHosts(was, hosts, u) || !ok && !claims.Changed {
 		return claims, err
 	}
+	for _, key := range claims.StaleRoutes() {
+		_ = store.DropRoute(key)
+	}
 	keeping, cancel := context.WithTimeout(context.Background(), time.Second)
 	defer cancel()
 	if ok {

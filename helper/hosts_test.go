@@ -192,3 +192,32 @@ func TestSurveyWithoutTime(t *testing.T) {
 	_, err := h.helper().Get(ctx, protocol.Request{Verb: protocol.Get, URL: url(t, "https://nobody.example")})
 	wantError(t, err, protocol.ErrUnreachable, "0 of 2 profiles", "ask again")
 }
+
+// TestRoutesOfEditedProfiles: once the engine looks at all profiles, a route that an
+// edit in place of another profile made wrong leads nowhere any more.
+func TestRoutesOfEditedProfiles(t *testing.T) {
+	const host, wild, path = "https://a.example.com", "https://*.example.com", "https://a.example.com/x"
+	for _, c := range []struct{ name, first, then string }{
+		{"a path on the host", host, path},
+		{"the host below a wildcard", wild, host},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			h := ready(t, oauthtest.Options{})
+			claiming := func(origin string) string {
+				return "client_id = \"client\"\norigins = [\"" + origin + "\"]\ntoken_url = \"{endpoint}\"\n"
+			}
+			h.profile("first", claiming(c.first))
+			h.profile("then", claiming("https://other.example"))
+			h.store("first", "secret")
+			r := protocol.Request{URL: url(t, "https://a.example.com/x")}
+			if got := h.mustGet(r); got.Profile != "first" {
+				t.Fatal(got.Profile)
+			}
+			h.mustGet(r) // by the route
+			h.editInPlace("then", claiming(c.then))
+			h.wait(10 * time.Second)
+			h.askURL(t, "https://nobody.example")
+			wantError(t, h.askURL(t, path), protocol.ErrNoSecret, "profile then")
+		})
+	}
+}

@@ -14,6 +14,8 @@ type Claims struct {
 	broken []brokenFile
 	stamps []cache.Stamp // of the files it was read from; nil if they might not show the next change
 
+	moved []*cache.FileOrigins // what changed since the last time, as it was and as it is
+
 	// Origins is what was read from the profiles, for the next time; nil if nothing was.
 	Origins *cache.Origins
 	// Changed reports whether that is something else than what was known before.
@@ -167,6 +169,32 @@ func (c *Claims) Routes(u origin.URL) map[string]*cache.Route {
 		c.addRoute(routes, wildcard, onParent)
 	}
 	return routes
+}
+
+// StaleRoutes are the keys of routes that an edit in place made wrong, which no stamp of
+// theirs shows.
+func (c *Claims) StaleRoutes() (keys []string) {
+	for _, f := range c.moved {
+		if f.Broken {
+			continue
+		}
+		for _, claim := range claimsOf(nil, f, "") {
+			keys = append(keys, claim.origin.RouteKey())
+			parent, wild := claim.origin.Wildcard()
+			if !wild {
+				_, parent, _ = strings.Cut(claim.origin.Host(), ".")
+				keys = append(keys, "*."+parent)
+				continue
+			}
+			for _, other := range c.about(parent) {
+				if key := other.origin.RouteKey(); below(key, "*."+parent) {
+					keys = append(keys, key)
+				}
+			}
+		}
+	}
+	slices.Sort(keys)
+	return slices.Compact(keys)
 }
 
 // below reports whether an exact host is one label below a wildcard key "*.parent".

@@ -64,6 +64,12 @@ func (s *survey) run(ctx context.Context, files []profileFile, was *cache.Origin
 	}
 	c := &Claims{Origins: s.now, Changed: !known || len(was.Files) != len(files), stamps: s.stamps.trusted()}
 	for i := range s.rows {
+		if r := &s.rows[i]; known && !r.same {
+			c.moved = append(c.moved, &s.now.Files[i])
+			if r.old != nil {
+				c.moved = append(c.moved, r.old)
+			}
+		}
 		c.Changed = c.Changed || !s.rows[i].same
 		if err := s.rows[i].err; err != nil {
 			c.broken = append(c.broken, brokenFile{&s.now.Files[i], err})
