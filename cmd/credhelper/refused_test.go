@@ -124,7 +124,7 @@ func TestRefusedInVain(t *testing.T) {
 			t.Cleanup(h.Close)
 			before := s.requests()
 			h.Env = append(h.Env, "TEST_API="+api.URL)
-			err = h.AddProfile(program.Profile{Name: "jama", Origin: "https://api.example.com", Also: api.URL, TokenURL: s.URL + "/token", ClientID: "client", Secret: secretA})
+			err = h.AddProfile(program.Profile{Name: "jama", Origin: "https://api.example.com", Also: []string{api.URL}, TokenURL: s.URL + "/token", ClientID: "client", Secret: secretA})
 			if err != nil {
 				t.Fatal(err)
 			}

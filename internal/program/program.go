@@ -117,8 +117,8 @@ func (h *Home) Run(stdin string, args ...string) (stdout string, err error) {
 // Profile is a client of a test server, for AddProfile.
 type Profile struct {
 	Name     string
-	Origin   string // "https://api.example.com"
-	Also     string // a second origin; "" if there is none
+	Origin   string   // "https://api.example.com"
+	Also     []string // further origins
 	TokenURL string
 	ClientID string
 	Secret   string // "": none is stored
@@ -129,8 +129,8 @@ type Profile struct {
 // later.
 func (h *Home) AddProfile(p Profile) error {
 	origins := fmt.Sprintf("%q", p.Origin)
-	if p.Also != "" {
-		origins += fmt.Sprintf(", %q", p.Also)
+	for _, also := range p.Also {
+		origins += fmt.Sprintf(", %q", also)
 	}
 	text := fmt.Sprintf("preset = \"oauth2\"\norigins = [%s]\ntoken_url = %q\nclient_id = %q\n%s\n", origins, p.TokenURL, p.ClientID, p.More)
 	if err := os.MkdirAll(h.Dirs.Profiles(), 0o700); err != nil {

@@ -17,12 +17,20 @@ type launch struct {
 	stdin  string // path of the file for stdin; may be empty
 	rarely bool   // too slow for every round
 	want   string // what stdout must contain, so that a failure does not count as fast
+
+	before func() error  // called before each run, not measured; may be nil
+	less   time.Duration // of each run that is not the program's
 }
 
 // once runs the launch and returns its duration. The child is started by
 // clone(CLONE_VM|CLONE_VFORK), like posix_spawn, so that the size of this process does
 // not matter.
 func (l *launch) once(null *os.File) (time.Duration, error) {
+	if l.before != nil {
+		if err := l.before(); err != nil {
+			return 0, err
+		}
+	}
 	stdin := null
 	if l.stdin != "" {
 		file, err := os.Open(l.stdin)
@@ -39,7 +47,7 @@ func (l *launch) once(null *os.File) (time.Duration, error) {
 		return 0, err
 	}
 	state, err := process.Wait()
-	took := time.Since(began)
+	took := time.Since(began) - l.less
 	if err == nil && !state.Success() {
 		err = fmt.Errorf("%s: %v", l.name, state)
 	}
@@ -50,14 +58,11 @@ func (l *launch) once(null *os.File) (time.Duration, error) {
 func (l *launch) check() error {
 	cmd := exec.Command(l.argv[0], l.argv[1:]...)
 	cmd.Env, cmd.Dir = l.env, l.dir
-	if l.stdin != "" {
-		file, err := os.Open(l.stdin)
-		if err != nil {
-			return err
-		}
-		defer file.Close()
-		cmd.Stdin = file
+	end, err := l.redirect(cmd)
+	if err != nil {
+		return err
 	}
+	defer end()
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr
 	out, err := cmd.Output()
@@ -68,4 +73,17 @@ func (l *launch) check() error {
 		return fmt.Errorf("%s does not answer with the token: %.100q", l.name, out)
 	}
 	return nil
+}
+
+// redirect gives a command the launch's stdin; end closes it.
+func (l *launch) redirect(cmd *exec.Cmd) (end func(), err error) {
+	if l.stdin == "" {
+		return func() {}, nil
+	}
+	file, err := os.Open(l.stdin)
+	if err != nil {
+		return nil, err
+	}
+	cmd.Stdin = file
+	return func() { file.Close() }, nil
 }

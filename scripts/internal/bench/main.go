@@ -64,6 +64,7 @@ var parts = [...]part{
 	{name: "gate", measure: (*bench).instructions},
 	{name: "sizes", group: "gate", measure: (*bench).sizes},
 	{name: "paired", measure: (*bench).paired},
+	{name: "many", measure: (*bench).survey},
 	{name: "memory", measure: (*bench).memory},
 	{name: "inside", measure: (*bench).inside},
 	{name: "callers", measure: (*bench).callers},

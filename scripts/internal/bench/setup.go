@@ -19,9 +19,11 @@ type bench struct {
 	long     time.Duration // of the soak
 	dir      string
 	server   *oauthtest.Server
-	one      *program.Home // with one profile
-	many     *program.Home // with 10,000
-	audit    *program.Home // that logs every answer
+	one      *program.Home         // with one profile
+	many     *program.Home         // with 10,000
+	audit    *program.Home         // that logs every answer
+	cold     *program.Home         // whose token is taken away before each call
+	more     map[int]*program.Home // with so many profiles
 	launches []*launch
 	ends     []func()
 }
@@ -124,11 +126,12 @@ func (b *bench) profiles(home *program.Home, others int) error {
 	p := program.Profile{TokenURL: b.server.TokenURL(), ClientID: "bench"}
 	for i := range others {
 		p.Name, p.Origin = fmt.Sprintf("other-%d", i), fmt.Sprintf("https://host-%d.example.org", i)
+		p.Also = []string{fmt.Sprintf("https://*.wild-%d.example.org", i), fmt.Sprintf("https://shared.example.org/%d", i)}
 		if err := home.AddProfile(p); err != nil {
 			return err
 		}
 	}
-	p.Name, p.Origin, p.Secret = profileName, "https://"+host, "bench-secret"
+	p.Name, p.Origin, p.Also, p.Secret = profileName, "https://"+host, nil, "bench-secret"
 	return home.AddProfile(p)
 }
 

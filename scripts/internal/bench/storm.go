@@ -18,37 +18,14 @@ func (b *bench) miss() ([]figure, error) {
 	if err != nil {
 		return nil, err
 	}
-	many, err := b.newcomer()
-	if err != nil {
-		return nil, err
-	}
 	return []figure{
 		{name: "a miss through the engine, beside the server's own time", value: one, format: "%.1f ms", bound: bound, note: fmt.Sprintf("median of %d", runs)},
-		{name: "the first call by URL after a profile was dropped in among 10,000", value: many, format: "%.0f ms", note: "all are read again"},
 	}, nil
-}
-
-// newcomer measures a call whose route is no longer valid: all profiles are read to
-// find the owner of the URL.
-func (b *bench) newcomer() (float64, error) {
-	var all []float64
-	for i := range 5 {
-		p := program.Profile{Name: fmt.Sprintf("newcomer-%d", i), Origin: fmt.Sprintf("https://newcomer-%d.example.org", i), TokenURL: b.server.TokenURL(), ClientID: "bench"}
-		if err := b.many.AddProfile(p); err != nil {
-			return 0, err
-		}
-		began := time.Now()
-		if _, err := b.many.Run("", "header", "https://"+host+"/rest"); err != nil {
-			return 0, err
-		}
-		all = append(all, time.Since(began).Seconds()*1000)
-	}
-	return median(all), nil
 }
 
 // missIn returns the median time of a call with an empty cache, in milliseconds.
 func (b *bench) missIn(home *program.Home, runs int) (float64, error) {
-	const delay = 20 * time.Millisecond
+	const delay = serverTime
 	b.server.SetDelay(delay)
 	defer b.server.SetDelay(0)
 	var all []float64
