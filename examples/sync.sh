@@ -24,14 +24,14 @@ trap 'exit 143' TERM
 
 log() { printf '%s %-5s %s: %s\n' "$(date -u +%Y-%m-%dT%H:%M:%SZ)" "$1" "$2" "$3" >&2; }
 
-# one_line MOST: a foreign text from stdin that can stand in a log.
+# one_line MOST: makes a text from stdin fit for a log.
 one_line() { tr -s '[:cntrl:] ' ' ' | cut -c "1-$1" | sed 's/^ *//; s/ *$//'; }
 
-# field NAME: of the last answer's headers; nothing if it is not there.
+# field NAME: prints that header of the last response; nothing if it is missing.
 field() { { grep -i "^$1:" "$work/headers" || :; } | tail -n 1 | cut -d : -f 2- | one_line 64; }
 
-# fail NAME CODE TEXT: ends the run. The next one takes up where this one ended, for
-# what is done is found by its label.
+# fail NAME CODE TEXT: ends the run. The next run continues, because what is done is
+# found by its label.
 fail() { log ERROR "$1" "$3"; return "$2"; }
 
 # refused NAME PROFILE STATUS: what an API's answer means that is no success. What it
@@ -58,8 +58,8 @@ refused() {
 	fail "$1" "$code" "$text (HTTP $3)${said:+: $said}$id; $next"
 }
 
-# patience USUAL: how long to wait after a 429: what the API asks for, up to a minute,
-# or else the usual time; "end" to give up.
+# patience USUAL: prints how long to wait after a 429: as long as the API asks for, up
+# to a minute, or else the usual time; "end" to give up.
 patience() {
 	after=$(field Retry-After)
 	case $1:$after in

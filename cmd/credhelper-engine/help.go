@@ -13,9 +13,9 @@ import (
 	"github.com/credhelper/credhelper/protocol/printable"
 )
 
-// helpCommand shows a verb's usage and the page of the documentation about it. The
-// pages lie beside the executables, in share: embedded they would cost each miss and
-// each verb more than they are read.
+// helpCommand shows a command's usage and its page of the documentation. The pages are
+// beside the executables, in share: embedding them would slow down every miss and every
+// command.
 func (s *session) helpCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:     "help [VERB|TOPIC|topics]",
@@ -38,7 +38,7 @@ func (s *session) helpCommand() *cobra.Command {
 	}
 }
 
-// help prints what there is to say of words: of a verb its usage, of a topic its page.
+// help prints the usage of a command, or the page of a topic.
 func (s *session) help(root *cobra.Command, words []string) error {
 	topics := findTopics()
 	if len(words) == 1 && words[0] == "topics" {
@@ -83,9 +83,9 @@ func (s *session) verbHelp(verb *cobra.Command) error {
 	return verb.Help()
 }
 
-// pagesPlace is where the documentation lies below the prefix in whose bin or libexec
-// the executables are. Packages for containers leave out share/doc, and a program must
-// not need what is there.
+// pagesPlace is the directory of the documentation below the prefix of the executables'
+// bin or libexec. Packages for containers omit share/doc, and no program may need files
+// there.
 const pagesPlace = "share/credhelper/docs"
 
 // findTopics are the installed pages: the name of each and its file.

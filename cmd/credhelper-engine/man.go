@@ -9,8 +9,8 @@ import (
 	"github.com/spf13/pflag"
 )
 
-// manCommand writes the manual, for packages: one page for each verb that the help
-// shows, made of the same words.
+// manCommand writes the manual, for packages: one page for each command in the help,
+// with the same text.
 func (s *session) manCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:    "man DIR",
@@ -42,10 +42,10 @@ func visible(c *cobra.Command) []*cobra.Command {
 	return all
 }
 
-// pageName is the manual's name of a verb: credhelper-cache-clear.
+// pageName returns the name of a command's manual page: credhelper-cache-clear.
 func pageName(c *cobra.Command) string { return strings.ReplaceAll(c.CommandPath(), " ", "-") }
 
-// manPage is a verb's page of the manual, in the language of man(7).
+// manPage returns a command's manual page, in the language of man(7).
 func manPage(c *cobra.Command) string {
 	var b strings.Builder
 	name := pageName(c)
@@ -80,7 +80,7 @@ func manPage(c *cobra.Command) string {
 	return b.String()
 }
 
-// usageLine is how a verb is called: its own line, written once, in Use.
+// usageLine returns the usage of a command, from Use.
 func usageLine(c *cobra.Command) string {
 	line := strings.TrimSuffix(c.CommandPath(), c.Name()) + c.Use
 	switch {
@@ -92,7 +92,7 @@ func usageLine(c *cobra.Command) string {
 	return line
 }
 
-// verbs lists those below c, in the groups of the help.
+// verbs lists the commands below c, in the groups of the help.
 func verbs(b *strings.Builder, c *cobra.Command) {
 	groups := c.Groups()
 	if len(groups) == 0 {
@@ -135,8 +135,7 @@ func options(b *strings.Builder, title string, flags *pflag.FlagSet) {
 	})
 }
 
-// roffText writes a text: lines that begin with a blank stay as they are, others are
-// filled.
+// roffText writes a text: lines that begin with a space are kept, others are filled.
 func roffText(b *strings.Builder, text string) {
 	asIs, apart := false, true // apart: a paragraph begins here anyway
 	end := func() {

@@ -425,7 +425,7 @@ func readWhole(in *os.File, name string) ([]byte, error) {
 	return text, nil
 }
 
-// seldomMeant says what is legal in a profile and seldom meant.
+// seldomMeant lists settings of a profile that are legal but unusual.
 func seldomMeant(p *config.Profile) (list []string) {
 	if len(p.Origins) == 0 {
 		list = append(list, "it owns no origin: its token is given by name only, never for a URL (set url or origins)")

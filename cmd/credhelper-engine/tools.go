@@ -60,7 +60,7 @@ func (s *session) answerTool(d *protocol.Dialect, call protocol.Call) int {
 	return s.end(reply, err)
 }
 
-// end writes an answer, and then does what was left for after it.
+// end writes an answer, and then runs what was deferred until after it.
 func (s *session) end(reply protocol.Reply, err error) int {
 	code := s.reply(reply, err)
 	if s.after != nil && code == 0 {

@@ -15,9 +15,9 @@ import (
 // A new secret is shown to the server before it is stored. That may say nothing against
 // it and nothing for it: the network broke, or an API does not let this account in.
 
-// verified asks the server about a new secret. doubt is why nobody vouches for a secret
-// that is stored all the same; err is why it is not. replacing: there may be another, whose
-// place it takes.
+// verified asks the server about a new secret. doubt is the reason why a secret that is
+// stored was not verified; err is the reason why it is not stored. replacing: it may
+// replace another one.
 func (s *session) verified(ctx context.Context, h *helper.Helper, p *config.Profile, text secret.Text, replacing bool) (tested helper.Tested, doubt, err error) {
 	unchanged := "nothing was stored"
 	if replacing {
@@ -44,9 +44,9 @@ func (s *session) verified(ctx context.Context, h *helper.Helper, p *config.Prof
 	return tested, notStored(err, "stored, but not verified: credhelper test "+p.Name), nil
 }
 
-// storeUnverified reports whether to store a secret that nobody could ask about. One that
-// was typed may have been shown only once, so it is not thrown away unasked. Another one is
-// stored if it is the first, but takes no place of one that works.
+// storeUnverified reports whether to store a secret that could not be verified. A typed
+// one may have been shown only once, so the person is asked. Any other is stored if it
+// is the first, but does not replace one that works.
 func (s *session) storeUnverified(why error, replaces bool) bool {
 	if !s.typed {
 		return !replaces

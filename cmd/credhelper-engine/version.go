@@ -5,9 +5,9 @@ import (
 	"strings"
 )
 
-// archived is the version of a source archive: git writes it in place of the
-// placeholder when it makes one (.gitattributes). In a checkout, and in what the Go
-// module proxy serves, it stays as it is.
+// archived is the version of a source archive: git replaces the placeholder when it
+// makes one (.gitattributes). In a checkout, and in a module from the Go module proxy,
+// it is unchanged.
 const archived = "$Format:%(describe:tags=true)$"
 
 // release is the version of this executable.
@@ -25,7 +25,8 @@ func releaseOf(built, archived string) string {
 	return "(devel)"
 }
 
-// builtFrom is what the Go tool says of this executable; empty where it says nothing.
+// builtFrom returns the Go tool's information about this executable; empty if there is
+// none.
 func builtFrom() *debug.BuildInfo {
 	if info, ok := debug.ReadBuildInfo(); ok {
 		return info

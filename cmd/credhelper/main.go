@@ -64,7 +64,7 @@ func (f *front) run() int {
 	if err != nil {
 		return f.refuse(dialect, request, err)
 	}
-	if request.Repeats { // else only the engine wants to know
+	if request.Repeats { // otherwise only the engine needs it
 		process.Know(&request)
 	}
 	if request.Verb == protocol.Say {

@@ -8,9 +8,9 @@ import (
 	"github.com/credhelper/credhelper/protocol"
 )
 
-// unowned is the error for a request that no profile can own, which most of git's are
-// where the helper is set for all hosts; nil if somebody may. Every doubt is the
-// engine's.
+// unowned returns the error for a request that no profile can own, as most of git's are
+// if the helper is set for all hosts; nil if a profile may own it. In any doubt the
+// engine decides.
 func unowned(r protocol.Request, env func(string) string, now time.Time) error {
 	if r.Profile != "" || r.Verb != protocol.Get && r.Verb != protocol.Forget {
 		return nil

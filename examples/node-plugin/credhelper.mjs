@@ -1,8 +1,8 @@
-// Tokens from `credhelper plugin` for Node.js programs that run long: the host of a
-// go-plugin without Go (docs/connectors.md). The wire is ../../protocol/connector/contract/connector.proto.
+// Tokens from `credhelper plugin` for long-running Node.js programs: a go-plugin host
+// without Go (docs/connectors.md). The contract is ../../protocol/connector/contract/connector.proto.
 //
-// A program that wants no packages takes ../node/credhelper.mjs, which speaks JSON
-// lines. This one is for programs that have gRPC already.
+// A program without other packages uses ../node/credhelper.mjs, which speaks JSON
+// lines. This one is for programs that already use gRPC.
 
 import { spawn } from 'node:child_process';
 import { generateKeyPairSync, randomBytes, sign } from 'node:crypto';
@@ -37,8 +37,8 @@ export class Credhelper {
     return credential;
   }
 
-  // fetch with the token of the URL; once more with another one where the API does not
-  // take it. No redirect is followed: another origin must not see the token.
+  // fetch with the token for the URL; once more with another one if the API refuses it.
+  // No redirect is followed: another origin must not see the token.
   async fetch(url, init = {}) {
     let credential = await this.get(url);
     const ask = () => {

@@ -5,16 +5,16 @@
 //   const answer = await helper.fetch('https://example.jamacloud.com/rest/v1/projects');
 //   console.log(answer.status, await answer.json());
 //
-// One credhelper runs beside the program and ends with it; many requests may be under
-// way. Ask before every request and keep no token: credhelper answers from its cache
-// and knows when the token ends. Node.js 18 or later and nothing else; the lines that
-// go to and fro are described in docs/dialects/lines.md.
+// One credhelper runs beside the program and ends with it; many requests may be in
+// flight. Ask before every request and keep no token: credhelper answers from its cache
+// and knows when the token expires. It needs only Node.js 18 or later. The protocol is
+// described in docs/dialects/lines.md.
 
 import { spawn } from 'node:child_process';
 import { setTimeout as sleep } from 'node:timers/promises';
 
-// No token. code is credhelper's exit code (docs/exit-codes.md), kind its word;
-// retryAfter is in seconds, undefined if nothing is known. Fit for a log as it is.
+// There is no token. code is credhelper's exit code (docs/exit-codes.md), kind its name;
+// retryAfter is in seconds, undefined if unknown. The text may be logged.
 export class HelperError extends Error {
   constructor({ message, code = 1, kind = 'unclassified', hint = '', retry_after: retryAfter }) {
     super(hint ? `${message} (${hint})` : message);
@@ -22,7 +22,7 @@ export class HelperError extends Error {
   }
 }
 
-// A token and the headers that carry it. Printed or in JSON, it shows neither.
+// A token and the headers that carry it. Printed or as JSON, it shows neither.
 export class Credential {
   #token;
   #headers;
@@ -48,7 +48,7 @@ export class Helper {
   }
 
   // A Credential for a URL, or of a profile. With uri credhelper checks that the token
-  // belongs there; with profile alone you answer for where it goes.
+  // belongs there; with profile alone you are responsible for where it goes.
   async get({ uri, profile, minTTL, refresh } = {}) {
     return new Credential(await this.#ask({ uri, profile, min_ttl: minTTL, refresh }));
   }
@@ -58,9 +58,9 @@ export class Helper {
     await this.#ask({ verb: 'reject', profile: credential.profile, refused: credential.token });
   }
 
-  // fetch with the token of the URL. Redirects are not followed: another origin must
-  // not see the token. Where the API does not take the token, one more try with a new
-  // one; a 429 is waited for. The body must be one that can be sent again.
+  // fetch with the token for the URL. Redirects are not followed: another origin must
+  // not see the token. If the API refuses the token it tries once more with another
+  // one, and it waits after a 429. The body must be one that can be sent again.
   async fetch(url, { profile, ...init } = {}) {
     if (init.body?.[Symbol.asyncIterator]) throw new TypeError('a stream cannot be sent again');
     const pauses = [3, 5, 8, 13];
@@ -81,7 +81,7 @@ export class Helper {
     }
   }
 
-  // Ends the child, once it has answered what was asked.
+  // Ends the child, after it has answered pending requests.
   async close() {
     const child = this.#child;
     this.#child = undefined;
@@ -99,8 +99,8 @@ export class Helper {
   }
 }
 
-// One run of credhelper, and who waits for its replies. The program may end while it
-// runs, but not while somebody waits.
+// One run of credhelper, and the callers that wait for its replies. The program may end
+// while it runs, but not while a caller waits.
 class Child {
   #process;
   #waiting = new Map();

@@ -24,7 +24,7 @@ const words = { // what a status means to whoever runs the job
 const correlation = ['X-AREQUESTID', 'Atl-Traceid', 'X-Request-Id', 'X-Correlation-Id'];
 const later = [8, 10]; // credhelper's exit codes for "unreachable" and "busy": docs/exit-codes.md
 
-// A foreign text that can stand in a log.
+// Makes a text from outside fit for a log.
 function oneLine(text, most) {
   const line = String(text).replace(/[\p{C}\s]+/gu, ' ').trim();
   return line.length <= most ? line : `${line.slice(0, most)}...`;
@@ -34,8 +34,8 @@ function log(level, system, text) {
   console.error(`${new Date().toISOString().replace(/\.\d+/, '')} ${level.padEnd(5)} ${system}: ${text}`);
 }
 
-// What went wrong with one system, in an administrator's words; code is as
-// credhelper's exit codes.
+// An error of one system, in terms of an administrator; code is one of credhelper's
+// exit codes.
 class Trouble extends Error {
   constructor(system, code, text) {
     super(text);
@@ -43,7 +43,7 @@ class Trouble extends Error {
   }
 }
 
-// The trouble that an API's answer is which is no success.
+// The error for an API's response that is not a success.
 function refusal(system, status, content = '', headers = new Headers()) {
   const unwell = status === 429 || status >= 500;
   let text = `${words[status] ?? (unwell ? 'the API is not well' : 'the API refused')} (HTTP ${status})`;
@@ -146,11 +146,11 @@ class Jira extends System {
     return `${user.displayName} (${user.name ?? user.accountId})`;
   }
 
-  // The issues that have one of the labels, by label. A token that died a moment ago
-  // would find nothing, with 200, and every issue would be made a second time: so the
-  // answer must not be nobody's. Cloud has removed the old search, Data Center does not
-  // have the new one; Cloud's may not know yet what was made a moment ago, so leave a
-  // minute between two runs.
+  // The issues that have one of the labels, by label. With a token that has just expired
+  // the search would find nothing, with 200, and every issue would be created a second
+  // time: so the response must not be an anonymous one. Cloud has removed the old search,
+  // and Data Center does not have the new one. Cloud's may not include new issues at
+  // once, so leave a minute between two runs.
   async find(key, labels) {
     const path = this.base.includes('/ex/jira/') ? '/rest/api/2/search/jql' : '/rest/api/2/search';
     const jql = `project = ${JSON.stringify(key)} AND labels in (${labels.map((l) => JSON.stringify(l)).join(', ')})`;
@@ -175,8 +175,8 @@ class Jira extends System {
   }
 }
 
-// Goes through all items once. After an error the next run takes up where this one
-// ended: what is done is found by its label.
+// Goes through all items once. After an error the next run continues: what is done is
+// found by its label.
 async function sync(jama, jira, { project, key, page }) {
   let seen = 0, created = 0, updated = 0;
   for await (const items of jama.pages(project, page)) {

@@ -30,7 +30,7 @@ class HelperError(Exception):
 
 
 class Credential:
-    """A token and the headers that carry it. Printed, it shows neither."""
+    """A token and the headers that carry it. When printed, it shows neither."""
 
     def __init__(self, reply):
         self.profile, self.expires, self.token = reply["profile"], reply["expires"], reply["token"]
@@ -42,7 +42,7 @@ class Credential:
 
 
 class _Child:
-    """One run of credhelper, and who waits for its replies."""
+    """One run of credhelper, and the callers that wait for its replies."""
 
     def __init__(self, command):
         try:
@@ -70,7 +70,7 @@ class _Child:
             self.end()
 
     def end(self):
-        """Close its stdin, upon which it answers what was asked, and wait for it."""
+        """Close its stdin, after which it answers pending requests, and wait for it."""
         try:
             self.process.stdin.close()
         except OSError:
@@ -130,7 +130,7 @@ class Helper:
             answer.close()
 
     def close(self):
-        """End the child, once it has answered what was asked."""
+        """End the child, after it has answered pending requests."""
         with self._lock:
             child, self._child = self._child, None
         if child:
@@ -160,7 +160,7 @@ class Helper:
 
 
 class _AsTheyCome(urllib.request.HTTPErrorProcessor):
-    """Every answer is an answer; no redirect is followed."""
+    """Return responses of any status; follow no redirect."""
 
     def http_response(self, request, response):
         return response

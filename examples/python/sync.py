@@ -32,7 +32,7 @@ LATER = (8, 10)  # credhelper's exit codes for "unreachable" and "busy": docs/ex
 
 
 def one_line(text, most):
-    """A foreign text that can stand in a log."""
+    """Make a text from outside fit for a log."""
     text = " ".join("".join(c if c.isprintable() else " " for c in text).split())
     return text if len(text) <= most else text[:most] + "..."
 
@@ -43,7 +43,7 @@ def log(level, system, text):
 
 
 class Trouble(Exception):
-    """What went wrong with one system, in an administrator's words."""
+    """An error of one system, in terms of an administrator."""
 
     def __init__(self, system, code, text):
         super().__init__(text)
@@ -51,7 +51,7 @@ class Trouble(Exception):
 
 
 def refusal(system, status, content=b"", headers=None):
-    """The trouble that an API's answer is which is no success."""
+    """The error for an API's response that is not a success."""
     unwell = status == 429 or status >= 500
     text = "%s (HTTP %d)" % (WORDS.get(status, "the API is not well" if unwell else "the API refused"), status)
     said = message(content)

@@ -16,7 +16,7 @@ type jama struct {
 	project, size int
 }
 
-// item is what we keep of one.
+// item holds the fields that are used.
 type item struct {
 	ID     int    `json:"id"`
 	Key    string `json:"documentKey"`
@@ -35,7 +35,7 @@ func newJama(s settings, a protocol.Answerer) *jama {
 	return j
 }
 
-// who is the user whom the token stands for.
+// who returns the user that the token belongs to.
 func (j *jama) who(ctx context.Context) (string, error) {
 	var answer struct {
 		Data struct{ FirstName, LastName, Username string }

@@ -39,8 +39,8 @@ func newJira(s settings, a protocol.Answerer) *jira {
 	return &jira{system: connect("Jira", s.jira, "jira", a), key: s.key}
 }
 
-// who is the user whom the token stands for. Of all calls this one tells the truth
-// about a token: others answer 200 to a bad one, as to nobody.
+// who returns the user that the token belongs to. Only this call shows whether a token
+// is valid: others answer 200 to an invalid one, as to an anonymous user.
 func (j *jira) who(ctx context.Context) (string, error) {
 	var answer struct{ DisplayName, Name, AccountID string }
 	if _, err := j.call(ctx, http.MethodGet, "/rest/api/2/myself", nil, &answer); err != nil {
@@ -49,9 +49,9 @@ func (j *jira) who(ctx context.Context) (string, error) {
 	return answer.DisplayName + " (" + answer.Name + answer.AccountID + ")", nil
 }
 
-// search is the path of a search. Cloud has removed the old one (Atlassian's
-// CHANGE-2046), Data Center does not have the new one. Cloud's may not know yet what
-// was made a moment ago: leave a minute between two runs.
+// search returns the path of a search. Cloud has removed the old one (Atlassian's
+// CHANGE-2046), and Data Center does not have the new one. Cloud's may not include new
+// issues at once: leave a minute between two runs.
 func (j *jira) search() string {
 	if strings.Contains(j.base, "/ex/jira/") {
 		return "/rest/api/2/search/jql"
@@ -59,9 +59,9 @@ func (j *jira) search() string {
 	return "/rest/api/2/search"
 }
 
-// find is the issues that have one of the labels, by label. A token that died a
-// moment ago would find nothing, with 200, and every issue would be made a second
-// time: so the answer must not be nobody's.
+// find returns the issues that have one of the labels, by label. With a token that has
+// just expired the search would find nothing, with 200, and every issue would be
+// created a second time: so the response must not be an anonymous one.
 func (j *jira) find(ctx context.Context, labels []string) (map[string]issue, error) {
 	quoted := make([]string, len(labels))
 	for n, l := range labels {
@@ -90,7 +90,7 @@ func (j *jira) find(ctx context.Context, labels []string) (map[string]issue, err
 	}
 }
 
-// nobody reports whether Jira took the token for none at all.
+// nobody reports whether Jira treated the request as anonymous.
 func nobody(h http.Header) bool {
 	return h.Get("X-Seraph-LoginReason") == "AUTHENTICATED_FAILED" || h.Get("X-AUSERNAME") == "anonymous"
 }

@@ -1,14 +1,14 @@
-// Sync keeps one Jira issue for every item of a Jama Connect project, as a
-// connector that runs for weeks does: credhelper stays beside it as a plugin, no
-// secret is in its configuration, and no token is held longer than a request.
+// Sync keeps one Jira issue for every item of a Jama Connect project, as a connector
+// that runs for weeks: credhelper runs beside it as a plugin, its configuration
+// contains no secret, and no token is held longer than a request.
 //
 //	credhelper add jama --preset jama --url https://example.jamacloud.com --client-id ID
 //	credhelper add jira --preset jira-datacenter --url https://jira.example.com --client-id ID --set scopes=WRITE
 //	sync --test https://example.jamacloud.com https://jira.example.com
 //	sync --every 5m https://example.jamacloud.com https://jira.example.com
 //
-// system.go has what is the same for both APIs, jama.go and jira.go what is not,
-// sync.go the job.
+// system.go has what both APIs share, jama.go and jira.go the differences, sync.go the
+// job.
 package main
 
 import (
@@ -37,7 +37,7 @@ func main() {
 	os.Exit(protocol.ExitCode(err)) // as credhelper's own: 8 is "later", 7 is "do not try again"
 }
 
-// settings are what an administrator sets: addresses and projects, nothing secret.
+// settings are the administrator's: addresses and projects, nothing secret.
 type settings struct {
 	jama, jira string // base addresses
 	project    int    // of Jama, by id
@@ -70,7 +70,7 @@ func read(args []string, stderr io.Writer) (s settings, err error) {
 	return s, nil
 }
 
-// run does what the arguments say. What went wrong is in the log when it returns.
+// run does what the arguments say. Errors have been logged when it returns.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	s, err := read(args, stderr)
 	if err != nil {
@@ -110,7 +110,7 @@ func (j *journal) line(level, system, text string) {
 	fmt.Fprintf(j.to, "%s %-5s %s: %s\n", j.now().UTC().Format(time.RFC3339), level, system, text)
 }
 
-// failed logs why something failed, and what to type next if anybody knows.
+// failed logs why something failed, and what to type next if that is known.
 func (j *journal) failed(system string, err error) {
 	text := plainly(err)
 	var known *protocol.Error

@@ -20,7 +20,7 @@ type refusal struct {
 	id      string // by which the API's own log finds the request; "" if it gave none
 }
 
-// words are what the statuses mean to whoever runs the job. The rest is between
+// words are the meanings of statuses for the administrator. Other statuses only concern
 // this program and the API.
 var words = map[int]string{
 	400: "the API does not understand us",
@@ -60,8 +60,8 @@ func (r *refusal) Unwrap() error {
 	return nil
 }
 
-// next is what to do about it. credhelper test asks the API the same way and knows
-// each product's usual causes.
+// next returns what to do about it. credhelper test asks the API in the same way and
+// knows each product's usual causes.
 func (r *refusal) next() string {
 	if r.status == 429 || r.status >= 500 {
 		return "try again later"
@@ -84,8 +84,8 @@ func refusedBy(s *system, answer *http.Response, content []byte) *refusal {
 	return r
 }
 
-// message is what the API says for people: Jama in meta.message, Jira in
-// errorMessages and errors, miniOrange's app in error.message.
+// message returns the API's error: Jama's meta.message, Jira's errorMessages and
+// errors, error.message of miniOrange's app.
 func message(content []byte) string {
 	var body struct {
 		Message       string                            `json:"message"`
@@ -106,7 +106,7 @@ func message(content []byte) string {
 	return oneLine(strings.Join(parts, " "), 200)
 }
 
-// oneLine is a foreign text that can stand in a log: nothing that is not seen, and
+// oneLine makes a text from outside fit for a log: without invisible characters, and
 // not too long.
 func oneLine(text string, most int) string {
 	text = strings.Map(func(r rune) rune {

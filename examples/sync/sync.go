@@ -20,8 +20,8 @@ func newJob(s settings, a protocol.Answerer, log *journal) *job {
 	return &job{jama: newJama(s, a), jira: newJira(s, a), log: log}
 }
 
-// test is what a connector's "Test connection" shows: a line for each system. The
-// error is that of the first one that failed.
+// test prints the "Test connection" of a connector: a line for each system. The error
+// is the first one.
 func (j *job) test(ctx context.Context, out io.Writer) (first error) {
 	for _, s := range []struct {
 		name fmt.Stringer
@@ -40,11 +40,11 @@ func (j *job) test(ctx context.Context, out io.Writer) (first error) {
 	return first
 }
 
-// tally is what a run did.
+// tally is the result of a run.
 type tally struct{ items, created, updated int }
 
-// once goes through all items once. After an error the next run takes up where
-// this one ended: what is done is found by its label.
+// once goes through all items once. After an error the next run continues: what is done
+// is found by its label.
 func (j *job) once(ctx context.Context) error {
 	var t tally
 	for more := true; more; {
@@ -64,8 +64,8 @@ func (j *job) once(ctx context.Context) error {
 	return nil
 }
 
-// carry brings a page of items to Jira: one search for all of them, then what is
-// new or has changed.
+// carry brings a page of items to Jira: one search for all of them, then the new and
+// changed ones.
 func (j *job) carry(ctx context.Context, items []item, t *tally) error {
 	if len(items) == 0 {
 		return nil

@@ -8,23 +8,22 @@ import (
 	"github.com/credhelper/credhelper/protocol/origin"
 )
 
-// That no profile owns a host is an answer of the cache, too: git asks about every
-// host that it fetches from. Two files hold what the engine found when it last looked
-// at all profiles:
+// That no profile owns a host is also cached: git asks about every host that it fetches
+// from. Two files hold the engine's result of reading all profiles:
 //
-//	hosts          sealed: when that was, what it was read from, how many buckets
+//	hosts          sealed: the time, stamps of the directories, the number of buckets
 //	hosts-buckets  buckets of 2 KiB with hashes of the hosts' keys (buckets.go)
 //
-// Folders and settings are compared at each answer, so a profile that was dropped in,
-// removed or renamed counts at the next call. An edit in place shows nowhere but in the
-// file itself, and to compare all of those is the engine's: what it found counts for
+// Directories and settings are compared for each answer, so adding, removing or
+// renaming a profile takes effect at the next call. An edit in place shows only in the
+// file itself, and comparing all files is left to the engine: its result is valid for
 // 10 s.
 const (
 	hostsFile = "hosts"
 	hostsAge  = 10 // seconds for which the comparison of all files counts
 )
 
-// Hosts is what is known about the hosts of all profiles together.
+// Hosts is what is known about the hosts of all profiles.
 type Hosts struct {
 	// Compared is when the files behind it were last compared, before the first of
 	// them was looked at.
@@ -101,9 +100,9 @@ func (h *Hosts) current(d Dirs) bool {
 	return true
 }
 
-// putHosts stores the hosts' keys (HostKeys). Two processes that do so at once may
-// leave the one's list beside the other's buckets: that opens for nobody, and the next
-// one to look at all profiles stores both again.
+// PutHosts stores the hosts' keys (HostKeys). Two concurrent processes may leave the
+// list of one beside the buckets of the other, which does not open; the next process
+// that reads all profiles stores both again.
 func (s *Store) putHosts(key *sealingKey, home [16]byte, h *Hosts, keys []string) error {
 	if err := randomBytes(h.generation[:]); err != nil {
 		return err
@@ -119,9 +118,9 @@ func (s *Store) putHosts(key *sealingKey, home [16]byte, h *Hosts, keys []string
 	return s.putSealed(key, header{kind: kindHosts, home: home}, hostsFile, h.encode())
 }
 
-// RenewHosts notes that all files were compared again, and are as o says. It reports
-// whether it could: what is stored was made from o and the same folders, and the bucket
-// of the URL's host opens.
+// RenewHosts records that all files were compared again and none had changed. It
+// reports whether that was possible: the stored list is for the same directories, and
+// the bucket of the URL's host opens.
 func (s *Store) RenewHosts(o *Origins, h Hosts, u origin.URL) bool {
 	old, f, err := s.hosts()
 	if err != nil || old.generation != o.hosts || !slices.Equal(old.Stamps, nameless(h.Stamps)) {
@@ -135,7 +134,7 @@ func (s *Store) RenewHosts(o *Origins, h Hosts, u origin.URL) bool {
 	return s.putSealed(&f.key, header{kind: kindHosts, home: f.home}, hostsFile, old.encode()) == nil
 }
 
-// hosts opens the list of what is known about the hosts, and says with which key.
+// hosts opens the list of hosts, and returns its key.
 func (s *Store) hosts() (Hosts, opened, error) {
 	f, err := s.unseal(hostsFile)
 	if err != nil || f.kind != kindHosts {
@@ -157,8 +156,8 @@ func (h *Hosts) encode() []byte {
 	return appendStamps(b, nameless(h.Stamps))
 }
 
-// nameless are stamps without their paths: whoever reads them knows where its own
-// configuration lies.
+// nameless returns stamps without their paths, which a reader knows from its own
+// configuration.
 func nameless(stamps []Stamp) []Stamp {
 	stamps = slices.Clone(stamps)
 	for i := range stamps {

@@ -78,8 +78,8 @@ func kernelKey(name string, random func([]byte) error, life time.Duration) (seal
 }
 
 // crowded reports whether a quarter of the user's quota of keys is in use (keyrings(7):
-// "uid: usage nkeys/nikeys qnkeys/maxkeys qnbytes/maxbytes"). Each home has a key of its
-// own, and Kerberos and containers fail where there is no room for theirs.
+// "uid: usage nkeys/nikeys qnkeys/maxkeys qnbytes/maxbytes"). Each home has a key, and
+// Kerberos and containers fail without room for theirs.
 func crowded(keyUsers []byte, uid int) bool {
 	for line := range strings.Lines(string(keyUsers)) {
 		f := strings.Fields(line)

@@ -53,7 +53,7 @@ var (
 	ErrInvalid = errors.New("invalid")
 )
 
-// Problem is what happened, and what it means.
+// Problem is an event and its meaning.
 type Problem struct {
 	Meaning error // one of the above
 	Detail  error
@@ -75,8 +75,8 @@ func problem(meaning error, format string, args ...any) error {
 	return &Problem{meaning, fmt.Errorf(format, args...)}
 }
 
-// Detail is what happened, without what it means: for who says in own words what that
-// is. It is err itself if that is no Problem.
+// Detail returns an error without its meaning, for callers that describe the meaning
+// themselves. It returns err if that is not a Problem.
 func Detail(err error) error {
 	if p := new(Problem); errors.As(err, &p) {
 		return p.Detail

@@ -9,8 +9,8 @@ import (
 	"github.com/credhelper/credhelper/helper/keyring"
 )
 
-// kwallets are KWallet's programs: of Plasma 6, of Plasma 5, and, without an API of
-// its own, the one that has answered for the Secret Service since KDE Frameworks 6.14.
+// kwallets are KWallet's programs: of Plasma 6, of Plasma 5, and, without an API of its
+// own, the one that implements the Secret Service since KDE Frameworks 6.14.
 var kwallets = [...]struct {
 	name string
 	path dbus.ObjectPath
@@ -26,10 +26,10 @@ func (c *secretClient) owner(name string) (unique string) {
 	return unique
 }
 
-// enterWallet unlocks the default collection if it is a wallet of KWallet that is
-// open, and reports whether it did. A wallet that was opened by signing in stays a
-// locked collection until the first client has come in, which asks nobody, unless a
-// person told KWallet to ask for each application.
+// enterWallet unlocks the default collection if it is an open wallet of KWallet, and
+// reports whether it did. A wallet that was opened by signing in is a locked collection
+// until the first client has unlocked it, which causes no prompt unless a person told
+// KWallet to ask for each application.
 func (c *secretClient) enterWallet() bool {
 	var wallet string
 	if c.property(c.collection, "Collection.Label", &wallet) != nil {
@@ -54,9 +54,8 @@ func (c *secretClient) enterWallet() bool {
 	return false
 }
 
-// secretServiceIsKWallet is nil if the program that answers for the Secret Service is
-// KWallet. It is started if it can be: at a desktop it waits for the first who wants
-// it.
+// secretServiceIsKWallet returns nil if KWallet implements the Secret Service. The
+// program is started if possible: on a desktop it starts on demand.
 func secretServiceIsKWallet(ctx context.Context) error {
 	return askService(ctx, func(c *secretClient) error {
 		found := false

@@ -34,8 +34,8 @@ const (
 	nothing     = dbus.ObjectPath("/") // where the API has no object to name
 )
 
-// promptTime is how long a prompt may take. A person is not waited for: a prompt is
-// started only where the API has one for what asks nobody (KeePassXC makes each
+// promptTime is the time limit of a prompt. Prompts for a person are never started,
+// only those that the API requires for steps without a question (KeePassXC creates each
 // item so). It leaves time to clean up before Limit.
 const promptTime = 2 * time.Second
 
@@ -83,7 +83,7 @@ func (c *secretClient) unlocked() error {
 	if err != nil {
 		return err
 	}
-	if c.collection == nothing { // gnome-keyring before somebody chose another one
+	if c.collection == nothing { // gnome-keyring before a default was chosen
 		c.collection = servicePath + "/collection/login"
 		var all []dbus.ObjectPath
 		if err := c.property(servicePath, "Service.Collections", &all); err != nil {
@@ -108,7 +108,7 @@ func (c *secretClient) unlocked() error {
 	return nil
 }
 
-// name is what people call the default collection.
+// name returns the default collection's name for people.
 func (c *secretClient) name() string {
 	var label string
 	if c.property(c.collection, "Collection.Label", &label) != nil || label == "" {
@@ -117,8 +117,8 @@ func (c *secretClient) name() string {
 	return printable.Value(label)
 }
 
-// items finds the items under key, those of the default collection first: somebody
-// may have chosen another one since they were made.
+// items finds the items under key, those of the default collection first: the default
+// may have changed since they were created.
 func (c *secretClient) items(key string) ([]dbus.ObjectPath, error) {
 	var open, locked []dbus.ObjectPath
 	if err := c.call(servicePath, "Service.SearchItems", []any{map[string]string{itemKey: key}}, &open, &locked); err != nil {
@@ -208,7 +208,7 @@ func (c *secretClient) read(item dbus.ObjectPath, key string) (secret.Text, erro
 		return secret.Text{}, err
 	}
 	var stored library.Item
-	// What is wrong with it would quote what it read.
+	// The error would quote the data.
 	if json.Unmarshal(sealed.Value, &stored) != nil || stored.Key != key || len(stored.Data) == 0 {
 		return secret.Text{}, fmt.Errorf("%w: what lies under this key is not what we stored", keyring.ErrDamaged)
 	}

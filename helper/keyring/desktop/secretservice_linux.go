@@ -15,18 +15,18 @@ import (
 	"github.com/credhelper/credhelper/protocol/secret"
 )
 
-// secretService keeps secrets in the default collection of the Secret Service,
-// https://specifications.freedesktop.org/secret-service (API 0.2). The library's
-// own way is not taken: it wants a collection with a certain name, which KWallet
-// and KeePassXC do not have, unlocks what is locked, which asks a person, and
-// waits for ever for a prompt whose end it does not hear.
+// secretService stores secrets in the default collection of the Secret Service,
+// https://specifications.freedesktop.org/secret-service (API 0.2). It does not use the
+// library's own implementation, which requires a collection with a certain name that
+// KWallet and KeePassXC do not have, unlocks locked collections, which prompts, and can
+// wait for a prompt forever.
 //
-// An item is the library's, so that what earlier releases stored is found: the key
-// is its label and its attribute "profile", the secret the JSON of a library.Item.
+// Items have the library's format, so that those of earlier releases are found: the key
+// is the label and the attribute "profile", the secret is the JSON of a library.Item.
 //
-// Each call is a client of its own, as the next process will be: a service may show
-// a client what it made itself and ask a person before it shows it to another
-// (KeePassXC), which must be noticed when a secret is stored, not when it is needed.
+// Each call is a separate client, as the next process will be: a service may show a
+// client its own items, and prompt before it shows them to another (KeePassXC). This
+// must be noticed when a secret is stored, not when it is needed.
 type secretService struct{}
 
 // itemKey is the attribute of our items that holds the key.
@@ -135,7 +135,7 @@ func askService(ctx context.Context, ask func(*secretClient) error) error {
 	return told(ctx, ask(c))
 }
 
-// told is what an error of the bus or of the service means to a keyring's user.
+// told translates an error of the bus or of the service for users of a keyring.
 func told(ctx context.Context, err error) error {
 	var refusal dbus.Error
 	switch {
