@@ -55,10 +55,10 @@ type Request struct {
 	Profile  string     // narrows (O14): it must own URL if there is one
 	Username string     // as sent by the tool; only chooses between profiles with equal claims
 	Refused  Refusal    // the token that was refused; another one is requested
-	// Asker is what a further request of the same process about the same place is known
-	// by, of a tool that cannot say which token it means; "" for others and where the
-	// process cannot be known. What such a process forgets is the token that it was given:
-	// it was refused. Whoever else forgets one logs out.
+	// Asker identifies the calling process and what it asks for, for a tool that cannot
+	// say which token it means; "" for other tools, and if the process is unknown. If
+	// such a process forgets a token, that is the one it was given, which was refused.
+	// If another process forgets one, it logs out.
 	Asker string
 	// Repeats: the tool's second question is a report, too, because it only asks again if
 	// its token was refused.

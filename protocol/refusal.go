@@ -2,7 +2,8 @@ package protocol
 
 import "github.com/credhelper/credhelper/protocol/secret"
 
-// Refusal says which token the tool saw refused; it wants another one. Zero: none.
+// Refusal identifies the token that the tool reports as refused; another one is
+// requested. Zero: none.
 type Refusal struct {
 	Token secret.Text
 	// Mark is in the place of Token where the tool gives back our own mark of it (Mark).

@@ -107,7 +107,7 @@ func (x *trip) renew(r protocol.Request) (c protocol.Credential, err error) {
 		return c, err
 	}
 	err = errors.New("the answerer broke off")
-	defer func() { x.reports.end(profile, report, err) }() // even if it panics: nobody must wait for ever
+	defer func() { x.reports.end(profile, report, err) }() // even after a panic: no one must wait forever
 	r.Refused.Token = x.refused
 	c, _, err = get(ctx, x.Answerer, r, x.now)
 	report.vain = err == nil && c.Secret.Equal(x.refused)

@@ -12,13 +12,13 @@
 // Requests and replies are the native ones (package protocol) with these members
 // more:
 //
-//	id       a text of at most 256 bytes or a whole number of 64 bits; comes back
-//	         as it was written. Who asks several things at once needs it: a reply
-//	         that is slow to get does not hold up the others.
-//	verb     "get", which is meant where it is missing, or "reject": the token in
-//	         "refused" is dropped, if it is the current one
-//	refresh  true: fetch even if the cached token is good
-//	timeout  seconds for the answer, 1 to 8; 8 if not said
+//	id       a string of at most 256 bytes or a 64-bit integer, which the reply repeats
+//	         unchanged. A caller with several requests in flight needs it: a slow
+//	         reply does not delay the others.
+//	verb     "get", the default, or "reject": the token in "refused" is dropped, if
+//	         it is the current one
+//	refresh  true: fetch even if the cached token is valid
+//	timeout  time limit for the answer in seconds, 1 to 8; 8 by default
 //
 // Decode and the Append functions are pure; Serve reads and writes.
 package lines

@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// launch is one call of a program: what a tool starts and waits for.
+// launch is one call of a program.
 type launch struct {
 	name   string
 	argv   []string // argv[0] is the executable's path

@@ -13,7 +13,7 @@ import (
 	"github.com/credhelper/credhelper/internal/program"
 )
 
-// bench is what the parts measure with.
+// bench is the environment of the measurements.
 type bench struct {
 	rounds   int
 	long     time.Duration // of the soak

@@ -1,4 +1,4 @@
-// Empty is what every ratio is measured against: the least a Go program costs.
+// Empty is the reference of every ratio: the minimum cost of a Go program.
 package main
 
 func main() {}
