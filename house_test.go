@@ -56,7 +56,7 @@ var rooms = []room{
 	{path: "helper/oauth/oauthtest", may: []string{"github.com/go-jose/go-jose/v4"}, tests: true},
 	{path: "helper/oauth/oauthtest/serve", may: []string{"helper/oauth/oauthtest"}, tests: true},
 	{path: "helper/keyring", may: join([]string{"protocol/secret", "helper/private", "filippo.io/age"}, sys), not: []string{"net/http"}},
-	{path: "helper/keyring/keyringtest", may: []string{"protocol/secret", "helper/keyring"}, tests: true},
+	{path: "helper/keyring/keyringtest", may: []string{"protocol/secret", "helper/keyring", "filippo.io/age"}, tests: true},
 	{path: "helper/keyring/desktop", may: join([]string{"protocol/secret", "protocol/printable", "helper/keyring", "helper/keyring/desktop/busguard",
 		"github.com/99designs/keyring", "github.com/godbus/dbus"}, sys), not: []string{"net/http"}},
 	{path: "helper/keyring/desktop/busguard"},

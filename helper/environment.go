@@ -69,6 +69,7 @@ func OpenFile(ctx context.Context, dirs cache.Dirs, env func(string) string) (*k
 	c := keyring.FileConfig{
 		Dir:     dirs.Keyring(),
 		KeyFile: dirs.KeyFile(),
+		Environ: keyring.ChildEnviron(env),
 		Now:     time.Now,
 		Sleep:   sleep,
 	}

@@ -30,6 +30,7 @@ func (s *session) keyringCommand() *cobra.Command {
 		},
 	}
 	var volatile, leave bool
+	var identity string
 	use := &cobra.Command{
 		Use:               "use BACKEND",
 		Short:             "keep secrets in " + strings.Join(backendNames(), ", ") + "; those stored so far are moved",
@@ -37,10 +38,14 @@ func (s *session) keyringCommand() *cobra.Command {
 		ValidArgsFunction: cobra.FixedCompletions(append(backendNames(), kwallet), cobra.ShellCompDirectiveNoFileComp),
 		Annotations:       patient,
 		RunE: func(c *cobra.Command, args []string) error {
+			if identity != "" {
+				return s.usePlugin(c.Context(), args[0], identity, leave)
+			}
 			return s.useKeyring(c.Context(), args[0], volatile, leave)
 		},
 	}
 	use.Flags().BoolVar(&volatile, "volatile", false, "take a keyring that forgets everything when the machine stops")
+	use.Flags().StringVar(&identity, "identity", "", "file only: open it by a plugin of age (age-plugin-NAME, its path, or the path of an identity file)")
 	use.Flags().BoolVar(&leave, "leave-secrets", false, "do not bring along what the keyring before holds")
 	var keyFile bool
 	passphrase := &cobra.Command{

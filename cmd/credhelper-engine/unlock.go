@@ -139,6 +139,13 @@ func (s *session) unlock(ctx context.Context, keep time.Duration) error {
 	if err != nil {
 		return keyringTrouble(fileKeyring, err)
 	}
+	if file.HasPlugin() {
+		if err := file.UnlockByPlugin(ctx, s.person(), keep); err != nil {
+			return keyringTrouble(fileKeyring, err)
+		}
+		s.say("The plugin opened the keyring, which is open for " + span(keep) + ". Close it earlier with: credhelper lock")
+		return nil
+	}
 	opener, err := file.Opener(ctx)
 	if err != nil {
 		return keyringTrouble(fileKeyring, err)
@@ -188,9 +195,12 @@ func (s *session) lock(ctx context.Context) error {
 	if err := h.Lock(ctx); err != nil {
 		return err
 	}
-	opener, _ := file.Opener(ctx)
+	opener := keyring.OpenedByPlugin // which is not run to find that out
+	if !file.HasPlugin() {
+		opener, _ = file.Opener(ctx)
+	}
 	switch opener {
-	case keyring.OpenedByKeyFile, keyring.OpenedByCredential:
+	case keyring.OpenedByKeyFile, keyring.OpenedByPlugin, keyring.OpenedByCredential:
 		s.say("Cached tokens are gone. The keyring itself is opened by " + string(opener) + " and has no lock: credhelper keyring passphrase sets one.")
 	default:
 		s.say("Locked: the keyring, and every cached token.")

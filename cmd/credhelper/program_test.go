@@ -16,6 +16,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/credhelper/credhelper/helper/keyring/keyringtest"
 	"github.com/credhelper/credhelper/internal/program"
 )
 
@@ -27,6 +28,9 @@ import (
 var bin string
 
 func TestMain(m *testing.M) {
+	if code, played := keyringtest.AgePlugin(os.Args, os.Environ(), os.Stdout); played {
+		os.Exit(code)
+	}
 	if path := os.Getenv(asDialler); path != "" {
 		dialler(path)
 	}

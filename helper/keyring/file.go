@@ -50,6 +50,8 @@ type FileConfig struct {
 	// WorkFactor is the base-2 logarithm of scrypt's cost when a passphrase is
 	// set; 0 is DefaultWorkFactor.
 	WorkFactor int
+	// Environ is what a plugin of age gets of the environment, see ChildEnviron.
+	Environ []string
 	// Now is the clock: for stale files and the delay after wrong passphrases.
 	Now func() time.Time
 	// Sleep waits, or returns early with the context's error.

@@ -112,6 +112,9 @@ func TestReadByAge(t *testing.T) {
 const writer = "CREDHELPER_KEYRING_TEST_WRITER"
 
 func TestMain(m *testing.M) {
+	if code, played := keyringtest.AgePlugin(os.Args, os.Environ(), os.Stdout); played {
+		os.Exit(code)
+	}
 	if dir := os.Getenv(writer); dir != "" {
 		writeUntilKilled(dir)
 	}

@@ -26,6 +26,8 @@ const (
 	OpenedByUnlock Opener = "a passphrase, unlocked now"
 	// OpenedByKeyFile: the key is in FileConfig.KeyFile.
 	OpenedByKeyFile Opener = "a key file"
+	// OpenedByPlugin: a plugin of age opens the key, a TPM's for instance.
+	OpenedByPlugin Opener = "a plugin of age"
 	// OpenedByCredential: the key or the passphrase is a systemd credential.
 	OpenedByCredential Opener = "a systemd credential"
 )
@@ -54,6 +56,7 @@ var ways = [...]struct {
 }{
 	{OpenedByUnlock, (*File).fromKernel},
 	{OpenedByKeyFile, (*File).fromKeyFile},
+	{OpenedByPlugin, (*File).fromPlugin},
 	{OpenedByCredential, (*File).fromCredential},
 }
 
@@ -115,6 +118,9 @@ func (f *File) Opener(ctx context.Context) (Opener, error) {
 	if _, err := dir.read(identityName, maxIdentity); err == nil {
 		return OpenedByPassphrase, nil
 	}
+	if f.HasPlugin() {
+		return OpenedByPlugin, nil
+	}
 	return OpenedByNothing, nil
 }
 
@@ -165,7 +171,7 @@ func (f *File) UseKeyFile(ctx context.Context) error {
 			return err
 		}
 		f.keep(identity, OpenedByKeyFile)
-		return dir.remove(identityName)
+		return errors.Join(dir.remove(identityName), state.remove(pluginFile))
 	})
 }
 
@@ -200,7 +206,7 @@ func (f *File) removeKeyFile() error {
 		return err
 	}
 	defer state.Close()
-	return state.remove(filepath.Base(f.config.KeyFile))
+	return errors.Join(state.remove(filepath.Base(f.config.KeyFile)), state.remove(pluginFile))
 }
 
 // fromKeyFile reads the generated key file.

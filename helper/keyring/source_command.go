@@ -54,6 +54,17 @@ func childEnviron(environ, names []string) []string {
 	return kept
 }
 
+// ChildEnviron is what the commands of a keyring get of the environment that env knows.
+func ChildEnviron(env func(name string) string) []string {
+	var environ []string
+	for _, name := range childVariables {
+		if value := env(name); value != "" {
+			environ = append(environ, name+"="+value)
+		}
+	}
+	return childEnviron(environ, nil)
+}
+
 // RunCommand returns the stdout of a command, at most MaxSecret bytes; argv[0] is
 // absolute. There is no shell, and stdin is empty. The command has its own process
 // group, which is killed when the time limit is exceeded, when it writes too much, and
@@ -156,6 +167,30 @@ func CheckProgram(path string) error {
 		return problem(ErrUnsafe, "the program %s: %w", path, err)
 	}
 	return nil
+}
+
+// FindProgram is the absolute path of a program that nobody else can replace: the
+// chosen one, or the one called name in path, which must not depend on the current
+// directory.
+func FindProgram(name, chosen, path string) (string, error) {
+	if chosen != "" {
+		if !filepath.IsAbs(chosen) {
+			return "", problem(ErrInvalid, "%s program %q is not an absolute path", name, chosen)
+		}
+		return chosen, CheckProgram(chosen)
+	}
+	for _, folder := range filepath.SplitList(path) {
+		if !filepath.IsAbs(folder) {
+			return "", problem(ErrUnsafe, "PATH holds %q, which depends on the current directory", folder)
+		}
+	}
+	for _, folder := range filepath.SplitList(path) {
+		candidate := filepath.Join(folder, name)
+		if info, err := os.Stat(candidate); err == nil && info.Mode().IsRegular() && info.Mode().Perm()&0o111 != 0 {
+			return candidate, CheckProgram(candidate)
+		}
+	}
+	return "", problem(ErrUnavailable, "there is no program %s in PATH", name)
 }
 
 // bounded is a buffer of at most limit bytes.

@@ -22,11 +22,11 @@ const passFolder = "credhelper"
 // refused, since the shell script that pass is would search it too (T5).
 func openPass(config Config) (keyring.Keyring, error) {
 	env := environment(config.Environ)
-	pass, err := program("pass", config.PassProgram, env["PATH"])
+	pass, err := keyring.FindProgram("pass", config.PassProgram, env["PATH"])
 	if err != nil {
 		return nil, err
 	}
-	gpg, err := program("gpg", config.GPGProgram, env["PATH"])
+	gpg, err := keyring.FindProgram("gpg", config.GPGProgram, env["PATH"])
 	if err != nil {
 		return nil, err
 	}
@@ -73,28 +73,6 @@ func (p passStore) ready(ctx context.Context, what use, key string) error {
 			keyring.ErrLocked, passFolder, key)
 	}
 	return err
-}
-
-// program returns the absolute path of a program that no one else can replace.
-func program(name, chosen, path string) (string, error) {
-	if chosen != "" {
-		if !filepath.IsAbs(chosen) {
-			return "", fmt.Errorf("%w: %s program %q is not an absolute path", keyring.ErrInvalid, name, chosen)
-		}
-		return chosen, keyring.CheckProgram(chosen)
-	}
-	for _, folder := range filepath.SplitList(path) {
-		if !filepath.IsAbs(folder) {
-			return "", fmt.Errorf("%w: PATH holds %q, which depends on the current directory", keyring.ErrUnsafe, folder)
-		}
-	}
-	for _, folder := range filepath.SplitList(path) {
-		candidate := filepath.Join(folder, name)
-		if info, err := os.Stat(candidate); err == nil && info.Mode().IsRegular() && info.Mode().Perm()&0o111 != 0 {
-			return candidate, keyring.CheckProgram(candidate)
-		}
-	}
-	return "", fmt.Errorf("%w: there is no program %s in PATH", keyring.ErrUnavailable, name)
 }
 
 // environment converts entries "NAME=value" into a map.

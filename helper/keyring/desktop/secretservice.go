@@ -31,12 +31,17 @@ func KWalletAnswers(ctx context.Context) error { return askBus(ctx, secretServic
 // askBus asks something of the session bus within Limit.
 func askBus(ctx context.Context, ask func(context.Context) error) error {
 	if !busAnswered {
-		return fmt.Errorf("secret-service: %w: no session bus answers", keyring.ErrUnavailable)
+		return named(fmt.Errorf("%w: no session bus answers", keyring.ErrUnavailable))
 	}
 	ctx, cancel := context.WithTimeout(ctx, Limit)
 	defer cancel()
-	if err := ask(ctx); err != nil {
-		return fmt.Errorf("secret-service: %w", err)
+	return named(ask(ctx))
+}
+
+// named says whose error it is.
+func named(err error) error {
+	if err == nil {
+		return nil
 	}
-	return nil
+	return &keyring.NamedError{Keyring: "secret-service", Err: err}
 }

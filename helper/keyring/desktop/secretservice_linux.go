@@ -114,10 +114,7 @@ func (s secretService) Names(ctx context.Context) (names []string, err error) {
 
 // with is askService with the name of the backend.
 func (secretService) with(ctx context.Context, do func(*secretClient) error) error {
-	if err := askService(ctx, do); err != nil {
-		return fmt.Errorf("secret-service: %w", err)
-	}
-	return nil
+	return named(askService(ctx, do))
 }
 
 // secretServiceReady is nil if the default collection is there and unlocked.

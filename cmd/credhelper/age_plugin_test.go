@@ -1,0 +1,114 @@
+//go:build linux
+
+package main_test
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// agePlugin makes this test binary a plugin of age, see keyringtest.AgePlugin.
+func agePlugin(t *testing.T, name string) (path string) {
+	t.Helper()
+	exe, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	path = filepath.Join(t.TempDir(), "age-plugin-"+name)
+	if err := os.Symlink(exe, path); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// TestKeyringByAgePlugin: "keyring use file --identity" lets a plugin of age open the
+// encrypted file. It runs where a secret is needed and not for a cached token; it gets
+// no variable of ours, and no secret lies in clear.
+func TestKeyringByAgePlugin(t *testing.T) {
+	server, h := newServer(t), desktopHome(t, []string{"PATH=/usr/bin:/bin", "XDG_RUNTIME_DIR=/nonexistent"})
+	plugin := agePlugin(t, "good")
+	ran := func() bool {
+		t.Helper()
+		environ, err := os.ReadFile(plugin + ".environ")
+		_ = os.Remove(plugin + ".environ")
+		if strings.Contains(string(environ), "CREDHELPER") || strings.Contains(string(environ), secretA) {
+			t.Errorf("the plugin was given %s", environ)
+		}
+		return err == nil
+	}
+	callWithin(t, h, 0, "", "keyring", "use", "file")
+	callWithin(t, h, 0, secretA, addArgs(server)...)
+	key, err := os.ReadFile(h.Dirs.KeyFile())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r := callWithin(t, h, 0, "", "keyring", "use", "file", "--identity", plugin); !strings.Contains(r.stderr, "opened by a plugin of age") {
+		t.Errorf("keyring use: %s", r.stderr)
+	}
+	ran()
+	callWithin(t, h, 0, "", "token", "jama")
+	if ran() {
+		t.Error("the plugin ran for a cached token")
+	}
+	callWithin(t, h, 0, "", "cache", "clear")
+	callWithin(t, h, 0, "", "token", "jama")
+	if got := server.lastSecret(); got != secretA || !ran() {
+		t.Errorf("the server was shown %q; the test may be blind", got)
+	}
+	callWithin(t, h, 0, secretB, "rotate", "jama", "--secret-stdin")
+	if r := callWithin(t, h, 0, "", "doctor"); !strings.Contains(r.stdout, "opened by a plugin of age") {
+		t.Errorf("doctor: %s", r.stdout)
+	}
+	nowhere(t, h.Dir, strings.TrimSpace(string(key)), secretA, secretB)
+
+	callWithin(t, h, 0, "", "cache", "clear")
+	if err := os.Rename(plugin, plugin+"-away"); err != nil {
+		t.Fatal(err)
+	}
+	if r := callWithin(t, h, 5, "", "token", "jama"); !strings.Contains(r.stderr, plugin) {
+		t.Errorf("token without the plugin: %s", r.stderr)
+	}
+	if err := os.Rename(plugin+"-away", plugin); err != nil {
+		t.Fatal(err)
+	}
+	callWithin(t, h, 0, "", "token", "jama")
+}
+
+// TestKeyringByBadAgePlugin: a plugin that hangs, asks or fails is an error in time,
+// and the keyring stays as it was.
+func TestKeyringByBadAgePlugin(t *testing.T) {
+	server, h := newServer(t), desktopHome(t, []string{"PATH=/usr/bin:/bin", "XDG_RUNTIME_DIR=/nonexistent"})
+	callWithin(t, h, 0, "", "keyring", "use", "file")
+	callWithin(t, h, 0, secretA, addArgs(server)...)
+	for _, name := range []string{"slow", "pin", "noisy", "garbage"} {
+		if r := callWithin(t, h, 5, "", "keyring", "use", "file", "--identity", agePlugin(t, name)); strings.Contains(r.stderr, "c4n4ry") {
+			t.Errorf("%s: its own words are shown: %s", name, r.stderr)
+		}
+		callWithin(t, h, 0, "", "cache", "clear")
+		callWithin(t, h, 0, "", "token", "jama")
+	}
+	callWithin(t, h, 2, "", "keyring", "use", "secret-service", "--identity", "age-plugin-good")
+	callWithin(t, h, 5, "", "keyring", "use", "file", "--identity", "age-plugin-none")
+}
+
+// nowhere fails if one of the texts lies in clear in a file below dir.
+func nowhere(t *testing.T, dir string, texts ...string) {
+	t.Helper()
+	err := filepath.WalkDir(dir, func(path string, entry os.DirEntry, err error) error {
+		if err != nil || !entry.Type().IsRegular() {
+			return err
+		}
+		content, err := os.ReadFile(path)
+		for _, text := range texts {
+			if strings.Contains(string(content), text) {
+				t.Errorf("%s holds a secret in clear", path)
+			}
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
