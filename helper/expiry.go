@@ -1,15 +1,10 @@
 package helper
 
 import (
-	"context"
-	"crypto/x509"
-	"encoding/pem"
 	"time"
 
-	"github.com/credhelper/credhelper/helper/config"
-	"github.com/credhelper/credhelper/helper/keyring"
+	"github.com/credhelper/credhelper/helper/failure"
 	"github.com/credhelper/credhelper/helper/oauth"
-	"github.com/credhelper/credhelper/protocol/secret"
 )
 
 // The remaining times at which the expiry of a secret or certificate is reported: time
@@ -62,14 +57,9 @@ func (e Ending) Words(now time.Time) string {
 	case e.At.IsZero():
 		return ""
 	case e.At.After(now):
-		return e.What + " expires in " + span(e.At.Sub(now))
+		return e.What + " expires in " + failure.Span(e.At.Sub(now))
 	}
-	return e.What + " expired " + span(now.Sub(e.At)) + " ago"
-}
-
-// Ending returns the earlier expiry of a profile's secret and certificate.
-func (s Status) Ending() Ending {
-	return nearer(Ending{"secret", s.SecretExpires}, Ending{"certificate", s.CertificateExpires})
+	return e.What + " expired " + failure.Span(now.Sub(e.At)) + " ago"
 }
 
 func nearer(a, b Ending) Ending {
@@ -77,74 +67,6 @@ func nearer(a, b Ending) Ending {
 		return b
 	}
 	return a
-}
-
-// certificateEnd returns the expiry of the certificate that belongs to a profile's key;
-// zero if there is none or if it cannot be read without running a command. inKeyring is
-// the profile's secret in the keyring; zero if there is none.
-func (h *Helper) certificateEnd(ctx context.Context, p *config.Profile, inKeyring secret.Text) time.Time {
-	const largest = 256 << 10
-	if p.ClientCert != nil {
-		return h.sourceEnd(ctx, p, p.ClientCert)
-	}
-	switch {
-	case !p.NeedsKey():
-		return time.Time{}
-	case p.Cert != "":
-		content, err := config.ReadProvided(p.Cert, largest)
-		if err != nil {
-			return time.Time{}
-		}
-		return firstCertificateEnd(content)
-	case p.SecretIsKey() && p.InKeyring():
-		return keyEnd(inKeyring)
-	}
-	words := p.Key
-	if words == nil {
-		words = p.Secret
-	}
-	return h.sourceEnd(ctx, p, words)
-}
-
-// sourceEnd returns the expiry of the certificate beside a key in a source.
-func (h *Helper) sourceEnd(ctx context.Context, p *config.Profile, words []string) time.Time {
-	if words[0] == "command" {
-		return time.Time{}
-	}
-	source, err := keyring.NewSource(words, h.surroundings(p))
-	if err != nil {
-		return time.Time{}
-	}
-	key, err := source.ReadKey(ctx)
-	if err != nil {
-		return time.Time{}
-	}
-	return keyEnd(key)
-}
-
-// keyEnd returns the expiry of the certificate beside a key.
-func keyEnd(content secret.Text) time.Time {
-	key, err := oauth.ReadKey([]byte(content.Reveal()), secret.Text{})
-	if err != nil || key.Certificate() == nil {
-		return time.Time{}
-	}
-	return key.Certificate().NotAfter.UTC()
-}
-
-// firstCertificateEnd parses PEM or DER; the client's own certificate is the first of a
-// chain (RFC 8446 4.4.2).
-func firstCertificateEnd(content []byte) time.Time {
-	for block, rest := pem.Decode(content); block != nil; block, rest = pem.Decode(rest) {
-		if block.Type == "CERTIFICATE" {
-			content = block.Bytes
-			break
-		}
-	}
-	cert, err := x509.ParseCertificate(content)
-	if err != nil {
-		return time.Time{}
-	}
-	return cert.NotAfter.UTC()
 }
 
 // eventExpiry is the log's event for a reminder, by which other processes know that it

@@ -3,10 +3,12 @@ package helper
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/credhelper/credhelper/helper/cache"
 	"github.com/credhelper/credhelper/helper/config"
+	"github.com/credhelper/credhelper/helper/failure"
 	"github.com/credhelper/credhelper/helper/oauth"
 	"github.com/credhelper/credhelper/protocol"
 	"github.com/credhelper/credhelper/protocol/printable"
@@ -50,7 +52,7 @@ func (q *query) fetchLocked(ctx context.Context, lock *cache.Lock) (*oauth.Token
 
 // unlockable returns the error for a sign-in on a file system without locks.
 func unlockable(p *config.Profile) error {
-	return policy("profile " + p.Name + ": a sign-in can only be renewed where its state can be stored and locked")
+	return failure.Policy("profile " + p.Name + ": a sign-in can only be renewed where its state can be stored and locked")
 }
 
 // fetched returns the answer with a new token.
@@ -62,15 +64,15 @@ func (q *query) fetched(token *oauth.Token) protocol.Credential {
 
 // insteadOfFailure returns the answer if no token could be fetched: one that is still
 // valid is better than none (A23). old may be nil.
-func (q *query) insteadOfFailure(old *cache.Entry, failure error) (protocol.Credential, error) {
+func (q *query) insteadOfFailure(old *cache.Entry, cause error) (protocol.Credential, error) {
 	if old == nil || !old.Usable(q.clock(), 0) {
-		return protocol.Credential{}, failure
+		return protocol.Credential{}, cause
 	}
-	q.leaveAlone(failure)
+	q.leaveAlone(cause)
 	line := q.ofToken(q.record(""), old.Token, old.Expires)
 	line.Source = fromCache
-	q.logFailure(line, failure)
-	q.report(failure.Error() + "; the cached token is still good for " + span(time.Unix(old.Expires, 0).Sub(q.now())))
+	q.logFailure(line, cause)
+	q.report(cause.Error() + "; the cached token is still good for " + failure.Span(time.Unix(old.Expires, 0).Sub(q.now())))
 	return q.hit(old), nil
 }
 
@@ -139,7 +141,7 @@ func (q *query) readProof(ctx context.Context) (s proof, err error) {
 	}
 	now, err := q.inUse(ctx, q.profile)
 	s.secret, s.expires = now.secret, now.expires
-	if proxy, _ := q.proxyOf(q.profile); proxy != nil && proxy.User != nil { // if the address cannot be parsed, the request fails
+	if proxy, _ := q.ProxyOf(q.profile); proxy != nil && proxy.User != nil { // if the address cannot be parsed, the request fails
 		s.proxy = proxy.User.String()
 	}
 	return s, err
@@ -148,7 +150,7 @@ func (q *query) readProof(ctx context.Context) (s proof, err error) {
 // askServer requests a token and records a refusal.
 func (q *query) askServer(ctx context.Context, s proof) (*oauth.Token, error) {
 	q.explain("profile " + q.profile.Name + ": asks " + q.profile.TokenURL)
-	client, err := q.prepare(ctx, q.profile, s.secret)
+	client, err := q.Client(ctx, q.profile, s.secret)
 	if err != nil {
 		return nil, err
 	}
@@ -160,9 +162,9 @@ func (q *query) askServer(ctx context.Context, s proof) (*oauth.Token, error) {
 	}
 	if err != nil {
 		hold := q.remember(err, s)
-		return nil, worthAsking(tokenError(q.profile, err), hold)
+		return nil, worthAsking(failure.Token(q.profile, err), hold)
 	}
-	q.explainClock(q.profile, token)
+	q.ExplainClock(q.profile, token)
 	q.remind(s, client)
 	return token, nil
 }
@@ -170,16 +172,16 @@ func (q *query) askServer(ctx context.Context, s proof) (*oauth.Token, error) {
 // token requests a token with the given secret.
 func (h *Helper) token(ctx context.Context, p *config.Profile, s secret.Text) (*oauth.Token, error) {
 	if p.Person() {
-		return nil, needLogin(p, "nobody is signed in")
+		return nil, failure.Login(p, "nobody is signed in")
 	}
 	h.explain("profile " + p.Name + ": asks " + p.TokenURL)
-	client, err := h.prepare(ctx, p, s)
+	client, err := h.Client(ctx, p, s)
 	if err != nil {
 		return nil, err
 	}
 	token, err := client.Token(ctx)
 	if err == nil {
-		h.explainClock(p, token)
+		h.ExplainClock(p, token)
 	}
 	return token, err
 }
@@ -208,7 +210,7 @@ const longestHold = 15 * time.Minute
 const untilLogin = 10 * 365 * 24 * time.Hour
 
 // untilSignedIn reports whether a mark is that of an ended sign-in.
-func untilSignedIn(m cache.Mark) bool { return seconds(m.Until-m.At) == untilLogin }
+func untilSignedIn(m cache.Mark) bool { return failure.Seconds(m.Until-m.At) == untilLogin }
 
 // The waits after temporary failures without a time from the server (A3) double from
 // laterHold to longestWait. A failure older than forgotten does not count as
@@ -297,4 +299,66 @@ func (q *query) putMark(m cache.Mark) {
 	if err := q.store.PutMark(q.profile.Name, m); err != nil {
 		q.report("profile " + q.profile.Name + ": the refusal could not be written down: " + printable.Line(err.Error()))
 	}
+}
+
+// This file is the only place where errors of keyring, oauth and cache become those of
+// protocol, with an exit code and advice.
+
+// lastWord marks a failure of the profile after which git should ask no other helper
+// (H2): a secret, a sign-in or permissions are missing, which a password cannot
+// replace. A locked keyring and an unreachable server are temporary, and meanwhile a
+// person may want to use another credential.
+func (q *query) lastWord(err error) error {
+	var e *protocol.Error
+	if !errors.As(err, &e) || !q.profile.GitQuit {
+		return err
+	}
+	for _, kind := range [...]error{protocol.ErrNoSecret, protocol.ErrLogin, protocol.ErrRefused, protocol.ErrBusy} {
+		if errors.Is(err, kind) {
+			last := *e // the failure may be shared with others
+			last.Text, last.Quit = err.Error(), true
+			return &last
+		}
+	}
+	return err
+}
+
+// worthAsking adds to a failure after how long to ask again, if not at once.
+func worthAsking(failure error, hold time.Duration) error {
+	if e := new(protocol.Error); errors.As(failure, &e) && hold > 0 && hold != untilLogin {
+		e.RetryAfter = int64((hold + time.Second - 1) / time.Second)
+	}
+	return failure
+}
+
+// notAsked is the failure of a call that did not contact the server because of a mark.
+// The log already has the original failure.
+type notAsked struct{ error }
+
+func (e *notAsked) Unwrap() error { return e.error }
+
+// waiting returns the error while a mark holds: what happened, when, and when the
+// server will be asked again.
+func waiting(p *config.Profile, m cache.Mark, now time.Time) error {
+	return &notAsked{marked(p, m, now)}
+}
+
+func marked(p *config.Profile, m cache.Mark, now time.Time) error {
+	if untilSignedIn(m) {
+		return failure.Login(p, fmt.Sprintf("the sign-in is over; %s ago the server said: %s", failure.Span(failure.Seconds(now.Unix()-m.At)), m.Reason))
+	}
+	kind, verb, hint := protocol.ErrUnreachable, "failed", "to ask at once: credhelper test "+p.Name
+	switch {
+	case m.Refused:
+		kind, verb = protocol.ErrRefused, "refused"
+		if m.Hint != "" {
+			hint = m.Hint + "; " + hint
+		}
+	case m.Asked:
+		verb = "asked to wait"
+	}
+	until := time.Unix(m.Until, 0).UTC()
+	text := fmt.Sprintf("profile %s: %s %s ago, not asked again until %sZ (%s); the earlier reason: %s",
+		p.Name, verb, failure.Span(failure.Seconds(now.Unix()-m.At)), until.Format(time.TimeOnly), failure.Span(failure.Seconds(m.Until-now.Unix())), m.Reason)
+	return &protocol.Error{Kind: kind, Text: printable.Line(text), Hint: printable.Line(hint), RetryAfter: m.Until - now.Unix()}
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/credhelper/credhelper/helper/cache"
 	"github.com/credhelper/credhelper/helper/config"
+	"github.com/credhelper/credhelper/helper/failure"
 	"github.com/credhelper/credhelper/helper/home"
 	"github.com/credhelper/credhelper/protocol"
 	"github.com/credhelper/credhelper/protocol/origin"
@@ -120,11 +121,11 @@ func (h *Helper) newQuery(ctx context.Context, r protocol.Request) (*query, erro
 	err = q.find(ctx)
 	if err == nil && q.store == nil && !h.config.NoStore {
 		if err = unsafe; err == nil {
-			if q.store, err = cache.Create(h.config.Dirs); readOnly(err) {
+			if q.store, err = cache.Create(h.config.Dirs); failure.ReadOnly(err) {
 				q.unwritten(err)
 				err = nil
 			} else if err != nil {
-				err = storeError(err)
+				err = failure.Store(err)
 			}
 		}
 	}
@@ -163,7 +164,7 @@ func (q *query) find(ctx context.Context) (err error) {
 	r := q.request
 	switch {
 	case r.Profile == "" && r.URL == (origin.URL{}):
-		return malformed("the request names neither a URL nor a profile")
+		return failure.Malformed("the request names neither a URL nor a profile")
 	case r.Profile == "":
 		return q.findOwner(ctx)
 	}
@@ -231,8 +232,8 @@ func (q *query) lock(ctx context.Context, try bool) (*cache.Lock, error) {
 	case errors.Is(err, cache.ErrLocked):
 		return nil, q.busy()
 	case errors.Is(err, cache.ErrUnsafe):
-		return nil, storeError(err)
-	case readOnly(err):
+		return nil, failure.Store(err)
+	case failure.ReadOnly(err):
 		q.unwritten(err)
 		return nil, nil
 	}

@@ -22,6 +22,7 @@ import (
 	"github.com/credhelper/credhelper/helper/home"
 	"github.com/credhelper/credhelper/helper/keyring"
 	"github.com/credhelper/credhelper/helper/oauth"
+	"github.com/credhelper/credhelper/helper/server"
 	"github.com/credhelper/credhelper/protocol"
 	"github.com/credhelper/credhelper/protocol/printable"
 	"github.com/credhelper/credhelper/protocol/secret"
@@ -92,6 +93,7 @@ type Config struct {
 // Helper answers requests. It is safe for concurrent use.
 type Helper struct {
 	*home.Home
+	*server.Servers
 	config Config
 
 	memory    memory
@@ -111,7 +113,10 @@ func New(c Config) *Helper {
 	if c.Clock == nil {
 		c.Clock = cache.ClockAt
 	}
-	return &Helper{Home: &home.Home{Dirs: c.Dirs, Now: c.Now}, config: c}
+	files := &home.Home{Dirs: c.Dirs, Now: c.Now}
+	servers := server.New(files, server.Config{Now: c.Now, Sleep: c.Sleep, Env: c.Env, Environ: c.Environ, HTTP: c.HTTP,
+		CommandSaid: c.CommandSaid, Report: c.Report, Explain: c.Explain})
+	return &Helper{Home: files, Servers: servers, config: c}
 }
 
 // Wait waits for fetches in the background, 8 s at most.
@@ -121,10 +126,6 @@ func (h *Helper) Wait() {
 	}
 }
 
-// answerTime is the time limit of every answer to a tool: Bazel stops waiting after 10
-// s.
-const answerTime = 8 * time.Second
-
 // asked returns the requested time limit for the answer to r; 0 if there is none.
 func (h *Helper) asked(r protocol.Request) time.Duration {
 	if r.Timeout > 0 {
@@ -133,15 +134,11 @@ func (h *Helper) asked(r protocol.Request) time.Duration {
 	return h.config.Timeout
 }
 
-// networkTime returns how much of an answer's time the requests to the server may take
-// in all; the rest is for lock and keyring.
-func networkTime(answer time.Duration) time.Duration { return max(answer-2*time.Second, answer*3/4) }
-
 // deadline limits an answer to the rest of limit, or of 8 s if that is 0, since the
 // start of the process.
 func (h *Helper) deadline(ctx context.Context, limit time.Duration) (context.Context, context.CancelFunc) {
 	if limit == 0 {
-		limit = answerTime
+		limit = server.AnswerTime
 	}
 	if !h.config.Start.IsZero() {
 		limit -= h.now().Sub(h.config.Start)

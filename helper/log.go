@@ -9,6 +9,7 @@ import (
 	"os"
 
 	"github.com/credhelper/credhelper/helper/cache"
+	"github.com/credhelper/credhelper/helper/failure"
 	"github.com/credhelper/credhelper/helper/logfile"
 	"github.com/credhelper/credhelper/helper/oauth"
 	"github.com/credhelper/credhelper/protocol"
@@ -111,8 +112,8 @@ func (h *Helper) logFailure(r Record, err error) {
 	if r.Source == "" {
 		r.Source = notGiven
 	}
-	if asked := new(tokenFailure); errors.As(err, &asked) {
-		r.Correlation, r.Tries = asked.correlation, asked.tries
+	if asked := new(failure.TokenFailure); errors.As(err, &asked) {
+		r.Correlation, r.Tries = asked.Correlation, asked.Tries
 	}
 	r.Exit, r.Text = protocol.ExitCode(err), printable.Line(err.Error())
 	h.log(r)
@@ -142,7 +143,7 @@ func (h *Helper) cacheStore() (*cache.Store, error) {
 		return nil, nil
 	}
 	if err != nil {
-		return nil, storeError(err)
+		return nil, failure.Store(err)
 	}
 	return store, nil
 }
@@ -155,7 +156,7 @@ func (h *Helper) formerStore() (*cache.Store, error) {
 		return store, err
 	}
 	if store, err = cache.Create(h.config.Dirs); err != nil {
-		return nil, storeError(err)
+		return nil, failure.Store(err)
 	}
 	return store, nil
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/credhelper/credhelper/helper/cache"
 	"github.com/credhelper/credhelper/helper/config"
+	"github.com/credhelper/credhelper/helper/failure"
 	"github.com/credhelper/credhelper/helper/keyring"
 	"github.com/credhelper/credhelper/protocol/printable"
 )
@@ -36,7 +37,7 @@ func (h *Helper) MoveSecrets(ctx context.Context, backend string) (moved []strin
 	}
 	store, err := cache.Create(h.config.Dirs)
 	if err != nil {
-		return nil, storeError(err)
+		return nil, failure.Store(err)
 	}
 	defer store.Close()
 	names, err := h.ProfileNames()

@@ -3,22 +3,17 @@ package helper
 import (
 	"cmp"
 	"context"
-	"crypto/tls"
-	"fmt"
-	"io"
-	"net/http"
 	"slices"
-	"strconv"
-	"strings"
 	"time"
 
 	"github.com/credhelper/credhelper/helper/cache"
 	"github.com/credhelper/credhelper/helper/config"
+	"github.com/credhelper/credhelper/helper/failure"
 	"github.com/credhelper/credhelper/helper/oauth"
+	"github.com/credhelper/credhelper/helper/server"
 	"github.com/credhelper/credhelper/protocol"
 	"github.com/credhelper/credhelper/protocol/printable"
 	"github.com/credhelper/credhelper/protocol/secret"
-	"github.com/credhelper/credhelper/protocol/strictjson"
 )
 
 // Tested is the result of a test, as far as it came.
@@ -32,9 +27,7 @@ type Tested struct {
 	Issued   string   // issued_token_type, if the server says one (RFC 8693 2.2.1)
 	Warnings []string // one line each, no secrets
 
-	ProbeURL string // "" if the profile has no probe
-	Status   int    // HTTP status of the probe; 0 if there was no response
-	Identity string // the account that the token belongs to; printable ASCII
+	server.Probed
 
 	token *oauth.Token // for Keep
 }
@@ -44,22 +37,26 @@ type Tested struct {
 // the cache, and ignores marks, because a person asked. Errors of the probe are
 // protocol.ErrProbe; those of the token endpoint are the same as Get's.
 func (h *Helper) Try(ctx context.Context, p *config.Profile, s secret.Text) (Tested, error) {
-	t := Tested{Profile: p.Name, TokenURL: p.TokenURL, ProbeURL: p.ProbeURL()}
+	t := Tested{Profile: p.Name, TokenURL: p.TokenURL, Probed: server.Probed{ProbeURL: p.ProbeURL()}}
 	token, err := h.token(ctx, p, s)
 	if err != nil {
-		err = tokenError(p, err)
+		err = failure.Token(p, err)
 		h.logFailure(Record{Profile: p.Name}, err)
 		return t, err
 	}
 	t.note(token, h.now())
-	return t, h.probe(ctx, p, token.Access, &t)
+	probed, err := h.Probe(ctx, p, token.Access)
+	t.Probed = probed
+	return t, err
 }
 
 // Identify asks the API which account the token of a new sign-in belongs to.
 func (h *Helper) Identify(ctx context.Context, p *config.Profile, token *oauth.Token) (Tested, error) {
-	t := Tested{Profile: p.Name, TokenURL: p.TokenURL, ProbeURL: p.ProbeURL()}
+	t := Tested{Profile: p.Name, TokenURL: p.TokenURL, Probed: server.Probed{ProbeURL: p.ProbeURL()}}
 	t.note(token, h.now())
-	return t, h.probe(ctx, p, token.Access, &t)
+	probed, err := h.Probe(ctx, p, token.Access)
+	t.Probed = probed
+	return t, err
 }
 
 // Keep caches the token of a Try, once its secret and profile are stored, so that the
@@ -99,7 +96,7 @@ func (h *Helper) Test(ctx context.Context, name string) (Tested, error) {
 	if err != nil {
 		return Tested{Profile: name}, err
 	}
-	t := Tested{Profile: name, TokenURL: p.TokenURL, ProbeURL: p.ProbeURL()}
+	t := Tested{Profile: name, TokenURL: p.TokenURL, Probed: server.Probed{ProbeURL: p.ProbeURL()}}
 	q, err := h.newQuery(ctx, protocol.Request{Verb: protocol.Get, Profile: name})
 	if err != nil {
 		return t, err
@@ -111,12 +108,14 @@ func (h *Helper) Test(ctx context.Context, name string) (Tested, error) {
 		return t, err
 	}
 	t.note(token, h.now())
-	return t, h.probe(ctx, p, token.Access, &t)
+	probed, err := h.Probe(ctx, p, token.Access)
+	t.Probed = probed
+	return t, err
 }
 
 // renew fetches a token regardless of cache and mark, under the lock.
 func (q *query) renew(ctx context.Context) (*oauth.Token, error) {
-	limit := cmp.Or(q.profile.Timeout, answerTime)
+	limit := cmp.Or(q.profile.Timeout, server.AnswerTime)
 	q.patience(limit)
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
@@ -146,145 +145,4 @@ func (t *Tested) note(token *oauth.Token, now time.Time) {
 		t.Warnings = append(slices.Clone(t.Warnings), token.EndsEarly())
 	}
 	t.Issued, t.token = printable.Value(token.Issued), token
-}
-
-// The limits of a probe's response.
-const (
-	probeTime  = 4 * time.Second
-	probeLimit = 1 << 20 // bytes
-)
-
-// probe asks the API which account the token belongs to. The address is within the
-// profile's origins (takeProbe) and redirects are not followed, so the token goes
-// nowhere else. Some systems answer 200 to an invalid token, as to an anonymous
-// visitor; so a response without the account is a failure.
-func (h *Helper) probe(ctx context.Context, p *config.Profile, token secret.Text, t *Tested) error {
-	if t.ProbeURL == "" {
-		return nil
-	}
-	ctx, cancel := context.WithTimeout(ctx, probeTime)
-	defer cancel()
-	connection, err := h.connection(p, tls.Certificate{})
-	if err != nil {
-		return err
-	}
-	h.explain("profile " + p.Name + ": asks " + t.ProbeURL + " whom the token is for")
-	r, err := http.NewRequestWithContext(ctx, p.Probe.Method, t.ProbeURL, nil)
-	if err != nil {
-		return policy("profile " + p.Name + ": probe: not an address")
-	}
-	field, value, _ := strings.Cut(p.HeaderText(), ": ")
-	r.Header.Set(field, strings.ReplaceAll(value, "{token}", token.Reveal()))
-	r.Header.Set("Accept", "application/json")
-	r.Header.Set("Accept-Encoding", "identity")
-	r.Header.Set("User-Agent", "credhelper")
-	began := h.now()
-	resp, err := connection.Do(r)
-	took := h.now().Sub(began).Milliseconds()
-	if err != nil {
-		h.explain(fmt.Sprintf("profile %s: no answer, after %d ms", p.Name, took))
-		return t.probeFailed(p, "no answer", "is the address right, and does the proxy let it through? credhelper doctor")
-	}
-	defer resp.Body.Close()
-	h.explain(fmt.Sprintf("profile %s: status %d, after %d ms", p.Name, resp.StatusCode, took))
-	t.Status = resp.StatusCode
-	body, err := io.ReadAll(io.LimitReader(resp.Body, probeLimit+1))
-	if err != nil || len(body) > probeLimit {
-		return t.probeFailed(p, "the answer breaks off or is too long", "")
-	}
-	return t.judge(p, body, token)
-}
-
-// judge evaluates the response to a probe.
-func (t *Tested) judge(p *config.Profile, body []byte, token secret.Text) error {
-	answer, err := strictjson.Parse(body)
-	message := apiMessage(answer)
-	message = printable.Value(oauth.Redact(message, token))
-	switch {
-	case t.Status < 200 || t.Status > 299:
-		return t.probeFailed(p, message, p.ProbeHint(t.Status, message))
-	case len(p.Probe.Identity) == 0:
-		return nil
-	case err != nil:
-		return t.probeFailed(p, "the answer is no JSON", "this address does not answer as the API: check url with credhelper edit "+p.Name)
-	}
-	for _, template := range p.Probe.Identity {
-		if who, whole := describe(answer, template); whole {
-			t.Identity = printable.Value(oauth.Redact(who, token))
-			return nil
-		}
-	}
-	return t.probeFailed(p, "the answer names nobody", "the API took the request for an anonymous one: it did not accept the token")
-}
-
-// describe replaces the members in a template such as "{data.firstName}
-// <{data.email}>"; a template without braces is the path of one member. It fails if a
-// member is missing.
-func describe(answer strictjson.Value, template string) (text string, whole bool) {
-	if !strings.Contains(template, "{") {
-		template = "{" + template + "}"
-	}
-	var b strings.Builder
-	for {
-		before, rest, found := strings.Cut(template, "{")
-		b.WriteString(before)
-		if !found {
-			return b.String(), true
-		}
-		path, after, _ := strings.Cut(rest, "}")
-		value := member(answer, path)
-		if value == "" {
-			return "", false
-		}
-		b.WriteString(value)
-		template = after
-	}
-}
-
-func (t *Tested) probeFailed(p *config.Profile, message, hint string) error {
-	text := "profile " + p.Name + ": probe: "
-	if t.Status != 0 {
-		text += strconv.Itoa(t.Status) + " from "
-	}
-	text += t.ProbeURL
-	if message != "" {
-		text += ": " + strconv.Quote(message)
-	}
-	return &protocol.Error{Kind: protocol.ErrProbe, Text: printable.Line(text), Hint: printable.Line(hint)}
-}
-
-// messages are the members in which APIs put an error: Jama's meta.message,
-// miniOrange's error.message, message of Jira and others, Atlassian's list.
-var messages = [...]string{"meta.message", "error.message", "message", "error_description", "errorMessages", "error"}
-
-func apiMessage(answer strictjson.Value) string {
-	for _, path := range messages {
-		if text := member(answer, path); text != "" {
-			return text
-		}
-	}
-	return ""
-}
-
-// member returns the string or number at a dotted path, or the first element of a list;
-// "" if there is none.
-func member(v strictjson.Value, path string) string {
-	for _, name := range strings.Split(path, ".") {
-		next, found := v.Get(name)
-		if !found {
-			return ""
-		}
-		v = next
-	}
-	for element := range v.Elements() {
-		v = element
-		break
-	}
-	if text, err := v.Text(); err == nil {
-		return text
-	}
-	if n, err := v.Int(); err == nil {
-		return strconv.FormatInt(n, 10)
-	}
-	return ""
 }

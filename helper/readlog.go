@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"io"
 
+	"github.com/credhelper/credhelper/helper/failure"
 	"github.com/credhelper/credhelper/helper/logfile"
 )
 
@@ -29,7 +30,7 @@ func readLog(path string, yield func(line []byte) bool) error {
 		defer f.Close()
 	}
 	if err != nil {
-		return policy("cannot read the log: " + err.Error())
+		return failure.Policy("cannot read the log: " + err.Error())
 	}
 	for _, f := range files {
 		// The file may be longer if rotation was delayed by a stopped writer.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/credhelper/credhelper/helper/cache"
+	"github.com/credhelper/credhelper/helper/failure"
 	"github.com/credhelper/credhelper/protocol"
 	"github.com/credhelper/credhelper/protocol/printable"
 )
@@ -189,7 +190,7 @@ func (q *query) blocked() error {
 	return &protocol.Error{
 		Kind: protocol.ErrRefused,
 		Text: printable.Line(fmt.Sprintf("profile %s: %s refuses good tokens: the one that was fetched %s ago was reported as refused %d times",
-			q.profile.Name, where, span(seconds(now-r.Issued)), row.Count)),
+			q.profile.Name, where, failure.Span(failure.Seconds(now-r.Issued)), row.Count)),
 		Hint: printable.Line("check the account's rights there, and the token's scopes and audience; to ask for another token at once: credhelper test " +
 			q.profile.Name),
 		RetryAfter: wait,
@@ -274,7 +275,7 @@ func (q *query) drop(ctx context.Context) error {
 	}
 	q.log(q.ofToken(q.record("reject"), e.Token, e.Expires))
 	if err := q.store.Drop(q.profile.Name, q.subject); err != nil {
-		return storeError(err)
+		return failure.Store(err)
 	}
 	return nil
 }

@@ -7,8 +7,9 @@ import (
 
 	"github.com/credhelper/credhelper/helper/cache"
 	"github.com/credhelper/credhelper/helper/config"
-	"github.com/credhelper/credhelper/helper/keyring"
+	"github.com/credhelper/credhelper/helper/failure"
 	"github.com/credhelper/credhelper/helper/oauth"
+	"github.com/credhelper/credhelper/helper/server"
 	"github.com/credhelper/credhelper/protocol"
 	"github.com/credhelper/credhelper/protocol/printable"
 	"github.com/credhelper/credhelper/protocol/secret"
@@ -42,7 +43,7 @@ func (h *Helper) changeSecret(ctx context.Context, p *config.Profile, c change) 
 	defer release(store, lock)
 	old, err := h.readEnvelope(ctx, p)
 	if err != nil && !(c.anew && unusable(err)) {
-		return keyringError(p, err)
+		return failure.Keyring(p, err)
 	}
 	e, err := c.next(old)
 	if err != nil {
@@ -56,11 +57,6 @@ func (h *Helper) changeSecret(ctx context.Context, p *config.Profile, c change) 
 		h.keepToken(ctx, lock, p.Name, c.token)
 	}
 	return err
-}
-
-// unusable reports whether the keyring answered, but has nothing usable.
-func unusable(err error) bool {
-	return errors.Is(err, keyring.ErrNotFound) || errors.Is(err, keyring.ErrDamaged)
 }
 
 // StoreSecret stores the secret of a profile and binds it to the profile's current
@@ -79,7 +75,7 @@ func (h *Helper) StoreSecret(ctx context.Context, p *config.Profile, s secret.Te
 // one would send another to a new endpoint (T14).
 func (h *Helper) Rotate(ctx context.Context, p *config.Profile, s secret.Text, expires time.Time, tested Tested) (replaced bool, err error) {
 	if !p.InKeyring() {
-		return false, policy("profile " + p.Name + ": its secret is not in the keyring but comes from " + printable.Value(p.Secret[0]))
+		return false, failure.Policy("profile " + p.Name + ": its secret is not in the keyring but comes from " + printable.Value(p.Secret[0]))
 	}
 	next := func(old *envelope) (*envelope, error) {
 		e := &envelope{profile: p.Name, bound: p.Bounds(), current: held{s, h.now().UTC(), expires}}
@@ -117,7 +113,7 @@ func (e *envelope) follow(old *envelope) (replaced bool) {
 func (h *Helper) HasSecret(ctx context.Context, p *config.Profile) (bool, error) {
 	_, err := h.readEnvelope(ctx, p)
 	if err != nil && !unusable(err) {
-		return false, keyringError(p, err)
+		return false, failure.Keyring(p, err)
 	}
 	return err == nil, nil
 }
@@ -207,11 +203,11 @@ func (h *Helper) Rebind(ctx context.Context, p *config.Profile) error {
 func (h *Helper) DeleteSecret(ctx context.Context, name string) error {
 	k, err := h.openKeyring(ctx)
 	if err != nil {
-		return about(name, err, "")
+		return failure.About(name, err, "")
 	}
 	for _, key := range [...]string{h.secretKey(name), h.signInKey(name)} {
 		if err := k.Delete(ctx, key); err != nil {
-			return about(name, err, "")
+			return failure.About(name, err, "")
 		}
 	}
 	return h.forget(ctx, name, "secret deleted")
@@ -225,10 +221,10 @@ func (h *Helper) hold(ctx context.Context, name string) (*cache.Store, *cache.Lo
 	}
 	store, err := cache.Create(h.config.Dirs)
 	if err != nil {
-		return nil, nil, storeError(err)
+		return nil, nil, failure.Store(err)
 	}
 	// The holder is fetching, which ends in time.
-	ctx, cancel := context.WithTimeout(ctx, answerTime)
+	ctx, cancel := context.WithTimeout(ctx, server.AnswerTime)
 	defer cancel()
 	lock, err := store.Lock(ctx, name)
 	switch {
@@ -237,9 +233,9 @@ func (h *Helper) hold(ctx context.Context, name string) (*cache.Store, *cache.Lo
 	case errors.Is(err, cache.ErrLocked):
 		store.Close()
 		return nil, nil, busy(name)
-	case readOnly(err), errors.Is(err, cache.ErrUnsafe):
+	case failure.ReadOnly(err), errors.Is(err, cache.ErrUnsafe):
 		store.Close()
-		return nil, nil, storeError(err)
+		return nil, nil, failure.Store(err)
 	}
 	h.report("profile " + name + ": no lock: " + printable.Line(err.Error()))
 	return store, nil, nil
@@ -274,7 +270,7 @@ func (h *Helper) forgetLocked(store *cache.Store, lock *cache.Lock, name, event 
 		drop = func() error { return store.Revoke(lock, name) }
 	}
 	if err := errors.Join(drop(), store.DropMark(name)); err != nil {
-		return storeError(err)
+		return failure.Store(err)
 	}
 	return nil
 }

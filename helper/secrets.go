@@ -2,15 +2,14 @@ package helper
 
 import (
 	"context"
+	"errors"
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/credhelper/credhelper/helper/config"
+	"github.com/credhelper/credhelper/helper/failure"
 	"github.com/credhelper/credhelper/helper/keyring"
-	"github.com/credhelper/credhelper/helper/oauth"
 	"github.com/credhelper/credhelper/protocol"
-	"github.com/credhelper/credhelper/protocol/printable"
 	"github.com/credhelper/credhelper/protocol/secret"
 )
 
@@ -34,9 +33,9 @@ func (h *Helper) inUse(ctx context.Context, p *config.Profile) (held, error) {
 		return held{}, nil
 	}
 	if !p.InKeyring() {
-		source, err := keyring.NewSource(p.Secret, h.surroundings(p))
+		source, err := h.Source(p, p.Secret)
 		if err != nil {
-			return held{}, keyringError(p, err)
+			return held{}, failure.Keyring(p, err)
 		}
 		read := source.Read
 		if p.SecretIsKey() {
@@ -44,7 +43,7 @@ func (h *Helper) inUse(ctx context.Context, p *config.Profile) (held, error) {
 		}
 		s, err := read(ctx)
 		if err != nil {
-			return held{}, keyringError(p, err)
+			return held{}, failure.Keyring(p, err)
 		}
 		return held{secret: s, expires: p.SecretExpires}, nil
 	}
@@ -70,56 +69,11 @@ func endOf(p *config.Profile, s held) time.Time {
 	return s.expires
 }
 
-// surroundings returns what a source of the profile may use of the process.
-func (h *Helper) surroundings(p *config.Profile) keyring.Surroundings {
-	around := keyring.Surroundings{
-		Lookup: func(name string) (string, bool) {
-			value := h.env(name)
-			return value, value != ""
-		},
-		Environ:     h.config.Environ,
-		Names:       p.SecretEnvironment,
-		Credentials: h.env("CREDENTIALS_DIRECTORY"),
-	}
-	if h.config.CommandSaid != nil {
-		around.Failed = func(stdout, stderr secret.Text) {
-			if line := h.complaint(stdout, stderr); line != "" {
-				h.config.CommandSaid(line)
-			}
-		}
-	}
-	return around
-}
-
-// complaint returns the first line that a failed command wrote to stderr, without its
-// stdout and without the variables from which profiles take secrets; "" if there is
-// none.
-func (h *Helper) complaint(stdout, stderr secret.Text) string {
-	var hidden []secret.Text
-	hide := func(value string, least int) {
-		if value = strings.TrimSpace(value); len(value) >= least {
-			hidden = append(hidden, secret.New(value))
-		}
-	}
-	for line := range strings.Lines(stdout.Reveal()) {
-		hide(line, 1)
-		for _, word := range strings.Fields(line) { // NAME: SECRET
-			hide(word, 4)
-		}
-	}
-	for _, name := range h.SourceVariables() {
-		hide(h.env(name), 1)
-	}
-	text := oauth.Redact(stderr.Reveal(), hidden...)
-	line, _, _ := strings.Cut(strings.TrimLeft(text, "\r\n"), "\n")
-	return printable.Value(strings.TrimSpace(line))
-}
-
 // envelope reads a profile's item in the keyring.
 func (h *Helper) envelope(ctx context.Context, p *config.Profile) (*envelope, error) {
 	e, err := h.readEnvelope(ctx, p)
 	if err != nil {
-		return nil, keyringError(p, err)
+		return nil, failure.Keyring(p, err)
 	}
 	return e, nil
 }
@@ -139,14 +93,14 @@ func (h *Helper) readEnvelope(ctx context.Context, p *config.Profile) (*envelope
 func (h *Helper) putEnvelope(ctx context.Context, p *config.Profile, e *envelope) error {
 	k, err := h.openKeyring(ctx)
 	if err != nil {
-		return keyringError(p, err)
+		return failure.Keyring(p, err)
 	}
 	value, err := e.encode()
 	if err != nil {
-		return about(p.Name, err, "")
+		return failure.About(p.Name, err, "")
 	}
 	if err := k.Set(ctx, h.secretKey(p.Name), value); err != nil {
-		return keyringError(p, err)
+		return failure.Keyring(p, err)
 	}
 	return nil
 }
@@ -157,7 +111,7 @@ func (h *Helper) putEnvelope(ctx context.Context, p *config.Profile, e *envelope
 func (h *Helper) CanStore(ctx context.Context, p *config.Profile) error {
 	k, err := h.openKeyring(ctx)
 	if err != nil {
-		return keyringError(p, err)
+		return failure.Keyring(p, err)
 	}
 	defer h.CloseKeyring() // the person may take their time
 	names, err := k.Names(ctx)
@@ -165,7 +119,7 @@ func (h *Helper) CanStore(ctx context.Context, p *config.Profile) error {
 		_, err = k.Get(ctx, names[0])
 	}
 	if err != nil && !unusable(err) {
-		return keyringError(p, err)
+		return failure.Keyring(p, err)
 	}
 	return nil
 }
@@ -241,4 +195,9 @@ func (h *Helper) openOf(ctx context.Context, settings config.Settings) (keyring.
 	default:
 		return nil, fmt.Errorf("%w: %s did not open within %v", keyring.ErrUnavailable, settings.Keyring, keyringTime)
 	}
+}
+
+// unusable reports whether the keyring answered, but has nothing usable.
+func unusable(err error) bool {
+	return errors.Is(err, keyring.ErrNotFound) || errors.Is(err, keyring.ErrDamaged)
 }

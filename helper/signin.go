@@ -1,16 +1,16 @@
 package helper
 
 import (
-	"cmp"
 	"context"
-	"crypto/tls"
 	"errors"
 	"strings"
 	"time"
 
 	"github.com/credhelper/credhelper/helper/config"
+	"github.com/credhelper/credhelper/helper/failure"
 	"github.com/credhelper/credhelper/helper/keyring"
 	"github.com/credhelper/credhelper/helper/oauth"
+	"github.com/credhelper/credhelper/helper/server"
 	"github.com/credhelper/credhelper/protocol"
 	"github.com/credhelper/credhelper/protocol/printable"
 	"github.com/credhelper/credhelper/protocol/secret"
@@ -21,15 +21,6 @@ import (
 // replace the refresh token at each use and end the sign-in when it sees an old one, so
 // a new one is stored in the keyring before its access token is given out, and only one
 // process at a time renews (A10, A18, A22).
-
-// needLogin returns the error if a person must sign in.
-func needLogin(p *config.Profile, why string) error {
-	return &protocol.Error{
-		Kind: protocol.ErrLogin,
-		Text: printable.Line("profile " + p.Name + ": " + why),
-		Hint: "sign in: credhelper login " + p.Name,
-	}
-}
 
 // signInKey returns the key of a profile's sign-in in the keyring.
 func (h *Helper) signInKey(profile string) string { return h.secretKey(signInItem(profile)) }
@@ -55,21 +46,21 @@ func (h *Helper) signedIn(ctx context.Context, p *config.Profile) (time.Time, er
 func (h *Helper) signIn(ctx context.Context, p *config.Profile) (envelope, error) {
 	k, err := h.openKeyring(ctx)
 	if err != nil {
-		return envelope{}, keyringError(p, err)
+		return envelope{}, failure.Keyring(p, err)
 	}
 	value, err := k.Get(ctx, h.signInKey(p.Name))
 	if errors.Is(err, keyring.ErrNotFound) {
-		return envelope{}, needLogin(p, "nobody is signed in")
+		return envelope{}, failure.Login(p, "nobody is signed in")
 	}
 	var e *envelope
 	if err == nil {
 		e, err = decodeEnvelope(p.Name, value)
 	}
 	if err != nil {
-		return envelope{}, keyringError(p, err)
+		return envelope{}, failure.Keyring(p, err)
 	}
 	if changed, _ := p.Changes(e.bound); changed != nil {
-		return envelope{}, needLogin(p, "it was changed since somebody signed in ("+changed[0].Name+")")
+		return envelope{}, failure.Login(p, "it was changed since somebody signed in ("+changed[0].Name+")")
 	}
 	return *e, nil
 }
@@ -79,7 +70,7 @@ func (h *Helper) signIn(ctx context.Context, p *config.Profile) (envelope, error
 func (h *Helper) putRefresh(ctx context.Context, p *config.Profile, refresh, former secret.Text) error {
 	k, err := h.openKeyring(ctx)
 	if err != nil {
-		return keyringError(p, err)
+		return failure.Keyring(p, err)
 	}
 	now := h.now().UTC()
 	e := &envelope{profile: p.Name, bound: p.Bounds(), current: held{refresh, now, time.Time{}}}
@@ -88,10 +79,10 @@ func (h *Helper) putRefresh(ctx context.Context, p *config.Profile, refresh, for
 	}
 	value, err := e.encode()
 	if err != nil {
-		return about(p.Name, err, "")
+		return failure.About(p.Name, err, "")
 	}
 	if err := k.Set(ctx, h.signInKey(p.Name), value); err != nil {
-		return keyringError(p, err)
+		return failure.Keyring(p, err)
 	}
 	return nil
 }
@@ -190,7 +181,7 @@ func (h *Helper) SignInClient(ctx context.Context, p *config.Profile) (*oauth.Cl
 	if err != nil {
 		return nil, err
 	}
-	return h.prepare(ctx, p, s)
+	return h.Client(ctx, p, s)
 }
 
 // SignInError returns a failed sign-in in the form that tools see, and logs it.
@@ -198,11 +189,11 @@ func (h *Helper) SignInError(p *config.Profile, err error) error {
 	var e *oauth.Error
 	switch found := errors.As(err, &e); {
 	case found && e.Lost: // a code can be used only once
-		err = needLogin(p, "sign-in: the answer was lost: "+e.Error())
+		err = failure.Login(p, "sign-in: the answer was lost: "+e.Error())
 	case found && e.Kind == oauth.Refused && e.Status == 0:
-		err = needLogin(p, "sign-in: "+e.Error())
+		err = failure.Login(p, "sign-in: "+e.Error())
 	default:
-		err = tokenError(p, err)
+		err = failure.Token(p, err)
 	}
 	h.logFailure(Record{Profile: p.Name}, err)
 	return err
@@ -217,9 +208,9 @@ func (h *Helper) KeepSignIn(ctx context.Context, p *config.Profile, token *oauth
 	}
 	defer q.close()
 	if q.store == nil {
-		return false, policy("profile " + p.Name + ": a sign-in has to be stored somewhere")
+		return false, failure.Policy("profile " + p.Name + ": a sign-in has to be stored somewhere")
 	}
-	ctx, cancel := context.WithTimeout(ctx, answerTime)
+	ctx, cancel := context.WithTimeout(ctx, server.AnswerTime)
 	defer cancel()
 	lock, err := q.lock(ctx, false)
 	if err != nil {
@@ -265,7 +256,7 @@ func (h *Helper) SignOut(ctx context.Context, p *config.Profile) (revoked int, p
 			err = k.Delete(ctx, h.signInKey(p.Name))
 		}
 		if err != nil {
-			return revoked, problem, keyringError(p, err)
+			return revoked, problem, failure.Keyring(p, err)
 		}
 	}
 	return revoked, problem, h.forget(ctx, p.Name, "logout")
@@ -279,7 +270,7 @@ func (h *Helper) revoke(ctx context.Context, p *config.Profile, refresh, access 
 	if err != nil {
 		return 0, err
 	}
-	client, err := h.prepare(ctx, p, s)
+	client, err := h.Client(ctx, p, s)
 	if err != nil {
 		return 0, err
 	}
@@ -311,7 +302,7 @@ func (h *Helper) Introspect(ctx context.Context, p *config.Profile, token secret
 	if err != nil {
 		return nil, err
 	}
-	client, err := h.prepare(ctx, p, s)
+	client, err := h.Client(ctx, p, s)
 	if err != nil {
 		return nil, err
 	}
@@ -325,52 +316,10 @@ func (h *Helper) Introspect(ctx context.Context, p *config.Profile, token secret
 
 // endpointError is a failure of an endpoint beside the token endpoint.
 func endpointError(p *config.Profile, what string, err error) error {
-	text := tokenError(p, err)
+	text := failure.Token(p, err)
 	var e *protocol.Error
 	if errors.As(text, &e) {
 		e.Text, e.Hint = strings.Replace(e.Text, "token endpoint", what, 1), ""
 	}
 	return text
-}
-
-// Discover fills the endpoints that a draft leaves open with what its issuer says
-// of itself (T13). They are written into the profile and bound, so nothing that
-// the issuer says later moves them.
-func (h *Helper) Discover(ctx context.Context, f *config.File) error {
-	settings, err := h.Settings()
-	if err != nil {
-		return err
-	}
-	p := &config.Profile{Name: "new", CAFile: cmp.Or(f.CAFile, settings.Defaults.CAFile), Proxy: cmp.Or(f.Proxy, settings.Defaults.Proxy)}
-	if p.CAFile != "" {
-		if p.CA, err = config.ReadProvided(p.CAFile, 1<<20); err != nil {
-			return policy("ca_file: " + err.Error())
-		}
-	}
-	connection, err := h.connection(p, tls.Certificate{})
-	if err != nil {
-		return err
-	}
-	client := &oauth.Client{HTTP: connection, Now: h.config.Now}
-	m, err := client.Discover(ctx, f.Issuer)
-	if err != nil {
-		var e *oauth.Error
-		if errors.As(err, &e) {
-			return &protocol.Error{Kind: oauthKind(e), Text: printable.Line("issuer " + printable.Value(f.Issuer) + ": " + e.Error())}
-		}
-		return policy(err.Error())
-	}
-	// A person sees where the secret will go; it is bound to these very addresses.
-	for _, e := range m.Elsewhere {
-		h.report("issuer " + printable.Value(f.Issuer) + " has an endpoint on another host: " + e)
-	}
-	f.Issuer = m.Issuer // as the server itself writes it, with a slash at its end or without
-	if f.SendsIssuer == nil && m.SendsIssuer && m.AuthorizationURL != "" {
-		f.SendsIssuer = &m.SendsIssuer
-	}
-	for into, found := range map[*string]string{&f.TokenURL: m.TokenURL, &f.AuthorizationURL: m.AuthorizationURL, &f.DeviceURL: m.DeviceURL,
-		&f.RevocationURL: m.RevocationURL, &f.IntrospectionURL: m.IntrospectionURL} {
-		*into = cmp.Or(*into, found)
-	}
-	return nil
 }

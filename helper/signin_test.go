@@ -17,11 +17,11 @@ import (
 	"testing"
 	"time"
 
-	"github.com/credhelper/credhelper/helper"
 	"github.com/credhelper/credhelper/helper/config"
 	"github.com/credhelper/credhelper/helper/keyring"
 	"github.com/credhelper/credhelper/helper/oauth"
 	"github.com/credhelper/credhelper/helper/oauth/oauthtest"
+	"github.com/credhelper/credhelper/helper/server"
 	"github.com/credhelper/credhelper/protocol"
 	"github.com/credhelper/credhelper/protocol/secret"
 )
@@ -317,7 +317,7 @@ func TestKeys(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				stored, err := helper.ReadKeyFile([]byte(text), secret.Text{})
+				stored, err := server.ReadKeyFile([]byte(text), secret.Text{})
 				if err != nil {
 					t.Fatal(err)
 				}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/credhelper/credhelper/helper/cache"
 	"github.com/credhelper/credhelper/helper/config"
+	"github.com/credhelper/credhelper/helper/failure"
 	"github.com/credhelper/credhelper/helper/home"
 	"github.com/credhelper/credhelper/protocol"
 	"github.com/credhelper/credhelper/protocol/origin"
@@ -97,7 +98,7 @@ func (h *Helper) status(ctx context.Context, store *cache.Store, p *config.Profi
 		s.SecretExpires = p.SecretExpires
 	}
 	if s.SecretErr = down; !p.InKeyring() || !p.NeedsSecret() || down != nil {
-		s.CertificateExpires = h.certificateEnd(ctx, p, secret.Text{})
+		s.CertificateExpires = h.CertificateEnd(ctx, p, secret.Text{})
 		return s
 	}
 	e, err := h.envelope(ctx, p)
@@ -108,7 +109,7 @@ func (h *Helper) status(ctx context.Context, store *cache.Store, p *config.Profi
 	s.SecretCreated, s.SecretExpires = e.current.created, endOf(p, e.current)
 	s.Changes, _ = p.Changes(e.bound)
 	s.HasPrevious, s.RolledBack = !e.previous.secret.IsZero(), e.rolledBack
-	s.CertificateExpires = h.certificateEnd(ctx, p, e.current.secret)
+	s.CertificateExpires = h.CertificateEnd(ctx, p, e.current.secret)
 	return s
 }
 
@@ -203,7 +204,7 @@ func (h *Helper) ClearCache(ctx context.Context, name string) error {
 		err = store.DropAll()
 	}
 	if err != nil {
-		return storeError(err)
+		return failure.Store(err)
 	}
 	return nil
 }
@@ -217,7 +218,12 @@ func (h *Helper) Lock(ctx context.Context) error {
 	}
 	defer store.Close()
 	if err := errors.Join(store.ForgetKey(ctx), store.DropAll()); err != nil {
-		return storeError(err)
+		return failure.Store(err)
 	}
 	return nil
+}
+
+// Ending returns the earlier expiry of a profile's secret and certificate.
+func (s Status) Ending() Ending {
+	return nearer(Ending{"secret", s.SecretExpires}, Ending{"certificate", s.CertificateExpires})
 }

@@ -6,7 +6,6 @@ import (
 
 	"github.com/credhelper/credhelper/helper/cache"
 	"github.com/credhelper/credhelper/helper/config"
-	"github.com/credhelper/credhelper/helper/keyring"
 )
 
 // subjectSources are the members that say on whose behalf the profile's tokens are
@@ -59,7 +58,7 @@ func (h *Helper) addVariable(s cache.Subject, name string) (cache.Subject, bool)
 // addFile stamps the file before it is read, so that a change in between shows.
 func (h *Helper) addFile(p *config.Profile, s cache.Subject, path string, words []string) (cache.Subject, bool) {
 	stamp, trusted := cache.TakeStamp(path, h.now())
-	source, err := keyring.NewSource(words, h.surroundings(p))
+	source, err := h.Source(p, words)
 	if err != nil {
 		return s, false
 	}

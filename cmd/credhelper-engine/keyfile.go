@@ -7,6 +7,7 @@ import (
 	"github.com/credhelper/credhelper/cmd/internal/terminal"
 	"github.com/credhelper/credhelper/helper"
 	"github.com/credhelper/credhelper/helper/config"
+	"github.com/credhelper/credhelper/helper/server"
 	"github.com/credhelper/credhelper/protocol"
 	"github.com/credhelper/credhelper/protocol/printable"
 	"github.com/credhelper/credhelper/protocol/secret"
@@ -36,7 +37,7 @@ func (s *session) readProof(p *config.Profile, first func() error) (secret.Text,
 			Hint: "give its file: --key-file FILE (PEM, PKCS#12, or a service account's JSON)"}
 	}
 	defer clear(raw)
-	return helper.ReadKeyFile(raw, secret.Text{})
+	return server.ReadKeyFile(raw, secret.Text{})
 }
 
 // noteShared reports that other users can read a file that contains a secret.
@@ -61,11 +62,11 @@ func (s *session) readKeyFile(path string) (secret.Text, error) {
 		return secret.Text{}, err
 	}
 	defer clear(raw)
-	key, err := helper.ReadKeyFile(raw, secret.Text{})
+	key, err := server.ReadKeyFile(raw, secret.Text{})
 	if err == nil {
 		s.noteShared("--key-file", path)
 	}
-	if !errors.Is(err, helper.ErrEncrypted) {
+	if !errors.Is(err, server.ErrEncrypted) {
 		return key, err
 	}
 	password, err := s.askSecret("Password of " + printable.Line(path) + ", not shown")
@@ -76,7 +77,7 @@ func (s *session) readKeyFile(path string) (secret.Text, error) {
 	if err != nil {
 		return secret.Text{}, err
 	}
-	return helper.ReadKeyFile(raw, password)
+	return server.ReadKeyFile(raw, password)
 }
 
 // addWithoutSecret adds a profile without a stored secret: a public client with which a

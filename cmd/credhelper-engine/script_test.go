@@ -198,7 +198,7 @@ func servers(ts *testscript.TestScript) map[string]*oauthtest.Server {
 	return ts.Value(serversKey{}).(map[string]*oauthtest.Server)
 }
 
-func server(ts *testscript.TestScript, name string) *oauthtest.Server {
+func serverNamed(ts *testscript.TestScript, name string) *oauthtest.Server {
 	s := servers(ts)[name]
 	if s == nil {
 		ts.Fatalf("there is no server %s", name)
@@ -263,24 +263,26 @@ func cmdServer(ts *testscript.TestScript, _ bool, args []string) {
 }
 
 func cmdQueue(ts *testscript.TestScript, _ bool, args []string) {
-	ts.Check(server(ts, args[0]).Queue(args[1:]...))
+	ts.Check(serverNamed(ts, args[0]).Queue(args[1:]...))
 }
 
 func cmdAlways(ts *testscript.TestScript, _ bool, args []string) {
-	ts.Check(server(ts, args[0]).Always(args[1]))
+	ts.Check(serverNamed(ts, args[0]).Always(args[1]))
 }
 
-func cmdRevoke(ts *testscript.TestScript, _ bool, args []string) { server(ts, args[0]).RevokeAll() }
+func cmdRevoke(ts *testscript.TestScript, _ bool, args []string) {
+	serverNamed(ts, args[0]).RevokeAll()
+}
 
 func cmdSecret(ts *testscript.TestScript, _ bool, args []string) {
-	server(ts, args[0]).SetClient(oauthtest.Client{ID: args[1], Secret: args[2]})
+	serverNamed(ts, args[0]).SetClient(oauthtest.Client{ID: args[1], Secret: args[2]})
 }
 
 func cmdQuirks(ts *testscript.TestScript, _ bool, args []string) {
-	ts.Check(server(ts, args[0]).SetQuirks(args[1:]...))
+	ts.Check(serverNamed(ts, args[0]).SetQuirks(args[1:]...))
 }
 
-func cmdEnd(ts *testscript.TestScript, _ bool, args []string) { server(ts, args[0]).EndSignIns() }
+func cmdEnd(ts *testscript.TestScript, _ bool, args []string) { serverNamed(ts, args[0]).EndSignIns() }
 
 func cmdNewKey(ts *testscript.TestScript, _ bool, args []string) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
@@ -300,20 +302,20 @@ func publicKey(ts *testscript.TestScript, path string) oauthtest.Key {
 func cmdLife(ts *testscript.TestScript, _ bool, args []string) {
 	d, err := time.ParseDuration(args[1])
 	ts.Check(err)
-	server(ts, args[0]).SetLifetime(d)
+	serverNamed(ts, args[0]).SetLifetime(d)
 }
 
 func cmdDelay(ts *testscript.TestScript, _ bool, args []string) {
 	d, err := time.ParseDuration(args[1])
 	ts.Check(err)
-	server(ts, args[0]).SetDelay(d)
+	serverNamed(ts, args[0]).SetDelay(d)
 }
 
 func counter(of func(*oauthtest.Server) int) func(*testscript.TestScript, bool, []string) {
 	return func(ts *testscript.TestScript, neg bool, args []string) {
 		want, err := strconv.Atoi(args[1])
 		ts.Check(err)
-		if got := of(server(ts, args[0])); (got == want) == neg {
+		if got := of(serverNamed(ts, args[0])); (got == want) == neg {
 			ts.Fatalf("%d, want %d (negated: %v)", got, want, neg)
 		}
 	}
@@ -322,7 +324,7 @@ func counter(of func(*oauthtest.Server) int) func(*testscript.TestScript, bool, 
 // cmdAsked fails unless the last request to a server's token endpoint had a target.
 func cmdAsked(ts *testscript.TestScript, _ bool, args []string) {
 	var last string
-	for _, r := range server(ts, args[0]).Requests() {
+	for _, r := range serverNamed(ts, args[0]).Requests() {
 		last = r.Target
 	}
 	if last != args[1] {

@@ -1,10 +1,11 @@
-package helper
+package failure_test
 
 import (
 	"errors"
 	"syscall"
 	"testing"
 
+	"github.com/credhelper/credhelper/helper/failure"
 	"github.com/credhelper/credhelper/protocol"
 )
 
@@ -12,7 +13,7 @@ import (
 // as such, and the advice is not a flag that the verb does not have.
 func TestJoinedErrorsAreOneLine(t *testing.T) {
 	var e *protocol.Error
-	if !errors.As(storeError(errors.Join(errors.New("remove a"), syscall.EROFS)), &e) {
+	if !errors.As(failure.Store(errors.Join(errors.New("remove a"), syscall.EROFS)), &e) {
 		t.Fatal("another type of error")
 	}
 	if want := "cache: remove a; read-only file system"; e.Text != want {

@@ -1,4 +1,4 @@
-package helper
+package server
 
 import (
 	"context"
@@ -8,23 +8,24 @@ import (
 	"time"
 
 	"github.com/credhelper/credhelper/helper/config"
+	"github.com/credhelper/credhelper/helper/failure"
 	"github.com/credhelper/credhelper/helper/keyring"
 	"github.com/credhelper/credhelper/helper/oauth"
 	"github.com/credhelper/credhelper/protocol/printable"
 	"github.com/credhelper/credhelper/protocol/secret"
 )
 
-// prepare returns the client of a profile, with its secret or key, and a connection
+// Client returns the client of a profile, with its secret or key, and a connection
 // that presents its certificate if the client authentication requires that.
-func (h *Helper) prepare(ctx context.Context, p *config.Profile, s secret.Text) (*oauth.Client, error) {
-	client := h.client(p)
-	client.Trace = h.tries(p)
+func (ss *Servers) Client(ctx context.Context, p *config.Profile, s secret.Text) (*oauth.Client, error) {
+	client := ss.client(p)
+	client.Trace = ss.tries(p)
 	if auth, _ := oauth.FindClientAuth(p.ClientAuth); auth.NeedsSecret {
 		client.Secret = s
 	}
 	var shown tls.Certificate
 	if p.NeedsKey() {
-		key, err := h.key(ctx, p, s)
+		key, err := ss.key(ctx, p, s)
 		if err != nil {
 			return nil, err
 		}
@@ -37,49 +38,49 @@ func (h *Helper) prepare(ctx context.Context, p *config.Profile, s secret.Text) 
 	}
 	var err error
 	if p.ClientCert != nil {
-		if shown, err = h.clientCert(ctx, p); err != nil {
+		if shown, err = ss.clientCert(ctx, p); err != nil {
 			return nil, err
 		}
 	}
-	if client.HTTP, err = h.connection(p, shown); err != nil {
+	if client.HTTP, err = ss.connection(p, shown); err != nil {
 		return nil, err
 	}
-	client.Assertion.Ready = h.reading(ctx, p, "assertion.from", p.From)
-	client.Use.Subject = h.reading(ctx, p, "subject_token", p.Subject)
+	client.Assertion.Ready = ss.reading(ctx, p, "assertion.from", p.From)
+	client.Use.Subject = ss.reading(ctx, p, "subject_token", p.Subject)
 	return client, nil
 }
 
 // tries returns a function that explains each request for a token; nil if no one asked
 // for it.
-func (h *Helper) tries(p *config.Profile) func(step string, took time.Duration, n int) {
-	if h.config.Explain == nil {
+func (ss *Servers) tries(p *config.Profile) func(step string, took time.Duration, n int) {
+	if ss.config.Explain == nil {
 		return nil
 	}
 	return func(step string, took time.Duration, n int) {
 		if step == "wait" {
-			h.explain(fmt.Sprintf("profile %s: waits %d ms", p.Name, took.Milliseconds()))
+			ss.explain(fmt.Sprintf("profile %s: waits %d ms", p.Name, took.Milliseconds()))
 			return
 		}
-		h.explain(fmt.Sprintf("profile %s: try %d: %s, after %d ms", p.Name, n, step, took.Milliseconds()))
+		ss.explain(fmt.Sprintf("profile %s: try %d: %s, after %d ms", p.Name, n, step, took.Milliseconds()))
 	}
 }
 
-// explainClock explains the difference of the clocks.
-func (h *Helper) explainClock(p *config.Profile, token *oauth.Token) {
+// ExplainClock explains the difference of the clocks.
+func (ss *Servers) ExplainClock(p *config.Profile, token *oauth.Token) {
 	text := "the server's clock agrees with ours, or it sent no Date"
 	if token.Skew != 0 {
 		text = "the server's clock less ours: " + token.Skew.String()
 	}
-	h.explain("profile " + p.Name + ": " + text + "; the token's end is counted by ours, from the request on")
+	ss.explain("profile " + p.Name + ": " + text + "; the token's end is counted by ours, from the request on")
 }
 
 // clientCert reads the certificate that the connection presents in addition to the
 // client authentication, for gateways.
-func (h *Helper) clientCert(ctx context.Context, p *config.Profile) (tls.Certificate, error) {
+func (ss *Servers) clientCert(ctx context.Context, p *config.Profile) (tls.Certificate, error) {
 	wrong := func(err error) (tls.Certificate, error) {
-		return tls.Certificate{}, about(p.Name, policy("client_cert: "+printable.Line(err.Error())), "name the file with the key and its certificate: credhelper edit "+p.Name)
+		return tls.Certificate{}, failure.About(p.Name, failure.Policy("client_cert: "+printable.Line(err.Error())), "name the file with the key and its certificate: credhelper edit "+p.Name)
 	}
-	source, err := keyring.NewSource(p.ClientCert, h.surroundings(p))
+	source, err := ss.Source(p, p.ClientCert)
 	if err != nil {
 		return wrong(err)
 	}
@@ -91,7 +92,7 @@ func (h *Helper) clientCert(ctx context.Context, p *config.Profile) (tls.Certifi
 	if err != nil {
 		return wrong(err)
 	}
-	if err := key.Valid(h.now()); err != nil {
+	if err := key.Valid(ss.config.Now()); err != nil {
 		return wrong(err)
 	}
 	shown, err := key.TLS()
@@ -103,12 +104,12 @@ func (h *Helper) clientCert(ctx context.Context, p *config.Profile) (tls.Certifi
 
 // reading returns a function that reads the source in a key of the profile; nil if
 // there is none.
-func (h *Helper) reading(ctx context.Context, p *config.Profile, member string, words []string) func() (secret.Text, error) {
+func (ss *Servers) reading(ctx context.Context, p *config.Profile, member string, words []string) func() (secret.Text, error) {
 	if words == nil {
 		return nil
 	}
 	return func() (secret.Text, error) {
-		source, err := keyring.NewSource(words, h.surroundings(p))
+		source, err := ss.Source(p, words)
 		if err != nil {
 			return secret.Text{}, sourceProblem(member, words, err)
 		}
@@ -131,14 +132,14 @@ func sourceProblem(member string, words []string, err error) error {
 }
 
 // key reads the client's private key and its certificate.
-func (h *Helper) key(ctx context.Context, p *config.Profile, s secret.Text) (*oauth.Key, error) {
+func (ss *Servers) key(ctx context.Context, p *config.Profile, s secret.Text) (*oauth.Key, error) {
 	if p.Key != nil {
-		source, err := keyring.NewSource(p.Key, h.surroundings(p))
+		source, err := ss.Source(p, p.Key)
 		if err == nil {
 			s, err = source.ReadKey(ctx)
 		}
 		if err != nil {
-			return nil, keyringError(p, err)
+			return nil, failure.Keyring(p, err)
 		}
 	}
 	key, err := oauth.ReadKey([]byte(s.Reveal()), secret.Text{})
@@ -151,7 +152,7 @@ func (h *Helper) key(ctx context.Context, p *config.Profile, s secret.Text) (*oa
 	const largest = 256 << 10
 	content, err := config.ReadProvided(p.Cert, largest)
 	if err != nil {
-		return nil, about(p.Name, err, "")
+		return nil, failure.About(p.Name, err, "")
 	}
 	if key, err = key.WithCertificates(content); err != nil {
 		return nil, keyProblem(p, err)
@@ -160,11 +161,11 @@ func (h *Helper) key(ctx context.Context, p *config.Profile, s secret.Text) (*oa
 }
 
 func keyProblem(p *config.Profile, err error) error {
-	return about(p.Name, policy(printable.Line(err.Error())), "store the right key: credhelper rotate "+p.Name+" --key-file FILE")
+	return failure.About(p.Name, failure.Policy(printable.Line(err.Error())), "store the right key: credhelper rotate "+p.Name+" --key-file FILE")
 }
 
 // ErrEncrypted is what ReadKeyFile fails with where it needs a password and has none.
-var ErrEncrypted = policy(oauth.ErrEncrypted.Error())
+var ErrEncrypted = failure.Policy(oauth.ErrEncrypted.Error())
 
 // ReadKeyFile parses a private key file and returns the form that the keyring stores:
 // PEM, with its certificates, unencrypted. password is for an encrypted one.
@@ -174,7 +175,7 @@ func ReadKeyFile(content []byte, password secret.Text) (secret.Text, error) {
 		return secret.Text{}, ErrEncrypted
 	}
 	if err != nil {
-		return secret.Text{}, policy(printable.Line(err.Error()))
+		return secret.Text{}, failure.Policy(printable.Line(err.Error()))
 	}
 	return key.PEM()
 }

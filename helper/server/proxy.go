@@ -1,4 +1,4 @@
-package helper
+package server
 
 import (
 	"cmp"
@@ -22,27 +22,27 @@ import (
 const unreadableProxy = "http://unreadable.invalid"
 
 // proxy returns the profile's own, or the environment's (A6); nil for none.
-func (h *Helper) proxy(p *config.Profile) func(*http.Request) (*url.URL, error) {
+func (ss *Servers) proxy(p *config.Profile) func(*http.Request) (*url.URL, error) {
 	switch p.Proxy {
 	case "none":
 		return nil
 	case "":
-		return h.environmentProxy()
+		return ss.environmentProxy()
 	}
 	fixed, err := url.Parse(p.Proxy)
 	return func(*http.Request) (*url.URL, error) { return fixed, err }
 }
 
-func (h *Helper) environmentProxy() func(*http.Request) (*url.URL, error) {
+func (ss *Servers) environmentProxy() func(*http.Request) (*url.URL, error) {
 	var config httpproxy.Config
 	problems := map[string]string{} // by scheme of the request
 	for scheme, into := range map[string]*string{"https": &config.HTTPSProxy, "http": &config.HTTPProxy} {
-		*into, problems[scheme] = h.proxyVariable(scheme)
+		*into, problems[scheme] = ss.proxyVariable(scheme)
 		if problems[scheme] != "" {
 			*into = unreadableProxy
 		}
 	}
-	config.NoProxy = cmp.Or(h.env("NO_PROXY"), h.env("no_proxy"))
+	config.NoProxy = cmp.Or(ss.config.Env("NO_PROXY"), ss.config.Env("no_proxy"))
 	decide := config.ProxyFunc()
 	return func(r *http.Request) (*url.URL, error) {
 		u, err := decide(r.URL)
@@ -55,21 +55,21 @@ func (h *Helper) environmentProxy() func(*http.Request) (*url.URL, error) {
 
 // proxyVariable returns the value of the variable that names the proxy for a scheme,
 // such as HTTPS_PROXY, and why it is invalid; "" if it is valid.
-func (h *Helper) proxyVariable(scheme string) (value, problem string) {
+func (ss *Servers) proxyVariable(scheme string) (value, problem string) {
 	name := strings.ToUpper(scheme) + "_PROXY"
-	if h.env(name) == "" {
+	if ss.config.Env(name) == "" {
 		name = strings.ToLower(name)
 	}
-	if problem = badProxy(h.env(name)); problem != "" {
+	if problem = badProxy(ss.config.Env(name)); problem != "" {
 		problem = name + " " + problem
 	}
-	return h.env(name), problem
+	return ss.config.Env(name), problem
 }
 
 // BadProxies returns which of the environment's proxy variables are invalid, and why.
-func (h *Helper) BadProxies() (problems []string) {
+func (ss *Servers) BadProxies() (problems []string) {
 	for _, scheme := range [...]string{"https", "http"} {
-		if _, problem := h.proxyVariable(scheme); problem != "" {
+		if _, problem := ss.proxyVariable(scheme); problem != "" {
 			problems = append(problems, problem)
 		}
 	}
@@ -108,9 +108,9 @@ func badProxy(value string) string {
 	return ""
 }
 
-// proxyOf is the proxy that the token endpoint is asked through; nil if none.
-func (h *Helper) proxyOf(p *config.Profile) (*url.URL, error) {
-	decide := h.proxy(p)
+// ProxyOf is the proxy that the token endpoint is asked through; nil if none.
+func (ss *Servers) ProxyOf(p *config.Profile) (*url.URL, error) {
+	decide := ss.proxy(p)
 	r, err := http.NewRequest(http.MethodPost, p.TokenURL, nil)
 	if decide == nil || err != nil || oauth.Direct(r.URL) {
 		return nil, nil
@@ -120,8 +120,8 @@ func (h *Helper) proxyOf(p *config.Profile) (*url.URL, error) {
 
 // ProxyName says which proxy the token endpoint is asked through, without user
 // and password; "" if none, or if the variable that names it cannot be read.
-func (h *Helper) ProxyName(p *config.Profile) string {
-	u, err := h.proxyOf(p)
+func (ss *Servers) ProxyName(p *config.Profile) string {
+	u, err := ss.ProxyOf(p)
 	if err != nil || u == nil {
 		return ""
 	}

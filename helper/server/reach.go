@@ -1,4 +1,4 @@
-package helper
+package server
 
 import (
 	"context"
@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"github.com/credhelper/credhelper/helper/config"
-	"github.com/credhelper/credhelper/helper/keyring"
+	"github.com/credhelper/credhelper/helper/failure"
 	"github.com/credhelper/credhelper/protocol"
 	"github.com/credhelper/credhelper/protocol/printable"
 )
@@ -29,7 +29,7 @@ const mostAtOnce = 16
 // Reach contacts each host of the profiles' token endpoints once, without credentials,
 // until ctx ends; if profiles differ in proxy or CAs, once for each combination. It is
 // for a person who looks for a fault.
-func (h *Helper) Reach(ctx context.Context, profiles []*config.Profile) []Reached {
+func (ss *Servers) Reach(ctx context.Context, profiles []*config.Profile) []Reached {
 	type way struct{ host, proxy, roots string }
 	var first []*config.Profile
 	var list []Reached
@@ -45,7 +45,7 @@ func (h *Helper) Reach(ctx context.Context, profiles []*config.Profile) []Reache
 			i = len(list)
 			known[w] = i
 			first = append(first, p)
-			list = append(list, Reached{Host: w.host, Proxy: h.ProxyName(p)})
+			list = append(list, Reached{Host: w.host, Proxy: ss.ProxyName(p)})
 		}
 		list[i].Profiles = append(list[i].Profiles, p.Name)
 	}
@@ -55,7 +55,7 @@ func (h *Helper) Reach(ctx context.Context, profiles []*config.Profile) []Reache
 		all.Go(func() {
 			slots <- struct{}{}
 			defer func() { <-slots }()
-			list[i].Skew, list[i].Err = h.reach(ctx, first[i])
+			list[i].Skew, list[i].Err = ss.reach(ctx, first[i])
 			slices.Sort(list[i].Profiles)
 		})
 	}
@@ -63,31 +63,31 @@ func (h *Helper) Reach(ctx context.Context, profiles []*config.Profile) []Reache
 	return list
 }
 
-func (h *Helper) reach(ctx context.Context, p *config.Profile) (time.Duration, error) {
-	client := h.client(p)
+func (ss *Servers) reach(ctx context.Context, p *config.Profile) (time.Duration, error) {
+	client := ss.client(p)
 	var err error
-	if client.HTTP, err = h.connection(p, tls.Certificate{}); err != nil {
+	if client.HTTP, err = ss.connection(p, tls.Certificate{}); err != nil {
 		return 0, err
 	}
 	skew, err := client.Reach(ctx)
 	if err != nil {
-		return 0, tokenError(p, err)
+		return 0, failure.Token(p, err)
 	}
 	return skew, nil
 }
 
 // TrySource reads a source of the profile and discards the value. The error says why
 // the source cannot be used; it is protocol.ErrNoSecret if the source is empty.
-func (h *Helper) TrySource(ctx context.Context, p *config.Profile, s config.Source) error {
+func (ss *Servers) TrySource(ctx context.Context, p *config.Profile, s config.Source) error {
 	if s.InKeyring() || s.Words[0] == "environment" {
 		return nil // Status checks that, and a command may work without a variable
 	}
-	source, err := keyring.NewSource(s.Words, h.surroundings(p))
+	source, err := ss.Source(p, s.Words)
 	if err == nil {
 		_, err = source.ReadKey(ctx)
 	}
 	if err != nil {
-		return &protocol.Error{Kind: kindOf(err), Text: printable.Line("profile " + p.Name + ": " + s.Key + ": " + err.Error())}
+		return &protocol.Error{Kind: failure.KindOf(err), Text: printable.Line("profile " + p.Name + ": " + s.Key + ": " + err.Error())}
 	}
 	return nil
 }
