@@ -89,7 +89,7 @@ func TestNeverHalfAProfile(t *testing.T) {
 func TestRemove(t *testing.T) {
 	h := ready(t, oauthtest.Options{})
 	h.mustGet(named)
-	h.keyring.fails = keyring.ErrLocked
+	h.keyring.fails = keyring.ErrUnlock
 	wantError(t, h.helper().RemoveProfile(context.Background(), "demo"), protocol.ErrLocked)
 	h.keyring.fails = nil
 	h.mustGet(named)
