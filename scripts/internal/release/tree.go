@@ -79,7 +79,7 @@ func (r *release) shared() (s sharedFiles, err error) {
 	return s, err
 }
 
-// ownNames reports whether a dialect's link is a name of ours. keyring is Python's, and
+// ownName reports whether a dialect's link is a name of ours. keyring is Python's, and
 // a package that brought one would fight with python3-keyring's: setup pip makes it
 // where the person wants it.
 func ownName(link string) bool { return strings.Contains(link, "credhelper") }
