@@ -80,12 +80,12 @@ func knows(t *testing.T, m *machine) {
 
 // completes: verbs and profiles, in three shells.
 func completes(t *testing.T, m *machine) {
-	const ask = `COMP_LINE='credhelper token wo' COMP_POINT=19 COMP_WORDS=(credhelper token wo) COMP_CWORD=2; __start_credhelper; echo \"[\${COMPREPLY[*]}]\"
-COMP_LINE='credhelper rota' COMP_POINT=15 COMP_WORDS=(credhelper rota) COMP_CWORD=1; __start_credhelper; echo \"[\${COMPREPLY[*]}]\"`
+	const ask = `COMP_LINE='credhelper token wo' COMP_POINT=19 COMP_WORDS=(credhelper token wo) COMP_CWORD=2; __start_credhelper; echo "[${COMPREPLY[*]}]"
+COMP_LINE='credhelper rota' COMP_POINT=15 COMP_WORDS=(credhelper rota) COMP_CWORD=1; __start_credhelper; echo "[${COMPREPLY[*]}]"`
 	for shell, script := range map[string]string{
 		"bash":                         "source /usr/share/bash-completion/bash_completion; _completion_loader credhelper\n" + ask,
 		"bash without bash-completion": "source /usr/share/bash-completion/completions/credhelper\n" + ask,
-		"fish":                         "fish -c 'complete -C \\\"credhelper token wo\\\"; complete -C \\\"credhelper rota\\\"'",
+		"fish":                         `fish -c 'complete -C "credhelper token wo"; complete -C "credhelper rota"'`,
 		"zsh":                          "zsh -f /zsh-completes",
 	} {
 		if shell == "zsh" {
@@ -159,20 +159,22 @@ func parts(t *testing.T, m *machine) {
 // readOnly: nothing is written into the prefix, so a read-only one will do; what must be
 // written there, a package, is refused by who installs it.
 func readOnly(t *testing.T, m *machine) {
+	m = m.in(t)
 	const lock = "mount --bind /usr /usr && mount -o remount,ro,bind /usr && "
 	for _, script := range []string{"credhelper token work --refresh", "credhelper setup docker work", "credhelper help git", "credhelper cache clear", "credhelper token work"} {
 		m.must("root", lock+"setpriv --reuid=1000 --regid=1000 --clear-groups env HOME=/home/user "+script)
 	}
 	m.refuses("root", lock+"dpkg -i /*_amd64.deb", "Read-only file system")
 	m.refuses("root", lock+"cp /usr/bin/credhelper /usr/bin/credhelper-new", "Read-only file system")
+	m.must("root", "dpkg -i /*_amd64.deb") // which dpkg asks for after such a failure
 	m.must("user", "credhelper token work")
 }
 
 // removed: a connector goes on while the package is gone, until its credhelper ends; then
 // it is told what is missing; and goes on when the package is back.
 func removed(t *testing.T, m *machine, deb string) {
-	home := t.TempDir()
-	s := server(t)
+	m = m.in(t)
+	home, s := t.TempDir(), server(t)
 	env := []string{"CREDHELPER_HOME=" + home, "HOME=" + home, "PATH=" + filepath.Join(m.root, "usr/bin") + ":" + os.Getenv("PATH")}
 	run := func(script string) {
 		t.Helper()

@@ -241,7 +241,7 @@ func TestSignature(t *testing.T) {
 		{"half an archive", func(dir string) error { return os.Truncate(filepath.Join(dir, name), 1<<20) }, name + ": FAILED"},
 		{"another list", func(dir string) error { return flip(filepath.Join(dir, "SHA256SUMS")) }, "incorrect signature"},
 		{"another signature", func(dir string) error { return flip(filepath.Join(dir, "SHA256SUMS.sig")) }, ""},
-		{"no signature", func(dir string) error { return os.Remove(filepath.Join(dir, "SHA256SUMS.sig")) }, "SHA256SUMS.sig: No such file"},
+		{"no signature", func(dir string) error { return os.Remove(filepath.Join(dir, "SHA256SUMS.sig")) }, "Couldn't read signature file"},
 		{"another's key", func(dir string) error {
 			other := filepath.Join(t.TempDir(), "key")
 			if out, err := said("", "ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", other); err != nil {
@@ -250,7 +250,7 @@ func TestSignature(t *testing.T) {
 			_ = os.Remove(filepath.Join(dir, "SHA256SUMS.sig"))
 			_, err := said(dir, "ssh-keygen", "-Y", "sign", "-n", "file", "-f", other, "SHA256SUMS")
 			return err
-		}, "NOT_GOOD"},
+		}, "Could not verify signature"},
 	} {
 		t.Run(c.what, func(t *testing.T) {
 			dir := t.TempDir()
@@ -267,7 +267,7 @@ func TestSignature(t *testing.T) {
 				t.Fatal(err)
 			}
 			out, err := checked(dir, allowed)
-			if good := c.what == "as it is"; (err == nil) != good || !strings.Contains(out, c.says) && c.says != "NOT_GOOD" {
+			if good := c.what == "as it is"; (err == nil) != good || !strings.Contains(out, c.says) {
 				t.Errorf("%v\n%s", err, out)
 			}
 		})

@@ -31,9 +31,12 @@ func fresh(t *testing.T) *machine {
 	return m
 }
 
+// in is the same machine in a part of the test.
+func (m *machine) in(t *testing.T) *machine { return &machine{t, m.root} }
+
 // command is a shell's command on the machine. What it mounts is gone when it ends.
 func (m *machine) command(user, script string) *exec.Cmd {
-	const enter = `mount --bind /dev "$1/dev" && mount -t proc proc "$1/proc" && exec chroot "$1" /usr/bin/setpriv --reuid="$2" --regid="$2" --clear-groups env -i ` +
+	const enter = `mount --rbind /dev "$1/dev" && mount -t proc proc "$1/proc" && exec chroot "$1" /usr/bin/setpriv --reuid="$2" --regid="$2" --clear-groups env -i ` +
 		`HOME="$3" USER="$2" PATH=/usr/local/bin:/usr/local/sbin:/usr/bin:/usr/sbin:/bin:/sbin LC_ALL=C.UTF-8 TERM=dumb DEBIAN_FRONTEND=noninteractive bash --norc -c "cd; $4"`
 	uid, home := "0", "/root"
 	if user != "root" {

@@ -38,9 +38,9 @@ func TestGoInstall(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, content := range map[string][]byte{
-		".zip": moduleZip(t, module), ".mod": read(t, "../../go.mod"), ".info": []byte(`{"Version":"` + version + `","Time":"2026-01-01T00:00:00Z"}`),
+		"list": []byte(version + "\n"), version + ".zip": moduleZip(t, module), version + ".mod": read(t, "../../go.mod"), version + ".info": []byte(`{"Version":"` + version + `","Time":"2026-01-01T00:00:00Z"}`),
 	} {
-		if err := os.WriteFile(filepath.Join(at, version+name), content, 0o644); err != nil {
+		if err := os.WriteFile(filepath.Join(at, name), content, 0o644); err != nil {
 			t.Fatal(err)
 		}
 	}

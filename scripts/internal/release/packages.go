@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"path"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -19,7 +20,7 @@ const (
 
 // content is one file of a package, as nfpm reads it.
 type content struct {
-	Src  string         `json:"src"`
+	Src  string         `json:"src,omitempty"`
 	Dst  string         `json:"dst"`
 	Type string         `json:"type,omitempty"`
 	Info map[string]any `json:"file_info,omitempty"`
@@ -66,8 +67,14 @@ func (r *release) packages(out string, t target, tree []file) error {
 // staged writes a tree below dir, and says where a package puts each of its files.
 func staged(dir string, tree []file) ([]content, error) {
 	var all []content
+	own := map[string]bool{}
 	for _, f := range sorted(tree) {
 		dst := "/usr/" + f.name
+		// Directories of ours go when the package does.
+		for d := path.Dir(dst); strings.Contains(d, "/credhelper") && !own[d]; d = path.Dir(d) {
+			own[d] = true
+			all = append(all, content{Dst: d, Type: "dir", Info: map[string]any{"mode": 0o755}})
+		}
 		if f.link != "" {
 			all = append(all, content{Src: f.link, Dst: dst, Type: "symlink"})
 			continue
