@@ -42,15 +42,17 @@ func TestDebian(t *testing.T) {
 	t.Run("it knows", func(t *testing.T) { knows(t, m) })
 	t.Run("completion", func(t *testing.T) { completes(t, m) })
 	t.Run("a part is missing", func(t *testing.T) { parts(t, m) })
+	t.Run("of two releases", func(t *testing.T) { mixed(t, m) })
 	t.Run("read-only", func(t *testing.T) { readOnly(t, m) })
 	t.Run("removed while a connector runs", func(t *testing.T) { removed(t, m, "/"+deb("amd64")) })
 
+	before := m.must("user", "credhelper token work")
 	m.must("root", "dpkg --purge credhelper")
 	if left := m.must("root", "find /usr /etc -name '*credhelper*'"); left != "" {
 		t.Errorf("purging leaves\n%s", left)
 	}
 	m.must("root", "dpkg -i /"+deb("amd64"))
-	if after := m.must("user", "credhelper token work"); after != token {
+	if after := m.must("user", "credhelper token work"); after != before {
 		t.Errorf("after removing and installing it the user's token is %q", after)
 	}
 }
@@ -153,6 +155,29 @@ func parts(t *testing.T, m *machine) {
 				t.Fatal(err)
 			}
 		}
+	}
+}
+
+// mixed: the executables of two releases say so. What an older front says to a newer
+// engine is a handover of another version; where that is the same, doctor compares.
+func mixed(t *testing.T, m *machine) {
+	m = m.in(t)
+	for _, name := range []string{"credhelper-engine", "credhelper-plugin"} {
+		m.refuses("user", "/usr/libexec/"+name+" handover-0:0:0 credhelper list", "credhelper and "+name+" are not of the same release", "install all three files of one release")
+		m.refuses("user", "/usr/libexec/"+name+" list", "type credhelper, not "+name)
+	}
+	front := filepath.Join(m.root, "usr/bin/credhelper")
+	if err := os.Rename(front, front+".new"); err != nil {
+		t.Fatal(err)
+	}
+	defer os.Rename(front+".new", front)
+	build := exec.Command("go", "build", "-buildvcs=false", "-o", front, "github.com/credhelper/credhelper/cmd/credhelper")
+	build.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := build.CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	if out, err := m.run("user", "credhelper doctor"); !strings.Contains(out, "/usr/bin/credhelper, another release than the engine") || !strings.Contains(out, "install all three files of one release") {
+		t.Errorf("%v\n%s", err, out)
 	}
 }
 

@@ -49,6 +49,9 @@ func unpackedAndUsed(t *testing.T, system, emulator string) {
 	if err := os.Chmod(prefix, 0o755); err != nil {
 		t.Fatal(err)
 	}
+	if !strings.Contains(string(read(t, "../../README.md")), "`tar -C ~/.local --strip-components=1 -xzf credhelper_*_linux_amd64.tar.gz`") {
+		t.Error("README.md does not say how an archive is unpacked")
+	}
 	script := "tar -C " + prefix + " --strip-components=1 -xzf " + filepath.Join(dist, archives(t)[system]) + "\n" + strings.Join([]string{
 		"credhelper version", "credhelper keyring use file", adds(s), "credhelper token work",
 		"printf 'protocol=https\\nhost=api.example.com\\n\\n' | git-credential-credhelper get", "credhelper doctor || test $? = 9", "credhelper help git | head -n 3",

@@ -44,10 +44,14 @@ func TestGoInstall(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	cmd := exec.Command("go", "install", module+"/cmd/...@"+version)
+	const line = "CGO_ENABLED=0 go install -trimpath -ldflags='-s -w' " + module + "/cmd/...@latest\n"
+	if !strings.Contains(string(read(t, "../../README.md")), line) {
+		t.Errorf("README.md does not say %s", line)
+	}
+	cmd := exec.Command("sh", "-c", strings.TrimSpace(line))
 	cmd.Dir = bin
-	// What it downloads goes where the rest is; only this module comes from here.
-	cmd.Env = append(os.Environ(), "GOFLAGS=-modcacherw", "CGO_ENABLED=0", "GOBIN="+bin, "GOMODCACHE="+t.TempDir(), "GONOSUMDB="+module, "GOPROXY=file://"+proxy+",file://"+modules(t)+"/cache/download")
+	// The other modules come from this machine's cache, where go.sum has vouched for them.
+	cmd.Env = append(os.Environ(), "GOFLAGS=-modcacherw", "GOBIN="+bin, "GOMODCACHE="+t.TempDir(), "GOSUMDB=off", "GOPROXY=file://"+proxy+",file://"+modules(t)+"/cache/download")
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
