@@ -11,7 +11,6 @@ import (
 	"github.com/credhelper/credhelper/helper/home"
 	"github.com/credhelper/credhelper/protocol"
 	"github.com/credhelper/credhelper/protocol/origin"
-	"github.com/credhelper/credhelper/protocol/printable"
 	"github.com/credhelper/credhelper/protocol/secret"
 )
 
@@ -47,7 +46,6 @@ type TokenStatus struct {
 	Wait    time.Duration // until somebody asks the server again; 0 if nothing is in the way
 	Refused bool          // the wait is for a refusal
 	Over    bool          // the sign-in is over: nothing is asked until somebody signs in, and Wait is 0
-	Since   time.Time     // when that was
 	Reason  string        // what the server said
 }
 
@@ -124,7 +122,7 @@ func (h *Helper) tokenStatus(store *cache.Store, p *config.Profile) (t TokenStat
 		if t.Over = untilSignedIn(m); t.Over {
 			t.Wait = 0
 		}
-		t.Since, t.Reason = time.Unix(m.At, 0).UTC(), m.Reason
+		t.Reason = m.Reason
 	}
 	if e := q.cached(); e != nil {
 		t.Issued, t.Expires = time.Unix(e.Issued, 0).UTC(), time.Unix(e.Expires, 0).UTC()
@@ -146,7 +144,6 @@ type Explanation struct {
 func (h *Helper) Explain(ctx context.Context, address string) (x Explanation) {
 	u, reason := origin.ParseURL(address)
 	if reason != origin.Release {
-		x.URL = printable.Value(address)
 		x.Err = &protocol.Error{Kind: protocol.ErrPolicy, Text: "not a URL that a token is given for: " + reason.String(),
 			Hint: "a URL begins with https:// and a host; a profile's origins are shown by credhelper show NAME"}
 		return x
@@ -161,7 +158,6 @@ func (h *Helper) Explain(ctx context.Context, address string) (x Explanation) {
 		return x
 	}
 	x.Explanation = claims.Explain(u)
-	x.URL = u.String() + printable.Value(u.Path())
 	if store != nil {
 		putRoutes(store, claims.Routes(u))
 		if owner, err := h.Profile(x.Owner); x.Owner != "" && err == nil {

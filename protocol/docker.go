@@ -42,7 +42,6 @@ var docker = Dialect{
 	Name:   "docker",
 	Link:   "docker-credential-credhelper",
 	Title:  "docker credential helper: docker, podman, skopeo, crane, oras, helm",
-	Bare:   "a host is https, and one to which these clients may speak http is given nothing unless the profile says so",
 	Front:  true,
 	Stdin:  stdinDocker,
 	Decode: decodeDocker,

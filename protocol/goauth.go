@@ -27,7 +27,6 @@ var goauth = Dialect{
 	Name:   "goauth",
 	Link:   "credhelper-goauth",
 	Title:  "GOAUTH command: the go command",
-	Bare:   "the answer to no URL names the profile's https places, and the go command uses it for no other",
 	Front:  true,
 	Stdin:  stdinGoauth,
 	Decode: decodeGoauth,

@@ -35,7 +35,6 @@ var keyringCommand = Dialect{
 	Name:   "python-keyring",
 	Link:   "keyring",
 	Title:  "Python's keyring command: pip, uv",
-	Bare:   "a host without a scheme is refused",
 	Front:  true,
 	Decode: decodeKeyring,
 	Encode: encodeKeyring,

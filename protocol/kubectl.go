@@ -36,7 +36,6 @@ var kubectl = Dialect{
 	Words:  []string{"k8s"},
 	Link:   "credhelper-kubectl",
 	Title:  "Kubernetes exec credential: kubectl, helm, every client-go program",
-	Bare:   "without a cluster the kubeconfig decides, whose user's credentials client-go only uses over TLS (tools/clientcmd)",
 	Front:  true,
 	Decode: decodeKubectl,
 	Encode: encodeKubectl,

@@ -19,7 +19,6 @@ var mcp = Dialect{
 	Name:   "mcp",
 	Link:   "credhelper-mcp",
 	Title:  "headersHelper of MCP clients",
-	Bare:   "a client that says no URL has the profile named in its own settings, beside the server's URL",
 	Front:  true,
 	Decode: decodeMCP,
 	Encode: encodeMCP,

@@ -24,7 +24,6 @@ import (
 var native = Dialect{
 	Name:   "get",
 	Title:  "native JSON",
-	Bare:   "whoever names a profile and no URL takes the token, and decides where it goes",
 	Front:  true,
 	Stdin:  func([]string) Stdin { return Stdin{Guess, 64 << 10} },
 	Decode: decodeNative,

@@ -21,7 +21,6 @@ import (
 var token = Dialect{
 	Name:   "token",
 	Title:  "the bare token",
-	Bare:   "whoever names a profile and no URL takes the token, and decides where it goes",
 	Front:  true,
 	Decode: decodeToken,
 	Encode: encodePlain,
@@ -31,7 +30,6 @@ var token = Dialect{
 var header = Dialect{
 	Name:   "header",
 	Title:  "the header, as a line, JSON, curl configuration, environment or netrc",
-	Bare:   "whoever names a profile and no URL takes the token, and decides where it goes",
 	Front:  true,
 	Decode: decodeHeader,
 	Encode: encodePlain,
@@ -227,7 +225,6 @@ func basicUser(c Credential) string {
 var reject = Dialect{
 	Name:   "reject",
 	Title:  "report a refused token",
-	Bare:   "nothing is given out",
 	Stdin:  stdinReject,
 	Decode: decodeReject,
 	Encode: func(Request, Credential) ([]byte, error) { return nil, nil },

@@ -17,7 +17,6 @@ var pnpm = Dialect{
 	Name:   "pnpm",
 	Link:   "credhelper-pnpm",
 	Title:  "pnpm tokenHelper: the whole header value",
-	Bare:   "the owner's own .npmrc says for which host; it cannot say that this is by https only (docs/dialects/pnpm.md)",
 	Front:  true,
 	Decode: decodePnpm,
 	Encode: encodePnpm,

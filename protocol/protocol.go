@@ -178,10 +178,7 @@ type Dialect struct {
 	Words []string // other first words that select it
 	Link  string   // executable name that selects it, before an optional "-PROFILE"
 	Title string   // for people
-	// Bare says why no token is sent in clear although a request may name a host
-	// without a scheme, or only a profile; "" if every request names a URL.
-	Bare  string
-	Front bool // the front may answer from the cache
+	Front bool     // the front may answer from the cache
 
 	// Stdin says how to read stdin for these arguments.
 	Stdin func(args []string) Stdin

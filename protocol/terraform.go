@@ -25,7 +25,6 @@ var terraform = Dialect{
 	Words:  []string{"tofu", "opentofu"},
 	Link:   "terraform-credentials-credhelper",
 	Title:  "Terraform and OpenTofu credentials helper",
-	Bare:   "a host is https: both tools find a host's services by https only (terraform-svchost disco)",
 	Front:  true,
 	Stdin:  stdinTerraform,
 	Decode: decodeTerraform,

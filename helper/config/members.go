@@ -65,7 +65,7 @@ func (p *Profile) takeAddresses(d *document, f *File) error {
 }
 
 func (p *Profile) takeClient(d *document, f *File) error {
-	p.ClientID, p.Tenant, p.Cloud = f.ClientID, f.Tenant, f.Cloud
+	p.ClientID = f.ClientID
 	p.Grant, p.ClientAuth, p.Scopes, p.Audience = f.Grant, f.ClientAuth, f.Scopes, f.Audience
 	if p.ClientID == "" {
 		return d.wrong("client_id", "is missing")

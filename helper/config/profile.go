@@ -27,8 +27,6 @@ type Profile struct {
 	URL      string          // base of relative URLs, without a trailing slash; may be empty
 	Origins  []origin.Origin // where the token may go; none: only by name (O1)
 	ClientID string
-	Tenant   string
-	Cloud    string
 
 	TokenURL         string
 	AuthorizationURL string

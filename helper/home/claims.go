@@ -96,7 +96,6 @@ func (c *Claims) HostKeys() (keys []string) {
 
 // Explanation says which profile answers for a URL, and why others do not.
 type Explanation struct {
-	URL     string
 	Owner   string // profile; may be empty
 	Origin  string // of the owner; it matches the URL
 	Err     error  // why there is no owner; may be nil

@@ -4,37 +4,13 @@ import (
 	"errors"
 	"io/fs"
 	"path/filepath"
-	"strings"
-
 	"slices"
+	"strings"
 
 	"github.com/credhelper/credhelper/helper/config"
 	"github.com/credhelper/credhelper/protocol"
 	"github.com/credhelper/credhelper/protocol/printable"
 )
-
-// Presets returns every preset: the embedded ones, the user's, the system's; and the
-// errors of invalid files.
-func (h *Home) Presets() (presets []*config.Preset, problems []error) {
-	names := config.PresetNames()
-	for _, dir := range h.presetDirs() {
-		own, err := namesIn(dir)
-		if err != nil {
-			problems = append(problems, err)
-		}
-		names = append(names, own...)
-	}
-	slices.Sort(names)
-	for _, name := range slices.Compact(names) {
-		p, err := h.Preset(name)
-		if err != nil {
-			problems = append(problems, err)
-			continue
-		}
-		presets = append(presets, p)
-	}
-	return presets, problems
-}
 
 // presetDirs returns the directories of presets that are not embedded, the user's
 // first.

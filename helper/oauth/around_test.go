@@ -7,7 +7,6 @@ import (
 	"net/url"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/credhelper/credhelper/helper/oauth"
 	"github.com/credhelper/credhelper/helper/oauth/oauthtest"
@@ -32,8 +31,6 @@ func TestDiscover(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			at := time.Now()
-			client.Now = func() time.Time { return at }
 			m, err := client.Discover(t.Context(), server.Issuer())
 			if c.says != "" {
 				if err == nil || !strings.Contains(err.Error(), c.says) {
@@ -44,7 +41,7 @@ func TestDiscover(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if m.TokenURL != server.TokenURL() || m.RevocationURL != server.URL()+"/revoke" || !m.SendsIssuer || !m.Expires.Equal(at.Add(10*time.Minute)) {
+			if m.TokenURL != server.TokenURL() || m.RevocationURL != server.URL()+"/revoke" || !m.SendsIssuer {
 				t.Errorf("%+v", m)
 			}
 		})

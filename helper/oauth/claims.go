@@ -22,7 +22,6 @@ type Claims struct {
 	Header  []Claim
 	Payload []Claim
 	Expires time.Time // "exp"; zero if there is none
-	Issued  time.Time // "iat"
 }
 
 // ClaimsOf parses a token that is a JWT (RFC 7519); false for an opaque one. The
@@ -39,7 +38,7 @@ func ClaimsOf(token secret.Text) (Claims, bool) {
 	}
 	return Claims{
 		Header: claimsIn(header), Payload: claimsIn(payload),
-		Expires: dateOf(secondsOf(payload, "exp")), Issued: dateOf(secondsOf(payload, "iat")),
+		Expires: dateOf(secondsOf(payload, "exp")),
 	}, true
 }
 

@@ -4,20 +4,9 @@ import (
 	"context"
 	"net/http"
 	"net/url"
-	"strconv"
 	"strings"
-	"time"
 
-	"github.com/credhelper/credhelper/protocol/printable"
 	"github.com/credhelper/credhelper/protocol/strictjson"
-)
-
-// How long a discovered document is kept, if its Cache-Control is missing or
-// unreasonable.
-const (
-	metadataLife     = time.Hour
-	metadataShortest = 5 * time.Minute
-	metadataLongest  = 24 * time.Hour
 )
 
 // Metadata is a server's description of itself (OpenID Connect Discovery 3, RFC 8414
@@ -30,10 +19,7 @@ type Metadata struct {
 	RevocationURL    string   // RFC 7009
 	IntrospectionURL string   // RFC 7662
 	SendsIssuer      bool     // authorization_response_iss_parameter_supported (RFC 9207 3)
-	Grants           []string // grant_types_supported, as on the wire
-	ClientAuths      []string // token_endpoint_auth_methods_supported
 	Elsewhere        []string // endpoints on other hosts than the issuer's, "token_endpoint https://..."
-	Expires          time.Time
 }
 
 // Discover asks an issuer for its endpoints: at OpenID Connect's address first, then at
@@ -72,7 +58,7 @@ func wellKnown(issuer string) []string {
 }
 
 func (c *Client) discoverAt(ctx context.Context, issuer, address string) (*Metadata, *Error) {
-	a, life, failure := c.get(ctx, address)
+	a, failure := c.get(ctx, address)
 	if failure == nil && a.status != http.StatusOK {
 		failure = &Error{Kind: kindOf(a.status), Status: a.status, Reason: "the server does not describe itself here"}
 	}
@@ -91,13 +77,12 @@ func (c *Client) discoverAt(ctx context.Context, issuer, address string) (*Metad
 		failure.URL = endpoint(address)
 		return nil, failure
 	}
-	m.Expires = c.now().Add(life)
 	return m, nil
 }
 
 // readMetadata decodes the members of the document that are used.
 func readMetadata(v strictjson.Value, issuer string) (*Metadata, string) {
-	m := &Metadata{Issuer: textOf(v, "issuer"), Grants: textsOf(v, "grant_types_supported"), ClientAuths: textsOf(v, "token_endpoint_auth_methods_supported")}
+	m := &Metadata{Issuer: textOf(v, "issuer")}
 	if strings.TrimSuffix(m.Issuer, "/") != strings.TrimSuffix(issuer, "/") {
 		return nil, "the document is about another issuer, " + quoted(m.Issuer) + " (RFC 8414 3.3)"
 	}
@@ -145,47 +130,20 @@ func portOf(u *url.URL) string {
 	return map[string]string{"https": "443", "http": "80"}[u.Scheme]
 }
 
-func textsOf(v strictjson.Value, name string) (list []string) {
-	member, found := v.Get(name)
-	if !found || member.Kind() != strictjson.Array {
-		return nil
-	}
-	for e := range member.Elements() {
-		if s, err := e.Text(); err == nil && len(list) < 100 {
-			list = append(list, printable.Value(s))
-		}
-	}
-	return list
-}
-
 // get fetches a document without secrets, within the same limits.
-func (c *Client) get(ctx context.Context, address string) (answer, time.Duration, *Error) {
+func (c *Client) get(ctx context.Context, address string) (answer, *Error) {
 	ctx, cancel := context.WithTimeout(ctx, or(c.Timeout, allTimeout))
 	defer cancel()
 	x := &exchange{client: c, base: c.transport(), mayAsk: true, sent: c.now()}
 	r, err := http.NewRequestWithContext(x.watch(ctx), http.MethodGet, address, nil)
 	if err != nil {
-		return answer{}, 0, asError(err)
+		return answer{}, asError(err)
 	}
 	c.setHeaders(r)
 	resp, err := x.base.RoundTrip(r)
 	if err != nil {
-		return answer{}, 0, x.unanswered(ctx, err)
+		return answer{}, x.unanswered(ctx, err)
 	}
 	defer resp.Body.Close()
-	a, failure := x.read(ctx, resp)
-	return a, maxAge(resp.Header), failure
-}
-
-// maxAge returns how long a document may be kept (RFC 9111 5.2.2.1), within limits.
-func maxAge(h http.Header) time.Duration {
-	for _, line := range h.Values("Cache-Control") {
-		for directive := range strings.SplitSeq(line, ",") {
-			value, found := strings.CutPrefix(strings.ToLower(strings.TrimSpace(directive)), "max-age=")
-			if n, err := strconv.ParseInt(value, 10, 32); found && err == nil {
-				return max(metadataShortest, min(time.Duration(n)*time.Second, metadataLongest))
-			}
-		}
-	}
-	return metadataLife
+	return x.read(ctx, resp)
 }

@@ -20,8 +20,8 @@ type Grant struct {
 	// Make makes the token here, without a request; if nil, Fields are sent.
 	Make func(c *Client) (*Token, error)
 
-	// Fields returns the form fields of one request, including grant_type. It is called
-	// for each attempt, so that anything usable only once is new.
+	// Fields returns the form fields of one request, without grant_type. It is called for
+	// each attempt, so that anything usable only once is new.
 	Fields func(c *Client) ([][2]string, error)
 }
 

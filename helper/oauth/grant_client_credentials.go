@@ -9,7 +9,7 @@ var clientCredentials = Grant{
 	Type:       "client_credentials",
 	Repeatable: true,
 	Fields: func(c *Client) ([][2]string, error) {
-		return withScope([][2]string{{"grant_type", "client_credentials"}}, c.Scopes), nil
+		return withScope(nil, c.Scopes), nil
 	},
 }
 

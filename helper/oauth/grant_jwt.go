@@ -17,7 +17,7 @@ var jwtBearer = Grant{
 		if err != nil {
 			return nil, err
 		}
-		fields := [][2]string{{"grant_type", "urn:ietf:params:oauth:grant-type:jwt-bearer"}, {"assertion", assertion.Reveal()}}
+		fields := [][2]string{{"assertion", assertion.Reveal()}}
 		if c.Assertion.ScopeClaim {
 			return fields, nil
 		}

@@ -9,7 +9,7 @@ var authorizationCode = Grant{
 	Person: true,
 	Fields: func(c *Client) ([][2]string, error) {
 		return [][2]string{
-			{"grant_type", "authorization_code"}, {"code", c.Use.Code.Reveal()},
+			{"code", c.Use.Code.Reveal()},
 			{"redirect_uri", c.Use.Redirect}, {"code_verifier", c.Use.Verifier.Reveal()},
 		}, nil
 	},
@@ -27,9 +27,7 @@ var deviceCode = Grant{
 	Type:   "urn:ietf:params:oauth:grant-type:device_code",
 	Person: true,
 	Fields: func(c *Client) ([][2]string, error) {
-		return [][2]string{
-			{"grant_type", "urn:ietf:params:oauth:grant-type:device_code"}, {"device_code", c.Use.Device.Reveal()},
-		}, nil
+		return [][2]string{{"device_code", c.Use.Device.Reveal()}}, nil
 	},
 	Check: func(c *Client) error { return usable("device code", c.Use.Device) },
 }

@@ -10,7 +10,7 @@ var refreshGrant = Grant{
 	Name: "refresh_token",
 	Type: "refresh_token",
 	Fields: func(c *Client) ([][2]string, error) {
-		fields := [][2]string{{"grant_type", "refresh_token"}, {"refresh_token", c.Use.Refresh.Reveal()}}
+		fields := [][2]string{{"refresh_token", c.Use.Refresh.Reveal()}}
 		return withScope(fields, c.Scopes), nil
 	},
 	Check: func(c *Client) error { return usable("refresh token", c.Use.Refresh) },

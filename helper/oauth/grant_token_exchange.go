@@ -23,7 +23,6 @@ var tokenExchange = Grant{
 			return nil, policy("the subject token is not one line of printable ASCII")
 		}
 		fields := [][2]string{
-			{"grant_type", "urn:ietf:params:oauth:grant-type:token-exchange"},
 			{"subject_token", token}, {"subject_token_type", orText(c.Use.SubjectType, accessTokenType)},
 		}
 		if c.Use.Requested != "" {

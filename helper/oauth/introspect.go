@@ -17,9 +17,7 @@ type Introspection struct {
 	ClientID string
 	Username string
 	Subject  string
-	Issuer   string
 	Expires  time.Time
-	Issued   time.Time
 }
 
 // Introspect asks the server about a token (RFC 7662). "active": false is a result, not
@@ -44,8 +42,8 @@ func (c *Client) Introspect(ctx context.Context, introspectionURL string, token 
 	c = c.sending(form)
 	show := func(name string) string { return c.foreign(textOf(value, name)) }
 	return &Introspection{
-		Active: is, Scope: show("scope"), ClientID: show("client_id"), Username: show("username"), Subject: show("sub"), Issuer: show("iss"),
-		Expires: dateOf(secondsOf(value, "exp")), Issued: dateOf(secondsOf(value, "iat")),
+		Active: is, Scope: show("scope"), ClientID: show("client_id"), Username: show("username"), Subject: show("sub"),
+		Expires: dateOf(secondsOf(value, "exp")),
 	}, nil
 }
 

@@ -127,7 +127,7 @@ func (c *Client) form(g Grant) (url.Values, error) {
 	if err != nil {
 		return nil, err
 	}
-	form := url.Values{}
+	form := url.Values{"grant_type": {g.Type}}
 	for _, f := range fields {
 		form.Add(f[0], f[1])
 	}

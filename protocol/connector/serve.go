@@ -138,6 +138,8 @@ type contract struct {
 	server *server // of the plugin; nil in the host
 }
 
+var _ goplugin.GRPCPlugin = (*contract)(nil)
+
 // GRPCServer implements go-plugin's GRPCPlugin for the plugin.
 func (c *contract) GRPCServer(_ *goplugin.GRPCBroker, s *grpc.Server) error {
 	wire.RegisterConnectorServer(s, c.server)

@@ -24,10 +24,6 @@ func (e endpoint) Scheme() string { return e.scheme }
 // the form of RFC 5952.
 func (e endpoint) Host() string { return e.host }
 
-// Port returns the port, or the scheme's default if none was written; 0 if the scheme
-// has no default either.
-func (e endpoint) Port() uint16 { return e.port }
-
 // Loopback reports whether the host is a loopback address or the name localhost, for
 // which plain http can be allowed (O2).
 func (e endpoint) Loopback() bool {

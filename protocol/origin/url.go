@@ -16,9 +16,6 @@ type URL struct {
 // none.
 func (u URL) Path() string { return u.path }
 
-// HasPath reports whether there is a path.
-func (u URL) HasPath() bool { return u.path != "" }
-
 // String returns scheme://host[:port] for messages, without a default port. It omits
 // path and query, which may contain secrets.
 func (u URL) String() string {

@@ -96,7 +96,6 @@ type Args struct {
 	Follow  bool // --location
 	Output  bool // the body goes to a file
 	Silent  bool
-	Include bool // headers are part of the output
 	Upload  bool // of a file, whose name curl appends to a URL that lacks one
 	TLS13   bool // require TLS 1.3
 }
@@ -262,8 +261,6 @@ func (c *Args) note(name, value string) {
 		c.Output = true
 	case "silent", "progress-bar":
 		c.Silent = true
-	case "include", "head":
-		c.Include = true
 	}
 }
 

@@ -56,16 +56,34 @@ func loadAll() ([]*pkg, error) {
 		return nil, fmt.Errorf("no packages: run it inside the module")
 	}
 	set := token.NewFileSet()
-	importer := importer.ForCompiler(set, "gc", func(path string) (io.ReadCloser, error) { return os.Open(exports[path]) })
+	imports := checked{
+		ours:   map[string]*types.Package{},
+		others: importer.ForCompiler(set, "gc", func(path string) (io.ReadCloser, error) { return os.Open(exports[path]) }),
+	}
 	var all []*pkg
-	for _, l := range ours {
+	for _, l := range ours { // each after those that it imports
 		p := &pkg{path: strings.TrimPrefix(l.ImportPath, module+"/"), set: set, files: map[string]*ast.File{}}
-		if err := p.check(l.Dir, l.GoFiles, importer); err != nil {
+		if err := p.check(l.Dir, l.GoFiles, imports); err != nil {
 			return nil, err
 		}
+		imports.ours[l.ImportPath] = p.types
 		all = append(all, p)
 	}
 	return all, nil
+}
+
+// checked imports packages of this module as they were type-checked, so that a name is
+// the same object in all of them, and other packages from their export data.
+type checked struct {
+	ours   map[string]*types.Package
+	others types.Importer
+}
+
+func (c checked) Import(path string) (*types.Package, error) {
+	if p := c.ours[path]; p != nil {
+		return p, nil
+	}
+	return c.others.Import(path)
 }
 
 func (p *pkg) check(dir string, names []string, importer types.Importer) error {
@@ -79,7 +97,7 @@ func (p *pkg) check(dir string, names []string, importer types.Importer) error {
 		p.files[path] = f
 		files = append(files, f)
 	}
-	p.info = types.Info{Defs: map[*ast.Ident]types.Object{}, Uses: map[*ast.Ident]types.Object{}, Selections: map[*ast.SelectorExpr]*types.Selection{}}
+	p.info = types.Info{Defs: map[*ast.Ident]types.Object{}, Uses: map[*ast.Ident]types.Object{}, Types: map[ast.Expr]types.TypeAndValue{}, Instances: map[*ast.Ident]types.Instance{}}
 	var err error
 	p.types, err = (&types.Config{Importer: importer}).Check(module+"/"+p.path, p.set, files, &p.info)
 	return err
