@@ -121,6 +121,7 @@ func (q *query) newEntry(token secret.Text, issued, expires int64) *cache.Entry 
 		Token:     token,
 		Wide:      p.WideToken,
 		Audit:     q.settings.Audit == auditAll,
+		ByName:    p.ByName,
 		Username:  p.Username,
 		Header:    p.Header,
 		Scheme:    p.Scheme,

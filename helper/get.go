@@ -187,7 +187,7 @@ func (q *query) findOwner(ctx context.Context) error {
 	u := q.request.URL
 	if q.store != nil {
 		if name := q.store.Owner(u); name != "" {
-			if p, err := q.Profile(name); err == nil {
+			if p, err := q.Profile(name); err == nil && !p.ByName {
 				if q.origin, err = home.Owns(p, u); err == nil {
 					q.profile = p
 					return nil

@@ -194,6 +194,33 @@ func TestEqualClaims(t *testing.T) {
 	}
 }
 
+// TestByName: a profile with by_name answers for no URL, neither from its file nor by a
+// route from before, and keeps its secret and its token when that changes.
+func TestByName(t *testing.T) {
+	h := newHome(t, oauthtest.Options{})
+	text := strings.Replace(plain, "url       = \"{server}\"", `origins = ["https://api.example.com"]`, 1)
+	h.profile("one", text)
+	h.store("one", "secret")
+	asked := protocol.Request{URL: url(t, "https://api.example.com/x")}
+	want := h.mustGet(asked).Secret
+	h.profile("one", "by_name = true\n"+text)
+	for _, r := range []protocol.Request{{Profile: "one"}, {Profile: "one", URL: asked.URL}} {
+		if c := h.mustGet(r); !c.Secret.Equal(want) {
+			t.Error("its token was fetched again")
+		}
+		h.settle()
+		_, err := h.get(asked)
+		wantError(t, err, protocol.ErrNoProfile, "no profile owns https://api.example.com")
+	}
+	_, err := h.get(protocol.Request{Profile: "one", URL: url(t, "https://other.example.com/")})
+	wantError(t, err, protocol.ErrNoProfile, "does not own")
+	h.profile("two", text)
+	h.store("two", "secret")
+	if c := h.mustGet(asked); c.Profile != "two" {
+		t.Errorf("%s answers", c.Profile)
+	}
+}
+
 // TestUserNameChooses: of two profiles that claim one host equally, git's user name is
 // that of one; it chooses nowhere else, and owns nothing (H5).
 func TestUserNameChooses(t *testing.T) {

@@ -11,7 +11,9 @@ import (
 	"github.com/credhelper/credhelper/cmd/internal/terminal"
 	"github.com/credhelper/credhelper/helper"
 	"github.com/credhelper/credhelper/helper/config"
+	"github.com/credhelper/credhelper/helper/home"
 	"github.com/credhelper/credhelper/protocol"
+	"github.com/credhelper/credhelper/protocol/origin"
 	"github.com/credhelper/credhelper/protocol/printable"
 	"github.com/credhelper/credhelper/protocol/secret"
 )
@@ -23,7 +25,7 @@ type addFlags struct {
 	set                   []string
 	caFile, proxy         string
 	expires               string
-	noVerify              bool
+	noVerify, byName      bool
 }
 
 // addCommand creates a profile, stores its secret, and checks that both work.
@@ -54,6 +56,7 @@ func (s *session) addCommand() *cobra.Command {
 	flags.StringVar(&f.proxy, "proxy", "", "proxy `URL`, or none")
 	flags.StringVar(&f.expires, "expires", "", "when the secret ends, as `YYYY-MM-DD`, to be reminded of")
 	flags.BoolVar(&f.noVerify, "no-verify", false, "store it without asking the server")
+	flags.BoolVar(&f.byName, "by-name", false, "it answers only by its name, for no URL: a second account on a server")
 	s.secretFlagsOf(c)
 	_ = c.RegisterFlagCompletionFunc("preset", cobra.FixedCompletions(config.PresetNames(), cobra.ShellCompDirectiveNoFileComp))
 	return c
@@ -71,11 +74,8 @@ func (s *session) add(ctx context.Context, name string, f addFlags) error {
 	if err != nil {
 		return err
 	}
-	draft, err := s.draft(ctx, h, name, f)
+	draft, err := s.newDraft(ctx, h, name, f)
 	if err != nil {
-		return err
-	}
-	if err := h.CheckNew(draft); err != nil {
 		return err
 	}
 	s.noteDoubts(h, draft)
@@ -120,6 +120,27 @@ func (s *session) add(ctx context.Context, name string, f addFlags) error {
 	return doubt
 }
 
+// newDraft makes a profile from the flags that can be added. Where another profile already
+// answers for its address, a person may want it by its name only.
+func (s *session) newDraft(ctx context.Context, h *helper.Helper, name string, f addFlags) (*config.Profile, error) {
+	draft, err := s.draft(ctx, h, name, f)
+	if err != nil {
+		return nil, err
+	}
+	err = h.CheckNew(draft)
+	if !errors.Is(err, protocol.ErrAmbiguous) || !s.personSits() {
+		return draft, err
+	}
+	if yes, askErr := s.askYes(printable.Line(err.Error()) + ". Add " + name + " to be used by its name only?"); askErr != nil || !yes {
+		return nil, err
+	}
+	f.byName = true
+	if draft, err = s.draft(ctx, h, name, f); err != nil {
+		return nil, err
+	}
+	return draft, h.CheckNew(draft)
+}
+
 // noteDoubts reports anything unusual about a new profile and its directory.
 func (s *session) noteDoubts(h *helper.Helper, draft *config.Profile) {
 	for _, w := range append(seldomMeant(draft), h.Unguarded()...) {
@@ -144,6 +165,9 @@ func (s *session) draft(ctx context.Context, h *helper.Helper, name string, f ad
 			Hint: "give the address alone, and --client-id ID; the secret is asked for at a prompt (or --secret-stdin). What was typed may stand in the shell's history: make a new secret"}
 	}
 	file := config.File{Preset: f.preset, URL: f.url, ClientID: f.clientID, CAFile: f.caFile, Proxy: f.proxy, Issuer: f.issuer}
+	if f.byName {
+		file.ByName = &f.byName
+	}
 	expires, err := s.expiryDate(f.expires)
 	if err != nil {
 		return nil, err
@@ -289,12 +313,19 @@ func (s *session) added(p *config.Profile) {
 		s.say("Added profile \"" + p.Name + "\". Sign in:  credhelper login " + p.Name)
 		return
 	}
-	try := "credhelper token " + p.Name
-	if p.URL != "" {
-		try = "credhelper curl " + p.Name + " -- /"
-		if path := strings.TrimPrefix(p.ProbeURL(), p.URL); path != "" {
-			try = "credhelper curl " + p.Name + " -- " + path
+	s.say("Added profile \"" + p.Name + "\". Try:  " + whatWorks(p))
+}
+
+// whatWorks is a command that a new profile can answer: its token goes only to its origins.
+func whatWorks(p *config.Profile) string {
+	path := "/"
+	if probe := strings.TrimPrefix(p.ProbeURL(), p.URL); probe != "" {
+		path = probe
+	}
+	if u, reason := origin.ParseURL(p.URL + path); p.URL != "" && reason == origin.Release {
+		if _, err := home.Owns(p, u); err == nil {
+			return "credhelper curl " + p.Name + " -- " + path
 		}
 	}
-	s.say("Added profile \"" + p.Name + "\". Try:  " + try)
+	return "credhelper token " + p.Name
 }

@@ -63,6 +63,9 @@ func (e *Entry) Answer(r protocol.Request, now Clock) (protocol.Credential, bool
 	if r.Refresh || !e.Fresh(now, r.MinTTL) || r.Refused.Of(e.Token) {
 		return protocol.Credential{}, false
 	}
+	if e.ByName && r.Profile == "" { // a route from before led here
+		return protocol.Credential{}, false
+	}
 	claim := 0
 	if r.URL != (origin.URL{}) {
 		if claim = e.Claim(r.URL); claim < 0 {

@@ -15,6 +15,7 @@ type Entry struct {
 	Wide     bool     // the profile widened the token's grammar (A16)
 	Audit    bool     // every hit is logged
 	Rejected bool     // an API refuses the token although it is young, so the engine answers (Rejections)
+	ByName   bool     // only a request that names the profile is answered
 	Username string   // for tools that only know Basic
 	Header   string   // header field that carries the token; "" is Authorization
 	Scheme   string   // the word before the token in that field; "Bearer"
@@ -44,6 +45,7 @@ const (
 	flagWide     = 1 << 0
 	flagAudit    = 1 << 1
 	flagRejected = 1 << 2
+	flagByName   = 1 << 3
 	maxEntrySize = 48 << 10 // bytes of a sealed entry: a 16 KiB token, origins, stamps
 )
 
@@ -58,6 +60,9 @@ func (e *Entry) encode() []byte {
 	}
 	if e.Rejected {
 		flags |= flagRejected
+	}
+	if e.ByName {
+		flags |= flagByName
 	}
 	b = append(b, flags)
 	b = append(b, e.Binding[:]...)
@@ -84,7 +89,7 @@ func (e *Entry) encode() []byte {
 func decodeEntry(b []byte) (*Entry, bool) {
 	s := scanner{rest: b}
 	flags := s.uint8()
-	e := &Entry{Wide: flags&flagWide != 0, Audit: flags&flagAudit != 0, Rejected: flags&flagRejected != 0}
+	e := &Entry{Wide: flags&flagWide != 0, Audit: flags&flagAudit != 0, Rejected: flags&flagRejected != 0, ByName: flags&flagByName != 0}
 	copy(e.Binding[:], s.take(len(e.Binding)))
 	for _, v := range [...]*int64{&e.Issued, &e.Expires, &e.Refresh, &e.BootedAt} {
 		*v = int64(s.uint64())

@@ -30,6 +30,7 @@ type FileOrigins struct {
 	Bundle   Stamp    // of its own file of CA certificates; Path is "" if it has none
 	Broken   bool     // it is no profile
 	Unread   bool     // it could not even be read
+	ByName   bool     // it claims none of its origins
 	Origins  []string // canonical; of a broken one the keys of hosts that it names
 	Username string
 	ClientID string
@@ -50,6 +51,7 @@ const (
 const (
 	flagBroken = 1 << 0
 	flagUnread = 1 << 1
+	flagNamed  = 1 << 2
 )
 
 // Origins reads what was known of all profiles. ErrMiss says that nothing is.
@@ -107,6 +109,9 @@ func (f *FileOrigins) append(b []byte) []byte {
 	if f.Unread {
 		flags |= flagUnread
 	}
+	if f.ByName {
+		flags |= flagNamed
+	}
 	b = append(b, flags, f.Place)
 	for _, s := range [...]string{f.Profile, f.Username, f.ClientID} {
 		b = appendText(b, s)
@@ -137,7 +142,7 @@ const leastFileOrigins = 2 + 3*2 + 2*34 + 2*2
 
 func (s *scanner) fileOrigins() (f FileOrigins) {
 	flags := s.uint8()
-	f.Broken, f.Unread, f.Place = flags&flagBroken != 0, flags&flagUnread != 0, s.uint8()
+	f.Broken, f.Unread, f.ByName, f.Place = flags&flagBroken != 0, flags&flagUnread != 0, flags&flagNamed != 0, s.uint8()
 	f.Profile, f.Username, f.ClientID = s.text(), s.text(), s.text()
 	f.Stamp, f.Bundle = s.stamp(), s.stamp()
 	f.Origins, f.Variables = s.texts(), s.texts()

@@ -101,6 +101,7 @@ var laterMembers = [...]struct {
 	{"assertion.from", bindsToken, func(p *Profile) string { return strings.Join(p.From, "\x00") }},
 	{"allow_token_types", bindsNothing, nil},
 	{"timeout", bindsNothing, nil},
+	{"by_name", bindsNothing, nil}, // it takes claims away and gives none
 }
 
 func (p *Profile) laterBounds(binds reach) (list []Bound) {

@@ -39,6 +39,7 @@ func (p *Profile) takeAddresses(d *document, f *File) error {
 			p.Origins = append(p.Origins, o)
 		}
 	}
+	p.ByName = yes(f.ByName)
 	for _, e := range [...]struct {
 		key, text string
 		into      *string
@@ -265,6 +266,9 @@ func (p *Profile) takeAnswers(d *document, f *File) error {
 func (p *Profile) takeProbe(d *document, f *File) error {
 	if f.Probe == nil || f.Probe.Path == "" {
 		return nil
+	}
+	if len(p.Origins) == 0 && p.file.Probe == nil {
+		return nil // the preset's is for a profile whose token may go to the product
 	}
 	p.Probe = *f.Probe
 	switch p.Probe.Method {

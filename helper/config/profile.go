@@ -26,6 +26,7 @@ type Profile struct {
 
 	URL      string          // base of relative URLs, without a trailing slash; may be empty
 	Origins  []origin.Origin // where the token may go; none: only by name (O1)
+	ByName   bool            // it claims no URL: only a caller that names it is answered
 	ClientID string
 
 	TokenURL         string

@@ -25,6 +25,7 @@ type File struct {
 	ClientID string `toml:"client_id,omitempty" reads:"-"`
 
 	Origins          *[]string `toml:"origins,omitempty" reads:"-"` // nil: the url; an empty list: none (O1)
+	ByName           *bool     `toml:"by_name,omitempty" reads:"-"` // true: origins is where the token may go, and claims nothing
 	TokenURL         string    `toml:"token_url,omitempty" reads:"-"`
 	AuthorizationURL string    `toml:"authorization_url,omitempty" reads:"-"`
 	DeviceURL        string    `toml:"device_url,omitempty" reads:"-"`

@@ -29,8 +29,17 @@ type claim struct {
 }
 
 // claimsOf appends those claims of a profile that could be about a host; "" is all of
-// them.
+// them. A profile that only answers by name claims nothing.
 func claimsOf(claims []claim, f *cache.FileOrigins, host string) []claim {
+	if f.ByName {
+		return claims
+	}
+	return originsOf(claims, f, host)
+}
+
+// originsOf appends where the token of a profile may go, as far as that could be about a
+// host.
+func originsOf(claims []claim, f *cache.FileOrigins, host string) []claim {
 	for _, text := range f.Origins {
 		if !strings.Contains(text, host) && !strings.Contains(text, "://*.") {
 			continue // spared, there may be thousands
@@ -136,7 +145,28 @@ func (c *Claims) Explain(u origin.URL) (x Explanation) {
 			x.Also = append(x.Also, also)
 		}
 	}
+	x.Also = append(x.Also, c.namedOnly(u)...)
 	return x
+}
+
+// namedOnly are the origins whose token may go to the URL, but only for a caller that
+// names the profile.
+func (c *Claims) namedOnly(u origin.URL) (list []OtherClaim) {
+	if c.Origins == nil {
+		return nil
+	}
+	for i := range c.Origins.Files {
+		f := &c.Origins.Files[i]
+		if f.Broken || !f.ByName {
+			continue
+		}
+		for _, claim := range originsOf(nil, f, u.Host()) {
+			if claim.origin.Match(u) == origin.Release {
+				list = append(list, OtherClaim{Profile: f.Profile, Origin: claim.origin.String(), Reason: "it answers only by its name (by_name)", Host: true})
+			}
+		}
+	}
+	return list
 }
 
 // With a route the front finds the profile of a URL without reading profiles: there is

@@ -55,7 +55,7 @@ func (h *Home) checkClaims(p *config.Profile) error {
 		if o, both := shared(p, other); both {
 			return &protocol.Error{Kind: protocol.ErrAmbiguous,
 				Text: "profiles " + p.Name + " and " + other.Name + " both claim " + o,
-				Hint: "give each a part of its own, such as --set origins=" + o + "/PATH; to change the other: credhelper edit " + other.Name}
+				Hint: "for a second account there, which is used by its name: add --by-name (in the file by_name = true); else give each a part of its own, such as --set origins=" + o + "/PATH, or change the other: credhelper edit " + other.Name}
 		}
 	}
 	return nil

@@ -134,7 +134,7 @@ func Owns(p *config.Profile, u origin.URL) (string, error) {
 
 // shared returns an origin that two profiles claim equally (O12).
 func shared(a, b *config.Profile) (string, bool) {
-	if a.Name == b.Name {
+	if a.Name == b.Name || a.ByName || b.ByName {
 		return "", false
 	}
 	for _, x := range a.Origins {

@@ -171,7 +171,7 @@ func (s *survey) part() (*Claims, error) {
 
 // told is what has to be known of a profile to choose between several.
 func told(p *config.Profile) *cache.FileOrigins {
-	f := &cache.FileOrigins{Profile: p.Name, Origins: p.OriginTexts(), Username: p.Username, ClientID: p.ClientID}
+	f := &cache.FileOrigins{Profile: p.Name, Origins: p.OriginTexts(), ByName: p.ByName, Username: p.Username, ClientID: p.ClientID}
 	for _, s := range p.Sources() {
 		f.Variables = append(f.Variables, s.Variables()...)
 	}
