@@ -78,7 +78,7 @@ func TestSecurityPage(t *testing.T) {
 // executables and runs them.
 func runsExecutable(proof string) bool {
 	pkg, _, _ := strings.Cut(proof, ".")
-	return strings.HasSuffix(proof, ".txtar") || pkg == "cmd/credhelper" || pkg == "cmd/credhelper-engine" || pkg == "test/tools"
+	return strings.HasSuffix(proof, ".txtar") || pkg == "cmd/credhelper" || pkg == "cmd/credhelper-engine" || pkg == "test/tools" || pkg == "test/release"
 }
 
 // mutatedTests are the tests and scripts that a mutant must turn red.
