@@ -19,11 +19,11 @@ func ReadProvided(path string, limit int) ([]byte, error) {
 	case errors.Is(err, private.ErrTooLarge):
 		return nil, policy(path + " is too large to be configuration")
 	}
-	return nil, Unreadable(path, err)
+	return nil, unreadable(path, err)
 }
 
-// Unreadable keeps fs.ErrNotExist and makes a policy error of any other.
-func Unreadable(path string, err error) error {
+// unreadable keeps fs.ErrNotExist and makes a policy error of any other.
+func unreadable(path string, err error) error {
 	if errors.Is(err, fs.ErrNotExist) {
 		return err
 	}

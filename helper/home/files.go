@@ -7,7 +7,6 @@ import (
 	"path/filepath"
 	"strings"
 
-	"github.com/credhelper/credhelper/helper/config"
 	"github.com/credhelper/credhelper/helper/private"
 )
 
@@ -28,7 +27,7 @@ func namesIn(dir string) ([]string, error) {
 		return nil, nil
 	}
 	if err != nil {
-		return nil, config.Unreadable(dir, err)
+		return nil, policy("cannot " + err.Error())
 	}
 	var names []string
 	for _, e := range entries {

@@ -25,16 +25,16 @@ type limit struct{ lines, names, cycle int }
 var limits = map[string]limit{
 	"helper":         {3200, 60, 19},
 	"helper/config":  {2400, 50, 8},
-	"helper/home":    {1000, 36, 6},
+	"helper/home":    {1200, 36, 6},
 	"helper/server":  {800, 20, 1},
 	"helper/failure": {200, 16, 1},
 }
 
 // mostHelper is the limit of code lines of helper and the packages below it.
-const mostHelper = 16500
+const mostHelper = 17400
 
 // mostBytes are the limits of the stripped executables.
-const mostEngine, mostAll = 12_700_000, 32_600_000
+const mostEngine, mostAll = 12_800_000, 32_800_000
 
 func run() error {
 	all, err := loadAll()
