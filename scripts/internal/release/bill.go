@@ -134,7 +134,11 @@ func (r *release) notices() ([]byte, error) {
 	b.WriteString("credhelper is under the Apache License 2.0. It links these, under their own licences.\n")
 	for _, module := range slices.SortedFunc(maps.Keys(dirs), cmp.Compare[string]) {
 		fmt.Fprintf(&b, "\n\n======== %s\n", module)
-		files, _ := filepath.Glob(filepath.Join(dirs[module], "[LCNP][IOA][CPTI][EYIT]*"))
+		var files []string
+		for _, pattern := range []string{"LICENSE*", "LICENCE*", "COPYING*", "NOTICE*", "PATENTS*"} {
+			found, _ := filepath.Glob(filepath.Join(dirs[module], pattern))
+			files = append(files, found...)
+		}
 		if len(files) == 0 {
 			return nil, fmt.Errorf("%s has no licence in %s", module, dirs[module])
 		}

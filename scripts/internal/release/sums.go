@@ -41,7 +41,7 @@ type signer struct {
 // allowed signers.
 var keyLine = regexp.MustCompile(`(?m)^credhelper namespaces="file" (?:ssh-ed25519|sk-ssh-ed25519@openssh\.com) [A-Za-z0-9+/=]+$`)
 
-// check signs something, to find out before hours of building that the key is there and
+// check signs something, to find out before anything is built that the key is there and
 // is one that users can know. source has the SECURITY.md of the release.
 func (s signer) check(source, work string) error {
 	if s.none {
