@@ -28,13 +28,11 @@ func (h *Helper) survey(ctx context.Context, store *cache.Store, u origin.URL) (
 	}
 	hosts, ok := claims.Hosts()
 	hosts.Compared = compared
-	ok = ok && err == nil
+	ok = ok && err == nil && looking.Err() == nil // else there is only time to keep what was parsed
 	if ok && !claims.Changed && store.RenewHosts(was, hosts, u) || !ok && !claims.Changed {
 		return claims, err
 	}
-	for _, key := range claims.StaleRoutes() {
-		_ = store.DropRoute(key)
-	}
+	dropRoutes(store, claims)
 	keeping, cancel := context.WithTimeout(context.Background(), time.Second)
 	defer cancel()
 	if ok {
@@ -45,6 +43,17 @@ func (h *Helper) survey(ctx context.Context, store *cache.Store, u origin.URL) (
 	return claims, err
 }
 
+// dropRoutes removes the routes that an edit in place has made wrong.
+func dropRoutes(store *cache.Store, claims *home.Claims) {
+	keys, all := claims.StaleRoutes()
+	if all {
+		_ = store.DropRoutes()
+	}
+	for _, key := range keys {
+		_ = store.DropRoute(key)
+	}
+}
+
 // beforeEnd leaves a little of ctx's time for keeping what was found.
 func beforeEnd(ctx context.Context) (context.Context, context.CancelFunc) {
 	end, limited := ctx.Deadline()
@@ -52,7 +61,7 @@ func beforeEnd(ctx context.Context) (context.Context, context.CancelFunc) {
 		return context.WithCancel(ctx)
 	}
 	left := time.Until(end)
-	return context.WithDeadline(ctx, end.Add(-min(left/4, 500*time.Millisecond)))
+	return context.WithDeadline(ctx, end.Add(-min(left/4, time.Second)))
 }
 
 // unowned is the error for a URL on whose host no profile has anything, if that is

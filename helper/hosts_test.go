@@ -4,6 +4,7 @@ import (
 	"context"
 	"os"
 	"path/filepath"
+	"strconv"
 	"testing"
 	"time"
 
@@ -197,9 +198,13 @@ func TestSurveyWithoutTime(t *testing.T) {
 // edit in place of another profile made wrong leads nowhere any more.
 func TestRoutesOfEditedProfiles(t *testing.T) {
 	const host, wild, path = "https://a.example.com", "https://*.example.com", "https://a.example.com/x"
-	for _, c := range []struct{ name, first, then string }{
-		{"a path on the host", host, path},
-		{"the host below a wildcard", wild, host},
+	for _, c := range []struct {
+		name, first, then string
+		others            int // that were edited as well
+	}{
+		{"a path on the host", host, path, 0},
+		{"the host below a wildcard", wild, host, 0},
+		{"many edits", host, path, 51},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			h := ready(t, oauthtest.Options{})
@@ -208,6 +213,9 @@ func TestRoutesOfEditedProfiles(t *testing.T) {
 			}
 			h.profile("first", claiming(c.first))
 			h.profile("then", claiming("https://other.example"))
+			for i := range c.others {
+				h.profile("other-"+strconv.Itoa(i), claiming("https://other-"+strconv.Itoa(i)+".example"))
+			}
 			h.store("first", "secret")
 			r := protocol.Request{URL: url(t, "https://a.example.com/x")}
 			if got := h.mustGet(r); got.Profile != "first" {
@@ -215,9 +223,31 @@ func TestRoutesOfEditedProfiles(t *testing.T) {
 			}
 			h.mustGet(r) // by the route
 			h.editInPlace("then", claiming(c.then))
+			for i := range c.others {
+				h.editInPlace("other-"+strconv.Itoa(i), claiming("https://edited-"+strconv.Itoa(i)+".example"))
+			}
 			h.wait(10 * time.Second)
 			h.askURL(t, "https://nobody.example")
 			wantError(t, h.askURL(t, path), protocol.ErrNoSecret, "profile then")
 		})
+	}
+}
+
+// TestSurveyKeepsWhatItParsed: what was parsed is stored before what is made of it, so
+// that a process which does not come so far has not parsed in vain.
+func TestSurveyKeepsWhatItParsed(t *testing.T) {
+	h := ready(t, oauthtest.Options{})
+	h.mustGet(named)
+	if err := os.MkdirAll(filepath.Join(h.dirs.Run(), "hosts-buckets", "in-the-way"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	wantError(t, h.askURL(t, "https://nobody.example"), protocol.ErrNoProfile)
+	store, err := cache.Open(h.dirs)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer store.Close()
+	if o, err := store.Origins(); err != nil || len(o.Files) != 1 {
+		t.Errorf("%+v, %v", o, err)
 	}
 }

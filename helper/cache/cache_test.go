@@ -377,7 +377,11 @@ func FuzzRecords(f *testing.F) {
 	f.Add((&Route{Claims: []Claim{{"https://a", "b"}}, Stamps: []Stamp{{Path: "/x"}}}).encode("h"))
 	f.Add((&Mark{Reason: "x", Refused: true}).encode("jama"))
 	f.Add((&Hosts{Unusable: "x", Stamps: []Stamp{{Inode: 1}}, buckets: 4}).encode())
+	f.Add((&Origins{Common: []Stamp{{Path: "/x"}}, Files: []FileOrigins{{Profile: "jama", Origins: []string{"https://a"}, Variables: []string{"A"}}}}).encode())
 	f.Fuzz(func(t *testing.T, b []byte) {
+		if o, ok := decodeOrigins(b); ok && string(o.encode()) != string(b) {
+			t.Error("origins: another form")
+		}
 		if e, ok := decodeEntry(b); ok && len(b) > 0 && b[0]&^(flagWide|flagAudit) == 0 {
 			if again := e.encode(); string(again) != string(b) {
 				t.Errorf("entry: %x became %x", b, again)

@@ -104,9 +104,6 @@ func (h *Hosts) current(d Dirs) bool {
 // list of one beside the buckets of the other, which does not open; the next process
 // that reads all profiles stores both again.
 func (s *Store) putHosts(key *sealingKey, home [16]byte, h *Hosts, keys []string) error {
-	if err := randomBytes(h.generation[:]); err != nil {
-		return err
-	}
 	buckets := spread(keys, mostBuckets)
 	if buckets == nil {
 		return errors.New("more hosts than the cache has buckets for")

@@ -3,6 +3,7 @@ package cache
 import (
 	"context"
 	"errors"
+	"slices"
 )
 
 // The file "origins" is for the engine alone: what it needs of each profile's file to
@@ -43,6 +44,11 @@ func (f *FileOrigins) Same(other *FileOrigins) bool {
 	return string(f.append(nil)) == string(other.append(nil))
 }
 
+// Claims reports whether both claim the same origins for the same users.
+func (f *FileOrigins) Claims(other *FileOrigins) bool {
+	return f.Broken == other.Broken && f.ByName == other.ByName && f.Username == other.Username && f.ClientID == other.ClientID && slices.Equal(f.Origins, other.Origins)
+}
+
 const (
 	originsFile    = "origins"
 	maxOriginsSize = 256 << 20 // bytes; some 200 for a profile
@@ -68,8 +74,9 @@ func (s *Store) Origins() (*Origins, error) {
 }
 
 // PutOrigins stores what is known of all profiles and, for the front, the keys of their
-// hosts. hosts is nil where a change of theirs would not show. The hosts are written
-// first: who is killed in between leaves origins of which the files differ.
+// hosts. hosts is nil if a change might not show. The origins are stored first, so that
+// a process that is killed meanwhile has not parsed in vain; the hosts that then are
+// beside them are of another generation, and RenewHosts refuses them.
 func (s *Store) PutOrigins(ctx context.Context, o *Origins, hosts *Hosts, keys []string) error {
 	key, home, err := s.dirs.sealingKey(ctx, nil)
 	if err != nil {
@@ -77,12 +84,16 @@ func (s *Store) PutOrigins(ctx context.Context, o *Origins, hosts *Hosts, keys [
 	}
 	defer wipe(key.key[:])
 	if o.hosts = [16]byte{}; hosts != nil {
-		if err := s.putHosts(&key, home, hosts, keys); err != nil {
+		if err := randomBytes(hosts.generation[:]); err != nil {
 			return err
 		}
 		o.hosts = hosts.generation
 	}
-	return s.putSealed(&key, header{kind: kindOrigins, home: home}, originsFile, o.encode())
+	err = s.putSealed(&key, header{kind: kindOrigins, home: home}, originsFile, o.encode())
+	if err == nil && hosts != nil {
+		err = s.putHosts(&key, home, hosts, keys)
+	}
+	return err
 }
 
 // DropOrigins forgets what is known of all profiles.
@@ -142,6 +153,7 @@ const leastFileOrigins = 2 + 3*2 + 2*34 + 2*2
 
 func (s *scanner) fileOrigins() (f FileOrigins) {
 	flags := s.uint8()
+	s.bad = s.bad || flags&^(flagBroken|flagUnread|flagNamed) != 0
 	f.Broken, f.Unread, f.ByName, f.Place = flags&flagBroken != 0, flags&flagUnread != 0, flags&flagNamed != 0, s.uint8()
 	f.Profile, f.Username, f.ClientID = s.text(), s.text(), s.text()
 	f.Stamp, f.Bundle = s.stamp(), s.stamp()

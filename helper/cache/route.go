@@ -1,6 +1,11 @@
 package cache
 
-import "github.com/credhelper/credhelper/protocol/origin"
+import (
+	"errors"
+	"strings"
+
+	"github.com/credhelper/credhelper/protocol/origin"
+)
 
 // Route lists the profiles that claim origins on one host. It is only a hint: the
 // decisive origins are inside the sealed entry, and a wrong, damaged or forged route
@@ -92,6 +97,17 @@ func (s *Store) PutRoute(host string, r *Route) error {
 // DropRoute removes the route of a host key.
 func (s *Store) DropRoute(host string) error {
 	return s.dir.Remove(RouteKey(host).file('r'))
+}
+
+// DropRoutes removes all routes.
+func (s *Store) DropRoutes() error {
+	names, err := s.dir.Names()
+	for _, name := range names {
+		if strings.HasPrefix(name, "r-") {
+			err = errors.Join(err, s.dir.Remove(name))
+		}
+	}
+	return err
 }
 
 func (r *Route) encode(host string) []byte {

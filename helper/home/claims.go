@@ -200,9 +200,13 @@ func (c *Claims) Routes(u origin.URL) map[string]*cache.Route {
 	return routes
 }
 
-// StaleRoutes are the keys of routes that an edit in place made wrong, which no stamp of
-// theirs shows.
-func (c *Claims) StaleRoutes() (keys []string) {
+// StaleRoutes returns the keys of routes that an edit in place has made wrong, which no
+// stamp of theirs shows; all is true if that may be any.
+func (c *Claims) StaleRoutes() (keys []string, all bool) {
+	const few = 100 // for each of which all profiles are searched
+	if len(c.moved) > few {
+		return nil, true
+	}
 	for _, f := range c.moved {
 		if f.Broken {
 			continue
@@ -223,7 +227,7 @@ func (c *Claims) StaleRoutes() (keys []string) {
 		}
 	}
 	slices.Sort(keys)
-	return slices.Compact(keys)
+	return slices.Compact(keys), false
 }
 
 // below reports whether an exact host is one label below a wildcard key "*.parent".

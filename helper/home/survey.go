@@ -64,8 +64,8 @@ func (s *survey) run(ctx context.Context, files []profileFile, was *cache.Origin
 	}
 	c := &Claims{Origins: s.now, Changed: !known || len(was.Files) != len(files), stamps: s.stamps.trusted()}
 	for i := range s.rows {
-		if r := &s.rows[i]; known && !r.same {
-			c.moved = append(c.moved, &s.now.Files[i])
+		if r, f := &s.rows[i], &s.now.Files[i]; known && !r.same && (r.old == nil || !r.old.Claims(f)) {
+			c.moved = append(c.moved, f)
 			if r.old != nil {
 				c.moved = append(c.moved, r.old)
 			}
