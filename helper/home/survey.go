@@ -95,20 +95,29 @@ func (s *survey) recall(files []profileFile, was *cache.Origins) bool {
 	return true
 }
 
-// look looks at all files, with all processors.
+// look looks at all files, with all processors: first at those of which nothing is known,
+// so that each call which has no time for all gets further.
 func (s *survey) look(ctx context.Context, files []profileFile) {
 	const chunk = 64
+	order := make([]int, 0, len(files))
+	for _, known := range [...]bool{false, true} {
+		for i := range files {
+			if (s.rows[i].old != nil) == known {
+				order = append(order, i)
+			}
+		}
+	}
 	var next atomic.Int64
 	worker := func() {
 		for {
 			end := int(next.Add(chunk))
-			for i := end - chunk; i < min(end, len(files)); i++ {
+			for at := end - chunk; at < min(end, len(order)); at++ {
 				if ctx.Err() != nil {
 					return
 				}
-				s.file(files[i], i)
+				s.file(files[order[at]], order[at])
 			}
-			if end >= len(files) {
+			if end >= len(order) {
 				return
 			}
 		}
