@@ -135,16 +135,20 @@ func (p *Profile) headersBound() string {
 // TokenBinding returns the digest in sealed tokens and marks: the secret's binding, and
 // everything else that leads to another token of the same secret.
 func (p *Profile) TokenBinding() [32]byte {
-	list := append(p.Bounds(),
-		Bound{"scopes", strings.Join(p.Scopes, " ")},
-		Bound{"audience", p.Audience},
-		Bound{"resource", strings.Join(p.Resource, " ")},
-		Bound{"secret", strings.Join(p.Secret, "\x00")},
-		Bound{"default_ttl", strconv.FormatInt(int64(p.DefaultTTL), 10)},
-		Bound{"max_ttl", strconv.FormatInt(int64(p.MaxTTL), 10)},
-		Bound{"wide", strconv.FormatBool(p.WideToken)},
-	)
-	return digest("credhelper token 1", append(list, p.laterBounds(bindsToken)...))
+	return digest("credhelper token 1", append(p.Bounds(), p.tokenBounds()...))
+}
+
+func (p *Profile) tokenBounds() []Bound {
+	list := []Bound{
+		{"scopes", strings.Join(p.Scopes, " ")},
+		{"audience", p.Audience},
+		{"resource", strings.Join(p.Resource, " ")},
+		{"secret", strings.Join(p.Secret, "\x00")},
+		{"default_ttl", strconv.FormatInt(int64(p.DefaultTTL), 10)},
+		{"max_ttl", strconv.FormatInt(int64(p.MaxTTL), 10)},
+		{"wide", strconv.FormatBool(p.WideToken)},
+	}
+	return append(list, p.laterBounds(bindsToken)...)
 }
 
 // digest hashes each name and value with its length before it, so that different lists
