@@ -74,6 +74,29 @@ func TestLog(t *testing.T) {
 	}
 }
 
+// TestLogDuringAWait (A3): a tool in a loop adds no line to the log while the server is
+// not asked, so that it does not push out the line that says why.
+func TestLogDuringAWait(t *testing.T) {
+	for behaviour, event := range map[string]string{"status-429": "failed", "status-503": "failed", "aadsts-7000215": "refused"} {
+		t.Run(behaviour, func(t *testing.T) {
+			h := ready(t, oauthtest.Options{})
+			h.unwaited()
+			before := len(h.log())
+			h.always(behaviour)
+			for range 20 {
+				if _, err := h.get(named); err == nil {
+					t.Fatal("a token")
+				}
+			}
+			h.forget(current)
+			list := h.log()[before:]
+			if len(list) != 1 || list[0].Event != event || list[0].Exit == 0 {
+				t.Errorf("%d lines: %+v", len(list), list)
+			}
+		})
+	}
+}
+
 // TestAudit: with audit "all" the front leaves every hit to the engine, which
 // writes it down.
 func TestAudit(t *testing.T) {
