@@ -1,6 +1,8 @@
 package main
 
 import (
+	"bytes"
+	"debug/buildinfo"
 	"fmt"
 	"net"
 	"net/http"
@@ -42,7 +44,7 @@ func TestDoctorOnline(t *testing.T) {
 	t.Cleanup(h.Close)
 	ran := filepath.Join(t.TempDir(), "ran")
 	script := filepath.Join(t.TempDir(), "source")
-	if err := os.WriteFile(script, []byte("#!/bin/sh\n: >"+ran+"\nexit 3\n"), 0o700); err != nil {
+	if err := os.WriteFile(script, []byte("#!/bin/sh\n: >"+ran+"\necho 'Error: the vault is sealed' >&2\nexit 3\n"), 0o700); err != nil {
 		t.Fatal(err)
 	}
 	for i := range 20 {
@@ -59,7 +61,10 @@ func TestDoctorOnline(t *testing.T) {
 		t.Errorf("a proxy variable that cannot be read: %s", said)
 	}
 	h.Env = h.Env[:len(h.Env)-1]
-	said, _ = h.Run("", "doctor", "--online")
+	said, err = h.Run("", "doctor", "--online")
+	if err == nil || !strings.Contains(err.Error(), "said: Error: the vault is sealed") {
+		t.Errorf("what a source said: %v", err)
+	}
 	if asked.Load() != 1 || !exists(ran) {
 		t.Errorf("online: %d requests, program ran %v\n%s", asked.Load(), exists(ran), said)
 	}
@@ -78,6 +83,72 @@ func TestDoctorOnline(t *testing.T) {
 	if _, err = h.Run("", "doctor", "nobody"); err == nil || !strings.Contains(err.Error(), "no profile nobody") {
 		t.Errorf("a name that is no profile: %v", err)
 	}
+}
+
+// TestDoctorProxy: doctor says whether the proxy answers, and does not blame the server.
+func TestDoctorProxy(t *testing.T) {
+	h, err := program.NewHome(t.TempDir(), bin)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(h.Close)
+	add(t, h, "far", "https://login.example.com", "")
+	proxy := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusProxyAuthRequired) }))
+	address := proxy.Listener.Addr().String()
+	h.Env = append(h.Env, "HTTPS_PROXY=http://user:pr0xy-p4ss@"+address)
+	for _, want := range []string{"407: the proxy " + address + " refuses the user name or password", "no connection to the proxy " + address} {
+		said, err := h.Run("", "doctor", "--online")
+		if err == nil || !strings.Contains(said, "FAIL  network      profile far: ") || !strings.Contains(said, want) || strings.Contains(said+err.Error(), "p4ss") {
+			t.Errorf("no %q: %v\n%s", want, err, said)
+		}
+		proxy.Close()
+	}
+}
+
+// TestDoctorReleases: an old engine or plugin beside the others is found.
+func TestDoctorReleases(t *testing.T) {
+	for old, check := range map[string]string{"credhelper": "front ", "credhelper-plugin": "plugin"} {
+		t.Run(old, func(t *testing.T) {
+			dir := t.TempDir()
+			for _, name := range program.Executables {
+				content, err := os.ReadFile(filepath.Join(bin, name))
+				if err != nil {
+					t.Fatal(err)
+				}
+				if name == old {
+					content = otherRelease(t, content)
+				}
+				if err := os.WriteFile(filepath.Join(dir, name), content, 0o755); err != nil {
+					t.Fatal(err)
+				}
+			}
+			h, err := program.NewHome(t.TempDir(), dir)
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(h.Close)
+			h.Env = append(h.Env, "PATH="+dir)
+			said, _ := h.Run("", "doctor")
+			if want := "note  " + check; !strings.Contains(said, want) || strings.Count(said, "another release than the engine") != 1 {
+				t.Errorf("no %q:\n%s", want, said)
+			}
+		})
+	}
+}
+
+// otherRelease changes the version that the Go tool wrote into an executable.
+func otherRelease(t *testing.T, executable []byte) []byte {
+	t.Helper()
+	info, err := buildinfo.Read(bytes.NewReader(executable))
+	if err != nil {
+		t.Fatal(err)
+	}
+	module := "mod\t" + info.Main.Path + "\t"
+	if !bytes.Contains(executable, []byte(module+info.Main.Version)) {
+		t.Fatalf("no version %q", info.Main.Version)
+	}
+	other := strings.Repeat("x", len(info.Main.Version))
+	return bytes.ReplaceAll(executable, []byte(module+info.Main.Version), []byte(module+other))
 }
 
 // add provisions a profile that no secret was stored for.
