@@ -115,11 +115,11 @@ func (b *bill) write(name string) error {
 
 const ourModule = "github.com/credhelper/credhelper"
 
-// notices are the licences of all that is linked on any system, which want to be beside
-// each copy.
+// notices are the licences of all that is linked on any system, whichever of them this
+// run builds: they want to be beside each copy, and to be the same in each.
 func (r *release) notices() ([]byte, error) {
 	dirs := map[string]string{"the Go standard library": runtime.GOROOT()}
-	for _, t := range r.targets {
+	for _, t := range targets {
 		out, err := run(r.source, t.environ(), "go", "list", "-deps", "-f", "{{with .Module}}{{.Path}} {{.Version}}\t{{.Dir}}{{end}}", "./cmd/...")
 		if err != nil {
 			return nil, err
