@@ -27,6 +27,8 @@ const (
 	eventHit     = logfile.Hit
 	eventRefused = "refused" // the server refused permanently
 	eventFailed  = "failed"  // any other failure
+
+	eventIdentity = "identity" // the API said whose token it is
 )
 
 // The source of a request's token.

@@ -56,7 +56,15 @@ func (h *Helper) Identify(ctx context.Context, p *config.Profile, token *oauth.T
 	t.note(token, h.now())
 	probed, err := h.Probe(ctx, p, token.Access)
 	t.Probed = probed
+	h.logIdentity(t)
 	return t, err
+}
+
+// logIdentity records whom the API called the account of a profile's token, for a person.
+func (h *Helper) logIdentity(t Tested) {
+	if t.Identity != "" {
+		h.log(Record{Event: eventIdentity, Profile: t.Profile, Text: t.Identity})
+	}
 }
 
 // Keep caches the token of a Try, once its secret and profile are stored, so that the
@@ -76,6 +84,7 @@ func (h *Helper) Keep(ctx context.Context, t Tested) {
 	}
 	defer lock.Unlock()
 	h.keepToken(ctx, lock, t.Profile, t.token)
+	h.logIdentity(t)
 }
 
 // keepToken caches a token that was requested to verify the profile's secret.
@@ -110,6 +119,7 @@ func (h *Helper) Test(ctx context.Context, name string) (Tested, error) {
 	t.note(token, h.now())
 	probed, err := h.Probe(ctx, p, token.Access)
 	t.Probed = probed
+	h.logIdentity(t)
 	return t, err
 }
 

@@ -87,6 +87,9 @@ func (h *Helper) Rotate(ctx context.Context, p *config.Profile, s secret.Text, e
 		return e, nil
 	}
 	err = h.changeSecret(ctx, p, change{event: "secret stored", next: next, anew: true, token: tested.token})
+	if err == nil {
+		h.logIdentity(tested)
+	}
 	return replaced, err
 }
 

@@ -33,6 +33,8 @@ type Status struct {
 	CertificateExpires time.Time // of the client's key; zero if there is none
 
 	Changes []config.Change // what the profile says and the secret was not stored for
+
+	Clash error // another profile claims the same, so nobody is answered; looked for only if all are listed
 }
 
 // TokenStatus is what the cache knows about a profile's token.
@@ -51,7 +53,8 @@ type TokenStatus struct {
 
 // Status tells how the named profiles stand, or all.
 func (h *Helper) Status(ctx context.Context, names ...string) ([]Status, error) {
-	if len(names) == 0 {
+	all := len(names) == 0
+	if all {
 		var err error
 		if names, err = h.ProfileNames(); err != nil {
 			return nil, err
@@ -66,15 +69,22 @@ func (h *Helper) Status(ctx context.Context, names ...string) ([]Status, error) 
 	}
 	list := make([]Status, len(names))
 	i := 0
+	var valid []*config.Profile
 	var down error // a keyring that does not answer is not asked for each profile
 	for p, err := range h.EachProfile(names) {
 		if list[i] = (Status{Profile: names[i], Err: err}); err == nil {
 			list[i] = h.status(ctx, store, p, down)
+			valid = append(valid, p)
 		}
 		if errors.Is(list[i].SecretErr, protocol.ErrLocked) {
 			down = list[i].SecretErr
 		}
 		i++
+	}
+	if clashes := home.Clashes(valid); all {
+		for i := range list {
+			list[i].Clash = clashes[list[i].Profile]
+		}
 	}
 	return list, nil
 }

@@ -9,21 +9,79 @@ import (
 )
 
 // screen formats for a person: with colours and bars only on a terminal that supports
-// them.
-type screen struct{ colour, bars bool }
+// them, and no wider than it is.
+type screen struct {
+	terminal      bool // not a pipe, and not dumb
+	colour, bars  bool
+	width, height int // 0 if it is no terminal, or if that is not known
+}
 
 func isTerminal(f *os.File) bool { return term.IsTerminal(int(f.Fd())) }
 
 // screen returns the capabilities of stdout. NO_COLOR (no-color.org) counts if it is
 // set to anything.
-func (s *session) screen() screen { return s.screenOf(s.stdout) }
+func (s *session) screen() screen {
+	if s.shape == nil {
+		c := s.screenOf(s.stdout)
+		s.shape = &c
+	}
+	return *s.shape
+}
 
 func (s *session) screenOf(f *os.File) screen {
-	terminal := isTerminal(f) && s.env("TERM") != "dumb"
+	here := isTerminal(f)
+	terminal := here && s.env("TERM") != "dumb"
 	locale := s.env("LC_ALL") + s.env("LC_CTYPE") + s.env("LANG")
-	return screen{
-		colour: terminal && s.env("NO_COLOR") == "",
-		bars:   terminal && strings.Contains(strings.ToLower(strings.ReplaceAll(locale, "-", "")), "utf8"),
+	c := screen{
+		terminal: terminal,
+		colour:   terminal && s.env("NO_COLOR") == "",
+		bars:     terminal && strings.Contains(strings.ToLower(strings.ReplaceAll(locale, "-", "")), "utf8"),
+	}
+	if here {
+		if w, h, err := term.GetSize(int(f.Fd())); err == nil {
+			c.width, c.height = w, h
+		}
+	}
+	return c
+}
+
+// cut shortens a plain text to the columns that the terminal has beside so many others.
+func (c screen) cut(text string, beside int) string {
+	if c.width == 0 || len(text)+beside <= c.width {
+		return text
+	}
+	return text[:max(c.width-beside-3, 1)] + "..."
+}
+
+// wrap breaks a plain text at blanks, so that no line is wider than the terminal.
+func (c screen) wrap(text string) string {
+	var b strings.Builder
+	column := 0
+	for i, word := range strings.Fields(text) {
+		switch {
+		case i == 0:
+		case c.width > 0 && column+1+len(word) > c.width:
+			b.WriteByte('\n')
+			column = 0
+		default:
+			b.WriteByte(' ')
+			column++
+		}
+		b.WriteString(word)
+		column += len(word)
+	}
+	return b.String()
+}
+
+// plain is a cell without its colour sequences.
+func plain(cell string) string {
+	for {
+		before, rest, found := strings.Cut(cell, "\x1b[")
+		if !found {
+			return cell
+		}
+		_, after, _ := strings.Cut(rest, "m")
+		cell = before + after
 	}
 }
 
@@ -72,21 +130,10 @@ func (c screen) table(rows [][]string) string {
 }
 
 // width returns the number of columns of a cell, without its colour sequences.
-func width(cell string) int {
-	n := 0
-	for len(cell) > 0 {
-		if strings.HasPrefix(cell, "\x1b[") {
-			if end := strings.IndexByte(cell, 'm'); end > 0 {
-				cell = cell[end+1:]
-				continue
-			}
-		}
-		_, size := utf8.DecodeRuneInString(cell)
-		cell = cell[size:]
-		n++
-	}
-	return n
-}
+func width(cell string) int { return utf8.RuneCountInString(plain(cell)) }
+
+// The blocks of a bar.
+const fullBlock, lightBlock = "\u2588", "\u2591"
 
 // bar shows a part of a whole with the given number of columns.
 func (c screen) bar(part, whole int64, columns int) string {
@@ -94,5 +141,5 @@ func (c screen) bar(part, whole int64, columns int) string {
 		return ""
 	}
 	full := int(max(0, min(part, whole)) * int64(columns) / whole)
-	return strings.Repeat("\u2588", full) + strings.Repeat("\u2591", columns-full) + " "
+	return strings.Repeat(fullBlock, full) + strings.Repeat(lightBlock, columns-full) + " "
 }

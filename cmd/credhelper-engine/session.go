@@ -36,6 +36,7 @@ type session struct {
 	dog      *watchdog      // nil without a time limit
 	patient  bool           // a person waits, so the 8 s do not apply
 	runsLong bool           // it continues after an answer: serve
+	shape    *screen        // of stdout, once it is known
 	warn     func(string)   // receives the helper's warnings instead of stderr
 }
 

@@ -4,27 +4,38 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/credhelper/credhelper/helper"
-	"github.com/credhelper/credhelper/helper/keyring"
 	"github.com/credhelper/credhelper/protocol"
 	"github.com/credhelper/credhelper/protocol/printable"
 )
 
 // statusCommand shows the state of profiles, without contacting a server.
 func (s *session) statusCommand() *cobra.Command {
-	return &cobra.Command{
-		Use:               "status [NAME ...]",
-		Short:             "show tokens, secrets and waits, without asking any server",
+	var watch bool
+	c := &cobra.Command{
+		Use:   "status [NAME ...] [--watch]",
+		Short: "show tokens, secrets and waits, without asking any server",
+		Long: "Shows each profile in a row: first what needs a person, with the command that\n" +
+			"helps, then what ends soon, then what is ready. No server is asked. On a narrow\n" +
+			"terminal columns are left out; in a pipe there are all of them.",
+		Example:           "  credhelper status --watch\n  credhelper status --json | jq -r '.[] | select(.expiry) | .profile'",
 		GroupID:           groupKeep,
 		Args:              cobra.ArbitraryArgs,
+		Annotations:       map[string]string{"patient": "watch"},
 		ValidArgsFunction: s.completeProfiles,
-		RunE:              func(c *cobra.Command, args []string) error { return s.status(c.Context(), args) },
+		RunE: func(c *cobra.Command, args []string) error {
+			if watch {
+				return s.watchStatus(c.Context(), args)
+			}
+			return s.status(c.Context(), args)
+		},
 	}
+	c.Flags().BoolVar(&watch, "watch", false, "show it again every 5 seconds, until Ctrl-C")
+	return c
 }
 
 // statusRecord is one profile in status --json. Times are RFC 3339, "" if unknown.
@@ -50,6 +61,8 @@ type statusRecord struct {
 	RolledBack    bool   `json:"rolled_back,omitempty"`
 	Rebind        bool   `json:"rebind_needed,omitempty"`
 	LastFetched   string `json:"last_fetched,omitempty"`
+	Identity      string `json:"identity,omitempty"` // what the API said last, in add, test, rotate or login
+	Needs         string `json:"needs,omitempty"`    // what a person has to type
 }
 
 func (s *session) status(ctx context.Context, names []string) error {
@@ -66,40 +79,68 @@ func (s *session) status(ctx context.Context, names []string) error {
 	}
 	if len(names) == 0 {
 		s.sayStrays(h)
-		h.Refresh(ctx)
 	}
-	fetched := lastFetched(h)
+	known := knownFromLog(h)
 	locked := s.lockedWord(ctx, h)
 	now := s.now()
 	var problems []error
-	rows := [][]string{{"PROFILE", "SYSTEM", "TOKEN", "SECRET", "LAST FETCHED"}}
+	var rows []statusRow
 	records := []statusRecord{}
 	for _, st := range list {
-		last := fetched[st.Profile]
 		if st.Err != nil {
 			problems = append(problems, st.Err)
 		}
 		if errors.Is(st.Err, protocol.ErrUnknown) {
 			return st.Err // the name was given on the command line
 		}
-		rows = append(rows, s.statusRow(st, locked, last, now))
-		records = append(records, recordOf(st, last, now))
+		row := s.statusRow(st, locked, known[st.Profile], now)
+		record := recordOf(st, known[st.Profile].fetched, now)
+		record.Identity, record.Needs = printable.Line(known[st.Profile].identity), row.advice
+		rows, records = append(rows, row), append(records, record)
 	}
 	switch {
 	case s.flags.json:
 		err = s.printJSON(records)
 	case len(list) == 0:
 		s.say("No profiles yet. Make one: credhelper add NAME --preset PRESET ...")
-	default:
-		err = s.print(s.screen().table(rows))
-	}
-	if err == nil && !s.flags.json {
 		err = s.sayKeyring(ctx, h)
+	default:
+		if err = s.print(s.statusTable(rows)); err == nil {
+			err = s.sayKeyring(ctx, h)
+		}
 	}
 	if err != nil {
 		return err
 	}
 	return summary(problems)
+}
+
+// watchEvery is how often status --watch looks again.
+const watchEvery = 5 * time.Second
+
+// watchStatus shows the status again and again, on a cleared screen. A profile that
+// cannot be used is a row like others, and ends nothing.
+func (s *session) watchStatus(ctx context.Context, names []string) error {
+	if !s.screen().terminal || s.flags.json {
+		return &protocol.Error{Kind: protocol.ErrMalformed, Text: "status --watch needs a terminal to show it on", Hint: "in a script: credhelper status --json"}
+	}
+	for {
+		if err := s.print("\x1b[H\x1b[2J"); err != nil {
+			return err
+		}
+		s.helper, s.shape = nil, nil // what was read before is read anew
+		if err := s.status(ctx, names); err != nil {
+			if errors.Is(err, protocol.ErrUnknown) {
+				return err
+			}
+			s.fail(err)
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(watchEvery):
+		}
+	}
 }
 
 // sayKeyring prints where secrets are and what opens them, below the table.
@@ -114,131 +155,33 @@ func (s *session) sayKeyring(ctx context.Context, h *helper.Helper) error {
 	return s.print("keyring: " + printable.Line(s.describeKeyring(ctx, settings.Keyring)) + "\n")
 }
 
-// lastFetched returns when a token of each profile was last fetched, according to the
-// log.
-func lastFetched(h *helper.Helper) map[string]time.Time {
-	last := map[string]time.Time{}
+// logged is what the log knows of a profile.
+type logged struct {
+	fetched  time.Time // when a token was fetched last
+	identity string    // whom the API called the token's account last
+}
+
+// knownFromLog returns what the log knows of each profile since it was made.
+func knownFromLog(h *helper.Helper) map[string]logged {
+	known := map[string]logged{}
 	_ = h.Log(func(r helper.Record) bool {
-		if r.Event == "fetch" {
-			last[r.Profile] = r.Time
+		l := known[r.Profile]
+		switch r.Event {
+		case "fetch":
+			l.fetched = r.Time
+		case "identity":
+			l.identity = r.Text
+		case "removed":
+			l = logged{}
+		case "secret rebound", "login", "logout": // it may be another account's now
+			l.identity = ""
+		default:
+			return true
 		}
+		known[r.Profile] = l
 		return true
 	})
-	return last
-}
-
-func (s *session) statusRow(st helper.Status, locked string, last, now time.Time) []string {
-	c := s.screen()
-	if st.Err != nil {
-		return []string{st.Profile, "-", c.paint(red, "cannot be used"), "-", "-"}
-	}
-	return []string{st.Profile, orDash(st.System), s.tokenCell(c, st.Token, now), s.secretCell(c, st, locked, now), s.ago(last, now)}
-}
-
-// tokenCell shows the remaining lifetime of the token, as a bar on a terminal.
-func (s *session) tokenCell(c screen, t helper.TokenStatus, now time.Time) string {
-	var cell string
-	switch {
-	case t.Over:
-		return c.paint(red, "sign-in over")
-	case t.Wait > 0 && t.Refused:
-		cell = c.paint(red, "refused: wait "+span(t.Wait))
-	case t.Wait > 0:
-		cell = c.paint(yellow, "wait "+span(t.Wait))
-	case t.Cached:
-		cell = c.bar(int64(t.Left), int64(t.Life), 14) + span(t.Left)
-	default:
-		return "fetched when asked"
-	}
-	if s.flags.verbose {
-		end := t.Expires
-		if t.Wait > 0 {
-			end = now.Add(t.Wait)
-		}
-		cell += " (until " + end.UTC().Format(time.RFC3339) + ")"
-	}
-	return cell
-}
-
-// lockedWord is why a keyring that would have to be opened is not, in a word or two.
-func (s *session) lockedWord(ctx context.Context, h *helper.Helper) string {
-	settings, err := h.Settings()
-	if err == nil && settings.Keyring == "" {
-		return "no keyring"
-	}
-	if err == nil && settings.Keyring == fileKeyring {
-		if _, err = s.fileOpener(ctx); errors.Is(err, keyring.ErrKeyGone) {
-			return "key lost"
-		}
-	}
-	return "locked"
-}
-
-func (s *session) secretCell(c screen, st helper.Status, locked string, now time.Time) string {
-	switch {
-	case st.SecretErr != nil && errors.Is(st.SecretErr, protocol.ErrLogin):
-		return c.paint(red, "sign in: login")
-	case st.SecretErr != nil && errors.Is(st.SecretErr, protocol.ErrNoSecret):
-		return c.paint(red, "missing")
-	case st.SecretErr != nil && errors.Is(st.SecretErr, protocol.ErrLocked):
-		return c.paint(yellow, locked)
-	case st.SecretErr != nil:
-		return c.paint(red, "cannot be read")
-	case len(st.Changes) > 0:
-		return c.paint(red, "for other "+st.Changes[0].Name+" (rebind)")
-	}
-	text := s.secretOrigin(st, now)
-	end := st.Ending()
-	if end.At.IsZero() {
-		return text
-	}
-	text += ", " + strings.TrimPrefix(end.Words(now), "secret ")
-	if s.flags.verbose {
-		text += " (" + end.At.UTC().Format(time.RFC3339) + ")"
-	}
-	switch end.Urgency(now) {
-	case helper.Noted:
-		return c.paint(yellow, text)
-	case helper.Pressing:
-		return c.paint(yellow, text+" (!)")
-	case helper.Over:
-		return c.paint(red, text+" (!)")
-	}
-	return text
-}
-
-// secretOrigin describes where a secret comes from and how old it is.
-func (s *session) secretOrigin(st helper.Status, now time.Time) string {
-	switch {
-	case !st.SignedIn.IsZero() && st.SecretCreated.IsZero():
-		return "signed in, " + span(now.Sub(st.SignedIn))
-	case st.Source == "":
-		return "none needed"
-	case st.SecretCreated.IsZero():
-		return "from " + st.Source
-	}
-	text := span(now.Sub(st.SecretCreated)) + " old"
-	switch {
-	case st.RolledBack:
-		text += ", newer one kept"
-	case st.HasPrevious:
-		text += ", earlier one kept"
-	}
-	if s.flags.verbose {
-		text += " (" + st.SecretCreated.UTC().Format(time.RFC3339) + ")"
-	}
-	return text
-}
-
-func (s *session) ago(t, now time.Time) string {
-	if t.IsZero() {
-		return "-"
-	}
-	text := span(now.Sub(t)) + " ago"
-	if s.flags.verbose {
-		text += " (" + t.UTC().Format(time.RFC3339) + ")"
-	}
-	return text
+	return known
 }
 
 func recordOf(st helper.Status, last, now time.Time) statusRecord {

@@ -151,6 +151,29 @@ func shared(a, b *config.Profile) (string, bool) {
 // the protocol.ErrAmbiguous that a request for it gets. apart are those where a user
 // name in the request can decide: two accounts on one host.
 func Ambiguous(profiles []*config.Profile) (problems, apart []error) {
+	eachClash(profiles, func(other *cache.FileOrigins, c claim) {
+		if toldApart(other, c.profile) {
+			apart = append(apart, ambiguous(other, c))
+			return
+		}
+		problems = append(problems, ambiguous(other, c))
+	})
+	return problems, apart
+}
+
+// Clashes returns, by the names of both profiles, the problems of Ambiguous.
+func Clashes(profiles []*config.Profile) map[string]error {
+	clashes := map[string]error{}
+	eachClash(profiles, func(other *cache.FileOrigins, c claim) {
+		if err := ambiguous(other, c); !toldApart(other, c.profile) {
+			clashes[other.Profile], clashes[c.profile.Profile] = err, err
+		}
+	})
+	return clashes
+}
+
+// eachClash yields the claims that another profile has made before.
+func eachClash(profiles []*config.Profile, yield func(other *cache.FileOrigins, c claim)) {
 	first := map[string]*cache.FileOrigins{} // by claim
 	var claims []claim
 	for _, p := range profiles {
@@ -158,17 +181,14 @@ func Ambiguous(profiles []*config.Profile) (problems, apart []error) {
 	}
 	for _, c := range claims {
 		claim := c.origin.Claim()
-		switch other := first[claim]; {
-		case other == nil:
+		switch other := first[claim]; other {
+		case nil:
 			first[claim] = c.profile
-		case other == c.profile:
-		case toldApart(other, c.profile):
-			apart = append(apart, ambiguous(other, c))
+		case c.profile:
 		default:
-			problems = append(problems, ambiguous(other, c))
+			yield(other, c)
 		}
 	}
-	return problems, apart
 }
 
 // ambiguous returns the error if the profile of c and another one have the same claim.

@@ -1,0 +1,358 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/credhelper/credhelper/helper"
+	"github.com/credhelper/credhelper/helper/keyring"
+	"github.com/credhelper/credhelper/protocol"
+	"github.com/credhelper/credhelper/protocol/printable"
+)
+
+// need is how much a profile needs a person.
+type need uint8
+
+// The needs, the row that is shown first at the end.
+const (
+	needsNothing need = iota
+	needsSoon         // something ends within 30 days, or a wait ends by itself
+	needsPerson       // it gives no token until somebody acts
+)
+
+// statusRow is one profile in the table of status.
+type statusRow struct {
+	need   need
+	cells  [columns]string
+	advice string   // what to type; may be empty
+	notes  []string // lines below the row
+}
+
+// The columns of the table.
+const (
+	columnProfile = iota
+	columnSystem
+	columnToken
+	columnSecret
+	columnFetched
+	columnIdentity
+	columns
+)
+
+var columnHeads = [columns]string{"PROFILE", "SYSTEM", "TOKEN", "SECRET", "LAST FETCHED", "IDENTITY"}
+
+func (s *session) statusRow(st helper.Status, locked string, known logged, now time.Time) statusRow {
+	c := s.screen()
+	if st.Err != nil {
+		row := statusRow{need: needsPerson, notes: []string{printable.Line(st.Err.Error())}}
+		row.cells = [columns]string{st.Profile, "-", c.paint(red, "cannot be used"), "-", "-", "-"}
+		row.advice = "credhelper edit " + st.Profile
+		return row
+	}
+	row := statusRow{cells: [columns]string{st.Profile, orDash(st.System), s.tokenCell(c, st, now), s.secretCell(c, st, locked, now),
+		s.ago(known.fetched, now), orDash(printable.Line(known.identity))}}
+	row.need, row.advice = needOf(st, locked, now)
+	if st.Clash != nil {
+		row.notes = append(row.notes, printable.Line(st.Clash.Error()))
+	}
+	return row
+}
+
+// needOf says how much a profile needs a person, and what that person should type.
+func needOf(st helper.Status, locked string, now time.Time) (need, string) {
+	name := st.Profile
+	switch {
+	case errors.Is(st.SecretErr, protocol.ErrLogin), st.Token.Over:
+		return needsPerson, "credhelper login " + name
+	case errors.Is(st.SecretErr, protocol.ErrNoSecret):
+		if st.Source == "keyring" {
+			return needsPerson, "credhelper rotate " + name
+		}
+		return needsPerson, "credhelper show " + name + " --full"
+	case errors.Is(st.SecretErr, protocol.ErrLocked):
+		return needsPerson, map[string]string{"locked": "credhelper unlock", "key lost": "credhelper doctor", "no keyring": "credhelper rotate " + name}[locked]
+	case st.SecretErr != nil:
+		return needsPerson, "credhelper doctor"
+	case len(st.Changes) > 0:
+		return needsPerson, "credhelper rebind " + name
+	case st.Ending().Urgency(now) == helper.Over:
+		return needsPerson, renewal(st)
+	case st.Token.Wait > 0 && st.Token.Refused:
+		return needsPerson, "credhelper test " + name
+	case st.Clash != nil:
+		return needsPerson, "credhelper edit " + name
+	case st.Token.Wait > 0:
+		return needsSoon, ""
+	case st.Ending().Urgency(now) > helper.Calm:
+		return needsSoon, renewal(st)
+	}
+	return needsNothing, ""
+}
+
+// renewal is the command that replaces what ends.
+func renewal(st helper.Status) string {
+	if st.Source == "keyring" {
+		return "credhelper rotate " + st.Profile
+	}
+	return "credhelper show " + st.Profile + " --full"
+}
+
+// statusTable formats the rows for the terminal, or with all columns for a pipe.
+func (s *session) statusTable(rows []statusRow) string {
+	c := s.screen()
+	slices.SortStableFunc(rows, func(a, b statusRow) int { return cmp.Compare(b.need, a.need) })
+	var count [needsPerson + 1]int
+	for _, row := range rows {
+		count[row.need]++
+	}
+	shown, hidden := rows, 0
+	if c.height > 0 && len(rows)+4 > c.height { // the rest is ready, and would push the others off the screen
+		keep := max(len(rows)-count[needsNothing], c.height-6, 5)
+		shown = rows[:min(keep, len(rows))]
+		hidden = len(rows) - len(shown)
+	}
+	text := c.fit(shown)
+	if hidden > 0 {
+		text += fmt.Sprintf("... and %d more that are ready: credhelper status | less\n", hidden)
+	}
+	return text + c.wrap(countLine(len(rows), count)) + "\n"
+}
+
+// countLine is the table in one line.
+func countLine(all int, count [needsPerson + 1]int) string {
+	line := fmt.Sprintf("%d profiles: ", all)
+	if all == 1 {
+		line = "1 profile: "
+	}
+	parts := []string{fmt.Sprintf("%d ready", count[needsNothing])}
+	if count[needsSoon] > 0 {
+		parts = append(parts, fmt.Sprintf("%d to look after soon", count[needsSoon]))
+	}
+	switch count[needsPerson] {
+	case 0:
+	case 1:
+		parts = append(parts, "1 needs you")
+	default:
+		parts = append(parts, fmt.Sprintf("%d need you", count[needsPerson]))
+	}
+	return line + strings.Join(parts, ", ")
+}
+
+// fit leaves out what a terminal has no room for: the bars, then the columns that one can
+// do without. Where even the rest is too wide, each profile is a few lines.
+func (c screen) fit(rows []statusRow) string {
+	left := []int{columnProfile, columnSystem, columnToken, columnSecret, columnFetched, columnIdentity}
+	for _, out := range [...]int{-1, columnFetched, columnSystem, columnIdentity} {
+		table := c.statusColumns(rows, left)
+		if c.fits(table) {
+			return c.withNotes(table, rows)
+		}
+		if out < 0 {
+			rows = withoutBars(rows)
+			continue
+		}
+		left = slices.DeleteFunc(left, func(column int) bool { return column == out })
+	}
+	if table := c.statusColumns(rows, left); c.fits(table) {
+		return c.withNotes(table, rows)
+	}
+	return c.statusBlocks(rows)
+}
+
+// fits reports whether no line is wider than the terminal.
+func (c screen) fits(table string) bool {
+	for line := range strings.Lines(table) {
+		if c.width > 0 && width(strings.TrimSuffix(line, "\n")) > c.width {
+			return false
+		}
+	}
+	return true
+}
+
+func withoutBars(rows []statusRow) []statusRow {
+	rows = slices.Clone(rows)
+	for i := range rows {
+		rows[i].cells[columnToken] = strings.TrimLeft(rows[i].cells[columnToken], fullBlock+lightBlock+" ")
+	}
+	return rows
+}
+
+func (c screen) statusColumns(rows []statusRow, left []int) string {
+	table := [][]string{{}}
+	for _, column := range left {
+		table[0] = append(table[0], columnHeads[column])
+	}
+	table[0][0] = "  " + table[0][0]
+	for _, row := range rows {
+		var cells []string
+		for _, column := range left {
+			cells = append(cells, row.cells[column])
+		}
+		cells[0] = c.mark(row.need) + " " + cells[0]
+		table = append(table, cells)
+	}
+	return c.table(table)
+}
+
+// withNotes puts below each row what is wrong and what helps.
+func (c screen) withNotes(table string, rows []statusRow) string {
+	var b strings.Builder
+	n := -1
+	for line := range strings.Lines(table) {
+		b.WriteString(line)
+		if n >= 0 {
+			c.writeNotes(&b, rows[n])
+		}
+		n++
+	}
+	return b.String()
+}
+
+func (c screen) writeNotes(b *strings.Builder, row statusRow) {
+	for _, note := range row.notes {
+		b.WriteString("    " + c.cut(note, 4) + "\n")
+	}
+	if row.advice != "" {
+		b.WriteString("    -> " + row.advice + "\n") // never cut: it is there to be copied
+	}
+}
+
+func (c screen) statusBlocks(rows []statusRow) string {
+	var b strings.Builder
+	for _, row := range rows {
+		b.WriteString(c.mark(row.need) + " " + row.cells[columnProfile] + "\n")
+		for column, label := range [...]string{columnToken: "token", columnSecret: "secret"} {
+			if cell := row.cells[column]; label != "" && cell != "-" {
+				if c.width > 0 && width(cell)+12 > c.width {
+					cell = c.cut(plain(cell), 12)
+				}
+				b.WriteString(fmt.Sprintf("    %-8s", label) + cell + "\n")
+			}
+		}
+		c.writeNotes(&b, row)
+	}
+	return b.String()
+}
+
+// mark is a sign of how much a profile needs a person.
+func (c screen) mark(n need) string {
+	signs, colour := [...]string{"o", "!", "x"}, [...]string{green, yellow, red}
+	if c.bars {
+		signs = [...]string{"\u25cf", "!", "\u2717"}
+	}
+	return c.paint(colour[n], signs[n])
+}
+
+// tokenCell shows the remaining lifetime of the token, as a bar on a terminal.
+func (s *session) tokenCell(c screen, st helper.Status, now time.Time) string {
+	t := st.Token
+	var cell string
+	switch {
+	case t.Over:
+		return c.paint(red, "sign-in over")
+	case t.Wait > 0 && t.Refused:
+		cell = c.paint(red, "refused: wait "+span(t.Wait))
+	case t.Wait > 0:
+		cell = c.paint(yellow, "wait "+span(t.Wait))
+	case t.Cached:
+		cell = c.bar(int64(t.Left), int64(t.Life), 14) + span(t.Left)
+	case st.SecretErr != nil || len(st.Changes) > 0:
+		return "-" // it would not be
+	default:
+		return "fetched when asked"
+	}
+	if s.flags.verbose {
+		end := t.Expires
+		if t.Wait > 0 {
+			end = now.Add(t.Wait)
+		}
+		cell += " (until " + end.UTC().Format(time.RFC3339) + ")"
+	}
+	return cell
+}
+
+// lockedWord is why a keyring that would have to be opened is not, in a word or two.
+func (s *session) lockedWord(ctx context.Context, h *helper.Helper) string {
+	settings, err := h.Settings()
+	if err == nil && settings.Keyring == "" {
+		return "no keyring"
+	}
+	if err == nil && settings.Keyring == fileKeyring {
+		if _, err = s.fileOpener(ctx); errors.Is(err, keyring.ErrKeyGone) {
+			return "key lost"
+		}
+	}
+	return "locked"
+}
+
+func (s *session) secretCell(c screen, st helper.Status, locked string, now time.Time) string {
+	switch {
+	case st.SecretErr != nil && errors.Is(st.SecretErr, protocol.ErrLogin):
+		return c.paint(red, "sign in: login")
+	case st.SecretErr != nil && errors.Is(st.SecretErr, protocol.ErrNoSecret):
+		return c.paint(red, "missing")
+	case st.SecretErr != nil && errors.Is(st.SecretErr, protocol.ErrLocked):
+		return c.paint(yellow, locked)
+	case st.SecretErr != nil:
+		return c.paint(red, "cannot be read")
+	case len(st.Changes) > 0:
+		return c.paint(red, "for other "+st.Changes[0].Name+" (rebind)")
+	}
+	text := s.secretOrigin(st, now)
+	end := st.Ending()
+	if end.At.IsZero() {
+		return text
+	}
+	text += ", " + strings.TrimPrefix(end.Words(now), "secret ")
+	if s.flags.verbose {
+		text += " (" + end.At.UTC().Format(time.RFC3339) + ")"
+	}
+	switch end.Urgency(now) {
+	case helper.Noted:
+		return c.paint(yellow, text)
+	case helper.Pressing:
+		return c.paint(yellow, text+" (!)")
+	case helper.Over:
+		return c.paint(red, text+" (!)")
+	}
+	return text
+}
+
+// secretOrigin describes where a secret comes from and how old it is.
+func (s *session) secretOrigin(st helper.Status, now time.Time) string {
+	switch {
+	case !st.SignedIn.IsZero() && st.SecretCreated.IsZero():
+		return "signed in, " + span(now.Sub(st.SignedIn))
+	case st.Source == "":
+		return "none needed"
+	case st.SecretCreated.IsZero():
+		return "from " + st.Source
+	}
+	text := span(now.Sub(st.SecretCreated)) + " old"
+	switch {
+	case st.RolledBack:
+		text += ", newer one kept"
+	case st.HasPrevious:
+		text += ", earlier one kept"
+	}
+	if s.flags.verbose {
+		text += " (" + st.SecretCreated.UTC().Format(time.RFC3339) + ")"
+	}
+	return text
+}
+
+func (s *session) ago(t, now time.Time) string {
+	if t.IsZero() {
+		return "-"
+	}
+	text := span(now.Sub(t)) + " ago"
+	if s.flags.verbose {
+		text += " (" + t.UTC().Format(time.RFC3339) + ")"
+	}
+	return text
+}
