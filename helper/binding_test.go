@@ -192,7 +192,7 @@ func TestSecretLife(t *testing.T) {
 		t.Fatal(err)
 	}
 	h.mustGet(named)
-	if err := a.ConfirmSecret(ctx, p); err != nil {
+	if _, err := a.ConfirmSecret(ctx, p); err != nil {
 		t.Fatal(err)
 	}
 	wantError(t, a.RollbackSecret(ctx, p), protocol.ErrNoSecret)

@@ -66,31 +66,58 @@ func (h *Helper) StoreSecret(ctx context.Context, p *config.Profile, s secret.Te
 	return err
 }
 
+// Stored says what storing a secret changed.
+type Stored uint8
+
+// What storing a secret changes.
+const (
+	Unchanged Stored = iota // it was stored already
+	First                   // there was none
+	Changed                 // the one before is kept until this one is confirmed
+	Replaced                // the same, and an unconfirmed one was discarded
+)
+
 // Rotate is StoreSecret with the result of a Try of that secret: its token is cached in
 // the same step.
 //
 // RollbackSecret returns to the last secret that is known to work everywhere: the one
-// before the first unconfirmed one. replaced reports that an unconfirmed secret was
-// discarded. A secret that was bound to other settings is not kept: otherwise storing
-// one would send another to a new endpoint (T14).
-func (h *Helper) Rotate(ctx context.Context, p *config.Profile, s secret.Text, expires time.Time, tested Tested) (replaced bool, err error) {
+// before the first unconfirmed one. A secret that was bound to other settings is not
+// kept: otherwise storing one would send another to a new endpoint (T14).
+func (h *Helper) Rotate(ctx context.Context, p *config.Profile, s secret.Text, expires time.Time, tested Tested) (stored Stored, err error) {
 	if !p.InKeyring() {
-		return false, failure.Policy("profile " + p.Name + ": its secret is not in the keyring but comes from " + printable.Value(p.Secret[0]))
+		return Unchanged, failure.Policy("profile " + p.Name + ": its secret is not in the keyring but comes from " + printable.Value(p.Secret[0]))
 	}
 	next := func(old *envelope) (*envelope, error) {
 		e := &envelope{profile: p.Name, bound: p.Bounds(), current: held{s, h.now().UTC(), expires}}
+		stored = First
 		if old != nil {
-			if _, refusal := p.Changes(old.bound); refusal == nil {
-				replaced = e.follow(old)
+			stored = Changed
+			if _, refusal := p.Changes(old.bound); refusal == nil && e.follow(old) {
+				stored = Replaced
 			}
 		}
 		return e, nil
 	}
 	err = h.changeSecret(ctx, p, change{event: "secret stored", next: next, anew: true, token: tested.token})
-	if err == nil {
-		h.logIdentity(tested)
+	if err != nil {
+		return Unchanged, err
 	}
-	return replaced, err
+	h.logIdentity(tested)
+	return stored, nil
+}
+
+// Holds reports whether the profile has this secret in use already, bound to its current
+// settings, and with this expiry, unless that is zero.
+func (h *Helper) Holds(ctx context.Context, p *config.Profile, s secret.Text, expires time.Time) (bool, error) {
+	e, err := h.readEnvelope(ctx, p)
+	if unusable(err) {
+		return false, nil
+	}
+	if err != nil {
+		return false, failure.Keyring(p, err)
+	}
+	_, refusal := p.Changes(e.bound)
+	return refusal == nil && e.current.secret.Equal(s) && (expires.IsZero() || expires.Equal(e.current.expires)), nil
 }
 
 // follow makes e the successor of old, and reports whether an unconfirmed secret was
@@ -121,26 +148,24 @@ func (h *Helper) HasSecret(ctx context.Context, p *config.Profile) (bool, error)
 	return err == nil, nil
 }
 
-// ConfirmSecret deletes the previous secret, because the current one works everywhere.
-func (h *Helper) ConfirmSecret(ctx context.Context, p *config.Profile) error {
+// ConfirmSecret deletes the previous secret, because the current one works everywhere. It
+// reports whether there was one.
+func (h *Helper) ConfirmSecret(ctx context.Context, p *config.Profile) (bool, error) {
 	store, lock, err := h.hold(ctx, p.Name)
 	if err != nil {
-		return err
+		return false, err
 	}
 	defer release(store, lock)
 	e, err := h.envelope(ctx, p)
-	if err != nil {
-		return err
-	}
-	if e.previous.secret.IsZero() {
-		return &protocol.Error{Kind: protocol.ErrNoSecret, Text: "profile " + p.Name + ": there is no earlier secret to forget"}
+	if err != nil || e.previous.secret.IsZero() {
+		return false, err
 	}
 	e.previous, e.rolledBack = held{}, false
 	if err := h.putEnvelope(ctx, p, e); err != nil {
-		return err
+		return false, err
 	}
 	h.log(Record{Event: "secret confirmed", Profile: p.Name}) // its token stays valid
-	return nil
+	return true, nil
 }
 
 // earlierSecret returns the secret that RollbackSecret would restore.

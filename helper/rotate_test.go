@@ -23,11 +23,11 @@ import (
 func (h *home) rotate(value string) (replaced bool) {
 	h.t.Helper()
 	a := h.helper()
-	replaced, err := a.Rotate(h.t.Context(), h.demo(), secret.New(value), time.Time{}, helper.Tested{})
+	stored, err := a.Rotate(h.t.Context(), h.demo(), secret.New(value), time.Time{}, helper.Tested{})
 	if err != nil {
 		h.t.Fatal(err)
 	}
-	return replaced
+	return stored == helper.Replaced
 }
 
 func (h *home) demo() *config.Profile {
@@ -98,7 +98,7 @@ func TestRollbackGoesToTheConfirmed(t *testing.T) {
 						t.Fatal(err)
 					}
 				case confirm:
-					if err := h.helper().ConfirmSecret(t.Context(), h.demo()); err != nil {
+					if _, err := h.helper().ConfirmSecret(t.Context(), h.demo()); err != nil {
 						t.Fatal(err)
 					}
 				default:

@@ -29,7 +29,12 @@ func (s *session) rotateCommand() *cobra.Command {
 			"token with it first: what it refuses is not stored, and the secret before stays in\n" +
 			"use. Programs that run take the new one over by themselves.\n\n" +
 			"The last secret that was confirmed is kept: --rollback goes back to it, if the\n" +
-			"server still takes it, and --confirm forgets it.",
+			"server still takes it, and --confirm forgets it.\n\n" +
+			"The secret that is in use already changes nothing and asks nobody; --json says\n" +
+			"{\"changed\": false} then.",
+		Example: "  credhelper rotate jama --expires 2027-06-30\n" +
+			"  credhelper rotate jama --secret-stdin --json < secret | jq .changed\n" +
+			"  credhelper rotate jama --confirm",
 		GroupID:           groupManage,
 		Args:              between(1, 1),
 		Annotations:       patient,
@@ -55,11 +60,7 @@ func (s *session) rotate(ctx context.Context, name string, f rotateFlags) error 
 	case f.expires != "" && (f.confirm || f.rollback):
 		return malformed("--expires is said of a new secret")
 	case f.confirm:
-		if err := h.ConfirmSecret(ctx, p); err != nil {
-			return err
-		}
-		s.say("The other secret of " + name + " is forgotten.")
-		return nil
+		return s.confirm(ctx, h, p)
 	case f.rollback:
 		return s.rollBack(ctx, h, p, f)
 	case !p.InKeyring():
@@ -83,6 +84,14 @@ func (s *session) storeNew(ctx context.Context, h *helper.Helper, p *config.Prof
 	if err != nil {
 		return err
 	}
+	same, err := h.Holds(ctx, p, text, expires)
+	if err != nil && !choice.fresh {
+		return err
+	}
+	if same {
+		s.say(p.Name + " has this secret already; nothing to do. To ask the server about it: credhelper test " + p.Name)
+		return s.sayChanged(p, helper.Unchanged)
+	}
 	var tested helper.Tested
 	var doubt error
 	if !f.noVerify {
@@ -90,23 +99,53 @@ func (s *session) storeNew(ctx context.Context, h *helper.Helper, p *config.Prof
 			return err
 		}
 	}
-	var replaced bool
+	var stored helper.Stored
 	err = choice.store(ctx, s, h, func() (err error) {
-		replaced, err = h.Rotate(ctx, p, text, expires, tested)
+		stored, err = h.Rotate(ctx, p, text, expires, tested)
 		return err
 	})
 	if err != nil {
 		return err
 	}
-	line := "The new secret of " + p.Name + " is stored and in use."
-	if replaced {
-		line += " The one that it replaces was never confirmed and is gone; the one before that is kept."
+	confirm := " Once it works everywhere: credhelper rotate " + p.Name + " --confirm"
+	s.say(map[helper.Stored]string{
+		helper.First:    "The secret of " + p.Name + " is stored and in use.",
+		helper.Changed:  "The new secret of " + p.Name + " is stored and in use." + confirm,
+		helper.Replaced: "The new secret of " + p.Name + " is stored and in use. The one that it replaces was never confirmed and is gone; the one before that is kept." + confirm,
+	}[stored])
+	if err := s.sayChanged(p, stored); err != nil {
+		return err
 	}
-	s.say(line + " Once it works everywhere: credhelper rotate " + p.Name + " --confirm")
 	if f.expires == "" && p.SecretExpires.After(s.now()) {
 		s.say("Note: the profile still says secret_expires = " + p.SecretExpires.Format(time.DateOnly) + "; if that was the earlier secret's: credhelper edit " + p.Name)
 	}
 	return doubt
+}
+
+// sayChanged prints for --json what a provisioning tool wants to know.
+func (s *session) sayChanged(p *config.Profile, stored helper.Stored) error {
+	if !s.flags.json {
+		return nil
+	}
+	return s.printJSON(struct {
+		Profile string `json:"profile"`
+		Changed bool   `json:"changed"`
+		First   bool   `json:"first"`
+	}{p.Name, stored != helper.Unchanged, stored == helper.First})
+}
+
+// confirm forgets the earlier secret. None to forget is what it asks for, too.
+func (s *session) confirm(ctx context.Context, h *helper.Helper, p *config.Profile) error {
+	forgotten, err := h.ConfirmSecret(ctx, p)
+	switch {
+	case err != nil:
+		return err
+	case !forgotten:
+		s.say("Note: " + p.Name + " has no earlier secret; there is nothing to confirm.")
+		return s.sayChanged(p, helper.Unchanged)
+	}
+	s.say("The other secret of " + p.Name + " is forgotten.")
+	return s.sayChanged(p, helper.Changed)
 }
 
 // rollBack restores the earlier secret if the server still accepts it.
