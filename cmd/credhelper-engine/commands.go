@@ -84,7 +84,7 @@ func (s *session) commands() *cobra.Command {
 		s.rebindCommand(), s.exportCommand(), s.importCommand(), s.setupCommand(),
 		s.statusCommand(), s.explainCommand(), s.doctorCommand(), s.logCommand(),
 		s.unlockCommand(), s.lockCommand(), s.cacheCommand(), s.keyringCommand(),
-		s.versionCommand(), s.completionCommand(), s.manCommand(),
+		s.versionCommand(), s.completionCommand(), s.manCommand(), s.uninstallCommand(),
 	)
 	root.AddCommand(s.dialectCommands()...)
 	return root

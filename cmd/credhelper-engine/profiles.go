@@ -299,10 +299,14 @@ func (s *session) remove(ctx context.Context, name string, yes bool) error {
 			return errors.Join(err, malformed("nothing was removed"))
 		}
 	}
+	wired := s.wiringsOf(ctx, name)
 	if err := h.RemoveProfile(ctx, name); err != nil {
 		return err
 	}
 	s.say("Profile " + name + " is removed.")
+	for _, w := range wired {
+		s.say("Note: " + w.tool + " still asks for it (" + strings.Join(w.plan.There(), ", ") + "); take that back: credhelper setup " + w.tool + " " + name + " --remove")
+	}
 	return nil
 }
 

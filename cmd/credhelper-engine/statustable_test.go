@@ -3,13 +3,9 @@ package main
 import (
 	"errors"
 	"fmt"
-	"os"
-	"os/exec"
 	"strings"
 	"testing"
 	"time"
-
-	"golang.org/x/sys/unix"
 
 	"github.com/credhelper/credhelper/helper"
 	"github.com/credhelper/credhelper/protocol"
@@ -125,53 +121,5 @@ func TestStatusOfMany(t *testing.T) {
 	}
 	if text := tableOf(screen{}, rows); strings.Contains(text, "more that are ready") || !strings.Contains(text, "o jama-149") {
 		t.Error("a pipe does not show all")
-	}
-}
-
-// TestStatusOnATerminal: the executables on a terminal of 40 columns, plain where the
-// terminal is, and again and again with --watch, which Ctrl-C ends.
-func TestStatusOnATerminal(t *testing.T) {
-	server, home := jamaServer(t), newHome(t)
-	p := sit(t, home, addArgs(server)...)
-	p.see("not shown: ")
-	p.types(typed + "\n")
-	if code := p.ends(); code != 0 {
-		t.Fatal(p.screen.String())
-	}
-	if err := os.WriteFile(home+"/config/profiles/later.toml", []byte("preset = \"jama\"\nurl = \"https://later.example\"\nclient_id = \"c\"\n"), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	onTerminal := func(environ []string, args ...string) *person {
-		return seat(t, home, environ, func(cmd *exec.Cmd, terminal *os.File) {
-			cmd.Stdin, cmd.Stdout = terminal, terminal
-			if err := unix.IoctlSetWinsize(int(terminal.Fd()), unix.TIOCSWINSZ, &unix.Winsize{Row: 24, Col: 40}); err != nil {
-				t.Fatal(err)
-			}
-		}, args...)
-	}
-	for _, environ := range [][]string{{"LANG=C"}, {"NO_COLOR=1", "LANG=C.UTF-8"}, {"TERM=dumb"}, {"LANG=C.UTF-8"}} {
-		p := onTerminal(environ, "status")
-		if code := p.ends(); code != 0 {
-			t.Fatalf("exit %d: %s", code, p.screen.String())
-		}
-		text := p.screen.String()
-		for line := range strings.Lines(text) {
-			if line = strings.TrimRight(line, "\r\n"); width(line) > 40 && !strings.HasPrefix(line, "keyring:") {
-				t.Errorf("%v: wider than the terminal: %q", environ, line)
-			}
-		}
-		if strings.Index(text, "later") > strings.Index(text, "jama") || !strings.Contains(text, "-> credhelper rotate later") {
-			t.Errorf("%v: %s", environ, text)
-		}
-		if colours, plainOnly := strings.Contains(text, "\x1b"), environ[0] != "LANG=C" && environ[0] != "LANG=C.UTF-8"; colours == plainOnly {
-			t.Errorf("%v: %q", environ, text)
-		}
-	}
-	p = onTerminal(nil, "status", "--watch")
-	p.see("\x1b[H\x1b[2J")
-	p.see("2 profiles: 1 ready, 1 needs you")
-	p.types("\x03")
-	if code := p.ends(); code != 130 {
-		t.Errorf("exit %d: %s", code, p.screen.String())
 	}
 }

@@ -15,7 +15,7 @@ const proto = fileURLToPath(new URL('../../protocol/connector/contract/connector
 const { Connector } = loadPackageDefinition(loadSync(proto, { longs: Number, enums: String, defaults: true })).credhelper.connector.v1;
 
 // What credhelper needs of the environment. Everything else is ours (T7).
-const allowed = /^(CREDHELPER_HOME|HOME|(XDG|LC)_.*|LANG|TZ|PATH|USER|LOGNAME|SHELL|TMPDIR|DBUS_SESSION_BUS_ADDRESS|PASSWORD_STORE_DIR|GNUPGHOME|SSH_AUTH_SOCK|CREDENTIALS_DIRECTORY|SSL_CERT_(FILE|DIR)|(https?|no)_proxy|APPDATA|LOCALAPPDATA|PROGRAMDATA|USERPROFILE|SYSTEM(ROOT|DRIVE)|WINDIR|COMSPEC|PATHEXT|TE?MP)$/i;
+const allowed = /^(CREDHELPER_(HOME|ETC)|HOME|(XDG|LC)_.*|LANG|TZ|PATH|USER|LOGNAME|SHELL|TMPDIR|DBUS_SESSION_BUS_ADDRESS|PASSWORD_STORE_DIR|GNUPGHOME|SSH_AUTH_SOCK|CREDENTIALS_DIRECTORY|SSL_CERT_(FILE|DIR)|(https?|no)_proxy|APPDATA|LOCALAPPDATA|PROGRAMDATA|USERPROFILE|SYSTEM(ROOT|DRIVE)|WINDIR|COMSPEC|PATHEXT|TE?MP)$/i;
 const environment = () => Object.fromEntries(Object.entries(process.env).filter(([name]) => allowed.test(name)));
 
 // A failure of credhelper's: kind is LOGIN, REFUSED, UNREACHABLE ... (docs/exit-codes.md).

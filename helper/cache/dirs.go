@@ -15,7 +15,7 @@ type Dirs struct {
 	Config  string // config.toml, profiles/, presets/
 	Data    string // keyring/, the encrypted file keyring
 	State   string // run/, log, key file
-	System  string // the administrator's profiles/ and presets/; "" with CREDHELPER_HOME
+	System  string // the administrator's profiles/ and presets/; "" with CREDHELPER_ETC=none
 	Runtime string // a directory that ends with the session or with the machine's uptime; may not exist
 }
 
@@ -24,15 +24,23 @@ var ErrNoHome = errors.New("HOME is not set to an absolute path; set HOME or CRE
 
 // FindDirs returns the directories for the environment of a process of user uid.
 //
-// CREDHELPER_HOME, which must be absolute, puts all of them below one directory and
-// omits the administrator's; else the XDG variables are used if they are absolute, as
-// the XDG base directory specification requires; else HOME.
+// CREDHELPER_HOME, which must be absolute, puts the user's below one directory; else the
+// XDG variables are used if they are absolute, as the XDG base directory specification
+// requires; else HOME. CREDHELPER_ETC=none omits the administrator's, as for a home that
+// must not depend on the machine.
 func FindDirs(env func(string) string, uid int) (Dirs, error) {
 	d := Dirs{Runtime: env("XDG_RUNTIME_DIR")}
 	if !filepath.IsAbs(d.Runtime) {
 		// cron and sudo-to-self have no XDG_RUNTIME_DIR but the same directory, and
 		// must find the same key.
 		d.Runtime = "/run/user/" + strconv.Itoa(uid)
+	}
+	switch env("CREDHELPER_ETC") {
+	case "":
+		d.System = systemDir(env)
+	case "none":
+	default:
+		return Dirs{}, errors.New("CREDHELPER_ETC can only be none")
 	}
 	if home := env("CREDHELPER_HOME"); home != "" {
 		if !filepath.IsAbs(home) {
@@ -43,7 +51,6 @@ func FindDirs(env func(string) string, uid int) (Dirs, error) {
 		d.State = home + "/state"
 		return d, nil
 	}
-	d.System = "/etc/credhelper"
 	if runtime.GOOS == "windows" {
 		return windowsDirs(d, env)
 	}
@@ -66,12 +73,22 @@ func FindDirs(env func(string) string, uid int) (Dirs, error) {
 	return d, nil
 }
 
+// systemDir is the administrator's directory.
+func systemDir(env func(string) string) string {
+	if runtime.GOOS != "windows" {
+		return "/etc/credhelper"
+	}
+	if data := env("ProgramData"); filepath.IsAbs(data) {
+		return filepath.Join(data, "credhelper")
+	}
+	return ""
+}
+
 func windowsDirs(d Dirs, env func(string) string) (Dirs, error) {
 	roaming, local := env("AppData"), env("LocalAppData")
 	if !filepath.IsAbs(roaming) || !filepath.IsAbs(local) {
 		return Dirs{}, errors.New("AppData and LocalAppData are not set; set CREDHELPER_HOME")
 	}
-	d.System = filepath.Join(env("ProgramData"), "credhelper")
 	d.Config = filepath.Join(roaming, "credhelper")
 	d.Data = filepath.Join(local, "credhelper", "data")
 	d.State = filepath.Join(local, "credhelper", "state")

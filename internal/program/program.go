@@ -73,14 +73,11 @@ func NewHome(dir, bin string) (*Home, error) {
 // EmptyHome creates a home without any setup: no keyring is chosen.
 func EmptyHome(dir, bin string) (*Home, error) {
 	h := &Home{Dir: dir, Bin: bin, Env: []string{
-		"PATH=" + os.Getenv("PATH"), "HOME=" + dir, "CREDHELPER_HOME=" + dir, "LC_ALL=C.UTF-8", "CI=1",
+		"PATH=" + os.Getenv("PATH"), "HOME=" + dir, "CREDHELPER_HOME=" + dir, "CREDHELPER_ETC=none", "LC_ALL=C.UTF-8", "CI=1",
 	}}
 	var err error
 	h.Dirs, err = cache.FindDirs(func(name string) string {
-		if name == "CREDHELPER_HOME" {
-			return dir
-		}
-		return ""
+		return map[string]string{"CREDHELPER_HOME": dir, "CREDHELPER_ETC": "none"}[name]
 	}, os.Getuid())
 	if err == nil {
 		err = os.Chmod(dir, 0o755) // private, whatever the umask

@@ -9,7 +9,7 @@ import (
 // The others are not passed on: a connector may have database passwords and cloud keys
 // in its environment (T7). A name that ends in * stands for all that begin with it.
 var variables = [...]struct{ names, why string }{
-	{"CREDHELPER_HOME HOME XDG_*", "where profiles, the keyring and the sealed tokens are"},
+	{"CREDHELPER_HOME CREDHELPER_ETC HOME XDG_*", "where profiles, the keyring and the sealed tokens are"},
 	{"APPDATA LOCALAPPDATA PROGRAMDATA USERPROFILE", "the same on Windows"},
 	{"TMPDIR TEMP TMP", "where the socket may be"},
 	{"CREDENTIALS_DIRECTORY", "secrets that systemd gives to the unit"},

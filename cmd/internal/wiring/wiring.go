@@ -5,6 +5,7 @@ package wiring
 
 import (
 	"errors"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -34,6 +35,9 @@ func NewPlace(o Options) *Place {
 		home: o.Home, bearerFile: o.BearerFile, gitVersion: o.GitVersion, kubeClusters: o.KubeClusters, env: o.Env,
 	}
 }
+
+// Name returns the tool's main name.
+func (t *Tool) Name() string { return t.names[0] }
 
 // NeedsProfile reports whether a profile must be named for the tool.
 func (t *Tool) NeedsProfile() bool { return t.needs&profileMust != 0 }
@@ -173,6 +177,25 @@ func (w Plan) Undo() (said string, left []string, failed error) {
 		said = "nothing of it was there\n"
 	}
 	return said, left, failed
+}
+
+// There returns the files that Undo would change or remove.
+func (w Plan) There() (paths []string) {
+	for _, e := range w.edits {
+		now, exists, err := readConfig(e.path)
+		if err != nil || !exists {
+			continue
+		}
+		if left, err := e.drop(now); err == nil && left != now {
+			paths = append(paths, e.path)
+		}
+	}
+	for _, l := range w.links {
+		if target, err := os.Readlink(l.path); err == nil && isOurs(target) {
+			paths = append(paths, l.path)
+		}
+	}
+	return paths
 }
 
 // Unfound returns which links a tool will not find, one per line, because the directory
