@@ -19,6 +19,8 @@ func openKeyctl(Config) (keyring.Keyring, error) {
 		backend: library.KeyCtlBackend,
 		config:  library.Config{KeyCtlScope: "user", KeyCtlPerm: keyPermission},
 		around:  inOwnSession,
-		names:   userKeyNames,
+		// The library finds a key's number by its name and then reads or unlinks that number.
+		replaced: keyGone,
+		names:    userKeyNames,
 	}, nil
 }

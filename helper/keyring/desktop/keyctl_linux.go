@@ -3,6 +3,7 @@ package desktop
 import (
 	"context"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"runtime"
 	"strings"
@@ -46,6 +47,12 @@ func inOwnSession(ctx context.Context, call func() error) error {
 		case <-time.After(pause):
 		}
 	}
+}
+
+// keyGone reports whether a key that was found by its name was no longer there to be read
+// (ENOKEY) or unlinked (ENOENT).
+func keyGone(err error) bool {
+	return errors.Is(err, unix.ENOKEY) || errors.Is(err, unix.ENOENT)
 }
 
 // userKeyNames lists the user keyring. The library's own list fails completely if a

@@ -15,6 +15,8 @@ func inOwnSession(context.Context, func() error) error {
 	return fmt.Errorf("%w: this system has no kernel keyring", keyring.ErrUnavailable)
 }
 
+func keyGone(error) bool { return false }
+
 func userKeyNames() ([]string, error) {
 	return nil, fmt.Errorf("%w: this system has no kernel keyring", keyring.ErrUnavailable)
 }

@@ -26,6 +26,9 @@ type ring struct {
 	ready func(ctx context.Context, use use, key string) error
 	// around, if set, runs a writing call in the environment that it needs.
 	around func(ctx context.Context, call func() error) error
+	// replaced, if set, reports whether a call failed because another process replaced the
+	// value in the middle of it, so that it has to be made again.
+	replaced func(error) bool
 	// names, if set, lists the keys instead of the library's own function.
 	names func() ([]string, error)
 
@@ -63,8 +66,15 @@ func (r *ring) call(ctx context.Context, what use, key string, do func(library.K
 	if what == writing && r.around != nil {
 		return r.failed(r.around(ctx, run))
 	}
-	return r.failed(run())
+	err := run()
+	for tries := 0; err != nil && r.replaced != nil && r.replaced(err) && tries < mostTries && ctx.Err() == nil; tries++ {
+		err = run()
+	}
+	return r.failed(err)
 }
+
+// mostTries is how often a call may meet a value that is just being replaced.
+const mostTries = 100
 
 func (r *ring) open() (library.Keyring, error) {
 	r.mu.Lock()
