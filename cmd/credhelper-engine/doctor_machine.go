@@ -1,7 +1,6 @@
 package main
 
 import (
-	"debug/buildinfo"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -54,7 +53,7 @@ func (x *examination) plugin() {
 
 // sameRelease compares the release of another executable with this one's.
 func (x *examination) sameRelease(check, path string) {
-	info, err := buildinfo.ReadFile(path)
+	info, err := readBuildInfo(path)
 	switch {
 	case err != nil:
 		x.add(check, note, path+": "+err.Error(), "")
