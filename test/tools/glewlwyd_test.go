@@ -3,12 +3,15 @@
 package tools
 
 import (
+	"bytes"
 	"compress/gzip"
 	"encoding/json"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"net/http/cookiejar"
+	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -18,8 +21,9 @@ import (
 )
 
 // glewlwyd starts the real one, out of Debian's packages but not installed, with one
-// client of its OpenID Connect plugin, and returns the address of that.
-func glewlwyd(t *testing.T, id, secret string) string {
+// client of its OpenID Connect plugin, and returns the address of that and the cookie of
+// a user who has signed in there and lets the client have the scope openid.
+func glewlwyd(t *testing.T, id, secret, redirect string) (address, cookie string) {
 	t.Helper()
 	tree := os.Getenv("TOOL_GLEWLWYD")
 	if tree == "" {
@@ -40,14 +44,8 @@ func glewlwyd(t *testing.T, id, secret string) string {
 	if out, err := load.CombinedOutput(); err != nil {
 		t.Fatalf("sqlite3: %v\n%s", err, out)
 	}
-	// It cannot say which port it was given, so it is told a free one.
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	port := listener.Addr().(*net.TCPAddr).Port
-	listener.Close()
-	address := fmt.Sprintf("http://127.0.0.1:%d/api", port)
+	port := freePort(t) // it cannot say which one it was given
+	address = fmt.Sprintf("http://127.0.0.1:%d/api", port)
 	config := fmt.Sprintf(`port=%d
 bind_address="127.0.0.1"
 external_url="http://127.0.0.1:%d"
@@ -88,55 +86,107 @@ database={type="sqlite3";path="%[4]s/db";};
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = server.Process.Kill(); _ = server.Wait() })
-	register(t, address, id, secret)
-	return address + "/oidc"
+	register(t, address, id, secret, redirect)
+	user := newVisitor(t, address)
+	if err := user.send("POST", "/auth/", object{"username": "me", "password": "p4ssw0rd"}); err != nil {
+		t.Fatal(err)
+	}
+	if err := user.send("PUT", "/auth/grant/"+id, object{"scope": "openid"}); err != nil {
+		t.Fatal(err)
+	}
+	return address + "/oidc", user.cookie()
 }
 
-// register makes the plugin, a scope and a client, as the administrator of a new
-// Glewlwyd, whose password its documentation tells.
-func register(t *testing.T, address, id, secret string) {
+func freePort(t *testing.T) int {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer listener.Close()
+	return listener.Addr().(*net.TCPAddr).Port
+}
+
+type object = map[string]any
+
+// visitor is somebody's session with Glewlwyd's API.
+type visitor struct {
+	http.Client
+	address string
+}
+
+func newVisitor(t *testing.T, address string) *visitor {
 	t.Helper()
 	jar, err := cookiejar.New(nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	admin := &http.Client{Jar: jar}
-	post := func(path string, body any) error {
-		content, err := json.Marshal(body)
-		if err != nil {
-			return err
-		}
-		resp, err := admin.Post(address+path, "application/json", strings.NewReader(string(content)))
-		if err != nil {
-			return err
-		}
-		resp.Body.Close()
-		if resp.StatusCode != http.StatusOK {
-			return fmt.Errorf("%s: %s", path, resp.Status)
-		}
-		return nil
+	return &visitor{http.Client{Jar: jar}, address}
+}
+
+func (v *visitor) send(method, path string, body object) error {
+	content, err := json.Marshal(body)
+	if err != nil {
+		return err
 	}
-	login := map[string]any{"username": "admin", "password": "password"}
-	for err = post("/auth/", login); err != nil && t.Context().Err() == nil; err = post("/auth/", login) {
+	r, err := http.NewRequest(method, v.address+path, bytes.NewReader(content))
+	if err != nil {
+		return err
+	}
+	r.Header.Set("Content-Type", "application/json")
+	resp, err := v.Do(r)
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode != http.StatusOK {
+		said, _ := io.ReadAll(resp.Body)
+		return fmt.Errorf("%s: %s: %s", path, resp.Status, said)
+	}
+	return nil
+}
+
+// cookie returns the session as curl takes it.
+func (v *visitor) cookie() string {
+	u, err := url.Parse(v.address)
+	if err != nil {
+		return ""
+	}
+	var list []string
+	for _, c := range v.Jar.Cookies(u) {
+		list = append(list, c.Name+"="+c.Value)
+	}
+	return strings.Join(list, "; ")
+}
+
+// register makes the plugin, a scope, a client and a user, as the administrator of a new
+// Glewlwyd, whose password its documentation tells.
+func register(t *testing.T, address, id, secret, redirect string) {
+	t.Helper()
+	admin := newVisitor(t, address)
+	post := func(path string, body object) error { return admin.send("POST", path, body) }
+	login := object{"username": "admin", "password": "password"}
+	for err := post("/auth/", login); err != nil && t.Context().Err() == nil; err = post("/auth/", login) {
 		time.Sleep(50 * time.Millisecond) // it is starting
 	}
 	for _, step := range []struct {
 		path string
-		body map[string]any
+		body object
 	}{
-		{"/scope/", map[string]any{"name": "read", "display_name": "read", "password_required": false}},
-		{"/mod/plugin/", map[string]any{"module": "oidc", "name": "oidc", "display_name": "oidc", "parameters": map[string]any{
+		{"/scope/", object{"name": "read", "display_name": "read", "password_required": false}},
+		{"/mod/plugin/", object{"module": "oidc", "name": "oidc", "display_name": "oidc", "parameters": object{
 			"iss": address + "/oidc", "jwt-type": "sha", "jwt-key-size": "256", "key": "a key of the server, long enough for it",
-			"access-token-duration": 3600, "refresh-token-duration": 7200, "code-duration": 600, "refresh-token-rolling": true, "allow-non-oidc": true,
+			"access-token-duration": 3600, "refresh-token-duration": 7200, "code-duration": 600, "refresh-token-rolling": true, "allow-non-oidc": true, "pkce-allowed": true,
 			"auth-type-client-enabled": true, "auth-type-code-enabled": true, "auth-type-token-enabled": false, "auth-type-id-token-enabled": false,
 			"auth-type-none-enabled": false, "auth-type-password-enabled": false, "auth-type-refresh-enabled": true, "scope": []any{},
 			"additional-parameters": []any{}, "claims": []any{}, "jwks-show": false, "subject-type": "public",
-			"address-claim": map[string]any{"type": "no"}, "name-claim": "no", "email-claim": "no", "scope-claim": "no",
+			"address-claim": object{"type": "no"}, "name-claim": "no", "email-claim": "no", "scope-claim": "no",
 		}}},
-		{"/client/", map[string]any{
-			"client_id": id, "name": id, "password": secret, "confidential": true, "authorization_type": []string{"client_credentials"},
-			"token_endpoint_auth_method": []string{"client_secret_basic"}, "redirect_uri": []string{}, "scope": []string{"read"}, "enabled": true,
+		{"/client/", object{
+			"client_id": id, "name": id, "password": secret, "confidential": true, "authorization_type": []string{"client_credentials", "code", "refresh_token"},
+			"token_endpoint_auth_method": []string{"client_secret_basic"}, "redirect_uri": []string{redirect}, "scope": []string{"read"}, "enabled": true,
 		}},
+		{"/user/", object{"username": "me", "name": "Me", "password": "p4ssw0rd", "scope": []string{"openid"}, "enabled": true}},
 	} {
 		if err := post(step.path, step.body); err != nil {
 			t.Fatal(err)
@@ -144,11 +194,12 @@ func register(t *testing.T, address, id, secret string) {
 	}
 }
 
-// TestGlewlwyd: a real server that takes only the raw form of Basic (RFC 7617) and
-// says no with an empty 403.
+// TestGlewlwyd: a real server that takes only the raw form of Basic (RFC 7617), says no
+// with an empty 403, and demands a nonce of who asks for openid.
 func TestGlewlwyd(t *testing.T) {
 	const secret = "s3cret/+%:x"
-	server := glewlwyd(t, "app", secret)
+	redirect := fmt.Sprintf("http://127.0.0.1:%d/callback", freePort(t))
+	server, cookie := glewlwyd(t, "app", secret, redirect)
 	w := newWorld(t)
 	add := func(name, secret string, more ...string) result {
 		args := []string{"credhelper", "add", name, "--preset", "oauth2", "--client-id", "app", "--secret-stdin", "--set", "token_url=" + server + "/token",
@@ -179,4 +230,19 @@ func TestGlewlwyd(t *testing.T) {
 	if r := add("hint", secret); !strings.Contains(r.stderr, `basic_encoding = "raw"`) {
 		t.Errorf("the hint does not name raw Basic\n%s", r.stderr)
 	}
+	t.Run("openid", func(t *testing.T) {
+		if err := os.WriteFile(filepath.Join(w.bin, "xdg-open"), []byte("#!/bin/sh\nexec curl -s -L -o /dev/null -b '"+cookie+"' \"$1\"\n"), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		r := add("me", secret, "--set", "basic_encoding=raw", "--set", "grant=authorization_code", "--set", "authorization_url="+server+"/auth?g_continue=", // as its page does once the user has agreed
+			"--set", "redirect="+redirect, "--set", "scopes=openid", "--no-verify")
+		if r.code != 0 {
+			t.Fatalf("exit %d\n%s", r.code, r.stderr)
+		}
+		w.ok(nil, "credhelper", "login", "me", "--timeout", "60")
+		if w.token("me") == "" {
+			t.Error("no token")
+		}
+		w.ok(nil, "credhelper", "token", "me", "--refresh") // with the refresh token, without a browser
+	})
 }
