@@ -8,7 +8,9 @@ import (
 )
 
 // AddProfile stores the secret, if there is one, and then writes the profile. If that
-// fails it removes the secret, so that there is never an incomplete profile.
+// fails it removes the secret, so that there is never an incomplete profile. Where a
+// profile is replaced, a failure leaves the one before, whose secret is for what it said
+// no more.
 func (h *Helper) AddProfile(ctx context.Context, p *config.Profile, s secret.Text) error {
 	if err := h.CheckNew(p); err != nil {
 		return err
@@ -19,7 +21,7 @@ func (h *Helper) AddProfile(ctx context.Context, p *config.Profile, s secret.Tex
 		}
 	}
 	err := h.WriteProfile(p)
-	if err != nil && !s.IsZero() {
+	if err != nil && !s.IsZero() && !p.Replaces {
 		_ = h.DeleteSecret(ctx, p.Name)
 	}
 	return err

@@ -26,25 +26,35 @@ type addFlags struct {
 	caFile, proxy         string
 	expires               string
 	noVerify, byName      bool
+	replace               bool
 }
 
 // addCommand creates a profile, stores its secret, and checks that both work.
 func (s *session) addCommand() *cobra.Command {
 	var f addFlags
 	c := &cobra.Command{
-		Use:        "add NAME --preset PRESET ...",
+		Use:        "add [NAME] [--preset PRESET ...]",
 		SuggestFor: []string{"create", "new"},
 		Short:      "add a profile: asks for the secret, fetches a token, says who you are",
 		Long: "Adds a profile and stores its client secret in the keyring. The secret is\n" +
 			"asked for on the terminal, or read with --secret-stdin or --secret-file; no\n" +
 			"other flag and no variable carries it. A token is fetched at once, and the\n" +
 			"API asked who it is for; what the server refuses is not stored.\n\n" +
-			"Presets: " + strings.Join(config.PresetNames(), ", "),
-		Example:     "  credhelper add jama --preset jama --url https://example.jamacloud.com --client-id rbfogo319n6ibtb",
+			"On a terminal it asks for what is missing: credhelper add alone is enough. The\n" +
+			"presets, one for each product: credhelper presets",
+		Example: "  credhelper add\n" +
+			"  credhelper add jama --preset jama --url https://example.jamacloud.com --client-id rbfogo319n6ibtb\n" +
+			"  credhelper add jama-rw --by-name --preset jama --url https://example.jamacloud.com --client-id ID",
 		GroupID:     groupManage,
-		Args:        between(1, 1),
+		Args:        between(0, 1),
 		Annotations: patient,
-		RunE:        func(c *cobra.Command, args []string) error { return s.add(c.Context(), args[0], f) },
+		RunE: func(c *cobra.Command, args []string) error {
+			name, err := s.askForProfile(c, args, &f)
+			if err != nil {
+				return err
+			}
+			return s.add(c.Context(), name, f)
+		},
 	}
 	flags := c.Flags()
 	flags.StringVar(&f.preset, "preset", "", "what is known about the product: `PRESET`")
@@ -57,6 +67,7 @@ func (s *session) addCommand() *cobra.Command {
 	flags.StringVar(&f.expires, "expires", "", "when the secret ends, as `YYYY-MM-DD`, to be reminded of")
 	flags.BoolVar(&f.noVerify, "no-verify", false, "store it without asking the server")
 	flags.BoolVar(&f.byName, "by-name", false, "it answers only by its name, for no URL: a second account on a server")
+	flags.BoolVar(&f.replace, "replace", false, "take the place of a profile of that name, and of its secret")
 	s.secretFlagsOf(c)
 	_ = c.RegisterFlagCompletionFunc("preset", cobra.FixedCompletions(config.PresetNames(), cobra.ShellCompDirectiveNoFileComp))
 	return c
@@ -116,7 +127,9 @@ func (s *session) add(ctx context.Context, name string, f addFlags) error {
 		return err
 	}
 	h.Keep(ctx, tested)
-	s.added(draft)
+	if doubt == nil {
+		s.added(draft)
+	}
 	return doubt
 }
 
@@ -127,6 +140,7 @@ func (s *session) newDraft(ctx context.Context, h *helper.Helper, name string, f
 	if err != nil {
 		return nil, err
 	}
+	draft.Replaces = f.replace || s.replaces(ctx, h, name)
 	err = h.CheckNew(draft)
 	if !errors.Is(err, protocol.ErrAmbiguous) || !s.personSits() {
 		return draft, err
@@ -138,7 +152,18 @@ func (s *session) newDraft(ctx context.Context, h *helper.Helper, name string, f
 	if draft, err = s.draft(ctx, h, name, f); err != nil {
 		return nil, err
 	}
+	draft.Replaces = f.replace
 	return draft, h.CheckNew(draft)
+}
+
+// replaces asks whether a profile that never got a token is to be replaced, as after a
+// mistyped address.
+func (s *session) replaces(ctx context.Context, h *helper.Helper, name string) bool {
+	if h.Removable(name) != nil || !knownFromLog(h)[name].fetched.IsZero() || !s.personSits() {
+		return false
+	}
+	yes, err := s.askYes("Profile " + name + " is there already, and never got a token. Replace it?")
+	return err == nil && yes
 }
 
 // noteDoubts reports anything unusual about a new profile and its directory.

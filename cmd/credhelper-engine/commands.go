@@ -80,7 +80,7 @@ func (s *session) commands() *cobra.Command {
 	root.SetHelpCommand(s.helpCommand())
 	root.AddCommand(
 		s.curlCommand(), s.execCommand(), s.sinkCommand(), s.serveCommand(), s.pluginCommand(), s.testCommand(), s.inspectCommand(),
-		s.addCommand(), s.listCommand(), s.showCommand(), s.editCommand(), s.removeCommand(), s.rotateCommand(), s.loginCommand(), s.logoutCommand(),
+		s.addCommand(), s.presetsCommand(), s.listCommand(), s.showCommand(), s.editCommand(), s.removeCommand(), s.rotateCommand(), s.loginCommand(), s.logoutCommand(),
 		s.rebindCommand(), s.exportCommand(), s.importCommand(), s.setupCommand(),
 		s.statusCommand(), s.explainCommand(), s.doctorCommand(), s.logCommand(),
 		s.unlockCommand(), s.lockCommand(), s.cacheCommand(), s.keyringCommand(),

@@ -90,6 +90,8 @@ type Profile struct {
 
 	Stamps []cache.Stamp // of the files it was read from; nil if they might not show the next change
 
+	Replaces bool // a draft that takes the place of a profile of that name
+
 	text    []byte   // the file as written
 	file    File     // the same, decoded
 	preset  *Preset  // may be nil

@@ -25,16 +25,21 @@ func (h *Home) pathOf(name string) string {
 	return filepath.Join(h.Dirs.Profiles(), name+suffix)
 }
 
-// CheckNew reports whether a profile of that name can be added: it must not exist, and
-// no other may claim one of its origins equally.
+// CheckNew reports whether a profile of that name can be added: it must not exist, unless
+// it is to be replaced, and no other may claim one of its origins equally.
 func (h *Home) CheckNew(p *config.Profile) error {
 	names, err := h.ProfileNames()
 	if err != nil {
 		return err
 	}
-	if slices.Contains(names, p.Name) {
+	switch exists := slices.Contains(names, p.Name); {
+	case exists && p.Replaces:
+		if err := h.Removable(p.Name); err != nil {
+			return err
+		}
+	case exists:
 		e := &protocol.Error{Kind: protocol.ErrPolicy, Text: "profile " + p.Name + " is there already",
-			Hint: "change it: credhelper edit " + p.Name + "; store another secret: credhelper rotate " + p.Name}
+			Hint: "change it: credhelper edit " + p.Name + "; store another secret: credhelper rotate " + p.Name + "; begin anew: the same with --replace"}
 		if _, _, err := h.ProfileText(p.Name); err != nil {
 			e.Text += ", and cannot be used: " + err.Error()
 			e.Hint = "remove it first: credhelper remove " + p.Name

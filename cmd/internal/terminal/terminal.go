@@ -67,27 +67,32 @@ func AskSecret(question string, ending []os.Signal, exit func(int)) ([]byte, err
 
 // AskYes asks a question and reports whether the answer was "y" or "yes".
 func AskYes(question string) (bool, error) {
+	answer, _, err := AskLine(question + " [y/N] ")
+	switch strings.ToLower(answer) {
+	case "y", "yes":
+		return true, err
+	}
+	return false, err
+}
+
+// AskLine asks for a line that everybody may see, and returns it without blanks around it.
+// given is false for Ctrl-D.
+func AskLine(question string) (answer string, given bool, err error) {
 	tty, err := Open()
 	if err != nil {
-		return false, err
+		return "", false, err
 	}
 	defer tty.Close()
-	if _, err := io.WriteString(tty.out, printable.Line(question)+" [y/N] "); err != nil {
-		return false, ErrNone
+	end := len(strings.TrimRight(question, " "))
+	if _, err := io.WriteString(tty.out, printable.Line(question[:end])+question[end:]); err != nil {
+		return "", false, ErrNone
 	}
-	answer := make([]byte, 64)
-	n, err := tty.in.Read(answer)
-	if n == 0 || answer[n-1] != '\n' { // Ctrl-D: end the line
+	line := make([]byte, 4096)
+	n, _ := tty.in.Read(line)
+	if n == 0 || line[n-1] != '\n' { // Ctrl-D: end the line
 		_, _ = io.WriteString(tty.out, "\n")
 	}
-	if err != nil && n == 0 {
-		return false, nil
-	}
-	switch strings.ToLower(strings.TrimSpace(string(answer[:n]))) {
-	case "y", "yes":
-		return true, nil
-	}
-	return false, nil
+	return strings.TrimSpace(string(line[:n])), n > 0, nil
 }
 
 // A Terminal is the opened terminal device.

@@ -1,0 +1,137 @@
+package main
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/credhelper/credhelper/cmd/internal/terminal"
+	"github.com/credhelper/credhelper/helper"
+	"github.com/credhelper/credhelper/helper/config"
+	"github.com/credhelper/credhelper/protocol"
+	"github.com/credhelper/credhelper/protocol/printable"
+)
+
+// presetsCommand lists the products that are known.
+func (s *session) presetsCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:     "presets",
+		Short:   "list the presets: the products that are known, and what each needs",
+		Example: "  credhelper presets\n  credhelper help presets",
+		GroupID: groupManage,
+		Args:    between(0, 0),
+		RunE: func(*cobra.Command, []string) error {
+			h, err := s.open()
+			if err != nil {
+				return err
+			}
+			return s.printPresets(h)
+		},
+	}
+}
+
+func (s *session) printPresets(h *helper.Helper) error {
+	rows := [][]string{{"PRESET", "PRODUCT", "NEEDS"}}
+	for _, name := range config.PresetNames() {
+		preset, err := h.Preset(name)
+		if err != nil {
+			return err
+		}
+		var needs []string
+		for _, need := range preset.Needs {
+			needs = append(needs, need.Key)
+		}
+		rows = append(rows, []string{name, printable.Line(preset.Title), strings.Join(needs, " ")})
+	}
+	return s.print(s.screen().table(rows))
+}
+
+// askForProfile asks on the terminal for what add was not told: the product, what its preset
+// needs, and a name. In a script what is missing is an error as before.
+func (s *session) askForProfile(c *cobra.Command, args []string, f *addFlags) (name string, err error) {
+	if len(args) == 1 {
+		name = args[0]
+	}
+	told := f.preset != "" || len(f.set) > 0
+	if name != "" && told {
+		return name, nil
+	}
+	if !s.personSits() {
+		if name == "" {
+			return "", usage(c)
+		}
+		return name, nil
+	}
+	h, err := s.open()
+	if err != nil {
+		return "", err
+	}
+	if !told {
+		if err := s.printPresets(h); err != nil {
+			return "", err
+		}
+		if f.preset, err = s.askFor("Which preset? (oidc or oauth2 for any other server)", "", config.PresetNames()); err != nil {
+			return "", err
+		}
+	}
+	if err := s.askNeeds(h, f); err != nil {
+		return "", err
+	}
+	if name == "" {
+		if name, err = s.askFor("What shall the profile be called?", f.preset, nil); err != nil {
+			return "", err
+		}
+	}
+	return name, nil
+}
+
+// askNeeds asks for the values that a preset needs and no flag gave.
+func (s *session) askNeeds(h *helper.Helper, f *addFlags) error {
+	preset, err := h.Preset(f.preset)
+	if err != nil {
+		return nil // draft says so
+	}
+	file := config.File{URL: f.url, ClientID: f.clientID, Issuer: f.issuer}
+	for _, pair := range f.set {
+		key, value, _ := strings.Cut(pair, "=")
+		_ = file.Set(key, value) // draft says what is wrong
+	}
+	for _, need := range preset.Needs {
+		if !file.Lacks(need.Key) {
+			continue
+		}
+		answer, err := s.askFor(strings.ToUpper(need.Ask[:1])+need.Ask[1:]+":", "", nil)
+		if err != nil {
+			return err
+		}
+		f.set = append(f.set, need.Key+"="+answer)
+	}
+	return nil
+}
+
+// askFor asks until there is an answer: one of those that are known, if they are, and the
+// usual one for an empty line. Ctrl-D ends it.
+func (s *session) askFor(question, usual string, known []string) (string, error) {
+	if usual != "" {
+		question += " [" + usual + "]"
+	}
+	for {
+		answer, given, err := terminal.AskLine(question + " ")
+		if err != nil {
+			return "", err
+		}
+		if !given {
+			return "", &protocol.Error{Kind: protocol.ErrMalformed, Text: "add: it was broken off; nothing was stored"}
+		}
+		if answer == "" {
+			answer = usual
+		}
+		if answer != "" && (known == nil || slices.Contains(known, answer)) {
+			return answer, nil
+		}
+		if answer != "" {
+			s.say("There is no " + printable.Value(answer) + ".")
+		}
+	}
+}

@@ -1,0 +1,71 @@
+package main
+
+import (
+	"os"
+	"strings"
+	"testing"
+)
+
+// TestAddConverses: add without arguments asks for the product, what it needs, a name and
+// the secret, and lists what there is; Ctrl-D ends it with nothing stored.
+func TestAddConverses(t *testing.T) {
+	server, home := jamaServer(t), newHome(t)
+	p := sit(t, home, "add")
+	p.see("Which preset?")
+	p.types("jam\n")
+	p.see("There is no jam")
+	p.types("jama\n")
+	p.see("The address of your Jama")
+	p.types(server.URL() + "\n")
+	p.see("The client id of the API credentials")
+	p.types(" client \n")
+	p.see("What shall the profile be called? [jama]")
+	p.types("\n")
+	p.see("not shown: ")
+	p.types(typed + "\n")
+	p.see(`Added profile "jama"`)
+	if code := p.ends(); code != 0 {
+		t.Fatalf("exit %d: %s", code, p.screen.String())
+	}
+	p = sit(t, home, "add", "other")
+	p.see("Which preset?")
+	p.types("\x04")
+	if code := p.ends(); code != 2 || !strings.Contains(p.screen.String(), "nothing was stored") {
+		t.Errorf("exit %d: %s", code, p.screen.String())
+	}
+	if _, err := os.Stat(home + "/config/profiles/other.toml"); err == nil {
+		t.Error("half a profile is left")
+	}
+}
+
+// TestAddReplacesUnverified: a profile that never got a token, as after a mistyped port,
+// may be replaced by typing the line again, before a secret is asked for; its failure is
+// the last thing that was said (newcomer F6).
+func TestAddReplacesUnverified(t *testing.T) {
+	server, home := jamaServer(t), newHome(t)
+	add := func(url string) *person {
+		return sit(t, home, "add", "jama", "--preset", "jama", "--url", url, "--client-id", "client")
+	}
+	p := add("http://127.0.0.1:1")
+	p.see("not shown: ")
+	p.types(typed + "\n")
+	p.see("Store the new secret without asking the server?")
+	p.types("y\n")
+	if code := p.ends(); code != 8 || strings.Contains(p.screen.String(), "Try:") || !strings.Contains(p.screen.String(), "not verified") {
+		t.Fatalf("exit %d: %s", code, p.screen.String())
+	}
+	p = add(server.URL())
+	p.see("never got a token. Replace it?")
+	p.types("y\n")
+	p.see("not shown: ")
+	p.types(typed + "\n")
+	p.see(`Added profile "jama"`)
+	if code := p.ends(); code != 0 {
+		t.Fatalf("exit %d: %s", code, p.screen.String())
+	}
+	p = add(server.URL())
+	p.see("is there already")
+	if code := p.ends(); code != 9 || !strings.Contains(p.screen.String(), "--replace") || strings.Contains(p.screen.String(), "not shown") {
+		t.Errorf("exit %d: %s", code, p.screen.String())
+	}
+}
