@@ -1,10 +1,8 @@
 package helper_test
 
 import (
-	"bufio"
-	"io"
-	"net"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -14,44 +12,27 @@ import (
 	"github.com/credhelper/credhelper/protocol"
 )
 
-// behindProxy is a home whose server is somewhere else, where nobody answers, and a proxy that refuses
-// everybody with one status.
-func behindProxy(t *testing.T, status string) (h *home, proxy string, asked *atomic.Int32) {
+// behindProxy is a home whose server is somewhere else, where nobody answers, and a proxy
+// that refuses everybody with 407.
+func behindProxy(t *testing.T) (h *home, proxy string, asked *atomic.Int32) {
 	t.Helper()
 	h = newHome(t, oauthtest.Options{})
 	h.profile("demo", "client_id = \"client\"\nurl = \"https://api.example.com\"\ntoken_url = \"https://0.0.0.0:1/token\"\n")
 	h.store("demo", "secret")
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { listener.Close() })
 	asked = new(atomic.Int32)
-	go func() {
-		for {
-			conn, err := listener.Accept()
-			if err != nil {
-				return
-			}
-			go func() {
-				defer conn.Close()
-				if _, err := http.ReadRequest(bufio.NewReader(conn)); err != nil {
-					return
-				}
-				asked.Add(1)
-				_, _ = io.WriteString(conn, "HTTP/1.1 "+status+"\r\nContent-Length: 0\r\n\r\n")
-				_, _ = io.Copy(io.Discard, conn)
-			}()
-		}
-	}()
-	return h, listener.Addr().String(), asked
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		asked.Add(1)
+		w.WriteHeader(http.StatusProxyAuthRequired)
+	}))
+	t.Cleanup(server.Close)
+	return h, server.Listener.Addr().String(), asked
 }
 
 // TestProxyPassword (A6, A12): a proxy's 407 is told as such, exit 7, and a wrong
 // password is not sent by each call, because domain accounts are locked for that.
 // Another password is tried at once.
 func TestProxyPassword(t *testing.T) {
-	h, proxy, asked := behindProxy(t, "407 Proxy Authentication Required")
+	h, proxy, asked := behindProxy(t)
 	h.env["HTTPS_PROXY"] = "http://user:wr0ng@" + proxy
 	_, err := h.get(named)
 	wantError(t, err, protocol.ErrRefused, "407: the proxy "+proxy+" refuses the user name or password", "HTTPS_PROXY")
@@ -90,7 +71,7 @@ func TestProxyVariable(t *testing.T) {
 		{"slash", "http://user:pa/55@HOST", "HTTPS_PROXY is no address such as http://proxy.example:3128"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			h, proxy, asked := behindProxy(t, "407 No")
+			h, proxy, asked := behindProxy(t)
 			h.unwaited()
 			h.env["HTTPS_PROXY"] = strings.ReplaceAll(c.value, "HOST", proxy)
 			_, err := h.get(named)
@@ -101,14 +82,14 @@ func TestProxyVariable(t *testing.T) {
 		})
 	}
 	t.Run("it does not count with NO_PROXY", func(t *testing.T) {
-		h, proxy, _ := behindProxy(t, "407 No")
+		h, proxy, _ := behindProxy(t)
 		h.unwaited()
 		h.env["HTTPS_PROXY"], h.env["NO_PROXY"] = `"http://`+proxy, "0.0.0.0"
 		_, err := h.get(named)
 		wantError(t, err, protocol.ErrUnreachable, "no connection: connection refused")
 	})
 	for _, good := range []string{"http://HOST", "HOST", "http://DOM%5Cuser:p%25@HOST"} {
-		h, proxy, asked := behindProxy(t, "407 No")
+		h, proxy, asked := behindProxy(t)
 		h.env["https_proxy"] = strings.ReplaceAll(good, "HOST", proxy)
 		_, err := h.get(named)
 		wantError(t, err, protocol.ErrRefused, "407: the proxy "+proxy)
