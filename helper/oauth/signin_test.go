@@ -461,6 +461,7 @@ func TestDevice(t *testing.T) {
 		{"a negative one, too", []string{"device-negative"}, nil, []time.Duration{5, 5}, ""},
 		{"slow_down adds 5 s for good", []string{"device-slow", "device-pending"}, nil, []time.Duration{1, 6, 6, 6}, ""},
 		{"a lost connection doubles it", nil, []string{"close-late", "status-500"}, []time.Duration{1, 2, 4, 4}, ""},
+		{"201 from the device endpoint", []string{"device-created"}, nil, []time.Duration{1, 1}, ""},
 		{"declined", []string{"device-denied"}, nil, []time.Duration{1}, "access_denied"},
 		{"over", []string{"device-expired"}, nil, []time.Duration{1}, "expired_token"},
 		{"nobody comes", nil, slowly(100), nil, "nobody signed in"},

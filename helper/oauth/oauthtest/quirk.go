@@ -27,6 +27,7 @@ var quirks = [...]quirk{
 	{"device-negative", "interval -1 and expires_in -1"},
 	{"device-expired", "the device code is over at once"},
 	{"device-denied", "the person declines on the other device"},
+	{"device-created", "the device endpoint answers 201"},
 	{"device-http", "verification_uri is plain http"},
 	{"refresh-kept", "a refresh token is not replaced"},
 	{"exchange-refresh", "an exchange says issued_token_type refresh_token, which stands beside the access token (zitadel)"},

@@ -136,6 +136,9 @@ func (s *Server) device(c Client, a asked) said {
 	if s.odd("device-negative") {
 		answer["interval"], answer["expires_in"] = -1, -1
 	}
+	if s.odd("device-created") {
+		return said{201, nil, answer}
+	}
 	return said{200, nil, answer}
 }
 
