@@ -12,7 +12,6 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
-	"runtime"
 	"runtime/debug"
 	"slices"
 	"strings"
@@ -118,7 +117,11 @@ const ourModule = "github.com/credhelper/credhelper"
 // notices are the licences of all that is linked on any system, whichever of them this
 // run builds: they want to be beside each copy, and to be the same in each.
 func (r *release) notices() ([]byte, error) {
-	dirs := map[string]string{"the Go standard library": runtime.GOROOT()}
+	goroot, err := run(r.source, nil, "go", "env", "GOROOT")
+	if err != nil {
+		return nil, err
+	}
+	dirs := map[string]string{"the Go standard library": strings.TrimSpace(goroot)}
 	for _, t := range targets {
 		out, err := run(r.source, t.environ(), "go", "list", "-deps", "-f", "{{with .Module}}{{.Path}} {{.Version}}\t{{.Dir}}{{end}}", "./cmd/...")
 		if err != nil {
