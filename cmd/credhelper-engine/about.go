@@ -14,6 +14,7 @@ import (
 func (s *session) versionCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:     "version [--json]",
+		Example: "  credhelper version --json",
 		Short:   "say the version; --json with dialects, presets, keyrings and grants",
 		GroupID: groupKeep,
 		Args:    between(0, 0),
@@ -87,11 +88,14 @@ func dialectHelp(d *protocol.Dialect) string {
 // ownUsage is the usage line of each of credhelper's own dialects.
 var ownUsage = map[string]string{
 	"get": "Usage:\n  credhelper get   a request on stdin, an answer on stdout, both JSON:\n" +
-		"                   {\"uri\": \"https://...\"} or {\"profile\": \"NAME\"}, optionally \"min_ttl\" and \"refused\"\n",
-	"token": "Usage:\n  credhelper token NAME|URL\n",
+		"                   {\"uri\": \"https://...\"} or {\"profile\": \"NAME\"}, optionally \"min_ttl\" and \"refused\"\n\n" +
+		"Example:\n  echo '{\"profile\": \"jama\"}' | credhelper get\n",
+	"token": "Usage:\n  credhelper token NAME|URL\n\nExample:\n  token=$(credhelper token jama) || exit\n",
 	"header": "Usage:\n  credhelper header NAME|URL [--format FORMAT]\n\n" +
-		"Formats: header, token, headers-json, json, curl-config, env, env-fish, env-powershell, netrc\n",
-	"reject": "Usage:\n  credhelper reject NAME|URL [--current]   the refused token on stdin, or whichever is current; dropped only if it is the current one and not a minute young\n",
+		"Formats: header, token, headers-json, json, curl-config, env, env-fish, env-powershell, netrc\n\n" +
+		"Example:\n  curl -H @<(credhelper header jama) https://example.jamacloud.com/rest/v1/projects\n",
+	"reject": "Usage:\n  credhelper reject NAME|URL [--current]   the refused token on stdin, or whichever is current; dropped only if it is the current one and not a minute young\n\n" +
+		"Example:\n  credhelper reject jama --current\n",
 }
 
 const commonUsage = `

@@ -6,6 +6,7 @@ import "github.com/spf13/cobra"
 func (s *session) cacheCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:     "cache clear [NAME]",
+		Example: "  credhelper cache clear\n  credhelper cache clear jama",
 		Short:   "drop cached tokens and remembered refusals; secrets stay",
 		GroupID: groupKeep,
 		Args:    between(1, 1),
@@ -13,6 +14,7 @@ func (s *session) cacheCommand() *cobra.Command {
 	}
 	c.AddCommand(&cobra.Command{
 		Use:               "clear [NAME]",
+		Example:           "  credhelper cache clear jama",
 		Short:             "drop the cached token of a profile, or everything cached",
 		Args:              between(0, 1),
 		ValidArgsFunction: s.completeProfiles,

@@ -38,7 +38,7 @@ func (s *session) commands() *cobra.Command {
 			"once, keeps it sealed until it ends, and gives it only to the origin it belongs to.",
 		Example: "  credhelper add jama --preset jama --url https://example.jamacloud.com --client-id ID\n" +
 			"  credhelper curl jama -- /rest/v1/projects",
-		Args:                       noVerb,
+		Args:                       s.noVerb,
 		SilenceErrors:              true,
 		SilenceUsage:               true,
 		DisableSuggestions:         false,
@@ -90,14 +90,20 @@ func (s *session) commands() *cobra.Command {
 	return root
 }
 
-// noVerb refuses an unknown command, and names the nearest one.
-func noVerb(c *cobra.Command, args []string) error {
+// noVerb refuses an unknown command, and names the nearest one, or what a profile's name
+// was probably meant for.
+func (s *session) noVerb(c *cobra.Command, args []string) error {
 	if len(args) == 0 {
 		return nil
 	}
 	hint := "see credhelper --help"
 	if near := c.SuggestionsFor(args[0]); len(near) > 0 {
 		hint = "did you mean credhelper " + near[0] + "?"
+	}
+	if h, err := s.open(); err == nil {
+		if _, err := h.Profile(args[0]); err == nil {
+			hint = "that is a profile: credhelper token " + args[0] + ", or credhelper curl " + args[0] + " -- /PATH"
+		}
 	}
 	return &protocol.Error{Kind: protocol.ErrMalformed, Text: "no verb " + printable.Value(args[0]), Hint: hint}
 }

@@ -24,8 +24,9 @@ func (s *session) doctorCommand() *cobra.Command {
 	var bundle string
 	var online bool
 	c := &cobra.Command{
-		Use:   "doctor [NAME...] [--online] [--json] [--bundle FILE]",
-		Short: "check the installation, the keyring, the cache and every profile",
+		Use:     "doctor [NAME...] [--online] [--json] [--bundle FILE]",
+		Example: "  credhelper doctor\n  credhelper doctor jama --online\n  credhelper doctor --bundle report.tar.gz",
+		Short:   "check the installation, the keyring, the cache and every profile",
 		Long: "Checks, one line each, the cause before the symptom, and each failure with the\n" +
 			"command that mends it. Without a name it asks no server and runs no command; with\n" +
 			"names, or --online, it asks each host of their token endpoints once, without\n" +

@@ -22,8 +22,9 @@ func (s *session) execCommand() *cobra.Command {
 	var variable string
 	var keep []string
 	c := &cobra.Command{
-		Use:   "exec NAME -- COMMAND [ARGUMENTS]",
-		Short: "run a command with the token in the file BEARER_TOKEN_FILE, renewed while it runs",
+		Use:     "exec NAME -- COMMAND [ARGUMENTS]",
+		Example: "  credhelper exec jama -- ./sync.sh",
+		Short:   "run a command with the token in the file BEARER_TOKEN_FILE, renewed while it runs",
 		Long: "Runs a command with BEARER_TOKEN_FILE set to a private file that holds the\n" +
 			"token, is replaced before the token ends, and is removed with the command.\n" +
 			"Read it for every request. --env VAR puts the token itself into a variable,\n" +

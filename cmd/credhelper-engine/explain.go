@@ -18,6 +18,7 @@ import (
 func (s *session) explainCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:     "explain URL",
+		Example: "  credhelper explain https://example.jamacloud.com/rest/v1/projects",
 		Short:   "say which profile owns a URL, and why",
 		GroupID: groupKeep,
 		Args:    between(1, 1),

@@ -18,8 +18,9 @@ import (
 // never prints the token or its signature.
 func (s *session) inspectCommand() *cobra.Command {
 	return &cobra.Command{
-		Use:   "inspect NAME",
-		Short: "show a token's claims, its times, and what the server says of it",
+		Use:     "inspect NAME",
+		Example: "  credhelper inspect jama",
+		Short:   "show a token's claims, its times, and what the server says of it",
 		Long: "Shows what the profile's token says of itself if it is a JWT, when it ends, and,\n" +
 			"if the profile has an introspection_url, what the server says of it (RFC 7662).\n" +
 			"A token that the server calls not active is exit 12. Nothing is verified: a\n" +

@@ -19,6 +19,7 @@ import (
 func (s *session) keyringCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:     "keyring [use BACKEND | passphrase]",
+		Example: "  credhelper keyring\n  credhelper keyring use secret-service",
 		Short:   "say or choose where secrets are kept, or set the passphrase of the encrypted file",
 		GroupID: groupKeep,
 		Args:    between(0, 1),
@@ -33,6 +34,7 @@ func (s *session) keyringCommand() *cobra.Command {
 	var identity string
 	use := &cobra.Command{
 		Use:               "use BACKEND",
+		Example:           "  credhelper keyring use file",
 		Short:             "keep secrets in " + strings.Join(backendNames(), ", ") + "; those stored so far are moved",
 		Args:              between(1, 1),
 		ValidArgsFunction: cobra.FixedCompletions(append(backendNames(), kwallet), cobra.ShellCompDirectiveNoFileComp),
@@ -50,6 +52,7 @@ func (s *session) keyringCommand() *cobra.Command {
 	var keyFile bool
 	passphrase := &cobra.Command{
 		Use:         "passphrase",
+		Example:     "  credhelper keyring passphrase\n  credhelper keyring passphrase --key-file",
 		Short:       "set or change the passphrase of the encrypted file keyring",
 		Args:        between(0, 0),
 		Annotations: patient,

@@ -23,8 +23,9 @@ import (
 func (s *session) loginCommand() *cobra.Command {
 	var noBrowser bool
 	c := &cobra.Command{
-		Use:   "login NAME [--no-browser]",
-		Short: "sign in with a browser or on another device",
+		Use:     "login NAME [--no-browser]",
+		Example: "  credhelper login jira-user",
+		Short:   "sign in with a browser or on another device",
 		Long: "Signs a person in, for profiles whose token acts for one. With grant\n" +
 			"authorization_code a browser opens and comes back to this machine; with\n" +
 			"device_code an address, a code and a QR code are shown for another device.\n" +

@@ -11,8 +11,9 @@ import (
 // server if it supports that (RFC 7009), and locally in any case (T16, T26).
 func (s *session) logoutCommand() *cobra.Command {
 	return &cobra.Command{
-		Use:   "logout NAME",
-		Short: "revoke the tokens of a profile at the server, and forget them",
+		Use:     "logout NAME",
+		Example: "  credhelper logout jira-user",
+		Short:   "revoke the tokens of a profile at the server, and forget them",
 		Long: "Revokes the sign-in and the cached token of a profile at the server, if the\n" +
 			"profile has a revocation_url, and forgets both here even if the server does not\n" +
 			"answer. A client secret stays stored; remove takes that away, too.",

@@ -135,3 +135,30 @@ func TestBashWithoutLibrary(t *testing.T) {
 		t.Errorf("cobra's script has changed:\n%.1500s", out)
 	}
 }
+
+// TestEveryVerbHasAnExample: help shows for each verb of a person, and each of
+// credhelper's own dialects, a line that can be typed (newcomer F10).
+func TestEveryVerbHasAnExample(t *testing.T) {
+	s := &session{}
+	seen := 0
+	var look func(c *cobra.Command)
+	look = func(c *cobra.Command) {
+		for _, verb := range c.Commands() {
+			look(verb)
+			if verb.Hidden || verb.GroupID == groupTools {
+				continue
+			}
+			seen++
+			if verb.DisableFlagParsing && strings.Contains(verb.Long, "Example:\n  ") {
+				continue
+			}
+			if !strings.Contains(verb.Example, verb.CommandPath()) {
+				t.Errorf("%s has no example", verb.CommandPath())
+			}
+		}
+	}
+	look(s.commands())
+	if seen < 30 {
+		t.Errorf("only %d verbs", seen)
+	}
+}

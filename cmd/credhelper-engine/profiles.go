@@ -24,6 +24,7 @@ import (
 func (s *session) listCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:        "list [--json]",
+		Example:    "  credhelper list\n  credhelper list --json | jq -r '.[].name'",
 		SuggestFor: []string{"ls"},
 		Short:      "list the profiles",
 		GroupID:    groupManage,
@@ -104,6 +105,7 @@ func (s *session) showCommand() *cobra.Command {
 	var full bool
 	c := &cobra.Command{
 		Use:               "show NAME [--full]",
+		Example:           "  credhelper show jama --full",
 		Short:             "show a profile; --full with all that its preset and the defaults add",
 		GroupID:           groupManage,
 		Args:              between(1, 1),
@@ -147,6 +149,7 @@ func (s *session) show(name string, full bool) error {
 func (s *session) editCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:               "edit NAME",
+		Example:           "  EDITOR=nano credhelper edit jama",
 		Short:             "edit a profile; it is checked before it is put in place",
 		GroupID:           groupManage,
 		Args:              between(1, 1),
@@ -272,6 +275,7 @@ func (s *session) removeCommand() *cobra.Command {
 	var yes bool
 	c := &cobra.Command{
 		Use:               "remove NAME [--yes]",
+		Example:           "  credhelper remove jama",
 		SuggestFor:        []string{"rm", "delete"},
 		Short:             "remove a profile, its secret and its cached token",
 		GroupID:           groupManage,
@@ -314,6 +318,7 @@ func (s *session) remove(ctx context.Context, name string, yes bool) error {
 func (s *session) exportCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:               "export [NAME ...]",
+		Example:           "  credhelper export jama orders > profiles.toml",
 		Short:             "write profiles, never secrets, as one TOML document",
 		GroupID:           groupManage,
 		ValidArgsFunction: s.completeProfiles,
@@ -340,8 +345,9 @@ const allowLocal = "allow-local-sources"
 func (s *session) importCommand() *cobra.Command {
 	var local bool
 	c := &cobra.Command{
-		Use:   "import FILE [--allow-local-sources]",
-		Short: "add the profiles of an exported document (- is stdin)",
+		Use:     "import FILE [--allow-local-sources]",
+		Example: "  credhelper import profiles.toml",
+		Short:   "add the profiles of an exported document (- is stdin)",
 		Long: "Adds the profiles of a document that credhelper export wrote; all of them or\n" +
 			"none. A document that names a command, a variable or a file of this machine is\n" +
 			"refused: its author would choose what runs here, and where the rest is sent.",

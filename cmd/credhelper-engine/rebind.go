@@ -15,6 +15,7 @@ func (s *session) rebindCommand() *cobra.Command {
 	var yes bool
 	c := &cobra.Command{
 		Use:               "rebind NAME [--yes]",
+		Example:           "  credhelper rebind jama",
 		Short:             "let the stored secret be used for what the profile says now",
 		GroupID:           groupManage,
 		Args:              between(1, 1),

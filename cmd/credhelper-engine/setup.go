@@ -26,6 +26,7 @@ func (s *session) setupCommand() *cobra.Command {
 	var flags setupFlags
 	c := &cobra.Command{
 		Use:     "setup [TOOL [NAME]] [--write | --remove]",
+		Example: "  credhelper setup\n  credhelper setup git jama\n  credhelper setup git jama --write",
 		Short:   "print, apply or take back the wiring of git, docker, kubectl, ...",
 		GroupID: groupManage,
 		Args:    between(0, 2),

@@ -26,8 +26,9 @@ type sinkFlags struct {
 func (s *session) sinkCommand() *cobra.Command {
 	var f sinkFlags
 	c := &cobra.Command{
-		Use:   "sink NAME --file FILE [--format FORMAT] [--once | --keep]",
-		Short: "keep a file with the token, for programs that read one",
+		Use:     "sink NAME --file FILE [--format FORMAT] [--once | --keep]",
+		Example: "  credhelper sink jama --file $XDG_RUNTIME_DIR/jama-token",
+		Short:   "keep a file with the token, for programs that read one",
 		Long: "Writes the token into a file of mode 0600 and replaces it, whole, before the\n" +
 			"token ends. While the server gives no new token the old one stays, until it has\n" +
 			"ended; then the file is removed. Ends on SIGTERM or Ctrl-C and removes the file,\n" +

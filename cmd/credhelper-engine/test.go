@@ -16,6 +16,7 @@ import (
 func (s *session) testCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:               "test NAME",
+		Example:           "  credhelper test jama",
 		Short:             "fetch a token and ask the API who it is for",
 		GroupID:           groupUse,
 		Args:              between(1, 1),

@@ -104,6 +104,7 @@ func (s *session) unlockCommand() *cobra.Command {
 	var life string
 	c := &cobra.Command{
 		Use:         "unlock [--for TIME]",
+		Example:     "  credhelper unlock --for 1h",
 		Short:       "open the encrypted file keyring with its passphrase, for up to 8 hours",
 		GroupID:     groupKeep,
 		Args:        between(0, 0),
@@ -173,6 +174,7 @@ func (s *session) unlock(ctx context.Context, keep time.Duration) error {
 func (s *session) lockCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:     "lock",
+		Example: "  credhelper lock",
 		Short:   "forget the unlocked keyring and the key of all cached tokens",
 		GroupID: groupKeep,
 		Args:    between(0, 0),
