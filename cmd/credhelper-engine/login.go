@@ -18,35 +18,44 @@ import (
 	"github.com/credhelper/credhelper/protocol/printable"
 )
 
+// loginFlags are the flags of login.
+type loginFlags struct{ noBrowser, paste bool }
+
 // loginCommand signs a person in. It is the only command that opens a browser, and no
 // tool's call runs it.
 func (s *session) loginCommand() *cobra.Command {
-	var noBrowser bool
+	var f loginFlags
 	c := &cobra.Command{
-		Use:     "login NAME [--no-browser]",
-		Example: "  credhelper login jira-user",
+		Use:     "login NAME [--no-browser | --paste]",
+		Example: "  credhelper login jira-user\n  credhelper login jira-user --paste",
 		Short:   "sign in with a browser or on another device",
 		Long: "Signs a person in, for profiles whose token acts for one. With grant\n" +
 			"authorization_code a browser opens and comes back to this machine; with\n" +
 			"device_code an address, a code and a QR code are shown for another device.\n" +
+			"Where no browser can come back to this machine, as over ssh, --paste asks for the\n" +
+			"address that a browser anywhere ended at, on a page that could not be opened.\n" +
 			"The sign-in lasts as long as the server renews it; its refresh token is kept in\n" +
 			"the keyring.",
 		GroupID:           groupManage,
 		Args:              between(1, 1),
 		Annotations:       patient,
 		ValidArgsFunction: s.completeProfiles,
-		RunE:              func(c *cobra.Command, args []string) error { return s.login(c.Context(), args[0], noBrowser) },
+		RunE:              func(c *cobra.Command, args []string) error { return s.login(c.Context(), args[0], f) },
 	}
-	c.Flags().BoolVar(&noBrowser, "no-browser", false, "only print the address to open")
+	c.Flags().BoolVar(&f.noBrowser, "no-browser", false, "only print the address to open")
+	c.Flags().BoolVar(&f.paste, "paste", false, "ask for the address that a browser on another machine ended at")
 	return c
 }
 
-func (s *session) login(ctx context.Context, name string, noBrowser bool) error {
+func (s *session) login(ctx context.Context, name string, f loginFlags) error {
 	h, p, err := s.openProfile(name)
 	if err != nil {
 		return err
 	}
-	if !s.interactive() && !noBrowser {
+	if f.paste && p.Grant == "device_code" {
+		return malformed("--paste is for a sign-in that ends in a browser; this one shows a code for any device")
+	}
+	if !s.interactive() && (!f.noBrowser || f.paste) {
 		return &protocol.Error{Kind: protocol.ErrLogin, Text: "profile " + name + ": nobody is here to sign in (CI or --no-input)",
 			Hint: "if somebody can open an address: credhelper login " + name + " --no-browser"}
 	}
@@ -57,8 +66,10 @@ func (s *session) login(ctx context.Context, name string, noBrowser bool) error 
 	var token *oauth.Token
 	if p.Grant == "device_code" {
 		token, err = s.signInElsewhere(ctx, p, client)
+	} else if f.paste {
+		token, err = s.signInByPaste(ctx, p, client)
 	} else {
-		token, err = s.signInHere(ctx, h, p, client, noBrowser)
+		token, err = s.signInHere(ctx, h, p, client, f.noBrowser)
 	}
 	if err != nil {
 		return h.SignInError(p, err)
@@ -82,7 +93,7 @@ func (s *session) signInHere(ctx context.Context, h *helper.Helper, p *config.Pr
 	if err != nil {
 		return nil, err
 	}
-	in, err := client.Begin(oauth.Sign{AuthorizationURL: p.AuthorizationURL, Redirect: redirect, Issuer: p.Issuer, MustIssuer: p.SendsIssuer})
+	in, err := begin(p, client, redirect)
 	if err != nil {
 		listener.Close()
 		return nil, err
@@ -101,6 +112,33 @@ func (s *session) signInHere(ctx context.Context, h *helper.Helper, p *config.Pr
 		go s.openBrowser(in.Start) // other users can read its arguments
 	}
 	return in.Serve(ctx, listener)
+}
+
+// signInByPaste asks for the address that a browser on another machine ended at. It holds a
+// code that is worth nothing without what this process knows, and is not shown all the same.
+func (s *session) signInByPaste(ctx context.Context, p *config.Profile, client *oauth.Client) (*oauth.Token, error) {
+	listener, redirect, err := oauth.ListenLoopback(ctx, cmp.Or(p.Redirect, "http://127.0.0.1/"))
+	if err != nil {
+		return nil, err
+	}
+	listener.Close() // only its address is needed: nobody comes
+	in, err := begin(p, client, redirect)
+	if err != nil {
+		return nil, err
+	}
+	s.say("Sign in at " + hostOf(p.AuthorizationURL) + " in a browser anywhere, at this address:")
+	s.sayPainted(in.URL)
+	s.say("It ends on a page that cannot be opened, at " + redirect + "?...: copy that address from the browser.")
+	address, err := s.askSecret("Paste it, not shown")
+	if err != nil {
+		return nil, err
+	}
+	return in.FinishAt(ctx, address.Reveal())
+}
+
+// begin makes the authorization request of a profile.
+func begin(p *config.Profile, client *oauth.Client, redirect string) (*oauth.SignIn, error) {
+	return client.Begin(oauth.Sign{AuthorizationURL: p.AuthorizationURL, Redirect: redirect, Issuer: p.Issuer, MustIssuer: p.SendsIssuer})
 }
 
 // openBrowser starts the browser without a shell. Its output is discarded.

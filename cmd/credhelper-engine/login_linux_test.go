@@ -5,6 +5,7 @@ import (
 	"crypto/elliptic"
 	"crypto/rand"
 	"encoding/pem"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -81,5 +82,61 @@ func TestDeviceOnTerminal(t *testing.T) {
 		if text := p.screen.String(); strings.Contains(text, "\u2588\u2588\u2588") != drawn || strings.Contains(text, "QR code below") != drawn {
 			t.Errorf("%s: %s", locale, text)
 		}
+	}
+}
+
+// TestLoginPaste: a sign-in whose browser is on another machine ends with the address that
+// it ended at. Another address, or another sign-in's state, asks the server nothing, and
+// what was pasted is shown nowhere.
+func TestLoginPaste(t *testing.T) {
+	server, err := oauthtest.New(oauthtest.Options{Clients: []oauthtest.Client{{ID: "app", Auth: "none"}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer server.Close()
+	home := newHome(t)
+	for _, args := range [][]string{
+		{"keyring", "use", "file"},
+		{"add", "me", "--preset", "oidc", "--issuer", server.URL(), "--url", server.URL(), "--client-id", "app", "--set", "grant=authorization_code", "--set", "client_auth=none", "--set", "probe=/me"},
+	} {
+		if p := sit(t, home, args...); p.ends() != 0 {
+			t.Fatal(p.screen.String())
+		}
+	}
+	for _, c := range []struct {
+		name     string
+		change   func(address string) string
+		code     int
+		shows    string
+		requests int
+	}{
+		{"another state", func(a string) string { return strings.Replace(a, "state=", "state=x", 1) }, 6, "another state", 0},
+		{"another address", func(a string) string { return strings.Replace(a, "127.0.0.1", "127.0.0.2", 1) }, 6, "not where this sign-in ends", 0},
+		{"the code alone", func(a string) string { return "code" }, 6, "not where this sign-in ends", 0},
+		{"what the browser shows", func(a string) string { return " " + a + " " }, 0, "Signed in: me.", 1},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			p := sit(t, home, "login", "me", "--paste")
+			p.see("Paste it, not shown")
+			_, rest, _ := strings.Cut(p.screen.String(), "at this address:")
+			address := strings.Fields(rest)[0]
+			browser := &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+			resp, err := browser.Get(address)
+			if err != nil {
+				t.Fatal(err)
+			}
+			resp.Body.Close()
+			back := resp.Header.Get("Location")
+			p.types(c.change(back) + "\n")
+			if code := p.ends(); code != c.code || !strings.Contains(p.screen.String(), c.shows) {
+				t.Errorf("exit %d: %s", code, p.screen.String())
+			}
+			if _, query, _ := strings.Cut(back, "?"); query == "" || strings.Contains(p.screen.String(), query) {
+				t.Errorf("what was pasted is shown: %q", back)
+			}
+			if n := server.Count(); n != c.requests {
+				t.Errorf("%d requests", n)
+			}
+		})
 	}
 }

@@ -121,6 +121,22 @@ func (in *SignIn) Finish(ctx context.Context, back url.Values) (*Token, error) {
 	return in.client.Token(ctx)
 }
 
+// FinishAt is Finish for the address that the browser ended at, as a person copied it from
+// a browser on another machine, where nobody listens at Redirect. It must be Redirect with
+// the server's answer.
+func (in *SignIn) FinishAt(ctx context.Context, address string) (*Token, error) {
+	back, err := url.Parse(strings.TrimSpace(address))
+	if err != nil || back.User != nil {
+		return nil, &Error{Kind: Refused, Reason: "what was pasted is not an address"}
+	}
+	query := back.Query()
+	back.RawQuery, back.Fragment = "", ""
+	if want, err := url.Parse(in.Redirect); err != nil || back.Scheme != want.Scheme || back.Host != want.Host || orText(back.Path, "/") != orText(want.Path, "/") {
+		return nil, &Error{Kind: Refused, Reason: "what was pasted is not where this sign-in ends: that address begins with " + printable.Value(in.Redirect)}
+	}
+	return in.Finish(ctx, query)
+}
+
 // check compares the response of RFC 6749 4.1.2 with the request. State comes first:
 // without it nothing else is read.
 func (in *SignIn) check(back url.Values) (secret.Text, *Error) {
