@@ -49,7 +49,7 @@ var rooms = []room{
 	{path: "protocol/retryafter", not: []string{"os", "os/exec", "log"}},
 	{path: "protocol", may: levelZero, not: pure},
 	{path: "helper/private", may: sys, not: []string{"net/http", "net", "fmt", "encoding/json", "crypto/rand"}},
-	{path: "helper/logfile", may: []string{"helper/private", "protocol/printable"}, not: []string{"net/http", "net", "fmt", "encoding/json"}},
+	{path: "helper/logfile", may: []string{"helper/private", "protocol", "protocol/printable"}, not: []string{"net/http", "net", "fmt", "encoding/json"}},
 	{path: "helper/cache", may: join(levelZero, sys, []string{"protocol", "helper/private"}), not: []string{"net/http", "net", "fmt", "encoding/json"}},
 	{path: "helper/oauth", may: join(levelZero, []string{"golang.org/x/oauth2", "github.com/go-jose/go-jose/v4",
 		"software.sslmate.com/src/go-pkcs12", "github.com/youmark/pkcs8"}), not: []string{"os", "os/exec"}},

@@ -216,7 +216,12 @@ func TestSettings(t *testing.T) {
 	for text, part := range map[string]string{
 		"keyrings = \"file\"":        "config.toml:1: keyrings: unknown key; did you mean keyring?",
 		"keyring = \"kwallet6\"":     `config.toml:1: keyring: "kwallet6" is none of file`,
-		"\naudit = \"some\"":         `config.toml:2: audit: "some" is not "all"`,
+		"\naudit = \"some\"":         `config.toml:2: audit: "some" is neither "all" nor "required"`,
+		"log_size = \"64\"":          `config.toml:1: log_size: want a number of bytes`,
+		"log_size = 1":               `config.toml:1: log_size: want a number of bytes`,
+		"log_size = \"1 TiB\"":       `config.toml:1: log_size: want a number of bytes`,
+		"log_size = 1.5":             `config.toml:1: log_size: want a number of bytes`,
+		"log_size = true":            `config.toml:1: log_size: want a number of bytes`,
 		"[defaults]\nproxies = \"\"": "config.toml:2: defaults.proxies: unknown key",
 	} {
 		h.write(h.dirs.Settings(), text)
@@ -238,6 +243,20 @@ func TestSettings(t *testing.T) {
 	text, _ := os.ReadFile(h.dirs.Settings())
 	if want := "keyring = \"pass\"\n# mine\naudit = \"all\"\n\n[defaults]\nmin_ttl = 60 # a minute\n"; string(text) != want {
 		t.Errorf("%q", text)
+	}
+	for text, want := range map[string]int64{
+		"":                                      1 << 20,
+		"audit = \"all\"":                       64 << 20,
+		"audit = \"required\"":                  64 << 20,
+		"log_size = 65536":                      64 << 10,
+		"log_size = \"64KiB\"\naudit = \"all\"": 64 << 10,
+		"log_size = \"200 MiB\"":                200 << 20,
+		"log_size = \"16 GiB\"":                 16 << 30,
+	} {
+		s, err := config.ReadSettings("config.toml", []byte(text))
+		if got := s.LogLimit(); err != nil || got != want {
+			t.Errorf("%s: %d, %v", text, got, err)
+		}
 	}
 	wantError(t, h.helper().UseKeyring("clipboard"), protocol.ErrMalformed, "no keyring backend clipboard")
 	h.profile("demo", plain)

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/credhelper/credhelper/helper/cache"
+	"github.com/credhelper/credhelper/helper/config"
 	"github.com/credhelper/credhelper/protocol"
 	"github.com/credhelper/credhelper/protocol/secret"
 )
@@ -38,19 +39,17 @@ func (q *query) cached() *cache.Entry {
 	return e
 }
 
-// serve returns the answer of an entry, if it needs no request to the server. A token
-// other than the one that the request found first counts as new.
-func (q *query) serve(e *cache.Entry) (protocol.Credential, bool) {
+// answers reports whether an entry answers the request, without one to the server. A
+// token other than the one that the request found first counts as new.
+func (q *query) answers(e *cache.Entry) bool {
 	if e == nil {
-		return protocol.Credential{}, false
+		return false
 	}
 	r := q.request
 	r.MinTTL = q.minTTL(e)
 	r.Refresh = r.Refresh && q.seen != nil && e.Token.Equal(q.seen.Token)
-	if _, ok := e.Answer(r, q.clock()); !ok {
-		return protocol.Credential{}, false
-	}
-	return q.hit(e), true
+	_, ok := e.Answer(r, q.clock())
+	return ok
 }
 
 // usable reports whether an entry may still be given while a request to the server is
@@ -71,14 +70,24 @@ func (q *query) minTTL(e *cache.Entry) int64 {
 // most returns the longest remaining lifetime that can be required of a token.
 func most(issued, expires int64) int64 { return (expires - issued) * 9 / 10 }
 
-// hit returns the answer from the cache.
-func (q *query) hit(e *cache.Entry) protocol.Credential {
-	if q.settings.Audit == auditAll {
-		q.log(q.ofToken(q.record(eventHit), e.Token, e.Expires))
+// hit returns the answer from the cache, once it is logged where it has to be.
+func (q *query) hit(e *cache.Entry) (protocol.Credential, error) {
+	if err := q.logHit(e.Token, e.Expires); err != nil {
+		return protocol.Credential{}, err
 	}
 	c := e.Credential(q.clock())
 	c.Origin = q.origin
-	return c
+	return c, nil
+}
+
+// logHit logs a token that this request did not fetch.
+func (q *query) logHit(token secret.Text, expires int64) error {
+	if !q.settings.Audited() {
+		return nil
+	}
+	line := q.ofToken(q.record(eventHit), token, expires)
+	line.Source = fromCache
+	return q.logUse(line)
 }
 
 // restamp seals the entry again if files it depends on have changed without effect on
@@ -86,7 +95,7 @@ func (q *query) hit(e *cache.Entry) protocol.Credential {
 func (q *query) restamp(ctx context.Context, e *cache.Entry) {
 	_, r := q.reported()
 	rejected := r.Block(q.now().Unix())
-	if e.Current() && e.Audit == (q.settings.Audit == auditAll) && e.Rejected == rejected && q.findable(e) || q.profile.Stamps == nil {
+	if e.Current() && q.audits(e) && e.Rejected == rejected && q.findable(e) || q.profile.Stamps == nil {
 		return
 	}
 	lock, err := q.store.TryLock(q.profile.Name)
@@ -100,6 +109,14 @@ func (q *query) restamp(ctx context.Context, e *cache.Entry) {
 	entry := q.newEntry(e.Token, e.Issued, e.Expires)
 	entry.BootedAt, entry.Rejected = e.BootedAt, rejected
 	_ = q.store.Put(ctx, lock, entry)
+}
+
+// audits reports whether an entry says what the settings say of the log.
+func (q *query) audits(e *cache.Entry) bool {
+	if !q.settings.Audited() {
+		return !e.Audit
+	}
+	return e.Audit && e.Required == (q.settings.Audit == config.AuditRequired) && e.LogLimit == q.settings.LogLimit()
 }
 
 // findable reports whether the front would find this entry for this call.
@@ -120,7 +137,8 @@ func (q *query) newEntry(token secret.Text, issued, expires int64) *cache.Entry 
 		Binding:   q.binding,
 		Token:     token,
 		Wide:      p.WideToken,
-		Audit:     q.settings.Audit == auditAll,
+		Audit:     q.settings.Audited(),
+		Required:  q.settings.Audit == config.AuditRequired,
 		ByName:    p.ByName,
 		Username:  p.Username,
 		Header:    p.Header,
@@ -133,7 +151,7 @@ func (q *query) newEntry(token secret.Text, issued, expires int64) *cache.Entry 
 		BootedAt:  q.clock().BootedAt,
 	}
 	if e.Audit {
-		e.Fingerprint = q.fingerprint(token)
+		e.Fingerprint, e.LogLimit = q.fingerprint(token), q.settings.LogLimit()
 	}
 	// The front does not know a profile's min_ttl, only when to execute the engine.
 	want := min(int64(p.MinTTL/time.Second), most(issued, expires))

@@ -73,7 +73,7 @@ func (q *query) insteadOfFailure(old *cache.Entry, cause error) (protocol.Creden
 	line.Source = fromCache
 	q.logFailure(line, cause)
 	q.report(cause.Error() + "; the cached token is still good for " + failure.Span(time.Unix(old.Expires, 0).Sub(q.now())))
-	return q.hit(old), nil
+	return q.hit(old)
 }
 
 // keepLocked seals a new token. The token is given even if that fails (F2). lock is nil

@@ -138,7 +138,7 @@ func (q *query) share(ctx context.Context, fetch func(context.Context) (protocol
 		return fetch(ctx)
 	}
 	if _, holds := q.mark(); holds && q.ahead {
-		return q.hit(q.seen), nil
+		return q.hit(q.seen)
 	}
 	for {
 		if f := q.fetchers.failed(q.profile.Name, q.began); f != nil && !q.ahead && f.isFor(q) {
@@ -153,13 +153,13 @@ func (q *query) share(ctx context.Context, fetch func(context.Context) (protocol
 			}
 		}
 		if q.ahead {
-			return q.hit(q.seen), nil
+			return q.hit(q.seen)
 		}
 		if !f.await(ctx) {
 			return q.withoutWaiting()
 		}
-		if c, ok := q.take(f); ok {
-			return c, nil
+		if c, ok, err := q.take(f); ok || err != nil {
+			return c, err
 		}
 	}
 }
@@ -206,16 +206,20 @@ func (q *query) wait(ctx context.Context, f *flight) (protocol.Credential, error
 
 // take returns the answer that another goroutine found, or that is in the cache now;
 // false if neither answers this request.
-func (q *query) take(f *flight) (protocol.Credential, bool) {
-	if c, ok := q.serve(q.cached()); ok {
-		return c, true
+func (q *query) take(f *flight) (c protocol.Credential, ok bool, err error) {
+	if e := q.cached(); q.answers(e) {
+		c, err = q.hit(e)
+		return c, err == nil, err
 	}
-	c := f.credential
+	c = f.credential
 	if !f.asked || c.Secret.IsZero() || !f.isFor(q) || q.request.Refused.Of(c.Secret) || c.Expires <= q.now().Unix() {
-		return c, false
+		return c, false, nil
+	}
+	if err := q.logHit(c.Secret, c.Expires); err != nil {
+		return protocol.Credential{}, false, err
 	}
 	c.Origin = q.origin // it may have requested another URL
-	return c, true
+	return c, true, nil
 }
 
 // lockReserve is the time left to answer when a wait ends.

@@ -81,9 +81,9 @@ func (q *query) answer(ctx context.Context) (protocol.Credential, error) {
 		return protocol.Credential{}, err
 	}
 	q.seen = q.cached()
-	if c, ok := q.serve(q.seen); ok {
+	if q.answers(q.seen) {
 		q.restamp(ctx, q.seen)
-		return c, nil
+		return q.hit(q.seen)
 	}
 	q.ahead = !q.request.Refresh && q.seen != nil && q.usable(q.seen)
 	return q.share(ctx, func(ctx context.Context) (protocol.Credential, error) { // one goroutine of this process
@@ -96,15 +96,17 @@ func (q *query) answer(ctx context.Context) (protocol.Credential, error) {
 		}
 		defer lock.Unlock()
 		now := q.cached() // another process may have fetched one meanwhile (A22)
-		if c, ok := q.serve(now); ok {
-			return c, nil
+		if q.answers(now) {
+			return q.hit(now)
 		}
 		token, err := q.fetchLocked(ctx, lock) // the mark, the secret, the server
 		if err != nil {
 			return q.insteadOfFailure(now, err)
 		}
 		q.keepLocked(ctx, lock, token)
-		q.log(q.obtained(q.record(eventFetch), token))
+		if err := q.logUse(q.ofFetch(token)); err != nil {
+			return protocol.Credential{}, err
+		}
 		return q.fetched(token), nil
 	})
 }
@@ -114,7 +116,10 @@ func (q *query) answer(ctx context.Context) (protocol.Credential, error) {
 func (h *Helper) newQuery(ctx context.Context, r protocol.Request) (*query, error) {
 	q := &query{Helper: h, request: r}
 	var err, unsafe error
-	if q.settings, err = h.Settings(); err != nil {
+	if q.settings, err = h.Settings(); err == nil {
+		err = q.unlogged()
+	}
+	if err != nil {
 		return nil, err
 	}
 	q.store, unsafe = h.cacheStore()
@@ -202,10 +207,10 @@ func (q *query) findOwner(ctx context.Context) error {
 // still valid, or an error.
 func (q *query) withoutWaiting() (protocol.Credential, error) {
 	if q.ahead {
-		return q.hit(q.seen), nil
+		return q.hit(q.seen)
 	}
 	if e := q.cached(); e != nil && e.Usable(q.clock(), 0) {
-		return q.hit(e), nil
+		return q.hit(e)
 	}
 	return protocol.Credential{}, q.busy()
 }

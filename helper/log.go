@@ -9,6 +9,7 @@ import (
 	"os"
 
 	"github.com/credhelper/credhelper/helper/cache"
+	"github.com/credhelper/credhelper/helper/config"
 	"github.com/credhelper/credhelper/helper/failure"
 	"github.com/credhelper/credhelper/helper/logfile"
 	"github.com/credhelper/credhelper/helper/oauth"
@@ -17,9 +18,6 @@ import (
 	"github.com/credhelper/credhelper/protocol/printable"
 	"github.com/credhelper/credhelper/protocol/secret"
 )
-
-// auditAll is the setting that also logs answers from the cache.
-const auditAll = "all"
 
 // The events of requests; those of changes name the change.
 const (
@@ -72,6 +70,13 @@ func (h *Helper) obtained(r Record, token *oauth.Token) Record {
 	return r
 }
 
+// ofFetch is the line of a token that was fetched for the request.
+func (q *query) ofFetch(token *oauth.Token) Record {
+	r := q.obtained(q.record(eventFetch), token)
+	r.Source = fromNetwork
+	return r
+}
+
 // fingerprint returns 32 bits of a keyed hash: enough to see whether two lines concern
 // the same token, and useless for testing tokens without this home's id.
 func (h *Helper) fingerprint(token secret.Text) string {
@@ -121,18 +126,42 @@ func (h *Helper) logFailure(r Record, err error) {
 	h.log(r)
 }
 
-// log appends one line. Errors are ignored.
+// log appends one line. Errors are ignored: logUse is for what may not be without one.
 func (h *Helper) log(r Record) {
+	settings, err := h.Settings()
+	if err != nil {
+		settings.Audit = config.AuditAll // rather too much is kept than too little
+	}
+	_ = h.append(r, settings.LogLimit())
+}
+
+func (h *Helper) append(r Record, limit int64) error {
 	if h.config.NoStore {
-		return
+		return nil
 	}
-	switch r.Event {
-	case eventHit:
-		r.Source = fromCache
-	case eventFetch:
-		r.Source = fromNetwork
+	return logfile.Append(h.config.Dirs.Log(), limit, r.By(h.config.Caller, h.now()))
+}
+
+// logUse appends the line of a token that is about to be given. An error means that it
+// may not be.
+func (q *query) logUse(r Record) error {
+	if err := q.append(r, q.settings.LogLimit()); err != nil && q.settings.Audit == config.AuditRequired {
+		return logfile.Unlogged(q.config.Dirs.Log(), err)
 	}
-	_ = logfile.Append(h.config.Dirs.Log(), r.By(h.config.Caller, h.now()))
+	return nil
+}
+
+// unlogged returns the error where each use has to be logged, and nothing is written;
+// else nil.
+func (q *query) unlogged() error {
+	if !q.config.NoStore || q.settings.Audit != config.AuditRequired {
+		return nil
+	}
+	return &protocol.Error{
+		Kind: protocol.ErrPolicy,
+		Text: `audit = "required" in ` + q.config.Dirs.Settings() + ": no token without a line in the log, and --no-store writes none",
+		Hint: "leave out --no-store",
+	}
 }
 
 // cacheStore opens the cache if it exists; else nil.

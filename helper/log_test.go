@@ -127,7 +127,7 @@ func TestLogTurnsOver(t *testing.T) {
 	if err := os.WriteFile(h.dirs.Log(), []byte(filler+"\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	h.write(h.dirs.Settings(), "keyring = \"file\"\naudit = \"all\"\n")
+	h.write(h.dirs.Settings(), "keyring = \"file\"\naudit = \"all\"\nlog_size = \"1 MiB\"\n")
 	var all sync.WaitGroup
 	for range 50 {
 		all.Go(func() { _, _ = h.get(named) })
@@ -274,7 +274,7 @@ func TestLogOfManyProcesses(t *testing.T) {
 	h := ready(t, oauthtest.Options{})
 	own := h.config()
 	own.Clock = nil // the machine's, as the others see it
-	h.write(h.dirs.Settings(), "keyring = \"file\"\naudit = \"all\"\n")
+	h.write(h.dirs.Settings(), "keyring = \"file\"\naudit = \"all\"\nlog_size = \"1 MiB\"\n")
 	if _, err := helper.New(own).Get(context.Background(), named); err != nil {
 		t.Fatal(err)
 	}

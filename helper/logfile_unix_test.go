@@ -20,7 +20,7 @@ import (
 func TestLogLocks(t *testing.T) {
 	h := ready(t, oauthtest.Options{})
 	h.mustGet(named)
-	h.write(h.dirs.Settings(), "keyring = \"file\"\naudit = \"all\"\n")
+	h.write(h.dirs.Settings(), "keyring = \"file\"\naudit = \"all\"\nlog_size = \"1 MiB\"\n")
 	h.mustGet(named)
 	h.write(h.dirs.Log(), strings.Repeat(strings.Repeat("x", 1023)+"\n", 1025))
 	f, err := os.Open(h.dirs.Log())

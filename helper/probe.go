@@ -95,7 +95,7 @@ func (h *Helper) keepToken(ctx context.Context, lock *cache.Lock, profile string
 	}
 	defer q.close()
 	q.keepLocked(ctx, lock, token)
-	q.log(q.obtained(q.record(eventFetch), token))
+	q.log(q.ofFetch(token))
 }
 
 // Test is Try with the stored secret. It contacts the server even if a token is cached
@@ -142,11 +142,11 @@ func (q *query) renew(ctx context.Context) (*oauth.Token, error) {
 		return nil, err
 	}
 	token, err := q.askServer(ctx, s)
-	if err == nil {
-		q.keepLocked(ctx, lock, token)
-		q.log(q.obtained(q.record(eventFetch), token))
+	if err != nil {
+		return nil, err
 	}
-	return token, err
+	q.keepLocked(ctx, lock, token)
+	return token, q.logUse(q.ofFetch(token))
 }
 
 func (t *Tested) note(token *oauth.Token, now time.Time) {

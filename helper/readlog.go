@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"encoding/json"
+	"errors"
 	"io"
 
 	"github.com/credhelper/credhelper/helper/failure"
@@ -23,6 +24,9 @@ func (h *Helper) eachRecord(with []byte, yield func(Record) bool) error {
 	})
 }
 
+// longestLine is more bytes than a line of the log has.
+const longestLine = 64 << 10
+
 // readLog calls yield for each line of both files of a log.
 func readLog(path string, yield func(line []byte) bool) error {
 	files, err := logfile.Open(path)
@@ -33,12 +37,21 @@ func readLog(path string, yield func(line []byte) bool) error {
 		return failure.Policy("cannot read the log: " + err.Error())
 	}
 	for _, f := range files {
-		// The file may be longer if rotation was delayed by a stopped writer.
-		lines := bufio.NewScanner(io.LimitReader(f, 4*logfile.Limit))
-		lines.Buffer(nil, 4*logfile.Limit)
-		for lines.Scan() {
-			if !yield(lines.Bytes()) {
+		lines := bufio.NewReaderSize(f, longestLine)
+		for {
+			line, err := lines.ReadSlice('\n')
+			for errors.Is(err, bufio.ErrBufferFull) { // not a line of ours
+				line, err = lines.ReadSlice('\n')
+			}
+			if err != nil && !errors.Is(err, io.EOF) {
+				return failure.Policy("cannot read the log: " + err.Error())
+			}
+			// A line that was cut, by a full disk or a power failure, may precede.
+			if start := bytes.LastIndex(line, []byte(logfile.Begin)); start >= 0 && !yield(line[start:]) {
 				return nil
+			}
+			if err != nil {
+				break
 			}
 		}
 	}

@@ -77,7 +77,7 @@ func (q *query) insteadOfGuess(failure error) (protocol.Credential, error) {
 		plain := *q // a flight may still use the guess
 		plain.request.Refused = protocol.Refusal{}
 		if e := plain.cached(); e != nil && plain.usable(e) {
-			return plain.hit(e), nil
+			return plain.hit(e)
 		}
 	}
 	return protocol.Credential{}, failure

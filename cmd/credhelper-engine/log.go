@@ -28,7 +28,8 @@ func (s *session) logCommand() *cobra.Command {
 		Use:   "log [NAME] [--since TIME] [--event EVENT] [--json]",
 		Short: "show fetches, refusals, failures, sign-ins and changes of secrets",
 		Long: "Shows who asked for which token and what came of it, oldest first: all profiles,\n" +
-			"or one. Answers from the cache are in it with audit = \"all\" in config.toml. --json\n" +
+			"or one. Answers from the cache are in it with audit = \"all\" in config.toml; with\n" +
+			"audit = \"required\" a token that cannot be logged is not given, either. --json\n" +
 			"prints the lines as they are kept, one JSON object each; no secret and no token is\n" +
 			"among them, \"token\" is a fingerprint. See docs/log.md.",
 		Example:           "  credhelper log jama --since 24h --event refused,failed",

@@ -10,13 +10,17 @@ import (
 	"github.com/credhelper/credhelper/protocol/origin"
 )
 
-// logHit appends the line about a token that is given from the cache. False means that
-// it could not.
-func logHit(path, dialect string, r protocol.Request, e *cache.Entry, now time.Time) bool {
+// logHit appends the line about a token that is given from the cache. Its error is a
+// refusal of the token.
+func logHit(path, dialect string, r protocol.Request, e *cache.Entry, now time.Time) error {
 	line := logfile.Record{Event: logfile.Hit, Profile: e.Profile, Source: logfile.FromCache, Token: e.Fingerprint, Expires: e.Expires}
 	if r.URL != (origin.URL{}) {
 		line.URI = r.URL.String()
 	}
 	pid, executable := process.Caller()
-	return logfile.Append(path, line.By(logfile.Caller{Dialect: dialect, PID: pid, Executable: executable}, now)) == nil
+	err := logfile.Append(path, e.LogLimit, line.By(logfile.Caller{Dialect: dialect, PID: pid, Executable: executable}, now))
+	if err != nil {
+		return logfile.Unlogged(path, err)
+	}
+	return nil
 }

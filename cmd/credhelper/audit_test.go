@@ -79,3 +79,32 @@ func TestAuditByTheFront(t *testing.T) {
 		t.Errorf("the front gives a token without a line: %+v", r)
 	}
 }
+
+// TestAuditRequiredByTheFront: with audit = "required" the front says itself that there
+// is no token without a line, and names the log; the engine is not asked.
+func TestAuditRequiredByTheFront(t *testing.T) {
+	h := warmHome(t, newServer(t))
+	if err := os.WriteFile(h.Dirs.Settings(), append(read(t, h.Dirs.Settings()), "audit = \"required\"\n"...), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	time.Sleep(30 * time.Millisecond)                                               // a file that has just changed may change again unseen
+	if r := finish(t, h.Command("token", "jama")); r.code != 0 || r.token() == "" { // which seals anew
+		t.Fatalf("%+v", r)
+	}
+	front := alone(t, h)
+	before := len(read(t, h.Dirs.Log()))
+	if r := finish(t, front.Command("token", "jama")); r.code != 0 || r.token() == "" || len(read(t, h.Dirs.Log())) == before {
+		t.Errorf("with a log: %+v", r)
+	}
+	if err := os.Remove(h.Dirs.Log()); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Mkdir(h.Dirs.Log(), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	for _, word := range []string{"token", "header"} {
+		if r := finish(t, front.Command(word, "jama")); r.code != 9 || r.stdout != "" || !strings.Contains(r.stderr, h.Dirs.Log()) {
+			t.Errorf("%s without a log: %+v", word, r)
+		}
+	}
+}

@@ -20,20 +20,21 @@ func openCache(env func(string) string) (*cache.Store, error) {
 
 // cached returns a credential from the cache, if it may be given without a request to
 // the server. In every other case, including any doubt, it returns false, and the
-// engine decides.
-func cached(dialect *protocol.Dialect, r protocol.Request, env func(string) string, now time.Time) (protocol.Credential, bool) {
+// engine decides. An error is the answer: the use of the token has to be logged, and
+// cannot be.
+func cached(dialect *protocol.Dialect, r protocol.Request, env func(string) string, now time.Time) (c protocol.Credential, ok bool, err error) {
 	if r.Verb != protocol.Get {
-		return protocol.Credential{}, false
+		return c, false, nil
 	}
 	dirs, err := cache.FindDirs(env, process.UserID())
 	if err != nil {
-		return protocol.Credential{}, false
+		return c, false, nil
 	}
 	store, err := cache.Open(dirs)
 	if err != nil {
-		return protocol.Credential{}, false
+		return c, false, nil
 	}
-	return store.Answer(r, env, cache.ClockAt(now), func(e *cache.Entry) bool {
+	return store.Answer(r, env, cache.ClockAt(now), func(e *cache.Entry) error {
 		return logHit(dirs.Log(), dialect.Name, r, e, now)
 	})
 }

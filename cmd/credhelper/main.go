@@ -73,7 +73,10 @@ func (f *front) run() int {
 	if request.Verb == protocol.Accepted && !disputed(request, f.env) {
 		return f.reply(protocol.Reply{Quiet: true}, nil)
 	}
-	credential, ok := cached(dialect, request, f.env, f.start)
+	credential, ok, err := cached(dialect, request, f.env, f.start)
+	if err != nil {
+		return f.refuse(dialect, request, err)
+	}
 	if !ok {
 		if err := unowned(request, f.env, f.start); err != nil {
 			return f.refuse(dialect, request, err)

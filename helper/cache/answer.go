@@ -11,22 +11,26 @@ import (
 
 // Answer returns the credential that the cache has for a request; env returns the
 // caller's variables. False means only that the engine has to decide: any doubt is a
-// miss. If each use of the token is logged, log writes the line first, and reports whether
-// it could.
-func (s *Store) Answer(r protocol.Request, env func(string) string, now Clock, log func(*Entry) bool) (protocol.Credential, bool) {
+// miss. If each use of the token is logged, log writes the line first. If it fails the
+// engine decides, except that where the line is required, its error is the answer.
+func (s *Store) Answer(r protocol.Request, env func(string) string, now Clock, log func(*Entry) error) (c protocol.Credential, ok bool, err error) {
 	profile := s.ProfileOf(r)
 	if profile == "" {
-		return protocol.Credential{}, false
+		return c, false, nil
 	}
 	e, err := s.Ready(profile, env, now)
 	if err != nil || s.askedAgain(r, e, now) {
-		return protocol.Credential{}, false
+		return c, false, nil
 	}
-	c, ok := e.Answer(r, now)
-	if ok && e.Audit && !log(e) {
-		return protocol.Credential{}, false
+	answer, ok := e.Answer(r, now)
+	if ok && e.Audit {
+		if err := log(e); e.Required && err != nil {
+			return c, false, err
+		} else if err != nil {
+			return c, false, nil
+		}
 	}
-	return c, ok
+	return answer, ok, nil
 }
 
 // ProfileOf returns the profile that a request names, or that owns its URL by the

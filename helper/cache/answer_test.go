@@ -1,6 +1,7 @@
 package cache
 
 import (
+	"errors"
 	"testing"
 	"time"
 
@@ -55,6 +56,7 @@ func TestAnswer(t *testing.T) {
 		{"more life wanted", with(func(r *protocol.Request) { r.MinTTL = 7200 }), same, ""},
 		{"within its refresh margin", asked, func(e *Entry) { e.Refresh = now.Unix - 1 }, ""},
 		{"a use that cannot be logged", asked, func(e *Entry) { e.Audit, e.Fingerprint = true, "no room" }, ""},
+		{"a use that has to be logged, and cannot be", asked, func(e *Entry) { e.Audit, e.Required, e.Fingerprint = true, true, "no room" }, ""},
 		{"an API refuses it", asked, func(e *Entry) { e.Rejected = true }, ""},
 		{"a file behind it changed", asked, func(e *Entry) { e.Stamps[0].Size++ }, ""},
 		{"no stamps", asked, func(e *Entry) { e.Stamps = nil }, ""},
@@ -78,10 +80,16 @@ func TestAnswer(t *testing.T) {
 				}
 			}
 			logged := ""
-			got, ok := s.Answer(c.request, func(string) string { return "" }, now, func(e *Entry) bool {
-				logged = e.Fingerprint
-				return logged != "no room"
+			full := errors.New("no room")
+			got, ok, err := s.Answer(c.request, func(string) string { return "" }, now, func(e *Entry) error {
+				if logged = e.Fingerprint; logged == "no room" {
+					return full
+				}
+				return nil
 			})
+			if want := e.Required && e.Fingerprint == "no room"; (err == full) != want || (err != nil) != want {
+				t.Errorf("error %v, want one: %v", err, want)
+			}
 			if logged != e.Fingerprint {
 				t.Errorf("logged %q, want %q", logged, e.Fingerprint)
 			}

@@ -13,7 +13,8 @@ type Entry struct {
 	Binding  [32]byte // SHA-256 of everything that the token is bound to (T14)
 	Token    secret.Text
 	Wide     bool     // the profile widened the token's grammar (A16)
-	Audit    bool     // every hit is logged
+	Audit    bool     // every use is logged
+	Required bool     // with Audit: a use that cannot be logged is refused
 	Rejected bool     // an API refuses the token although it is young, so the engine answers (Rejections)
 	ByName   bool     // only a request that names the profile is answered
 	Username string   // for tools that only know Basic
@@ -21,8 +22,10 @@ type Entry struct {
 	Scheme   string   // the word before the token in that field; "Bearer"
 	BaseURL  string   // base for relative URLs; may be empty
 	Origins  []string // canonical origins that the token may be sent to
-	// Fingerprint is the name of the token in the log; only with Audit.
+	// Fingerprint is the name of the token in the log, and LogLimit the size in bytes at
+	// which the log is turned over; only with Audit.
 	Fingerprint string
+	LogLimit    int64
 	// RefreshOn lists HTTP statuses, besides 401, that may mean a dead token.
 	RefreshOn []int
 
@@ -46,6 +49,7 @@ const (
 	flagAudit    = 1 << 1
 	flagRejected = 1 << 2
 	flagByName   = 1 << 3
+	flagRequired = 1 << 4
 	maxEntrySize = 48 << 10 // bytes of a sealed entry: a 16 KiB token, origins, stamps
 )
 
@@ -64,6 +68,9 @@ func (e *Entry) encode() []byte {
 	if e.ByName {
 		flags |= flagByName
 	}
+	if e.Required {
+		flags |= flagRequired
+	}
 	b = append(b, flags)
 	b = append(b, e.Binding[:]...)
 	for _, v := range [...]int64{e.Issued, e.Expires, e.Refresh, e.BootedAt} {
@@ -73,7 +80,7 @@ func (e *Entry) encode() []byte {
 		b = appendText(b, s)
 	}
 	if e.Audit {
-		b = appendText(b, e.Fingerprint)
+		b = appendUint64(appendText(b, e.Fingerprint), uint64(e.LogLimit))
 	}
 	b = appendUint16(b, uint16(len(e.Origins)))
 	for _, s := range e.Origins {
@@ -89,7 +96,7 @@ func (e *Entry) encode() []byte {
 func decodeEntry(b []byte) (*Entry, bool) {
 	s := scanner{rest: b}
 	flags := s.uint8()
-	e := &Entry{Wide: flags&flagWide != 0, Audit: flags&flagAudit != 0, Rejected: flags&flagRejected != 0, ByName: flags&flagByName != 0}
+	e := &Entry{Wide: flags&flagWide != 0, Audit: flags&flagAudit != 0, Required: flags&flagRequired != 0, Rejected: flags&flagRejected != 0, ByName: flags&flagByName != 0}
 	copy(e.Binding[:], s.take(len(e.Binding)))
 	for _, v := range [...]*int64{&e.Issued, &e.Expires, &e.Refresh, &e.BootedAt} {
 		*v = int64(s.uint64())
@@ -100,7 +107,7 @@ func decodeEntry(b []byte) (*Entry, bool) {
 		*t = s.text()
 	}
 	if e.Audit {
-		e.Fingerprint = s.text()
+		e.Fingerprint, e.LogLimit = s.text(), int64(s.uint64())
 	}
 	n := int(s.uint16())
 	if n*2 > len(s.rest) {

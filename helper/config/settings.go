@@ -1,6 +1,7 @@
 package config
 
 import (
+	"strconv"
 	"strings"
 
 	"github.com/pelletier/go-toml/v2"
@@ -12,14 +13,79 @@ import (
 type Settings struct {
 	// Keyring is a name in keyring.Backends; "" if none was chosen.
 	Keyring string `toml:"keyring,omitempty"`
-	// Audit "all" also logs answers from the cache, so the engine gives each.
+	// Audit is AuditAll, AuditRequired, or "".
 	Audit string `toml:"audit,omitempty"`
+	// LogSize is the size at which the log is turned over: bytes, or a text such as
+	// "16 MiB"; LogLimit reads it.
+	LogSize any `toml:"log_size,omitempty"`
 	// Defaults apply to profiles without their own value.
 	Defaults struct {
 		CAFile string `toml:"ca_file,omitempty"`
 		Proxy  string `toml:"proxy,omitempty"`
 		MinTTL any    `toml:"min_ttl,omitempty"`
 	} `toml:"defaults,omitempty"`
+}
+
+// The values of Settings.Audit. Both also log answers from the cache; with AuditRequired
+// no token is given whose line could not be written.
+const (
+	AuditAll      = "all"
+	AuditRequired = "required"
+)
+
+// Audited reports whether answers from the cache are logged, too.
+func (s Settings) Audited() bool { return s.Audit != "" }
+
+// The sizes of the log, in bytes.
+const (
+	usualLog   = 1 << 20  // of fetches and failures: some thousand lines
+	auditedLog = 64 << 20 // of every answer
+	leastLog   = 64 << 10
+	mostLog    = 16 << 30
+)
+
+// LogLimit returns the size in bytes at which the log is turned over.
+func (s Settings) LogLimit() int64 {
+	if n, ok := size(s.LogSize); ok && n > 0 {
+		return n
+	}
+	if s.Audited() {
+		return auditedLog
+	}
+	return usualLog
+}
+
+// size parses a number of bytes, which may be a text with a binary unit; 0 if there is
+// none.
+func size(v any) (n int64, ok bool) {
+	switch v := v.(type) {
+	case nil:
+		return 0, true
+	case int64:
+		n = v
+	case string:
+		digits, unit, shift := v, "", 0
+		if i := strings.IndexFunc(v, func(c rune) bool { return c < '0' || '9' < c }); i >= 0 {
+			digits, unit = v[:i], strings.TrimPrefix(v[i:], " ")
+		}
+		switch unit {
+		case "":
+		case "KiB":
+			shift = 10
+		case "MiB":
+			shift = 20
+		case "GiB":
+			shift = 30
+		default:
+			return 0, false
+		}
+		number, err := strconv.ParseInt(digits, 10, 32)
+		if err != nil {
+			return 0, false
+		}
+		n = number << shift
+	}
+	return n, leastLog <= n && n <= mostLog
 }
 
 // ReadSettings parses a config.toml; path is for messages.
@@ -32,8 +98,11 @@ func ReadSettings(path string, content []byte) (Settings, error) {
 	if _, known := keyring.BackendNamed(s.Keyring); s.Keyring != "" && !known {
 		return Settings{}, d.wrong("keyring", "%q is none of %s", s.Keyring, strings.Join(backendNames(), ", "))
 	}
-	if s.Audit != "" && s.Audit != "all" {
-		return Settings{}, d.wrong("audit", `%q is not "all"`, s.Audit)
+	if s.Audit != "" && s.Audit != AuditAll && s.Audit != AuditRequired {
+		return Settings{}, d.wrong("audit", `%q is neither "all" nor "required"`, s.Audit)
+	}
+	if _, ok := size(s.LogSize); !ok {
+		return Settings{}, d.wrong("log_size", `want a number of bytes or a text such as "16 MiB", from 64 KiB to 16 GiB`)
 	}
 	return s, nil
 }

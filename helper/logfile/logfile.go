@@ -9,17 +9,16 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/credhelper/credhelper/helper/private"
+	"github.com/credhelper/credhelper/protocol"
+	"github.com/credhelper/credhelper/protocol/printable"
 )
 
-// The log is turned over when it has grown to Limit bytes; one older file is kept, with
-// Older behind its name.
-const (
-	Limit = 1 << 20
-	Older = ".1"
-)
+// Older is behind the name of the older file, of which one is kept.
+const Older = ".1"
 
 // ErrChanging says that the log was turned over each time that it was opened.
 var ErrChanging = errors.New("the log is turned over again and again")
@@ -33,7 +32,8 @@ const (
 )
 
 // Append appends a record with one write, so that the lines of many processes do not mix.
-func Append(path string, r Record) error {
+// A log of more than limit bytes is turned over first.
+func Append(path string, limit int64, r Record) error {
 	d, err := private.Enter(filepath.Dir(path))
 	if err != nil {
 		return err
@@ -46,7 +46,7 @@ func Append(path string, r Record) error {
 		if err != nil {
 			return err
 		}
-		if info, err := f.Stat(); turns && err == nil && info.Size() > Limit && lock(f, private.Alone) {
+		if info, err := f.Stat(); turns && err == nil && info.Size() > limit && lock(f, private.Alone) {
 			// If it cannot be renamed it grows, which is better than losing a line.
 			turns = !d.Holds(name, f) || d.Rename(name, name+Older) == nil
 			f.Close()
@@ -59,6 +59,20 @@ func Append(path string, r Record) error {
 		f.Close() // it was rotated between opening and locking
 	}
 	return ErrChanging
+}
+
+// Unlogged is the error in place of a token whose line is required, and could not be
+// written because of err.
+func Unlogged(path string, err error) error {
+	text := err.Error()
+	if !strings.Contains(text, path) {
+		text = path + ": " + text
+	}
+	return &protocol.Error{
+		Kind: protocol.ErrPolicy,
+		Text: `audit = "required": no token without a line in the log: ` + printable.Line(text),
+		Hint: "make room for the log, or have it put right: docs/log.md",
+	}
 }
 
 // Open opens the older log and the log, those that are there, so that no line is in both

@@ -55,10 +55,13 @@ func cut(path string) string {
 	return printable.Line(strings.ReplaceAll(path[max(0, len(path)-longest):], "\n", "?"))
 }
 
+// Begin is how each line begins, and what no text in it contains.
+const Begin = `{"time":"`
+
 // appendJSON appends the line that encoding/json would make of the record, which the
 // front does not link.
 func (r Record) appendJSON(b []byte) []byte {
-	b = append(b, `{"time":"`...)
+	b = append(b, Begin...)
 	b = r.Time.AppendFormat(b, time.RFC3339Nano)
 	b = append(b, `","event":`...)
 	b = appendString(b, r.Event)
