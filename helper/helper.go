@@ -21,6 +21,7 @@ import (
 	"github.com/credhelper/credhelper/helper/config"
 	"github.com/credhelper/credhelper/helper/home"
 	"github.com/credhelper/credhelper/helper/keyring"
+	"github.com/credhelper/credhelper/helper/logfile"
 	"github.com/credhelper/credhelper/helper/oauth"
 	"github.com/credhelper/credhelper/helper/server"
 	"github.com/credhelper/credhelper/protocol"
@@ -96,6 +97,7 @@ type Helper struct {
 	*server.Servers
 	config Config
 
+	logFile   logfile.Writer
 	memory    memory
 	finders   flights    // read settings, profile and cache after a miss in memory
 	fetchers  flights    // contact the server, or drop a token
@@ -116,7 +118,7 @@ func New(c Config) *Helper {
 	files := &home.Home{Dirs: c.Dirs, Now: c.Now}
 	servers := server.New(files, server.Config{Now: c.Now, Sleep: c.Sleep, Env: c.Env, Environ: c.Environ, HTTP: c.HTTP,
 		CommandSaid: c.CommandSaid, Report: c.Report, Explain: c.Explain})
-	return &Helper{Home: files, Servers: servers, config: c}
+	return &Helper{Home: files, Servers: servers, config: c, logFile: logfile.Writer{Path: c.Dirs.Log()}}
 }
 
 // Wait waits for fetches in the background, 8 s at most.

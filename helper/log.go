@@ -139,7 +139,7 @@ func (h *Helper) append(r Record, limit int64) error {
 	if h.config.NoStore {
 		return nil
 	}
-	return logfile.Append(h.config.Dirs.Log(), limit, r.By(h.config.Caller, h.now()))
+	return h.logFile.Append(limit, r.By(h.config.Caller, h.now()))
 }
 
 // logUse appends the line of a token that is about to be given. An error means that it

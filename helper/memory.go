@@ -44,21 +44,40 @@ type keptOwners struct {
 }
 
 // Cached answers from memory or the sealed cache, if that needs no waiting
-// (cache.Store.Answer). False only means that Get has to decide.
+// (cache.Store.Answer). If each use is logged, the line is written first. False only means
+// that Get has to decide.
 //
 // It is what the front does, for long-running programs and a hundred times faster: a
 // result is used for 100 ms.
 func (h *Helper) Cached(r protocol.Request) (protocol.Credential, bool) {
+	e, c, ok := h.peek(r)
+	if ok && e.Audit {
+		line := recordOf(r)
+		line.Event, line.Source, line.Profile, line.Token, line.Expires = eventHit, fromCache, e.Profile, e.Fingerprint, e.Expires
+		if h.append(line, e.LogLimit) != nil {
+			return protocol.Credential{}, false
+		}
+	}
+	return c, ok
+}
+
+// Peek is Cached for a comparison: the token is not logged, so it must not be given.
+func (h *Helper) Peek(r protocol.Request) (protocol.Credential, bool) {
+	_, c, ok := h.peek(r)
+	return c, ok
+}
+
+func (h *Helper) peek(r protocol.Request) (e *cache.Entry, c protocol.Credential, ok bool) {
 	if r.Repeats || h.config.NoStore {
-		return protocol.Credential{}, false
+		return nil, c, false
 	}
 	now := h.now()
-	e := h.entryOf(h.profileOf(r, now), now)
-	if e == nil {
-		return protocol.Credential{}, false
+	if e = h.entryOf(h.profileOf(r, now), now); e == nil {
+		return nil, c, false
 	}
 	// The boot clock was checked when the entry was read (A21).
-	return e.Answer(r, cache.Clock{Unix: now.Unix()})
+	c, ok = e.Answer(r, cache.Clock{Unix: now.Unix()})
+	return e, c, ok
 }
 
 // young reports whether something was read less than lookEvery ago, by the monotonic
@@ -106,7 +125,7 @@ func (h *Helper) entryOf(name string, now time.Time) *cache.Entry {
 	}
 	defer store.Close()
 	e, err := store.Ready(name, h.env, h.config.Clock(now))
-	if err != nil || e.Audit || !secret.ValidToken(e.Token.Reveal(), e.Wide) || !e.ParseOrigins() {
+	if err != nil || !secret.ValidToken(e.Token.Reveal(), e.Wide) || !e.ParseOrigins() {
 		return nil
 	}
 	keep(&h.memory, &h.memory.entries, name, &keptEntry{look(now), e})

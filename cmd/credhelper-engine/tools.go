@@ -126,7 +126,7 @@ func (s *session) get(ctx context.Context, h *helper.Helper, d *protocol.Dialect
 	defer func() { s.warn = nil }()
 	old := r
 	old.Refresh = false
-	was, cached := h.Cached(old)
+	was, cached := h.Peek(old)
 	c, err := h.Get(ctx, r)
 	if err != nil || c.Source == "network" || !cached || !c.Secret.Equal(was.Secret) {
 		if why != "" {

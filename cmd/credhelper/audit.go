@@ -18,7 +18,8 @@ func logHit(path, dialect string, r protocol.Request, e *cache.Entry, now time.T
 		line.URI = r.URL.String()
 	}
 	pid, executable := process.Caller()
-	err := logfile.Append(path, e.LogLimit, line.By(logfile.Caller{Dialect: dialect, PID: pid, Executable: executable}, now))
+	log := logfile.Writer{Path: path}
+	err := log.Append(e.LogLimit, line.By(logfile.Caller{Dialect: dialect, PID: pid, Executable: executable}, now))
 	if err != nil {
 		return logfile.Unlogged(path, err)
 	}

@@ -372,3 +372,21 @@ func lockFile(f *os.File, kind LockKind, wait bool) (bool, error) {
 	}
 	return false, &finding{ErrNoLocks, "lock " + f.Name() + ": " + err.Error()}
 }
+
+func unlockFile(f *os.File) error {
+	_, err := retry(func() (int, error) { return 0, unix.Flock(int(f.Fd()), unix.LOCK_UN) })
+	if err != nil {
+		return &fs.PathError{Op: "unlock", Path: f.Name(), Err: err}
+	}
+	return nil
+}
+
+// Append writes to a file that was opened for appending, with one system call, unlike
+// File.Write: if the disk is full, fewer bytes are written.
+func Append(f *os.File, b []byte) (int, error) {
+	n, err := retry(func() (int, error) { return unix.Write(int(f.Fd()), b) })
+	if err != nil {
+		return 0, &fs.PathError{Op: "write", Path: f.Name(), Err: err}
+	}
+	return n, nil
+}

@@ -157,3 +157,10 @@ func lockFile(f *os.File, kind LockKind, wait bool) (bool, error) {
 	}
 	return false, &finding{ErrNoLocks, "lock " + f.Name() + ": " + err.Error()}
 }
+
+func unlockFile(f *os.File) error {
+	return windows.UnlockFileEx(windows.Handle(f.Fd()), 0, 1, 0, &windows.Overlapped{OffsetHigh: 1 << 30})
+}
+
+// Append writes to a file that was opened for appending.
+func Append(f *os.File, b []byte) (int, error) { return f.Write(b) }

@@ -106,6 +106,9 @@ func touch(f *os.File) error {
 	return err
 }
 
+// UnlockFile releases the lock of an open file.
+func UnlockFile(f *os.File) error { return unlockFile(f) }
+
 // TryLockFile locks an open file; closing the file releases the lock. False means that
 // another process holds it; an error means that there are no locks.
 func TryLockFile(f *os.File, kind LockKind) (bool, error) { return lockFile(f, kind, false) }
