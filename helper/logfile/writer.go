@@ -36,17 +36,15 @@ type Writer struct {
 	Path string
 
 	mu   sync.Mutex
-	file *os.File // nil if not open
+	file *os.File    // nil if not open
+	ours os.FileInfo // which file it is
 }
 
-// Append appends records, with one write, so that the lines of many processes do not mix.
-// A log of more than limit bytes is turned over first. After an error none of them is in
-// the log, unless a full disk cut them while another process was writing.
-func (w *Writer) Append(limit int64, records ...Record) error {
-	lines := make([]byte, 0, 512)
-	for _, r := range records {
-		lines = r.appendJSON(lines)
-	}
+// Append appends a record with one write, so that the lines of many processes do not mix.
+// A log of more than limit bytes is turned over first. After an error the line is not in
+// the log, or only a part of it that readers pass over.
+func (w *Writer) Append(limit int64, r Record) error {
+	line := r.appendJSON(make([]byte, 0, 512))
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	turns := true // it is turned over when it has to be
@@ -56,15 +54,15 @@ func (w *Writer) Append(limit int64, records ...Record) error {
 		}
 		locked := lock(w.file, private.Shared)
 		size, current := w.look()
-		if locked && !current { // another process turned it over
+		if !current { // another process turned it over
 			w.close()
 			continue
 		}
-		if turns && current && size > limit {
+		if turns && size > limit {
 			turns = w.turn()
 			continue
 		}
-		err := w.write(lines)
+		err := w.write(line)
 		if locked {
 			err = errors.Join(err, private.UnlockFile(w.file))
 		}
@@ -83,8 +81,16 @@ func (w *Writer) open() error {
 		return err
 	}
 	defer d.Close()
-	w.file, err = d.OpenFile(filepath.Base(w.Path), os.O_WRONLY|os.O_APPEND|os.O_CREATE)
-	return err
+	f, err := d.OpenFile(filepath.Base(w.Path), os.O_WRONLY|os.O_APPEND|os.O_CREATE)
+	if err != nil {
+		return err
+	}
+	if w.ours, err = f.Stat(); err != nil {
+		f.Close()
+		return err
+	}
+	w.file = f
+	return nil
 }
 
 func (w *Writer) close() {
@@ -98,8 +104,7 @@ func (w *Writer) look() (size int64, current bool) {
 	if err != nil {
 		return 0, false
 	}
-	ours, err := w.file.Stat()
-	return there.Size(), err == nil && os.SameFile(there, ours)
+	return there.Size(), os.SameFile(there, w.ours)
 }
 
 // turn turns the log over, unless another process has done so or is writing, and reports
@@ -119,10 +124,9 @@ func (w *Writer) turn() bool {
 	return !d.Holds(name, w.file) || d.Rename(name, name+Older) == nil
 }
 
-// write appends lines, all of them or none.
-func (w *Writer) write(lines []byte) error {
-	n, err := private.Append(w.file, lines)
-	if err == nil && n < len(lines) {
+func (w *Writer) write(line []byte) error {
+	n, err := private.Append(w.file, line)
+	if err == nil && n < len(line) {
 		err = &fs.PathError{Op: "write", Path: w.Path, Err: io.ErrShortWrite}
 	}
 	if err != nil && n > 0 {
@@ -131,8 +135,8 @@ func (w *Writer) write(lines []byte) error {
 	return err
 }
 
-// cut removes the n bytes that a full disk left of some lines, if they still are the last
-// ones and no other process is writing. Else it ends them, and readers pass over them.
+// cut removes the n bytes that a full disk left of a line, if they still are the last ones
+// and no other process is writing. Else it ends them, and readers pass over them.
 func (w *Writer) cut(n int64) {
 	end, err := w.file.Seek(0, io.SeekCurrent) // where our write ended
 	if err != nil {

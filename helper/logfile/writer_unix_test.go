@@ -5,6 +5,7 @@ package logfile
 import (
 	"bufio"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -257,7 +258,7 @@ func TestErrors(t *testing.T) {
 		t.Fatal(err)
 	}
 	for range 2 { // the second after somebody removed it
-		if err := w.Append(limit, Record{}, Record{}); err != nil {
+		if err := errors.Join(w.Append(limit, Record{}), w.Append(limit, Record{})); err != nil {
 			t.Fatal(err)
 		}
 		text, err := os.ReadFile(w.Path)
