@@ -10,7 +10,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"strings"
 
 	"github.com/credhelper/credhelper/helper/private"
 	"github.com/credhelper/credhelper/protocol"
@@ -20,13 +19,13 @@ import (
 // Unlogged is the error in place of a token whose line is required, and could not be
 // written because of err.
 func Unlogged(path string, err error) error {
-	text := err.Error()
-	if !strings.Contains(text, path) {
-		text = path + ": " + text
+	var at *fs.PathError
+	if errors.As(err, &at) {
+		err = at.Err // the path is said anyway
 	}
 	return &protocol.Error{
 		Kind: protocol.ErrPolicy,
-		Text: `audit = "required": no token without a line in the log: ` + printable.Line(text),
+		Text: `audit = "required": no token without a line in the log ` + printable.Line(path+": "+err.Error()),
 		Hint: "make room for the log, or have it put right: docs/log.md",
 	}
 }
