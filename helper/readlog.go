@@ -15,6 +15,16 @@ import (
 // false. Invalid lines are skipped. Errors wrap protocol.ErrPolicy.
 func (h *Helper) Log(yield func(Record) bool) error { return h.eachRecord(nil, yield) }
 
+// LogButHits is Log without the answers from the cache, which a large log has by the
+// hundred thousand, and which are not decoded.
+func (h *Helper) LogButHits(yield func(Record) bool) error {
+	hit := []byte(`"event":"` + eventHit + `"`)
+	return readLog(h.config.Dirs.Log(), func(line []byte) bool {
+		var r Record
+		return bytes.Contains(line, hit) || json.Unmarshal(line, &r) != nil || yield(r)
+	})
+}
+
 // eachRecord is Log for the lines that contain a text, which avoids decoding the
 // others.
 func (h *Helper) eachRecord(with []byte, yield func(Record) bool) error {

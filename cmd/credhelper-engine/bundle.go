@@ -66,11 +66,11 @@ func (x *examination) bundleParts() ([]bundlePart, error) {
 	var log []string
 	_ = x.helper.Log(func(r helper.Record) bool {
 		if line, err := json.Marshal(r); err == nil {
-			log = append(log, string(line))
+			log = lastOf(append(log, string(line)), lines, 2*lines)
 		}
 		return true
 	})
-	log = log[max(0, len(log)-lines):]
+	log = lastOf(log, lines, lines)
 	return append(parts, bundlePart{"log.jsonl", strings.Join(log, "\n") + "\n"}), nil
 }
 

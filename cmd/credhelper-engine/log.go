@@ -64,14 +64,17 @@ func (s *session) log(args []string, f logFlags) error {
 	err = h.Log(func(r helper.Record) bool {
 		if (name == "" || r.Profile == name) && !r.Time.Before(since) && (len(f.events) == 0 || slices.Contains(f.events, r.Event)) {
 			records = append(records, r)
+			if f.last > 0 {
+				records = lastOf(records, f.last, 2*f.last)
+			}
 		}
 		return true
 	})
 	if err != nil {
 		return err
 	}
-	if f.last > 0 && len(records) > f.last {
-		records = records[len(records)-f.last:]
+	if f.last > 0 {
+		records = lastOf(records, f.last, f.last)
 	}
 	var b strings.Builder
 	for _, r := range records {
@@ -86,6 +89,15 @@ func (s *session) log(args []string, f logFlags) error {
 		b.Write(append(line, '\n'))
 	}
 	return s.print(b.String())
+}
+
+// lastOf returns the last n rows of a list that has grown beyond limit. The log may be much
+// larger than what is shown of it.
+func lastOf[T any](rows []T, n, limit int) []T {
+	if len(rows) <= limit {
+		return rows
+	}
+	return append(rows[:0], rows[len(rows)-n:]...)
 }
 
 // sinceTime parses a duration before now, or a date in UTC; "" is the beginning.

@@ -164,7 +164,7 @@ type logged struct {
 // knownFromLog returns what the log knows of each profile since it was made.
 func knownFromLog(h *helper.Helper) map[string]logged {
 	known := map[string]logged{}
-	_ = h.Log(func(r helper.Record) bool {
+	_ = h.LogButHits(func(r helper.Record) bool {
 		l := known[r.Profile]
 		switch r.Event {
 		case "fetch":

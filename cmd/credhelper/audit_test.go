@@ -3,6 +3,7 @@
 package main_test
 
 import (
+	"context"
 	"errors"
 	"os"
 	"path/filepath"
@@ -12,6 +13,8 @@ import (
 	"time"
 
 	"github.com/credhelper/credhelper/internal/program"
+	"github.com/credhelper/credhelper/protocol"
+	"github.com/credhelper/credhelper/protocol/connector"
 )
 
 // read is what a file says; nothing if it is not there.
@@ -106,5 +109,47 @@ func TestAuditRequiredByTheFront(t *testing.T) {
 		if r := finish(t, front.Command(word, "jama")); r.code != 9 || r.stdout != "" || !strings.Contains(r.stderr, h.Dirs.Log()) {
 			t.Errorf("%s without a log: %+v", word, r)
 		}
+	}
+}
+
+// TestAuditRequiredByThePlugin: a connector's credhelper gives no token without a line,
+// from the cache, from memory or by a fetch, and gives it again when there is a log.
+func TestAuditRequiredByThePlugin(t *testing.T) {
+	h := warmHome(t, newServer(t))
+	if err := os.WriteFile(h.Dirs.Settings(), append(read(t, h.Dirs.Settings()), "audit = \"required\"\n"...), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	client, err := connector.Dial(connector.Config{Path: filepath.Join(h.Bin, "credhelper"), Env: append(h.Env, "XDG_RUNTIME_DIR="+sockets(t))})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer client.Close()
+	ask := func(refresh bool) (protocol.Credential, error) {
+		return client.Get(context.Background(), protocol.Request{Verb: protocol.Get, Profile: "jama", Refresh: refresh})
+	}
+	for range 3 {
+		if c, err := ask(false); err != nil || c.Secret.IsZero() {
+			t.Fatalf("with a log: %v", err)
+		}
+	}
+	if n := strings.Count(string(read(t, h.Dirs.Log())), `"event":"hit","profile":"jama","dialect":"plugin"`); n != 3 {
+		t.Errorf("3 answers, %d lines", n)
+	}
+	if err := os.Remove(h.Dirs.Log()); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Mkdir(h.Dirs.Log(), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	for _, refresh := range []bool{false, true, false} {
+		if c, err := ask(refresh); !errors.Is(err, protocol.ErrPolicy) || !c.Secret.IsZero() || !strings.Contains(err.Error(), h.Dirs.Log()) {
+			t.Errorf("without a log, refresh %v: %v", refresh, err)
+		}
+	}
+	if err := os.Remove(h.Dirs.Log()); err != nil {
+		t.Fatal(err)
+	}
+	if c, err := ask(false); err != nil || c.Secret.IsZero() {
+		t.Errorf("with a log again: %v", err)
 	}
 }
