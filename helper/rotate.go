@@ -66,16 +66,9 @@ func (h *Helper) StoreSecret(ctx context.Context, p *config.Profile, s secret.Te
 	return err
 }
 
-// Stored says what storing a secret changed.
-type Stored uint8
-
-// What storing a secret changes.
-const (
-	Unchanged Stored = iota // it was stored already
-	First                   // there was none
-	Changed                 // the one before is kept until this one is confirmed
-	Replaced                // the same, and an unconfirmed one was discarded
-)
+// Rotated says what a new secret took the place of: of none, or, beside the one that is
+// kept until this one is confirmed, of an unconfirmed one that was discarded.
+type Rotated struct{ First, Replaced bool }
 
 // Rotate is StoreSecret with the result of a Try of that secret: its token is cached in
 // the same step.
@@ -83,27 +76,25 @@ const (
 // RollbackSecret returns to the last secret that is known to work everywhere: the one
 // before the first unconfirmed one. A secret that was bound to other settings is not
 // kept: otherwise storing one would send another to a new endpoint (T14).
-func (h *Helper) Rotate(ctx context.Context, p *config.Profile, s secret.Text, expires time.Time, tested Tested) (stored Stored, err error) {
+func (h *Helper) Rotate(ctx context.Context, p *config.Profile, s secret.Text, expires time.Time, tested Tested) (rotated Rotated, err error) {
 	if !p.InKeyring() {
-		return Unchanged, failure.Policy("profile " + p.Name + ": its secret is not in the keyring but comes from " + printable.Value(p.Secret[0]))
+		return rotated, failure.Policy("profile " + p.Name + ": its secret is not in the keyring but comes from " + printable.Value(p.Secret[0]))
 	}
 	next := func(old *envelope) (*envelope, error) {
 		e := &envelope{profile: p.Name, bound: p.Bounds(), current: held{s, h.now().UTC(), expires}}
-		stored = First
+		rotated = Rotated{First: old == nil}
 		if old != nil {
-			stored = Changed
-			if _, refusal := p.Changes(old.bound); refusal == nil && e.follow(old) {
-				stored = Replaced
+			if _, refusal := p.Changes(old.bound); refusal == nil {
+				rotated.Replaced = e.follow(old)
 			}
 		}
 		return e, nil
 	}
 	err = h.changeSecret(ctx, p, change{event: "secret stored", next: next, anew: true, token: tested.token})
-	if err != nil {
-		return Unchanged, err
+	if err == nil {
+		h.logIdentity(tested)
 	}
-	h.logIdentity(tested)
-	return stored, nil
+	return rotated, err
 }
 
 // Holds reports whether the profile has this secret in use already, bound to its current

@@ -23,11 +23,11 @@ import (
 func (h *home) rotate(value string) (replaced bool) {
 	h.t.Helper()
 	a := h.helper()
-	stored, err := a.Rotate(h.t.Context(), h.demo(), secret.New(value), time.Time{}, helper.Tested{})
+	rotated, err := a.Rotate(h.t.Context(), h.demo(), secret.New(value), time.Time{}, helper.Tested{})
 	if err != nil {
 		h.t.Fatal(err)
 	}
-	return stored == helper.Replaced
+	return rotated.Replaced
 }
 
 func (h *home) demo() *config.Profile {

@@ -90,7 +90,7 @@ func (s *session) storeNew(ctx context.Context, h *helper.Helper, p *config.Prof
 	}
 	if same {
 		s.say(p.Name + " has this secret already; nothing to do. To ask the server about it: credhelper test " + p.Name)
-		return s.sayChanged(p, helper.Unchanged)
+		return s.sayChanged(p, false, false)
 	}
 	var tested helper.Tested
 	var doubt error
@@ -99,21 +99,16 @@ func (s *session) storeNew(ctx context.Context, h *helper.Helper, p *config.Prof
 			return err
 		}
 	}
-	var stored helper.Stored
+	var rotated helper.Rotated
 	err = choice.store(ctx, s, h, func() (err error) {
-		stored, err = h.Rotate(ctx, p, text, expires, tested)
+		rotated, err = h.Rotate(ctx, p, text, expires, tested)
 		return err
 	})
 	if err != nil {
 		return err
 	}
-	confirm := " Once it works everywhere: credhelper rotate " + p.Name + " --confirm"
-	s.say(map[helper.Stored]string{
-		helper.First:    "The secret of " + p.Name + " is stored and in use.",
-		helper.Changed:  "The new secret of " + p.Name + " is stored and in use." + confirm,
-		helper.Replaced: "The new secret of " + p.Name + " is stored and in use. The one that it replaces was never confirmed and is gone; the one before that is kept." + confirm,
-	}[stored])
-	if err := s.sayChanged(p, stored); err != nil {
+	s.say(rotatedLine(p.Name, rotated))
+	if err := s.sayChanged(p, true, rotated.First); err != nil {
 		return err
 	}
 	if f.expires == "" && p.SecretExpires.After(s.now()) {
@@ -122,8 +117,21 @@ func (s *session) storeNew(ctx context.Context, h *helper.Helper, p *config.Prof
 	return doubt
 }
 
+// rotatedLine says what became of a secret, and what to type later. A first one has none
+// before it that could be forgotten.
+func rotatedLine(name string, rotated helper.Rotated) string {
+	if rotated.First {
+		return "The secret of " + name + " is stored and in use."
+	}
+	line := "The new secret of " + name + " is stored and in use."
+	if rotated.Replaced {
+		line += " The one that it replaces was never confirmed and is gone; the one before that is kept."
+	}
+	return line + " Once it works everywhere: credhelper rotate " + name + " --confirm"
+}
+
 // sayChanged prints for --json what a provisioning tool wants to know.
-func (s *session) sayChanged(p *config.Profile, stored helper.Stored) error {
+func (s *session) sayChanged(p *config.Profile, changed, first bool) error {
 	if !s.flags.json {
 		return nil
 	}
@@ -131,7 +139,7 @@ func (s *session) sayChanged(p *config.Profile, stored helper.Stored) error {
 		Profile string `json:"profile"`
 		Changed bool   `json:"changed"`
 		First   bool   `json:"first"`
-	}{p.Name, stored != helper.Unchanged, stored == helper.First})
+	}{p.Name, changed, first})
 }
 
 // confirm forgets the earlier secret. None to forget is what it asks for, too.
@@ -142,10 +150,10 @@ func (s *session) confirm(ctx context.Context, h *helper.Helper, p *config.Profi
 		return err
 	case !forgotten:
 		s.say("Note: " + p.Name + " has no earlier secret; there is nothing to confirm.")
-		return s.sayChanged(p, helper.Unchanged)
+		return s.sayChanged(p, false, false)
 	}
 	s.say("The other secret of " + p.Name + " is forgotten.")
-	return s.sayChanged(p, helper.Changed)
+	return s.sayChanged(p, true, false)
 }
 
 // rollBack restores the earlier secret if the server still accepts it.
