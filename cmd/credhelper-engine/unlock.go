@@ -204,6 +204,8 @@ func (s *session) lock(ctx context.Context) error {
 	switch opener {
 	case keyring.OpenedByKeyFile, keyring.OpenedByPlugin, keyring.OpenedByCredential:
 		s.say("Cached tokens are gone. The keyring itself is opened by " + string(opener) + " and has no lock: credhelper keyring passphrase sets one.")
+	case keyring.OpenedByNothing:
+		s.say("Cached tokens are gone. There is no encrypted keyring here that could be locked.")
 	default:
 		s.say("Locked: the keyring, and every cached token.")
 	}
