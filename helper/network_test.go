@@ -325,3 +325,35 @@ func nextProcess(t *testing.T, b breakage) string {
 		return "asks"
 	})
 }
+
+// TestReach (G7): doctor asks sixteen hosts at a time, each once, and does not say of a
+// host whose turn did not come that it failed.
+func TestReach(t *testing.T) {
+	broken(t, breakages(t)["no answer"], "", func(h *home, w *wire) string {
+		demo, err := os.ReadFile(h.dirs.Profiles() + "/demo.toml")
+		for i := range 40 {
+			text := strings.Replace(string(demo), "login.example.com/", fmt.Sprintf("login.example.com:%d/", 1000+i%20), 1)
+			err = errors.Join(err, os.WriteFile(fmt.Sprintf("%s/p%d.toml", h.dirs.Profiles(), i), []byte(text), 0o600))
+		}
+		all, problems := h.helper().Profiles()
+		if err != nil || len(problems) > 0 || len(all) != 41 {
+			t.Fatal(err, problems, len(all))
+		}
+		ctx, cancel := context.WithTimeout(context.Background(), 8*time.Second)
+		defer cancel()
+		began := time.Now()
+		failed, untried := 0, 0
+		for _, r := range h.helper().Reach(ctx, all) {
+			switch {
+			case r.Untried && r.Err == nil:
+				untried++
+			case errors.Is(r.Err, protocol.ErrUnreachable):
+				failed++
+			}
+		}
+		if failed != 16 || untried != 5 || w.dialled.Load() != 16 || time.Since(began) != 8*time.Second {
+			t.Errorf("%d failed, %d were not asked, %d connections, %v", failed, untried, w.dialled.Load(), time.Since(began))
+		}
+		return ""
+	})
+}

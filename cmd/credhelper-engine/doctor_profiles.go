@@ -160,6 +160,8 @@ func (x *examination) endpoints(all []*config.Profile) {
 			what += " through the proxy " + r.Proxy
 		}
 		switch off := r.Skew.Abs(); {
+		case r.Untried:
+			x.add("network", note, what+" was not asked: the others took all of the time", "credhelper doctor "+r.Profiles[0])
 		case r.Err != nil:
 			x.fail("network", fmt.Errorf("%w (%s)", r.Err, r.Host))
 		case off > clockLimit:

@@ -21,6 +21,7 @@ type Reached struct {
 	Profiles []string      // profiles with an endpoint there, in ascending order
 	Skew     time.Duration // the server's clock less ours; 0 if unknown
 	Err      error         // why there was no response, as Get would report it
+	Untried  bool          // the time was over before it was this host's turn
 }
 
 // mostAtOnce is the maximum number of concurrent requests.
@@ -55,8 +56,11 @@ func (ss *Servers) Reach(ctx context.Context, profiles []*config.Profile) []Reac
 		all.Go(func() {
 			slots <- struct{}{}
 			defer func() { <-slots }()
-			list[i].Skew, list[i].Err = ss.reach(ctx, first[i])
 			slices.Sort(list[i].Profiles)
+			if list[i].Untried = ctx.Err() != nil; list[i].Untried {
+				return
+			}
+			list[i].Skew, list[i].Err = ss.reach(ctx, first[i])
 		})
 	}
 	all.Wait()
