@@ -157,8 +157,8 @@ func TestPlacesForgetTogether(t *testing.T) {
 					t.Fatalf("%d entries, want 2", len(copies))
 				}
 				if by == "host" {
-					call(t, h, secretA, args...)
-				} else if r, _ := c.call(t, secretA, args...); r.code != 0 {
+					call(t, h, secretB, args...)
+				} else if r, _ := c.call(t, secretB, args...); r.code != 0 {
 					t.Fatalf("%+v", r)
 				}
 				if left := len(h.Entries()); args[0] != "rotate" && left != 0 {

@@ -33,7 +33,7 @@ func TestRunRestored(t *testing.T) {
 			if err := os.Rename(run, run+".away"); err != nil {
 				t.Fatal(err)
 			}
-			call(t, h, secretA, args...)
+			call(t, h, secretB, args...) // another secret: the same one is nothing new
 			if err := errors.Join(os.RemoveAll(run), os.Rename(run+".away", run)); err != nil {
 				t.Fatal(err)
 			}
