@@ -41,7 +41,7 @@ func (s *session) verified(ctx context.Context, h *helper.Helper, p *config.Prof
 	if !s.storeUnverified(err, replacing) {
 		return tested, nil, notStored(err, unchanged+"; try again, or with --no-verify")
 	}
-	return tested, notStored(err, "stored all the same, but not verified: credhelper test "+p.Name), nil
+	return tested, notStored(err, "stored, but not verified: credhelper test "+p.Name), nil
 }
 
 // storeUnverified reports whether to store a secret that could not be verified. A typed
