@@ -96,7 +96,10 @@ func TestWithoutSession(t *testing.T) {
 		if _, err := unix.KeyctlJoinSessionKeyring("credhelper-test"); err != nil {
 			t.Fatal(err)
 		}
-		dirs, _ = FindDirs(func(string) string { return inner }, os.Getuid())
+		dirs, err := FindDirs(func(name string) string { return map[string]string{"CREDHELPER_HOME": inner}[name] }, os.Getuid())
+		if err != nil {
+			t.Fatal(err)
+		}
 		s, err := Open(dirs)
 		if err != nil {
 			t.Fatal(err)
