@@ -20,8 +20,8 @@ import (
 
 const module = "github.com/credhelper/credhelper"
 
-// room is a package of ours and what it may import besides the standard library.
-type room struct {
+// packageRule is a package of ours and what it may import besides the standard library.
+type packageRule struct {
 	path  string
 	may   []string // import path prefixes; ours are written without the module
 	not   []string // packages of the standard library that it must not import
@@ -40,8 +40,8 @@ var (
 	pure      = []string{"net/http", "net", "os", "os/exec", "log", "fmt", "encoding/json", "regexp", "reflect"}
 )
 
-// rooms is the plan of the house. Every package must be in it.
-var rooms = []room{
+// packages lists all packages of the module, as docs/architecture.md does.
+var packages = []packageRule{
 	{path: "protocol/secret", not: pure},
 	{path: "protocol/origin", not: pure},
 	{path: "protocol/strictjson", not: pure},
@@ -134,8 +134,8 @@ func list(t *testing.T, env string, args ...string) []listed {
 // TestWhoImportsWhom holds every package against the plan, on every system we
 // build for.
 func TestWhoImportsWhom(t *testing.T) {
-	plan := map[string]room{}
-	for _, r := range rooms {
+	plan := map[string]packageRule{}
+	for _, r := range packages {
 		plan[r.path] = r
 	}
 	used := map[string]bool{} // "package may", for each permission that some import needs
@@ -166,7 +166,7 @@ func TestWhoImportsWhom(t *testing.T) {
 			}
 		}
 	}
-	for _, r := range rooms {
+	for _, r := range packages {
 		for _, may := range r.may {
 			if !used[r.path+" "+may] {
 				t.Errorf("%s may import %s and does not: take the permission out of the plan", r.path, may)
@@ -175,9 +175,9 @@ func TestWhoImportsWhom(t *testing.T) {
 	}
 }
 
-// allowed reports whether a package of a room may import another one, and the
+// allowed reports whether a package may import another one, and the
 // permission that says so; "" for the standard library.
-func allowed(r room, imported string, plan map[string]room) (may string, ok bool) {
+func allowed(r packageRule, imported string, plan map[string]packageRule) (may string, ok bool) {
 	ours, isOurs := strings.CutPrefix(imported, module+"/")
 	if !isOurs && !strings.Contains(strings.Split(imported, "/")[0], ".") {
 		for _, not := range r.not {

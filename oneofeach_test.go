@@ -70,7 +70,7 @@ func TestErrorsAreNotMatched(t *testing.T) {
 
 // forTests reports whether a file belongs to a package that only tests import.
 func forTests(path string) bool {
-	for _, r := range rooms {
+	for _, r := range packages {
 		if r.tests && strings.HasPrefix(path, r.path+"/") {
 			return true
 		}

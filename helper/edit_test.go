@@ -54,7 +54,7 @@ func TestAdd(t *testing.T) {
 	h.mustGet(protocol.Request{URL: url(t, h.server.URL()+"/rest/v1/projects")})
 
 	err = h.helper().AddProfile(context.Background(), h.draft("jama"), secret.New("secret"))
-	wantError(t, err, protocol.ErrPolicy, "profile jama is there already", "credhelper rotate jama")
+	wantError(t, err, protocol.ErrPolicy, "profile jama already exists", "credhelper rotate jama")
 	err = h.helper().AddProfile(context.Background(), h.draft("other"), secret.New("secret"))
 	wantError(t, err, protocol.ErrAmbiguous, "profiles other and jama both claim "+h.server.URL(), "--set origins="+h.server.URL()+"/PATH")
 }
@@ -153,10 +153,10 @@ func TestExportImport(t *testing.T) {
 		t.Error("secrets travelled")
 	}
 	_, err = other.helper().Import(text, nil)
-	wantError(t, err, protocol.ErrPolicy, "profile demo is there already")
+	wantError(t, err, protocol.ErrPolicy, "profile demo already exists")
 }
 
-// TestBadImport: an export from somebody else's hand adds all or nothing.
+// TestBadImport: an edited export adds all of its profiles or none.
 func TestBadImport(t *testing.T) {
 	const head = "credhelper = 1\n[profiles.good]\nclient_id = \"x\"\ntoken_url = \"https://login.example/token\"\n"
 	for name, c := range map[string]struct {
@@ -171,7 +171,7 @@ func TestBadImport(t *testing.T) {
 		"a misspelt key":      {head + "scopez = [\"a\"]\n", protocol.ErrPolicy, "import:5: profiles.good.scopez: unknown key"},
 		"a key in capitals":   {head + "SCOPES = [\"a\"]\n", protocol.ErrPolicy, "import:5: profiles.good.SCOPES: unknown key"},
 		"a secret":            {head + "client_secret = \"" + canary + "\"\n", protocol.ErrPolicy, "unknown key"},
-		"a bad name":          {head + "[profiles.\"../evil\"]\nclient_id = \"x\"\n", protocol.ErrMalformed, "no profile can be called"},
+		"a bad name":          {head + "[profiles.\"../evil\"]\nclient_id = \"x\"\n", protocol.ErrMalformed, "not a profile name"},
 		"a bad profile":       {head + "[profiles.zzz]\nclient_id = \"x\"\n", protocol.ErrPolicy, "profile zzz"},
 		"one origin for both": {head + "origins = [\"https://a.example\"]\n[profiles.zzz]\nclient_id = \"x\"\ntoken_url = \"https://login.example/token\"\norigins = [\"https://a.example\"]\n", protocol.ErrAmbiguous, "both claim https://a.example"},
 	} {

@@ -17,14 +17,14 @@ import (
 type envelope struct {
 	profile  string
 	bound    []config.Bound
-	current  held
-	previous held // zero if there is none
+	current  storedSecret
+	previous storedSecret // zero if there is none
 
 	rolledBack bool // current is the older of the two
 }
 
-// held is one secret with its dates.
-type held struct {
+// storedSecret is one secret with its dates.
+type storedSecret struct {
 	secret  secret.Text
 	created time.Time
 	expires time.Time // as recorded by a person; zero if unknown
@@ -55,28 +55,28 @@ type wireEnvelope struct {
 	Version  int            `json:"credhelper"`
 	Profile  string         `json:"profile"`
 	Bound    []config.Bound `json:"bound"`
-	Current  wireHeld       `json:"current"`
-	Previous *wireHeld      `json:"previous,omitempty"`
+	Current  wireSecret     `json:"current"`
+	Previous *wireSecret    `json:"previous,omitempty"`
 
 	RolledBack bool `json:"rolled_back,omitempty"`
 }
 
-type wireHeld struct {
+type wireSecret struct {
 	Secret  string `json:"secret"`
 	Created int64  `json:"created"`           // Unix seconds
 	Expires int64  `json:"expires,omitempty"` // Unix seconds
 }
 
-func (h held) wire() wireHeld {
-	w := wireHeld{Secret: h.secret.Reveal(), Created: h.created.Unix()}
+func (h storedSecret) wire() wireSecret {
+	w := wireSecret{Secret: h.secret.Reveal(), Created: h.created.Unix()}
 	if !h.expires.IsZero() {
 		w.Expires = h.expires.Unix()
 	}
 	return w
 }
 
-func (w wireHeld) held() held {
-	h := held{secret: secret.New(w.Secret), created: time.Unix(w.Created, 0).UTC()}
+func (w wireSecret) stored() storedSecret {
+	h := storedSecret{secret: secret.New(w.Secret), created: time.Unix(w.Created, 0).UTC()}
 	if w.Expires != 0 {
 		h.expires = time.Unix(w.Expires, 0).UTC()
 	}
@@ -107,9 +107,9 @@ func decodeEnvelope(profile string, value secret.Text) (*envelope, error) {
 	case w.Version < 1 || w.Profile != profile || w.Current.Secret == "":
 		return nil, fmt.Errorf("%w: what the keyring holds for profile %s is not its secret", keyring.ErrDamaged, profile)
 	}
-	e := &envelope{profile: w.Profile, bound: w.Bound, current: w.Current.held()}
+	e := &envelope{profile: w.Profile, bound: w.Bound, current: w.Current.stored()}
 	if w.Previous != nil {
-		e.previous, e.rolledBack = w.Previous.held(), w.RolledBack
+		e.previous, e.rolledBack = w.Previous.stored(), w.RolledBack
 	}
 	return e, nil
 }

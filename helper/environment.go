@@ -51,7 +51,7 @@ func FromEnvironment(environ []string, uid int) (Config, error) {
 			if backend, _ := keyring.BackendNamed(settings.Keyring); backend.Desktop {
 				return nil, &protocol.Error{
 					Kind: protocol.ErrLocked,
-					Text: "this program opens the encrypted file only, and the keyring is " + printable.Value(settings.Keyring),
+					Text: "this program can only open the file keyring, and the keyring in use is " + printable.Value(settings.Keyring),
 					Hint: "let it ask credhelper instead (docs/connectors.md), or move the secrets: credhelper keyring use file",
 				}
 			}

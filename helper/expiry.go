@@ -30,14 +30,14 @@ func (u Urgency) String() string {
 	return [...]string{"", "soon", "pressing", "over"}[min(u, Over)]
 }
 
-// Ending is the expiry of a profile's secret or certificate.
-type Ending struct {
+// Expiry is the expiry of a profile's secret or certificate.
+type Expiry struct {
 	What string    // "secret" or "certificate"
 	At   time.Time // zero if not known
 }
 
 // Urgency returns how soon it expires.
-func (e Ending) Urgency(now time.Time) Urgency {
+func (e Expiry) Urgency(now time.Time) Urgency {
 	left := e.At.Sub(now)
 	switch {
 	case e.At.IsZero() || left > noteAhead:
@@ -52,7 +52,7 @@ func (e Ending) Urgency(now time.Time) Urgency {
 
 // Words returns "secret expires in 12 days" or "certificate expired 3 h ago"; "" if the
 // expiry is unknown.
-func (e Ending) Words(now time.Time) string {
+func (e Expiry) Words(now time.Time) string {
 	switch {
 	case e.At.IsZero():
 		return ""
@@ -62,7 +62,7 @@ func (e Ending) Words(now time.Time) string {
 	return e.What + " expired " + failure.Span(now.Sub(e.At)) + " ago"
 }
 
-func nearer(a, b Ending) Ending {
+func nearer(a, b Expiry) Expiry {
 	if a.At.IsZero() || !b.At.IsZero() && b.At.Before(a.At) {
 		return b
 	}
@@ -82,9 +82,9 @@ func (q *query) remind(shown proof, client *oauth.Client) {
 	if !q.config.Reminds || q.store == nil {
 		return
 	}
-	end := Ending{"secret", shown.expires}
+	end := Expiry{"secret", shown.expires}
 	if client.Key != nil && client.Key.Certificate() != nil {
-		end = nearer(end, Ending{"certificate", client.Key.Certificate().NotAfter.UTC()})
+		end = nearer(end, Expiry{"certificate", client.Key.Certificate().NotAfter.UTC()})
 	}
 	now := q.now()
 	if end.Urgency(now) < Pressing || q.reminded(now) {

@@ -38,7 +38,7 @@ func TestUrgency(t *testing.T) {
 		{-time.Second, helper.Over, "over", "secret expired 1 s ago"},
 		{-40 * day, helper.Over, "over", "secret expired 40 days ago"},
 	} {
-		e := helper.Ending{What: "secret"}
+		e := helper.Expiry{What: "secret"}
 		if c.left != 0 {
 			e.At = now.Add(c.left)
 		}
@@ -84,7 +84,7 @@ func TestSecretEnds(t *testing.T) {
 				t.Fatal(err)
 			}
 			list, err := h.helper().Status(t.Context(), "demo")
-			if err != nil || !list[0].SecretExpires.Equal(want) || !list[0].Ending().At.Equal(want) {
+			if err != nil || !list[0].SecretExpires.Equal(want) || !list[0].Expiry().At.Equal(want) {
 				t.Errorf("%v, %v; want %v", list[0].SecretExpires, err, want)
 			}
 		})
@@ -145,8 +145,8 @@ func TestCertificateEnds(t *testing.T) {
 			if err != nil || !list[0].CertificateExpires.Equal(c.want) {
 				t.Errorf("%v, %v; want %v", list[0].CertificateExpires, err, c.want)
 			}
-			if !c.want.IsZero() && list[0].Ending() != (helper.Ending{What: "certificate", At: ends}) {
-				t.Errorf("the nearer end is %+v", list[0].Ending())
+			if !c.want.IsZero() && list[0].Expiry() != (helper.Expiry{What: "certificate", At: ends}) {
+				t.Errorf("the nearer end is %+v", list[0].Expiry())
 			}
 		})
 	}

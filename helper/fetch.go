@@ -22,7 +22,7 @@ func (q *query) fetchLocked(ctx context.Context, lock *cache.Lock) (*oauth.Token
 	if q.flight != nil {
 		q.flight.asked = true
 	}
-	if lock == nil && q.profile.Person() {
+	if lock == nil && q.profile.Interactive() {
 		return nil, unlockable(q.profile)
 	}
 	mark, marked := q.mark()
@@ -134,7 +134,7 @@ func (s proof) marked(profile string, m cache.Mark) bool {
 // readProof reads the secrets for a request.
 func (q *query) readProof(ctx context.Context) (s proof, err error) {
 	s.subject = q.subject
-	if q.profile.Person() {
+	if q.profile.Interactive() {
 		if s.refresh, err = q.refresh(ctx, q.profile); err != nil {
 			return s, err
 		}
@@ -155,7 +155,7 @@ func (q *query) askServer(ctx context.Context, s proof) (*oauth.Token, error) {
 		return nil, err
 	}
 	var token *oauth.Token
-	if q.profile.Person() {
+	if q.profile.Interactive() {
 		token, err = q.renewSignIn(ctx, client, s.refresh)
 	} else {
 		token, err = client.Token(ctx)
@@ -171,7 +171,7 @@ func (q *query) askServer(ctx context.Context, s proof) (*oauth.Token, error) {
 
 // token requests a token with the given secret.
 func (h *Helper) token(ctx context.Context, p *config.Profile, s secret.Text) (*oauth.Token, error) {
-	if p.Person() {
+	if p.Interactive() {
 		return nil, failure.Login(p, "nobody is signed in")
 	}
 	h.explain("profile " + p.Name + ": asks " + p.TokenURL)
@@ -245,7 +245,7 @@ func (q *query) remember(err error, s proof) time.Duration {
 	m.Count = q.countOf(m)
 	hold := e.Hold()
 	switch {
-	case m.Refused && q.profile.Person() && isDead(err):
+	case m.Refused && q.profile.Interactive() && isDead(err):
 		hold = untilLogin // a new refresh token has another mark
 	case q.ahead && e.Status == 0: // the server may only have been slow
 		m.Ahead, hold = true, grown(laterHold, m.Count, longestWait)
@@ -331,16 +331,16 @@ func worthAsking(failure error, hold time.Duration) error {
 	return failure
 }
 
-// notAsked is the failure of a call that did not contact the server because of a mark.
+// heldBack is the failure of a call that did not contact the server because of a mark.
 // The log already has the original failure.
-type notAsked struct{ error }
+type heldBack struct{ error }
 
-func (e *notAsked) Unwrap() error { return e.error }
+func (e *heldBack) Unwrap() error { return e.error }
 
 // waiting returns the error while a mark holds: what happened, when, and when the
 // server will be asked again.
 func waiting(p *config.Profile, m cache.Mark, now time.Time) error {
-	return &notAsked{marked(p, m, now)}
+	return &heldBack{marked(p, m, now)}
 }
 
 func marked(p *config.Profile, m cache.Mark, now time.Time) error {

@@ -146,7 +146,7 @@ func (q *query) share(ctx context.Context, fetch func(context.Context) (protocol
 		}
 		f, mine := q.fetchers.start(q.profile.Name)
 		if mine {
-			behind := q.ahead && q.config.RunsLong && !q.profile.Person()
+			behind := q.ahead && q.config.RunsLong && !q.profile.Interactive()
 			q.lead(ctx, f, behind, fetch)
 			if !behind {
 				return q.wait(ctx, f)
@@ -175,7 +175,7 @@ func (q *query) lead(ctx context.Context, f *flight, behind bool, fetch func(con
 	own := context.WithoutCancel(ctx)
 	cancel := context.CancelFunc(func() {})
 	switch deadline, limited := ctx.Deadline(); {
-	case q.ahead && !behind && !q.profile.Person():
+	case q.ahead && !behind && !q.profile.Interactive():
 		own, cancel = context.WithTimeout(own, aheadTime)
 	case limited:
 		own, cancel = context.WithDeadline(own, deadline)

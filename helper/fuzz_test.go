@@ -67,7 +67,7 @@ func FuzzProfile(f *testing.F) {
 	})
 }
 
-// checkProfile holds for every profile that was let in.
+// checkProfile checks what must be true of every accepted profile.
 func checkProfile(t *testing.T, p *config.Profile) {
 	for _, o := range p.Origins {
 		if again, err := origin.Parse(o.String()); err != nil || again != o {

@@ -59,7 +59,7 @@ func (h *Helper) Get(ctx context.Context, r protocol.Request) (protocol.Credenti
 	defer q.close()
 	q.began = began
 	if own := q.profile.Timeout; own > 0 && h.asked(r) == 0 { // the profile sets a time limit
-		h.patience(own)
+		h.setTimeLimit(own)
 		ctx, cancel = h.deadline(caller, own)
 		defer cancel()
 	}
@@ -234,16 +234,24 @@ func (q *query) lock(ctx context.Context, try bool) (*cache.Lock, error) {
 	switch {
 	case err == nil:
 		return lock, nil
-	case errors.Is(err, cache.ErrLocked):
-		return nil, q.busy()
-	case errors.Is(err, cache.ErrUnsafe):
-		return nil, failure.Store(err)
-	case failure.ReadOnly(err):
+	case failure.ReadOnly(err) && !errors.Is(err, cache.ErrUnsafe):
 		q.unwritten(err)
 		return nil, nil
 	}
-	q.report("profile " + q.profile.Name + ": no lock: " + printable.Line(err.Error()))
-	return nil, nil
+	return nil, q.lockFailed(q.profile.Name, err)
+}
+
+// lockFailed returns the error for a lock that could not be taken. It is nil if the
+// file system has no locks, which is reported.
+func (h *Helper) lockFailed(profile string, err error) error {
+	switch {
+	case errors.Is(err, cache.ErrLocked):
+		return busy(profile)
+	case failure.ReadOnly(err), errors.Is(err, cache.ErrUnsafe):
+		return failure.Store(err)
+	}
+	h.report("profile " + profile + ": no lock: " + printable.Line(err.Error()))
+	return nil
 }
 
 // unwritten reports that nothing can be stored, as in an image: the token is given all

@@ -13,8 +13,8 @@ import (
 	"github.com/credhelper/credhelper/protocol/secret"
 )
 
-// TestRoad: the first call asks the server, every later one of any process does
-// not, and touches neither keyring nor network.
+// TestRoad: the first call sends a request to the server; later calls of any process use
+// neither keyring nor network.
 func TestRoad(t *testing.T) {
 	h := ready(t, oauthtest.Options{})
 	first := h.mustGet(named)
@@ -293,7 +293,7 @@ func TestBusy(t *testing.T) {
 	began := time.Now()
 	_, err = h.get(protocol.Request{Profile: "demo", Timeout: 1})
 	wantError(t, err, protocol.ErrBusy, "profile demo: another process")
-	// Who does not mind the request's own limit waits 7.5 s.
+	// Without the request's own limit it would wait 7.5 s.
 	if took := time.Since(began); took > 6*time.Second || h.server.Count() != 0 {
 		t.Errorf("took %v, %d requests", took, h.server.Count())
 	}

@@ -64,9 +64,9 @@ type Config struct {
 	RunsLong bool
 
 	// Timeout is a person's time limit for an answer; 0: the profile's, or 8 s.
-	// Patience is called if a profile has its own; may be nil.
-	Timeout  time.Duration
-	Patience func(limit time.Duration)
+	// TimeLimit is called if a profile has its own; may be nil.
+	Timeout   time.Duration
+	TimeLimit func(limit time.Duration)
 
 	// NoStore reads and writes nothing below the state directory: no cache, no lock, no
 	// mark, no log. Secret replaces the profile's own source.
@@ -163,9 +163,9 @@ func (h *Helper) explain(text string) {
 	}
 }
 
-func (h *Helper) patience(limit time.Duration) {
-	if h.config.Patience != nil {
-		h.config.Patience(limit)
+func (h *Helper) setTimeLimit(limit time.Duration) {
+	if h.config.TimeLimit != nil {
+		h.config.TimeLimit(limit)
 	}
 }
 

@@ -109,7 +109,7 @@ func (h *Helper) homeID() string {
 // logFailure logs the error that a person sees. Calls during a wait add nothing,
 // because a tool in a loop would fill the log with the same failure.
 func (h *Helper) logFailure(r Record, err error) {
-	if errors.As(err, new(*notAsked)) {
+	if errors.As(err, new(*heldBack)) {
 		return
 	}
 	r.Event = eventFailed

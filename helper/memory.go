@@ -28,18 +28,18 @@ type memory struct {
 	hosts   map[string]*keptOwners // by host
 }
 
-// look is the time at which something was read. The value itself is immutable.
-type look time.Time
+// readAt is the time at which something was read. The value itself is immutable.
+type readAt time.Time
 
 // keptEntry is a profile's entry that can be given as it is.
 type keptEntry struct {
-	look
+	readAt
 	*cache.Entry
 }
 
 // keptOwners holds the owners of a host's URLs.
 type keptOwners struct {
-	look
+	readAt
 	*cache.Owners
 }
 
@@ -82,7 +82,7 @@ func (h *Helper) peek(r protocol.Request) (e *cache.Entry, c protocol.Credential
 
 // young reports whether something was read less than lookEvery ago, by the monotonic
 // clock and, because that stops while a machine is suspended, by the wall clock.
-func (l look) young(now time.Time) bool {
+func (l readAt) young(now time.Time) bool {
 	age, wall := now.Sub(time.Time(l)), now.Unix()-time.Time(l).Unix()
 	return age >= 0 && age < lookEvery && wall >= 0 && wall <= 1
 }
@@ -105,7 +105,7 @@ func (h *Helper) profileOf(r protocol.Request, now time.Time) string {
 		if err != nil {
 			return ""
 		}
-		kept = &keptOwners{look(now), owners}
+		kept = &keptOwners{readAt(now), owners}
 		keep(&h.memory, &h.memory.hosts, host, kept)
 	}
 	return kept.Of(r.URL)
@@ -128,7 +128,7 @@ func (h *Helper) entryOf(name string, now time.Time) *cache.Entry {
 	if err != nil || !secret.ValidToken(e.Token.Reveal(), e.Wide) || !e.ParseOrigins() {
 		return nil
 	}
-	keep(&h.memory, &h.memory.entries, name, &keptEntry{look(now), e})
+	keep(&h.memory, &h.memory.entries, name, &keptEntry{readAt(now), e})
 	return e
 }
 

@@ -427,7 +427,7 @@ func TestFromEnvironment(t *testing.T) {
 	wantError(t, err, protocol.ErrNoSecret, "profile demo") // the test's own keyring is in memory
 	h.write(h.dirs.Settings(), "keyring = \"secret-service\"\n")
 	_, err = helper.New(own).Get(context.Background(), again)
-	wantError(t, err, protocol.ErrLocked, "this program opens the encrypted file only", "credhelper keyring use file")
+	wantError(t, err, protocol.ErrLocked, "this program can only open the file keyring", "credhelper keyring use file")
 }
 
 // TestManyURLs: a thousand URLs of one API are answered from one reading of the

@@ -99,7 +99,7 @@ func (m *move) item(ctx context.Context, item string) error {
 		return ofKeyring(m.after, err)
 	}
 	if back, err := m.to.Get(ctx, key); err != nil || !back.Equal(value) {
-		return ofKeyring(m.after, fmt.Errorf("%w: it does not give back what it was given", keyring.ErrUnavailable))
+		return ofKeyring(m.after, fmt.Errorf("%w: it does not return what was stored", keyring.ErrUnavailable))
 	}
 	m.copied = append(m.copied, item)
 	return nil

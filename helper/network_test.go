@@ -253,7 +253,7 @@ func refreshed(t *testing.T, b breakage) string {
 func coded(t *testing.T, b breakage) string {
 	return broken(t, b, withBrowser, func(h *home, w *wire) string {
 		a, p, client := signing(t, h)
-		in, err := client.Begin(oauth.Sign{AuthorizationURL: p.AuthorizationURL, Redirect: "http://127.0.0.1:1/"})
+		in, err := client.Begin(oauth.AuthorizationRequest{AuthorizationURL: p.AuthorizationURL, Redirect: "http://127.0.0.1:1/"})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -153,8 +153,8 @@ client_auth = "post"
 		"a secret":         {good + `secret = ["command", "/bin/cat", "/etc/passwd"]`, "ours.toml:8: profile.secret: a preset does not say where secrets are"},
 		"a plugin's grant": {good + `grant = "plugin:x"`, `ours.toml:8: profile.grant: "plugin:x" is none of`},
 		"another preset":   {good + `preset = "jama"`, "ours.toml:8: profile.preset"},
-		"a client":         {good + `client_id = "x"`, "ours.toml:8: profile.client_id: belongs into the profile"},
-		"no source":        {strings.Replace(good, "source", "#", 1), "source and date"},
+		"a client":         {good + `client_id = "x"`, "ours.toml:8: profile.client_id: belongs in the profile"},
+		"no source":        {strings.Replace(good, "source", "#", 1), "source or date is missing"},
 		"a misspelt key":   {strings.Replace(good, "title", "tittle", 1), "ours.toml:2: tittle: unknown key; did you mean title?"},
 	} {
 		t.Run(name, func(t *testing.T) {

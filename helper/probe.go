@@ -16,8 +16,8 @@ import (
 	"github.com/credhelper/credhelper/protocol/secret"
 )
 
-// Tested is the result of a test, as far as it came.
-type Tested struct {
+// TestResult is the result of a test, as far as it came.
+type TestResult struct {
 	Profile  string
 	TokenURL string
 	Life     time.Duration // remaining lifetime of the token; 0 if there is none
@@ -27,7 +27,7 @@ type Tested struct {
 	Issued   string   // issued_token_type, if the server says one (RFC 8693 2.2.1)
 	Warnings []string // one line each, no secrets
 
-	server.Probed
+	server.ProbeResult
 
 	token *oauth.Token // for Keep
 }
@@ -36,8 +36,8 @@ type Tested struct {
 // which account it belongs to; Keep caches the token later. It neither reads nor writes
 // the cache, and ignores marks, because a person asked. Errors of the probe are
 // protocol.ErrProbe; those of the token endpoint are the same as Get's.
-func (h *Helper) Try(ctx context.Context, p *config.Profile, s secret.Text) (Tested, error) {
-	t := Tested{Profile: p.Name, TokenURL: p.TokenURL, Probed: server.Probed{ProbeURL: p.ProbeURL()}}
+func (h *Helper) Try(ctx context.Context, p *config.Profile, s secret.Text) (TestResult, error) {
+	t := TestResult{Profile: p.Name, TokenURL: p.TokenURL, ProbeResult: server.ProbeResult{ProbeURL: p.ProbeURL()}}
 	token, err := h.token(ctx, p, s)
 	if err != nil {
 		err = failure.Token(p, err)
@@ -46,22 +46,22 @@ func (h *Helper) Try(ctx context.Context, p *config.Profile, s secret.Text) (Tes
 	}
 	t.note(token, h.now())
 	probed, err := h.Probe(ctx, p, token.Access)
-	t.Probed = probed
+	t.ProbeResult = probed
 	return t, err
 }
 
 // Identify asks the API which account the token of a new sign-in belongs to.
-func (h *Helper) Identify(ctx context.Context, p *config.Profile, token *oauth.Token) (Tested, error) {
-	t := Tested{Profile: p.Name, TokenURL: p.TokenURL, Probed: server.Probed{ProbeURL: p.ProbeURL()}}
+func (h *Helper) Identify(ctx context.Context, p *config.Profile, token *oauth.Token) (TestResult, error) {
+	t := TestResult{Profile: p.Name, TokenURL: p.TokenURL, ProbeResult: server.ProbeResult{ProbeURL: p.ProbeURL()}}
 	t.note(token, h.now())
 	probed, err := h.Probe(ctx, p, token.Access)
-	t.Probed = probed
+	t.ProbeResult = probed
 	h.logIdentity(t)
 	return t, err
 }
 
 // logIdentity records whom the API called the account of a profile's token, for a person.
-func (h *Helper) logIdentity(t Tested) {
+func (h *Helper) logIdentity(t TestResult) {
 	if t.Identity != "" {
 		h.log(Record{Event: eventIdentity, Profile: t.Profile, Text: t.Identity})
 	}
@@ -69,7 +69,7 @@ func (h *Helper) logIdentity(t Tested) {
 
 // Keep caches the token of a Try, once its secret and profile are stored, so that the
 // first tool causes no second request. Errors are ignored.
-func (h *Helper) Keep(ctx context.Context, t Tested) {
+func (h *Helper) Keep(ctx context.Context, t TestResult) {
 	if t.token == nil || h.config.NoStore {
 		return
 	}
@@ -100,12 +100,12 @@ func (h *Helper) keepToken(ctx context.Context, lock *cache.Lock, profile string
 
 // Test is Try with the stored secret. It contacts the server even if a token is cached
 // or a mark holds, caches the new token, and removes the mark if it succeeds.
-func (h *Helper) Test(ctx context.Context, name string) (Tested, error) {
+func (h *Helper) Test(ctx context.Context, name string) (TestResult, error) {
 	p, err := h.Profile(name)
 	if err != nil {
-		return Tested{Profile: name}, err
+		return TestResult{Profile: name}, err
 	}
-	t := Tested{Profile: name, TokenURL: p.TokenURL, Probed: server.Probed{ProbeURL: p.ProbeURL()}}
+	t := TestResult{Profile: name, TokenURL: p.TokenURL, ProbeResult: server.ProbeResult{ProbeURL: p.ProbeURL()}}
 	q, err := h.newQuery(ctx, protocol.Request{Verb: protocol.Get, Profile: name})
 	if err != nil {
 		return t, err
@@ -118,7 +118,7 @@ func (h *Helper) Test(ctx context.Context, name string) (Tested, error) {
 	}
 	t.note(token, h.now())
 	probed, err := h.Probe(ctx, p, token.Access)
-	t.Probed = probed
+	t.ProbeResult = probed
 	h.logIdentity(t)
 	return t, err
 }
@@ -126,10 +126,10 @@ func (h *Helper) Test(ctx context.Context, name string) (Tested, error) {
 // renew fetches a token regardless of cache and mark, under the lock.
 func (q *query) renew(ctx context.Context) (*oauth.Token, error) {
 	limit := cmp.Or(q.profile.Timeout, server.AnswerTime)
-	q.patience(limit)
+	q.setTimeLimit(limit)
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
-	if q.store == nil && q.profile.Person() {
+	if q.store == nil && q.profile.Interactive() {
 		return nil, unlockable(q.profile)
 	}
 	lock, err := q.lock(ctx, false)
@@ -149,7 +149,7 @@ func (q *query) renew(ctx context.Context) (*oauth.Token, error) {
 	return token, q.logUse(q.ofFetch(token))
 }
 
-func (t *Tested) note(token *oauth.Token, now time.Time) {
+func (t *TestResult) note(token *oauth.Token, now time.Time) {
 	t.Life, t.Tries, t.Skew, t.Scope = token.Expires.Sub(now), token.Tries, token.Skew, printable.Value(token.Scope)
 	if t.Warnings = token.Warnings; token.EndsEarly() != "" {
 		t.Warnings = append(slices.Clone(t.Warnings), token.EndsEarly())

@@ -50,7 +50,7 @@ func TestSetLists(t *testing.T) {
 // belongs does not find it in an error, and so not in a log.
 func TestSetSecretIsNotRepeated(t *testing.T) {
 	_, err := draft(t, "secret", "hunter2hunter2")
-	wantError(t, err, protocol.ErrPolicy, "secret: ", "none of file, command, env, credential")
+	wantError(t, err, protocol.ErrPolicy, "secret: ", "not file, command, env or credential")
 	if strings.Contains(err.Error(), "hunter2") {
 		t.Errorf("repeats it: %v", err)
 	}
@@ -121,9 +121,9 @@ func TestRequestHeaders(t *testing.T) {
 	_, err := h.get(named)
 	wantError(t, err, protocol.ErrPolicy, "its secret was stored for token_request_headers")
 	for name, part := range map[string]string{
-		"Authorization": "would hold a credential", "X-Api-Key": "would hold a credential", "Cookie": "would hold a credential",
-		"Ocp-Apim-Subscription-Key": "would hold a credential", "Host": "the request's own", "Content-Length": "the request's own",
-		"Proxy-Connection": "the request's own", "X Y": "no name of a header", "X-Y:": "no name of a header",
+		"Authorization": "would contain a credential", "X-Api-Key": "would contain a credential", "Cookie": "would contain a credential",
+		"Ocp-Apim-Subscription-Key": "would contain a credential", "Host": "the request's own", "Content-Length": "the request's own",
+		"Proxy-Connection": "the request's own", "X Y": "not a header name", "X-Y:": "not a header name",
 	} {
 		_, err := draft(t, "token_request_headers."+name, "x")
 		wantError(t, err, protocol.ErrPolicy, part)

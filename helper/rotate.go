@@ -36,7 +36,7 @@ type change struct {
 // reads the new secret, and of two concurrent rotations the second sees the result of
 // the first.
 func (h *Helper) changeSecret(ctx context.Context, p *config.Profile, c change) error {
-	store, lock, err := h.hold(ctx, p.Name)
+	store, lock, err := h.lockForChange(ctx, p.Name)
 	if err != nil {
 		return err
 	}
@@ -62,7 +62,7 @@ func (h *Helper) changeSecret(ctx context.Context, p *config.Profile, c change) 
 // StoreSecret stores the secret of a profile and binds it to the profile's current
 // settings. expires is its expiry if a person knows it, or zero. See Rotate.
 func (h *Helper) StoreSecret(ctx context.Context, p *config.Profile, s secret.Text, expires time.Time) error {
-	_, err := h.Rotate(ctx, p, s, expires, Tested{})
+	_, err := h.Rotate(ctx, p, s, expires, TestResult{})
 	return err
 }
 
@@ -76,12 +76,12 @@ type Rotated struct{ First, Replaced bool }
 // RollbackSecret returns to the last secret that is known to work everywhere: the one
 // before the first unconfirmed one. A secret that was bound to other settings is not
 // kept: otherwise storing one would send another to a new endpoint (T14).
-func (h *Helper) Rotate(ctx context.Context, p *config.Profile, s secret.Text, expires time.Time, tested Tested) (rotated Rotated, err error) {
+func (h *Helper) Rotate(ctx context.Context, p *config.Profile, s secret.Text, expires time.Time, tested TestResult) (rotated Rotated, err error) {
 	if !p.InKeyring() {
 		return rotated, failure.Policy("profile " + p.Name + ": its secret is not in the keyring but comes from " + printable.Value(p.Secret[0]))
 	}
 	next := func(old *envelope) (*envelope, error) {
-		e := &envelope{profile: p.Name, bound: p.Bounds(), current: held{s, h.now().UTC(), expires}}
+		e := &envelope{profile: p.Name, bound: p.Bounds(), current: storedSecret{s, h.now().UTC(), expires}}
 		rotated = Rotated{First: old == nil}
 		if old != nil {
 			if _, refusal := p.Changes(old.bound); refusal == nil {
@@ -142,7 +142,7 @@ func (h *Helper) HasSecret(ctx context.Context, p *config.Profile) (bool, error)
 // ConfirmSecret deletes the previous secret, because the current one works everywhere. It
 // reports whether there was one.
 func (h *Helper) ConfirmSecret(ctx context.Context, p *config.Profile) (bool, error) {
-	store, lock, err := h.hold(ctx, p.Name)
+	store, lock, err := h.lockForChange(ctx, p.Name)
 	if err != nil {
 		return false, err
 	}
@@ -151,7 +151,7 @@ func (h *Helper) ConfirmSecret(ctx context.Context, p *config.Profile) (bool, er
 	if err != nil || e.previous.secret.IsZero() {
 		return false, err
 	}
-	e.previous, e.rolledBack = held{}, false
+	e.previous, e.rolledBack = storedSecret{}, false
 	if err := h.putEnvelope(ctx, p, e); err != nil {
 		return false, err
 	}
@@ -160,25 +160,25 @@ func (h *Helper) ConfirmSecret(ctx context.Context, p *config.Profile) (bool, er
 }
 
 // earlierSecret returns the secret that RollbackSecret would restore.
-func earlierSecret(p *config.Profile, e *envelope) (held, error) {
+func earlierSecret(p *config.Profile, e *envelope) (storedSecret, error) {
 	if e.previous.secret.IsZero() {
-		return held{}, &protocol.Error{Kind: protocol.ErrNoSecret, Text: "profile " + p.Name + ": there is no earlier secret to go back to"}
+		return storedSecret{}, &protocol.Error{Kind: protocol.ErrNoSecret, Text: "profile " + p.Name + ": there is no earlier secret to go back to"}
 	}
 	if _, refusal := p.Changes(e.bound); refusal != nil {
-		return held{}, refusal
+		return storedSecret{}, refusal
 	}
 	return e.previous, nil
 }
 
 // TryEarlier is Try with the secret that RollbackSecret would restore.
-func (h *Helper) TryEarlier(ctx context.Context, p *config.Profile) (Tested, error) {
+func (h *Helper) TryEarlier(ctx context.Context, p *config.Profile) (TestResult, error) {
 	e, err := h.envelope(ctx, p)
 	if err != nil {
-		return Tested{Profile: p.Name}, err
+		return TestResult{Profile: p.Name}, err
 	}
 	earlier, err := earlierSecret(p, e)
 	if err != nil {
-		return Tested{Profile: p.Name}, err
+		return TestResult{Profile: p.Name}, err
 	}
 	return h.Try(ctx, p, earlier.secret)
 }
@@ -232,9 +232,9 @@ func (h *Helper) DeleteSecret(ctx context.Context, name string) error {
 	return h.forget(ctx, name, "secret deleted")
 }
 
-// hold takes the lock of a profile for a change. Both results are nil if nothing is
-// stored; the lock is nil if the file system has none (F17).
-func (h *Helper) hold(ctx context.Context, name string) (*cache.Store, *cache.Lock, error) {
+// lockForChange takes the lock of a profile for a change. Both results are nil if
+// nothing is stored; the lock is nil if the file system has none (F17).
+func (h *Helper) lockForChange(ctx context.Context, name string) (*cache.Store, *cache.Lock, error) {
 	if h.config.NoStore {
 		return nil, nil, nil
 	}
@@ -242,22 +242,18 @@ func (h *Helper) hold(ctx context.Context, name string) (*cache.Store, *cache.Lo
 	if err != nil {
 		return nil, nil, failure.Store(err)
 	}
-	// The holder is fetching, which ends in time.
+	// Whoever has the lock is fetching, which takes at most this long.
 	ctx, cancel := context.WithTimeout(ctx, server.AnswerTime)
 	defer cancel()
 	lock, err := store.Lock(ctx, name)
-	switch {
-	case err == nil:
-		return store, lock, nil
-	case errors.Is(err, cache.ErrLocked):
-		store.Close()
-		return nil, nil, busy(name)
-	case failure.ReadOnly(err), errors.Is(err, cache.ErrUnsafe):
-		store.Close()
-		return nil, nil, failure.Store(err)
+	if err != nil {
+		err = h.lockFailed(name, err)
 	}
-	h.report("profile " + name + ": no lock: " + printable.Line(err.Error()))
-	return store, nil, nil
+	if err != nil {
+		store.Close()
+		return nil, nil, err
+	}
+	return store, lock, nil
 }
 
 func release(store *cache.Store, lock *cache.Lock) {
@@ -270,7 +266,7 @@ func release(store *cache.Store, lock *cache.Lock) {
 // forget drops the token and the mark of a profile; copies of the sealed token are
 // invalid too (T16).
 func (h *Helper) forget(ctx context.Context, name, event string) error {
-	store, lock, err := h.hold(ctx, name)
+	store, lock, err := h.lockForChange(ctx, name)
 	if err != nil {
 		return err
 	}

@@ -23,7 +23,7 @@ import (
 func (h *home) rotate(value string) (replaced bool) {
 	h.t.Helper()
 	a := h.helper()
-	rotated, err := a.Rotate(h.t.Context(), h.demo(), secret.New(value), time.Time{}, helper.Tested{})
+	rotated, err := a.Rotate(h.t.Context(), h.demo(), secret.New(value), time.Time{}, helper.TestResult{})
 	if err != nil {
 		h.t.Fatal(err)
 	}
@@ -173,7 +173,7 @@ func TestRotateUnderARunningProgram(t *testing.T) {
 	// The server already takes both, as it does when secrets overlap.
 	other := h.helper()
 	h.server.SetDelay(150 * time.Millisecond)
-	var tested helper.Tested
+	var tested helper.TestResult
 	var verifying sync.WaitGroup
 	verifying.Go(func() {
 		tested, err = other.Try(ctx, h.demo(), secret.New("n3w"))

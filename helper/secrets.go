@@ -25,17 +25,17 @@ func (h *Helper) secret(ctx context.Context, p *config.Profile) (secret.Text, er
 // inUse returns the secret with its dates. A secret in the keyring must be bound to the
 // profile's current settings (T14); a source in the profile is the profile's own
 // responsibility. It is read each time, so that a long-running program uses a new one.
-func (h *Helper) inUse(ctx context.Context, p *config.Profile) (held, error) {
+func (h *Helper) inUse(ctx context.Context, p *config.Profile) (storedSecret, error) {
 	if !h.config.Secret.IsZero() {
-		return held{secret: h.config.Secret}, nil
+		return storedSecret{secret: h.config.Secret}, nil
 	}
 	if !p.NeedsSecret() {
-		return held{}, nil
+		return storedSecret{}, nil
 	}
 	if !p.InKeyring() {
 		source, err := h.Source(p, p.Secret)
 		if err != nil {
-			return held{}, failure.Keyring(p, err)
+			return storedSecret{}, failure.Keyring(p, err)
 		}
 		read := source.Read
 		if p.SecretIsKey() {
@@ -43,16 +43,16 @@ func (h *Helper) inUse(ctx context.Context, p *config.Profile) (held, error) {
 		}
 		s, err := read(ctx)
 		if err != nil {
-			return held{}, failure.Keyring(p, err)
+			return storedSecret{}, failure.Keyring(p, err)
 		}
-		return held{secret: s, expires: p.SecretExpires}, nil
+		return storedSecret{secret: s, expires: p.SecretExpires}, nil
 	}
 	e, err := h.envelope(ctx, p)
 	if err != nil {
-		return held{}, err
+		return storedSecret{}, err
 	}
 	if _, refusal := p.Changes(e.bound); refusal != nil {
-		return held{}, refusal
+		return storedSecret{}, refusal
 	}
 	now := e.current
 	now.expires = endOf(p, now)
@@ -62,7 +62,7 @@ func (h *Helper) inUse(ctx context.Context, p *config.Profile) (held, error) {
 // endOf returns the expiry of a secret in the keyring: the one recorded with it, else
 // the profile's. A date in the profile before the secret was stored refers to an
 // earlier secret.
-func endOf(p *config.Profile, s held) time.Time {
+func endOf(p *config.Profile, s storedSecret) time.Time {
 	if s.expires.IsZero() && p.SecretExpires.After(s.created) {
 		return p.SecretExpires
 	}

@@ -73,9 +73,9 @@ func (h *Helper) putRefresh(ctx context.Context, p *config.Profile, refresh, for
 		return failure.Keyring(p, err)
 	}
 	now := h.now().UTC()
-	e := &envelope{profile: p.Name, bound: p.Bounds(), current: held{refresh, now, time.Time{}}}
+	e := &envelope{profile: p.Name, bound: p.Bounds(), current: storedSecret{refresh, now, time.Time{}}}
 	if !former.IsZero() {
-		e.previous = held{former, now, time.Time{}}
+		e.previous = storedSecret{former, now, time.Time{}}
 	}
 	value, err := e.encode()
 	if err != nil {
@@ -170,9 +170,9 @@ func (q *query) keepRotated(ctx context.Context, used, next secret.Text) error {
 
 // SignInClient returns the client of a profile for a sign-in by a person.
 func (h *Helper) SignInClient(ctx context.Context, p *config.Profile) (*oauth.Client, error) {
-	if !p.Person() {
-		return nil, &protocol.Error{Kind: protocol.ErrPolicy, Text: "profile " + p.Name + ": nobody signs in with grant " + p.Grant,
-			Hint: "its token comes by itself: credhelper token " + p.Name}
+	if !p.Interactive() {
+		return nil, &protocol.Error{Kind: protocol.ErrPolicy, Text: "profile " + p.Name + ": there is no sign-in with grant " + p.Grant,
+			Hint: "its token is fetched without one: credhelper token " + p.Name}
 	}
 	if err := h.CanStore(ctx, p); err != nil {
 		return nil, err
@@ -242,7 +242,7 @@ func (h *Helper) SignOut(ctx context.Context, p *config.Profile) (revoked int, p
 			access = e.Token
 		}
 	}
-	if p.Person() {
+	if p.Interactive() {
 		if refresh, problem = h.refresh(ctx, p); errors.Is(problem, protocol.ErrLogin) {
 			problem = nil // no one is signed in
 		}
@@ -250,7 +250,7 @@ func (h *Helper) SignOut(ctx context.Context, p *config.Profile) (revoked int, p
 	if p.RevocationURL != "" {
 		revoked, problem = h.revoke(ctx, p, refresh, access)
 	}
-	if p.Person() {
+	if p.Interactive() {
 		k, err := h.openKeyring(ctx)
 		if err == nil {
 			err = k.Delete(ctx, h.signInKey(p.Name))

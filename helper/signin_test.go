@@ -58,7 +58,7 @@ func (h *home) login() {
 	if err != nil {
 		h.t.Fatal(err)
 	}
-	in, err := client.Begin(oauth.Sign{AuthorizationURL: p.AuthorizationURL, Redirect: "http://127.0.0.1:1/", Issuer: p.Issuer})
+	in, err := client.Begin(oauth.AuthorizationRequest{AuthorizationURL: p.AuthorizationURL, Redirect: "http://127.0.0.1:1/", Issuer: p.Issuer})
 	if err != nil {
 		h.t.Fatal(err)
 	}

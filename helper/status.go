@@ -96,7 +96,7 @@ func (h *Helper) status(ctx context.Context, store *cache.Store, p *config.Profi
 	if !p.NeedsSecret() {
 		s.Source = ""
 	}
-	if p.Person() && down == nil {
+	if p.Interactive() && down == nil {
 		if s.SignedIn, down = h.signedIn(ctx, p); errors.Is(down, protocol.ErrLogin) {
 			s.SecretErr = down
 			return s
@@ -154,7 +154,7 @@ type Explanation struct {
 func (h *Helper) Explain(ctx context.Context, address string) (x Explanation) {
 	u, reason := origin.ParseURL(address)
 	if reason != origin.Release {
-		x.Err = &protocol.Error{Kind: protocol.ErrPolicy, Text: "not a URL that a token is given for: " + reason.String(),
+		x.Err = &protocol.Error{Kind: protocol.ErrPolicy, Text: "no token is released for this URL: " + reason.String(),
 			Hint: "a URL begins with https:// and a host; a profile's origins are shown by credhelper show NAME"}
 		return x
 	}
@@ -229,7 +229,7 @@ func (h *Helper) Lock(ctx context.Context) error {
 	return nil
 }
 
-// Ending returns the earlier expiry of a profile's secret and certificate.
-func (s Status) Ending() Ending {
-	return nearer(Ending{"secret", s.SecretExpires}, Ending{"certificate", s.CertificateExpires})
+// Expiry returns the earlier expiry of a profile's secret and certificate.
+func (s Status) Expiry() Expiry {
+	return nearer(Expiry{"secret", s.SecretExpires}, Expiry{"certificate", s.CertificateExpires})
 }

@@ -12,7 +12,7 @@ import (
 // fetched: the token that is exchanged, or an assertion that somebody else signed. A
 // person's tokens are the person's, whoever the client is.
 func subjectSources(p *config.Profile) (list [][]string) {
-	if p.Person() {
+	if p.Interactive() {
 		return nil
 	}
 	if p.Grant == "token_exchange" {

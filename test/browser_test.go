@@ -15,7 +15,7 @@ import (
 	"github.com/credhelper/credhelper/protocol/secret"
 )
 
-// chromium is a real browser without a window; the test fails where there is none.
+// chromium returns a headless browser; the test fails if none is installed.
 func chromium(t *testing.T) string {
 	t.Helper()
 	for _, name := range []string{"chromium-headless-shell", "chromium", "google-chrome"} {
@@ -27,8 +27,8 @@ func chromium(t *testing.T) string {
 	return ""
 }
 
-// visit opens an address in the browser and returns the page that it ends at; it
-// also takes a picture into $CREDHELPER_SCREENSHOTS, if that is set.
+// visit opens an address in the browser and returns the page at the end of all
+// redirects. It saves a screenshot in $CREDHELPER_SCREENSHOTS, if that is set.
 func visit(t *testing.T, name, address string) string {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
@@ -49,8 +49,8 @@ func visit(t *testing.T, name, address string) string {
 	return string(out)
 }
 
-// TestBrowser: the whole way by code in a real browser, and the page at the end of
-// each way it can take.
+// TestBrowser: the authorization code grant in a real browser, and the final page of each
+// outcome.
 func TestBrowser(t *testing.T) {
 	for _, c := range []struct{ name, quirk, behaviour, title string }{
 		{"good", "", "", "Signed in"},
@@ -76,7 +76,7 @@ func TestBrowser(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			in, err := client.Begin(oauth.Sign{AuthorizationURL: server.URL() + "/authorize", Redirect: redirect, Issuer: server.Issuer(), MustIssuer: true})
+			in, err := client.Begin(oauth.AuthorizationRequest{AuthorizationURL: server.URL() + "/authorize", Redirect: redirect, Issuer: server.Issuer(), MustIssuer: true})
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -25,8 +25,8 @@ import (
 	"github.com/credhelper/credhelper/protocol/secret"
 )
 
-// clientKey is what the clients here sign with: the example's own sample key has
-// 1024 bits, which credhelper does not touch.
+// clientKey is the clients' signing key: the example's own key has 1024 bits, which
+// credhelper refuses.
 var clientKey = sync.OnceValue(func() *rsa.PrivateKey {
 	key, err := rsa.GenerateKey(rand.Reader, 2048)
 	if err != nil {
@@ -38,17 +38,17 @@ var clientKey = sync.OnceValue(func() *rsa.PrivateKey {
 // signs is the example's storage with keys for its clients.
 type signs struct{ *storage.Storage }
 
-// GetKeyByIDAndClientID knows one key, for every client.
+// GetKeyByIDAndClientID returns the same key for every client.
 func (s signs) GetKeyByIDAndClientID(_ context.Context, keyID, _ string) (*jose.JSONWebKey, error) {
 	return &jose.JSONWebKey{KeyID: keyID, Use: "sig", Key: &clientKey().PublicKey}, nil
 }
 
-// signing is a client whose proof is its signature.
+// signing is a client that authenticates with private_key_jwt.
 type signing struct{ op.Client }
 
 func (signing) AuthMethod() oidc.AuthMethod { return oidc.AuthMethodPrivateKeyJWT }
 
-// GetClientByClientID makes the client "robot" one that signs.
+// GetClientByClientID makes the client "robot" a signing one.
 func (s signs) GetClientByClientID(ctx context.Context, id string) (op.Client, error) {
 	c, err := s.Storage.GetClientByClientID(ctx, id)
 	if err == nil && id == "robot" {
@@ -57,7 +57,7 @@ func (s signs) GetClientByClientID(ctx context.Context, id string) (op.Client, e
 	return c, err
 }
 
-// provider is zitadel/oidc with its storage at hand, to play the person.
+// provider is zitadel/oidc with its storage, through which the tests act as the person.
 type provider struct {
 	issuer string
 	store  *storage.Storage
@@ -93,7 +93,7 @@ func newProvider(t *testing.T) provider {
 	return p
 }
 
-// client is a client of it; discovery says where everything is.
+// client returns a client of it, configured by discovery.
 func (p provider) client(t *testing.T, id, pass, grant, auth string) (*oauth.Client, *oauth.Metadata) {
 	t.Helper()
 	c := &oauth.Client{ID: id, Secret: secret.New(pass), Grant: grant, Auth: auth, Sleep: func(context.Context, time.Duration) error { return nil }}
@@ -105,7 +105,7 @@ func (p provider) client(t *testing.T, id, pass, grant, auth string) (*oauth.Cli
 	return c, m
 }
 
-// withKey lets a client sign; the audience that this server takes is the issuer.
+// withKey lets a client sign assertions; this server accepts the issuer as audience.
 func (p provider) withKey(t *testing.T, c *oauth.Client, alg string) *oauth.Client {
 	t.Helper()
 	der, err := x509.MarshalPKCS8PrivateKey(clientKey())
@@ -120,7 +120,7 @@ func (p provider) withKey(t *testing.T, c *oauth.Client, alg string) *oauth.Clie
 	return c
 }
 
-// location follows one redirect by hand.
+// location returns the target of a redirect.
 func location(t *testing.T, address string) *url.URL {
 	t.Helper()
 	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, address, nil)
@@ -140,11 +140,11 @@ func location(t *testing.T, address string) *url.URL {
 	return to
 }
 
-// signIn is a person with a browser who knows the password.
+// signIn acts as a person with a browser who knows the password.
 func (p provider) signIn(t *testing.T, c *oauth.Client, m *oauth.Metadata) *oauth.Token {
 	t.Helper()
 	c.Scopes = []string{"openid", "offline_access"}
-	in, err := c.Begin(oauth.Sign{AuthorizationURL: m.AuthorizationURL, Redirect: "http://127.0.0.1:4711/cb", Issuer: m.Issuer, MustIssuer: m.SendsIssuer})
+	in, err := c.Begin(oauth.AuthorizationRequest{AuthorizationURL: m.AuthorizationURL, Redirect: "http://127.0.0.1:4711/cb", Issuer: m.Issuer, MustIssuer: m.SendsIssuer})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -209,8 +209,8 @@ func TestCodeAndRefresh(t *testing.T) {
 	}
 }
 
-// TestJWTBearer: the assertion as the grant, in two algorithms, and an audience
-// that this server does not take.
+// TestJWTBearer: an assertion as the grant, with two algorithms, and with an audience
+// that this server does not accept.
 func TestJWTBearer(t *testing.T) {
 	p := newProvider(t)
 	for _, alg := range []string{"RS256", "PS256"} {
@@ -227,8 +227,8 @@ func TestJWTBearer(t *testing.T) {
 	}
 }
 
-// TestTokenExchange: an access token for another, and for an ID token, which is no
-// bearer of its own: N_A.
+// TestTokenExchange: an access token is exchanged for another one, and for an ID token,
+// whose token_type is N_A.
 func TestTokenExchange(t *testing.T) {
 	p := newProvider(t)
 	client, m := p.client(t, "web", oddSecret, "authorization_code", "basic")
@@ -248,7 +248,7 @@ func TestTokenExchange(t *testing.T) {
 	}
 }
 
-// TestDeviceCode: a person finishes on another device after the second question.
+// TestDeviceCode: a person signs in on another device after the second poll.
 func TestDeviceCode(t *testing.T) {
 	p := newProvider(t)
 	client, m := p.client(t, "device", "s3cret", "device_code", "basic")

@@ -1,5 +1,5 @@
-// Package test asks authorization servers that were written by others: what
-// credhelper's own test server does not know to forbid, they may.
+// Package test tests credhelper with authorization servers written by others, which may
+// refuse what credhelper's own test server accepts.
 package test
 
 import (
@@ -20,11 +20,11 @@ import (
 	"github.com/credhelper/credhelper/protocol/secret"
 )
 
-// oddSecret is one that form encoding changes in every way.
+// oddSecret contains every kind of character that form encoding changes.
 const oddSecret = "p:ä %+/&=\"'~*"
 
 // users gives the example's service user another id and secret, so that their
-// encoding is tried.
+// encoding is tested.
 type users struct{ *storage.Storage }
 
 func (u users) ClientCredentials(ctx context.Context, id, pass string) (op.Client, error) {
@@ -58,8 +58,8 @@ func zitadel(t *testing.T) (issuer string) {
 	return issuer
 }
 
-// TestClientCredentials: both ways to say who one is, with an id and a secret
-// that need encoding; and what is refused.
+// TestClientCredentials: client_secret_basic and client_secret_post, with an id and a
+// secret that need encoding; and refusals.
 func TestClientCredentials(t *testing.T) {
 	issuer := zitadel(t)
 	for _, c := range []struct {

@@ -115,7 +115,7 @@ func (s *session) add(ctx context.Context, name string, f addFlags) error {
 	if err != nil {
 		return err
 	}
-	var tested helper.Tested
+	var tested helper.TestResult
 	var doubt error
 	if !f.noVerify {
 		if tested, doubt, err = s.verified(ctx, h, draft, text, false); err != nil {
@@ -334,7 +334,7 @@ func refusedAdd(err error, name string) error {
 }
 
 func (s *session) added(p *config.Profile) {
-	if p.Person() {
+	if p.Interactive() {
 		s.say("Added profile \"" + p.Name + "\". Sign in:  credhelper login " + p.Name)
 		return
 	}

@@ -35,7 +35,7 @@ func (s *session) cacheCommand() *cobra.Command {
 			if name != "" {
 				of = name
 			}
-			s.say("Dropped the cached token of " + of + ", and what the server refused. Secrets stay.")
+			s.say("Dropped the cached token of " + of + ", and what the server refused. Secrets are kept.")
 			return nil
 		},
 	})

@@ -58,7 +58,7 @@ func (x *examination) profile(p *config.Profile, st helper.Status) {
 	for _, w := range seldomMeant(p) {
 		x.add("profile", note, p.Name+": "+w, "")
 	}
-	now, end := x.now(), st.Ending()
+	now, end := x.now(), st.Expiry()
 	urgency := end.Urgency(now)
 	switch {
 	case st.Err != nil: // it was changed since it was read
@@ -83,7 +83,7 @@ func (x *examination) profile(p *config.Profile, st helper.Status) {
 }
 
 // renewalOf returns what to do about a secret or certificate that expires.
-func renewalOf(st helper.Status, end helper.Ending) string {
+func renewalOf(st helper.Status, end helper.Expiry) string {
 	switch {
 	case st.Source != "keyring":
 		return "put a new " + end.What + " where the profile takes it from: credhelper show " + st.Profile

@@ -62,7 +62,7 @@ func TestDoctorOnline(t *testing.T) {
 	}
 	h.Env = h.Env[:len(h.Env)-1]
 	said, err = h.Run("", "doctor", "--online")
-	if err == nil || !strings.Contains(err.Error(), "said: Error: the vault is sealed") {
+	if err == nil || !strings.Contains(err.Error(), "prints the secret: Error: the vault is sealed") {
 		t.Errorf("what a source said: %v", err)
 	}
 	if asked.Load() != 1 || !exists(ran) {

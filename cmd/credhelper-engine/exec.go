@@ -95,7 +95,7 @@ func (s *session) exec(ctx context.Context, r protocol.Request, command []string
 	}
 	defer remove()
 	if onDisk != nil {
-		s.say("credhelper: warning: while the command runs its token lies on a disk, in clear: " + printable.Line(onDisk.Error()))
+		s.say("credhelper: warning: while the command runs its token is on a disk, unencrypted: " + printable.Line(onDisk.Error()))
 	}
 	put := func(c protocol.Credential) error { return file.Write([]byte(c.Secret.Reveal() + "\n")) }
 	if err := put(credential); err != nil {

@@ -14,8 +14,8 @@ grant = "token_exchange"
 subject_token = ["env", "CI_JOB_TOKEN"]
 `
 
-// TestImportAsksAboutEach: who agrees to what a document names here has seen each
-// of it; anything but yes adds nothing.
+// TestImportAsksAboutEach: import shows each file and command of this machine that a
+// document names, and asks; any answer but yes adds nothing.
 func TestImportAsksAboutEach(t *testing.T) {
 	for _, c := range []struct {
 		name, more, answer, says string

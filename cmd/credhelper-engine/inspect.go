@@ -33,8 +33,8 @@ func (s *session) inspectCommand() *cobra.Command {
 	}
 }
 
-// inspected is the output of inspect --json.
-type inspected struct {
+// inspection is the output of inspect --json.
+type inspection struct {
 	Profile string            `json:"profile"`
 	Source  string            `json:"source"` // "cache" or "network"
 	Expires string            `json:"expires"`
@@ -42,10 +42,10 @@ type inspected struct {
 	Issued  string            `json:"issued_token_type,omitempty"` // RFC 8693 2.2.1, from the log
 	Header  map[string]string `json:"header,omitempty"`
 	Claims  map[string]string `json:"claims,omitempty"`
-	Server  *introspected     `json:"introspection,omitempty"`
+	Server  *introspection    `json:"introspection,omitempty"`
 }
 
-type introspected struct {
+type introspection struct {
 	Active   bool   `json:"active"`
 	Scope    string `json:"scope,omitempty"`
 	ClientID string `json:"client_id,omitempty"`
@@ -66,7 +66,7 @@ func (s *session) inspect(ctx context.Context, name string) error {
 		return err
 	}
 	expires := time.Unix(c.Expires, 0).UTC()
-	found := inspected{Profile: name, Source: c.Source, Expires: expires.Format(time.RFC3339), Seconds: int64(expires.Sub(s.now()) / time.Second)}
+	found := inspection{Profile: name, Source: c.Source, Expires: expires.Format(time.RFC3339), Seconds: int64(expires.Sub(s.now()) / time.Second)}
 	found.Issued = h.IssuedType(c.Secret)
 	claims, isJWT := oauth.ClaimsOf(c.Secret)
 	if isJWT {
@@ -79,7 +79,7 @@ func (s *session) inspect(ctx context.Context, name string) error {
 		problem = nil
 	}
 	if said != nil {
-		found.Server = &introspected{Active: said.Active, Scope: said.Scope, ClientID: said.ClientID, Username: said.Username, Subject: said.Subject}
+		found.Server = &introspection{Active: said.Active, Scope: said.Scope, ClientID: said.ClientID, Username: said.Username, Subject: said.Subject}
 		if !said.Expires.IsZero() {
 			found.Server.Expires = said.Expires.Format(time.RFC3339)
 		}
@@ -110,7 +110,7 @@ func claimMap(list []oauth.Claim) map[string]string {
 }
 
 // text formats the same for a person, in the order of the token.
-func (f inspected) text(c screen, claims oauth.Claims, isJWT bool) string {
+func (f inspection) text(c screen, claims oauth.Claims, isJWT bool) string {
 	var out strings.Builder
 	fmt.Fprintf(&out, "%s  ends %s, %s left, from the %s\n", f.Profile, f.Expires, span(time.Duration(f.Seconds)*time.Second), f.Source)
 	if f.Issued != "" {

@@ -33,7 +33,7 @@ func (s *session) readProof(p *config.Profile, first func() error) (secret.Text,
 		return secret.Text{}, err
 	}
 	if !given {
-		return secret.Text{}, &protocol.Error{Kind: protocol.ErrMalformed, Text: "the profile needs a private key, which nobody types",
+		return secret.Text{}, &protocol.Error{Kind: protocol.ErrMalformed, Text: "the profile needs a private key, which cannot be typed",
 			Hint: "give its file: --key-file FILE (PEM, PKCS#12, or a service account's JSON)"}
 	}
 	defer clear(raw)
@@ -71,7 +71,7 @@ func (s *session) readKeyFile(path string) (secret.Text, error) {
 	}
 	password, err := s.askSecret("Password of " + printable.Line(path) + ", not shown")
 	if errors.Is(err, terminal.ErrNone) {
-		return secret.Text{}, &protocol.Error{Kind: protocol.ErrMalformed, Text: "the key is encrypted, and there is no terminal to ask for its password on",
+		return secret.Text{}, &protocol.Error{Kind: protocol.ErrMalformed, Text: "the key is encrypted, and there is no terminal to ask for its password",
 			Hint: "decrypt it into a file that only you can read: openssl pkcs8 -in FILE -out PLAIN"}
 	}
 	if err != nil {
@@ -86,7 +86,7 @@ func (s *session) addWithoutSecret(ctx context.Context, h *helper.Helper, draft 
 	if s.secret.stdin || s.secret.file != "" || s.secret.key != "" {
 		return malformed("client_auth " + draft.ClientAuth + " has no secret; there is none to store")
 	}
-	if !draft.Person() {
+	if !draft.Interactive() {
 		return s.addWithSource(ctx, h, draft, noVerify)
 	}
 	choice, err := s.chooseKeyring(ctx, h) // for the sign-in

@@ -56,8 +56,8 @@ func (s *session) login(ctx context.Context, name string, f loginFlags) error {
 		return malformed("--paste is for a sign-in that ends in a browser; this one shows a code for any device")
 	}
 	if !s.interactive() && (!f.noBrowser || f.paste) {
-		return &protocol.Error{Kind: protocol.ErrLogin, Text: "profile " + name + ": nobody is here to sign in (CI or --no-input)",
-			Hint: "if somebody can open an address: credhelper login " + name + " --no-browser"}
+		return &protocol.Error{Kind: protocol.ErrLogin, Text: "profile " + name + ": signing in needs a person, and there is none (CI or --no-input)",
+			Hint: "if somebody can open a URL: credhelper login " + name + " --no-browser"}
 	}
 	client, err := h.SignInClient(ctx, p)
 	if err != nil {
@@ -138,7 +138,7 @@ func (s *session) signInByPaste(ctx context.Context, p *config.Profile, client *
 
 // begin makes the authorization request of a profile.
 func begin(p *config.Profile, client *oauth.Client, redirect string) (*oauth.SignIn, error) {
-	return client.Begin(oauth.Sign{AuthorizationURL: p.AuthorizationURL, Redirect: redirect, Issuer: p.Issuer, MustIssuer: p.SendsIssuer})
+	return client.Begin(oauth.AuthorizationRequest{AuthorizationURL: p.AuthorizationURL, Redirect: redirect, Issuer: p.Issuer, MustIssuer: p.SendsIssuer})
 }
 
 // openBrowser starts the browser without a shell. Its output is discarded.

@@ -108,8 +108,8 @@ func TestReleaseOf(t *testing.T) {
 	}
 }
 
-// TestTopics: each page is a topic by its name, and what the pages are found by is
-// what packages install.
+// TestTopics: each page is a topic by its name, and help finds the pages where packages
+// install them.
 func TestTopics(t *testing.T) {
 	topics := topicsIn("../../docs")
 	for _, name := range []string{"grants", "profiles", "exit-codes", "dialects", "git", "docker", "kubectl", "cargo", "terraform"} {

@@ -89,7 +89,7 @@ func newDesk(t *testing.T) *desk {
 
 func (d *desk) opened() string { return d.home + "/opened" }
 
-// environ leaves nothing that says that nobody is there, or that there is no desktop.
+// environ is the environment of somebody at a desktop: no CI, with DISPLAY and BROWSER.
 func (d *desk) environ(more string) []string {
 	return []string{"PATH=" + d.home + ":" + bin + ":/usr/bin:/bin", "DISPLAY=:0", "BROWSER=" + d.home + "/xdg-open", more}
 }

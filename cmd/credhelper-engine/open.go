@@ -28,7 +28,7 @@ func (s *session) open() (*helper.Helper, error) {
 	}
 	config.Start, config.NoStore, config.Report = s.start, s.flags.noStore, s.report
 	config.Caller, config.Reminds = inner.Caller(s.verb), !s.tool
-	config.RunsLong, config.Patience = s.runsLong, s.patience
+	config.RunsLong, config.TimeLimit = s.runsLong, s.setTimeLimit
 	if s.flags.verbose {
 		config.Explain = func(text string) { s.say("credhelper: " + text) }
 	}
@@ -36,7 +36,7 @@ func (s *session) open() (*helper.Helper, error) {
 		config.Timeout, _ = seconds(s.flags.timeout) // prepare has validated it
 	}
 	if s.somebodyLooks() {
-		config.CommandSaid = func(line string) { s.say("credhelper: the command that prints the secret said: " + line) }
+		config.CommandSaid = func(line string) { s.say("credhelper: stderr of the command that prints the secret: " + line) }
 	}
 	if s.patient {
 		config.Start = time.Time{}

@@ -33,8 +33,8 @@ func (s *session) listCommand() *cobra.Command {
 	}
 }
 
-// listed is one line of list --json.
-type listed struct {
+// listRecord is one line of list --json.
+type listRecord struct {
 	Name    string   `json:"name"`
 	Preset  string   `json:"preset,omitempty"`
 	Title   string   `json:"title,omitempty"`
@@ -51,11 +51,11 @@ func (s *session) list() error {
 	s.sayStrays(h)
 	all, problems := h.Profiles()
 	rows := [][]string{{"PROFILE", "SYSTEM", "ORIGINS"}}
-	records := []listed{}
+	records := []listRecord{}
 	for _, p := range all {
 		origins := p.OriginTexts()
 		rows = append(rows, []string{p.Name, p.Title, orDash(strings.Join(origins, " "))})
-		records = append(records, listed{p.Name, p.Preset, p.Title, p.URL, origins, p.File})
+		records = append(records, listRecord{p.Name, p.Preset, p.Title, p.URL, origins, p.File})
 	}
 	switch {
 	case s.flags.json:
@@ -265,7 +265,7 @@ func (s *session) runEditor(h *helper.Helper, path string) error {
 	}
 	signals.passTo(cmd.Process)
 	if code, err := childExit(cmd.Wait()); err != nil || code != 0 {
-		return policy(fmt.Sprintf("%s ended with %d; nothing was changed", filepath.Base(program), code))
+		return policy(fmt.Sprintf("%s exited with %d; nothing was changed", filepath.Base(program), code))
 	}
 	return nil
 }
@@ -401,7 +401,7 @@ func (s *session) allowSource(profile string, source config.Source) error {
 	}
 	yes, err := s.askYes("profile " + profile + ": " + source.String() + ": " + what)
 	if errors.Is(err, terminal.ErrNone) {
-		return &protocol.Error{Kind: protocol.ErrMalformed, Text: "import --" + allowLocal + ": there is no terminal to ask on",
+		return &protocol.Error{Kind: protocol.ErrMalformed, Text: "import --" + allowLocal + ": there is no terminal for a prompt",
 			Hint: "put the profile's file in place yourself: docs/profiles.md"}
 	}
 	if err == nil && !yes {

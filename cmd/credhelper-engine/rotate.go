@@ -92,7 +92,7 @@ func (s *session) storeNew(ctx context.Context, h *helper.Helper, p *config.Prof
 		s.say(p.Name + " has this secret already; nothing to do. To ask the server about it: credhelper test " + p.Name)
 		return s.sayChanged(p, false, false)
 	}
-	var tested helper.Tested
+	var tested helper.TestResult
 	var doubt error
 	if !f.noVerify {
 		if tested, doubt, err = s.verified(ctx, h, p, text, true); err != nil {
@@ -159,7 +159,7 @@ func (s *session) confirm(ctx context.Context, h *helper.Helper, p *config.Profi
 // rollBack restores the earlier secret if the server still accepts it.
 func (s *session) rollBack(ctx context.Context, h *helper.Helper, p *config.Profile, f rotateFlags) error {
 	var doubt error
-	if !f.noVerify && !p.Person() {
+	if !f.noVerify && !p.Interactive() {
 		verifying, cancel := context.WithTimeout(ctx, 2*answerTime)
 		defer cancel()
 		tested, err := h.TryEarlier(verifying, p)
@@ -179,8 +179,8 @@ func (s *session) rollBack(ctx context.Context, h *helper.Helper, p *config.Prof
 		return err
 	}
 	s.say("The earlier secret of " + p.Name + " is in use again; rotate --rollback undoes this.")
-	if list, err := h.Status(ctx, p.Name); err == nil && list[0].Ending().Urgency(s.now()) > helper.Calm {
-		s.say("Note: its " + list[0].Ending().Words(s.now()) + ".")
+	if list, err := h.Status(ctx, p.Name); err == nil && list[0].Expiry().Urgency(s.now()) > helper.Calm {
+		s.say("Note: its " + list[0].Expiry().Words(s.now()) + ".")
 	}
 	return doubt
 }

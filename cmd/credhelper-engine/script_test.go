@@ -38,7 +38,7 @@ import (
 // their own:
 //
 //	server NAME PRODUCT [id=ID] [secret=S] [tenant=T] [life=D] [delay=D] [base=/P] [cert=C] [size=N]
-//	                     starts a server; $NAME is its address, $NAME_CA its authority
+//	                     starts a server; $NAME is its address, $NAME_CA its CA
 //	server-queue NAME BEHAVIOUR ...   server-always NAME BEHAVIOUR   server-revoke NAME
 //	server-secret NAME ID SECRET      server-life NAME DURATION
 //	server-delay NAME DURATION

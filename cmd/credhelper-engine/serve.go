@@ -36,7 +36,7 @@ func (s *session) serveCommand() *cobra.Command {
 			if !stdio {
 				return &protocol.Error{
 					Kind: protocol.ErrMalformed,
-					Text: "serve: say how the requests come: --stdio is the one way there is",
+					Text: "serve: --stdio is missing; there is no other transport",
 					Hint: "see credhelper serve --help",
 				}
 			}

@@ -57,8 +57,8 @@ func (s *session) setup(ctx context.Context, flags setupFlags, args []string) er
 	if tool == nil {
 		return &protocol.Error{
 			Kind: protocol.ErrMalformed,
-			Text: "setup knows no " + printable.Value(args[0]),
-			Hint: "it knows " + strings.Join(wiring.Names(), ", "),
+			Text: "setup does not support " + printable.Value(args[0]),
+			Hint: "it supports " + strings.Join(wiring.Names(), ", "),
 		}
 	}
 	if len(args) < 2 && tool.NeedsProfile() {
@@ -84,7 +84,7 @@ func (s *session) setup(ctx context.Context, flags setupFlags, args []string) er
 	case plan.IsShell() && (flags.write || flags.remove):
 		return &protocol.Error{
 			Kind: protocol.ErrMalformed,
-			Text: "there is nothing that setup could write for " + args[0],
+			Text: "setup cannot write the configuration of " + args[0],
 			Hint: "see what to type: credhelper setup " + strings.Join(args, " "),
 		}
 	case flags.write:

@@ -54,8 +54,8 @@ func TestNotify(t *testing.T) {
 	}
 }
 
-// TestNotifyNobody: no manager, another process's watchdog, or an address that
-// leads nowhere: sink works all the same.
+// TestNotifyNobody: sink works without a service manager, with another process's
+// watchdog, and with an address on which nothing listens.
 func TestNotifyNobody(t *testing.T) {
 	for _, env := range []map[string]string{
 		{},
@@ -74,8 +74,8 @@ func TestNotifyNobody(t *testing.T) {
 	}
 }
 
-// bearerSite serves a git repository to who shows the token as Bearer, redirects
-// what is below /away/, and keeps the Authorization headers that came.
+// bearerSite serves a git repository to requests with the Bearer token, redirects paths
+// below /away/, and records the Authorization headers.
 type bearerSite struct {
 	*httptest.Server
 	mu    sync.Mutex

@@ -188,13 +188,13 @@ func recordOf(st helper.Status, last, now time.Time) statusRecord {
 	r := statusRecord{
 		Profile: st.Profile, System: st.System, Token: "none", Source: st.Source,
 		SignedIn: stamp(st.SignedIn), SecretCreated: stamp(st.SecretCreated), SecretExpires: stamp(st.SecretExpires),
-		Certificate: stamp(st.CertificateExpires), Expiry: st.Ending().Urgency(now).String(),
+		Certificate: stamp(st.CertificateExpires), Expiry: st.Expiry().Urgency(now).String(),
 		Previous: st.HasPrevious, RolledBack: st.RolledBack, Rebind: len(st.Changes) > 0, LastFetched: stamp(last),
 	}
 	if !st.SecretCreated.IsZero() {
 		r.SecretAge = int64(now.Sub(st.SecretCreated) / time.Second)
 	}
-	if end := st.Ending(); !end.At.IsZero() {
+	if end := st.Expiry(); !end.At.IsZero() {
 		r.Left = int64(end.At.Sub(now) / time.Second)
 	}
 	for _, e := range [...]struct {

@@ -80,7 +80,7 @@ func needOf(st helper.Status, locked string, now time.Time) (need, string) {
 		return needsPerson, "credhelper doctor"
 	case len(st.Changes) > 0:
 		return needsPerson, "credhelper rebind " + name
-	case st.Ending().Urgency(now) == helper.Over:
+	case st.Expiry().Urgency(now) == helper.Over:
 		return needsPerson, renewal(st)
 	case st.Token.Wait > 0 && st.Token.Refused:
 		return needsPerson, "credhelper test " + name
@@ -88,7 +88,7 @@ func needOf(st helper.Status, locked string, now time.Time) (need, string) {
 		return needsPerson, "credhelper edit " + name
 	case st.Token.Wait > 0:
 		return needsSoon, ""
-	case st.Ending().Urgency(now) > helper.Calm:
+	case st.Expiry().Urgency(now) > helper.Calm:
 		return needsSoon, renewal(st)
 	}
 	return needsNothing, ""
@@ -304,7 +304,7 @@ func (s *session) secretCell(c screen, st helper.Status, locked string, now time
 		return c.paint(red, "for other "+st.Changes[0].Name+" (rebind)")
 	}
 	text := s.secretOrigin(st, now)
-	end := st.Ending()
+	end := st.Expiry()
 	if end.At.IsZero() {
 		return text
 	}

@@ -15,7 +15,7 @@ import (
 	"github.com/credhelper/credhelper/helper/oauth/oauthtest"
 )
 
-// person is one command with a terminal of its own, and somebody who types.
+// person is a command on a terminal of its own, at which the test types.
 type person struct {
 	t       *testing.T
 	master  *os.File
@@ -308,7 +308,7 @@ func TestPassphrase(t *testing.T) {
 	}
 }
 
-// TestToolsWordByHand: who types the word of a tool is told that a tool says it, and
+// TestToolsWordByHand: a person who types a tool's command is told that tools call it, and
 // the terminal's lines are not read as requests. cargo itself always adds its flag.
 func TestToolsWordByHand(t *testing.T) {
 	for _, args := range [][]string{{"cargo"}, {"cargo", "--help"}, {"git", "--help"}, {"--profile", "jama", "docker", "-h"}} {
@@ -368,8 +368,8 @@ func TestOddEnds(t *testing.T) {
 	}
 }
 
-// TestLockedBeforeAsked: nobody types a secret or signs in, nor is the server asked, where
-// the keyring that the secret or the sign-in is for is locked.
+// TestLockedBeforeAsked: if the keyring is locked, the error comes before a prompt for a
+// secret, before a sign-in and before any request.
 func TestLockedBeforeAsked(t *testing.T) {
 	server, home := jamaServer(t), newHome(t)
 	p := sit(t, home, addArgs(server)...)
@@ -413,8 +413,8 @@ token_url = "`+server.URL()+`/token"
 	}
 }
 
-// TestTypedSecretIsNotLost: a secret that was typed and that nobody can ask about,
-// because the network is gone, may be kept, by add and by rotate.
+// TestTypedSecretIsNotLost: add and rotate offer to store a typed secret that cannot be
+// tested because the network is down.
 func TestTypedSecretIsNotLost(t *testing.T) {
 	const question = "Store the new secret without asking the server?"
 	for answer, want := range map[string]string{"y\n": "stored, but not verified", "n\n": "nothing was stored; try again", "\x04": "nothing was stored; try again"} {

@@ -134,7 +134,7 @@ func (s *session) get(ctx context.Context, h *helper.Helper, d *protocol.Dialect
 		}
 		return c, err
 	}
-	return protocol.Credential{}, &protocol.Error{Kind: protocol.ErrUnreachable, Text: why, Hint: "to be given it in such a case: --refresh --or-cached"}
+	return protocol.Credential{}, &protocol.Error{Kind: protocol.ErrUnreachable, Text: why, Hint: "to get the cached token in that case: --refresh --or-cached"}
 }
 
 func encoded(d *protocol.Dialect, r protocol.Request, c protocol.Credential) (protocol.Reply, error) {

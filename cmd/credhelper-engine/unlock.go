@@ -22,7 +22,7 @@ func (s *session) setPassphrase(ctx context.Context, keyFile bool) error {
 		return err
 	}
 	if settings.Keyring != fileKeyring {
-		return policy("the keyring in use is " + orNone(settings.Keyring) + ", which has no passphrase of ours")
+		return policy("the keyring in use is " + orNone(settings.Keyring) + ", which has no passphrase that credhelper can set")
 	}
 	file, err := s.openFile(ctx)
 	if err != nil {

@@ -18,7 +18,7 @@ import (
 // verified asks the server about a new secret. doubt is the reason why a secret that is
 // stored was not verified; err is the reason why it is not stored. replacing: it may
 // replace another one.
-func (s *session) verified(ctx context.Context, h *helper.Helper, p *config.Profile, text secret.Text, replacing bool) (tested helper.Tested, doubt, err error) {
+func (s *session) verified(ctx context.Context, h *helper.Helper, p *config.Profile, text secret.Text, replacing bool) (tested helper.TestResult, doubt, err error) {
 	unchanged := "nothing was stored"
 	if replacing {
 		unchanged = "the secret that was stored before is unchanged"
@@ -60,8 +60,8 @@ func (s *session) storeUnverified(why error, replaces bool) bool {
 }
 
 // verify fetches a token and asks the API which account it belongs to.
-func (s *session) verify(ctx context.Context, h *helper.Helper, p *config.Profile, text secret.Text) (tested helper.Tested, err error) {
-	if p.Person() { // the sign-in will show it
+func (s *session) verify(ctx context.Context, h *helper.Helper, p *config.Profile, text secret.Text) (tested helper.TestResult, err error) {
+	if p.Interactive() { // the sign-in will show it
 		return tested, nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, 2*answerTime)
@@ -72,7 +72,7 @@ func (s *session) verify(ctx context.Context, h *helper.Helper, p *config.Profil
 }
 
 // sayTested reports the results of a test, as far as it came.
-func (s *session) sayTested(t helper.Tested) {
+func (s *session) sayTested(t helper.TestResult) {
 	ok := s.screenOf(s.stderr).paint(green, "ok")
 	if t.Life <= 0 {
 		return

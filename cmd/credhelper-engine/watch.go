@@ -43,8 +43,8 @@ func (s *session) watch(limit time.Duration, refuse func(error) int) (context.Co
 	return w, func() { w.finish(context.Canceled) }
 }
 
-// patience applies the time limit of a profile that has its own.
-func (s *session) patience(limit time.Duration) {
+// setTimeLimit applies the time limit of a profile that has its own.
+func (s *session) setTimeLimit(limit time.Duration) {
 	if s.dog != nil {
 		s.limit = limit
 		s.dog.set(limit)

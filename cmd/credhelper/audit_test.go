@@ -17,7 +17,7 @@ import (
 	"github.com/credhelper/credhelper/protocol/connector"
 )
 
-// read is what a file says; nothing if it is not there.
+// read returns the content of a file; nothing if it does not exist.
 func read(t *testing.T, path string) []byte {
 	t.Helper()
 	content, err := os.ReadFile(path)

@@ -51,8 +51,8 @@ func ordinaryHome(t *testing.T) *program.Home {
 	return &program.Home{Dir: dir, Bin: bin, Env: []string{"PATH=" + os.Getenv("PATH"), "HOME=" + dir, "CREDHELPER_HOME=" + dir}}
 }
 
-// waits has a call for each executable in which it waits: ask makes it say a line
-// where nothing else shows that it does.
+// waits has a call for each executable during which it waits. ask makes it write a line,
+// if nothing else shows that it is waiting.
 var waits = [...]struct {
 	executable string
 	args       []string

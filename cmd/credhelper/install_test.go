@@ -111,8 +111,8 @@ func TestInstallation(t *testing.T) {
 	}
 }
 
-// TestEachFileMissing: without one file of the release only what that file does is
-// missing, and whoever asked for it is told which file it is.
+// TestEachFileMissing: without one of the three files everything else works, and the
+// error names the missing file.
 func TestEachFileMissing(t *testing.T) {
 	for _, missing := range program.Executables[1:] {
 		h := ownHome(t)

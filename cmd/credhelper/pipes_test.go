@@ -78,9 +78,9 @@ func (r *slowly) Read(p []byte) (int, error) {
 	return 1, nil
 }
 
-// TestPipeStaysOpen (no. 8, R3): who has sent the empty line gets the answer, and
-// need not close the pipe for it. Who waits for the end of the stream says after 2 s
-// that no whole request came.
+// TestPipeStaysOpen (no. 8, R3): a request that ends with an empty line is answered
+// although the pipe stays open. A dialect that reads to the end of the stream says after
+// 2 s that the request is incomplete.
 func TestPipeStaysOpen(t *testing.T) {
 	bothStates(t, func(t *testing.T, s *server, h *program.Home) {
 		cmd := h.Command("git-credential-credhelper", "get")
@@ -222,7 +222,7 @@ func TestToolsTogether(t *testing.T) {
 }
 
 // TestMarkedTogether (A22): fifty gits hand back the state of one stale token: it is
-// replaced once. Who comes late, with the old mark, gets the new token.
+// replaced once. A late report with the old mark gets the new token.
 func TestMarkedTogether(t *testing.T) {
 	s := newServer(t)
 	h := warmHome(t, s)

@@ -148,9 +148,9 @@ func children(t *testing.T, pid int) (list []int) {
 	return list
 }
 
-// TestPluginHost: the plugin of a host with umask 0 has its socket where nobody
-// else comes to, refuses who has no certificate (T2), and is gone 2 s after its
-// host was killed (T20).
+// TestPluginHost: the socket of a plugin whose host has umask 0 is in a private
+// directory. The plugin refuses clients without a certificate (T2), and ends 2 s after
+// its host was killed (T20).
 func TestPluginHost(t *testing.T) {
 	const asHost = "CREDHELPER_TEST_HOST"
 	if path := os.Getenv(asHost); path != "" { // the host, which the test started

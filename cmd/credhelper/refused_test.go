@@ -17,8 +17,8 @@ import (
 	"github.com/credhelper/credhelper/protocol/secret"
 )
 
-// A tool of refusers asks for a token and says that it was refused. It returns what
-// it got for an answer, and what stood on stderr.
+// A refuser is a tool that requests a token and reports it as refused. It returns the
+// answer and stderr.
 type refuser func(t *testing.T, h *program.Home, token string) (answer, said string)
 
 // call runs credhelper once.
@@ -159,7 +159,7 @@ func TestRefusedInVain(t *testing.T) {
 			if out, err := h.Run("", "token", other); err != nil || strings.TrimSpace(out) != token {
 				t.Errorf("the other origin: %v", err)
 			}
-			// Who says that the token was taken is believed.
+			// A report that the token was accepted is believed.
 			if name != "curl" {
 				call(t, h, gitHost+"username=oauth2\npassword="+token+"\n\n", "git-credential-credhelper", "store")
 				if out, err := h.Run("", "token", "https://api.example.com/"); err != nil || strings.TrimSpace(out) != token {

@@ -132,7 +132,7 @@ func TestLeaderKilled(t *testing.T) {
 			t.Errorf("a waiter: %v, %d bytes", err, outs[i].Len())
 		}
 	}
-	// Who does not take over at once waits until 7.5 s after it began.
+	// A process that does not take over at once waits until 7.5 s after its start.
 	if took := time.Since(killed); took > 6*time.Second {
 		t.Errorf("the others took %v after the kill: they did not take over at once", took)
 	}

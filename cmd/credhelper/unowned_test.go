@@ -13,7 +13,7 @@ import (
 	"github.com/credhelper/credhelper/protocol"
 )
 
-// nobodys are requests about a host of nobody's, in every dialect that the front
+// nobodys are requests about a host that no profile owns, in every dialect that the front
 // answers. The first argument is the dialect's name.
 var nobodys = []struct {
 	stdin string
@@ -60,9 +60,8 @@ func alone(t *testing.T, h *program.Home) *program.Home {
 	return &only
 }
 
-// TestUnownedByTheFront: in every dialect the front says to a host of nobody's, byte
-// for byte, what the engine says, whether or not there is a profile that cannot be
-// used.
+// TestUnownedByTheFront: about a host that no profile owns the front says in every
+// dialect, byte for byte, what the engine says, with and without an invalid profile.
 func TestUnownedByTheFront(t *testing.T) {
 	h := warmHome(t, newServer(t))
 	front := alone(t, h)

@@ -121,8 +121,8 @@ func (w *world) sync(args ...string) (stdout string, err error) {
 	return out.String(), err
 }
 
-// revoke ends the tokens of a system, which are no new ones: one that is refused when it
-// was fetched a moment ago is not replaced.
+// revoke ends the tokens of a system, and makes them older: a refused token that was
+// fetched less than a minute ago is not replaced.
 func (w *world) revoke(profile string, s *oauthtest.Server) {
 	if err := w.home.Age(profile, 2*time.Minute); err != nil {
 		w.t.Error(err)

@@ -11,7 +11,7 @@ import (
 // list of hosts names, and the bucket's number: a bucket of another place or time does
 // not open.
 //
-// A hash that is found only means "ask the engine". What decides is that none is.
+// A hash that is found only means "execute the engine". Only its absence is an answer.
 const (
 	bucketsFile = "hosts-buckets"
 	bucketSize  = 2048 // bytes
@@ -20,8 +20,8 @@ const (
 	mostBuckets = 1 << 14 // 32 MiB, some three million hosts
 )
 
-// hostHash is the hash of a host's key: what its bucket holds of it, and the number that
-// this bucket has among many, to be cut to as many bits as there are.
+// hostHash is the hash of a host's key: the part that its bucket contains, and the number
+// of the bucket, to be reduced to the number of buckets in use.
 type hostHash struct {
 	hash   uint64
 	bucket uint16
@@ -33,11 +33,11 @@ func hashOf(key string) hostHash {
 	return hostHash{s.uint64(), s.uint16()}
 }
 
-// in is the number of the bucket among so many, a power of two.
+// in returns the number of the bucket if there are so many buckets, a power of two.
 func (h hostHash) in(buckets int) int { return int(h.bucket) & (buckets - 1) }
 
-// spread distributes keys among as few buckets, a power of two, as hold them; nil if
-// that is more than most.
+// spread distributes keys among the smallest number of buckets, a power of two, that can
+// hold them; nil if that is more than most.
 func spread(keys []string, most int) [][]hostHash {
 	hashes := make([]hostHash, len(keys))
 	for i, key := range keys {
@@ -62,7 +62,7 @@ func spread(keys []string, most int) [][]hostHash {
 	return nil
 }
 
-// holds reports whether the bucket of a host's key has it.
+// holds reports whether a host's key is in its bucket.
 func (s *Store) holds(h *Hosts, key *sealingKey, host string) (bool, error) {
 	wanted := hashOf(host)
 	i := wanted.in(h.buckets)
@@ -110,7 +110,7 @@ func (s *Store) putBuckets(h *Hosts, key *sealingKey, buckets [][]hostHash) erro
 	return s.dir.Replace(bucketsFile, sealed)
 }
 
-// additional are the associated data of a bucket.
+// additional returns the associated data of a bucket.
 func (h *Hosts) additional(bucket int) []byte {
 	b := append(make([]byte, 0, 48), bucketsFile...)
 	return appendUint16(append(b, h.generation[:]...), uint16(bucket))

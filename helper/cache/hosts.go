@@ -38,8 +38,8 @@ type Hosts struct {
 }
 
 // Unowned reports whether no profile has an origin on the URL's host, whatever its
-// scheme, port and path, nor a wildcard at any distance over it. Every doubt is false.
-// unusable is the profile to be named in the hint.
+// scheme, port and path, nor a wildcard above it at any level. It is false in case of
+// doubt. unusable is the profile that the hint should name.
 func (s *Store) Unowned(u origin.URL, now Clock) (unusable string, ok bool) {
 	h, f, err := s.hosts()
 	if err != nil || !h.recent(now) || !h.current(s.dirs) {
@@ -57,7 +57,7 @@ func (s *Store) Unowned(u origin.URL, now Clock) (unusable string, ok bool) {
 	return h.Unusable, err == nil && !found
 }
 
-// above is the wildcard over a wildcard; "" if its parent would be a single label.
+// above returns the wildcard one level above a wildcard; "" if its parent would be a single label.
 func above(wildcard string) string {
 	_, parent, _ := strings.Cut(wildcard[len("*."):], ".")
 	if !strings.Contains(parent, ".") {
@@ -66,8 +66,8 @@ func above(wildcard string) string {
 	return "*." + parent
 }
 
-// HostKeys are the keys under which an origin stands among the hosts. The parent of a
-// wildcard is one of them: it is refused for another reason than any other host.
+// HostKeys returns the keys under which the hosts of an origin are listed. The parent of
+// a wildcard is one of them, because it is refused for a reason of its own.
 func HostKeys(o origin.Origin) []string {
 	if parent, wild := o.Wildcard(); wild {
 		return []string{o.RouteKey(), parent}
@@ -75,8 +75,8 @@ func HostKeys(o origin.Origin) []string {
 	return []string{o.RouteKey()}
 }
 
-// recent reports whether the comparison still counts at now. It does not after the
-// clock went back or jumped, or the machine was started anew.
+// recent reports whether the comparison is still valid at now. It is not if the clock
+// was set or the machine was restarted.
 func (h *Hosts) recent(now Clock) bool {
 	if (now.BootedAt == 0) != (h.Compared.BootedAt == 0) {
 		return false
@@ -86,7 +86,7 @@ func (h *Hosts) recent(now Clock) bool {
 	return 0 <= age && age < hostsAge && 0 <= boot && boot < hostsAge
 }
 
-// current reports whether folders and settings are those of this home, as they were.
+// current reports whether the directories and settings are those of this home, unchanged.
 func (h *Hosts) current(d Dirs) bool {
 	paths := d.Configuration()
 	if len(paths) != len(h.Stamps) {
@@ -101,7 +101,7 @@ func (h *Hosts) current(d Dirs) bool {
 }
 
 // PutHosts stores the hosts' keys (HostKeys). Two concurrent processes may leave the
-// list of one beside the buckets of the other, which does not open; the next process
+// list of one and the buckets of the other, which do not open with it; the next process
 // that reads all profiles stores both again.
 func (s *Store) putHosts(key *sealingKey, home [16]byte, h *Hosts, keys []string) error {
 	buckets := spread(keys, mostBuckets)
@@ -131,8 +131,8 @@ func (s *Store) RenewHosts(o *Origins, h Hosts, u origin.URL) bool {
 	return s.putSealed(&f.key, header{kind: kindHosts, home: f.home}, hostsFile, old.encode()) == nil
 }
 
-// hosts opens the list of hosts, and returns its key.
-func (s *Store) hosts() (Hosts, opened, error) {
+// hosts opens the list of hosts. It also returns the opened file, which has the key.
+func (s *Store) hosts() (Hosts, openedFile, error) {
 	f, err := s.unseal(hostsFile)
 	if err != nil || f.kind != kindHosts {
 		return Hosts{}, f, ErrMiss

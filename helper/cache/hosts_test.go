@@ -168,7 +168,7 @@ func chmod(t *testing.T, path string) {
 	}
 }
 
-// restoreBuckets leaves the buckets of a time when there was no such profile.
+// restoreBuckets restores the buckets from before the profile existed.
 func restoreBuckets(t *testing.T, d Dirs, s *Store) {
 	t.Helper()
 	putHosts(t, s)
@@ -197,7 +197,7 @@ func TestHostsOfAnotherHome(t *testing.T) {
 	}
 }
 
-// TestHostsEveryByte: no change in a byte of either file makes a host nobody's.
+// TestHostsEveryByte: no changed byte of either file makes an owned host unowned.
 func TestHostsEveryByte(t *testing.T) {
 	dirs, s := indexed(t, "https://api.example.com")
 	for _, name := range []string{hostsFile, bucketsFile} {
@@ -281,7 +281,7 @@ func TestRenewHosts(t *testing.T) {
 	}
 }
 
-// TestTooManyHosts: what no number of buckets holds is stored nowhere.
+// TestTooManyHosts: more keys than the largest number of buckets can hold are not stored.
 func TestTooManyHosts(t *testing.T) {
 	var keys []string
 	for i := range 1000 {

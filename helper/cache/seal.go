@@ -102,15 +102,15 @@ func (k *sealingKey) open(name string, sealed []byte) (text []byte, ok bool) {
 	return text, err == nil
 }
 
-// opened is a decrypted sealed file.
-type opened struct {
+// openedFile is a decrypted sealed file.
+type openedFile struct {
 	header
 	key  sealingKey
 	text []byte
 }
 
 // open decrypts a sealed file with the key that its header names.
-func (d Dirs) open(name string, sealed []byte) (f opened, ok bool) {
+func (d Dirs) open(name string, sealed []byte) (f openedFile, ok bool) {
 	if f.header, ok = headerOf(sealed); !ok {
 		return f, false
 	}

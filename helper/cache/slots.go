@@ -28,7 +28,7 @@ func slotName(profile string, i int) string {
 // that of the subject which the variables and files currently name. In any other case,
 // including a subject that has to be read again, the error is ErrMiss.
 func (s *Store) Find(profile string, env func(string) string) (*Entry, error) {
-	return s.inSlots(profile, func(slot string, f opened) (*Entry, error) {
+	return s.inSlots(profile, func(slot string, f openedFile) (*Entry, error) {
 		if f.kind == kindEntry {
 			return s.entry(profile, nil, f)
 		}
@@ -46,7 +46,7 @@ func (s *Store) Find(profile string, env func(string) string) (*Entry, error) {
 // Get returns the entry of a profile for a subject, nil for a profile without subjects.
 // Any error is ErrMiss. The caller checks Usable or Fresh, and Current.
 func (s *Store) Get(profile string, subject Subject) (*Entry, error) {
-	return s.inSlots(profile, func(slot string, f opened) (*Entry, error) {
+	return s.inSlots(profile, func(slot string, f openedFile) (*Entry, error) {
 		if len(subject) == 0 {
 			return s.entry(profile, nil, f)
 		}
@@ -56,7 +56,7 @@ func (s *Store) Get(profile string, subject Subject) (*Entry, error) {
 
 // inSlots calls read for the slots that this place can open, until one succeeds, and
 // returns its result.
-func (s *Store) inSlots(profile string, read func(slot string, f opened) (*Entry, error)) (*Entry, error) {
+func (s *Store) inSlots(profile string, read func(slot string, f openedFile) (*Entry, error)) (*Entry, error) {
 	for i := range mostSlots {
 		slot := slotName(profile, i)
 		f, err := s.unseal(slot)
@@ -71,7 +71,7 @@ func (s *Store) inSlots(profile string, read func(slot string, f opened) (*Entry
 }
 
 // subjectEntry opens a subject's entry beside a slot.
-func (s *Store) subjectEntry(profile, slot string, subject Subject, f opened) (*Entry, error) {
+func (s *Store) subjectEntry(profile, slot string, subject Subject, f openedFile) (*Entry, error) {
 	f, err := s.unseal(entryName(slot, &f.key, subject))
 	if err != nil {
 		return nil, err

@@ -41,13 +41,13 @@ func Create(dirs Dirs) (*Store, error) {
 func (s *Store) Close() { s.dir.Close() }
 
 // unseal reads and opens a sealed file.
-func (s *Store) unseal(name string) (opened, error) { return s.unsealAtMost(name, maxEntrySize) }
+func (s *Store) unseal(name string) (openedFile, error) { return s.unsealAtMost(name, maxEntrySize) }
 
 // unsealAtMost is unseal for a file of at most that many bytes.
-func (s *Store) unsealAtMost(name string, limit int) (opened, error) {
+func (s *Store) unsealAtMost(name string, limit int) (openedFile, error) {
 	sealed, err := s.dir.Read(name, limit)
 	if err != nil {
-		return opened{}, ErrMiss
+		return openedFile{}, ErrMiss
 	}
 	f, ok := s.dirs.open(name, sealed)
 	if !ok {
@@ -57,7 +57,7 @@ func (s *Store) unsealAtMost(name string, limit int) (opened, error) {
 }
 
 // entry decodes a subject's decrypted entry.
-func (s *Store) entry(profile string, subject Subject, f opened) (*Entry, error) {
+func (s *Store) entry(profile string, subject Subject, f openedFile) (*Entry, error) {
 	if f.kind != kindEntry {
 		return nil, ErrMiss
 	}

@@ -45,7 +45,7 @@ func (p *Profile) takeAssertion(d *document, f *File) error {
 			Alg: a.Alg, KeyID: a.Kid, Thumbprint: a.Thumbprint, Audience: a.Aud, Issuer: a.Iss, Subject: a.Sub, ScopeClaim: yes(a.ScopeClaim),
 		}
 		if p.Assertion.Life, ok = duration(a.Life); !ok {
-			return d.wrong("assertion.life", `is whole seconds, or a text such as "90s", "5m"`)
+			return d.wrong("assertion.life", `is whole seconds, or a string such as "90s", "5m"`)
 		}
 		for _, name := range sortedKeys(a.Claims) {
 			p.Assertion.Claims = append(p.Assertion.Claims, [2]string{name, a.Claims[name]})

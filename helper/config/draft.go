@@ -15,7 +15,7 @@ import (
 // Missing values are an error that lists them; Preset.Needs does so beforehand.
 func (r *Resolver) Draft(name string, f File) (*Profile, error) {
 	if !protocol.ValidProfile(name) {
-		return nil, malformed("no profile can be called " + printable.Value(name) + ": a name is 1 to 64 lower-case letters, digits, '-', '_', '.'")
+		return nil, malformed("not a profile name: " + printable.Value(name) + ": a name is 1 to 64 lower-case letters, digits, '-', '_', '.'")
 	}
 	content, err := f.encode()
 	if err != nil {

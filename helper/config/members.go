@@ -86,12 +86,12 @@ func (p *Profile) takeClient(d *document, f *File) error {
 	}
 	var ok bool
 	if p.Resource, ok = textList(f.Resource); !ok {
-		return d.wrong("resource", "is a text or a list of texts")
+		return d.wrong("resource", "is a string or a list of strings")
 	}
 	for _, name := range sortedKeys(f.Params) {
 		values, ok := textList(f.Params[name])
 		if !ok {
-			return d.wrong("params."+name, "is a text or a list of texts")
+			return d.wrong("params."+name, "is a string or a list of strings")
 		}
 		for _, v := range values {
 			p.Params = append(p.Params, [2]string{name, v})
@@ -150,7 +150,7 @@ func (p *Profile) takeHeader(d *document, f *File) error {
 		p.Scheme = word
 	}
 	if !isToken(name) || slices.Contains(framing[:], strings.ToLower(name)) {
-		return d.wrong("header", "%q cannot be the name of the field that carries a token", printable.Value(name))
+		return d.wrong("header", "%q cannot be the header that carries a token", printable.Value(name))
 	}
 	if !strings.EqualFold(name, "Authorization") {
 		p.Header = name
@@ -189,7 +189,7 @@ func (p *Profile) takeLives(d *document, f *File) error {
 	}{{"min_ttl", f.MinTTL, &p.MinTTL}, {"default_ttl", f.DefaultTTL, &p.DefaultTTL}, {"max_ttl", f.MaxTTL, &p.MaxTTL}} {
 		var ok bool
 		if *t.into, ok = duration(t.value); !ok {
-			return d.wrong(t.key, `is whole seconds, or a text such as "90s", "5m", "1h"`)
+			return d.wrong(t.key, `is whole seconds, or a string such as "90s", "5m", "1h"`)
 		}
 	}
 	return nil
@@ -202,7 +202,7 @@ const longestTimeout = 10 * time.Minute
 func (p *Profile) takeTLS(d *document, f *File) error {
 	var ok bool
 	if p.Timeout, ok = duration(f.Timeout); !ok || p.Timeout > longestTimeout {
-		return d.wrong("timeout", `is whole seconds, or a text such as "20s", at most 10 minutes`)
+		return d.wrong("timeout", `is whole seconds, or a string such as "20s", at most 10 minutes`)
 	}
 	auth, _ := oauth.FindClientAuth(p.ClientAuth)
 	p.ClientCert, ok = sourceOf(f.ClientCert)
@@ -242,7 +242,7 @@ func (p *Profile) takeAnswers(d *document, f *File) error {
 	p.AllowMissingTokenType, p.AllowFormReply = yes(f.AllowMissingTokenType), yes(f.AllowFormReply)
 	p.RequireScopes, p.AllowTokenTypes, p.SendsIssuer = yes(f.RequireScopes), f.AllowTokenTypes, yes(f.SendsIssuer)
 	if p.SendsIssuer && p.Issuer == "" {
-		return d.wrong("sends_issuer", "needs issuer, which iss is compared with")
+		return d.wrong("sends_issuer", "needs issuer, with which iss is compared")
 	}
 	for _, t := range p.AllowTokenTypes {
 		if oauth.NeverBearer(t) {

@@ -91,11 +91,11 @@ func ReadPreset(name, path string, content []byte) (*Preset, error) {
 	case p.Title == "":
 		return nil, d.wrong("title", "is missing")
 	case len(p.Source) == 0 || p.Date == "":
-		return nil, d.wrong("source", "a preset says from which pages its facts are, and of which date: source and date")
+		return nil, d.wrong("source", "source or date is missing: the pages that its facts are from, and the date of reading them")
 	case p.Profile.Preset != "":
 		return nil, d.wrong("profile.preset", "a preset does not build on another")
 	case p.Profile.ClientID != "" && path != "":
-		return nil, d.wrong("profile.client_id", "belongs into the profile")
+		return nil, d.wrong("profile.client_id", "belongs in the profile")
 	}
 	for _, s := range p.Profile.sources() {
 		if s.Secret { // the preset's author could run a program, or send a file

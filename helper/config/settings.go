@@ -102,7 +102,7 @@ func ReadSettings(path string, content []byte) (Settings, error) {
 		return Settings{}, d.wrong("audit", `%q is neither "all" nor "required"`, s.Audit)
 	}
 	if _, ok := size(s.LogSize); !ok {
-		return Settings{}, d.wrong("log_size", `want a number of bytes or a text such as "16 MiB", from 64 KiB to 16 GiB`)
+		return Settings{}, d.wrong("log_size", `want a number of bytes or a string such as "16 MiB", from 64 KiB to 16 GiB`)
 	}
 	return s, nil
 }

@@ -6,10 +6,10 @@ import (
 	"github.com/credhelper/credhelper/helper/oauth"
 )
 
-// Person reports whether a person has to sign in.
-func (p *Profile) Person() bool {
+// Interactive reports whether a person has to sign in.
+func (p *Profile) Interactive() bool {
 	grant, _ := oauth.FindGrant(p.Grant)
-	return grant.Person
+	return grant.Interactive
 }
 
 func (p *Profile) takeSignIn(d *document, f *File) error {
@@ -26,7 +26,7 @@ func (p *Profile) takeSignIn(d *document, f *File) error {
 	if p.Redirect = f.Redirect; p.Redirect == "" {
 		return nil
 	}
-	sign := oauth.Sign{AuthorizationURL: p.AuthorizationURL, Redirect: p.Redirect}
+	sign := oauth.AuthorizationRequest{AuthorizationURL: p.AuthorizationURL, Redirect: p.Redirect}
 	if _, err := p.Client().Begin(sign); err != nil {
 		return d.wrong("redirect", "%s", printable.Value(err.Error()))
 	}

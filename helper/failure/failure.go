@@ -92,7 +92,7 @@ func Keyring(p *config.Profile, err error) error {
 func Store(err error) error {
 	e := &protocol.Error{Kind: protocol.ErrPolicy, Text: printable.Line("cache: " + err.Error()), Hint: "see what is wrong: credhelper doctor"}
 	if ReadOnly(err) {
-		e.Hint = "nothing can be written there; CREDHELPER_HOME names another place, and token --no-store needs none"
+		e.Hint = "nothing can be written there; CREDHELPER_HOME can name another directory, and token --no-store needs none"
 	}
 	return e
 }
@@ -114,10 +114,10 @@ func Token(p *config.Profile, err error) error {
 	kind := OAuthKind(e)
 	hint := p.Hint(e)
 	switch {
-	case p.Person() && slices.Contains(personCodes[:], e.Code):
+	case p.Interactive() && slices.Contains(interactiveCodes[:], e.Code):
 		kind = protocol.ErrLogin // the sign-in has ended or was declined, and only a person can start another
 		hint = cmp.Or(hint, "sign in: credhelper login "+p.Name)
-	case p.Person() && e.Lost && e.Status != 0: // the server had started to answer
+	case p.Interactive() && e.Lost && e.Status != 0: // the server had started to answer
 		kind, hint = protocol.ErrLogin, "the answer was lost, and with it perhaps the sign-in: try once more, and if that fails: credhelper login "+p.Name
 	}
 	place := "token endpoint: "
@@ -143,9 +143,9 @@ func Login(p *config.Profile, why string) error {
 	}
 }
 
-// personCodes are the errors that require a new sign-in by a person (RFC 6749 5.2,
+// interactiveCodes are the errors that require a new sign-in by a person (RFC 6749 5.2,
 // 4.1.2.1, RFC 8628 3.5, OpenID Connect Core 3.1.2.6).
-var personCodes = [...]string{"invalid_grant", "access_denied", "expired_token", "login_required", "interaction_required", "consent_required"}
+var interactiveCodes = [...]string{"invalid_grant", "access_denied", "expired_token", "login_required", "interaction_required", "consent_required"}
 
 // TokenFailure is a failed token request with further values for the log.
 type TokenFailure struct {

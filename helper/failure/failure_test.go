@@ -19,7 +19,7 @@ func TestJoinedErrorsAreOneLine(t *testing.T) {
 	if want := "cache: remove a; read-only file system"; e.Text != want {
 		t.Errorf("got %q, want %q", e.Text, want)
 	}
-	if want := "nothing can be written there; CREDHELPER_HOME names another place, and token --no-store needs none"; e.Hint != want {
+	if want := "nothing can be written there; CREDHELPER_HOME can name another directory, and token --no-store needs none"; e.Hint != want {
 		t.Errorf("hint %q", e.Hint)
 	}
 }

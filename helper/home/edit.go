@@ -38,7 +38,7 @@ func (h *Home) CheckNew(p *config.Profile) error {
 			return err
 		}
 	case exists:
-		e := &protocol.Error{Kind: protocol.ErrPolicy, Text: "profile " + p.Name + " is there already",
+		e := &protocol.Error{Kind: protocol.ErrPolicy, Text: "profile " + p.Name + " already exists",
 			Hint: "change it: credhelper edit " + p.Name + "; store another secret: credhelper rotate " + p.Name + "; begin anew: the same with --replace"}
 		if _, _, err := h.ProfileText(p.Name); err != nil {
 			e.Text += ", and cannot be used: " + err.Error()
@@ -47,8 +47,8 @@ func (h *Home) CheckNew(p *config.Profile) error {
 		return e
 	}
 	if err := private.Writable(filepath.Dir(h.pathOf(p.Name))); err != nil {
-		return &protocol.Error{Kind: protocol.ErrPolicy, Text: "no profile can be written: " + err.Error(),
-			Hint: "CREDHELPER_HOME names another place"}
+		return &protocol.Error{Kind: protocol.ErrPolicy, Text: "cannot write profiles: " + err.Error(),
+			Hint: "CREDHELPER_HOME can name another directory"}
 	}
 	return h.checkClaims(p)
 }

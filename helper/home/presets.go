@@ -25,7 +25,7 @@ func (h *Home) presetDirs() []string {
 // Preset returns the preset of that name: embedded, the user's or the system's.
 func (h *Home) Preset(name string) (*config.Preset, error) {
 	if !protocol.ValidProfile(name) {
-		return nil, policy("no preset can be called " + printable.Value(name))
+		return nil, policy("not a preset name: " + printable.Value(name))
 	}
 	builtin, err := config.BuiltinPreset(name)
 	if !errors.Is(err, fs.ErrNotExist) {

@@ -162,7 +162,7 @@ func (b brokenFile) names(u origin.URL) bool {
 // that a concurrent change shows.
 func (h *Home) read(r *config.Resolver, name string) (*config.Profile, error) {
 	if !protocol.ValidProfile(name) {
-		return nil, &protocol.Error{Kind: protocol.ErrUnknown, Text: "no profile can be called " + printable.Value(name),
+		return nil, &protocol.Error{Kind: protocol.ErrUnknown, Text: "not a profile name: " + printable.Value(name),
 			Hint: "a name is 1 to 64 lower-case letters, digits, '-', '_', '.'"}
 	}
 	for _, dir := range h.profileDirs() {

@@ -13,32 +13,32 @@ import (
 // disk (security.md S4, F7, F9). An overdue call fails with ErrUnavailable and is
 // abandoned in its goroutine; its result is discarded. After an overdue Set or Delete
 // the stored state is unknown, old or new, which the error says.
-func WithDeadline(k Keyring, d time.Duration) Keyring { return deadlined{k, d} }
+func WithDeadline(k Keyring, d time.Duration) Keyring { return withDeadline{k, d} }
 
-type deadlined struct {
+type withDeadline struct {
 	inner Keyring
 	limit time.Duration
 }
 
-func (k deadlined) Get(ctx context.Context, key string) (secret.Text, error) {
+func (k withDeadline) Get(ctx context.Context, key string) (secret.Text, error) {
 	return within(ctx, k.limit, func(ctx context.Context) (secret.Text, error) { return k.inner.Get(ctx, key) })
 }
 
-func (k deadlined) Set(ctx context.Context, key string, value secret.Text) error {
+func (k withDeadline) Set(ctx context.Context, key string, value secret.Text) error {
 	_, err := within(ctx, k.limit, func(ctx context.Context) (struct{}, error) {
 		return struct{}{}, k.inner.Set(ctx, key, value)
 	})
 	return err
 }
 
-func (k deadlined) Delete(ctx context.Context, key string) error {
+func (k withDeadline) Delete(ctx context.Context, key string) error {
 	_, err := within(ctx, k.limit, func(ctx context.Context) (struct{}, error) {
 		return struct{}{}, k.inner.Delete(ctx, key)
 	})
 	return err
 }
 
-func (k deadlined) Names(ctx context.Context) ([]string, error) {
+func (k withDeadline) Names(ctx context.Context) ([]string, error) {
 	return within(ctx, k.limit, k.inner.Names)
 }
 
@@ -73,7 +73,7 @@ func within[T any](parent context.Context, limit time.Duration, call func(contex
 	}
 	var none T
 	if err := parent.Err(); err != nil {
-		return none, problem(ErrUnavailable, "it did not answer in the time that was left: %w", err)
+		return none, problem(ErrUnavailable, "it did not answer in the remaining time: %w", err)
 	}
 	return none, problem(ErrUnavailable, "it did not answer within %v", limit)
 }

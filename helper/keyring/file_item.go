@@ -61,7 +61,7 @@ func openItem(identity *age.X25519Identity, key string, sealed []byte) (secret.T
 	var stranger *age.NoIdentityMatchError
 	switch {
 	case errors.As(err, &stranger):
-		err = fmt.Errorf("%w: it is sealed to another key than the one that is open now", ErrDamaged)
+		err = fmt.Errorf("%w: it is encrypted to another key than the current one", ErrDamaged)
 	case err != nil:
 		err = fmt.Errorf("%w: it does not open", ErrDamaged)
 	default:

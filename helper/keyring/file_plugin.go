@@ -46,10 +46,10 @@ func (f *File) UsePlugin(ctx context.Context, plugin Plugin, person *Person) err
 		}
 		opened, err := f.openPlugin(ctx, text, person)
 		if err != nil {
-			return fmt.Errorf("the plugin does not open what it sealed: %w", err)
+			return fmt.Errorf("the plugin does not decrypt what it encrypted: %w", err)
 		}
 		if opened.String() != identity.String() {
-			return problem(ErrDamaged, "the plugin opened another key than it sealed")
+			return problem(ErrDamaged, "the plugin returned another key than was encrypted to it")
 		}
 		state, err := openState(filepath.Dir(f.config.KeyFile), true)
 		if err != nil {

@@ -155,7 +155,7 @@ func (f *File) intoKernel(identity *age.X25519Identity, keep time.Duration) erro
 		return fmt.Errorf("%w: the kernel keyring is not used here", ErrUnavailable)
 	}
 	if err := addKernelKey(f.kernelName(), []byte(identity.String()), keep); err != nil {
-		return fmt.Errorf("%w: the kernel keyring does not take the key, use a key file or a systemd credential here: %w", ErrUnavailable, err)
+		return fmt.Errorf("%w: the kernel keyring does not accept the key; use a key file or a systemd credential here: %w", ErrUnavailable, err)
 	}
 	return nil
 }

@@ -24,7 +24,7 @@ func (k readBack) Set(ctx context.Context, key string, value secret.Text) error 
 		return fmt.Errorf("reading back what was stored: %w", err)
 	}
 	if !stored.Equal(value) {
-		return fmt.Errorf("%w: it did not keep what it was given", ErrUnavailable)
+		return fmt.Errorf("%w: it does not return what was stored", ErrUnavailable)
 	}
 	return nil
 }
@@ -32,19 +32,19 @@ func (k readBack) Set(ctx context.Context, key string, value secret.Text) error 
 // WithOneWriter lets only one process at a time change k, with a lock in dir, a
 // directory of ours, so that the read-back finds the written value. File has its own
 // lock.
-func WithOneWriter(k Keyring, dir string) Keyring { return alone{k, dir, false} }
+func WithOneWriter(k Keyring, dir string) Keyring { return locking{k, dir, false} }
 
 // WithOneUser lets only one process at a time change or read k, for a keyring that
 // writes in place, where a reader could find a partial secret.
-func WithOneUser(k Keyring, dir string) Keyring { return alone{k, dir, true} }
+func WithOneUser(k Keyring, dir string) Keyring { return locking{k, dir, true} }
 
-type alone struct {
+type locking struct {
 	Keyring
 	dir     string
 	readers bool
 }
 
-func (k alone) Get(ctx context.Context, key string) (value secret.Text, err error) {
+func (k locking) Get(ctx context.Context, key string) (value secret.Text, err error) {
 	if !k.readers {
 		return k.Keyring.Get(ctx, key)
 	}
@@ -58,21 +58,21 @@ func (k alone) Get(ctx context.Context, key string) (value secret.Text, err erro
 	return value, err
 }
 
-func (k alone) Set(ctx context.Context, key string, value secret.Text) error {
+func (k locking) Set(ctx context.Context, key string, value secret.Text) error {
 	if err := CheckSet(key, value); err != nil {
 		return err
 	}
 	return k.locked(ctx, func() error { return k.Keyring.Set(ctx, key, value) })
 }
 
-func (k alone) Delete(ctx context.Context, key string) error {
+func (k locking) Delete(ctx context.Context, key string) error {
 	if err := CheckKey(key); err != nil {
 		return err
 	}
 	return k.locked(ctx, func() error { return k.Keyring.Delete(ctx, key) })
 }
 
-func (k alone) locked(ctx context.Context, call func() error) error {
+func (k locking) locked(ctx context.Context, call func() error) error {
 	if err := begin(ctx, nil); err != nil {
 		return err
 	}

@@ -83,7 +83,7 @@ func NewSource(words []string, around Surroundings) (Source, error) {
 		return Source{Kind: row.kind, Words: words[1:], around: around, read: row.read}, nil
 	}
 	// The word is not quoted: it may be the secret itself, in the wrong place.
-	return Source{}, problem(ErrInvalid, "the first word of a source is none of file, command, env, credential")
+	return Source{}, problem(ErrInvalid, "the first word of a source is not file, command, env or credential")
 }
 
 // String names the source for people and logs, without the arguments of a command.

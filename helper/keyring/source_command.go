@@ -75,7 +75,7 @@ func RunCommand(ctx context.Context, argv []string, around Surroundings) ([]byte
 	}
 	ctx, cancel := context.WithTimeout(ctx, commandLimit)
 	defer cancel()
-	out := &bounded{limit: MaxSecret}
+	out := &limitedBuffer{limit: MaxSecret}
 	cmd := exec.CommandContext(ctx, argv[0], argv[1:]...)
 	cmd.Env = childEnviron(around.Environ, around.Names)
 	cmd.Dir = string(filepath.Separator)
@@ -100,7 +100,7 @@ func RunCommand(ctx context.Context, argv []string, around Surroundings) ([]byte
 }
 
 // outcome returns the result of a command; waited is the error of Wait.
-func outcome(ctx context.Context, cmd *exec.Cmd, out *bounded, waited error) error {
+func outcome(ctx context.Context, cmd *exec.Cmd, out *limitedBuffer, waited error) error {
 	var exit *exec.ExitError
 	switch {
 	case out.overflown:
@@ -110,7 +110,7 @@ func outcome(ctx context.Context, cmd *exec.Cmd, out *bounded, waited error) err
 		return problem(ErrUnavailable, "it did not end within %v", commandLimit)
 	case errors.Is(waited, exec.ErrWaitDelay):
 		_ = killGroup(cmd)
-		return problem(ErrUnavailable, "it left a process behind that holds its output")
+		return problem(ErrUnavailable, "it left a process behind that keeps its output open")
 	case errors.As(waited, &exit):
 		return problem(ErrUnavailable, "it failed (%v)", exit.ProcessState)
 	case waited != nil:
@@ -193,14 +193,14 @@ func FindProgram(name, chosen, path string) (string, error) {
 	return "", problem(ErrUnavailable, "there is no program %s in PATH", name)
 }
 
-// bounded is a buffer of at most limit bytes.
-type bounded struct {
+// limitedBuffer is a buffer of at most limit bytes.
+type limitedBuffer struct {
 	buf       bytes.Buffer
 	limit     int
 	overflown bool
 }
 
-func (b *bounded) Write(p []byte) (int, error) {
+func (b *limitedBuffer) Write(p []byte) (int, error) {
 	if b.buf.Len()+len(p) > b.limit {
 		b.overflown = true
 		return 0, errors.New("too much output")

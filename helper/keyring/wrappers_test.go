@@ -91,7 +91,7 @@ func testDeadline(t *testing.T) {
 		}
 		short, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
 		start = time.Now()
-		wantError(t, call(short), keyring.ErrUnavailable, "in the time that was left")
+		wantError(t, call(short), keyring.ErrUnavailable, "in the remaining time")
 		cancel()
 		if took := time.Since(start); took != 20*time.Millisecond {
 			t.Errorf("%s with little time took %v", name, took)
@@ -121,7 +121,7 @@ func TestReadBack(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			err := keyring.WithReadBack(&fake{keeps: keeps}).Set(t.Context(), keyringtest.Key(1), secret.New(canary+"\n"))
-			wantError(t, err, keyring.ErrUnavailable, "did not keep")
+			wantError(t, err, keyring.ErrUnavailable, "does not return")
 		})
 	}
 	wantError(t, keyring.WithReadBack(drops{&fake{}}).Set(t.Context(), keyringtest.Key(1), secret.New(canary)), keyring.ErrNotFound, "reading back")

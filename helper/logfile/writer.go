@@ -16,7 +16,7 @@ import (
 const Older = ".1"
 
 // ErrChanging says that the log was turned over each time that it was opened.
-var ErrChanging = errors.New("the log is turned over again and again")
+var ErrChanging = errors.New("the log is rotated again and again")
 
 // Writers of a log hold a shared lock on the file, and rotation needs an exclusive one:
 // a line must not be written to a file that has been rotated twice, nor a new log

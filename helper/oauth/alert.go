@@ -32,7 +32,7 @@ var alerts = map[tls.AlertError]struct {
 	45:  {aboutCertificate, "it has expired"},
 	46:  {aboutCertificate, "it is not acceptable"},
 	47:  {aboutAccident, "illegal parameter"},
-	48:  {aboutCertificate, "it is from an authority that the server does not know"},
+	48:  {aboutCertificate, "it is from a CA that the server does not know"},
 	49:  {aboutCertificate, "it is not allowed in"},
 	50:  {aboutAccident, "decode error"},
 	51:  {aboutCertificate, "its signature does not hold"},

@@ -67,7 +67,7 @@ func TestCertificateAlerts(t *testing.T) {
 			says string
 		}{
 			{"none is shown", tls.RequireAnyClientCert, tls.Certificate{}, "the server wants a client certificate, and none was shown"},
-			{"of another authority", tls.RequireAndVerifyClientCert, shown, "the server refuses the client's certificate: it is from an authority that the server does not know"},
+			{"of another CA", tls.RequireAndVerifyClientCert, shown, "the server refuses the client's certificate: it is from a CA that the server does not know"},
 		} {
 			t.Run(tls.VersionName(version)+", "+c.name, func(t *testing.T) {
 				server := newServer(t, oauthtest.Options{Certificate: "good", TLS: func(config *tls.Config) {
@@ -91,14 +91,14 @@ func TestCertificateAlerts(t *testing.T) {
 }
 
 // TestShownToAll (RFC 8705 2.2): a self-signed certificate, and a leaf whose
-// authority the server does not name, are shown to a server that names its
-// authorities. Whether it knows the certificate is the server's to say.
+// CA the server does not name, are sent to a server that names its CAs. Whether it
+// accepts the certificate is decided by the server.
 func TestShownToAll(t *testing.T) {
 	for _, version := range []uint16{tls.VersionTLS12, tls.VersionTLS13} {
 		t.Run(tls.VersionName(version), func(t *testing.T) {
 			known := made["RSA"]()
 			named := x509.NewCertPool()
-			named.AddCert(made["EC"]().cert) // some other authority
+			named.AddCert(made["EC"]().cert) // some other CA
 			server := newServer(t, oauthtest.Options{
 				Certificate: "good", Clients: []oauthtest.Client{{ID: "client", Auth: "tls", Certificate: known.cert}},
 				TLS: func(config *tls.Config) {

@@ -108,18 +108,18 @@ func unpacked(resp *http.Response) (body io.Reader, packed bool) {
 	case 0:
 		return resp.Body, resp.Uncompressed
 	case 1:
-		return &unzipping{from: resp.Body}, false
+		return &gzipReader{from: resp.Body}, false
 	}
 	return nil, true
 }
 
-// unzipping decodes gzip, whose header is read with the first byte.
-type unzipping struct {
+// gzipReader decodes gzip, whose header is read with the first byte.
+type gzipReader struct {
 	from io.Reader
 	zip  *gzip.Reader
 }
 
-func (u *unzipping) Read(b []byte) (int, error) {
+func (u *gzipReader) Read(b []byte) (int, error) {
 	if u.zip == nil {
 		zip, err := gzip.NewReader(u.from)
 		if err != nil {

@@ -32,8 +32,8 @@ type SignIn struct {
 	nonce  secret.Text // of OpenID Connect; zero without the scope openid
 }
 
-// Sign describes the endpoints of a sign-in.
-type Sign struct {
+// AuthorizationRequest says where a sign-in begins (RFC 6749 4.1.1).
+type AuthorizationRequest struct {
 	AuthorizationURL string // absolute https URL; a query is kept (RFC 6749 3.1)
 	Redirect         string // redirect_uri: http on 127.0.0.1, [::1] or localhost
 	Issuer           string // what "iss" must be (RFC 9207); "": it is not looked at
@@ -42,7 +42,7 @@ type Sign struct {
 
 // Begin starts a sign-in with a new state and a new verifier, always S256 (A7). Its
 // errors are *Error of kind Policy; nothing is sent.
-func (c *Client) Begin(s Sign) (*SignIn, error) {
+func (c *Client) Begin(s AuthorizationRequest) (*SignIn, error) {
 	asking := *c
 	asking.Grant = authorizationCode.Name
 	if err := asking.CheckSettings(); err != nil {

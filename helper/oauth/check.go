@@ -78,7 +78,7 @@ func (c *Client) CheckSettings() error {
 func (c *Client) checkFields() error {
 	for _, s := range c.Scopes {
 		if !scopeToken(s) {
-			return policy("scope " + quoted(s) + " holds what RFC 6749 3.3 does not allow")
+			return policy("scope " + quoted(s) + " contains a character that RFC 6749 3.3 does not allow")
 		}
 	}
 	for _, r := range c.Resource {
@@ -97,7 +97,7 @@ func (c *Client) checkFields() error {
 		case p[0] == "":
 			return policy("a param has no name")
 		case holdsSecret(p[0]):
-			return policy("param " + quoted(p[0]) + " would hold a secret, and a profile holds none")
+			return policy("param " + quoted(p[0]) + " would contain a secret, which a profile must not")
 		}
 		for _, name := range reserved {
 			if p[0] == name {

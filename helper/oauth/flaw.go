@@ -26,8 +26,8 @@ const (
 var (
 	noFlaw        flaw
 	flawEmpty     = flaw{reason: "an empty body", cure: cureAddress}
-	flawPage      = flaw{reason: "an HTML page where JSON is due", cure: curePage, later: true}
-	flawForm      = flaw{reason: "a form where JSON is due", cure: "to have such answers read: allow_form_reply = true (credhelper edit {profile})"}
+	flawPage      = flaw{reason: "an HTML page instead of JSON", cure: curePage, later: true}
+	flawForm      = flaw{reason: "a form instead of JSON", cure: "to accept such responses: allow_form_reply = true (credhelper edit {profile})"}
 	flawBadForm   = flaw{reason: "a body that is not an acceptable form", cure: cureOperator}
 	flawNoObject  = flaw{reason: "a body that is not a JSON object", cure: cureAddress}
 	flawNoType    = flaw{reason: "no token_type", cure: "if its documentation says that these are bearer tokens: allow_missing_token_type = true (credhelper edit {profile})"}
@@ -36,9 +36,9 @@ var (
 	flawNoToken   = flaw{reason: "an empty access_token", cure: cureOperator}
 	flawCharset   = flaw{reason: "an access_token with characters outside RFC 6750's", cure: "an opaque token may hold any of 0x21-0x7E: token_charset = \"wide\" (credhelper edit {profile})"}
 	flawUncarried = flaw{reason: "an access_token that no header may carry", cure: cureOperator}
-	flawSeconds   = flaw{reason: "an expires_in that is no number of seconds", cure: cureOperator}
-	flawOver      = flaw{reason: "an expires_in that is over already", cure: "the server gives out tokens that have ended: whoever runs it has to look at its clock and the lifetime of tokens"}
-	flawRefresh   = flaw{reason: "a refresh token in the place of an access token (issued_token_type)", cure: "ask for an access token: requested_token_type = \"" + accessTokenType + "\" (credhelper edit {profile})"}
+	flawSeconds   = flaw{reason: "an expires_in that is not a number of seconds", cure: cureOperator}
+	flawOver      = flaw{reason: "an expires_in that is already over", cure: "the server issues expired tokens: its operator has to check its clock and the lifetime of tokens"}
+	flawRefresh   = flaw{reason: "a refresh token instead of an access token (issued_token_type)", cure: "ask for an access token: requested_token_type = \"" + accessTokenType + "\" (credhelper edit {profile})"}
 	flawNonce     = flaw{reason: "an ID token for another sign-in than this one (its nonce differs)", cure: "begin again: credhelper login {profile}"}
 )
 

@@ -11,8 +11,8 @@ type Grant struct {
 	// twice can revoke the whole sign-in (A10).
 	Repeatable bool
 
-	Person    bool // a person takes part: Authorize or Device, then Renewal
-	Anonymous bool // with client_auth "none" no client_id is sent: an assertion names the client (RFC 7521 4.1)
+	Interactive bool // a person takes part: Authorize or Device, then Renewal
+	Anonymous   bool // with client_auth "none" no client_id is sent: an assertion names the client (RFC 7521 4.1)
 
 	// Check refuses a Client without the input that the request needs; may be nil.
 	Check func(c *Client) error

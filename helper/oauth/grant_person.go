@@ -4,9 +4,9 @@ package oauth
 // once, and using it twice revokes the resulting tokens (RFC 6749 4.1.2), so it is
 // never sent again. Authorize makes the request that leads to the code.
 var authorizationCode = Grant{
-	Name:   "authorization_code",
-	Type:   "authorization_code",
-	Person: true,
+	Name:        "authorization_code",
+	Type:        "authorization_code",
+	Interactive: true,
 	Fields: func(c *Client) ([][2]string, error) {
 		return [][2]string{
 			{"code", c.Use.Code.Reveal()},
@@ -23,9 +23,9 @@ var authorizationCode = Grant{
 
 // deviceCode is RFC 8628 3.4, a single request; Client.Poll repeats it.
 var deviceCode = Grant{
-	Name:   "device_code",
-	Type:   "urn:ietf:params:oauth:grant-type:device_code",
-	Person: true,
+	Name:        "device_code",
+	Type:        "urn:ietf:params:oauth:grant-type:device_code",
+	Interactive: true,
 	Fields: func(c *Client) ([][2]string, error) {
 		return [][2]string{{"device_code", c.Use.Device.Reveal()}}, nil
 	},

@@ -36,7 +36,7 @@ var tokenExchange = Grant{
 		}
 		for _, t := range [...]string{c.Use.SubjectType, c.Use.Requested} {
 			if t != "" && !strings.Contains(t, ":") {
-				return policy("the token type " + quoted(t) + " is no URI (RFC 8693 3)")
+				return policy("the token type " + quoted(t) + " is not a URI (RFC 8693 3)")
 			}
 		}
 		return nil

@@ -89,7 +89,7 @@ func TestMissingMaterial(t *testing.T) {
 		{"token_exchange", oauth.Use{}, "needs a subject token"},
 		{"token_exchange", oauth.Use{Subject: ready("a"), Requested: "urn:ietf:params:oauth:token-type:refresh_token"}, "never given out as a bearer"},
 		{"token_exchange", oauth.Use{Subject: ready("a\nb")}, "one line"},
-		{"token_exchange", oauth.Use{Subject: ready("a"), SubjectType: "jwt"}, "no URI"},
+		{"token_exchange", oauth.Use{Subject: ready("a"), SubjectType: "jwt"}, "is not a URI"},
 	} {
 		t.Run(c.grant+", "+c.says, func(t *testing.T) {
 			client := &oauth.Client{TokenURL: "https://login.example.com/token", ID: "client", Secret: secret.New("s"), Auth: "post", Grant: c.grant, Use: c.use}
@@ -140,7 +140,7 @@ func TestNotRepeated(t *testing.T) {
 // signIn gets the first tokens of a sign-in by code.
 func signIn(t *testing.T, client *oauth.Client, server *oauthtest.Server) *oauth.Token {
 	t.Helper()
-	in, err := client.Begin(oauth.Sign{AuthorizationURL: server.URL() + "/authorize", Redirect: "http://127.0.0.1:4711/cb", Issuer: server.Issuer(), MustIssuer: true})
+	in, err := client.Begin(oauth.AuthorizationRequest{AuthorizationURL: server.URL() + "/authorize", Redirect: "http://127.0.0.1:4711/cb", Issuer: server.Issuer(), MustIssuer: true})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -192,8 +192,8 @@ func TestExchange(t *testing.T) {
 		{"as the RFC has it", "", "", ""},
 		{"issued_token_type refresh_token beside an access token", "exchange-refresh", "", ""},
 		{"the same, asked for by name", "exchange-refresh", "urn:ietf:params:oauth:token-type:access_token", ""},
-		{"the same, and something else was asked for", "exchange-refresh", id, "a refresh token in the place"},
-		{"a refresh token as access_token", "exchange-only-refresh", "", "a refresh token in the place"},
+		{"the same, and something else was asked for", "exchange-refresh", id, "a refresh token instead"},
+		{"a refresh token as access_token", "exchange-only-refresh", "", "a refresh token instead"},
 		{"N_A, and it was asked for", "exchange-na", id, ""},
 		{"N_A, and it was not asked for", "exchange-na", "", "token_type"},
 		{"N_A, and something else was asked for", "exchange-na", "urn:ietf:params:oauth:token-type:jwt", "token_type"},

@@ -34,7 +34,7 @@ func (x *exchange) ownRoots() bool {
 const (
 	nameAuthority = "if the certificate comes from your own CA, name its file: ca_file (credhelper edit {profile}); " +
 		"if not, somebody is in between, such as the sign-in page of a guest network"
-	checkAuthority = "ca_file counts instead of the system's authorities: is it the right file? credhelper edit {profile}"
+	checkAuthority = "ca_file replaces the system's CAs: is it the right file? credhelper edit {profile}"
 	nameHost       = "is this the server's address? credhelper edit {profile}; a guest network's sign-in page also looks so"
 	checkClock     = "is this machine's clock right? If it is, the certificate has to be renewed there"
 )
@@ -56,7 +56,7 @@ func untrusted(who string, err error) (reason, advice string) {
 	case errors.As(err, &host):
 		return who + "'s certificate is for another host", nameHost
 	case errors.As(err, &authority):
-		return who + "'s certificate is signed by an unknown authority", nameAuthority
+		return who + "'s certificate is signed by an unknown CA", nameAuthority
 	case errors.As(err, &record):
 		return who + " does not speak TLS", ""
 	case errors.As(err, &verification):

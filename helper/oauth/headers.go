@@ -43,13 +43,13 @@ func (c *Client) checkHeaders() error {
 		name, value := strings.ToLower(h[0]), h[1]
 		switch {
 		case !headerName(name):
-			return policy("token_request_headers: " + quoted(h[0]) + " is no name of a header (RFC 9110 5.6.2)")
+			return policy("token_request_headers: " + quoted(h[0]) + " is not a header name (RFC 9110 5.6.2)")
 		case slices.Contains(ownHeaders[:], name), strings.HasPrefix(name, "proxy-"), strings.HasPrefix(name, "if-"):
 			return policy("token_request_headers: " + quoted(h[0]) + " is the request's own and cannot be set by hand")
 		case slices.ContainsFunc(secretWords[:], func(w string) bool { return strings.Contains(name, w) }):
-			return policy("token_request_headers: " + quoted(h[0]) + " would hold a credential, and a profile holds none")
+			return policy("token_request_headers: " + quoted(h[0]) + " would contain a credential, which a profile must not")
 		case credentialLike(value):
-			return policy("the value of token_request_headers." + quoted(h[0]) + " looks like a credential, and a profile holds none")
+			return policy("the value of token_request_headers." + quoted(h[0]) + " looks like a credential, which a profile must not contain")
 		case value == "" || len(value) > headerLongest || strings.TrimSpace(value) != value || strings.ContainsFunc(value, func(r rune) bool { return r < ' ' || r > '~' }):
 			return policy("the value of token_request_headers." + quoted(h[0]) + " is not 1 to 256 bytes of printable ASCII")
 		}

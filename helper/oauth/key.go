@@ -184,7 +184,7 @@ func readDER(data []byte, password secret.Text) (*Key, error) {
 func readServiceAccount(data []byte) (*Key, error) {
 	value, err := strictjson.Parse(data)
 	if err != nil {
-		return nil, policy("the key file is no acceptable JSON")
+		return nil, policy("the key file is not valid JSON")
 	}
 	var armoured, id string
 	for name, into := range map[string]*string{"private_key": &armoured, "private_key_id": &id} {

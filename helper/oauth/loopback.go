@@ -39,8 +39,8 @@ func ListenLoopback(ctx context.Context, redirect string) (net.Listener, string,
 	listener, err := config.Listen(ctx, "tcp", net.JoinHostPort(host, orText(u.Port(), "0")))
 	if err != nil {
 		if errors.Is(err, syscall.EADDRINUSE) {
-			return nil, "", &Error{Kind: Policy, Reason: "another program has the port of redirect, " + printable.Value(u.Host),
-				Cure: "end it if it is a sign-in that still waits, or take another port: credhelper edit {profile}"}
+			return nil, "", &Error{Kind: Policy, Reason: "another program uses the port of redirect, " + printable.Value(u.Host),
+				Cure: "end it if it is an earlier sign-in, or choose another port: credhelper edit {profile}"}
 		}
 		return nil, "", policy("no listener for the browser on " + printable.Value(u.Host) + errnoText(err))
 	}
@@ -65,7 +65,7 @@ func (in *SignIn) Serve(ctx context.Context, l net.Listener) (*Token, error) {
 	if err != nil {
 		return nil, policy("redirect is not an address")
 	}
-	ended := make(chan end, 1)
+	ended := make(chan outcome, 1)
 	server := &http.Server{
 		ReadHeaderTimeout: connectTimeout, MaxHeaderBytes: 64 << 10,
 		Handler: in.handler(ctx, back, ended),
@@ -93,14 +93,14 @@ func (in *SignIn) Serve(ctx context.Context, l net.Listener) (*Token, error) {
 	}
 }
 
-// end is the outcome of a sign-in.
-type end struct {
+// outcome is the result of a sign-in.
+type outcome struct {
 	token *Token
 	err   error
 }
 
 // handler accepts the one redirect of this sign-in, which goes to back.
-func (in *SignIn) handler(ctx context.Context, back *url.URL, ended chan<- end) http.HandlerFunc {
+func (in *SignIn) handler(ctx context.Context, back *url.URL, ended chan<- outcome) http.HandlerFunc {
 	var once, begun sync.Once
 	return func(w http.ResponseWriter, r *http.Request) {
 		if in.isStart(r) {
@@ -127,7 +127,7 @@ func (in *SignIn) handler(ctx context.Context, back *url.URL, ended chan<- end) 
 		}
 		token, err := in.Finish(ctx, r.URL.Query())
 		showEnd(w, err)
-		ended <- end{token, err}
+		ended <- outcome{token, err}
 	}
 }
 
@@ -150,21 +150,21 @@ func (in *SignIn) showStart(w http.ResponseWriter, status int) {
 	w.WriteHeader(status)
 }
 
-// ending is the text of the page at the end of a sign-in.
-type ending struct {
+// resultPage is the text of the page at the end of a sign-in.
+type resultPage struct {
 	Good         bool
 	Title        string
 	Text, Detail string
 }
 
-// endingOf explains the outcome to the person at the browser. The terminal shows the
+// resultPageOf explains the outcome to the person at the browser. The terminal shows the
 // same reason; the page never contains a code or token.
-func endingOf(err error) ending {
+func resultPageOf(err error) resultPage {
 	var e *Error
 	if !errors.As(err, &e) {
-		return ending{Good: true, Title: "Signed in", Text: "You can close this window and go back to the terminal."}
+		return resultPage{Good: true, Title: "Signed in", Text: "You can close this window and go back to the terminal."}
 	}
-	out := ending{Title: "Not signed in", Text: "The reason is in the terminal, too. You can close this window and try again from there.", Detail: e.Error()}
+	out := resultPage{Title: "Not signed in", Text: "The reason is in the terminal, too. You can close this window and try again from there.", Detail: e.Error()}
 	switch {
 	case e.Code == "access_denied":
 		out.Title, out.Text = "Sign-in was declined", "Nothing was allowed and nothing was stored. You can close this window."
@@ -188,25 +188,25 @@ func showEnd(w http.ResponseWriter, err error) {
 	h.Set("Cache-Control", "no-store")
 	h.Set("X-Content-Type-Options", "nosniff")
 	h.Set("Connection", "close")
-	end := endingOf(err)
+	end := resultPageOf(err)
 	if !end.Good {
 		w.WriteHeader(http.StatusBadRequest)
 	}
-	_, _ = io.WriteString(w, end.page()) // a browser that has gone has seen enough
+	_, _ = io.WriteString(w, end.html()) // a browser that has gone has seen enough
 }
 
-// page formats the ending as HTML. html/template would make the engine larger and
+// html formats the page. html/template would make the engine larger and
 // slower to start, for four values that need escaping.
-func (e ending) page() string {
+func (p resultPage) html() string {
 	class, detail := "bad", ""
-	if e.Good {
+	if p.Good {
 		class = "good"
 	}
-	if e.Detail != "" {
-		detail = "\n<code>" + html.EscapeString(e.Detail) + "</code>"
+	if p.Detail != "" {
+		detail = "\n<code>" + html.EscapeString(p.Detail) + "</code>"
 	}
 	return strings.NewReplacer(
-		"{class}", class, "{title}", html.EscapeString(e.Title), "{text}", html.EscapeString(e.Text), "{detail}", detail,
+		"{class}", class, "{title}", html.EscapeString(p.Title), "{text}", html.EscapeString(p.Text), "{detail}", detail,
 	).Replace(endPage)
 }
 

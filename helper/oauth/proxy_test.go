@@ -103,7 +103,7 @@ func TestProxySaysNo(t *testing.T) {
 		{"closes", "http://", "", func(net.Conn) {}, oauth.Unreachable, 4, "the proxy HOST broke the connection off", "proxy"},
 		{"no HTTP", "http://", "", says("SSH-2.0-OpenSSH_9.2\r\n"), oauth.Unreachable, 1, "the proxy HOST does not answer as a proxy", "proxy"},
 		{"speaks http, not https", "https://", user, says("HTTP/1.1 400 Bad Request\r\n\r\n"), oauth.Untrusted, 1, "the proxy HOST does not speak TLS", "http://"},
-		{"https with an unknown certificate", "https://", user, nil, oauth.Untrusted, 1, "the proxy HOST's certificate is signed by an unknown authority", "proxy"},
+		{"https with an unknown certificate", "https://", user, nil, oauth.Untrusted, 1, "the proxy HOST's certificate is signed by an unknown CA", "proxy"},
 		{"SOCKS refuses the password", "socks5://", user, socks("\x05\x02", "\x01\x01"), oauth.Refused, 1, "407: the proxy HOST refuses the user name or password", "percent-encoded"},
 		{"SOCKS wants a password", "socks5://", "", socks("\x05\xff"), oauth.Refused, 1, "407: the proxy HOST wants a user name and password", "percent-encoded"},
 		{"SOCKS forbids it", "socks5://", "", socks("\x05\x00", "\x05\x02\x00\x01\x00\x00\x00\x00\x00\x00"), oauth.Unreachable, 4, "the proxy HOST lets no connection through", "proxy"},

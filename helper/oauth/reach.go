@@ -13,13 +13,13 @@ import (
 func (c *Client) Reach(ctx context.Context) (time.Duration, error) {
 	u, err := url.Parse(c.TokenURL)
 	if err != nil {
-		return 0, policy("the token endpoint is no URL")
+		return 0, policy("the token endpoint is not a URL")
 	}
 	x := &exchange{client: c, base: c.transport(), sent: c.now()}
 	ctx = x.watch(ctx)
 	r, err := http.NewRequestWithContext(ctx, http.MethodHead, u.Scheme+"://"+u.Host+"/", nil)
 	if err != nil {
-		return 0, policy("the token endpoint is no URL")
+		return 0, policy("the token endpoint is not a URL")
 	}
 	r.Header.Set("User-Agent", userAgent)
 	resp, err := x.base.RoundTrip(r)

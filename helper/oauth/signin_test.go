@@ -49,7 +49,7 @@ func TestAuthorizationRequest(t *testing.T) {
 	}
 	seen := map[string]bool{}
 	for range 3 {
-		in, err := client.Begin(oauth.Sign{AuthorizationURL: "https://login.example.com/authorize?tenant=1", Redirect: "http://127.0.0.1:1234/cb"})
+		in, err := client.Begin(oauth.AuthorizationRequest{AuthorizationURL: "https://login.example.com/authorize?tenant=1", Redirect: "http://127.0.0.1:1234/cb"})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -77,7 +77,7 @@ func TestAuthorizationRequest(t *testing.T) {
 // TestBadSign (A2, A4; RFC 8252 7.3): where no sign-in may go, or come back to.
 func TestBadSign(t *testing.T) {
 	client := &oauth.Client{TokenURL: "https://login.example.com/token", ID: "c", Grant: "authorization_code", Auth: "none"}
-	for _, s := range []oauth.Sign{
+	for _, s := range []oauth.AuthorizationRequest{
 		{AuthorizationURL: "http://login.example.com/authorize", Redirect: "http://127.0.0.1/"},
 		{AuthorizationURL: "https://login.example.com/authorize#x", Redirect: "http://127.0.0.1/"},
 		{AuthorizationURL: "", Redirect: "http://127.0.0.1/"},
@@ -121,7 +121,7 @@ func TestComingBack(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			in, err := client.Begin(oauth.Sign{
+			in, err := client.Begin(oauth.AuthorizationRequest{
 				AuthorizationURL: m.AuthorizationURL, Redirect: "http://127.0.0.1:4711/cb", Issuer: m.Issuer, MustIssuer: m.SendsIssuer,
 			})
 			if err != nil {
@@ -155,7 +155,7 @@ func TestServe(t *testing.T) {
 			if host, _, err := net.SplitHostPort(listener.Addr().String()); err != nil || host != "127.0.0.1" {
 				t.Errorf("listens on %s", listener.Addr())
 			}
-			in, err := client.Begin(oauth.Sign{AuthorizationURL: server.URL() + "/authorize", Redirect: actual, Issuer: server.Issuer()})
+			in, err := client.Begin(oauth.AuthorizationRequest{AuthorizationURL: server.URL() + "/authorize", Redirect: actual, Issuer: server.Issuer()})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -219,7 +219,7 @@ func TestServeTakesOne(t *testing.T) {
 		t.Fatal(err)
 	}
 	g := &gate{client.HTTP.Transport, make(chan struct{}, 2), make(chan struct{})}
-	in, err := client.Begin(oauth.Sign{AuthorizationURL: server.URL() + "/authorize", Redirect: actual, Issuer: server.Issuer()})
+	in, err := client.Begin(oauth.AuthorizationRequest{AuthorizationURL: server.URL() + "/authorize", Redirect: actual, Issuer: server.Issuer()})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -316,7 +316,7 @@ func TestPages(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			in, err := client.Begin(oauth.Sign{AuthorizationURL: server.URL() + "/authorize", Redirect: actual, Issuer: server.Issuer()})
+			in, err := client.Begin(oauth.AuthorizationRequest{AuthorizationURL: server.URL() + "/authorize", Redirect: actual, Issuer: server.Issuer()})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -356,7 +356,7 @@ func TestServeWrongState(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	in, err := client.Begin(oauth.Sign{AuthorizationURL: server.URL() + "/authorize", Redirect: actual, Issuer: server.Issuer()})
+	in, err := client.Begin(oauth.AuthorizationRequest{AuthorizationURL: server.URL() + "/authorize", Redirect: actual, Issuer: server.Issuer()})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -385,7 +385,7 @@ func TestServeStart(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	in, err := client.Begin(oauth.Sign{AuthorizationURL: server.URL() + "/authorize", Redirect: actual, Issuer: server.Issuer()})
+	in, err := client.Begin(oauth.AuthorizationRequest{AuthorizationURL: server.URL() + "/authorize", Redirect: actual, Issuer: server.Issuer()})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -417,7 +417,7 @@ func TestNonce(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		in, err := client.Begin(oauth.Sign{AuthorizationURL: server.URL() + "/authorize", Redirect: "http://127.0.0.1:4711/cb", Issuer: server.Issuer()})
+		in, err := client.Begin(oauth.AuthorizationRequest{AuthorizationURL: server.URL() + "/authorize", Redirect: "http://127.0.0.1:4711/cb", Issuer: server.Issuer()})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -435,7 +435,7 @@ func TestServeEnds(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	in, err := newClient(t, server).Begin(oauth.Sign{AuthorizationURL: server.URL() + "/authorize", Redirect: actual})
+	in, err := newClient(t, server).Begin(oauth.AuthorizationRequest{AuthorizationURL: server.URL() + "/authorize", Redirect: actual})
 	if err != nil {
 		t.Fatal(err)
 	}

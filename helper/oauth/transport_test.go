@@ -48,7 +48,7 @@ func TestUntrusted(t *testing.T) {
 		"expired":       "certificate has expired or is not yet valid",
 		"not-yet-valid": "certificate has expired or is not yet valid",
 		"wrong-host":    "certificate is for another host",
-		"self-signed":   "signed by an unknown authority",
+		"self-signed":   "signed by an unknown CA",
 		"for-clients":   "certificate is not for servers",
 		"sha1":          "certificate",
 		"tls10":         "TLS",
@@ -142,8 +142,8 @@ func TestPins(t *testing.T) {
 	}
 }
 
-// TestRoots (A4): the profile's authorities replace the system's, and an empty
-// file is an error, not "the system's".
+// TestRoots (A4): the profile's CAs replace the system's, and an empty file is an error,
+// not "the system's".
 func TestRoots(t *testing.T) {
 	for _, bad := range []string{"", "text", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"} {
 		if _, err := oauth.NewHTTPClient(oauth.HTTPOptions{RootsPEM: []byte(bad)}); err == nil {
@@ -154,8 +154,8 @@ func TestRoots(t *testing.T) {
 		theRootsInstead(t)
 		return
 	}
-	// The system's authorities are read once a process, so another one has those of
-	// server for the system's.
+	// A process reads the system's CAs once, so another process has server's CA as the
+	// system's.
 	server, other := newServer(t, oauthtest.Options{Certificate: "good"}), newServer(t, oauthtest.Options{Certificate: "good"})
 	system, own := filepath.Join(t.TempDir(), "system.pem"), filepath.Join(t.TempDir(), "own.pem")
 	if err := errors.Join(os.WriteFile(system, server.RootsPEM(), 0o600), os.WriteFile(own, other.RootsPEM(), 0o600)); err != nil {
@@ -168,7 +168,7 @@ func TestRoots(t *testing.T) {
 	}
 }
 
-// theRootsInstead asks one server twice: with the system's authorities, which know
+// theRootsInstead asks one server twice: with the system's CAs, which know
 // it, and with a profile's own, which do not. Were the profile's beside the
 // system's, the second would get a token as well.
 func theRootsInstead(t *testing.T) {
@@ -179,7 +179,7 @@ func theRootsInstead(t *testing.T) {
 	for _, c := range []struct {
 		roots []byte
 		says  string
-	}{{nil, ""}, {own, "unknown authority"}} {
+	}{{nil, ""}, {own, "unknown CA"}} {
 		web, err := oauth.NewHTTPClient(oauth.HTTPOptions{RootsPEM: c.roots})
 		if err != nil {
 			t.Fatal(err)
@@ -187,7 +187,7 @@ func theRootsInstead(t *testing.T) {
 		client := &oauth.Client{TokenURL: os.Getenv("OAUTH_TEST_SERVER"), ID: "client", Secret: secret.New(canary), Grant: "client_credentials", Auth: "basic", HTTP: web}
 		_, err = client.Token(t.Context())
 		if (err == nil) != (c.says == "") || err != nil && !strings.Contains(err.Error(), c.says) {
-			t.Errorf("with %d bytes of authorities: %v, want %q", len(c.roots), err, c.says)
+			t.Errorf("with %d bytes of CAs: %v, want %q", len(c.roots), err, c.says)
 		}
 	}
 	t.Log("both ways were tried")

@@ -25,8 +25,8 @@ const (
 	probeLimit = 1 << 20 // bytes
 )
 
-// Probed is what the API said of a token.
-type Probed struct {
+// ProbeResult is what the API said of a token.
+type ProbeResult struct {
 	ProbeURL string // "" if the profile has no probe
 	Status   int    // HTTP status of the probe; 0 if there was no answer
 	Identity string // whom the API takes the token for; printable ASCII
@@ -36,8 +36,8 @@ type Probed struct {
 // profile's origins (takeProbe) and redirects are not followed, so the token goes
 // nowhere else. Some systems answer 200 to an invalid token, as to an anonymous
 // visitor; so a response without the account is a failure.
-func (ss *Servers) Probe(ctx context.Context, p *config.Profile, token secret.Text) (Probed, error) {
-	t := Probed{ProbeURL: p.ProbeURL()}
+func (ss *Servers) Probe(ctx context.Context, p *config.Profile, token secret.Text) (ProbeResult, error) {
+	t := ProbeResult{ProbeURL: p.ProbeURL()}
 	if t.ProbeURL == "" {
 		return t, nil
 	}
@@ -75,7 +75,7 @@ func (ss *Servers) Probe(ctx context.Context, p *config.Profile, token secret.Te
 }
 
 // judge evaluates the response to a probe.
-func (t *Probed) judge(p *config.Profile, body []byte, token secret.Text) error {
+func (t *ProbeResult) judge(p *config.Profile, body []byte, token secret.Text) error {
 	answer, err := strictjson.Parse(body)
 	message := apiMessage(answer)
 	message = printable.Value(oauth.Redact(message, token))
@@ -120,7 +120,7 @@ func describe(answer strictjson.Value, template string) (text string, whole bool
 	}
 }
 
-func (t *Probed) failed(p *config.Profile, message, hint string) error {
+func (t *ProbeResult) failed(p *config.Profile, message, hint string) error {
 	text := "profile " + p.Name + ": probe: "
 	if t.Status != 0 {
 		text += strconv.Itoa(t.Status) + " from "

@@ -14,8 +14,8 @@ import (
 	"github.com/credhelper/credhelper/protocol/printable"
 )
 
-// Reached is the result of contacting the host of token endpoints without credentials.
-type Reached struct {
+// ReachResult is the result of contacting the host of token endpoints without credentials.
+type ReachResult struct {
 	Host     string        // such as "https://login.example.com"
 	Proxy    string        // the proxy in use, without user and password; may be empty
 	Profiles []string      // profiles with an endpoint there, in ascending order
@@ -30,10 +30,10 @@ const mostAtOnce = 16
 // Reach contacts each host of the profiles' token endpoints once, without credentials,
 // until ctx ends; if profiles differ in proxy or CAs, once for each combination. It is
 // for a person who looks for a fault.
-func (ss *Servers) Reach(ctx context.Context, profiles []*config.Profile) []Reached {
+func (ss *Servers) Reach(ctx context.Context, profiles []*config.Profile) []ReachResult {
 	type way struct{ host, proxy, roots string }
 	var first []*config.Profile
-	var list []Reached
+	var list []ReachResult
 	known := map[way]int{}
 	for _, p := range profiles {
 		u, err := url.Parse(p.TokenURL)
@@ -46,7 +46,7 @@ func (ss *Servers) Reach(ctx context.Context, profiles []*config.Profile) []Reac
 			i = len(list)
 			known[w] = i
 			first = append(first, p)
-			list = append(list, Reached{Host: w.host, Proxy: ss.ProxyName(p)})
+			list = append(list, ReachResult{Host: w.host, Proxy: ss.ProxyName(p)})
 		}
 		list[i].Profiles = append(list[i].Profiles, p.Name)
 	}

@@ -19,7 +19,7 @@ func checkRequest(req *http.Request) error {
 	case req.URL.User != nil: // net/http turns it into Basic (O4)
 		return policy(origin.Userinfo.String())
 	case brings(req, "Authorization"):
-		return policy("the request brings its own Authorization")
+		return policy("the request already has an Authorization header")
 	case req.Method == http.MethodTrace: // the response contains the request's token (RFC 9110 9.3.8)
 		return policy("a TRACE request must not carry a token")
 	case req.URL.Opaque != "": // replaces the path in the request line
@@ -69,15 +69,15 @@ func address(req *http.Request) (origin.URL, error) {
 	return u, nil
 }
 
-// givenBy is the context key for the profile that supplied a request's token, so that a
+// profileKey is the context key for the profile that supplied a request's token, so that a
 // redirect of its response can be checked; "" if the request had no token.
-type givenBy struct{}
+type profileKey struct{}
 
 // remember records on the response which profile supplied the token. Its Request is
 // replaced by one without the token, because programs log and dump responses with their
 // requests.
 func remember(answer *http.Response, req *http.Request, profile string) {
-	answer.Request = req.WithContext(context.WithValue(req.Context(), givenBy{}, profile))
+	answer.Request = req.WithContext(context.WithValue(req.Context(), profileKey{}, profile))
 }
 
 // afterRedirect returns the profile from which a redirected request may get a token;
@@ -94,7 +94,7 @@ func (t *Transport) afterRedirect(req *http.Request) (profile string, may bool) 
 	if before.URL != nil && before.URL.Scheme == "https" && req.URL.Scheme != "https" {
 		return "", false
 	}
-	profile, known := before.Context().Value(givenBy{}).(string)
+	profile, known := before.Context().Value(profileKey{}).(string)
 	if !known { // another RoundTripper has replaced the request
 		profile = t.Profile
 	}

@@ -31,13 +31,13 @@ const (
 // Retry-After; the last one repeats.
 var backoff = [...]time.Duration{3 * time.Second, 5 * time.Second, 8 * time.Second, 13 * time.Second}
 
-// asksPatience reports whether the response asks to come back later, and after which
+// asksToWait reports whether the response asks to come back later, and after which
 // time. A 503 means that only with Retry-After (RFC 9110 15.6.4).
-func (x *trip) asksPatience(answer *http.Response) (time.Duration, bool) {
+func (x *trip) asksToWait(answer *http.Response) (time.Duration, bool) {
 	wait := retryafter.Of(answer.Header, x.now(), longestGate)
 	switch {
 	case answer.StatusCode == http.StatusTooManyRequests && wait == 0:
-		return backoff[min(x.patience, len(backoff)-1)], true
+		return backoff[min(x.waits, len(backoff)-1)], true
 	case answer.StatusCode == http.StatusTooManyRequests,
 		answer.StatusCode == http.StatusServiceUnavailable && wait > 0:
 		return wait, true

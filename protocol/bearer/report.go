@@ -68,9 +68,9 @@ func (rs *reports) inVain(profile string, token secret.Text, status int, now tim
 	}
 }
 
-// known reports whether a refusal of this token with this status was already reported
+// inVainBefore reports whether a refusal of this token with this status was already reported
 // in vain.
-func (rs *reports) known(profile string, token secret.Text, status int, now time.Time) bool {
+func (rs *reports) inVainBefore(profile string, token secret.Text, status int, now time.Time) bool {
 	rs.mu.Lock()
 	defer rs.mu.Unlock()
 	r := rs.by[profile]
@@ -106,7 +106,7 @@ func (x *trip) renew(r protocol.Request) (c protocol.Credential, err error) {
 		}
 		return c, err
 	}
-	err = errors.New("the answerer broke off")
+	err = errors.New("the answerer did not return")
 	defer func() { x.reports.end(profile, report, err) }() // even after a panic: no one must wait forever
 	r.Refused.Token = x.refused
 	c, _, err = get(ctx, x.Answerer, r, x.now)

@@ -101,7 +101,7 @@ func (s *TokenSource) share() (*oauth2.Token, error) {
 		<-c.done
 		return c.token, c.err
 	}
-	c = &call{done: make(chan struct{}), err: errors.New("no bearer token: the answerer broke off")}
+	c = &call{done: make(chan struct{}), err: errors.New("no bearer token: the answerer did not return")}
 	s.call = c
 	s.mu.Unlock()
 

@@ -72,7 +72,7 @@ type trip struct {
 	status     int                 // the status of that refusal
 	sent       bool
 	waited     time.Duration
-	patience   int // how often the API asked to wait
+	waits      int // how often the API asked to wait
 }
 
 // errStands says that the API's last response is final.
@@ -233,9 +233,9 @@ func (x *trip) again(answer *http.Response) bool {
 	if x.bare {
 		return false
 	}
-	if wait, asked := x.asksPatience(answer); asked {
+	if wait, asked := x.asksToWait(answer); asked {
 		x.gates.shut(x.server, x.now().Add(wait))
-		x.patience++
+		x.waits++
 		return repeatable(x.req) && (answer.StatusCode == http.StatusTooManyRequests || idempotent(x.req))
 	}
 	if !x.credential.RefreshesOn(answer.StatusCode) {
@@ -246,7 +246,7 @@ func (x *trip) again(answer *http.Response) bool {
 		x.reports.inVain(profile, token, answer.StatusCode, x.now())
 		return false
 	}
-	if x.reports.known(profile, token, answer.StatusCode, x.now()) {
+	if x.reports.inVainBefore(profile, token, answer.StatusCode, x.now()) {
 		return false
 	}
 	x.refused, x.status = token, answer.StatusCode

@@ -89,7 +89,7 @@ func checkStatuses(list []int32) error {
 	}
 	for _, status := range list {
 		if status < 100 || status > 599 {
-			return policy("a status that doubts the token is none of HTTP's")
+			return policy("a status that doubts the token is not an HTTP status")
 		}
 	}
 	return nil

@@ -162,7 +162,7 @@ func (p *process) Name() string { return p.cmd.Path }
 func (p *process) Diagnose(context.Context) string { return "" }
 
 // Stdout implements runner.Runner.
-func (p *process) Stdout() io.ReadCloser { return &overheard{p.stdout, p} }
+func (p *process) Stdout() io.ReadCloser { return &teedStdout{p.stdout, p} }
 
 // Stderr implements runner.Runner; ClientConfig.Stderr gets its lines.
 func (p *process) Stderr() io.ReadCloser { return p.stderr }
@@ -182,17 +182,17 @@ func (p *process) PluginToHost(network, address string) (string, string, error) 
 	return "", "", policy("the greeting names no socket of this machine")
 }
 
-// overheard is a stdout whose first bytes are kept.
-type overheard struct {
+// teedStdout is a stdout whose first bytes are kept.
+type teedStdout struct {
 	stdout  *os.File
 	process *process
 }
 
 // Close implements io.Closer.
-func (o *overheard) Close() error { return o.stdout.Close() }
+func (o *teedStdout) Close() error { return o.stdout.Close() }
 
 // Read implements io.Reader.
-func (o *overheard) Read(b []byte) (int, error) {
+func (o *teedStdout) Read(b []byte) (int, error) {
 	n, err := o.stdout.Read(b)
 	o.process.mu.Lock()
 	defer o.process.mu.Unlock()

@@ -50,7 +50,7 @@ func CheckHost() error {
 	}
 	block, _ := pem.Decode([]byte(os.Getenv("PLUGIN_CLIENT_CERT")))
 	if block == nil {
-		return policy("plugin: the host brought no certificate: it must use go-plugin's AutoMTLS")
+		return policy("plugin: the host sent no certificate: it must use go-plugin's AutoMTLS")
 	}
 	if _, err := x509.ParseCertificate(block.Bytes); err != nil {
 		return policy("plugin: the host's certificate cannot be read")

@@ -13,21 +13,21 @@ import (
 type batch struct {
 	*server
 	replies []byte
-	written [8]written
+	written [8]cachedReply
 	next    int // index in written of the next one to replace
 }
 
-// written is the encoded reply for one profile's credential, without the id. The bytes
+// cachedReply is the encoded reply for one profile's credential, without the id. The bytes
 // are reused while the credential stays the same, because a token has thousands of
 // them.
-type written struct {
+type cachedReply struct {
 	credential protocol.Credential
 	members    []byte
 }
 
 // of reports whether it is the reply for c. The time this takes reveals nothing: both
 // tokens are ours.
-func (w *written) of(c *protocol.Credential) bool {
+func (w *cachedReply) of(c *protocol.Credential) bool {
 	return w.members != nil && w.credential.Expires == c.Expires && w.credential.Profile == c.Profile &&
 		w.credential.Header == c.Header && w.credential.Scheme == c.Scheme && w.credential.Source == c.Source &&
 		slices.Equal(w.credential.RefreshOn, c.RefreshOn) && w.credential.Secret.Reveal() == c.Secret.Reveal()
@@ -68,7 +68,7 @@ func (b *batch) reply(id []byte, c *protocol.Credential) {
 		return
 	}
 	b.next = (b.next + 1) % len(b.written)
-	*w = written{*c, members}
+	*w = cachedReply{*c, members}
 	b.reply(id, c)
 }
 

@@ -104,7 +104,7 @@ func (p *parser) value(depth int) error {
 	case c == '-' || isDigit(c):
 		return p.number()
 	case p.pos == len(p.data):
-		return p.fail("a value is missing at the end")
+		return p.fail("the value is missing at the end")
 	}
 	for _, word := range [...]string{"true", "false", "null"} {
 		if rest := p.data[p.pos:]; len(rest) >= len(word) && string(rest[:len(word)]) == word {
@@ -200,7 +200,7 @@ func (p *parser) text() error {
 			p.pos++
 			return nil
 		case c < 0x20:
-			return p.fail("a control byte in a text")
+			return p.fail("a control byte in a string")
 		case c == '\\':
 			_, size := unescape(p.data[p.pos:])
 			if size == 0 {
@@ -211,7 +211,7 @@ func (p *parser) text() error {
 			p.pos++
 		}
 	}
-	return p.fail("the end inside a text")
+	return p.fail("the end inside a string")
 }
 
 // number checks the grammar of RFC 8259 section 6.

@@ -90,12 +90,12 @@ func TestZeroValue(t *testing.T) {
 // TestErrorsSayWhere (T8): the offset is told, the input is not.
 func TestErrorsSayWhere(t *testing.T) {
 	for doc, want := range map[string]string{
-		`{"secret":"c4n4ry`:               "json: the end inside a text at byte 17",
+		`{"secret":"c4n4ry`:               "json: the end inside a string at byte 17",
 		`{"c4n4ry":1,"c4n4ry":2}`:         "json: a key for the second time at byte 12",
 		"{\"c4n4ry\":\"\xff\"}":           "json: not utf-8 at byte 11",
 		"\xef\xbb\xbf{}":                  "json: a byte order mark before the text at byte 0",
 		`{"c4n4ry":1} c4n4ry`:             "json: text after the end of the value at byte 13",
-		`{"c4n4ry":"` + "\x1b" + `[2J"} `: "json: a control byte in a text at byte 11",
+		`{"c4n4ry":"` + "\x1b" + `[2J"} `: "json: a control byte in a string at byte 11",
 	} {
 		_, err := Parse([]byte(doc))
 		if err == nil || err.Error() != want {

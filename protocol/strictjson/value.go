@@ -107,7 +107,7 @@ func (v Value) Elements() func(yield func(Value) bool) {
 // error, because it could end a line, truncate a name or control a terminal.
 func (v Value) Text() (string, error) {
 	if v.Kind() != String {
-		return "", v.fail("not a text")
+		return "", v.fail("not a string")
 	}
 	text := v.doc[v.start+1 : v.end-1]
 	if hasEscape(text) {
@@ -115,7 +115,7 @@ func (v Value) Text() (string, error) {
 	}
 	for _, c := range text {
 		if c < 0x20 || c == 0x7f {
-			return "", v.fail("a control byte in a text")
+			return "", v.fail("a control byte in a string")
 		}
 	}
 	return string(text), nil

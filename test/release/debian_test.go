@@ -80,7 +80,7 @@ func knows(t *testing.T, m *machine) {
 	t.Logf("pages of the manual: %s", out)
 }
 
-// completes: verbs and profiles, in three shells.
+// completes: commands and profiles are completed, in three shells.
 func completes(t *testing.T, m *machine) {
 	const ask = `COMP_LINE='credhelper token wo' COMP_POINT=19 COMP_WORDS=(credhelper token wo) COMP_CWORD=2; __start_credhelper; echo "[${COMPREPLY[*]}]"
 COMP_LINE='credhelper rota' COMP_POINT=15 COMP_WORDS=(credhelper rota) COMP_CWORD=1; __start_credhelper; echo "[${COMPREPLY[*]}]"`
@@ -102,7 +102,7 @@ COMP_LINE='credhelper rota' COMP_POINT=15 COMP_WORDS=(credhelper rota) COMP_CWOR
 	}
 }
 
-// zshCompletes types into a zsh as a person does, and shows what stands there then.
+// zshCompletes types into zsh as a person does and returns the resulting line.
 const zshCompletes = `zmodload zsh/zpty
 zpty z zsh -f -i
 typed() {
@@ -118,8 +118,8 @@ zpty -w z 'exit'
 while zpty -r z line; do print -r -- "$line"; done
 `
 
-// parts: a machine on which one of the three executables is another's, is old or is gone
-// says which, and what to do.
+// parts: if one of the three executables belongs to another user, is old or is missing,
+// the error says which one, and what to do.
 func parts(t *testing.T, m *machine) {
 	engine := filepath.Join(m.root, "usr/libexec/credhelper-engine")
 	good := read(t, engine)
@@ -195,8 +195,8 @@ func readOnly(t *testing.T, m *machine) {
 	m.must("user", "credhelper token work")
 }
 
-// removed: a connector goes on while the package is gone, until its credhelper ends; then
-// it is told what is missing; and goes on when the package is back.
+// removed: a connector continues after the package was removed, until its credhelper ends;
+// then its error says what is missing, and it works again after a reinstallation.
 func removed(t *testing.T, m *machine, deb string) {
 	m = m.in(t)
 	home, s := t.TempDir(), server(t)
@@ -252,7 +252,7 @@ func removed(t *testing.T, m *machine, deb string) {
 	}
 }
 
-// killChild ends the process of that name that this one started.
+// killChild kills the child process of that name.
 func killChild(name string) error {
 	files, _ := filepath.Glob("/proc/[0-9]*/stat")
 	for _, f := range files {

@@ -41,10 +41,10 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// number is the version as files are named with it.
+// number returns the version as it appears in names of files.
 func number() string { return strings.TrimPrefix(version, "v") }
 
-// said runs a program and returns what it said on both streams.
+// said runs a program and returns its stdout and stderr.
 func said(dir, name string, args ...string) (string, error) {
 	cmd := exec.Command(name, args...)
 	cmd.Dir = dir
@@ -52,7 +52,7 @@ func said(dir, name string, args ...string) (string, error) {
 	return string(out), err
 }
 
-// names are the names of the files in a directory.
+// names returns the names of the files in a directory.
 func names(t *testing.T, dir string) (all []string) {
 	t.Helper()
 	files, err := os.ReadDir(dir)
@@ -74,7 +74,7 @@ func read(t *testing.T, name string) []byte {
 	return content
 }
 
-// archives are the names of the archives of executables, by system.
+// archives returns the names of the archives of executables, by system.
 func archives(t *testing.T) map[string]string {
 	all := map[string]string{}
 	name := regexp.MustCompile(`^credhelper_` + regexp.QuoteMeta(number()) + `_([a-z]+)_([a-z0-9]+)\.(?:tar\.gz|zip)$`)
@@ -96,7 +96,7 @@ type entry struct {
 	link    string
 }
 
-// unpacked are the files of an archive, without its one directory.
+// unpacked returns the files of an archive, without its only directory.
 func unpacked(t *testing.T, name string) map[string]entry {
 	t.Helper()
 	all := map[string]entry{}
@@ -146,7 +146,7 @@ func unpacked(t *testing.T, name string) map[string]entry {
 	}
 }
 
-// TestReproducible: another directory and no cache make the same bytes.
+// TestReproducible: a build in another directory without caches has the same bytes.
 func TestReproducible(t *testing.T) {
 	same := 0
 	for _, name := range names(t, again) {
@@ -215,13 +215,13 @@ func TestTrees(t *testing.T) {
 	}
 }
 
-// checked is what a user does with what was downloaded, as SECURITY.md says it.
+// checked runs the commands of SECURITY.md that check a download.
 func checked(dir, allowed string) (string, error) {
 	return said(dir, "sh", "-ec", "ssh-keygen -Y verify -n file -I credhelper -f "+allowed+" -s SHA256SUMS.sig < SHA256SUMS\nsha256sum --ignore-missing -c SHA256SUMS")
 }
 
-// TestSignature: what was downloaded is checked by two commands, which see a flipped
-// byte anywhere, another's signature and none.
+// TestSignature: two commands check a download, and detect a changed byte anywhere,
+// somebody else's signature and a missing one.
 func TestSignature(t *testing.T) {
 	page := string(read(t, "../../SECURITY.md"))
 	for _, line := range []string{
@@ -284,8 +284,7 @@ func flip(name string) error {
 	return os.WriteFile(name, content, 0o600)
 }
 
-// TestBill: the bill of materials names what the executables say they are made of, and
-// nothing else.
+// TestBill: the bill of materials lists exactly the modules that the executables contain.
 func TestBill(t *testing.T) {
 	var bill struct {
 		Format     string `json:"bomFormat"`
@@ -322,8 +321,8 @@ func TestBill(t *testing.T) {
 	}
 }
 
-// TestTexts: what other package managers read leads to files of this release, with
-// their hashes.
+// TestTexts: the manifests for package managers name files of this release, with their
+// hashes.
 func TestTexts(t *testing.T) {
 	sums := string(read(t, filepath.Join(dist, "SHA256SUMS")))
 	hash := regexp.MustCompile(`\b[0-9a-fA-F]{64}\b`)

@@ -1,4 +1,4 @@
-// Package release holds the tests of what scripts/release makes, behind the build tag
-// release: scripts/test-release makes it and runs these. They install it as users do, in
-// roots of their own.
+// Package release tests what scripts/release makes. The tests have the build tag release:
+// scripts/test-release makes a release and runs them. They install it as users do, in
+// root directories of their own.
 package release

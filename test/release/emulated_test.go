@@ -11,8 +11,8 @@ import (
 	"testing"
 )
 
-// emulators are the architectures that this machine's processor is not, and Debian's name
-// of the emulator for each.
+// emulators are the architectures of other processors than this machine's, with Debian's
+// name of the emulator for each.
 var emulators = []struct{ system, emulator string }{
 	{"linux/s390x", "s390x"}, // the highest byte first
 	{"linux/armv7", "arm"},   // 32 bits
@@ -22,8 +22,8 @@ var emulators = []struct{ system, emulator string }{
 }
 
 // TestEmulated: the archive of each architecture, unpacked into a prefix, adds a profile,
-// gets a token and answers git, with one request. Short is one of the highest byte first
-// and one of 32 bits.
+// gets a token and answers git, with one request. With -short only a big-endian and a
+// 32-bit architecture are tested.
 func TestEmulated(t *testing.T) {
 	list := emulators
 	if testing.Short() {
@@ -34,7 +34,7 @@ func TestEmulated(t *testing.T) {
 	}
 }
 
-// TestNative: the same for what this processor runs itself, 32 bits too.
+// TestNative: the same for the architectures that this processor runs, including 32 bits.
 func TestNative(t *testing.T) {
 	for _, system := range []string{"linux/amd64", "linux/386"} {
 		t.Run(system, func(t *testing.T) { unpackedAndUsed(t, system, "") })

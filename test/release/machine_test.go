@@ -14,13 +14,13 @@ import (
 	"github.com/credhelper/credhelper/helper/oauth/oauthtest"
 )
 
-// machine is a root of its own.
+// machine is a root directory with an installed system.
 type machine struct {
 	t    *testing.T
 	root string
 }
 
-// fresh is a Debian on which nothing was installed yet, with one ordinary user.
+// fresh returns a newly installed Debian with one ordinary user.
 func fresh(t *testing.T) *machine {
 	t.Helper()
 	m := &machine{t, filepath.Join(t.TempDir(), "root")}
@@ -31,10 +31,10 @@ func fresh(t *testing.T) *machine {
 	return m
 }
 
-// in is the same machine in a part of the test.
+// in returns the same machine for a subtest.
 func (m *machine) in(t *testing.T) *machine { return &machine{t, m.root} }
 
-// command is a shell's command on the machine. What it mounts is gone when it ends.
+// command returns a shell command on the machine. Its mounts end with it.
 func (m *machine) command(user, script string) *exec.Cmd {
 	const enter = `mount --rbind /dev "$1/dev" && mount -t proc proc "$1/proc" && exec chroot "$1" /usr/bin/setpriv --reuid="$2" --regid="$2" --clear-groups env -i ` +
 		`HOME="$3" USER="$2" PATH=/usr/local/bin:/usr/local/sbin:/usr/bin:/usr/sbin:/bin:/sbin LC_ALL=C.UTF-8 TERM=dumb DEBIAN_FRONTEND=noninteractive bash --norc -c "cd; $4"`
@@ -45,7 +45,7 @@ func (m *machine) command(user, script string) *exec.Cmd {
 	return exec.Command("unshare", "--mount", "sh", "-c", enter, "sh", m.root, uid, home, script)
 }
 
-// run runs a script and returns what it said.
+// run runs a script and returns its output.
 func (m *machine) run(user, script string) (string, error) {
 	out, err := m.command(user, script).CombinedOutput()
 	return string(out), err
@@ -76,7 +76,7 @@ func (m *machine) brings(name string) {
 	}
 }
 
-// refuses wants a command to fail and to say some words.
+// refuses checks that a command fails with certain words.
 func (m *machine) refuses(user, script string, words ...string) {
 	m.t.Helper()
 	out, err := m.run(user, script)
@@ -101,7 +101,7 @@ func server(t *testing.T) *oauthtest.Server {
 	return s
 }
 
-// adds is the command that adds the profile work, for a system that nobody asks.
+// adds returns the command that adds the profile work.
 func adds(s *oauthtest.Server) string {
 	return fmt.Sprintf("echo secret | credhelper add work --preset oauth2 --client-id client --secret-stdin --no-verify --set token_url=%s --set username=oauth2 --set origins=https://api.example.com", s.TokenURL())
 }

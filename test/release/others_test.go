@@ -13,11 +13,11 @@ import (
 	"testing"
 )
 
-// installedTree is what each package must have put into a root.
+// installedTree lists what each package must install.
 var installedTree = []string{"usr/bin/credhelper", "usr/bin/git-credential-credhelper", "usr/libexec/credhelper-engine", "usr/libexec/credhelper-plugin",
 	"usr/share/man/man1/credhelper.1.gz", "usr/share/credhelper/docs/grants.md", "usr/share/doc/credhelper/LICENSE"}
 
-// inRoot checks what was installed there, and runs it.
+// inRoot checks what was installed in a root directory, and runs it.
 func inRoot(t *testing.T, root string) {
 	t.Helper()
 	for _, name := range installedTree {
@@ -33,7 +33,7 @@ func inRoot(t *testing.T, root string) {
 	}
 }
 
-// TestRPM: rpm installs the package into an empty root, and takes it out again.
+// TestRPM: rpm installs the package into an empty root directory, and removes it.
 func TestRPM(t *testing.T) {
 	root := filepath.Join(t.TempDir(), "root")
 	name := filepath.Join(dist, "credhelper-"+strings.Replace(number(), "-", "~", 1)+"-1.x86_64.rpm")

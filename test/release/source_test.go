@@ -50,7 +50,7 @@ func TestGoInstall(t *testing.T) {
 	}
 	cmd := exec.Command("sh", "-c", strings.TrimSpace(line))
 	cmd.Dir = bin
-	// The other modules come from this machine's cache, where go.sum has vouched for them.
+	// The other modules come from this machine's cache, where go.sum has verified them.
 	cmd.Env = append(os.Environ(), "GOFLAGS=-modcacherw", "GOBIN="+bin, "GOMODCACHE="+t.TempDir(), "GOSUMDB=off", "GOPROXY=file://"+proxy+",file://"+modules(t)+"/cache/download")
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
@@ -69,7 +69,7 @@ func TestGoInstall(t *testing.T) {
 	}
 }
 
-// modules is this machine's cache of modules.
+// modules returns this machine's module cache.
 func modules(t *testing.T) string {
 	t.Helper()
 	out, err := exec.Command("go", "env", "GOMODCACHE").Output()
@@ -79,7 +79,7 @@ func modules(t *testing.T) string {
 	return strings.TrimSpace(string(out))
 }
 
-// moduleZip is the module as a proxy serves it: what is committed, without the modules
+// moduleZip returns the module as a proxy serves it: what is committed, without the modules
 // nested in it.
 func moduleZip(t *testing.T, module string) []byte {
 	t.Helper()

@@ -7,8 +7,8 @@ import (
 	"github.com/credhelper/credhelper/cmd/internal/process"
 )
 
-// TestHandoverWord: what one executable says is what the next one reads, and a start
-// that the clock makes impossible counts as now.
+// TestHandoverWord: the word that one executable writes is what the next one reads. A
+// start that is impossible by the clock is replaced by now.
 func TestHandoverWord(t *testing.T) {
 	now := time.Unix(1_800_000_000, 0)
 	for _, c := range []struct {

@@ -6,8 +6,7 @@ import (
 	"testing"
 )
 
-// TestEngineFlags: what the front hands over is what the engine takes off, and
-// nothing else.
+// TestEngineFlags: the engine removes exactly the flags that the front adds.
 func TestEngineFlags(t *testing.T) {
 	for _, c := range []struct{ args, kept, set string }{
 		{"jama", "jama", ""},

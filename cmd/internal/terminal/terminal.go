@@ -17,10 +17,10 @@ import (
 	"github.com/credhelper/credhelper/protocol/printable"
 )
 
-// ErrNone is the error if there is no terminal to ask on.
+// ErrNone is the error if there is no terminal for a prompt.
 var ErrNone = &protocol.Error{
 	Kind: protocol.ErrMalformed,
-	Text: "there is no terminal to ask on",
+	Text: "there is no terminal for a prompt",
 	Hint: "give the secret with --secret-stdin or --secret-file FILE",
 }
 

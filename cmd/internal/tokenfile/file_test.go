@@ -189,8 +189,8 @@ func TestTokenFileOfAnother(t *testing.T) {
 	}
 }
 
-// TestSweepTemps: what a killed writer left goes at once, since it holds a token in
-// clear; what is written now, and what is another program's, stays.
+// TestSweepTemps: the temporary file of a killed writer is removed at once, because it
+// contains a token unencrypted. Those of running writers and of other programs stay.
 func TestSweepTemps(t *testing.T) {
 	dir := privateDir(t)
 	for _, name := range []string{".tmp-credhelper-1-a-1", ".tmp-credhelper-2-b-1", ".tmp-other", "tmp-other", "token"} {
@@ -218,8 +218,8 @@ func TestSweepTemps(t *testing.T) {
 	}
 }
 
-// TestSweepLives (S11): the lock, not the number of a process, says who lives: in
-// another pid namespace ours means nothing.
+// TestSweepLives (S11): the lock, not the pid, shows that a writer is running: in another
+// pid namespace our pid means nothing.
 func TestSweepLives(t *testing.T) {
 	dirs := cache.Dirs{Runtime: privateDir(t), State: privateDir(t)}
 	file, remove, _, err := New(dirs)
@@ -261,7 +261,7 @@ func TestSweepLives(t *testing.T) {
 	}
 }
 
-// TestOnDisk (S10): where no tmpfs takes the token it is said that a disk holds it.
+// TestOnDisk (S10): without a tmpfs there is a warning that the token is on a disk.
 func TestOnDisk(t *testing.T) {
 	dirs := cache.Dirs{Runtime: privateDir(t), State: privateDir(t)}
 	d, err := private.Open(dirs.Runtime)
@@ -369,8 +369,8 @@ func TestRenewalOutage(t *testing.T) {
 	})
 }
 
-// TestRenewalBegins: without a first token, what passes is waited for, and what
-// only a person can mend ends it.
+// TestRenewalBegins: if the first token cannot be fetched, temporary failures are waited
+// for, and those that need a person end it.
 func TestRenewalBegins(t *testing.T) {
 	for _, c := range []struct {
 		kind  error
@@ -393,8 +393,8 @@ func TestRenewalBegins(t *testing.T) {
 	}
 }
 
-// TestRenewalAsked: who asks gets a new token at once, and the watchdog hears of
-// us in between.
+// TestRenewalAsked: a request for renewal is served at once, and the watchdog is notified
+// meanwhile.
 func TestRenewalAsked(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := newStage(time.Hour)

@@ -26,7 +26,7 @@ func targetOf(t *testing.T, path, format string) *Target {
 	return nil
 }
 
-// TestTargetForm: what an earlier sink wrote is overwritten, what a person
+// TestTargetForm: a file that an earlier sink wrote is overwritten, one that a person
 // wrote is not.
 func TestTargetForm(t *testing.T) {
 	for _, c := range []struct {

@@ -79,7 +79,7 @@ func TestDocsShowSetup(t *testing.T) {
 		for _, call := range regexp.MustCompile(`credhelper setup ([a-z][a-z0-9]*)`).FindAllStringSubmatch(string(page), -1) {
 			calls++
 			if Find(call[1]) == nil {
-				t.Errorf("%s: setup knows no %s", path, call[1])
+				t.Errorf("%s: setup does not support %s", path, call[1])
 			}
 		}
 	}
@@ -104,7 +104,7 @@ func TestEveryDialectIsWired(t *testing.T) {
 		switch {
 		case own[name]:
 		case Find(name) == nil:
-			t.Errorf("setup knows no %s", name)
+			t.Errorf("setup does not support %s", name)
 		case !strings.Contains(string(readme), "`credhelper setup "+name):
 			t.Errorf("the README does not say how %s is wired", name)
 		}

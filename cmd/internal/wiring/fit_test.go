@@ -141,7 +141,7 @@ func TestReadmeTools(t *testing.T) {
 	for _, call := range calls {
 		tool := Find(call[1])
 		if tool == nil {
-			t.Errorf("setup knows no %s", call[1])
+			t.Errorf("setup does not support %s", call[1])
 			continue
 		}
 		if call[2] == "" && tool.needs&profileMust != 0 {

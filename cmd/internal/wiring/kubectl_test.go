@@ -8,7 +8,7 @@ import (
 	"github.com/credhelper/credhelper/protocol"
 )
 
-// TestSetupKubectlRecords: the authority of each cluster that the profile owns is recorded,
+// TestSetupKubectlRecords: the CA of each cluster that the profile owns is recorded,
 // from the data or from the file, and of no other (S17).
 func TestSetupKubectlRecords(t *testing.T) {
 	place := testPlace(t)

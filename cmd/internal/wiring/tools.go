@@ -122,7 +122,7 @@ func wireCargo(p *Place) (Plan, error) {
 	}
 	link := p.link(name, name+`"`, file)
 	if !plainPath(link.path) {
-		return Plan{}, policy("cargo splits " + link.path + " at its blanks")
+		return Plan{}, policy("cargo splits " + link.path + " at spaces")
 	}
 	lines := key + " = [\"cargo:token\", " + quoted(link.path) + "]\n"
 	return Plan{
@@ -195,7 +195,7 @@ func wireBazel(p *Place) (Plan, error) {
 	file := p.under(".bazelrc")
 	link := p.link("credhelper-bazel", "credhelper-bazel", file)
 	if !plainPath(link.path) {
-		return Plan{}, policy("bazel splits " + link.path + " at its blanks")
+		return Plan{}, policy("bazel splits " + link.path + " at spaces")
 	}
 	lines := ""
 	for _, host := range p.hosts(true) {

@@ -41,7 +41,7 @@ func (p *Place) registries() (all []string) {
 func wireRclone(p *Place) (Plan, error) {
 	const key = "bearer_token_command"
 	if !plainPath(p.credhelper) {
-		return Plan{}, policy("rclone splits " + p.credhelper + " at its blanks")
+		return Plan{}, policy("rclone splits " + p.credhelper + " at spaces")
 	}
 	file := p.file("RCLONE_CONFIG", p.config("rclone", "rclone.conf"))
 	command := key + " = " + p.credhelper + " token " + p.name + "\n"

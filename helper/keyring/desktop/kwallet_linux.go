@@ -9,8 +9,8 @@ import (
 	"github.com/credhelper/credhelper/helper/keyring"
 )
 
-// kwallets are KWallet's programs: of Plasma 6, of Plasma 5, and, without an API of its
-// own, the one that implements the Secret Service since KDE Frameworks 6.14.
+// kwallets are KWallet's programs: that of Plasma 6, that of Plasma 5, and the one, without
+// an API of its own, that implements the Secret Service since KDE Frameworks 6.14.
 var kwallets = [...]struct {
 	name string
 	path dbus.ObjectPath
@@ -20,7 +20,7 @@ var kwallets = [...]struct {
 	{"org.kde.ksecretd", ""},
 }
 
-// owner is the unique name of the connection that has a name on the bus, or "".
+// owner returns the unique name of the connection that owns a name on the bus, or "".
 func (c *secretClient) owner(name string) (unique string) {
 	_ = c.bus.BusObject().CallWithContext(c.ctx, "org.freedesktop.DBus.GetNameOwner", 0, name).Store(&unique)
 	return unique

@@ -102,7 +102,7 @@ func (r *ring) Get(ctx context.Context, key string) (secret.Text, error) {
 	case err != nil:
 		return secret.Text{}, err
 	case item.Key != key || len(item.Data) == 0:
-		return secret.Text{}, &keyring.NamedError{Keyring: r.title, Err: fmt.Errorf("%w: what lies under this key is not what we stored", keyring.ErrDamaged)}
+		return secret.Text{}, &keyring.NamedError{Keyring: r.title, Err: fmt.Errorf("%w: what is stored under this key was not written by credhelper", keyring.ErrDamaged)}
 	}
 	return secret.New(string(item.Data)), nil
 }
@@ -164,7 +164,7 @@ func (r *ring) failed(err error) error {
 	case errors.Is(err, library.ErrKeyNotFound):
 		return &keyring.NamedError{Keyring: r.title, Err: keyring.ErrNotFound}
 	case errors.As(err, &syntax), errors.As(err, &shape): // its text would quote what it read
-		return &keyring.NamedError{Keyring: r.title, Err: fmt.Errorf("%w: what is stored is not what we stored", keyring.ErrDamaged)}
+		return &keyring.NamedError{Keyring: r.title, Err: fmt.Errorf("%w: what is stored was not written by credhelper", keyring.ErrDamaged)}
 	}
 	return &keyring.NamedError{Keyring: r.title, Err: fmt.Errorf("%w: %s", keyring.ErrUnavailable, printable.Value(err.Error()))}
 }

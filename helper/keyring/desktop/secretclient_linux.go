@@ -210,7 +210,7 @@ func (c *secretClient) read(item dbus.ObjectPath, key string) (secret.Text, erro
 	var stored library.Item
 	// The error would quote the data.
 	if json.Unmarshal(sealed.Value, &stored) != nil || stored.Key != key || len(stored.Data) == 0 {
-		return secret.Text{}, fmt.Errorf("%w: what lies under this key is not what we stored", keyring.ErrDamaged)
+		return secret.Text{}, fmt.Errorf("%w: what is stored under this key was not written by credhelper", keyring.ErrDamaged)
 	}
 	return secret.New(string(stored.Data)), nil
 }
@@ -292,7 +292,7 @@ func (c *secretClient) await(prompt dbus.ObjectPath) error {
 			return errAsked
 		case signal, open := <-signals:
 			if !open {
-				return errors.New("the bus hung up")
+				return errors.New("the bus closed the connection")
 			}
 			if signal.Path != prompt || signal.Name != secretAPI+"Prompt.Completed" {
 				continue
@@ -310,4 +310,4 @@ func (c *secretClient) await(prompt dbus.ObjectPath) error {
 }
 
 // errAsked: a person would have had to answer.
-var errAsked = fmt.Errorf("%w: the desktop's keyring asks a person: let its program do without, or keep secrets elsewhere: credhelper keyring use file", keyring.ErrLocked)
+var errAsked = fmt.Errorf("%w: the desktop's keyring asks a person: turn that off in its program, or keep secrets elsewhere: credhelper keyring use file", keyring.ErrLocked)

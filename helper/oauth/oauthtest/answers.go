@@ -131,7 +131,7 @@ func (a Answer) complete() error {
 }
 
 // render is the answer as bytes.
-func (a Answer) render(s *Server, q asked) []byte {
+func (a Answer) render(s *Server, q tokenRequest) []byte {
 	body := expand(a.Body, s, q)
 	if a.Gzip {
 		body = packed(body)
@@ -155,7 +155,7 @@ func (a Answer) render(s *Server, q asked) []byte {
 
 // expand replaces the words in braces that answers/README lists. Braces of JSON
 // are none of them.
-func expand(text string, s *Server, q asked) string {
+func expand(text string, s *Server, q tokenRequest) string {
 	// each is every secret that was sent, written that way.
 	each := func(write func(secret string) string) string {
 		var all []string

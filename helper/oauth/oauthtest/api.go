@@ -87,7 +87,7 @@ func (s *Server) control(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, err.Error(), http.StatusBadRequest)
 		return
 	}
-	s.write(w, said{200, [][2]string{{"Content-Type", "text/plain"}}, answer + "\n"})
+	s.write(w, response{200, [][2]string{{"Content-Type", "text/plain"}}, answer + "\n"})
 }
 
 // steer does what a script says.

@@ -18,16 +18,16 @@ import (
 type behaviour struct {
 	name  string
 	about string
-	play  func(s *Server, conn net.Conn, a asked)
+	play  func(s *Server, conn net.Conn, a tokenRequest)
 	early bool // the connection breaks before anything was read
 }
 
 // behaviours are all of them; the static ones are in answers/.
 var behaviours = [...]behaviour{
 	{name: "reset-early", about: "the connection is reset before the request", early: true},
-	{name: "reset-late", about: "the connection is reset after the request was read", play: func(_ *Server, c net.Conn, _ asked) { reset(c) }},
-	{name: "close-late", about: "the connection is closed without an answer", play: func(*Server, net.Conn, asked) {}},
-	{name: "silence", about: "no answer, ever", play: func(s *Server, c net.Conn, _ asked) { s.hang(c) }},
+	{name: "reset-late", about: "the connection is reset after the request was read", play: func(_ *Server, c net.Conn, _ tokenRequest) { reset(c) }},
+	{name: "close-late", about: "the connection is closed without an answer", play: func(*Server, net.Conn, tokenRequest) {}},
+	{name: "silence", about: "no answer, ever", play: func(s *Server, c net.Conn, _ tokenRequest) { s.hang(c) }},
 	{name: "silent-body", about: "headers, and then nothing", play: silentBody},
 	{name: "slow-body", about: "one byte a second", play: slowBody},
 	{name: "endless-body", about: "a body without end", play: endlessBody},
@@ -97,7 +97,7 @@ func (s *Server) breaksEarly() bool {
 }
 
 // misbehave takes the connection over and does what the name says.
-func (s *Server) misbehave(w http.ResponseWriter, r *http.Request, name string, a asked) {
+func (s *Server) misbehave(w http.ResponseWriter, r *http.Request, name string, a tokenRequest) {
 	conn, _, err := http.NewResponseController(w).Hijack()
 	if err != nil {
 		s.fault("no connection to misbehave on: %v", err)
@@ -155,18 +155,18 @@ func (s *Server) hang(conn net.Conn) {
 
 const okHead = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
 
-func silentBody(s *Server, conn net.Conn, _ asked) {
+func silentBody(s *Server, conn net.Conn, _ tokenRequest) {
 	fmt.Fprint(conn, okHead+"Content-Length: 100\r\n\r\n")
 	s.hang(conn)
 }
 
-func slowBody(s *Server, conn net.Conn, a asked) {
+func slowBody(s *Server, conn net.Conn, a tokenRequest) {
 	body := s.good(a)
 	fmt.Fprintf(conn, okHead+"Content-Length: %d\r\n\r\n", len(body))
 	s.drip(conn, body)
 }
 
-func slowHeader(s *Server, conn net.Conn, _ asked) { s.drip(conn, okHead+"\r\n") }
+func slowHeader(s *Server, conn net.Conn, _ tokenRequest) { s.drip(conn, okHead+"\r\n") }
 
 // drip writes one byte a second.
 func (s *Server) drip(conn net.Conn, text string) {
@@ -197,23 +197,23 @@ func (s *Server) pour(conn net.Conn, text string) {
 	}
 }
 
-func endlessBody(s *Server, conn net.Conn, _ asked) {
+func endlessBody(s *Server, conn net.Conn, _ tokenRequest) {
 	fmt.Fprint(conn, okHead+"\r\n")
 	s.pour(conn, strings.Repeat(" ", 4096))
 }
 
-func endlessToken(s *Server, conn net.Conn, _ asked) {
+func endlessToken(s *Server, conn net.Conn, _ tokenRequest) {
 	fmt.Fprint(conn, okHead+"\r\n"+`{"access_token":"`)
 	s.pour(conn, strings.Repeat("x", 4096))
 }
 
-func keptOpen(s *Server, conn net.Conn, a asked) {
+func keptOpen(s *Server, conn net.Conn, a tokenRequest) {
 	body := s.good(a)
 	fmt.Fprintf(conn, okHead+"Content-Length: %d\r\nConnection: keep-alive\r\n\r\n%s", len(body), body)
 	s.hang(conn)
 }
 
-func gzipBomb(s *Server, conn net.Conn, a asked) {
+func gzipBomb(s *Server, conn net.Conn, a tokenRequest) {
 	var packed bytes.Buffer
 	w := gzip.NewWriter(&packed)
 	_, _ = w.Write(bytes.Repeat([]byte(" "), 16<<20)) // a buffer never fails
@@ -223,22 +223,22 @@ func gzipBomb(s *Server, conn net.Conn, a asked) {
 	finish(conn)
 }
 
-func flood(text string) func(*Server, net.Conn, asked) {
-	return func(s *Server, conn net.Conn, _ asked) { s.pour(conn, text) }
+func flood(text string) func(*Server, net.Conn, tokenRequest) {
+	return func(s *Server, conn net.Conn, _ tokenRequest) { s.pour(conn, text) }
 }
 
-func headerFlood(s *Server, conn net.Conn, _ asked) {
+func headerFlood(s *Server, conn net.Conn, _ tokenRequest) {
 	fmt.Fprint(conn, okHead)
 	s.pour(conn, "X-More: and more\r\n")
 }
 
-func bigHeader(s *Server, conn net.Conn, a asked) {
+func bigHeader(s *Server, conn net.Conn, a tokenRequest) {
 	body := s.good(a)
 	fmt.Fprintf(conn, okHead+"X-Big: %s\r\nContent-Length: %d\r\n\r\n%s", strings.Repeat("x", 1<<20), len(body), body)
 	finish(conn)
 }
 
-func manyHeaders(s *Server, conn net.Conn, a asked) {
+func manyHeaders(s *Server, conn net.Conn, a tokenRequest) {
 	body := s.good(a)
 	var head strings.Builder
 	for i := range 10000 {
@@ -249,7 +249,7 @@ func manyHeaders(s *Server, conn net.Conn, a asked) {
 }
 
 // good is a good answer of the plain kind.
-func (s *Server) good(a asked) string {
+func (s *Server) good(a tokenRequest) string {
 	c, _ := s.client(a.id)
 	token, seconds := s.issue(c, "")
 	return fmt.Sprintf(`{"access_token":"%s","token_type":"Bearer","expires_in":%d}`, token, seconds)

@@ -9,7 +9,7 @@ import (
 )
 
 // call answers one request to the API.
-func (s *Server) call(path string, r Request) said {
+func (s *Server) call(path string, r Request) response {
 	s.mu.Lock()
 	s.called++
 	n := s.called
@@ -24,7 +24,7 @@ func (s *Server) call(path string, r Request) said {
 	return answer
 }
 
-func (s *Server) answerTo(path string, r Request) said {
+func (s *Server) answerTo(path string, r Request) response {
 	if after, is := s.throttledNow(); is {
 		return s.product.tooMany(after)
 	}
@@ -72,8 +72,8 @@ func (s *Server) throttledNow() (after time.Duration, is bool) {
 }
 
 // plainTooMany is RFC 6585 4.
-func plainTooMany(after time.Duration) said {
-	return said{429, [][2]string{{"Retry-After", seconds(after)}}, map[string]any{"message": "too many requests"}}
+func plainTooMany(after time.Duration) response {
+	return response{429, [][2]string{{"Retry-After", seconds(after)}}, map[string]any{"message": "too many requests"}}
 }
 
 // seconds is delay-seconds of RFC 9110 10.2.3.

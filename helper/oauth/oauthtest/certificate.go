@@ -19,7 +19,7 @@ import (
 type certificate struct {
 	name     string
 	change   func(*x509.Certificate) // of the leaf; nil: none
-	selfMade bool                    // signed by itself, not by the authority
+	selfMade bool                    // signed by itself, not by the CA
 	sha1     bool                    // signed with SHA-1
 	max      uint16                  // highest TLS version; 0: no limit
 }
@@ -47,7 +47,7 @@ func Certificates() []string {
 	return names
 }
 
-// tlsConfig makes an authority and a certificate for host, anew for each server.
+// tlsConfig makes a CA and a certificate for host, new ones for each server.
 func tlsConfig(name, host string, now time.Time) (*tls.Config, []byte, error) {
 	for _, c := range certificates {
 		if c.name == name {

@@ -13,7 +13,7 @@ import (
 // grant is one grant of the plain server. It has a client that proved itself.
 type grant struct {
 	name string // grant_type
-	play func(s *Server, c Client, a asked) said
+	play func(s *Server, c Client, a tokenRequest) response
 }
 
 var grants = [...]grant{
@@ -27,9 +27,9 @@ var grants = [...]grant{
 
 const jwtBearerGrant = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 
-// started is a sign-in: a code or a device code that leads to tokens, and the
+// signIn is a sign-in: a code or a device code that leads to tokens, and the
 // family that they belong to.
-type started struct {
+type signIn struct {
 	client    Client
 	scope     string
 	challenge string
@@ -41,18 +41,20 @@ type started struct {
 	used      bool // a code counts once
 }
 
-// refreshed is a refresh token that was given out.
-type refreshed struct {
+// refreshToken is a refresh token that was given out.
+type refreshToken struct {
 	client Client
 	scope  string
 	family string
 	used   bool
 }
 
-func refuse(status int, code, text string) said { return said{status, nil, oauthError{code, text}} }
+func refuse(status int, code, text string) response {
+	return response{status, nil, oauthError{code, text}}
+}
 
 // granted is the answer of RFC 6749 5.1.
-func (s *Server) granted(c Client, scope, family string) said {
+func (s *Server) granted(c Client, scope, family string) response {
 	token, seconds := s.issueTo(c, scope, family)
 	kind := "Bearer"
 	if s.odd("dpop") {
@@ -65,24 +67,24 @@ func (s *Server) granted(c Client, scope, family string) said {
 	if family != "" {
 		answer["refresh_token"] = s.newRefresh(c, scope, family)
 	}
-	return said{200, nil, answer}
+	return response{200, nil, answer}
 }
 
 func (s *Server) newRefresh(c Client, scope, family string) string {
 	token := "r-" + rand.Text() + rand.Text()
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.refresh[token] = &refreshed{client: c, scope: scope, family: family}
+	s.refresh[token] = &refreshToken{client: c, scope: scope, family: family}
 	return token
 }
 
-func clientCredentials(s *Server, c Client, a asked) said {
+func clientCredentials(s *Server, c Client, a tokenRequest) response {
 	return s.granted(c, a.form.Get("scope"), "")
 }
 
 // codeGrant is RFC 6749 4.1.3 with RFC 7636 4.6. A code that comes twice kills
 // what it gave (RFC 6749 4.1.2).
-func codeGrant(s *Server, c Client, a asked) said {
+func codeGrant(s *Server, c Client, a tokenRequest) response {
 	s.mu.Lock()
 	code := s.codes[a.form.Get("code")]
 	again := code != nil && code.used
@@ -127,7 +129,7 @@ func (s *Server) idToken(c Client, nonce string) string {
 
 // refreshGrant is RFC 6749 6 with rotation and the detection of reuse (RFC 9700
 // 4.14.2): a token that was replaced kills the whole family.
-func refreshGrant(s *Server, c Client, a asked) said {
+func refreshGrant(s *Server, c Client, a tokenRequest) response {
 	s.mu.Lock()
 	old := s.refresh[a.form.Get("refresh_token")]
 	again := old != nil && old.used
@@ -145,14 +147,14 @@ func refreshGrant(s *Server, c Client, a asked) said {
 		return refuse(400, "invalid_grant", "the refresh token was used; the sign-in is over")
 	case keep:
 		token, seconds := s.issueTo(c, old.scope, old.family)
-		return said{200, nil, map[string]any{"access_token": token, "token_type": "Bearer", "expires_in": seconds}}
+		return response{200, nil, map[string]any{"access_token": token, "token_type": "Bearer", "expires_in": seconds}}
 	}
 	return s.granted(c, old.scope, old.family)
 }
 
 // rotate is the refresh token in the place of the one that a request shows, for
 // answers that are odd in other ways. One that was replaced before ends the sign-in.
-func (s *Server) rotate(a asked) string {
+func (s *Server) rotate(a tokenRequest) string {
 	c, _ := s.client(a.id)
 	s.mu.Lock()
 	old := s.refresh[a.form.Get("refresh_token")]
@@ -189,7 +191,7 @@ func (s *Server) kill(family string) {
 
 // deviceGrant is RFC 8628 3.5. The person has finished at the second question,
 // at the fourth with device-pending.
-func deviceGrant(s *Server, c Client, a asked) said {
+func deviceGrant(s *Server, c Client, a tokenRequest) response {
 	s.mu.Lock()
 	device := s.codes[a.form.Get("device_code")]
 	n, over := 0, false
@@ -218,7 +220,7 @@ func deviceGrant(s *Server, c Client, a asked) said {
 }
 
 // assertionGrant is RFC 7523 2.1.
-func assertionGrant(s *Server, c Client, a asked) said {
+func assertionGrant(s *Server, c Client, a tokenRequest) response {
 	if reason := s.badAssertion(c, a.form.Get("assertion"), false); reason != "" {
 		return refuse(400, "invalid_grant", reason)
 	}
@@ -227,7 +229,7 @@ func assertionGrant(s *Server, c Client, a asked) said {
 
 // exchangeGrant is RFC 8693 2. The subject must be a token of this server, or
 // begin with "subject", for scripts.
-func exchangeGrant(s *Server, c Client, a asked) said {
+func exchangeGrant(s *Server, c Client, a tokenRequest) response {
 	subject := a.form.Get("subject_token")
 	s.mu.Lock()
 	_, known := s.issued[subject]

@@ -102,8 +102,8 @@ type Server struct {
 	queue    []string
 	quirks   []string
 	jti      map[string]bool
-	codes    map[string]*started   // of browsers and devices
-	refresh  map[string]*refreshed // refresh tokens, the used ones, too
+	codes    map[string]*signIn       // of browsers and devices
+	refresh  map[string]*refreshToken // refresh tokens, the used ones, too
 	revoked  []string
 	always   string
 	delay    time.Duration
@@ -138,7 +138,7 @@ func New(o Options) (*Server, error) {
 	}
 	s := &Server{
 		options: o, product: product, clients: slices.Clone(o.Clients), issued: map[string]issue{},
-		jti: map[string]bool{}, codes: map[string]*started{}, refresh: map[string]*refreshed{},
+		jti: map[string]bool{}, codes: map[string]*signIn{}, refresh: map[string]*refreshToken{},
 		answered: map[int]int{}, edits: map[int]int{},
 		delay: o.Delay, lifetime: o.Lifetime, ending: make(chan struct{}),
 	}
@@ -165,7 +165,7 @@ func (s *Server) listen() error {
 	if s.listener, err = net.Listen("tcp", s.options.Address); err != nil {
 		return err
 	}
-	s.listener = &counted{s.listener, s}
+	s.listener = &countingListener{s.listener, s}
 	if s.trap, err = net.Listen("tcp", net.JoinHostPort(host, "0")); err != nil {
 		return err
 	}
@@ -185,13 +185,13 @@ func (s *Server) listen() error {
 	return nil
 }
 
-// counted counts connections, and breaks them at once if a behaviour says so.
-type counted struct {
+// countingListener counts connections, and breaks them at once if a behaviour says so.
+type countingListener struct {
 	net.Listener
 	server *Server
 }
 
-func (c *counted) Accept() (net.Conn, error) {
+func (c *countingListener) Accept() (net.Conn, error) {
 	for {
 		conn, err := c.Listener.Accept()
 		if err != nil {
@@ -246,7 +246,7 @@ func (s *Server) APIURL() string { return s.URL() + s.product.apiPath }
 // "common-tenant" unless a client names another.
 func (s *Server) TokenURL() string { return s.URL() + s.product.tokenPath(s) }
 
-// RootsPEM is the authority that signed the server's certificate; nil over http.
+// RootsPEM returns the CA that signed the server's certificate; nil over http.
 func (s *Server) RootsPEM() []byte { return s.roots }
 
 // Count is how many token requests came.

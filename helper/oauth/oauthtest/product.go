@@ -12,11 +12,11 @@ type Product struct {
 
 	tokenPath func(s *Server) string
 	isToken   func(path string) bool
-	token     func(s *Server, a asked) said
-	api       func(s *Server, path string, r Request) said
-	apiPath   string                         // what the paths of the API begin with; "" for most
-	tooMany   func(after time.Duration) said // its 429
-	full      bool                           // has the endpoints of signin.go beside its token endpoint
+	token     func(s *Server, a tokenRequest) response
+	api       func(s *Server, path string, r Request) response
+	apiPath   string                             // what the paths of the API begin with; "" for most
+	tooMany   func(after time.Duration) response // its 429
+	full      bool                               // has the endpoints of signin.go beside its token endpoint
 }
 
 // Products are all the systems that can be played. A new one is a file and a row.

@@ -48,7 +48,7 @@ func (s *Server) tenant() string {
 // entraTrace is Entra's id of a request, which it says with tokens and with errors.
 const entraTrace = "7b1e3c0a-5d5f-4a55-9d0c-3f0f2f7c1a00"
 
-func entraToken(s *Server, a asked) said {
+func entraToken(s *Server, a tokenRequest) response {
 	c, refusal := s.entraClient(a)
 	if refusal != nil {
 		return *refusal
@@ -69,10 +69,10 @@ func entraToken(s *Server, a asked) said {
 			"user in the tenant. You might have sent your authentication request to the wrong tenant.")
 	}
 	token, seconds := s.issue(c, scope)
-	return said{200, [][2]string{{"x-ms-request-id", entraTrace}}, map[string]any{"token_type": "Bearer", "expires_in": seconds, "ext_expires_in": seconds, "access_token": token}}
+	return response{200, [][2]string{{"x-ms-request-id", entraTrace}}, map[string]any{"token_type": "Bearer", "expires_in": seconds, "ext_expires_in": seconds, "access_token": token}}
 }
 
-func entraV1Token(s *Server, a asked) said {
+func entraV1Token(s *Server, a tokenRequest) response {
 	c, refusal := s.entraClient(a)
 	if refusal != nil {
 		return *refusal
@@ -83,7 +83,7 @@ func entraV1Token(s *Server, a asked) said {
 	}
 	token, seconds := s.issue(c, resource)
 	text, until := fmt.Sprint(seconds), fmt.Sprint(s.options.Now().Unix()+seconds)
-	return said{200, nil, map[string]any{
+	return response{200, nil, map[string]any{
 		"token_type": "Bearer", "expires_in": text, "ext_expires_in": text, "expires_on": until, "not_before": "1",
 		"resource": resource, "access_token": token,
 	}}
@@ -103,8 +103,8 @@ func entraKnows(c Client, scope string) bool {
 
 // entraClient are the refusals about who asks, in the order in which Entra looks:
 // the tenant, the form, the application, its secret.
-func (s *Server) entraClient(a asked) (Client, *said) {
-	refuse := func(status int, code string, number int, text string) (Client, *said) {
+func (s *Server) entraClient(a tokenRequest) (Client, *response) {
+	refuse := func(status int, code string, number int, text string) (Client, *response) {
 		answer := s.aadsts(status, code, number, text)
 		return Client{}, &answer
 	}
@@ -149,10 +149,10 @@ func (s *Server) hasTenant(tenant string) bool {
 
 // aadsts is an error as Entra writes it: the description is followed by ids and
 // a time, and the ids come again as members.
-func (s *Server) aadsts(status int, code string, number int, text string) said {
+func (s *Server) aadsts(status int, code string, number int, text string) response {
 	const trace, correlation = entraTrace, "1f0c8e6d-7a43-4a0e-b0b4-6f5c2f8f9e21"
 	when := s.options.Now().UTC().Format("2006-01-02 15:04:05Z")
-	return said{status, [][2]string{{"Content-Type", "application/json; charset=utf-8"}, {"x-ms-request-id", trace}}, map[string]any{
+	return response{status, [][2]string{{"Content-Type", "application/json; charset=utf-8"}, {"x-ms-request-id", trace}}, map[string]any{
 		"error":             code,
 		"error_description": fmt.Sprintf("AADSTS%d: %s Trace ID: %s Correlation ID: %s Timestamp: %s", number, text, trace, correlation, when),
 		"error_codes":       []int{number}, "timestamp": when, "trace_id": trace, "correlation_id": correlation,

@@ -18,7 +18,7 @@ const jakamoOrder = `<?xml version="1.0" encoding="UTF-8"?>
 </Order>
 `
 
-func jakamoAPI(s *Server, path string, r Request) said {
+func jakamoAPI(s *Server, path string, r Request) response {
 	known, _, good := s.bearer(r)
 	switch {
 	case !good:
@@ -35,6 +35,6 @@ func jakamoAPI(s *Server, path string, r Request) said {
 	return xml(404, "<error>Not Found</error>\n")
 }
 
-func xml(status int, body string) said {
-	return said{status, [][2]string{{"Content-Type", "application/xml;charset=UTF-8"}}, body}
+func xml(status int, body string) response {
+	return response{status, [][2]string{{"Content-Type", "application/xml;charset=UTF-8"}}, body}
 }

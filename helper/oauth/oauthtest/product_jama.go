@@ -25,22 +25,22 @@ var jamaClassic = func() Product {
 	return Product{Name: "jama-classic", tokenPath: path, isToken: is, token: jamaClassicToken, api: jamaAPI, tooMany: jamaTooMany}
 }()
 
-func jamaToken(s *Server, a asked) said {
+func jamaToken(s *Server, a tokenRequest) response {
 	c, refusal := s.usual(a, "basic")
 	if refusal != nil {
 		return *refusal
 	}
 	token, seconds := s.issue(c, "")
-	return said{200, nil, map[string]any{"access_token": token, "token_type": "Bearer", "expires_in": seconds}}
+	return response{200, nil, map[string]any{"access_token": token, "token_type": "Bearer", "expires_in": seconds}}
 }
 
-func jamaClassicToken(s *Server, a asked) said {
+func jamaClassicToken(s *Server, a tokenRequest) response {
 	c, refusal := s.usual(a, "basic")
 	if refusal != nil {
 		return *refusal
 	}
 	token, seconds := s.issue(c, "token_information")
-	return said{200, nil, map[string]any{
+	return response{200, nil, map[string]any{
 		"access_token": token, "token_type": "bearer", "expires_in": seconds, "scope": "token_information",
 		"application_data": map[string]any{"JAMA_CORE": c.ID}, "tenant": "example", "jti": "9f1c7d3e-2c5b-4c1e-8a7e-0d6f0b6c2d11",
 	}}
@@ -50,7 +50,7 @@ func jamaClassicToken(s *Server, a asked) said {
 // is the limit of an environment, and no Retry-After goes with its 429 (article
 // 37036412486285); 403 is the list of users that may use the API (article
 // 35189750361613).
-func jamaAPI(s *Server, path string, r Request) said {
+func jamaAPI(s *Server, path string, r Request) response {
 	known, _, good := s.bearer(r)
 	switch {
 	case s.tooFast(10):
@@ -60,7 +60,7 @@ func jamaAPI(s *Server, path string, r Request) said {
 	case known.client.Barred:
 		return jamaError(403, "Forbidden", "This user is not permitted to use the API")
 	case strings.HasPrefix(path, "/rest/v1/users/current"):
-		return said{200, nil, map[string]any{
+		return response{200, nil, map[string]any{
 			"meta": map[string]any{"status": "OK", "timestamp": s.options.Now().UTC().Format("2006-01-02T15:04:05.000-0700")},
 			"data": map[string]any{
 				"id": 17, "username": "james", "firstName": "James", "lastName": "Example",
@@ -70,7 +70,7 @@ func jamaAPI(s *Server, path string, r Request) said {
 	case path == "/rest/v1/items", strings.HasPrefix(path, "/rest/v1/items/"):
 		return s.jamaItems(path, r)
 	case strings.HasPrefix(path, "/rest/v1/projects"):
-		return said{200, nil, map[string]any{
+		return response{200, nil, map[string]any{
 			"meta": map[string]any{"status": "OK", "pageInfo": map[string]any{"startIndex": 0, "resultCount": 1, "totalResults": 1}},
 			"data": []any{map[string]any{"id": 1, "projectKey": "DEMO", "type": "projects", "fields": map[string]any{"name": "Demonstration"}}},
 		}}
@@ -79,10 +79,10 @@ func jamaAPI(s *Server, path string, r Request) said {
 }
 
 // jamaTooMany is without Retry-After: Jama asks for 3, 5, 8, 13 s instead.
-func jamaTooMany(time.Duration) said {
+func jamaTooMany(time.Duration) response {
 	return jamaError(429, "Too Many Requests", "API rate limit exceeded")
 }
 
-func jamaError(status int, name, message string) said {
-	return said{status, nil, map[string]any{"meta": map[string]any{"status": name, "message": message}}}
+func jamaError(status int, name, message string) response {
+	return response{status, nil, map[string]any{"meta": map[string]any{"status": name, "message": message}}}
 }

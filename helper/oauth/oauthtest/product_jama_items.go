@@ -69,7 +69,7 @@ func (s *Server) jamaItem(id int) map[string]any {
 }
 
 // jamaItems answers /rest/v1/items and what is below it.
-func (s *Server) jamaItems(path string, r Request) said {
+func (s *Server) jamaItems(path string, r Request) response {
 	if r.Method != "GET" {
 		return jamaError(405, "Method Not Allowed", "Method not allowed")
 	}
@@ -78,7 +78,7 @@ func (s *Server) jamaItems(path string, r Request) said {
 		if err != nil || n < firstItem || n >= firstItem+s.items() {
 			return jamaError(404, "Not Found", "Item not found")
 		}
-		return said{200, nil, map[string]any{"meta": s.jamaMeta(), "links": map[string]any{}, "data": s.jamaItem(n)}}
+		return response{200, nil, map[string]any{"meta": s.jamaMeta(), "links": map[string]any{}, "data": s.jamaItem(n)}}
 	}
 	query := queryOf(r)
 	project, err := strconv.Atoi(query.Get("project"))
@@ -100,7 +100,7 @@ func (s *Server) jamaItems(path string, r Request) said {
 	}
 	meta := s.jamaMeta()
 	meta["pageInfo"] = map[string]any{"startIndex": from, "resultCount": len(data), "totalResults": s.items()}
-	return said{200, nil, map[string]any{"meta": meta, "links": map[string]any{}, "data": data}}
+	return response{200, nil, map[string]any{"meta": meta, "links": map[string]any{}, "data": data}}
 }
 
 func (s *Server) jamaMeta() map[string]any {

@@ -17,7 +17,7 @@ var jira = func() Product {
 	return Product{Name: "jira-miniorange", tokenPath: path, isToken: is, token: plainToken, api: jiraAPI, full: true, tooMany: jiraTooMany}
 }()
 
-func jiraAPI(s *Server, path string, r Request) said {
+func jiraAPI(s *Server, path string, r Request) response {
 	known, given, good := s.bearer(r)
 	seraph, user := "OUT", "anonymous"
 	switch {
@@ -32,33 +32,33 @@ func jiraAPI(s *Server, path string, r Request) said {
 	return answer
 }
 
-func jiraAnswer(s *Server, path string, r Request, known issue, good bool) said {
+func jiraAnswer(s *Server, path string, r Request, known issue, good bool) response {
 	switch {
 	case good && known.client.NoUser:
-		return said{400, nil, map[string]any{
+		return response{400, nil, map[string]any{
 			"error": map[string]any{"status": "ERROR", "message": "No user found with this username/email address"},
 		}}
 	case good && known.client.Barred:
 		return jiraErrors(403, []string{"You do not have permission"}, nil)
 	case path == "/rest/api/2/myself" && good, path == "/rest/api/3/myself" && good:
-		return said{200, nil, map[string]any{
+		return response{200, nil, map[string]any{
 			"name": "anna", "key": "JIRAUSER10100", "emailAddress": "anna@example.com", "displayName": "Anna Example", "active": true,
 		}}
 	case path == "/rest/api/2/myself", path == "/rest/api/3/myself":
-		return said{401, nil, map[string]any{"message": "Client must be authenticated to access this resource.", "status-code": 401}}
+		return response{401, nil, map[string]any{"message": "Client must be authenticated to access this resource.", "status-code": 401}}
 	case path == "/rest/api/2/project":
-		return said{200, nil, []any{}}
+		return response{200, nil, []any{}}
 	case path == "/rest/api/2/serverInfo":
-		return said{200, nil, map[string]any{"version": "9.12.0", "deploymentType": "Server", "serverTitle": "Example"}}
+		return response{200, nil, map[string]any{"version": "9.12.0", "deploymentType": "Server", "serverTitle": "Example"}}
 	case !good && path == "/rest/api/2/search":
-		return said{200, nil, map[string]any{"expand": "schema,names", "startAt": 0, "maxResults": usualResults, "total": 0, "issues": []any{}}}
+		return response{200, nil, map[string]any{"expand": "schema,names", "startAt": 0, "maxResults": usualResults, "total": 0, "issues": []any{}}}
 	case !good && strings.HasPrefix(path, "/rest/api/2/issue"):
 		return jiraErrors(401, []string{"You do not have the permission to see the specified issue.", "Login Required"}, nil)
 	}
 	if answer, is := s.jiraIssues(path, r); is {
 		return answer
 	}
-	return said{404, nil, map[string]any{"errorMessages": []string{"null for uri"}}}
+	return response{404, nil, map[string]any{"errorMessages": []string{"null for uri"}}}
 }
 
 // arequestID is the number by which an administrator finds a request in Jira's log:
@@ -72,8 +72,8 @@ func arequestID(s *Server) [2]string {
 
 // jiraTooMany is Atlassian's, Data Center ("Adjusting your code for rate
 // limiting"). Its body is not published.
-func jiraTooMany(after time.Duration) said {
-	return said{429, [][2]string{
+func jiraTooMany(after time.Duration) response {
+	return response{429, [][2]string{
 		{"Retry-After", seconds(after)}, {"X-RateLimit-Limit", "100"}, {"X-RateLimit-Remaining", "0"},
 		{"X-RateLimit-Interval-Seconds", "1"}, {"X-RateLimit-FillRate", "10"},
 	}, map[string]any{"message": "Rate limit exceeded"}}

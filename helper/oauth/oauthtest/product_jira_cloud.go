@@ -22,29 +22,29 @@ var jiraCloud = func() Product {
 	}
 }()
 
-func jiraCloudToken(s *Server, a asked) said {
+func jiraCloudToken(s *Server, a tokenRequest) response {
 	c, refusal := s.usual(a, "post")
 	if refusal != nil {
 		return *refusal
 	}
 	token, life := s.issue(c, "read:jira-work write:jira-work read:jira-user")
-	return said{200, nil, map[string]any{
+	return response{200, nil, map[string]any{
 		"access_token": token, "expires_in": life, "token_type": "Bearer", "scope": "read:jira-work write:jira-work read:jira-user",
 	}}
 }
 
-func jiraCloudAPI(s *Server, path string, r Request) said {
+func jiraCloudAPI(s *Server, path string, r Request) response {
 	known, given, good := s.bearer(r)
 	trace := [2]string{"Atl-Traceid", strings.ReplaceAll(arequestID(s)[1], "x", "0") + "5b10a2844c20165700ede21g"}
 	below, ours := strings.CutPrefix(path, s.product.apiPath)
-	answer := said{}
+	answer := response{}
 	switch {
 	case !given:
-		answer = said{401, nil, map[string]any{"code": 401, "message": "Unauthorized"}}
+		answer = response{401, nil, map[string]any{"code": 401, "message": "Unauthorized"}}
 	case !good && s.odd("gateway-403"):
-		answer = said{403, nil, map[string]any{"code": 403, "message": "Forbidden"}}
+		answer = response{403, nil, map[string]any{"code": 403, "message": "Forbidden"}}
 	case !good, !ours:
-		answer = said{404, nil, map[string]any{"code": 404, "message": "Not Found"}}
+		answer = response{404, nil, map[string]any{"code": 404, "message": "Not Found"}}
 	case known.client.Barred:
 		answer = jiraErrors(403, []string{"You do not have permission"}, nil)
 	default:
@@ -54,10 +54,10 @@ func jiraCloudAPI(s *Server, path string, r Request) said {
 	return answer
 }
 
-func jiraCloudAnswer(s *Server, path string, r Request) said {
+func jiraCloudAnswer(s *Server, path string, r Request) response {
 	switch path {
 	case "/rest/api/2/myself", "/rest/api/3/myself":
-		return said{200, nil, map[string]any{
+		return response{200, nil, map[string]any{
 			"accountId": "5b10a2844c20165700ede21g", "accountType": "app", "displayName": "Anna Example", "emailAddress": "anna@example.com", "active": true,
 		}}
 	case "/rest/api/2/search", "/rest/api/3/search":
@@ -69,12 +69,12 @@ func jiraCloudAnswer(s *Server, path string, r Request) said {
 	if answer, is := s.jiraIssues(path, r); is {
 		return answer
 	}
-	return said{404, nil, map[string]any{"errorMessages": []string{"null for uri"}}}
+	return response{404, nil, map[string]any{"errorMessages": []string{"null for uri"}}}
 }
 
 // searchCloud is the new search: no total, and only ids where no fields are named.
 // One page is enough for what is simulated.
-func (s *Server) searchCloud(r Request) said {
+func (s *Server) searchCloud(r Request) response {
 	q, problem := readSearch(r)
 	if problem == "" && q.JQL == "" {
 		problem = "Unbounded JQL queries are not allowed here. Please add a search restriction to your query."
@@ -94,13 +94,13 @@ func (s *Server) searchCloud(r Request) said {
 		}
 		issues = append(issues, body)
 	}
-	return said{200, nil, map[string]any{"issues": issues, "isLast": len(issues) == len(found)}}
+	return response{200, nil, map[string]any{"issues": issues, "isLast": len(issues) == len(found)}}
 }
 
 // jiraCloudTooMany is Atlassian's, Cloud (developer.atlassian.com, "Rate
 // limiting").
-func jiraCloudTooMany(after time.Duration) said {
-	return said{429, [][2]string{
+func jiraCloudTooMany(after time.Duration) response {
+	return response{429, [][2]string{
 		{"Retry-After", seconds(after)}, {"RateLimit-Reason", "jira-quota-based"}, {"X-RateLimit-NearLimit", "true"},
 	}, map[string]any{"errorMessages": []string{"Rate limit exceeded."}}}
 }

@@ -65,10 +65,10 @@ type issueFields struct {
 // Data Center (docs.atlassian.com/software/jira/docs/api/REST, issue: createIssue,
 // getIssue, editIssue; search: search, searchUsingSearchRequest). Jira Cloud's has
 // the same shapes here; what it has not is in jiraCloudAPI.
-func (s *Server) jiraIssues(path string, r Request) (answer said, is bool) {
+func (s *Server) jiraIssues(path string, r Request) (answer response, is bool) {
 	rest, found := strings.CutPrefix(path, "/rest/api/2/")
 	if !found {
-		return said{}, false
+		return response{}, false
 	}
 	key, one := strings.CutPrefix(rest, "issue/")
 	switch {
@@ -77,22 +77,22 @@ func (s *Server) jiraIssues(path string, r Request) (answer said, is bool) {
 	case rest == "issue" && r.Method == "POST":
 		return s.createIssue(r), true
 	case one && r.Method == "GET":
-		return s.withIssue(key, func(i *Issue) said { return said{200, nil, s.issueBody(*i, nil)} }), true
+		return s.withIssue(key, func(i *Issue) response { return response{200, nil, s.issueBody(*i, nil)} }), true
 	case one && r.Method == "PUT":
-		return s.withIssue(key, func(i *Issue) said { return s.changeIssue(i, r) }), true
+		return s.withIssue(key, func(i *Issue) response { return s.changeIssue(i, r) }), true
 	}
-	return said{}, false
+	return response{}, false
 }
 
 // jiraErrors is an ErrorCollection.
-func jiraErrors(status int, messages []string, fields map[string]string) said {
+func jiraErrors(status int, messages []string, fields map[string]string) response {
 	if messages == nil {
 		messages = []string{}
 	}
 	if fields == nil {
 		fields = map[string]string{}
 	}
-	return said{status, nil, map[string]any{"errorMessages": messages, "errors": fields}}
+	return response{status, nil, map[string]any{"errorMessages": messages, "errors": fields}}
 }
 
 // search is what both forms of a search ask for.
@@ -120,7 +120,7 @@ func readSearch(r Request) (q search, problem string) {
 	return q, ""
 }
 
-func (s *Server) searchIssues(r Request) said {
+func (s *Server) searchIssues(r Request) response {
 	q, problem := readSearch(r)
 	if problem != "" {
 		return jiraErrors(400, []string{problem}, nil)
@@ -135,7 +135,7 @@ func (s *Server) searchIssues(r Request) said {
 	for _, i := range page {
 		issues = append(issues, s.issueBody(i, q.Fields))
 	}
-	return said{200, nil, map[string]any{
+	return response{200, nil, map[string]any{
 		"expand": "schema,names", "startAt": q.StartAt, "maxResults": q.most(), "total": len(found), "issues": issues,
 	}}
 }
@@ -167,7 +167,7 @@ func (s *Server) find(q search) (found []Issue, problem string) {
 	return found, ""
 }
 
-func (s *Server) createIssue(r Request) said {
+func (s *Server) createIssue(r Request) response {
 	var body struct {
 		Fields issueFields `json:"fields"`
 	}
@@ -193,10 +193,10 @@ func (s *Server) createIssue(r Request) said {
 	made := Issue{ID: firstIssue + n, Key: fmt.Sprintf("%s-%d", jiraProject, n), Project: jiraProject, Type: f.Type.Name}
 	f.apply(&made)
 	s.issues = append(s.issues, made)
-	return said{201, nil, map[string]any{"id": strconv.Itoa(made.ID), "key": made.Key, "self": s.issueURL(made)}}
+	return response{201, nil, map[string]any{"id": strconv.Itoa(made.ID), "key": made.Key, "self": s.issueURL(made)}}
 }
 
-func (s *Server) changeIssue(i *Issue, r Request) said {
+func (s *Server) changeIssue(i *Issue, r Request) response {
 	var body struct {
 		Fields issueFields `json:"fields"`
 	}
@@ -209,7 +209,7 @@ func (s *Server) changeIssue(i *Issue, r Request) said {
 	}
 	body.Fields.apply(i)
 	i.Updates++
-	return said{204, nil, ""}
+	return response{204, nil, ""}
 }
 
 // check holds the values against Jira's limits.
@@ -240,7 +240,7 @@ func (f issueFields) apply(i *Issue) {
 }
 
 // withIssue does something with the issue of this key or id.
-func (s *Server) withIssue(key string, do func(*Issue) said) said {
+func (s *Server) withIssue(key string, do func(*Issue) response) response {
 	key, _ = url.PathUnescape(key)
 	s.mu.Lock()
 	defer s.mu.Unlock()

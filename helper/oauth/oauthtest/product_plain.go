@@ -12,7 +12,7 @@ var plain = func() Product {
 	return Product{Name: "plain", tokenPath: path, isToken: is, token: plainToken, api: plainAPI, full: true, tooMany: plainTooMany}
 }()
 
-func plainToken(s *Server, a asked) said {
+func plainToken(s *Server, a tokenRequest) response {
 	name := a.form.Get("grant_type")
 	c, refusal := s.who(a, "either")
 	if claims, ok := unverified(a.form.Get("assertion")); name == jwtBearerGrant && a.id == "" && a.way == "none" && ok {
@@ -31,40 +31,40 @@ func plainToken(s *Server, a asked) said {
 }
 
 // usual is who for products that have one grant.
-func (s *Server) usual(a asked, way string) (Client, *said) {
+func (s *Server) usual(a tokenRequest, way string) (Client, *response) {
 	c, refusal := s.who(a, way)
 	if refusal == nil && a.form.Get("grant_type") != "client_credentials" {
-		return c, &said{400, nil, oauthError{"unsupported_grant_type", ""}}
+		return c, &response{400, nil, oauthError{"unsupported_grant_type", ""}}
 	}
 	return c, refusal
 }
 
 // who are the refusals of RFC 6749 5.2, in the order in which servers look.
-func (s *Server) who(a asked, way string) (Client, *said) {
+func (s *Server) who(a tokenRequest, way string) (Client, *response) {
 	c, _, right := s.authenticate(a, way)
 	switch {
 	case !right && a.way == "basic":
-		return c, &said{401, [][2]string{{"WWW-Authenticate", `Basic realm="oauthtest"`}}, oauthError{"invalid_client", ""}}
+		return c, &response{401, [][2]string{{"WWW-Authenticate", `Basic realm="oauthtest"`}}, oauthError{"invalid_client", ""}}
 	case !right:
-		return c, &said{401, nil, oauthError{"invalid_client", ""}}
+		return c, &response{401, nil, oauthError{"invalid_client", ""}}
 	}
 	for _, scope := range strings.Fields(a.form.Get("scope")) {
 		if c.Scopes != nil && !slices.Contains(c.Scopes, scope) {
-			return c, &said{400, nil, oauthError{"invalid_scope", "unknown scope " + scope}}
+			return c, &response{400, nil, oauthError{"invalid_scope", "unknown scope " + scope}}
 		}
 	}
 	return c, nil
 }
 
-func plainAPI(s *Server, path string, r Request) said {
+func plainAPI(s *Server, path string, r Request) response {
 	known, _, good := s.bearer(r)
 	switch {
 	case !good:
-		return said{401, [][2]string{{"WWW-Authenticate", `Bearer realm="oauthtest", error="invalid_token"`}}, oauthError{"invalid_token", ""}}
+		return response{401, [][2]string{{"WWW-Authenticate", `Bearer realm="oauthtest", error="invalid_token"`}}, oauthError{"invalid_token", ""}}
 	case known.client.Barred:
-		return said{403, [][2]string{{"WWW-Authenticate", `Bearer error="insufficient_scope"`}}, oauthError{"insufficient_scope", ""}}
+		return response{403, [][2]string{{"WWW-Authenticate", `Bearer error="insufficient_scope"`}}, oauthError{"insufficient_scope", ""}}
 	case path == "/me":
-		return said{200, nil, map[string]any{"client_id": known.client.ID, "scope": known.scope}}
+		return response{200, nil, map[string]any{"client_id": known.client.ID, "scope": known.scope}}
 	}
-	return said{404, nil, map[string]any{"message": "not found"}}
+	return response{404, nil, map[string]any{"message": "not found"}}
 }

@@ -10,8 +10,8 @@ import (
 	"strings"
 )
 
-// asked is a token request that was read and found to keep the rules.
-type asked struct {
+// tokenRequest is a token request that was read and found to keep the rules.
+type tokenRequest struct {
 	form   url.Values
 	path   string // below the base path
 	id     string
@@ -24,7 +24,7 @@ type asked struct {
 
 // secrets is every secret that the request has: the client's, and whatever the grant
 // shows.
-func (a asked) secrets() (all []string) {
+func (a tokenRequest) secrets() (all []string) {
 	if a.secret != "" {
 		all = append(all, a.secret)
 	}
@@ -54,8 +54,8 @@ func (s *Server) record(r *http.Request, into *[]Request) Request {
 
 // check holds a token request against RFC 6749 and RFC 6750 and says which rule
 // it breaks; "" if none.
-func check(r Request) (asked, string) {
-	a := asked{way: "none", peer: r.Peer}
+func check(r Request) (tokenRequest, string) {
+	a := tokenRequest{way: "none", peer: r.Peer}
 	media, params, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
 	path, query, _ := strings.Cut(r.Target, "?")
 	switch {
@@ -90,7 +90,7 @@ func check(r Request) (asked, string) {
 // checkForm reads the body. RFC 6749 3.2: no parameter twice (RFC 8707 and 8693
 // let resource and audience repeat), and an empty one counts as left out, so
 // sending it is a slip.
-func (a *asked) checkForm(body string) string {
+func (a *tokenRequest) checkForm(body string) string {
 	form, err := url.ParseQuery(body)
 	if err != nil {
 		return "a body that is no form"
@@ -113,7 +113,7 @@ func (a *asked) checkForm(body string) string {
 }
 
 // identify finds out who asks. RFC 6749 2.3: never more than one way at once.
-func (a *asked) identify(authorization string) string {
+func (a *tokenRequest) identify(authorization string) string {
 	a.id, a.secret = a.form.Get("client_id"), a.form.Get("client_secret")
 	if a.secret != "" {
 		a.way = "post"
@@ -154,7 +154,7 @@ func (a *asked) identify(authorization string) string {
 
 // identifyByAssertion is RFC 7523 2.2; RFC 7521 4.2 wants client_id, if it is
 // there, to be the subject.
-func (a *asked) identifyByAssertion(authorization string) string {
+func (a *tokenRequest) identifyByAssertion(authorization string) string {
 	a.proof = a.form.Get("client_assertion")
 	if a.proof == "" {
 		return ""
@@ -176,7 +176,7 @@ func (a *asked) identifyByAssertion(authorization string) string {
 
 // authenticate finds the registration that a request proves, and whether its
 // proof is right. way is what the product wants of clients that do not say.
-func (s *Server) authenticate(a asked, way string) (c Client, known, right bool) {
+func (s *Server) authenticate(a tokenRequest, way string) (c Client, known, right bool) {
 	id, secret := a.id, a.secret
 	if c, known = s.client(a.raw[0]); known && c.Auth == "raw" && a.way == "basic" {
 		id, secret = a.raw[0], a.raw[1]

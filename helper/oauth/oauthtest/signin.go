@@ -14,7 +14,7 @@ func (s *Server) Issuer() string { return s.URL() }
 
 // around are the plain server's endpoints beside /token; "" as second result for
 // what is none of them.
-func (s *Server) around(path string, r Request) (said, bool) {
+func (s *Server) around(path string, r Request) (response, bool) {
 	switch path {
 	case "/authorize":
 		return s.authorize(r), true
@@ -26,21 +26,21 @@ func (s *Server) around(path string, r Request) (said, bool) {
 		return s.withClient(r, s.revoke), true
 	case "/.well-known/openid-configuration":
 		if s.odd("metadata-8414") || s.odd("metadata-none") {
-			return said{404, nil, map[string]any{}}, true
+			return response{404, nil, map[string]any{}}, true
 		}
 		return s.metadata(), true
 	case "/.well-known/oauth-authorization-server":
 		if s.odd("metadata-none") {
-			return said{404, nil, map[string]any{}}, true
+			return response{404, nil, map[string]any{}}, true
 		}
 		return s.metadata(), true
 	}
-	return said{}, false
+	return response{}, false
 }
 
 // authorize is RFC 6749 4.1.1 without a page: the person says yes at once. Every
 // rule that a native app has to keep is held (RFC 7636 4.3, RFC 8252 7.3).
-func (s *Server) authorize(r Request) said {
+func (s *Server) authorize(r Request) response {
 	_, query, _ := strings.Cut(r.Target, "?")
 	q, err := url.ParseQuery(query)
 	c, known := s.client(q.Get("client_id"))
@@ -50,7 +50,7 @@ func (s *Server) authorize(r Request) said {
 	case r.Method != "GET" || err != nil || err2 != nil:
 		broken = "an authorization request that cannot be read"
 	case !known:
-		return said{400, nil, "unknown client"}
+		return response{400, nil, "unknown client"}
 	case q.Get("response_type") != "code":
 		broken = "response_type " + q.Get("response_type")
 	case len(q.Get("state")) < 20:
@@ -65,17 +65,17 @@ func (s *Server) authorize(r Request) said {
 	}
 	if broken != "" {
 		s.fault("%s", broken)
-		return said{400, nil, broken}
+		return response{400, nil, broken}
 	}
 	code := "c-" + rand.Text()
 	s.mu.Lock()
-	s.codes[code] = &started{
+	s.codes[code] = &signIn{
 		client: c, scope: q.Get("scope"), challenge: q.Get("code_challenge"), redirect: q.Get("redirect_uri"), nonce: q.Get("nonce"), family: rand.Text(),
 		expires: s.options.Now().Add(time.Minute),
 	}
 	s.mu.Unlock()
 	back.RawQuery = s.comeBack(q.Get("state"), code)
-	return said{302, [][2]string{{"Location", back.String()}}, ""}
+	return response{302, [][2]string{{"Location", back.String()}}, ""}
 }
 
 // comeBack is the query of the answer (RFC 6749 4.1.2, RFC 9207 2).
@@ -102,7 +102,7 @@ func (s *Server) comeBack(state, code string) string {
 }
 
 // withClient checks a form as the token endpoint does, and who sends it.
-func (s *Server) withClient(r Request, play func(Client, asked) said) said {
+func (s *Server) withClient(r Request, play func(Client, tokenRequest) response) response {
 	a, broken := check(r)
 	if broken != "" && !strings.HasPrefix(broken, "no grant_type") {
 		s.fault("%s", broken)
@@ -116,11 +116,11 @@ func (s *Server) withClient(r Request, play func(Client, asked) said) said {
 }
 
 // device is RFC 8628 3.2.
-func (s *Server) device(c Client, a asked) said {
+func (s *Server) device(c Client, a tokenRequest) response {
 	code, user := "d-"+rand.Text(), rand.Text()[:4]+"-"+rand.Text()[:4]
 	life := 5 * time.Minute
 	s.mu.Lock()
-	s.codes[code] = &started{client: c, scope: a.form.Get("scope"), family: rand.Text(), expires: s.options.Now().Add(life)}
+	s.codes[code] = &signIn{client: c, scope: a.form.Get("scope"), family: rand.Text(), expires: s.options.Now().Add(life)}
 	s.mu.Unlock()
 	page := strings.Replace(s.URL(), "http://", "https://", 1) + "/device"
 	if s.odd("device-http") {
@@ -137,13 +137,13 @@ func (s *Server) device(c Client, a asked) said {
 		answer["interval"], answer["expires_in"] = -1, -1
 	}
 	if s.odd("device-created") {
-		return said{201, nil, answer}
+		return response{201, nil, answer}
 	}
-	return said{200, nil, answer}
+	return response{200, nil, answer}
 }
 
 // introspect is RFC 7662 2.2.
-func (s *Server) introspect(_ Client, a asked) said {
+func (s *Server) introspect(_ Client, a tokenRequest) response {
 	if s.odd("introspect-401") {
 		return refuse(401, "invalid_client", "client authentication is required")
 	}
@@ -151,16 +151,16 @@ func (s *Server) introspect(_ Client, a asked) said {
 	defer s.mu.Unlock()
 	known, good := s.issued[a.form.Get("token")]
 	if !good || !s.options.Now().Before(known.expires) {
-		return said{200, nil, map[string]any{"active": false}}
+		return response{200, nil, map[string]any{"active": false}}
 	}
-	return said{200, nil, map[string]any{
+	return response{200, nil, map[string]any{
 		"active": true, "client_id": known.client.ID, "scope": known.scope, "exp": known.expires.Unix(), "username": "anna", "sub": "anna",
 	}}
 }
 
 // revoke is RFC 7009 2.2: good, whatever the token. A refresh token ends its
 // sign-in.
-func (s *Server) revoke(_ Client, a asked) said {
+func (s *Server) revoke(_ Client, a tokenRequest) response {
 	token := a.form.Get("token")
 	s.mu.Lock()
 	s.revoked = append(s.revoked, token)
@@ -170,7 +170,7 @@ func (s *Server) revoke(_ Client, a asked) said {
 	if known != nil {
 		s.kill(known.family)
 	}
-	return said{200, nil, map[string]any{}}
+	return response{200, nil, map[string]any{}}
 }
 
 // Revoked are the tokens that were revoked, in order.
@@ -181,7 +181,7 @@ func (s *Server) Revoked() []string {
 }
 
 // metadata is RFC 8414 3.2.
-func (s *Server) metadata() said {
+func (s *Server) metadata() response {
 	issuer, token := s.Issuer(), s.TokenURL()
 	if s.odd("metadata-issuer") {
 		issuer = "https://other.example.com"
@@ -198,5 +198,5 @@ func (s *Server) metadata() said {
 		"introspection_endpoint": s.URL() + "/introspect", "authorization_response_iss_parameter_supported": true,
 		"grant_types_supported": []string{"client_credentials", "authorization_code", "refresh_token"},
 	})
-	return said{200, [][2]string{{"Content-Type", "application/json"}, {"Cache-Control", "max-age=600"}}, string(body)}
+	return response{200, [][2]string{{"Content-Type", "application/json"}, {"Cache-Control", "max-age=600"}}, string(body)}
 }

@@ -17,8 +17,8 @@ type issue struct {
 	family  string // the sign-in it belongs to; "" if none
 }
 
-// said is an answer of a product, before it is written.
-type said struct {
+// response is an answer of a product, before it is written.
+type response struct {
 	status int
 	header [][2]string
 	body   any // marshalled as JSON; a string is written as it is
@@ -37,7 +37,7 @@ func (s *Server) token(w http.ResponseWriter, r *http.Request) {
 	}
 	s.wait(r)
 	if broken != "" {
-		s.write(w, said{400, nil, oauthError{"invalid_request", broken}})
+		s.write(w, response{400, nil, oauthError{"invalid_request", broken}})
 		return
 	}
 	a.path = strings.TrimPrefix(a.path, s.options.BasePath)
@@ -64,7 +64,7 @@ func (s *Server) wait(r *http.Request) {
 	}
 }
 
-func (s *Server) write(w http.ResponseWriter, a said) {
+func (s *Server) write(w http.ResponseWriter, a response) {
 	body, plain := a.body.(string)
 	if !plain {
 		w.Header().Set("Content-Type", "application/json;charset=UTF-8")

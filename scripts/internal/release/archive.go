@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// archiveName is the name of a target's archive.
+// archiveName returns the name of a target's archive.
 func (r *release) archiveName(t target) string {
 	if t.os == "windows" {
 		return r.file(t.os, t.machine(), "zip")
@@ -18,8 +18,8 @@ func (r *release) archiveName(t target) string {
 	return r.file(t.os, t.machine(), "tar.gz")
 }
 
-// archive writes a target's archive. Its one directory is a prefix: whoever unpacks it
-// without that directory into /usr/local or ~/.local has installed it.
+// archive writes a target's archive. Its only directory is a prefix: to install it,
+// unpack its contents into /usr/local or ~/.local.
 func (r *release) archive(out string, t target, tree []file) error {
 	top := "credhelper-" + r.number()
 	pack := tarred
@@ -33,8 +33,8 @@ func (r *release) archive(out string, t target, tree []file) error {
 	return os.WriteFile(filepath.Join(out, r.archiveName(t)), content, 0o644)
 }
 
-// tarred is a tree as a .tar.gz. Directories are left out: those that are there keep
-// their owner and mode.
+// tarred returns a tree as a .tar.gz. It has no entries for directories, so that existing
+// ones keep their owner and mode.
 func tarred(top string, tree []file, when time.Time) ([]byte, error) {
 	var b bytes.Buffer
 	w := tar.NewWriter(&b)
@@ -56,7 +56,7 @@ func tarred(top string, tree []file, when time.Time) ([]byte, error) {
 	return compressed(b.Bytes(), 0), nil
 }
 
-// zipped is a tree as a .zip.
+// zipped returns a tree as a .zip.
 func zipped(top string, tree []file, when time.Time) ([]byte, error) {
 	var b bytes.Buffer
 	w := zip.NewWriter(&b)

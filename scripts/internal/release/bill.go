@@ -30,8 +30,8 @@ func newBill(version string) *bill {
 	return &bill{version: version, modules: map[string]*debug.Module{}, needs: map[string][]string{}}
 }
 
-// add adds what the executables of a tree are made of, and fails if they do not say
-// that they are this version.
+// add adds the modules in the executables of a tree, and fails if they are not of this
+// version.
 func (b *bill) add(tree []file) error {
 	for _, f := range tree {
 		info, err := buildinfo.Read(bytes.NewReader(f.content))
@@ -81,8 +81,8 @@ func purl(path, version string) string {
 	return "pkg:golang/" + path + "@" + strings.ReplaceAll(version, "+", "%2B")
 }
 
-// write writes the bill. It has neither a time nor a serial number: both would be
-// others on every machine.
+// write writes the bill. It has neither a time nor a serial number, so that it is the
+// same on every machine.
 func (b *bill) write(name string) error {
 	main := component{Ref: "credhelper", Type: "application", Name: "credhelper", Version: b.version, PURL: purl(ourModule, b.version)}
 	std := component{Ref: "std", Type: "library", Name: "std", Version: b.goes, PURL: purl("std", strings.TrimPrefix(b.goes, "go"))}

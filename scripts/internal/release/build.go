@@ -25,15 +25,15 @@ func run(dir string, env []string, name string, args ...string) (string, error) 
 	return string(out), nil
 }
 
-// git runs git in dir, which may be another user's: a container's checkout is.
+// git runs git in dir, which may belong to another user, as a container's checkout does.
 func git(dir string, args ...string) (string, error) {
 	out, err := run(dir, nil, "git", append([]string{"-c", "safe.directory=*"}, args...)...)
 	return strings.TrimSpace(out), err
 }
 
 // checkOut clones the commit that is checked out, with the version as its tag: from
-// that tag the Go tool writes the version into the executables. A tag of that name
-// that is there already must be this commit's.
+// that tag the Go tool writes the version into the executables. An existing tag of that
+// name must be on this commit.
 func (r *release) checkOut() error {
 	var err error
 	if r.commit, err = git(".", "rev-parse", "HEAD"); err != nil {
@@ -76,7 +76,7 @@ func (r *release) compile(t target, dir string) error {
 	return err
 }
 
-// build builds a target's executables: the front in bin, those that nobody types in
+// build builds a target's executables: the front in bin, the others in
 // libexec.
 func (r *release) build(t target) ([]file, error) {
 	dir := filepath.Join(r.work, "build", t.os+"_"+t.machine())
@@ -98,8 +98,8 @@ func (r *release) build(t target) ([]file, error) {
 	return tree, nil
 }
 
-// host builds the executables for this machine, which write their own completions
-// and manual, and returns their directory.
+// host builds the executables for this machine, which generate the completions and the
+// manual, and returns their directory.
 func (r *release) host() (string, error) {
 	dir := filepath.Join(r.work, "host")
 	here := target{os: runtime.GOOS, arch: runtime.GOARCH}

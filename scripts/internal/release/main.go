@@ -46,7 +46,7 @@ type release struct {
 	commit string
 }
 
-// versions are those that Go, Debian, RPM and Alpine agree about.
+// versions matches those that Go, Debian, RPM and Alpine order alike.
 var versions = regexp.MustCompile(`^v(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)(-(alpha|beta|rc)\.\d+)?$`)
 
 func parse(args []string) (*release, error) {
@@ -163,7 +163,7 @@ func (r *release) fill(out string) error {
 	return r.key.sign(filepath.Join(out, sumsFile))
 }
 
-// file is the name of a file of this release: credhelper_1.2.3_PARTS.
+// file returns the name of a file of this release: credhelper_1.2.3_PARTS.
 func (r *release) file(parts ...string) string {
 	name := "credhelper_" + r.number()
 	for _, p := range parts[:len(parts)-1] {
@@ -172,5 +172,5 @@ func (r *release) file(parts ...string) string {
 	return name + "." + parts[len(parts)-1]
 }
 
-// number is the version without its v.
+// number returns the version without its v.
 func (r *release) number() string { return strings.TrimPrefix(r.version, "v") }

@@ -7,8 +7,8 @@ import (
 	"strings"
 )
 
-// notes are what CHANGELOG.md says of this version. A release that is not for users may
-// have what is not released yet.
+// notes returns what CHANGELOG.md says about this version. A release that is not for users
+// may use the section "Unreleased".
 func (r *release) notes() (string, error) {
 	text, err := os.ReadFile(filepath.Join(r.source, "CHANGELOG.md"))
 	if err != nil {
@@ -24,7 +24,7 @@ func (r *release) notes() (string, error) {
 	return "# credhelper " + r.version + "\n\n" + body + "\nCommit " + r.commit + ". How to check what you downloaded: [SECURITY.md](" + home + "/blob/" + r.version + "/SECURITY.md).\n", nil
 }
 
-// section is what stands below the heading "## NAME" or "## NAME, DATE".
+// section returns the text below the heading "## NAME" or "## NAME, DATE".
 func section(changelog, name string) (string, bool) {
 	var b strings.Builder
 	inside, found := false, false

@@ -26,7 +26,7 @@ type content struct {
 	Info map[string]any `json:"file_info,omitempty"`
 }
 
-// packages makes a target's packages of its tree.
+// packages makes a target's packages from its tree.
 func (r *release) packages(out string, t target, tree []file) error {
 	if r.nfpm == "" {
 		return nil
@@ -64,13 +64,13 @@ func (r *release) packages(out string, t target, tree []file) error {
 	return nil
 }
 
-// staged writes a tree below dir, and says where a package puts each of its files.
+// staged writes a tree below dir, and returns where a package puts each of its files.
 func staged(dir string, tree []file) ([]content, error) {
 	var all []content
 	own := map[string]bool{}
 	for _, f := range sorted(tree) {
 		dst := "/usr/" + f.name
-		// Directories of ours go when the package does.
+		// Our directories are removed with the package.
 		for d := path.Dir(dst); strings.Contains(d, "/credhelper") && !own[d]; d = path.Dir(d) {
 			own[d] = true
 			all = append(all, content{Dst: d, Type: "dir", Info: map[string]any{"mode": 0o755}})
@@ -91,8 +91,8 @@ func staged(dir string, tree []file) ([]content, error) {
 	return all, nil
 }
 
-// withExtras is a tree as a kind of package wants it: Debian has a place of its own for
-// zsh's completions, a form for the changelog and the copyright, and a checker.
+// withExtras adapts a tree to a kind of package: Debian has its own directory for zsh's
+// completions, its own form of changelog and copyright, and overrides for lintian.
 func withExtras(r *release, format string, tree []file) []file {
 	if format != "deb" {
 		return tree
@@ -126,7 +126,7 @@ License: Apache-2.0
  /usr/share/common-licenses/Apache-2.0.
 `
 
-// A static executable is what runs in any image and needs no library of the system.
+// The executables are static: they need no library and run in any image.
 const lintianOverrides = `credhelper: statically-linked-binary
 `
 

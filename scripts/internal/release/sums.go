@@ -33,7 +33,7 @@ func sums(dir string) error {
 // signer signs the sums with an ssh key that comes from outside.
 type signer struct {
 	file string // private key, or public key whose private half the agent has
-	test bool   // whoever's
+	test bool   // any key is accepted
 	none bool
 }
 
@@ -41,8 +41,8 @@ type signer struct {
 // allowed signers.
 var keyLine = regexp.MustCompile(`(?m)^credhelper namespaces="file" (?:ssh-ed25519|sk-ssh-ed25519@openssh\.com) [A-Za-z0-9+/=]+$`)
 
-// check signs something, to find out before anything is built that the key is there and
-// is one that users can know. source has the SECURITY.md of the release.
+// check makes a test signature, so that a missing key, or one that SECURITY.md does not
+// list, is found before the build. source has the SECURITY.md of the release.
 func (s signer) check(source, work string) error {
 	if s.none {
 		return nil

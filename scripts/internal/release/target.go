@@ -17,7 +17,7 @@ var (
 	archPackages  = []string{"deb", "rpm", "apk", "archlinux"} // Arch Linux and Arch Linux ARM
 )
 
-// targets is the one list of them.
+// targets lists them all.
 var targets = []target{
 	{os: "linux", arch: "amd64", packages: archPackages},
 	{os: "linux", arch: "arm64", packages: archPackages},
@@ -33,10 +33,10 @@ var targets = []target{
 	{os: "freebsd", arch: "amd64"},
 }
 
-// String is the target as --target takes it: linux/amd64, linux/armv7.
+// String returns the target as --target accepts it: linux/amd64, linux/armv7.
 func (t target) String() string { return t.os + "/" + t.machine() }
 
-// machine is the architecture as files are named with it.
+// machine returns the architecture as it appears in names of files.
 func (t target) machine() string {
 	if t.arm != "" {
 		return t.arch + "v" + t.arm
@@ -55,8 +55,8 @@ func targetOf(name string) (target, error) {
 	return target{}, fmt.Errorf("no target %s; there are %s", name, strings.Join(all, " "))
 }
 
-// environ is what go build needs to build for the target and for nothing newer than
-// the oldest machine of its kind, whatever this machine's own settings are.
+// environ returns the environment in which go build builds for the target, for its oldest
+// machines, and independently of this machine's settings.
 func (t target) environ() []string {
 	return []string{
 		"GOOS=" + t.os, "GOARCH=" + t.arch, "GOARM=" + t.arm, "CGO_ENABLED=0",
@@ -65,7 +65,7 @@ func (t target) environ() []string {
 	}
 }
 
-// executable is the name of an executable there.
+// executable returns the file name of an executable on the target.
 func (t target) executable(name string) string {
 	if t.os == "windows" {
 		return name + ".exe"

@@ -16,8 +16,8 @@ import (
 //go:embed templates
 var templates embed.FS
 
-// texts writes what the package managers of others read: where the archives are, and
-// their hashes. A text that needs an archive which this run did not build is left out.
+// texts writes the manifests for package managers: the addresses of the archives and
+// their hashes. A manifest that needs an archive which this run did not build is omitted.
 func (r *release) texts(out string) error {
 	files, err := templates.ReadDir("templates")
 	if err != nil {
@@ -42,7 +42,7 @@ func (r *release) texts(out string) error {
 	return nil
 }
 
-// filled is a text with its places filled in; "" if an archive is missing.
+// filled returns a text with its placeholders filled in; "" if an archive is missing.
 func (r *release) filled(out, name, source string) (string, error) {
 	missing := false
 	archive := func(system string) (target, error) {
@@ -80,7 +80,7 @@ func (r *release) filled(out, name, source string) (string, error) {
 	return b.String(), nil
 }
 
-// krewPlatform is a system that krew's index takes.
+// krewPlatform is a platform of krew's index.
 type krewPlatform struct{ Name, OS, Arch, Bin string }
 
 func krew() (all []krewPlatform) {

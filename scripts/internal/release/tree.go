@@ -18,7 +18,7 @@ type file struct {
 	name    string // "bin/credhelper"
 	mode    os.FileMode
 	content []byte
-	link    string // what a symbolic link says; "" for a regular file
+	link    string // the target of a symbolic link; "" for a regular file
 }
 
 // sorted orders a tree by name.
@@ -30,7 +30,7 @@ func sorted(tree []file) []file {
 // sharedFiles are those that are the same on every system.
 type sharedFiles struct {
 	pages []file // docs and licences
-	unix  []file // manual, completions and links, which Windows has no use for
+	unix  []file // manual, completions and links, which Windows does not need
 }
 
 func (s sharedFiles) of(t target) []file {
@@ -40,7 +40,7 @@ func (s sharedFiles) of(t target) []file {
 	return slices.Concat(s.pages, s.unix)
 }
 
-// shared makes them, from the source and by asking the program itself.
+// shared makes them from the source and with the program itself.
 func (r *release) shared() (s sharedFiles, err error) {
 	bin, err := r.host()
 	if err != nil {
@@ -79,13 +79,12 @@ func (r *release) shared() (s sharedFiles, err error) {
 	return s, err
 }
 
-// ownName reports whether a dialect's link is a name of ours. keyring is Python's, and
-// a package that brought one would fight with python3-keyring's: setup pip makes it
-// where the person wants it.
+// ownName reports whether a package may install a dialect's link. It must not install
+// "keyring", which belongs to python3-keyring: credhelper setup pip makes that link.
 func ownName(link string) bool { return strings.Contains(link, "credhelper") }
 
-// links are the names under which tools call the front, and the manual's pages of
-// those names.
+// links returns the names under which tools call the front, and manual pages of the same
+// names.
 func links() (all []file) {
 	for _, d := range protocol.Dialects {
 		if ownName(d.Link) {
@@ -99,8 +98,8 @@ func links() (all []file) {
 	return all
 }
 
-// pages are the documentation that credhelper help shows, and what must go with every
-// copy of the executables.
+// pages returns the documentation that credhelper help shows, and the licences that every
+// copy must include.
 func (r *release) pages() ([]file, error) {
 	var all []file
 	for _, pattern := range []string{"docs/*.md", "docs/*/*.md"} {
@@ -128,7 +127,7 @@ func (r *release) pages() ([]file, error) {
 	return append(all, file{name: "share/doc/credhelper/NOTICES", mode: 0o644, content: notices}), err
 }
 
-// compressed is content as gzip writes it on every machine.
+// compressed returns content compressed with gzip, with the same bytes on every machine.
 func compressed(content []byte, epoch int64) []byte {
 	var b bytes.Buffer
 	w, _ := gzip.NewWriterLevel(&b, gzip.BestCompression)

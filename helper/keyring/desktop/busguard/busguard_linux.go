@@ -160,7 +160,7 @@ func readLine(r io.Reader) (string, error) {
 			return strings.TrimSuffix(string(line), "\r"), nil
 		}
 	}
-	return "", errors.New("too long a line")
+	return "", errors.New("the line is too long")
 }
 
 // hello is the method call with which every connection starts (D-Bus

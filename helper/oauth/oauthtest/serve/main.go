@@ -25,8 +25,8 @@ func main() {
 	}
 }
 
-// where is the line on stdout.
-type where struct {
+// address is the line on stdout.
+type address struct {
 	URL   string `json:"url"`
 	API   string `json:"api_url"`
 	Token string `json:"token_url"`
@@ -80,7 +80,7 @@ func run(args []string, stdin io.Reader, stdout io.Writer) error {
 	if err := server.SetQuirks(strings.FieldsFunc(*quirks, func(r rune) bool { return r == ',' })...); err != nil {
 		return err
 	}
-	line := where{URL: server.URL(), API: server.APIURL(), Token: server.TokenURL(), Roots: string(server.RootsPEM())}
+	line := address{URL: server.URL(), API: server.APIURL(), Token: server.TokenURL(), Roots: string(server.RootsPEM())}
 	if err := json.NewEncoder(stdout).Encode(line); err != nil {
 		return err
 	}
