@@ -7,6 +7,7 @@ import (
 	"golang.org/x/oauth2"
 
 	"github.com/credhelper/credhelper/helper"
+	"github.com/credhelper/credhelper/helper/logfile"
 	"github.com/credhelper/credhelper/protocol"
 	"github.com/credhelper/credhelper/protocol/bearer"
 	"github.com/credhelper/credhelper/protocol/connector"
@@ -37,7 +38,7 @@ func _() error {
 		return err
 	}
 	config.RunsLong = true
-	config.Caller = helper.Caller{Dialect: "my-service", PID: os.Getpid()}
+	config.Caller = logfile.Caller{Dialect: "my-service", PID: os.Getpid()}
 	jama := &http.Client{Transport: &bearer.Transport{Answerer: helper.New(config), Profile: "jama"}}
 	_ = jama
 	return nil

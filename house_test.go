@@ -76,7 +76,7 @@ var packages = []packageRule{
 	{path: "examples/sync", may: []string{"protocol", "protocol/bearer", "protocol/connector"}},
 	{path: "cmd/internal/process", may: join(sys, []string{"protocol", "protocol/printable"}), not: []string{"net/http", "net", "fmt", "os/exec", "encoding/json"}},
 	{path: "cmd/internal/handover", may: join(sys, []string{"protocol", "helper/private", "cmd/internal/process"}), not: []string{"net/http", "net", "fmt", "encoding/json"}},
-	{path: "cmd/internal/inner", may: join(sys, []string{"protocol", "protocol/printable", "helper", "helper/config", "helper/cache", "helper/keyring", "helper/keyring/desktop", "cmd/internal/process", "cmd/internal/handover"})},
+	{path: "cmd/internal/inner", may: join(sys, []string{"protocol", "protocol/printable", "helper", "helper/config", "helper/cache", "helper/logfile", "helper/keyring", "helper/keyring/desktop", "cmd/internal/process", "cmd/internal/handover"})},
 	{path: "cmd/internal/curl", may: []string{"protocol", "protocol/printable", "protocol/secret"}, not: []string{"net/http", "os", "os/exec"}},
 	{path: "cmd/internal/terminal", may: join(sys, []string{"protocol", "protocol/printable", "golang.org/x/term"}), not: []string{"net/http", "os/exec"}},
 	{path: "cmd/internal/tokenfile", may: []string{"protocol", "protocol/secret", "helper/private", "helper/cache", "cmd/internal/process", "cmd/internal/inner"}, not: []string{"net/http", "os/exec"}},

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/credhelper/credhelper/helper/failure"
+	"github.com/credhelper/credhelper/helper/logfile"
 	"github.com/credhelper/credhelper/helper/oauth"
 )
 
@@ -94,13 +95,13 @@ func (q *query) remind(shown proof, client *oauth.Client) {
 	if q.profile.InKeyring() {
 		text += "; store a new one: credhelper rotate " + q.profile.Name
 	}
-	q.log(Record{Event: eventExpiry, Profile: q.profile.Name, Text: text})
+	q.log(logfile.Record{Event: eventExpiry, Profile: q.profile.Name, Text: text})
 	q.report(text)
 }
 
 // reminded reports whether the log has a reminder within the last day.
 func (q *query) reminded(now time.Time) (found bool) {
-	_ = q.eachRecord([]byte(`"`+eventExpiry+`"`), func(r Record) bool {
+	_ = q.eachRecord([]byte(`"`+eventExpiry+`"`), func(r logfile.Record) bool {
 		age := now.Sub(r.Time)
 		found = r.Event == eventExpiry && r.Profile == q.profile.Name && age >= 0 && age < remindEvery
 		return !found

@@ -74,7 +74,7 @@ type Config struct {
 	Secret  secret.Text
 
 	// Caller is the calling program, for the log.
-	Caller Caller
+	Caller logfile.Caller
 
 	// CommandSaid receives the first line that a failed command for a secret wrote to
 	// stderr, without known secrets. It is for a person, never for a log. Nil discards

@@ -36,21 +36,15 @@ const (
 	notGiven    = "refused" // no token was given: text and exit have the reason
 )
 
-// Record is one line of the log, and Caller who asked.
-type (
-	Record = logfile.Record
-	Caller = logfile.Caller
-)
-
-func (q *query) record(event string) Record {
+func (q *query) record(event string) logfile.Record {
 	r := recordOf(q.request)
 	r.Event, r.Profile = event, q.profile.Name
 	return r
 }
 
 // recordOf returns the log record of a request.
-func recordOf(r protocol.Request) Record {
-	line := Record{Profile: printable.Value(r.Profile)}
+func recordOf(r protocol.Request) logfile.Record {
+	line := logfile.Record{Profile: printable.Value(r.Profile)}
 	if r.URL != (origin.URL{}) {
 		line.URI = r.URL.String()
 	}
@@ -58,20 +52,20 @@ func recordOf(r protocol.Request) Record {
 }
 
 // ofToken is the line with the token that it is about.
-func (h *Helper) ofToken(r Record, token secret.Text, expires int64) Record {
+func (h *Helper) ofToken(r logfile.Record, token secret.Text, expires int64) logfile.Record {
 	r.Token, r.Expires = h.fingerprint(token), expires
 	return r
 }
 
 // obtained completes the record of a new token.
-func (h *Helper) obtained(r Record, token *oauth.Token) Record {
+func (h *Helper) obtained(r logfile.Record, token *oauth.Token) logfile.Record {
 	r = h.ofToken(r, token.Access, token.Expires.Unix())
 	r.Tries, r.Correlation, r.Issued = token.Tries, token.CorrelationID, token.Issued
 	return r
 }
 
 // ofFetch is the line of a token that was fetched for the request.
-func (q *query) ofFetch(token *oauth.Token) Record {
+func (q *query) ofFetch(token *oauth.Token) logfile.Record {
 	r := q.obtained(q.record(eventFetch), token)
 	r.Source = fromNetwork
 	return r
@@ -89,7 +83,7 @@ func (h *Helper) fingerprint(token secret.Text) string {
 // if the server sent none, or the line is gone.
 func (h *Helper) IssuedType(token secret.Text) (kind string) {
 	print := h.fingerprint(token)
-	_ = h.eachRecord([]byte(print), func(r Record) bool {
+	_ = h.eachRecord([]byte(print), func(r logfile.Record) bool {
 		if r.Token == print && r.Issued != "" {
 			kind = printable.Value(r.Issued)
 		}
@@ -108,7 +102,7 @@ func (h *Helper) homeID() string {
 
 // logFailure logs the error that a person sees. Calls during a wait add nothing,
 // because a tool in a loop would fill the log with the same failure.
-func (h *Helper) logFailure(r Record, err error) {
+func (h *Helper) logFailure(r logfile.Record, err error) {
 	if errors.As(err, new(*heldBack)) {
 		return
 	}
@@ -127,7 +121,7 @@ func (h *Helper) logFailure(r Record, err error) {
 }
 
 // log appends one line. Errors are ignored: logUse is for what may not be without one.
-func (h *Helper) log(r Record) {
+func (h *Helper) log(r logfile.Record) {
 	settings, err := h.Settings()
 	if err != nil {
 		settings.Audit = config.AuditAll // rather too much is kept than too little
@@ -135,7 +129,7 @@ func (h *Helper) log(r Record) {
 	_ = h.append(r, settings.LogLimit())
 }
 
-func (h *Helper) append(r Record, limit int64) error {
+func (h *Helper) append(r logfile.Record, limit int64) error {
 	if h.config.NoStore {
 		return nil
 	}
@@ -144,7 +138,7 @@ func (h *Helper) append(r Record, limit int64) error {
 
 // logUse appends the line of a token that is about to be given. An error means that it
 // may not be.
-func (q *query) logUse(r Record) error {
+func (q *query) logUse(r logfile.Record) error {
 	if err := q.append(r, q.settings.LogLimit()); err != nil && q.settings.Audit == config.AuditRequired {
 		return logfile.Unlogged(q.config.Dirs.Log(), err)
 	}

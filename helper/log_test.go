@@ -16,14 +16,15 @@ import (
 
 	"github.com/credhelper/credhelper/helper"
 	"github.com/credhelper/credhelper/helper/cache"
+	"github.com/credhelper/credhelper/helper/logfile"
 	"github.com/credhelper/credhelper/helper/oauth"
 	"github.com/credhelper/credhelper/helper/oauth/oauthtest"
 	"github.com/credhelper/credhelper/protocol"
 )
 
-func (h *home) log() (list []helper.Record) {
+func (h *home) log() (list []logfile.Record) {
 	h.t.Helper()
-	if err := h.helper().Log(func(r helper.Record) bool { list = append(list, r); return true }); err != nil {
+	if err := h.helper().Log(func(r logfile.Record) bool { list = append(list, r); return true }); err != nil {
 		h.t.Fatal(err)
 	}
 	return list
@@ -163,7 +164,7 @@ func TestLogSaysWhoAsked(t *testing.T) {
 	h.store("demo", "secret")
 	ask := func() {
 		own := h.config()
-		own.Caller = helper.Caller{Dialect: "git", PID: 4711, Executable: "/opt/" + strings.Repeat("x", 300) + "/g\n\x1bit"}
+		own.Caller = logfile.Caller{Dialect: "git", PID: 4711, Executable: "/opt/" + strings.Repeat("x", 300) + "/g\n\x1bit"}
 		_, _ = helper.New(own).Get(context.Background(), protocol.Request{Profile: "demo", Refresh: true})
 	}
 	ask()
@@ -330,7 +331,7 @@ func TestLogWriter(t *testing.T) {
 	a := helper.New(helper.Config{
 		Dirs:   cache.Dirs{Config: root + "/config", Data: root + "/data", State: root + "/state", System: root + "/etc", Runtime: root + "/runtime"},
 		Now:    time.Now,
-		Caller: helper.Caller{Dialect: "test", PID: os.Getpid(), Executable: os.Args[0]},
+		Caller: logfile.Caller{Dialect: "test", PID: os.Getpid(), Executable: os.Args[0]},
 	})
 	for range logLines {
 		if c, err := a.Get(context.Background(), named); err != nil || c.Source != "cache" {

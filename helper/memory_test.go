@@ -13,6 +13,7 @@ import (
 	"github.com/credhelper/credhelper/helper"
 	"github.com/credhelper/credhelper/helper/config"
 	"github.com/credhelper/credhelper/helper/keyring"
+	"github.com/credhelper/credhelper/helper/logfile"
 	"github.com/credhelper/credhelper/helper/oauth/oauthtest"
 	"github.com/credhelper/credhelper/protocol"
 )
@@ -197,7 +198,7 @@ func TestAuditSeesMemory(t *testing.T) {
 		t.Error("nothing in memory")
 	}
 	hits := 0
-	if err := a.Log(func(r helper.Record) bool {
+	if err := a.Log(func(r logfile.Record) bool {
 		if r.Event == "hit" {
 			hits++
 		}

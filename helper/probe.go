@@ -9,6 +9,7 @@ import (
 	"github.com/credhelper/credhelper/helper/cache"
 	"github.com/credhelper/credhelper/helper/config"
 	"github.com/credhelper/credhelper/helper/failure"
+	"github.com/credhelper/credhelper/helper/logfile"
 	"github.com/credhelper/credhelper/helper/oauth"
 	"github.com/credhelper/credhelper/helper/server"
 	"github.com/credhelper/credhelper/protocol"
@@ -41,7 +42,7 @@ func (h *Helper) Try(ctx context.Context, p *config.Profile, s secret.Text) (Tes
 	token, err := h.token(ctx, p, s)
 	if err != nil {
 		err = failure.Token(p, err)
-		h.logFailure(Record{Profile: p.Name}, err)
+		h.logFailure(logfile.Record{Profile: p.Name}, err)
 		return t, err
 	}
 	t.note(token, h.now())
@@ -63,7 +64,7 @@ func (h *Helper) Identify(ctx context.Context, p *config.Profile, token *oauth.T
 // logIdentity records whom the API called the account of a profile's token, for a person.
 func (h *Helper) logIdentity(t TestResult) {
 	if t.Identity != "" {
-		h.log(Record{Event: eventIdentity, Profile: t.Profile, Text: t.Identity})
+		h.log(logfile.Record{Event: eventIdentity, Profile: t.Profile, Text: t.Identity})
 	}
 }
 

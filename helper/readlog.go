@@ -13,23 +13,23 @@ import (
 
 // Log reads the log, oldest first, and calls yield for each line until it returns
 // false. Invalid lines are skipped. Errors wrap protocol.ErrPolicy.
-func (h *Helper) Log(yield func(Record) bool) error { return h.eachRecord(nil, yield) }
+func (h *Helper) Log(yield func(logfile.Record) bool) error { return h.eachRecord(nil, yield) }
 
 // LogButHits is Log without the answers from the cache, which a large log has by the
 // hundred thousand, and which are not decoded.
-func (h *Helper) LogButHits(yield func(Record) bool) error {
+func (h *Helper) LogButHits(yield func(logfile.Record) bool) error {
 	hit := []byte(`"event":"` + eventHit + `"`)
 	return readLog(h.config.Dirs.Log(), func(line []byte) bool {
-		var r Record
+		var r logfile.Record
 		return bytes.Contains(line, hit) || json.Unmarshal(line, &r) != nil || yield(r)
 	})
 }
 
 // eachRecord is Log for the lines that contain a text, which avoids decoding the
 // others.
-func (h *Helper) eachRecord(with []byte, yield func(Record) bool) error {
+func (h *Helper) eachRecord(with []byte, yield func(logfile.Record) bool) error {
 	return readLog(h.config.Dirs.Log(), func(line []byte) bool {
-		var r Record
+		var r logfile.Record
 		return !bytes.Contains(line, with) || json.Unmarshal(line, &r) != nil || yield(r)
 	})
 }

@@ -8,6 +8,7 @@ import (
 	"github.com/credhelper/credhelper/helper/cache"
 	"github.com/credhelper/credhelper/helper/config"
 	"github.com/credhelper/credhelper/helper/failure"
+	"github.com/credhelper/credhelper/helper/logfile"
 	"github.com/credhelper/credhelper/helper/oauth"
 	"github.com/credhelper/credhelper/helper/server"
 	"github.com/credhelper/credhelper/protocol"
@@ -155,7 +156,7 @@ func (h *Helper) ConfirmSecret(ctx context.Context, p *config.Profile) (bool, er
 	if err := h.putEnvelope(ctx, p, e); err != nil {
 		return false, err
 	}
-	h.log(Record{Event: "secret confirmed", Profile: p.Name}) // its token stays valid
+	h.log(logfile.Record{Event: "secret confirmed", Profile: p.Name}) // its token stays valid
 	return true, nil
 }
 
@@ -275,7 +276,7 @@ func (h *Helper) forget(ctx context.Context, name, event string) error {
 }
 
 func (h *Helper) forgetLocked(store *cache.Store, lock *cache.Lock, name, event string) error {
-	h.log(Record{Event: event, Profile: name})
+	h.log(logfile.Record{Event: event, Profile: name})
 	if store == nil {
 		return nil
 	}

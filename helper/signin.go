@@ -9,6 +9,7 @@ import (
 	"github.com/credhelper/credhelper/helper/config"
 	"github.com/credhelper/credhelper/helper/failure"
 	"github.com/credhelper/credhelper/helper/keyring"
+	"github.com/credhelper/credhelper/helper/logfile"
 	"github.com/credhelper/credhelper/helper/oauth"
 	"github.com/credhelper/credhelper/helper/server"
 	"github.com/credhelper/credhelper/protocol"
@@ -195,7 +196,7 @@ func (h *Helper) SignInError(p *config.Profile, err error) error {
 	default:
 		err = failure.Token(p, err)
 	}
-	h.logFailure(Record{Profile: p.Name}, err)
+	h.logFailure(logfile.Record{Profile: p.Name}, err)
 	return err
 }
 

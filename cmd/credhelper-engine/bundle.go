@@ -7,7 +7,7 @@ import (
 	"os"
 	"strings"
 
-	"github.com/credhelper/credhelper/helper"
+	"github.com/credhelper/credhelper/helper/logfile"
 )
 
 // writeBundle writes an archive for a support ticket: the findings, the profiles and
@@ -64,7 +64,7 @@ func (x *examination) bundleParts() ([]bundlePart, error) {
 	}
 	const lines = 500
 	var log []string
-	_ = x.helper.Log(func(r helper.Record) bool {
+	_ = x.helper.Log(func(r logfile.Record) bool {
 		if line, err := json.Marshal(r); err == nil {
 			log = lastOf(append(log, string(line)), lines, 2*lines)
 		}

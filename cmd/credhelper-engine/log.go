@@ -9,7 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/credhelper/credhelper/helper"
+	"github.com/credhelper/credhelper/helper/logfile"
 	"github.com/credhelper/credhelper/protocol"
 	"github.com/credhelper/credhelper/protocol/printable"
 )
@@ -60,8 +60,8 @@ func (s *session) log(args []string, f logFlags) error {
 	if err != nil {
 		return err
 	}
-	var records []helper.Record
-	err = h.Log(func(r helper.Record) bool {
+	var records []logfile.Record
+	err = h.Log(func(r logfile.Record) bool {
 		if (name == "" || r.Profile == name) && !r.Time.Before(since) && (len(f.events) == 0 || slices.Contains(f.events, r.Event)) {
 			records = append(records, r)
 			if f.last > 0 {
@@ -125,7 +125,7 @@ func (s *session) sinceTime(text string) (time.Time, error) {
 }
 
 // logLine formats a line of the log for a person, without unknown values.
-func logLine(r helper.Record) string {
+func logLine(r logfile.Record) string {
 	parts := []string{fmt.Sprintf("%s  %-15s %s", r.Time.UTC().Format(time.RFC3339), printable.Line(r.Event), printable.Line(r.Profile))}
 	add := func(text string) {
 		if text != "" {
@@ -151,7 +151,7 @@ func logLine(r helper.Record) string {
 }
 
 // logCaller formats the caller, as in "git by /usr/bin/git (4711)".
-func logCaller(r helper.Record) string {
+func logCaller(r logfile.Record) string {
 	who := r.Caller.Executable
 	if r.Caller.PID > 0 {
 		who = strings.TrimSpace(fmt.Sprintf("%s (%d)", who, r.Caller.PID))

@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/credhelper/credhelper/helper"
+	"github.com/credhelper/credhelper/helper/logfile"
 	"github.com/credhelper/credhelper/protocol"
 	"github.com/credhelper/credhelper/protocol/printable"
 )
@@ -164,7 +165,7 @@ type logged struct {
 // knownFromLog returns what the log knows of each profile since it was made.
 func knownFromLog(h *helper.Helper) map[string]logged {
 	known := map[string]logged{}
-	_ = h.LogButHits(func(r helper.Record) bool {
+	_ = h.LogButHits(func(r logfile.Record) bool {
 		l := known[r.Profile]
 		switch r.Event {
 		case "fetch":

@@ -2,12 +2,12 @@ package inner
 
 import (
 	"github.com/credhelper/credhelper/cmd/internal/process"
-	"github.com/credhelper/credhelper/helper"
+	"github.com/credhelper/credhelper/helper/logfile"
 )
 
 // Caller returns the calling program, for the log: the parent, because the front
 // executed us in its own process.
-func Caller(dialect string) helper.Caller {
+func Caller(dialect string) logfile.Caller {
 	pid, executable := process.Caller()
-	return helper.Caller{Dialect: dialect, PID: pid, Executable: executable}
+	return logfile.Caller{Dialect: dialect, PID: pid, Executable: executable}
 }

@@ -5,12 +5,12 @@ package inner
 import (
 	"os"
 
-	"github.com/credhelper/credhelper/helper"
+	"github.com/credhelper/credhelper/helper/logfile"
 )
 
 // Caller returns the calling program, for the log: the parent of the front, because on
 // these systems the front is our parent. Untested: these systems are only
 // cross-compiled and vetted.
-func Caller(dialect string) helper.Caller {
-	return helper.Caller{Dialect: dialect, PID: parentOf(os.Getppid())}
+func Caller(dialect string) logfile.Caller {
+	return logfile.Caller{Dialect: dialect, PID: parentOf(os.Getppid())}
 }

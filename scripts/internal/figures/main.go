@@ -24,14 +24,14 @@ type limit struct{ lines, names, cycle int }
 // limits are those of packages that have been too entangled in the past.
 var limits = map[string]limit{
 	"helper":         {3200, 60, 19},
-	"helper/config":  {2400, 50, 8},
+	"helper/config":  {2400, 54, 8},
 	"helper/home":    {1200, 36, 6},
 	"helper/server":  {800, 20, 1},
 	"helper/failure": {200, 16, 1},
 }
 
 // mostHelper is the limit of code lines of helper and the packages below it.
-const mostHelper = 17400
+const mostHelper = 17700
 
 // mostBytes are the limits of the stripped executables.
 const mostEngine, mostAll = 12_500_000, 32_100_000
