@@ -75,9 +75,9 @@ func TestUntrusted(t *testing.T) {
 			if n := server.Count(); n != 0 {
 				t.Errorf("%d requests reached the server", n)
 			}
-			// This client was given the authorities of its server. Another file of them is
+			// This client was given the CA of its server. Another file of them is
 			// the cure for no certificate that one of them signed.
-			hint, unknown := oauth.HintFor(err, "jama", nil), strings.Contains(err.Error(), "unknown authority")
+			hint, unknown := oauth.HintFor(err, "jama", nil), strings.Contains(err.Error(), "unknown CA")
 			if strings.Contains(hint, "ca_file") != unknown || unknown && !strings.Contains(hint, "is it the right file?") {
 				t.Errorf("%v: %q", err, hint)
 			}
