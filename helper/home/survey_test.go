@@ -19,7 +19,7 @@ import (
 func surveyHome(t *testing.T, n int) *Home {
 	t.Helper()
 	dirs, err := cache.FindDirs(func(name string) string {
-		return map[string]string{"CREDHELPER_HOME": t.TempDir()}[name]
+		return map[string]string{"CREDHELPER_HOME": t.TempDir(), "CREDHELPER_ETC": "none"}[name]
 	}, os.Getuid())
 	if err != nil {
 		t.Fatal(err)
