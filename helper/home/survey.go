@@ -95,35 +95,40 @@ func (s *survey) recall(files []profileFile, was *cache.Origins) bool {
 	return true
 }
 
-// look looks at all files, with all processors: first at those of which nothing is known,
-// so that each call which has no time for all gets further.
+// look looks at all files: first at those of which nothing is known, so that each call which
+// has no time for all gets further.
 func (s *survey) look(ctx context.Context, files []profileFile) {
-	const chunk = 64
-	order := make([]int, 0, len(files))
 	for _, known := range [...]bool{false, true} {
+		var some []int
 		for i := range files {
 			if (s.rows[i].old != nil) == known {
-				order = append(order, i)
+				some = append(some, i)
 			}
 		}
+		s.lookAt(ctx, files, some)
 	}
+}
+
+// lookAt looks at some of the files, with all processors.
+func (s *survey) lookAt(ctx context.Context, files []profileFile, some []int) {
+	const chunk = 64
 	var next atomic.Int64
 	worker := func() {
 		for {
 			end := int(next.Add(chunk))
-			for at := end - chunk; at < min(end, len(order)); at++ {
+			for at := end - chunk; at < min(end, len(some)); at++ {
 				if ctx.Err() != nil {
 					return
 				}
-				s.file(files[order[at]], order[at])
+				s.file(files[some[at]], some[at])
 			}
-			if end >= len(order) {
+			if end >= len(some) {
 				return
 			}
 		}
 	}
 	var others sync.WaitGroup
-	for range min(runtime.GOMAXPROCS(0), len(files)/chunk) - 1 {
+	for range min(runtime.GOMAXPROCS(0), len(some)/chunk) - 1 {
 		others.Go(worker)
 	}
 	worker()
