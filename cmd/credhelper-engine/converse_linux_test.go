@@ -64,7 +64,7 @@ func TestAddReplacesUnverified(t *testing.T) {
 		t.Fatalf("exit %d: %s", code, p.screen.String())
 	}
 	p = add(server.URL())
-	p.see("is there already")
+	p.see("already exists")
 	if code := p.ends(); code != 9 || !strings.Contains(p.screen.String(), "--replace") || strings.Contains(p.screen.String(), "not shown") {
 		t.Errorf("exit %d: %s", code, p.screen.String())
 	}
