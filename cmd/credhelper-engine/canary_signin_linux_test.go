@@ -27,7 +27,7 @@ func TestCanarySignIn(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(home, "xdg-open"), []byte("#!/bin/sh\nexec curl -s -L -o /dev/null \"$1\"\n"), 0o700); err != nil {
 		t.Fatal(err)
 	}
-	environ := []string{"PATH=" + home + ":" + bin + ":/usr/bin:/bin", "HOME=" + home, "CREDHELPER_HOME=" + home}
+	environ := []string{"PATH=" + home + ":" + bin + ":/usr/bin:/bin", "HOME=" + home, "CREDHELPER_HOME=" + home, "CREDHELPER_ETC=none"}
 	talking := append(slices.Clone(environ), "GODEBUG=http2debug=2,netdns=2", "GOTRACEBACK=crash") // with which no plugin starts
 	var said, answers bytes.Buffer                                                                 // stderr, and the stdout of those that give no token
 	run := func(stdout *bytes.Buffer, stdin string, args ...string) {

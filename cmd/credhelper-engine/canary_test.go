@@ -120,7 +120,7 @@ func TestCanary(t *testing.T) {
 		cmd := exec.Command(filepath.Join(bin, "credhelper"), args...)
 		cmd.Dir = home
 		cmd.Env = []string{
-			"PATH=" + bin + ":/usr/bin:/bin", "HOME=" + home, "CREDHELPER_HOME=" + home, "CI=1", "EDITOR=true",
+			"PATH=" + bin + ":/usr/bin:/bin", "HOME=" + home, "CREDHELPER_HOME=" + home, "CREDHELPER_ETC=none", "CI=1", "EDITOR=true",
 			"GODEBUG=http2debug=2,netdns=2", "GOTRACEBACK=crash",
 		}
 		cmd.Stdin = strings.NewReader(stdin)

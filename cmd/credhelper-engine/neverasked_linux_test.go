@@ -98,7 +98,7 @@ func (d *desk) environ(more string) []string {
 func (d *desk) must(stdin string, args ...string) {
 	d.t.Helper()
 	cmd := exec.Command(bin+"/credhelper", args...)
-	cmd.Env = []string{"PATH=" + bin + ":/usr/bin:/bin", "HOME=" + d.home, "CREDHELPER_HOME=" + d.home, "CI=1"}
+	cmd.Env = []string{"PATH=" + bin + ":/usr/bin:/bin", "HOME=" + d.home, "CREDHELPER_HOME=" + d.home, "CREDHELPER_ETC=none", "CI=1"}
 	cmd.Stdin = strings.NewReader(stdin)
 	if out, err := cmd.CombinedOutput(); err != nil {
 		d.t.Fatalf("credhelper %s: %v\n%s", strings.Join(args, " "), err, out)

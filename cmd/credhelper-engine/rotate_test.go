@@ -29,7 +29,7 @@ func TestRotateUnderServe(t *testing.T) {
 	home := newHome(t)
 	command := func(stdin string, args ...string) *exec.Cmd {
 		cmd := exec.Command(filepath.Join(bin, "credhelper"), args...)
-		cmd.Env = []string{"PATH=" + bin + ":/usr/bin:/bin", "HOME=" + home, "CREDHELPER_HOME=" + home, "CI=1"}
+		cmd.Env = []string{"PATH=" + bin + ":/usr/bin:/bin", "HOME=" + home, "CREDHELPER_HOME=" + home, "CREDHELPER_ETC=none", "CI=1"}
 		cmd.Stdin = strings.NewReader(stdin)
 		return cmd
 	}

@@ -30,7 +30,7 @@ func startServing(t *testing.T, command ...string) *serving {
 	}
 	s := &serving{Cmd: exec.Command(command[0], command[1:]...), t: t}
 	home := newHome(t)
-	s.Env = []string{"CREDHELPER_HOME=" + home, "HOME=" + home, "PATH=/usr/bin:/bin", "BIN=" + bin}
+	s.Env = []string{"CREDHELPER_HOME=" + home, "CREDHELPER_ETC=none", "HOME=" + home, "PATH=/usr/bin:/bin", "BIN=" + bin}
 	s.Stderr = os.Stderr
 	requests, in, err := os.Pipe()
 	if err != nil {

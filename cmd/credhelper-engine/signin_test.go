@@ -53,7 +53,7 @@ func (h *signedInHome) command(ctx context.Context, args ...string) *exec.Cmd {
 	cmd := exec.CommandContext(ctx, filepath.Join(bin, "credhelper"), args...)
 	cmd.Env = []string{
 		"PATH=" + filepath.Join(h.dir, "bin") + ":" + bin + ":/usr/local/bin:/usr/bin:/bin", "HOME=" + filepath.Join(h.dir, "user"),
-		"CREDHELPER_HOME=" + filepath.Join(h.dir, "home"), "XDG_RUNTIME_DIR=" + filepath.Join(h.dir, "none"), "LANG=C",
+		"CREDHELPER_HOME=" + filepath.Join(h.dir, "home"), "CREDHELPER_ETC=none", "XDG_RUNTIME_DIR=" + filepath.Join(h.dir, "none"), "LANG=C",
 	}
 	return cmd
 }

@@ -61,7 +61,7 @@ func seat(t *testing.T, home string, environ []string, prepare func(cmd *exec.Cm
 	}
 	p := &person{t: t, master: master, slave: slave, read: make(chan []byte, 64), done: make(chan error, 1), timeout: time.After(20 * time.Second)}
 	p.cmd = exec.Command(bin+"/credhelper", args...)
-	p.cmd.Env = []string{"PATH=" + bin + ":/usr/bin:/bin", "HOME=" + home, "CREDHELPER_HOME=" + home, "TERM=xterm"}
+	p.cmd.Env = []string{"PATH=" + bin + ":/usr/bin:/bin", "HOME=" + home, "CREDHELPER_HOME=" + home, "CREDHELPER_ETC=none", "TERM=xterm"}
 	p.cmd.Env = append(p.cmd.Env, environ...)
 	p.cmd.Stderr = slave
 	p.cmd.ExtraFiles = []*os.File{slave}

@@ -281,7 +281,7 @@ func desktopHome(t *testing.T, env []string) *program.Home {
 	if err != nil {
 		t.Fatal(err)
 	}
-	h.Env = append(env, "CREDHELPER_HOME="+h.Dir, "CI=1")
+	h.Env = append(env, "CREDHELPER_HOME="+h.Dir, "CREDHELPER_ETC=none", "CI=1")
 	t.Cleanup(h.Close)
 	return h
 }

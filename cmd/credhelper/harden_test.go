@@ -48,7 +48,7 @@ func ordinaryHome(t *testing.T) *program.Home {
 			t.Fatal(err)
 		}
 	}
-	return &program.Home{Dir: dir, Bin: bin, Env: []string{"PATH=" + os.Getenv("PATH"), "HOME=" + dir, "CREDHELPER_HOME=" + dir}}
+	return &program.Home{Dir: dir, Bin: bin, Env: []string{"PATH=" + os.Getenv("PATH"), "HOME=" + dir, "CREDHELPER_HOME=" + dir, "CREDHELPER_ETC=none"}}
 }
 
 // waits has a call for each executable during which it waits. ask makes it write a line,

@@ -21,10 +21,7 @@ func home(t testing.TB) Dirs {
 	t.Helper()
 	root := t.TempDir()
 	dirs, err := FindDirs(func(name string) string {
-		if name == "CREDHELPER_HOME" {
-			return root
-		}
-		return ""
+		return map[string]string{"CREDHELPER_HOME": root, "CREDHELPER_ETC": "none"}[name] // nothing of this machine
 	}, os.Getuid())
 	if err != nil {
 		t.Fatal(err)
