@@ -3,6 +3,7 @@ package main
 import (
 	"os"
 	"os/exec"
+	"os/signal"
 	"strings"
 	"testing"
 
@@ -48,6 +49,10 @@ func TestStatusOnATerminal(t *testing.T) {
 			t.Errorf("%v: %q", environ, text)
 		}
 	}
+	// Where SIGINT is ignored, as in many a CI, a child would ignore it, too.
+	interrupts := make(chan os.Signal, 1)
+	signal.Notify(interrupts, os.Interrupt)
+	defer signal.Stop(interrupts)
 	p = onTerminal(nil, "status", "--watch")
 	p.see("\x1b[H\x1b[2J")
 	p.see("2 profiles: 1 ready, 1 needs you")
