@@ -84,9 +84,9 @@ func (s *session) verbHelp(verb *cobra.Command) error {
 }
 
 // pagesPlace is the directory of the documentation below the prefix of the executables'
-// bin or libexec. Packages for containers omit share/doc, and no program may need files
-// there.
-const pagesPlace = "share/credhelper/docs"
+// bin or libexec. It is not share/credhelper, which below ~/.local is where the secrets
+// are. Images of containers omit share/doc, and no program may need files there.
+const pagesPlace = "share/credhelper-docs"
 
 // findTopics are the installed pages: the name of each and its file.
 func findTopics() map[string]string {

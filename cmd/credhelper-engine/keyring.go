@@ -254,6 +254,9 @@ func (s *session) chooseKeyring(ctx context.Context, h *helper.Helper) (*keyring
 	if err != nil || settings.Keyring != "" {
 		return &keyringChoice{name: settings.Keyring}, err
 	}
+	if err := s.homeIsOurs(); err != nil {
+		return nil, err
+	}
 	switch err := desktop.SecretServiceAnswers(ctx); {
 	case err == nil:
 		return &keyringChoice{name: "secret-service", fresh: true}, nil

@@ -2,6 +2,8 @@ package main
 
 import (
 	"context"
+	"errors"
+	"io/fs"
 	"os"
 	"slices"
 	"time"
@@ -11,6 +13,7 @@ import (
 	"github.com/credhelper/credhelper/helper/cache"
 	"github.com/credhelper/credhelper/helper/config"
 	"github.com/credhelper/credhelper/helper/keyring"
+	"github.com/credhelper/credhelper/helper/private"
 	"github.com/credhelper/credhelper/protocol/secret"
 )
 
@@ -117,6 +120,26 @@ func (s *session) createHome() error {
 		return policy(err.Error())
 	}
 	store.Close()
+	return nil
+}
+
+// homeIsOurs fails if a directory that a new keyring needs exists and is not closed to
+// other users. It creates nothing.
+func (s *session) homeIsOurs() error {
+	dirs, err := s.dirs()
+	if err != nil {
+		return err
+	}
+	for _, path := range [...]string{dirs.Data, dirs.State} {
+		dir, err := private.Enter(path)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err != nil {
+			return policy(err.Error())
+		}
+		dir.Close()
+	}
 	return nil
 }
 

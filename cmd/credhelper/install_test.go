@@ -201,3 +201,50 @@ func TestNoBorrowedRights(t *testing.T) {
 		}
 	}
 }
+
+// TestReadmeInstall: what README says of a clone and of an archive, in an empty HOME and
+// with nothing else set, leads to an installation that stores a secret and shows its pages.
+// The pages once lay where the secrets belong, in a directory open to others.
+func TestReadmeInstall(t *testing.T) {
+	readme, err := os.ReadFile("../../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct{ name, from, to string }{
+		{"clone", "install -d ~/.local/bin", "```"},
+		{"archive", "mkdir -p ~/.local", "`"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			_, rest, found := strings.Cut(string(readme), c.from)
+			lines, _, ends := strings.Cut(rest, c.to)
+			if !found || !ends {
+				t.Fatalf("README.md does not say %q", c.from)
+			}
+			dir, home := t.TempDir(), t.TempDir()
+			prepare := `cp -R "$BIN" bin; cp -R "$DOCS" docs`
+			if c.name == "archive" {
+				prepare = `mkdir -p a/bin a/share/credhelper-docs; cp "$BIN"/credhelper* a/bin/; cp -R "$DOCS"/. a/share/credhelper-docs/
+tar -czf credhelper_1_linux_amd64.tar.gz a`
+			}
+			cmd := exec.Command("sh", "-euc", prepare+"\n"+c.from+lines+`
+PATH=~/.local/bin:$PATH
+credhelper keyring use file
+printf s3cret | credhelper add work --preset oauth2 --url https://api.example.com --client-id c \
+	--set token_url=https://api.example.com/token --no-verify --secret-stdin
+credhelper help grants
+credhelper status`)
+			docs, err := filepath.Abs("../../docs")
+			if err != nil {
+				t.Fatal(err)
+			}
+			cmd.Dir = dir
+			cmd.Env = []string{"HOME=" + home, "PATH=/usr/bin:/bin", "BIN=" + bin, "DOCS=" + docs}
+			out, err := cmd.CombinedOutput()
+			for _, want := range []string{`Added profile "work"`, "# Grants", "1 profile"} {
+				if err != nil || !strings.Contains(string(out), want) {
+					t.Fatalf("%v, no %q: %.2000s", err, want, out)
+				}
+			}
+		})
+	}
+}

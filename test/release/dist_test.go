@@ -192,7 +192,7 @@ func TestTrees(t *testing.T) {
 				t.Errorf("%s: %s is %s, %v", name, path, info.Main.Version, built)
 			}
 		}
-		wanted := []string{"share/credhelper/docs/grants.md", "share/credhelper/docs/dialects/git.md", "share/doc/credhelper/LICENSE", "share/doc/credhelper/NOTICES"}
+		wanted := []string{"share/credhelper-docs/grants.md", "share/credhelper-docs/dialects/git.md", "share/doc/credhelper/LICENSE", "share/doc/credhelper/NOTICES"}
 		if goos != "windows" {
 			wanted = append(wanted, "bin/git-credential-credhelper", "bin/docker-credential-credhelper", "bin/cargo-credential-credhelper",
 				"bin/terraform-credentials-credhelper", "share/man/man1/credhelper.1.gz", "share/man/man1/git-credential-credhelper.1.gz",

@@ -15,7 +15,7 @@ import (
 
 // installedTree lists what each package must install.
 var installedTree = []string{"usr/bin/credhelper", "usr/bin/git-credential-credhelper", "usr/libexec/credhelper-engine", "usr/libexec/credhelper-plugin",
-	"usr/share/man/man1/credhelper.1.gz", "usr/share/credhelper/docs/grants.md", "usr/share/doc/credhelper/LICENSE"}
+	"usr/share/man/man1/credhelper.1.gz", "usr/share/credhelper-docs/grants.md", "usr/share/doc/credhelper/LICENSE"}
 
 // inRoot checks what was installed in a root directory, and runs it.
 func inRoot(t *testing.T, root string) {

@@ -112,8 +112,8 @@ func (r *release) pages() ([]file, error) {
 			if err != nil {
 				return nil, err
 			}
-			relative, _ := filepath.Rel(r.source, name)
-			all = append(all, file{name: "share/credhelper/" + filepath.ToSlash(relative), mode: 0o644, content: text})
+			relative, _ := filepath.Rel(filepath.Join(r.source, "docs"), name)
+			all = append(all, file{name: "share/credhelper-docs/" + filepath.ToSlash(relative), mode: 0o644, content: text})
 		}
 	}
 	for _, name := range []string{"README.md", "CHANGELOG.md", "SECURITY.md", "LICENSE"} {
