@@ -1,65 +1,70 @@
 package main
 
 import (
-	"time"
-
 	"github.com/credhelper/credhelper/cmd/internal/process"
 	"github.com/credhelper/credhelper/helper/cache"
 	"github.com/credhelper/credhelper/protocol"
 )
 
-// openCache opens the cache of the home that the environment names. It is not closed:
-// the process is short-lived.
-func openCache(env func(string) string) (*cache.Store, error) {
-	dirs, err := cache.FindDirs(env, process.UserID())
+// openCache opens the cache of the home that the environment names. If there is none
+// that can be used, store stays nil and the engine decides. It is not closed: the
+// process is short-lived.
+func (f *front) openCache() {
+	dirs, err := cache.FindDirs(f.env, process.UserID())
 	if err != nil {
-		return nil, err
+		return
 	}
-	return cache.Open(dirs)
+	if store, err := cache.Open(dirs); err == nil {
+		f.dirs, f.store = dirs, store
+	}
 }
 
 // cached returns a credential from the cache, if it may be given without a request to
 // the server. In every other case, including any doubt, it returns false, and the
 // engine decides. An error is the answer: the use of the token has to be logged, and
 // cannot be.
-func cached(dialect *protocol.Dialect, r protocol.Request, env func(string) string, now time.Time) (c protocol.Credential, ok bool, err error) {
-	if r.Verb != protocol.Get {
+func (f *front) cached(d *protocol.Dialect, r protocol.Request) (c protocol.Credential, ok bool, err error) {
+	if f.store == nil || r.Verb != protocol.Get {
 		return c, false, nil
 	}
-	dirs, err := cache.FindDirs(env, process.UserID())
-	if err != nil {
-		return c, false, nil
-	}
-	store, err := cache.Open(dirs)
-	if err != nil {
-		return c, false, nil
-	}
-	return store.Answer(r, env, cache.ClockAt(now), func(e *cache.Entry) error {
-		return logHit(dirs.Log(), dialect.Name, r, e, now)
+	return f.store.Answer(r, f.env, cache.ClockAt(f.start), func(e *cache.Entry) error {
+		return logHit(f.dirs.Log(), d.Name, r, e, f.start)
 	})
+}
+
+// unowned returns the error for a request that no profile can own, as most of git's are
+// if the helper is set for all hosts; nil if a profile may own it. In any doubt the
+// engine decides.
+func (f *front) unowned(r protocol.Request) error {
+	if f.store == nil || r.Profile != "" || r.Verb != protocol.Get && r.Verb != protocol.Forget {
+		return nil
+	}
+	if unusable, ok := f.store.Unowned(r.URL, cache.ClockAt(f.start)); ok {
+		return protocol.Unowned(r.URL, unusable)
+	}
+	return nil
 }
 
 // disputed reports whether a tool's message that a token was accepted matters, which is
 // so only if a token was reported as refused before. Usually none was, and the engine
 // need not run.
-func disputed(r protocol.Request, env func(string) string) bool {
-	store, err := openCache(env)
-	if err != nil {
+func (f *front) disputed(r protocol.Request) bool {
+	if f.store == nil {
 		return false
 	}
-	profile := store.ProfileOf(r)
+	profile := f.store.ProfileOf(r)
 	if profile == "" {
 		return false
 	}
-	_, found := store.Rejections(profile)
+	_, found := f.store.Rejections(profile)
 	return found
 }
 
-// noteAsker records which token was given to a process of a tool that asks again only
-// after a refusal. The answer has been written by then, so an error is ignored: it
-// costs only this record.
-func noteAsker(r protocol.Request, c protocol.Credential, env func(string) string) {
-	if store, err := openCache(env); err == nil {
-		_ = store.PutAsked(c.Profile, r.Asker, protocol.Mark(c.Secret), c.Expires)
+// noteAsker records which token from the cache was given to a process of a tool that
+// asks again only after a refusal. The answer has been written by then, so an error is
+// ignored: it costs only this record.
+func (f *front) noteAsker(r protocol.Request, c protocol.Credential) {
+	if r.Repeats && r.Asker != "" {
+		_ = f.store.PutAsked(c.Profile, r.Asker, protocol.Mark(c.Secret), c.Expires)
 	}
 }

@@ -14,6 +14,7 @@ import (
 
 	"github.com/credhelper/credhelper/cmd/internal/handover"
 	"github.com/credhelper/credhelper/cmd/internal/process"
+	"github.com/credhelper/credhelper/helper/cache"
 	"github.com/credhelper/credhelper/protocol"
 )
 
@@ -33,6 +34,9 @@ type front struct {
 	env    func(string) string
 	start  time.Time
 	limits process.Limits // what Harden changed, for the next executable to restore
+
+	dirs  cache.Dirs
+	store *cache.Store // nil if there is none
 }
 
 // run answers the call, or executes another program and does not return.
@@ -70,15 +74,16 @@ func (f *front) run() int {
 	if request.Verb == protocol.Say {
 		return f.reply(request.Reply, nil)
 	}
-	if request.Verb == protocol.Accepted && !disputed(request, f.env) {
+	f.openCache()
+	if request.Verb == protocol.Accepted && !f.disputed(request) {
 		return f.reply(protocol.Reply{Quiet: true}, nil)
 	}
-	credential, ok, err := cached(dialect, request, f.env, f.start)
+	credential, ok, err := f.cached(dialect, request)
 	if err != nil {
 		return f.refuse(dialect, request, err)
 	}
 	if !ok {
-		if err := unowned(request, f.env, f.start); err != nil {
+		if err := f.unowned(request); err != nil {
 			return f.refuse(dialect, request, err)
 		}
 		return f.handOver(handover.Engine, name, call.Stdin)
@@ -88,8 +93,8 @@ func (f *front) run() int {
 		return f.refuse(dialect, request, err)
 	}
 	code := f.reply(protocol.Reply{Stdout: answer}, nil)
-	if request.Repeats && request.Asker != "" && code == 0 {
-		noteAsker(request, credential, f.env)
+	if code == 0 {
+		f.noteAsker(request, credential)
 	}
 	return code
 }
