@@ -3,7 +3,9 @@ package main
 import (
 	"context"
 	"errors"
+	"io/fs"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -13,6 +15,8 @@ import (
 	"github.com/credhelper/credhelper/cmd/internal/wiring"
 	"github.com/credhelper/credhelper/helper"
 	"github.com/credhelper/credhelper/helper/cache"
+	"github.com/credhelper/credhelper/helper/logfile"
+	"github.com/credhelper/credhelper/protocol/printable"
 )
 
 // uninstallCommand takes back what credhelper did to this user's account.
@@ -175,12 +179,64 @@ func (s *session) removeAll(ctx context.Context, h *helper.Helper, names, own []
 			return notStored(err, "the profiles and what else is stored are unchanged")
 		}
 	}
+	var kept []string
 	for _, dir := range own {
-		if err := os.RemoveAll(dir); err != nil {
+		left, err := removeOwn(dir)
+		if err != nil {
 			return policy(err.Error())
 		}
+		kept = append(kept, left...)
 	}
 	s.say("Removed: the profiles, their secrets, the log (" + strings.Join(own, ", ") + ").")
+	if len(kept) > 0 {
+		s.say("Kept, as credhelper did not write it: " + strings.Join(kept, ", "))
+	}
 	s.say("The executables: remove the package, or the files credhelper, credhelper-engine and credhelper-plugin.")
 	return nil
+}
+
+// ownNames are the names in the directories of a home (docs/architecture.md, "What is on
+// disk"); those with a slash at the end are removed with all below them.
+var ownNames = [...]string{
+	"config.toml", ".edit-*.toml", "profiles/*.toml", "profiles", "presets/*.toml", "presets",
+	"keyring/", "keyring.key", "keyring.plugin", "oversize/",
+	"run/", "locks/", "exec/", "log", "log" + logfile.Older,
+	".tmp-*", "*/.tmp-*", // of writers that were killed
+}
+
+// removeOwn removes what is credhelper's in a directory, and then the directory if it is
+// empty: CREDHELPER_HOME may be a directory of other things. It returns what it leaves,
+// and follows no link out of the directory.
+func removeOwn(dir string) (left []string, err error) {
+	if info, err := os.Lstat(dir); err != nil || !info.IsDir() {
+		target, _ := os.Readlink(dir)
+		return []string{printable.Value(target)}, errors.Join(err, os.Remove(dir))
+	}
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return nil, err
+	}
+	defer root.Close()
+	for _, pattern := range ownNames {
+		name, whole := strings.CutSuffix(pattern, "/")
+		found := []string{name}
+		if strings.Contains(name, "*") { // Glob does not find a link that leads nowhere
+			found, _ = fs.Glob(root.FS(), name)
+		}
+		for _, name := range found {
+			if whole {
+				err = errors.Join(err, root.RemoveAll(name))
+			} else {
+				_ = root.Remove(name) // else it is left, which is said
+			}
+		}
+	}
+	entries, _ := fs.ReadDir(root.FS(), ".")
+	for _, entry := range entries {
+		left = append(left, printable.Value(filepath.Join(dir, entry.Name())))
+	}
+	if len(left) == 0 {
+		err = errors.Join(err, os.Remove(dir))
+	}
+	return left, err
 }
