@@ -9,6 +9,7 @@ import (
 
 	"github.com/credhelper/credhelper/helper"
 	"github.com/credhelper/credhelper/helper/config"
+	"github.com/credhelper/credhelper/helper/failure"
 	"github.com/credhelper/credhelper/helper/home"
 )
 
@@ -70,7 +71,7 @@ func (x *examination) profile(p *config.Profile, st helper.Status) {
 	case urgency == helper.Over:
 		x.add("profile", bad, p.Name+": its "+end.Words(now), renewalOf(st, end))
 	case st.Token.Wait > 0:
-		x.add("profile", bad, p.Name+": not asked again for "+span(st.Token.Wait)+": "+st.Token.Reason, "credhelper test "+p.Name)
+		x.add("profile", bad, p.Name+": not asked again for "+failure.Span(st.Token.Wait)+": "+st.Token.Reason, "credhelper test "+p.Name)
 	case urgency > helper.Calm:
 		result := note
 		if urgency == helper.Pressing {
@@ -169,7 +170,7 @@ func (x *examination) endpoints(all []*config.Profile) {
 			if r.Skew < 0 {
 				where = "ahead of"
 			}
-			x.add("clock", bad, fmt.Sprintf("this machine's clock is %s %s that of %s", span(off), where, r.Host), "set the clock; timedatectl shows whether it is kept by a time server")
+			x.add("clock", bad, fmt.Sprintf("this machine's clock is %s %s that of %s", failure.Span(off), where, r.Host), "set the clock; timedatectl shows whether it is kept by a time server")
 		default:
 			x.add("network", good, what+" answers, for "+strings.Join(r.Profiles[:min(3, len(r.Profiles))], ", "), "")
 		}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/credhelper/credhelper/helper"
 	"github.com/credhelper/credhelper/helper/config"
+	"github.com/credhelper/credhelper/helper/failure"
 	"github.com/credhelper/credhelper/protocol"
 	"github.com/credhelper/credhelper/protocol/printable"
 )
@@ -76,11 +77,11 @@ func (s *session) explain(ctx context.Context, url string) error {
 func explainToken(t helper.TokenStatus) string {
 	switch {
 	case t.Cached:
-		return "cached, " + span(t.Left) + " left; would be answered without network"
+		return "cached, " + failure.Span(t.Left) + " left; would be answered without network"
 	case t.Over:
 		return "none: the sign-in is over; the server said: " + printable.Line(t.Reason)
 	case t.Wait > 0:
-		return "not asked for again for " + span(t.Wait) + "; the earlier reason: " + printable.Line(t.Reason)
+		return "not asked for again for " + failure.Span(t.Wait) + "; the earlier reason: " + printable.Line(t.Reason)
 	}
 	return "none cached; would be fetched"
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/credhelper/credhelper/helper/failure"
 	"github.com/credhelper/credhelper/helper/oauth"
 	"github.com/credhelper/credhelper/protocol"
 	"github.com/credhelper/credhelper/protocol/printable"
@@ -112,7 +113,7 @@ func claimMap(list []oauth.Claim) map[string]string {
 // text formats the same for a person, in the order of the token.
 func (f inspection) text(c screen, claims oauth.Claims, isJWT bool) string {
 	var out strings.Builder
-	fmt.Fprintf(&out, "%s  ends %s, %s left, from the %s\n", f.Profile, f.Expires, span(time.Duration(f.Seconds)*time.Second), f.Source)
+	fmt.Fprintf(&out, "%s  ends %s, %s left, from the %s\n", f.Profile, f.Expires, failure.Span(time.Duration(f.Seconds)*time.Second), f.Source)
 	if f.Issued != "" {
 		out.WriteString("The server issued it as " + printable.Line(f.Issued) + ".\n")
 	}

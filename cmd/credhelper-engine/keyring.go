@@ -9,6 +9,7 @@ import (
 
 	"github.com/credhelper/credhelper/helper"
 	"github.com/credhelper/credhelper/helper/config"
+	"github.com/credhelper/credhelper/helper/failure"
 	"github.com/credhelper/credhelper/helper/keyring"
 	"github.com/credhelper/credhelper/helper/keyring/desktop"
 	"github.com/credhelper/credhelper/protocol"
@@ -127,7 +128,7 @@ func (s *session) useKeyring(ctx context.Context, name string, volatile, leave b
 	moved, err := h.MoveSecrets(ctx, name)
 	if err != nil {
 		return &protocol.Error{
-			Kind: asKind(keyringTrouble(before.Keyring, err)),
+			Kind: failure.KindOf(keyringTrouble(before.Keyring, err)),
 			Text: err.Error() + " (nothing was changed)",
 			Hint: "unlock it (credhelper unlock), or leave its secrets where they are: credhelper keyring use " + name + " --leave-secrets",
 		}
@@ -135,15 +136,6 @@ func (s *session) useKeyring(ctx context.Context, name string, volatile, leave b
 	s.say("Keyring: " + s.describeKeyring(ctx, name) + ".")
 	if len(moved) > 0 {
 		s.say("Moved from " + before.Keyring + ": the secrets of " + strings.Join(moved, ", ") + ".")
-	}
-	return nil
-}
-
-// asKind returns the sentinel of an error.
-func asKind(err error) error {
-	var e *protocol.Error
-	if errors.As(err, &e) {
-		return e.Kind
 	}
 	return nil
 }

@@ -13,6 +13,7 @@ import (
 
 	"github.com/credhelper/credhelper/helper"
 	"github.com/credhelper/credhelper/helper/config"
+	"github.com/credhelper/credhelper/helper/failure"
 	"github.com/credhelper/credhelper/helper/oauth"
 	"github.com/credhelper/credhelper/protocol"
 	"github.com/credhelper/credhelper/protocol/printable"
@@ -82,7 +83,7 @@ func (s *session) login(ctx context.Context, name string, f loginFlags) error {
 	s.sayTested(tested)
 	s.say("Signed in: " + name + ".")
 	if !lasts {
-		s.say("Note: the server gave no refresh token, so this ends in " + span(tested.Life) + "; many want the scope offline_access for one")
+		s.say("Note: the server gave no refresh token, so this ends in " + failure.Span(tested.Life) + "; many want the scope offline_access for one")
 	}
 	return err
 }
@@ -102,7 +103,7 @@ func (s *session) signInHere(ctx context.Context, h *helper.Helper, p *config.Pr
 	if s.dog != nil { // --timeout
 		within = min(within, s.limit)
 	}
-	s.say("Sign in at " + hostOf(p.AuthorizationURL) + " in the browser, within " + span(within) + ". If none opens, open this address on this machine:")
+	s.say("Sign in at " + hostOf(p.AuthorizationURL) + " in the browser, within " + failure.Span(within) + ". If none opens, open this address on this machine:")
 	s.sayPainted(in.URL) // the only line that may be longer than others: percent-encoded ASCII
 	if !noBrowser {
 		for _, name := range s.secretVariables(h) {
@@ -168,7 +169,7 @@ func (s *session) signInElsewhere(ctx context.Context, p *config.Profile, client
 	if code != "" {
 		below = "QR code below, "
 	}
-	s.say("Open " + device.Address + " and enter  " + device.UserCode + "   (" + below + span(left) + " left)")
+	s.say("Open " + device.Address + " and enter  " + device.UserCode + "   (" + below + failure.Span(left) + " left)")
 	if code != "" {
 		_ = writeAll(int(s.stderr.Fd()), []byte(code))
 	}

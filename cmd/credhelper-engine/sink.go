@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/credhelper/credhelper/cmd/internal/tokenfile"
+	"github.com/credhelper/credhelper/helper/failure"
 	"github.com/credhelper/credhelper/protocol"
 	"github.com/credhelper/credhelper/protocol/printable"
 )
@@ -94,7 +95,7 @@ func (s *session) sink(ctx context.Context, f sinkFlags, args []string) error {
 	}
 	target.First = func(c protocol.Credential) {
 		n.ready()
-		r.Say(path + " holds the token of " + c.Profile + ", for " + span(time.Unix(c.Expires, 0).Sub(s.now())) + " now")
+		r.Say(path + " holds the token of " + c.Profile + ", for " + failure.Span(time.Unix(c.Expires, 0).Sub(s.now())) + " now")
 	}
 	ctx, ask, stop := s.sinkSignals(ctx)
 	defer stop()

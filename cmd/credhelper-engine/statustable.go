@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/credhelper/credhelper/helper"
+	"github.com/credhelper/credhelper/helper/failure"
 	"github.com/credhelper/credhelper/helper/keyring"
 	"github.com/credhelper/credhelper/protocol"
 	"github.com/credhelper/credhelper/protocol/printable"
@@ -147,21 +148,22 @@ func countLine(all int, count [needsPerson + 1]int) string {
 // do without. Where even the rest is too wide, each profile is a few lines.
 func (c screen) fit(rows []statusRow) string {
 	left := []int{columnProfile, columnSystem, columnToken, columnSecret, columnFetched, columnIdentity}
-	for _, out := range [...]int{-1, columnFetched, columnSystem, columnIdentity} {
-		table := c.statusColumns(rows, left)
+	table := c.statusColumns(rows, left)
+	if !c.fits(table) {
+		rows = withoutBars(rows)
+		table = c.statusColumns(rows, left)
+	}
+	for _, out := range [...]int{columnFetched, columnSystem, columnIdentity} {
 		if c.fits(table) {
-			return c.withNotes(table, rows)
-		}
-		if out < 0 {
-			rows = withoutBars(rows)
-			continue
+			break
 		}
 		left = slices.DeleteFunc(left, func(column int) bool { return column == out })
+		table = c.statusColumns(rows, left)
 	}
-	if table := c.statusColumns(rows, left); c.fits(table) {
-		return c.withNotes(table, rows)
+	if !c.fits(table) {
+		return c.statusBlocks(rows)
 	}
-	return c.statusBlocks(rows)
+	return c.withNotes(table, rows)
 }
 
 // fits reports whether no line is wider than the terminal.
@@ -256,11 +258,11 @@ func (s *session) tokenCell(c screen, st helper.Status, now time.Time) string {
 	case t.Over:
 		return c.paint(red, "sign-in over")
 	case t.Wait > 0 && t.Refused:
-		cell = c.paint(red, "refused: wait "+span(t.Wait))
+		cell = c.paint(red, "refused: wait "+failure.Span(t.Wait))
 	case t.Wait > 0:
-		cell = c.paint(yellow, "wait "+span(t.Wait))
+		cell = c.paint(yellow, "wait "+failure.Span(t.Wait))
 	case t.Cached:
-		cell = c.bar(int64(t.Left), int64(t.Life), 14) + span(t.Left)
+		cell = c.bar(int64(t.Left), int64(t.Life), 14) + failure.Span(t.Left)
 	case st.SecretErr != nil || len(st.Changes) > 0:
 		return "-" // it would not be
 	default:
@@ -327,13 +329,13 @@ func (s *session) secretCell(c screen, st helper.Status, locked string, now time
 func (s *session) secretOrigin(st helper.Status, now time.Time) string {
 	switch {
 	case !st.SignedIn.IsZero() && st.SecretCreated.IsZero():
-		return "signed in, " + span(now.Sub(st.SignedIn))
+		return "signed in, " + failure.Span(now.Sub(st.SignedIn))
 	case st.Source == "":
 		return "none needed"
 	case st.SecretCreated.IsZero():
 		return "from " + st.Source
 	}
-	text := span(now.Sub(st.SecretCreated)) + " old"
+	text := failure.Span(now.Sub(st.SecretCreated)) + " old"
 	switch {
 	case st.RolledBack:
 		text += ", newer one kept"
@@ -350,7 +352,7 @@ func (s *session) ago(t, now time.Time) string {
 	if t.IsZero() {
 		return "-"
 	}
-	text := span(now.Sub(t)) + " ago"
+	text := failure.Span(now.Sub(t)) + " ago"
 	if s.flags.verbose {
 		text += " (" + t.UTC().Format(time.RFC3339) + ")"
 	}

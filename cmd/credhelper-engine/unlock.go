@@ -6,6 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/credhelper/credhelper/helper/failure"
 	"github.com/credhelper/credhelper/helper/keyring"
 	"github.com/credhelper/credhelper/protocol"
 	"github.com/credhelper/credhelper/protocol/secret"
@@ -144,7 +145,7 @@ func (s *session) unlock(ctx context.Context, keep time.Duration) error {
 		if err := file.UnlockByPlugin(ctx, s.person(), keep); err != nil {
 			return keyringTrouble(fileKeyring, err)
 		}
-		s.say("The plugin opened the keyring, which is open for " + span(keep) + ". Close it earlier with: credhelper lock")
+		s.say("The plugin opened the keyring, which is open for " + failure.Span(keep) + ". Close it earlier with: credhelper lock")
 		return nil
 	}
 	opener, err := file.Opener(ctx)
@@ -166,7 +167,7 @@ func (s *session) unlock(ctx context.Context, keep time.Duration) error {
 	if err := file.Unlock(ctx, passphrase, keep); err != nil {
 		return keyringTrouble(fileKeyring, err)
 	}
-	s.say("The keyring is open for " + span(keep) + ". Close it earlier with: credhelper lock")
+	s.say("The keyring is open for " + failure.Span(keep) + ". Close it earlier with: credhelper lock")
 	return nil
 }
 

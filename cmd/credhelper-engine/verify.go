@@ -7,6 +7,7 @@ import (
 
 	"github.com/credhelper/credhelper/helper"
 	"github.com/credhelper/credhelper/helper/config"
+	"github.com/credhelper/credhelper/helper/failure"
 	"github.com/credhelper/credhelper/protocol"
 	"github.com/credhelper/credhelper/protocol/printable"
 	"github.com/credhelper/credhelper/protocol/secret"
@@ -81,7 +82,7 @@ func (s *session) sayTested(t helper.TestResult) {
 	if t.Issued != "" {
 		issued = ", issued as " + printable.Line(t.Issued)
 	}
-	s.sayPainted(ok + "  token      from " + printable.Line(t.TokenURL) + ", valid " + span(t.Life) + issued)
+	s.sayPainted(ok + "  token      from " + printable.Line(t.TokenURL) + ", valid " + failure.Span(t.Life) + issued)
 	for _, w := range t.Warnings {
 		s.say("Note: " + w)
 	}

@@ -211,20 +211,25 @@ func (f *File) removeKeyFile() error {
 
 // fromKeyFile reads the generated key file.
 func (f *File) fromKeyFile(_ context.Context, _ *directory) (*age.X25519Identity, error) {
-	state, err := openState(filepath.Dir(f.config.KeyFile), false)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
-	} else if err != nil {
-		return nil, err
-	}
-	defer state.Close()
-	text, err := state.read(filepath.Base(f.config.KeyFile), maxIdentity)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
-	} else if err != nil {
+	text, err := f.readState(filepath.Base(f.config.KeyFile), maxIdentity)
+	if err != nil || text == nil {
 		return nil, err
 	}
 	return parseIdentity(text)
+}
+
+// readState reads a file of the key file's directory, of at most limit bytes; nil if
+// there is none.
+func (f *File) readState(name string, limit int) (text []byte, err error) {
+	state, err := openState(filepath.Dir(f.config.KeyFile), false)
+	if err == nil {
+		defer state.Close()
+		text, err = state.read(name, limit)
+	}
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	return text, err
 }
 
 // fromCredential reads the systemd credential: the identity itself, or the

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"path/filepath"
 	"strings"
 	"time"
@@ -69,13 +68,13 @@ func (f *File) UsePlugin(ctx context.Context, plugin Plugin, person *Person) err
 
 // HasPlugin reports whether a plugin opens the keyring. It does not run it.
 func (f *File) HasPlugin() bool {
-	text, err := f.readPluginFile()
+	text, err := f.readState(pluginFile, maxPluginFile)
 	return err == nil && text != nil
 }
 
 // UnlockByPlugin is Unlock by the plugin, with a person's help.
 func (f *File) UnlockByPlugin(ctx context.Context, person *Person, keep time.Duration) error {
-	text, err := f.readPluginFile()
+	text, err := f.readState(pluginFile, maxPluginFile)
 	if err == nil && text == nil {
 		err = problem(ErrInvalid, "no plugin opens it")
 	}
@@ -92,27 +91,11 @@ func (f *File) UnlockByPlugin(ctx context.Context, person *Person, keep time.Dur
 
 // fromPlugin lets the plugin open the key, with nobody's help.
 func (f *File) fromPlugin(ctx context.Context, _ *directory) (*age.X25519Identity, error) {
-	text, err := f.readPluginFile()
+	text, err := f.readState(pluginFile, maxPluginFile)
 	if err != nil || text == nil {
 		return nil, err
 	}
 	return f.openPlugin(ctx, text, nil)
-}
-
-// readPluginFile is the file's text, or nil if there is none.
-func (f *File) readPluginFile() ([]byte, error) {
-	state, err := openState(filepath.Dir(f.config.KeyFile), false)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
-	} else if err != nil {
-		return nil, err
-	}
-	defer state.Close()
-	text, err := state.read(pluginFile, maxPluginFile)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
-	}
-	return text, err
 }
 
 // sealFor writes the plugin's file.

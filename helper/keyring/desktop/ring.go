@@ -140,15 +140,20 @@ func (r *ring) Names(ctx context.Context) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
+	return ownNames(names), nil
+}
+
+// ownNames are the names that may be keys of ours, each once and in order.
+func ownNames(names []string) []string {
 	names = slices.DeleteFunc(names, func(name string) bool { return !keyring.ValidKey(name) })
 	slices.Sort(names)
-	return slices.Compact(names), nil
+	return slices.Compact(names)
 }
 
 // hasMeaning reports whether an error is one of ours, not of the library.
 func hasMeaning(err error) bool {
 	return errors.Is(err, keyring.ErrLocked) || errors.Is(err, keyring.ErrUnavailable) || errors.Is(err, keyring.ErrNotFound) ||
-		errors.Is(err, keyring.ErrUnsafe) || errors.Is(err, keyring.ErrInvalid)
+		errors.Is(err, keyring.ErrUnsafe) || errors.Is(err, keyring.ErrInvalid) || errors.Is(err, keyring.ErrDamaged)
 }
 
 // failed translates an error of the library. Its text may come from a daemon or from

@@ -117,9 +117,12 @@ func (c *secretClient) name() string {
 	return printable.Value(label)
 }
 
-// items finds the items under key, those of the default collection first: the default
-// may have changed since they were created.
+// items finds the items under key if the default collection is unlocked, those that it
+// holds first: the default may have changed since they were created.
 func (c *secretClient) items(key string) ([]dbus.ObjectPath, error) {
+	if err := c.unlocked(); err != nil {
+		return nil, err
+	}
 	var open, locked []dbus.ObjectPath
 	if err := c.call(servicePath, "Service.SearchItems", []any{map[string]string{itemKey: key}}, &open, &locked); err != nil {
 		return nil, err
@@ -186,9 +189,6 @@ func (c *secretClient) open() error {
 
 // get returns the secret under key, or ErrNotFound.
 func (c *secretClient) get(key string) (secret.Text, error) {
-	if err := c.unlocked(); err != nil {
-		return secret.Text{}, err
-	}
 	items, err := c.items(key)
 	switch {
 	case err != nil:

@@ -54,9 +54,6 @@ func (s secretService) Set(ctx context.Context, key string, value secret.Text) e
 		return err
 	}
 	return s.with(ctx, func(c *secretClient) error {
-		if err := c.unlocked(); err != nil {
-			return err
-		}
 		items, err := c.items(key)
 		if err != nil {
 			return err
@@ -83,9 +80,6 @@ func (s secretService) Delete(ctx context.Context, key string) error {
 		return err
 	}
 	return s.with(ctx, func(c *secretClient) error {
-		if err := c.unlocked(); err != nil {
-			return err
-		}
 		items, err := c.items(key)
 		if err != nil {
 			return err
@@ -107,9 +101,7 @@ func (s secretService) Names(ctx context.Context) (names []string, err error) {
 		names, err = c.names()
 		return err
 	})
-	names = slices.DeleteFunc(names, func(name string) bool { return !keyring.ValidKey(name) })
-	slices.Sort(names)
-	return slices.Compact(names), err
+	return ownNames(names), err
 }
 
 // with is askService with the name of the backend.
@@ -136,7 +128,7 @@ func askService(ctx context.Context, ask func(*secretClient) error) error {
 func told(ctx context.Context, err error) error {
 	var refusal dbus.Error
 	switch {
-	case err == nil, errors.Is(err, keyring.ErrLocked), errors.Is(err, keyring.ErrUnavailable), errors.Is(err, keyring.ErrNotFound), errors.Is(err, keyring.ErrDamaged):
+	case err == nil, hasMeaning(err):
 		return err
 	case ctx.Err() != nil:
 		return fmt.Errorf("%w: the Secret Service does not answer", keyring.ErrUnavailable)
