@@ -25,11 +25,8 @@ import (
 // Secret Service API 0.2, of which one kind of call ends in a prompt that nobody
 // answers.
 type prompting struct {
-	// on is the call that asks: "CreateItem" or "Delete"; "Access" if any other client
-	// than the one that made an item is asked for; "" for none.
-	on string
-
 	mu        sync.Mutex
+	on        string // see promptOn
 	items     map[dbus.ObjectPath]storedItem
 	prompts   int
 	dismissed int
@@ -125,6 +122,20 @@ func (p *prompting) methods() map[string]any {
 	}
 }
 
+// promptOn sets what the service answers by a prompt: CreateItem, Delete, or Access, which
+// is reading an item that another client made. Empty: nothing.
+func (p *prompting) promptOn(what string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.on = what
+}
+
+func (p *prompting) promptsOn(what string) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.on == what
+}
+
 func path(m dbus.Message) dbus.ObjectPath {
 	return m.Headers[dbus.FieldPath].Value().(dbus.ObjectPath)
 }
@@ -148,7 +159,7 @@ func (p *prompting) searchItems(sender dbus.Sender, attributes map[string]string
 		p.mu.Lock()
 		foreign := p.items[path].maker != sender
 		p.mu.Unlock()
-		if p.on == "Access" && foreign {
+		if foreign && p.promptsOn("Access") {
 			locked = append(locked, path)
 		} else {
 			open = append(open, path)
@@ -158,7 +169,7 @@ func (p *prompting) searchItems(sender dbus.Sender, attributes map[string]string
 }
 
 func (p *prompting) createItem(sender dbus.Sender, properties map[string]dbus.Variant, secret wireSecret, _ bool) (dbus.ObjectPath, dbus.ObjectPath, *dbus.Error) {
-	if p.on == "CreateItem" {
+	if p.promptsOn("CreateItem") {
 		return noPrompt, secretsPrompt, nil
 	}
 	attributes := properties[secretsName+"Item.Attributes"].Value().(map[string]string)
@@ -179,7 +190,7 @@ func (p *prompting) setSecret(m dbus.Message, secret wireSecret) *dbus.Error {
 }
 
 func (p *prompting) delete(m dbus.Message) (dbus.ObjectPath, *dbus.Error) {
-	if p.on == "Delete" {
+	if p.promptsOn("Delete") {
 		return secretsPrompt, nil
 	}
 	p.mu.Lock()
@@ -226,13 +237,13 @@ func (p *prompting) asked(t *testing.T) int {
 func TestDesktopKeyringPrompts(t *testing.T) {
 	service, bus := startPrompting(t)
 	server, h := newServer(t), desktopHome(t, bus.Env)
-	service.on = "CreateItem"
+	service.promptOn("CreateItem")
 	callWithin(t, h, 5, secretA, addArgs(server)...)
 	if service.asked(t) == 0 {
 		t.Error("add: no prompt was started: the test is blind")
 	}
 	untouched(t, h)
-	service.on = ""
+	service.promptOn("")
 	callWithin(t, h, 0, secretA, addArgs(server)...)
 	callWithin(t, h, 0, "", "cache", "clear")
 	for _, c := range []struct {
@@ -244,15 +255,15 @@ func TestDesktopKeyringPrompts(t *testing.T) {
 		{"Access", false, []string{"rotate", "jama", "--secret-stdin"}},
 		{"Delete", true, []string{"remove", "jama", "--yes"}},
 	} {
-		service.on = c.on
+		service.promptOn(c.on)
 		callWithin(t, h, 5, secretB, c.args...)
 		if asked := service.asked(t) > 0; asked != c.prompt {
 			t.Errorf("%v: a prompt was started: %v, want %v", c.args, asked, c.prompt)
 		}
 	}
-	service.on = "CreateItem"
+	service.promptOn("CreateItem")
 	callWithin(t, h, 0, secretB, "rotate", "jama", "--secret-stdin")
-	service.on = ""
+	service.promptOn("")
 	callWithin(t, h, 0, "", "token", "jama", "--refresh")
 	if got := server.lastSecret(); got != secretB {
 		t.Errorf("the secret is %q now", got)
@@ -264,7 +275,7 @@ func TestDesktopKeyringPrompts(t *testing.T) {
 func TestDesktopKeyringForAnother(t *testing.T) {
 	service, bus := startPrompting(t)
 	server, h := newServer(t), desktopHome(t, bus.Env)
-	service.on = "Access"
+	service.promptOn("Access")
 	if r := callWithin(t, h, 5, secretA, addArgs(server)...); !strings.Contains(r.stderr, "without asking") {
 		t.Errorf("add does not say what to do: %s", r.stderr)
 	}

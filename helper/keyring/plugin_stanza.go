@@ -51,12 +51,13 @@ func readStanza(r *bufio.Reader) (*age.Stanza, error) {
 		if line, err = stanzaLine(r); err != nil {
 			return nil, err
 		}
+		// The decoder passes over a CR, which nobody may write here.
+		if len(line) > stanzaColumns || strings.Contains(line, "\r") {
+			return nil, errStanza
+		}
 		body.WriteString(line)
 		if len(line) < stanzaColumns {
 			break
-		}
-		if len(line) > stanzaColumns {
-			return nil, errStanza
 		}
 	}
 	decoded, err := base64.RawStdEncoding.Strict().DecodeString(body.String())

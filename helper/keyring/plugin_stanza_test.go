@@ -13,7 +13,7 @@ import (
 // FuzzStanza: what is read is written as it was, whatever a plugin says.
 func FuzzStanza(f *testing.F) {
 	for _, seed := range []string{"-> done\n\n", "-> file-key 0\nAAAA\n", "-> msg\n" + strings.Repeat("A", 64) + "\n\n",
-		"-> \n\n", "->x\n\n", "-> a  b\n\n", "-> a\nA===\n", "-> a\n" + strings.Repeat("A", 65) + "\n", "-> a\nAB\n", "-> a"} {
+		"-> \n\n", "->x\n\n", "-> a  b\n\n", "-> a\nA===\n", "-> a\n" + strings.Repeat("A", 65) + "\n", "-> a\nAB\n", "-> a\nAA\r\n", "-> a"} {
 		f.Add([]byte(seed))
 	}
 	f.Fuzz(func(t *testing.T, input []byte) {
