@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -14,7 +13,6 @@ import (
 	"github.com/credhelper/credhelper/helper/home"
 	"github.com/credhelper/credhelper/protocol"
 	"github.com/credhelper/credhelper/protocol/origin"
-	"github.com/credhelper/credhelper/protocol/printable"
 	"github.com/credhelper/credhelper/protocol/secret"
 )
 
@@ -73,13 +71,6 @@ func (s *session) addCommand() *cobra.Command {
 	return c
 }
 
-// secretFlagsOf adds the flags of a command that reads a secret to its help.
-func (s *session) secretFlagsOf(c *cobra.Command) {
-	c.Flags().BoolVar(&s.secret.stdin, "secret-stdin", false, "read the secret from stdin")
-	c.Flags().StringVar(&s.secret.file, "secret-file", "", "read the secret from `FILE`")
-	c.Flags().StringVar(&s.secret.key, "key-file", "", "the client signs: keep the private key of `FILE` (PEM, PKCS#12, Google's JSON)")
-}
-
 func (s *session) add(ctx context.Context, name string, f addFlags) error {
 	h, err := s.open()
 	if err != nil {
@@ -133,39 +124,6 @@ func (s *session) add(ctx context.Context, name string, f addFlags) error {
 	return doubt
 }
 
-// newDraft makes a profile from the flags that can be added. Where another profile already
-// answers for its address, a person may want it by its name only.
-func (s *session) newDraft(ctx context.Context, h *helper.Helper, name string, f addFlags) (*config.Profile, error) {
-	draft, err := s.draft(ctx, h, name, f)
-	if err != nil {
-		return nil, err
-	}
-	draft.Replaces = f.replace || s.replaces(ctx, h, name)
-	err = h.CheckNew(draft)
-	if !errors.Is(err, protocol.ErrAmbiguous) || !s.personSits() {
-		return draft, err
-	}
-	if yes, askErr := s.askYes(printable.Line(err.Error()) + ". Add " + name + " to be used by its name only?"); askErr != nil || !yes {
-		return nil, err
-	}
-	f.byName = true
-	if draft, err = s.draft(ctx, h, name, f); err != nil {
-		return nil, err
-	}
-	draft.Replaces = f.replace
-	return draft, h.CheckNew(draft)
-}
-
-// replaces asks whether a profile that never got a token is to be replaced, as after a
-// mistyped address.
-func (s *session) replaces(ctx context.Context, h *helper.Helper, name string) bool {
-	if h.Removable(name) != nil || !knownFromLog(h)[name].fetched.IsZero() || !s.personSits() {
-		return false
-	}
-	yes, err := s.askYes("Profile " + name + " is there already, and never got a token. Replace it?")
-	return err == nil && yes
-}
-
 // noteDoubts reports anything unusual about a new profile and its directory.
 func (s *session) noteDoubts(h *helper.Helper, draft *config.Profile) {
 	for _, w := range append(seldomMeant(draft), h.Unguarded()...) {
@@ -178,129 +136,33 @@ func (s *session) noteDoubts(h *helper.Helper, draft *config.Profile) {
 	}
 }
 
-// draft makes a profile from the flags.
-func (s *session) draft(ctx context.Context, h *helper.Helper, name string, f addFlags) (*config.Profile, error) {
-	somebody := namesSomebody(f.url) || namesSomebody(f.issuer)
-	for _, pair := range f.set {
-		key, value, _ := strings.Cut(pair, "=")
-		somebody = somebody || (strings.HasSuffix(key, "url") || key == "issuer") && namesSomebody(value)
+// seldomMeant lists settings of a profile that are legal but unusual.
+func seldomMeant(p *config.Profile) (list []string) {
+	if len(p.Origins) == 0 {
+		list = append(list, "it owns no origin: its token is given by name only, never for a URL (set url or origins)")
 	}
-	if somebody {
-		return nil, &protocol.Error{Kind: protocol.ErrPolicy, Text: "add: there is an @ before the path: an id and secret in an address are refused",
-			Hint: "give the address alone, and --client-id ID; the secret is asked for at a prompt (or --secret-stdin). What was typed may stand in the shell's history: make a new secret"}
+	return list
+}
+
+// addWithoutSecret adds a profile without a stored secret: a public client with which a
+// person signs in, or one whose credential is elsewhere.
+func (s *session) addWithoutSecret(ctx context.Context, h *helper.Helper, draft *config.Profile, noVerify bool) error {
+	if s.secret.stdin || s.secret.file != "" || s.secret.key != "" {
+		return malformed("client_auth " + draft.ClientAuth + " has no secret; there is none to store")
 	}
-	file := config.File{Preset: f.preset, URL: f.url, ClientID: f.clientID, CAFile: f.caFile, Proxy: f.proxy, Issuer: f.issuer}
-	if f.byName {
-		file.ByName = &f.byName
+	if !draft.Interactive() {
+		return s.addWithSource(ctx, h, draft, noVerify)
 	}
-	expires, err := s.expiryDate(f.expires)
+	choice, err := s.chooseKeyring(ctx, h) // for the sign-in
 	if err != nil {
-		return nil, err
+		return err
 	}
-	for _, pair := range f.set {
-		key, value, ok := strings.Cut(pair, "=")
-		if !ok {
-			return nil, malformed("--set wants KEY=VALUE")
-		}
-		if err := file.Set(key, value); err != nil {
-			return nil, err
-		}
-	}
-	if file.Preset == "" && file.TokenURL == "" {
-		return nil, &protocol.Error{
-			Kind: protocol.ErrMalformed,
-			Text: "add: which preset?",
-			Hint: "--preset is one of " + strings.Join(config.PresetNames(), ", ") + "; with oauth2 everything is given by --set",
-		}
-	}
-	if err := lacking(h, &file); err != nil {
-		return nil, err
-	}
-	if err := s.endpoints(ctx, h, &file); err != nil {
-		return nil, err
-	}
-	draft, err := h.Draft(name, file)
-	if err == nil && s.secret.key != "" && file.ClientAuth == "" && !draft.NeedsKey() {
-		file.ClientAuth = "private_key_jwt" // a key is meant for signing
-		draft, err = h.Draft(name, file)
-	}
-	if err != nil || f.expires == "" {
-		return draft, err
-	}
-	// The expiry of a secret in the keyring is recorded beside it; in the profile it
-	// would apply to the next secret as well.
-	if draft.InKeyring() && draft.NeedsSecret() {
-		draft.SecretExpires = expires
-		return draft, nil
-	}
-	file.SecretExpires = f.expires
-	return h.Draft(name, file)
-}
-
-// namesSomebody reports whether an address contains a user name or password, as in
-// examples for curl: https://ID:SECRET@HOST/.
-func namesSomebody(address string) bool {
-	_, rest, _ := strings.Cut(address, "://")
-	if end := strings.IndexAny(rest, "/?#"); end >= 0 {
-		rest = rest[:end]
-	}
-	return strings.Contains(rest, "@")
-}
-
-// expiryDate parses --expires: a future date, in UTC; zero for "".
-func (s *session) expiryDate(text string) (time.Time, error) {
-	if text == "" {
-		return time.Time{}, nil
-	}
-	t, err := time.Parse(time.DateOnly, text)
-	switch {
-	case err != nil:
-		return t, malformed("--expires wants a date, YYYY-MM-DD")
-	case !t.After(s.now()):
-		return t, malformed("--expires " + text + " is past")
-	}
-	return t, nil
-}
-
-// lacking returns an error that lists the missing values which the preset needs, with
-// their flags. Draft reports an unknown preset.
-func lacking(h *helper.Helper, file *config.File) error {
-	preset, err := h.Preset(file.Preset)
+	err = choice.store(ctx, s, h, func() error { return h.AddProfile(ctx, draft, secret.Text{}) })
 	if err != nil {
-		return nil
+		return err
 	}
-	var keys, flags []string
-	for _, need := range preset.Needs {
-		if !file.Lacks(need.Key) {
-			continue
-		}
-		keys = append(keys, need.Key+" ("+need.Ask+")")
-		switch need.Key {
-		case "url":
-			flags = append(flags, "--url ADDRESS")
-		case "client_id":
-			flags = append(flags, "--client-id ID")
-		default:
-			flags = append(flags, "--set "+need.Key+"=...")
-		}
-	}
-	if len(keys) == 0 {
-		return nil
-	}
-	return &protocol.Error{
-		Kind: protocol.ErrMalformed,
-		Text: "add: preset " + preset.Name + " needs " + strings.Join(keys, " and "),
-		Hint: "add " + strings.Join(flags, " "),
-	}
-}
-
-// secretQuestion returns the prompt for the secret of a product's client.
-func secretQuestion(p *config.Profile) string {
-	of := p.Title
-	if of == "" {
-		of = p.Name
-	}
-	return "Client secret of " + printable.Line(p.ClientID) + " (" + printable.Line(of) + "), not shown"
+	s.added(draft)
+	return nil
 }
 
 // addWithSource adds a profile whose secret is not in the keyring.

@@ -10,7 +10,6 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
-	"github.com/credhelper/credhelper/cmd/internal/process"
 	"github.com/credhelper/credhelper/protocol"
 	"github.com/credhelper/credhelper/protocol/printable"
 )
@@ -233,67 +232,4 @@ func splitAtDash(c *cobra.Command, args []string) (name string, rest []string) {
 		name = args[0]
 	}
 	return name, args[at:]
-}
-
-// dialectCommands lists the dialects in the help and in completion. A call that begins
-// with a dialect's name is handled elsewhere, unless flags precede the name.
-func (s *session) dialectCommands() (list []*cobra.Command) {
-	for _, d := range protocol.Dialects {
-		group := groupTools
-		if ownDialect(d) {
-			group = groupUse
-		}
-		list = append(list, &cobra.Command{
-			Use:                d.Name,
-			Short:              d.Title,
-			Long:               dialectHelp(d),
-			Aliases:            d.Words,
-			GroupID:            group,
-			DisableFlagParsing: true,
-			Annotations:        patient, // it has its own watchdog
-			ValidArgsFunction:  s.completeProfiles,
-			RunE: func(_ *cobra.Command, args []string) error {
-				return exitCode(s.answerTool(d, protocol.Call{Args: args, Env: s.env}))
-			},
-		})
-	}
-	return list
-}
-
-// ownDialect reports whether a dialect is one of credhelper's own, which have no link,
-// and not that of a tool.
-func ownDialect(d *protocol.Dialect) bool { return d.Link == "" }
-
-// ownFlags removes the flags that only the engine knows from a dialect's arguments, and
-// answers --help.
-func (s *session) ownFlags(d *protocol.Dialect, args []string) ([]string, error) {
-	kept, err := process.CutEngineFlags(args, func(name, value string) error {
-		switch name {
-		case "-h", "--help":
-			if err := s.print(dialectHelp(d)); err != nil {
-				return err
-			}
-			return exitCode(0)
-		case "-v", "--verbose":
-			s.flags.verbose = true
-		case "--or-cached":
-			s.flags.orCached = true
-		case "--no-store":
-			s.flags.noStore = true
-		case "--secret-stdin":
-			s.secret.stdin = true
-		case "--secret-file":
-			s.secret.file = value
-		case "--key-file":
-			s.secret.key = value
-		}
-		return nil
-	})
-	if err != nil {
-		return nil, err
-	}
-	if (s.secret.stdin || s.secret.file != "" || s.secret.key != "") && !s.flags.noStore {
-		return nil, malformed("--secret-stdin, --secret-file and --key-file belong to --no-store here; rotate stores a secret")
-	}
-	return kept, nil
 }

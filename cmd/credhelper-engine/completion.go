@@ -53,3 +53,13 @@ func withoutLibrary(script string) string {
     fi
 `, 1)
 }
+
+// completeProfiles completes the names of profiles.
+func (s *session) completeProfiles(*cobra.Command, []string, string) ([]cobra.Completion, cobra.ShellCompDirective) {
+	h, err := s.open()
+	if err != nil {
+		return nil, cobra.ShellCompDirectiveNoFileComp
+	}
+	names, _ := h.ProfileNames()
+	return names, cobra.ShellCompDirectiveNoFileComp
+}

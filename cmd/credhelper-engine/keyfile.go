@@ -1,11 +1,9 @@
 package main
 
 import (
-	"context"
 	"errors"
 
 	"github.com/credhelper/credhelper/cmd/internal/terminal"
-	"github.com/credhelper/credhelper/helper"
 	"github.com/credhelper/credhelper/helper/config"
 	"github.com/credhelper/credhelper/helper/server"
 	"github.com/credhelper/credhelper/protocol"
@@ -80,37 +78,11 @@ func (s *session) readKeyFile(path string) (secret.Text, error) {
 	return server.ReadKeyFile(raw, password)
 }
 
-// addWithoutSecret adds a profile without a stored secret: a public client with which a
-// person signs in, or one whose credential is elsewhere.
-func (s *session) addWithoutSecret(ctx context.Context, h *helper.Helper, draft *config.Profile, noVerify bool) error {
-	if s.secret.stdin || s.secret.file != "" || s.secret.key != "" {
-		return malformed("client_auth " + draft.ClientAuth + " has no secret; there is none to store")
+// secretQuestion returns the prompt for the secret of a product's client.
+func secretQuestion(p *config.Profile) string {
+	of := p.Title
+	if of == "" {
+		of = p.Name
 	}
-	if !draft.Interactive() {
-		return s.addWithSource(ctx, h, draft, noVerify)
-	}
-	choice, err := s.chooseKeyring(ctx, h) // for the sign-in
-	if err != nil {
-		return err
-	}
-	err = choice.store(ctx, s, h, func() error { return h.AddProfile(ctx, draft, secret.Text{}) })
-	if err != nil {
-		return err
-	}
-	s.added(draft)
-	return nil
-}
-
-// endpoints asks the issuer for its endpoints, if the preset wants that.
-func (s *session) endpoints(ctx context.Context, h *helper.Helper, f *config.File) error {
-	if f.Issuer == "" || f.TokenURL != "" || f.Preset == "" {
-		return nil
-	}
-	preset, err := h.Preset(f.Preset)
-	if err != nil || !preset.Discover {
-		return err
-	}
-	ctx, cancel := context.WithTimeout(ctx, answerTime)
-	defer cancel()
-	return h.Discover(ctx, f)
+	return "Client secret of " + printable.Line(p.ClientID) + " (" + printable.Line(of) + "), not shown"
 }

@@ -1,7 +1,9 @@
 package main
 
 import (
+	"encoding/json"
 	"errors"
+	"strings"
 
 	"github.com/credhelper/credhelper/cmd/internal/inner"
 	"github.com/credhelper/credhelper/cmd/internal/process"
@@ -60,3 +62,15 @@ func writeAll(fd int, b []byte) error {
 
 func malformed(text string) error { return &protocol.Error{Kind: protocol.ErrMalformed, Text: text} }
 func policy(text string) error    { return &protocol.Error{Kind: protocol.ErrPolicy, Text: text} }
+
+// printJSON writes an answer as indented JSON.
+func (s *session) printJSON(v any) error {
+	var b strings.Builder
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false) // the readers are people and jq, and addresses may contain <>
+	e.SetIndent("", "  ")
+	if err := e.Encode(v); err != nil {
+		return err
+	}
+	return s.print(b.String())
+}

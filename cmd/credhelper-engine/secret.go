@@ -6,7 +6,10 @@ import (
 	"io"
 	"os"
 	"strings"
+	"time"
 	"unicode/utf8"
+
+	"github.com/spf13/cobra"
 
 	"github.com/credhelper/credhelper/cmd/internal/terminal"
 	"github.com/credhelper/credhelper/helper/keyring"
@@ -174,4 +177,26 @@ func readLimited(r io.Reader, name string) ([]byte, error) {
 		return nil, malformed(fmt.Sprintf("%s: more than the %d bytes that a secret may have", name, keyring.MaxSecret))
 	}
 	return raw, nil
+}
+
+// secretFlagsOf adds the flags of a command that reads a secret to its help.
+func (s *session) secretFlagsOf(c *cobra.Command) {
+	c.Flags().BoolVar(&s.secret.stdin, "secret-stdin", false, "read the secret from stdin")
+	c.Flags().StringVar(&s.secret.file, "secret-file", "", "read the secret from `FILE`")
+	c.Flags().StringVar(&s.secret.key, "key-file", "", "the client signs: keep the private key of `FILE` (PEM, PKCS#12, Google's JSON)")
+}
+
+// expiryDate parses --expires: a future date, in UTC; zero for "".
+func (s *session) expiryDate(text string) (time.Time, error) {
+	if text == "" {
+		return time.Time{}, nil
+	}
+	t, err := time.Parse(time.DateOnly, text)
+	switch {
+	case err != nil:
+		return t, malformed("--expires wants a date, YYYY-MM-DD")
+	case !t.After(s.now()):
+		return t, malformed("--expires " + text + " is past")
+	}
+	return t, nil
 }

@@ -26,7 +26,7 @@ type answered struct {
 // answerTool answers a request that the front could not answer from the cache. Nothing
 // called from here prompts.
 func (s *session) answerTool(d *protocol.Dialect, call protocol.Call) int {
-	if d.Link == "" {
+	if ownDialect(d) {
 		var err error
 		if call.Args, err = s.ownFlags(d, call.Args); err != nil {
 			if code, isExit := asExit(err); isExit {

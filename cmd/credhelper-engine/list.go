@@ -1,0 +1,91 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/credhelper/credhelper/helper"
+	"github.com/credhelper/credhelper/protocol"
+)
+
+// listCommand lists profiles.
+func (s *session) listCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:        "list [--json]",
+		Example:    "  credhelper list\n  credhelper list --json | jq -r '.[].name'",
+		SuggestFor: []string{"ls"},
+		Short:      "list the profiles",
+		GroupID:    groupManage,
+		Args:       between(0, 0),
+		RunE:       func(*cobra.Command, []string) error { return s.list() },
+	}
+}
+
+// listRecord is one line of list --json.
+type listRecord struct {
+	Name    string   `json:"name"`
+	Preset  string   `json:"preset,omitempty"`
+	Title   string   `json:"title,omitempty"`
+	URL     string   `json:"url,omitempty"`
+	Origins []string `json:"origins"`
+	File    string   `json:"file"`
+}
+
+func (s *session) list() error {
+	h, err := s.open()
+	if err != nil {
+		return err
+	}
+	s.sayStrays(h)
+	all, problems := h.Profiles()
+	rows := [][]string{{"PROFILE", "SYSTEM", "ORIGINS"}}
+	records := []listRecord{}
+	for _, p := range all {
+		origins := p.OriginTexts()
+		rows = append(rows, []string{p.Name, p.Title, orDash(strings.Join(origins, " "))})
+		records = append(records, listRecord{p.Name, p.Preset, p.Title, p.URL, origins, p.File})
+	}
+	switch {
+	case s.flags.json:
+		err = s.printJSON(records)
+	case len(all) > 0:
+		err = s.print(s.screen().table(rows))
+	case len(problems) == 0:
+		s.say("No profiles yet. Make one: credhelper add (on a terminal it asks), or credhelper add NAME --preset PRESET ... (credhelper presets lists them)")
+	}
+	if err != nil {
+		return err
+	}
+	return summary(problems)
+}
+
+// sayStrays warns of files in the profile directory whose names are not valid.
+func (s *session) sayStrays(h *helper.Helper) {
+	if stray := h.Strays(); stray != "" {
+		s.say("Note: " + stray)
+	}
+}
+
+// summary joins the errors of several profiles in one line.
+func summary(problems []error) error {
+	switch len(problems) {
+	case 0:
+		return nil
+	case 1:
+		return problems[0]
+	}
+	return &protocol.Error{
+		Kind: protocol.ErrPolicy,
+		Text: fmt.Sprintf("%d profiles cannot be used; the first: %v", len(problems), problems[0]),
+		Hint: "see all of them: credhelper doctor",
+	}
+}
+
+func orDash(text string) string {
+	if text == "" {
+		return "-"
+	}
+	return text
+}

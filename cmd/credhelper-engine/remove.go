@@ -1,0 +1,53 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"strings"
+
+	"github.com/spf13/cobra"
+)
+
+// removeCommand removes a profile with its secret.
+func (s *session) removeCommand() *cobra.Command {
+	var yes bool
+	c := &cobra.Command{
+		Use:               "remove NAME [--yes]",
+		Example:           "  credhelper remove jama",
+		SuggestFor:        []string{"rm", "delete"},
+		Short:             "remove a profile, its secret and its cached token",
+		GroupID:           groupManage,
+		Args:              between(1, 1),
+		Annotations:       patient,
+		ValidArgsFunction: s.completeProfiles,
+		RunE:              func(c *cobra.Command, args []string) error { return s.remove(c.Context(), args[0], yes) },
+	}
+	c.Flags().BoolVarP(&yes, "yes", "y", false, "do not ask")
+	return c
+}
+
+func (s *session) remove(ctx context.Context, name string, yes bool) error {
+	h, err := s.open()
+	if err != nil {
+		return err
+	}
+	if err := h.Removable(name); err != nil {
+		return err
+	}
+	// A script means what it says; a person may have mistyped, and many secrets are
+	// shown only once.
+	if !yes && s.interactive() && isTerminal(s.stdin) {
+		if sure, err := s.askYes("Remove profile " + name + " and its secret?"); err != nil || !sure {
+			return errors.Join(err, malformed("nothing was removed"))
+		}
+	}
+	wired := s.wiringsOf(ctx, name)
+	if err := h.RemoveProfile(ctx, name); err != nil {
+		return err
+	}
+	s.say("Profile " + name + " is removed.")
+	for _, w := range wired {
+		s.say("Note: " + w.tool + " still asks for it (" + strings.Join(w.plan.There(), ", ") + "); take that back: credhelper setup " + w.tool + " " + name + " --remove")
+	}
+	return nil
+}

@@ -1,0 +1,53 @@
+package main
+
+import (
+	"github.com/pelletier/go-toml/v2"
+	"github.com/spf13/cobra"
+
+	"github.com/credhelper/credhelper/helper/config"
+)
+
+// showCommand shows a profile.
+func (s *session) showCommand() *cobra.Command {
+	var full bool
+	c := &cobra.Command{
+		Use:               "show NAME [--full]",
+		Example:           "  credhelper show jama --full",
+		Short:             "show a profile; --full with all that its preset and the defaults add",
+		GroupID:           groupManage,
+		Args:              between(1, 1),
+		ValidArgsFunction: s.completeProfiles,
+		RunE:              func(_ *cobra.Command, args []string) error { return s.show(args[0], full) },
+	}
+	c.Flags().BoolVar(&full, "full", false, "with the preset's and default members")
+	return c
+}
+
+func (s *session) show(name string, full bool) error {
+	_, p, err := s.openProfile(name)
+	if err != nil {
+		return err
+	}
+	text := p.Text()
+	if full || s.flags.json {
+		if text, err = p.Resolved(); err != nil {
+			return err
+		}
+	}
+	if s.flags.json {
+		var members map[string]any
+		if err := toml.Unmarshal(text, &members); err != nil {
+			return err
+		}
+		return s.printJSON(members)
+	}
+	if full {
+		for _, o := range p.OriginTexts() {
+			if both := config.BothForms(o); both != o {
+				text = append([]byte("# "+both+"\n"), text...)
+			}
+		}
+		text = append([]byte("# "+p.File+"\n"), text...)
+	}
+	return s.print(string(text))
+}
