@@ -24,9 +24,7 @@ func TestAddConverses(t *testing.T) {
 	p.see("not shown: ")
 	p.types(typed + "\n")
 	p.see(`Added profile "jama"`)
-	if code := p.ends(); code != 0 {
-		t.Fatalf("exit %d: %s", code, p.screen.String())
-	}
+	p.endsWith(0)
 	p = sit(t, home, "add", "other")
 	p.see("Which preset?")
 	p.types("\x04")
@@ -60,9 +58,7 @@ func TestAddReplacesUnverified(t *testing.T) {
 	p.see("not shown: ")
 	p.types(typed + "\n")
 	p.see(`Added profile "jama"`)
-	if code := p.ends(); code != 0 {
-		t.Fatalf("exit %d: %s", code, p.screen.String())
-	}
+	p.endsWith(0)
 	p = add(server.URL())
 	p.see("already exists")
 	if code := p.ends(); code != 9 || !strings.Contains(p.screen.String(), "--replace") || strings.Contains(p.screen.String(), "not shown") {

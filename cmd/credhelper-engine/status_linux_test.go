@@ -14,12 +14,7 @@ import (
 // terminal is, and again and again with --watch, which Ctrl-C ends.
 func TestStatusOnATerminal(t *testing.T) {
 	server, home := jamaServer(t), newHome(t)
-	p := sit(t, home, addArgs(server)...)
-	p.see("not shown: ")
-	p.types(typed + "\n")
-	if code := p.ends(); code != 0 {
-		t.Fatal(p.screen.String())
-	}
+	addTyped(t, home, server)
 	if err := os.WriteFile(home+"/config/profiles/later.toml", []byte("preset = \"jama\"\nurl = \"https://later.example\"\nclient_id = \"c\"\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -33,9 +28,7 @@ func TestStatusOnATerminal(t *testing.T) {
 	}
 	for _, environ := range [][]string{{"LANG=C"}, {"NO_COLOR=1", "LANG=C.UTF-8"}, {"TERM=dumb"}, {"LANG=C.UTF-8"}} {
 		p := onTerminal(environ, "status")
-		if code := p.ends(); code != 0 {
-			t.Fatalf("exit %d: %s", code, p.screen.String())
-		}
+		p.endsWith(0)
 		text := p.screen.String()
 		for line := range strings.Lines(text) {
 			if line = strings.TrimRight(line, "\r\n"); width(line) > 40 && !strings.HasPrefix(line, "keyring:") {
@@ -53,11 +46,9 @@ func TestStatusOnATerminal(t *testing.T) {
 	interrupts := make(chan os.Signal, 1)
 	signal.Notify(interrupts, os.Interrupt)
 	defer signal.Stop(interrupts)
-	p = onTerminal(nil, "status", "--watch")
+	p := onTerminal(nil, "status", "--watch")
 	p.see("\x1b[H\x1b[2J")
 	p.see("2 profiles: 1 ready, 1 needs you")
 	p.types("\x03")
-	if code := p.ends(); code != 130 {
-		t.Errorf("exit %d: %s", code, p.screen.String())
-	}
+	p.endsWith(130)
 }

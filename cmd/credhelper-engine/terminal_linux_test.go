@@ -147,6 +147,14 @@ func (p *person) ends() int {
 	}
 }
 
+// endsWith waits for the end, and fails unless the exit code is the wanted one.
+func (p *person) endsWith(want int) {
+	p.t.Helper()
+	if code := p.ends(); code != want {
+		p.t.Fatalf("exit %d, want %d: %s", code, want, p.screen.String())
+	}
+}
+
 // drain takes what the terminal still shows of a process that has ended. A line that
 // was begun, as a prompt is, is ended by what it says last; on a busy machine that may
 // take longer than a moment.
@@ -180,6 +188,22 @@ func addArgs(server *oauthtest.Server) []string {
 	return []string{"add", "jama", "--preset", "jama", "--url", server.URL(), "--client-id", "client"}
 }
 
+// addAsks starts add and waits until it asks for the secret.
+func addAsks(t *testing.T, home string, server *oauthtest.Server) *person {
+	t.Helper()
+	p := sit(t, home, addArgs(server)...)
+	p.see("not shown: ")
+	return p
+}
+
+// addTyped adds the profile jama with the secret that the server knows.
+func addTyped(t *testing.T, home string, server *oauthtest.Server) {
+	t.Helper()
+	p := addAsks(t, home, server)
+	p.types(typed + "\n")
+	p.endsWith(0)
+}
+
 // TestAddAsksWithoutEcho: the secret is asked for on the terminal, not shown, and
 // the terminal is as it was (F22).
 func TestAddAsksWithoutEcho(t *testing.T) {
@@ -187,9 +211,7 @@ func TestAddAsksWithoutEcho(t *testing.T) {
 	p := sit(t, home, addArgs(server)...)
 	p.see("Client secret of client (Jama Connect), not shown: ")
 	p.types(typed + "\n")
-	if code := p.ends(); code != 0 {
-		t.Fatalf("exit %d: %s", code, p.screen.String())
-	}
+	p.endsWith(0)
 	for _, want := range []string{"********", "opened by a key file", "identity   James Example", `Added profile "jama"`} {
 		if !strings.Contains(strings.ToLower(p.screen.String()), strings.ToLower(want)) {
 			t.Errorf("the terminal does not show %q: %s", want, p.screen.String())
@@ -220,12 +242,9 @@ func TestPromptEndsCleanly(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			server, home := jamaServer(t), newHome(t)
-			p := sit(t, home, addArgs(server)...)
-			p.see("not shown: ")
+			p := addAsks(t, home, server)
 			c.end(p)
-			if code := p.ends(); code != c.code {
-				t.Errorf("exit %d, want %d: %s", code, c.code, p.screen.String())
-			}
+			p.endsWith(c.code)
 			if !p.echoes() {
 				t.Error("the terminal stays without echo")
 			}
@@ -242,8 +261,7 @@ func TestPromptEndsCleanly(t *testing.T) {
 // TestTooLongForATerminal: a terminal in line mode cuts at 4095 bytes without a
 // word; what was cut must not become the secret.
 func TestTooLongForATerminal(t *testing.T) {
-	p := sit(t, newHome(t), addArgs(jamaServer(t))...)
-	p.see("not shown: ")
+	p := addAsks(t, newHome(t), jamaServer(t))
 	p.types(strings.Repeat("x", 5000))
 	p.types("\n")
 	if code := p.ends(); code != 2 || !strings.Contains(p.screen.String(), "--secret-file") {
@@ -254,8 +272,7 @@ func TestTooLongForATerminal(t *testing.T) {
 // TestRefusedSecretIsNotKept: the person reads why, and nothing is stored.
 func TestRefusedSecretIsNotKept(t *testing.T) {
 	server, home := jamaServer(t), newHome(t)
-	p := sit(t, home, addArgs(server)...)
-	p.see("not shown: ")
+	p := addAsks(t, home, server)
 	p.types("wrong\n")
 	if code := p.ends(); code != 7 || !strings.Contains(p.screen.String(), "401 invalid_client") {
 		t.Errorf("exit %d: %s", code, p.screen.String())
@@ -268,13 +285,8 @@ func TestRefusedSecretIsNotKept(t *testing.T) {
 // TestPassphrase: set, unlock, wrong, change; asked twice when it is new.
 func TestPassphrase(t *testing.T) {
 	server, home := jamaServer(t), newHome(t)
-	p := sit(t, home, addArgs(server)...)
-	p.see("not shown: ")
-	p.types(typed + "\n")
-	if code := p.ends(); code != 0 {
-		t.Fatal(p.screen.String())
-	}
-	p = sit(t, home, "keyring", "passphrase")
+	addTyped(t, home, server)
+	p := sit(t, home, "keyring", "passphrase")
 	p.see("New passphrase: ")
 	p.types("one two three\n")
 	p.see("The same again: ")
@@ -287,9 +299,7 @@ func TestPassphrase(t *testing.T) {
 	p.types("one two three\n")
 	p.see("The same again: ")
 	p.types("one two three\n")
-	if code := p.ends(); code != 0 {
-		t.Errorf("exit %d: %s", code, p.screen.String())
-	}
+	p.endsWith(0)
 	p = sit(t, home, "unlock")
 	p.see("Passphrase of the keyring: ")
 	p.types("one two four\n")
@@ -299,13 +309,9 @@ func TestPassphrase(t *testing.T) {
 	p = sit(t, home, "unlock")
 	p.see("Passphrase of the keyring: ")
 	p.types("one two three\n")
-	if code := p.ends(); code != 0 {
-		t.Errorf("exit %d: %s", code, p.screen.String())
-	}
+	p.endsWith(0)
 	p = sit(t, home, "lock")
-	if code := p.ends(); code != 0 {
-		t.Errorf("exit %d: %s", code, p.screen.String())
-	}
+	p.endsWith(0)
 }
 
 // TestToolsWordByHand: a person who types a tool's command is told that tools call it, and
@@ -322,12 +328,9 @@ func TestToolsWordByHand(t *testing.T) {
 // TestCtrlDBehindText: Ctrl-D ends the line that was begun, as Enter does.
 func TestCtrlDBehindText(t *testing.T) {
 	server, home := jamaServer(t), newHome(t)
-	p := sit(t, home, addArgs(server)...)
-	p.see("not shown: ")
+	p := addAsks(t, home, server)
 	p.types(typed + "\x04")
-	if code := p.ends(); code != 0 {
-		t.Errorf("exit %d: %s", code, p.screen.String())
-	}
+	p.endsWith(0)
 }
 
 // TestOddEnds: blanks and quotation marks that come with copying are asked about, and
@@ -344,8 +347,7 @@ func TestOddEnds(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			server, home := jamaServer(t), newHome(t)
-			p := sit(t, home, addArgs(server)...)
-			p.see("not shown: ")
+			p := addAsks(t, home, server)
 			p.types(c.typed + "\n")
 			p.see("Does that belong to the secret? [y/N] ")
 			p.types(c.answer)
@@ -358,34 +360,24 @@ func TestOddEnds(t *testing.T) {
 		})
 	}
 	server, home := jamaServer(t), newHome(t)
-	p := sit(t, home, addArgs(server)...)
-	p.see("not shown: ")
+	p := addAsks(t, home, server)
 	p.types("'" + typed + "'\n")
 	p.see("[y/N] ")
 	p.types("y\n") // then the server is shown all of it, and refuses
-	if code := p.ends(); code != 7 {
-		t.Errorf("taken as it is: exit %d: %s", code, p.screen.String())
-	}
+	p.endsWith(7)
 }
 
 // TestLockedBeforeAsked: if the keyring is locked, the error comes before a prompt for a
 // secret, before a sign-in and before any request.
 func TestLockedBeforeAsked(t *testing.T) {
 	server, home := jamaServer(t), newHome(t)
-	p := sit(t, home, addArgs(server)...)
-	p.see("not shown: ")
-	p.types(typed + "\n")
-	if code := p.ends(); code != 0 {
-		t.Fatal(p.screen.String())
-	}
-	p = sit(t, home, "keyring", "passphrase")
+	addTyped(t, home, server)
+	p := sit(t, home, "keyring", "passphrase")
 	for _, question := range []string{"New passphrase: ", "The same again: "} {
 		p.see(question)
 		p.types("a passphrase to lock with\n")
 	}
-	if code := p.ends(); code != 0 {
-		t.Fatal(p.screen.String())
-	}
+	p.endsWith(0)
 	if code := sit(t, home, "lock").ends(); code != 0 {
 		t.Fatal("lock: exit", code)
 	}
@@ -422,8 +414,7 @@ func TestTypedSecretIsNotLost(t *testing.T) {
 		if err := server.Always("reset-early"); err != nil {
 			t.Fatal(err)
 		}
-		p := sit(t, home, addArgs(server)...)
-		p.see("not shown: ")
+		p := addAsks(t, home, server)
 		p.types(typed + "\n")
 		p.see(question)
 		p.types(answer)
@@ -437,16 +428,11 @@ func TestTypedSecretIsNotLost(t *testing.T) {
 	}
 	for answer, want := range map[string]string{"y\n": "stored, but not verified", "n\n": "is unchanged"} {
 		server, home := jamaServer(t), newHome(t)
-		p := sit(t, home, addArgs(server)...)
-		p.see("not shown: ")
-		p.types(typed + "\n")
-		if code := p.ends(); code != 0 {
-			t.Fatal(p.screen.String())
-		}
+		addTyped(t, home, server)
 		if err := server.Always("reset-early"); err != nil {
 			t.Fatal(err)
 		}
-		p = sit(t, home, "rotate", "jama")
+		p := sit(t, home, "rotate", "jama")
 		p.see("not shown: ")
 		p.types("another-s3cret\n")
 		p.see(question)
