@@ -14,30 +14,27 @@ import (
 
 // executables reports where they are, and whether other users could have changed them.
 func (x *examination) executables() {
-	self, err := os.Executable()
-	if err == nil {
-		self, err = filepath.EvalSymlinks(self)
-	}
+	self, err := handover.Self()
 	if err != nil {
 		x.fail("engine", err)
 		return
 	}
 	x.add("engine", good, release()+" in "+self, "")
-	front := filepath.Join(filepath.Dir(self), "credhelper")
-	if filepath.Base(filepath.Dir(self)) == "libexec" && !exists(front) {
-		front = filepath.Join(filepath.Dir(filepath.Dir(self)), "bin", "credhelper")
-	}
+	front, missing := handover.Front()
 	found, err := x.findProgram("credhelper")
 	switch {
+	case err != nil && missing != nil:
+		x.fail("front", missing)
+		return
 	case err != nil:
 		x.add("front", note, "credhelper is not in PATH; tools find it by its full path only", "add "+filepath.Dir(front)+" to PATH")
-	default:
-		if real, err := filepath.EvalSymlinks(found); err == nil && real != front && exists(front) {
-			x.add("front", note, "PATH finds "+found+", this one is "+front, "")
-			return
-		}
-		x.sameRelease("front", found)
+		return
 	}
+	if real, err := filepath.EvalSymlinks(found); err == nil && missing == nil && real != front {
+		x.add("front", note, "PATH finds "+found+", this one is "+front, "")
+		return
+	}
+	x.sameRelease("front", found)
 }
 
 // plugin reports whether connectors that use go-plugin would find their executable. No

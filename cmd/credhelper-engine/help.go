@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/credhelper/credhelper/cmd/internal/handover"
 	"github.com/credhelper/credhelper/protocol"
 	"github.com/credhelper/credhelper/protocol/printable"
 )
@@ -90,10 +91,7 @@ const pagesPlace = "share/credhelper-docs"
 
 // findTopics are the installed pages: the name of each and its file.
 func findTopics() map[string]string {
-	self, err := os.Executable()
-	if err == nil {
-		self, err = filepath.EvalSymlinks(self)
-	}
+	self, err := handover.Self()
 	if err != nil {
 		return nil
 	}

@@ -44,7 +44,7 @@ func To(executable string, h Handover, environ []string, name string, args []str
 // Find returns the path of an executable of this release: beside this one, with links
 // resolved, or else in ../libexec; never in PATH (T5). Its errors wrap ErrPolicy.
 func Find(executable string) (string, error) {
-	self, err := place()
+	self, err := Self()
 	if err != nil {
 		return "", err
 	}
@@ -72,7 +72,7 @@ func Find(executable string) (string, error) {
 // Front returns the path of the executable that tools call: beside this one, or in
 // ../bin if this one is in ../libexec. Its errors wrap ErrPolicy.
 func Front() (string, error) {
-	self, err := place()
+	self, err := Self()
 	if err != nil {
 		return "", err
 	}
@@ -85,8 +85,8 @@ func Front() (string, error) {
 	return "", forbidden("credhelper is missing beside " + self)
 }
 
-// place returns the path of this executable, with links resolved.
-func place() (string, error) {
+// Self returns the path of this executable, with links resolved. Its errors wrap ErrPolicy.
+func Self() (string, error) {
 	self, err := os.Executable()
 	if err == nil {
 		self, err = filepath.EvalSymlinks(self)
