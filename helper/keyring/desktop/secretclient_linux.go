@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"os"
 	"slices"
 	"strings"
 	"time"
@@ -14,6 +13,7 @@ import (
 	"github.com/godbus/dbus"
 
 	"github.com/credhelper/credhelper/helper/keyring"
+	"github.com/credhelper/credhelper/helper/keyring/desktop/busguard"
 	"github.com/credhelper/credhelper/protocol/printable"
 	"github.com/credhelper/credhelper/protocol/secret"
 )
@@ -41,8 +41,14 @@ const promptTime = 2 * time.Second
 
 // newSecretClient connects to the bus that answered when the process started.
 func newSecretClient(ctx context.Context) (*secretClient, error) {
-	bus, err := dbus.Dial(os.Getenv("DBUS_SESSION_BUS_ADDRESS"))
+	deadline, _ := ctx.Deadline()
+	conn, err := busguard.Dial(deadline)
 	if err != nil {
+		return nil, err
+	}
+	bus, err := dbus.NewConn(conn)
+	if err != nil {
+		conn.Close()
 		return nil, err
 	}
 	c := &secretClient{ctx: ctx, bus: bus, end: context.AfterFunc(ctx, func() { bus.Close() })}

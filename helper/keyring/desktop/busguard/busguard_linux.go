@@ -9,6 +9,7 @@ import (
 	"os"
 	"strconv"
 	"strings"
+	"syscall"
 	"time"
 )
 
@@ -121,10 +122,49 @@ func firstAnswering(addresses []string, deadline time.Time) string {
 	return ""
 }
 
+// Dial connects to the bus that answered when the process started.
+func Dial(deadline time.Time) (net.Conn, error) {
+	return dial(socket(os.Getenv(variable)), deadline)
+}
+
+// dial connects to a bus of this user. That of another user, whose address sudo or su
+// left in the environment, lets root in, and could be any program that listens at an
+// abstract address.
+func dial(name string, deadline time.Time) (net.Conn, error) {
+	conn, err := (&net.Dialer{Deadline: deadline}).Dial("unix", name)
+	if err != nil {
+		return nil, err
+	}
+	if uid, err := peer(conn.(*net.UnixConn)); err != nil || !trusted(uid, os.Geteuid()) {
+		conn.Close()
+		return nil, errors.Join(err, errors.New("the session bus is of another user"))
+	}
+	return conn, nil
+}
+
+// trusted reports whether the bus of a user may get the secrets of another.
+func trusted(bus, user int) bool { return bus == user || bus == 0 }
+
+// peer is the user who listens at the other end.
+func peer(conn *net.UnixConn) (uid int, err error) {
+	raw, err := conn.SyscallConn()
+	if err != nil {
+		return 0, err
+	}
+	var credentials *syscall.Ucred
+	controlled := raw.Control(func(fd uintptr) {
+		credentials, err = syscall.GetsockoptUcred(int(fd), syscall.SOL_SOCKET, syscall.SO_PEERCRED)
+	})
+	if err = errors.Join(controlled, err); err != nil {
+		return 0, err
+	}
+	return int(credentials.Uid), nil
+}
+
 // answers does what the library's init does: it authenticates and says Hello. A bus
 // that stops at any point would have stopped the library.
 func answers(name string, deadline time.Time) bool {
-	conn, err := (&net.Dialer{Deadline: deadline}).Dial("unix", name)
+	conn, err := dial(name, deadline)
 	if err != nil {
 		return false
 	}

@@ -2,9 +2,15 @@ package busguard
 
 import (
 	"bytes"
+	"net"
+	"os"
+	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
+	"time"
 )
 
 // TestCandidates: which addresses are asked at all (D-Bus specification,
@@ -77,4 +83,60 @@ func TestReadLine(t *testing.T) {
 			t.Errorf("%.20q is read as %.20q", bad, line)
 		}
 	}
+}
+
+// TestBusOfAnotherUser: a bus that another user listens at gets no connection, not even
+// root's, whom a real one would let in.
+func TestBusOfAnotherUser(t *testing.T) {
+	for _, c := range []struct {
+		bus, user int
+		want      bool
+	}{{1000, 1000, true}, {0, 1000, true}, {0, 0, true}, {1000, 0, false}, {1001, 1000, false}} {
+		if trusted(c.bus, c.user) != c.want {
+			t.Errorf("the bus of %d for %d: %v", c.bus, c.user, !c.want)
+		}
+	}
+	t.Setenv(variable, "unix:path="+listenAs(t, os.Geteuid()))
+	conn, err := Dial(time.Now().Add(time.Minute))
+	if err != nil {
+		t.Fatalf("our own: %v", err)
+	}
+	conn.Close()
+	if os.Geteuid() != 0 {
+		return // who cannot become another has the table only
+	}
+	t.Setenv(variable, "unix:path="+listenAs(t, 65534))
+	if _, err := Dial(time.Now().Add(time.Minute)); err == nil {
+		t.Error("root connects to the bus of uid 65534")
+	}
+}
+
+// listenAs listens at a new socket as a user, and returns its path.
+func listenAs(t *testing.T, uid int) string {
+	path := filepath.Join(t.TempDir(), "bus")
+	if err := os.Chmod(filepath.Dir(path), 0o777); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Chmod(filepath.Dir(filepath.Dir(path)), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	listening := make(chan error)
+	go func() {
+		runtime.LockOSThread() // and never unlocked, so that this thread ends as that user
+		if uid != os.Geteuid() {
+			if _, _, errno := syscall.RawSyscall(syscall.SYS_SETRESUID, ^uintptr(0), uintptr(uid), ^uintptr(0)); errno != 0 {
+				listening <- errno
+				return
+			}
+		}
+		listener, err := net.Listen("unix", path)
+		if err == nil {
+			t.Cleanup(func() { listener.Close() })
+		}
+		listening <- err
+	}()
+	if err := <-listening; err != nil {
+		t.Fatal(err)
+	}
+	return path
 }
