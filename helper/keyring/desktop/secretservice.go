@@ -12,7 +12,7 @@ import (
 // user; any program on that bus can read an unlocked collection.
 func openSecretService(Config) (keyring.Keyring, error) {
 	if !busAnswered {
-		return nil, fmt.Errorf("%w: no session bus answers", keyring.ErrUnavailable)
+		return nil, fmt.Errorf("%w: no session bus of this user answers", keyring.ErrUnavailable)
 	}
 	return secretService{}, nil
 }
@@ -31,7 +31,7 @@ func KWalletAnswers(ctx context.Context) error { return askBus(ctx, secretServic
 // askBus asks something of the session bus within Limit.
 func askBus(ctx context.Context, ask func(context.Context) error) error {
 	if !busAnswered {
-		return named(fmt.Errorf("%w: no session bus answers", keyring.ErrUnavailable))
+		return named(fmt.Errorf("%w: no session bus of this user answers", keyring.ErrUnavailable))
 	}
 	ctx, cancel := context.WithTimeout(ctx, Limit)
 	defer cancel()

@@ -118,7 +118,7 @@ func secretServiceReady(ctx context.Context) error {
 func askService(ctx context.Context, ask func(*secretClient) error) error {
 	c, err := newSecretClient(ctx)
 	if err != nil {
-		return fmt.Errorf("%w: no session bus answers", keyring.ErrUnavailable)
+		return fmt.Errorf("%w: no session bus of this user answers", keyring.ErrUnavailable)
 	}
 	defer c.close()
 	return told(ctx, ask(c))
