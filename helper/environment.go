@@ -30,8 +30,9 @@ import (
 // protocol.ErrPolicy: the environment names no home.
 func FromEnvironment(environ []string, uid int) (Config, error) {
 	env := func(name string) string {
+		name += "="
 		for _, entry := range environ {
-			if value, found := strings.CutPrefix(entry, name+"="); found {
+			if value, found := strings.CutPrefix(entry, name); found {
 				return value
 			}
 		}

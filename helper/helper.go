@@ -63,6 +63,10 @@ type Config struct {
 	// it (A18).
 	RunsLong bool
 
+	// Processors returns how many goroutines can run at once; it is called before many
+	// files are read. Nil: runtime.GOMAXPROCS.
+	Processors func() int
+
 	// Timeout is a person's time limit for an answer; 0: the profile's, or 8 s.
 	// TimeLimit is called if a profile has its own; may be nil.
 	Timeout   time.Duration
@@ -115,7 +119,7 @@ func New(c Config) *Helper {
 	if c.Clock == nil {
 		c.Clock = cache.ClockAt
 	}
-	files := &home.Home{Dirs: c.Dirs, Now: c.Now}
+	files := &home.Home{Dirs: c.Dirs, Now: c.Now, Processors: c.Processors}
 	servers := server.New(files, server.Config{Now: c.Now, Sleep: c.Sleep, Env: c.Env, Environ: c.Environ, HTTP: c.HTTP,
 		CommandSaid: c.CommandSaid, Report: c.Report, Explain: c.Explain})
 	return &Helper{Home: files, Servers: servers, config: c, logFile: logfile.Writer{Path: c.Dirs.Log()}}

@@ -7,14 +7,20 @@ import (
 	"os"
 	"time"
 
+	"github.com/credhelper/credhelper/cmd/internal/handover"
 	"github.com/credhelper/credhelper/cmd/internal/process"
 )
 
 func main() {
 	process.GrowStack(2)
+	environ, limited := handover.CutOneProcessor(os.Environ())
+	if limited { // no child inherits it
+		_ = os.Unsetenv(handover.Processors)
+	}
 	os.Exit(run(os.Args, &session{
 		stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr,
-		environ: os.Environ(),
+		environ: environ,
+		limited: limited,
 		now:     time.Now,
 		exit:    os.Exit,
 	}))

@@ -18,6 +18,7 @@ import (
 type session struct {
 	stdin, stdout, stderr *os.File
 	environ               []string
+	limited               bool // to one processor, by the front
 	now                   func() time.Time
 	exit                  func(int) // used only by the watchdog and signals
 
@@ -96,6 +97,16 @@ func (s *session) lookup(name string) (value string, found bool) {
 // interactive reports whether prompts are allowed: not in CI, not with --no-input.
 // Whether there is a terminal is known only when it is opened.
 func (s *session) interactive() bool { return !s.flags.noInput && s.env("CI") == "" }
+
+// processors returns on how many processors this process may run. If the front has limited
+// it to one, which starts it faster, it may run on all from now on.
+func (s *session) processors() int {
+	if s.limited {
+		runtime.SetDefaultGOMAXPROCS()
+		s.limited = false
+	}
+	return runtime.GOMAXPROCS(0)
+}
 
 // windows reports whether this is Windows, for which special cases are untested.
 const windows = runtime.GOOS == "windows"

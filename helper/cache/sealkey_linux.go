@@ -38,22 +38,20 @@ const newKeyLife = 10 * time.Minute
 // be kept for life; 0 does not change the timeout of an existing key. The caller holds
 // the home's lock.
 func kernelKey(name string, random func([]byte) error, life time.Duration) (sealingKey, bool) {
-	k := sealingKey{place: placeKernel}
-	// Possession of keyrings is per thread: stay on this one.
+	k, found, kept := findKernelKey(name, life)
+	if found && kept {
+		return k, true
+	}
+	// Possession of keyrings is per thread: stay on this one. Go starts another thread for
+	// that, so it is tried without.
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 	// Possess the user keyring even if the session keyring does not link it.
 	if _, err := unix.KeyctlInt(unix.KEYCTL_LINK, unix.KEY_SPEC_USER_KEYRING, unix.KEY_SPEC_THREAD_KEYRING, 0, 0); err != nil {
 		return k, false
 	}
-	if id, err := unix.KeyctlSearch(unix.KEY_SPEC_USER_KEYRING, "user", name, 0); err == nil {
-		k.serial = int32(id)
-		if readKernelKey(k.serial, &k.key) {
-			if life > 0 {
-				setTimeout(id, life)
-			}
-			return k, true
-		}
+	if k, found, _ = findKernelKey(name, life); found {
+		return k, true
 	}
 	if content, err := os.ReadFile("/proc/key-users"); err == nil && crowded(content, os.Getuid()) {
 		return k, false // the next place takes it
@@ -68,13 +66,24 @@ func kernelKey(name string, random func([]byte) error, life time.Duration) (seal
 	if unix.KeyctlSetperm(id, keyPermissions) != nil {
 		return k, false
 	}
-	if life > 0 {
-		setTimeout(id, life)
-	} else {
-		setTimeout(id, newKeyLife)
+	if life <= 0 {
+		life = newKeyLife
 	}
+	_ = setTimeout(id, life)
 	k.serial = int32(id)
 	return k, true
+}
+
+// findKernelKey returns the home's key, to be kept for life. kept is false if the timeout
+// could not be set, for which the key must be possessed.
+func findKernelKey(name string, life time.Duration) (k sealingKey, found, kept bool) {
+	k.place = placeKernel
+	id, err := unix.KeyctlSearch(unix.KEY_SPEC_USER_KEYRING, "user", name, 0)
+	if err != nil || !readKernelKey(int32(id), &k.key) {
+		return k, false, false
+	}
+	k.serial = int32(id)
+	return k, true, life <= 0 || setTimeout(id, life) == nil
 }
 
 // crowded reports whether a quarter of the user's quota of keys is in use (keyrings(7):
@@ -94,9 +103,10 @@ func crowded(keyUsers []byte, uid int) bool {
 	return false
 }
 
-func setTimeout(id int, life time.Duration) {
-	// Best effort: a key without a timeout ends with the machine's uptime.
-	_, _ = unix.KeyctlInt(unix.KEYCTL_SET_TIMEOUT, id, max(int(life/time.Second), 1), 0, 0)
+// setTimeout is best effort: a key without a timeout ends with the machine's uptime.
+func setTimeout(id int, life time.Duration) error {
+	_, err := unix.KeyctlInt(unix.KEYCTL_SET_TIMEOUT, id, max(int(life/time.Second), 1), 0, 0)
+	return err
 }
 
 // forgetKernelKey removes the home's key, which makes every sealed file a miss.

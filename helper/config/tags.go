@@ -15,10 +15,7 @@ type tag struct {
 	exported bool
 }
 
-var (
-	typeTags sync.Map // reflect.Type -> []tag
-	typeKeys sync.Map // reflect.Type -> map[string]bool
-)
+var typeTags sync.Map // reflect.Type -> []tag
 
 // tagsOf are the tags of a struct's members, in their order.
 func tagsOf(t reflect.Type) []tag {
@@ -35,15 +32,30 @@ func tagsOf(t reflect.Type) []tag {
 	return list
 }
 
-// keysOf are the dotted keys that a struct takes; "prefix.*" where any name goes. The
-// map is not to be changed.
-func keysOf(t reflect.Type) map[string]bool {
-	if known, ok := typeKeys.Load(t); ok {
-		return known.(map[string]bool)
+// takes reports whether a struct has a member for a dotted key.
+func takes(t reflect.Type, key string) bool {
+	for t.Kind() == reflect.Pointer || t.Kind() == reflect.Slice {
+		t = t.Elem()
 	}
+	name, rest, dotted := strings.Cut(key, ".")
+	switch t.Kind() {
+	case reflect.Map:
+		return !dotted || takes(t.Elem(), rest)
+	case reflect.Struct:
+		for i, tag := range tagsOf(t) {
+			if tag.name == name && name != "" && name != "-" {
+				return !dotted || takes(t.Field(i).Type, rest)
+			}
+		}
+	}
+	return false
+}
+
+// keysOf are the dotted keys that a struct takes; "prefix.*" where any name goes. The
+// map is new.
+func keysOf(t reflect.Type) map[string]bool {
 	known := map[string]bool{}
 	addKeys(t, "", known)
-	typeKeys.Store(t, known)
 	return known
 }
 

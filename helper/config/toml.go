@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
-	"slices"
 	"strings"
 
 	"github.com/pelletier/go-toml/v2"
@@ -34,10 +33,10 @@ func readDocument(path string, content []byte, into any) (*document, error) {
 	}
 	d.index()
 	// go-toml compares keys without case and ignores unknown ones.
-	known := keysOf(reflect.TypeOf(into))
+	t := reflect.TypeOf(into)
 	for _, key := range d.order {
-		if !isKnown(known, key) {
-			return nil, d.unknown(key, known)
+		if !takes(t, key) {
+			return nil, d.unknown(key, keysOf(t))
 		}
 	}
 	return d, nil
@@ -191,21 +190,6 @@ func valueOf(t reflect.Type) string {
 		return "a list: [...]"
 	}
 	return ""
-}
-
-func isKnown(known map[string]bool, key string) bool {
-	if known[key] {
-		return true
-	}
-	parts := strings.Split(key, ".")
-	for k := range known {
-		if fits := strings.Split(k, "."); strings.Contains(k, "*") && len(fits) == len(parts) {
-			if slices.EqualFunc(fits, parts, func(f, p string) bool { return f == "*" || f == p }) {
-				return true
-			}
-		}
-	}
-	return false
 }
 
 // Nearest returns the known name that a misspelt one probably means: at most two edits

@@ -20,7 +20,12 @@ type Home struct {
 	Dirs cache.Dirs
 	Now  func() time.Time
 
+	// Processors returns how many goroutines can run at once; it is called before many
+	// files are read. Nil: runtime.GOMAXPROCS.
+	Processors func() int
+
 	variables variables // from which profiles take secrets
+	settings  readSettings
 }
 
 // Unguarded returns for each directory of the configuration how others than root and we

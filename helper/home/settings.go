@@ -1,17 +1,34 @@
 package home
 
 import (
+	"errors"
 	"io/fs"
 	"os"
+	"sync"
 
-	"errors"
-
+	"github.com/credhelper/credhelper/helper/cache"
 	"github.com/credhelper/credhelper/helper/config"
 )
 
-// Settings reads config.toml; they are empty if it is missing.
+// readSettings are the settings as they were last read. A miss needs them four times,
+// and parsing them takes as long as parsing the profile.
+type readSettings struct {
+	mu    sync.Mutex
+	stamp cache.Stamp // of config.toml before it was read; zero if they were not read
+	last  config.Settings
+}
+
+// Settings returns the content of config.toml, which is read again if the file has
+// changed; empty settings if it is missing.
 func (h *Home) Settings() (config.Settings, error) {
 	path := h.Dirs.Settings()
+	stamp, trusted := cache.TakeStamp(path, h.Now())
+	h.settings.mu.Lock()
+	defer h.settings.mu.Unlock()
+	if stamp == h.settings.stamp {
+		return h.settings.last, nil
+	}
+	h.settings.stamp = cache.Stamp{}
 	content, err := config.ReadProvided(path, maxConfig)
 	if errors.Is(err, fs.ErrNotExist) {
 		return config.Settings{}, nil
@@ -19,7 +36,11 @@ func (h *Home) Settings() (config.Settings, error) {
 	if err != nil {
 		return config.Settings{}, err
 	}
-	return config.ReadSettings(path, content)
+	settings, err := config.ReadSettings(path, content)
+	if err == nil && trusted {
+		h.settings.stamp, h.settings.last = stamp, settings
+	}
+	return settings, err
 }
 
 // FirstKeyring is UseKeyring for a choice that is valid only if the first secret can be

@@ -128,11 +128,20 @@ func (s *survey) lookAt(ctx context.Context, files []profileFile, some []int) {
 		}
 	}
 	var others sync.WaitGroup
-	for range min(runtime.GOMAXPROCS(0), len(some)/chunk) - 1 {
-		others.Go(worker)
+	if chunks := len(some) / chunk; chunks > 1 {
+		for range min(s.home.processors(), chunks) - 1 {
+			others.Go(worker)
+		}
 	}
 	worker()
 	others.Wait()
+}
+
+func (h *Home) processors() int {
+	if h.Processors == nil {
+		return runtime.GOMAXPROCS(0)
+	}
+	return h.Processors()
 }
 
 // file looks at one file, and reads it if it is not known.

@@ -13,7 +13,12 @@ import (
 // disk (security.md S4, F7, F9). An overdue call fails with ErrUnavailable and is
 // abandoned in its goroutine; its result is discarded. After an overdue Set or Delete
 // the stored state is unknown, old or new, which the error says.
-func WithDeadline(k Keyring, d time.Duration) Keyring { return withDeadline{k, d} }
+func WithDeadline(k Keyring, d time.Duration) Keyring {
+	if limited, already := k.(withDeadline); already && limited.limit <= d {
+		return k
+	}
+	return withDeadline{k, d}
+}
 
 type withDeadline struct {
 	inner Keyring

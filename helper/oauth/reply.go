@@ -165,10 +165,12 @@ func (c *Client) checkType(f field) flaw {
 		return noFlaw
 	case !f.given():
 		return flawNoType
-	case f.shape != text || f.dirty || !word(f.text, 40) || c.redact(f.text) != f.text:
+	case f.shape != text || f.dirty || !word(f.text, 40):
 		return flawOddType
 	case strings.EqualFold(f.text, "Bearer"):
 		return noFlaw
+	case c.redact(f.text) != f.text: // the others are shown
+		return flawOddType
 	case strings.EqualFold(f.text, "N_A"):
 		return flaw{reason: "a token_type that is not Bearer: N_A, so this is no access token (RFC 8693 2.2.1)", cure: "to be given it by name: requested_token_type (credhelper edit {profile})"}
 	case NeverBearer(f.text):

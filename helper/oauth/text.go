@@ -62,6 +62,9 @@ func Redact(s string, hidden ...secret.Text) string {
 const tellingLength = 8
 
 func redact(s, id string, secrets []string) string {
+	if s == "" {
+		return ""
+	}
 	s = s[:min(len(s), foreignLimit)]
 	var long, short, pieces []string
 	for _, plain := range secrets {

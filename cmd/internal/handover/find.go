@@ -27,6 +27,9 @@ func To(executable string, h Handover, environ []string, name string, args []str
 		return 0, err
 	}
 	argv := append([]string{path, h.word(), name}, args...)
+	if executable == Engine {
+		environ = onOneProcessor(environ)
+	}
 	code, err := become(path, argv, environ, stdin)
 	switch {
 	case errors.Is(err, syscall.ENOEXEC):

@@ -2,6 +2,7 @@ package inner
 
 import (
 	"slices"
+	"time"
 
 	"github.com/credhelper/credhelper/helper"
 	"github.com/credhelper/credhelper/helper/keyring"
@@ -26,7 +27,7 @@ func wantsBus(environ, args, choosers []string) bool {
 	if err != nil {
 		return false
 	}
-	settings, err := helper.New(helper.Config{Dirs: dirs}).Settings()
+	settings, err := helper.New(helper.Config{Dirs: dirs, Now: time.Now}).Settings()
 	if err != nil {
 		return false
 	}

@@ -52,8 +52,9 @@ func Begin(self string, argv, environ []string, now time.Time, choosers ...strin
 
 // Lookup returns the value of a variable in an environment of entries "NAME=value".
 func Lookup(environ []string, name string) (value string, found bool) {
+	name += "="
 	for _, entry := range environ {
-		if v, ok := strings.CutPrefix(entry, name+"="); ok {
+		if v, ok := strings.CutPrefix(entry, name); ok {
 			return v, true
 		}
 	}

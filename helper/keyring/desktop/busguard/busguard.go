@@ -40,7 +40,7 @@ var (
 
 // NeedsAsking reports whether there may be a bus that was not contacted when the
 // process started.
-func NeedsAsking() bool { return guarded && !asked }
+func NeedsAsking() bool { return guarded && !asked && findable(original) }
 
 // Lift restores the environment of the process, and reports whether a session bus
 // answered. The importer of the library calls it after the library's init: from then on

@@ -57,6 +57,17 @@ func candidates(address, runtimeDir string, uid int) []string {
 	return found
 }
 
+// findable reports whether there is a socket that a bus with this address could have.
+func findable(address string) bool {
+	for _, one := range candidates(address, os.Getenv("XDG_RUNTIME_DIR"), os.Getuid()) {
+		name := socket(one)
+		if _, err := os.Lstat(name); err == nil || strings.HasPrefix(name, "@") {
+			return true
+		}
+	}
+	return false
+}
+
 // socket returns the name of an address's Unix socket in the form of package net; "" if
 // it has none.
 func socket(address string) string {

@@ -140,3 +140,24 @@ func listenAs(t *testing.T, uid int) string {
 	}
 	return path
 }
+
+// TestFindable: whether there can be a bus at all is known without calling one.
+func TestFindable(t *testing.T) {
+	dir := t.TempDir()
+	t.Setenv("XDG_RUNTIME_DIR", dir)
+	if err := os.WriteFile(dir+"/bus", nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for address, want := range map[string]bool{
+		"":                           true, // in the runtime directory
+		"unix:path=" + dir + "/bus":  true,
+		"unix:path=" + dir + "/none": false,
+		"unix:abstract=/tmp/dbus-x":  true, // has no file
+		"tcp:host=localhost,port=1":  false,
+		"unix:path=/none;unix:path=" + dir + "/bus": true,
+	} {
+		if got := findable(address); got != want {
+			t.Errorf("%q: %v", address, got)
+		}
+	}
+}
