@@ -3,6 +3,7 @@ package helper
 import (
 	"os"
 	"testing"
+	"time"
 
 	"github.com/credhelper/credhelper/helper/cache"
 )
@@ -16,7 +17,7 @@ func TestSecretKey(t *testing.T) {
 		if err := os.WriteFile(dirs.Settings(), []byte("keyring = '"+keyringName+"'\n"), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		return New(Config{Dirs: dirs})
+		return New(Config{Dirs: dirs, Now: time.Now})
 	}
 	for _, c := range []struct {
 		name string
