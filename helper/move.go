@@ -54,6 +54,11 @@ func (h *Helper) MoveSecrets(ctx context.Context, backend string) (moved []strin
 			moved = append(moved, name)
 		}
 	}
+	unlock, err := m.doorItems(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer unlock()
 	if err := h.UseKeyring(backend); err != nil {
 		return nil, err
 	}

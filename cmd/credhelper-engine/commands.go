@@ -78,8 +78,8 @@ func (s *session) commands() *cobra.Command {
 	root.CompletionOptions.DisableDefaultCmd = true
 	root.SetHelpCommand(s.helpCommand())
 	root.AddCommand(
-		s.curlCommand(), s.execCommand(), s.sinkCommand(), s.serveCommand(), s.pluginCommand(), s.testCommand(), s.inspectCommand(),
-		s.addCommand(), s.presetsCommand(), s.listCommand(), s.showCommand(), s.editCommand(), s.removeCommand(), s.rotateCommand(), s.loginCommand(), s.logoutCommand(),
+		s.curlCommand(), s.execCommand(), s.sinkCommand(), s.serveCommand(), s.proxyCommand(), s.pluginCommand(), s.testCommand(), s.inspectCommand(),
+		s.addCommand(), s.presetsCommand(), s.listCommand(), s.showCommand(), s.editCommand(), s.removeCommand(), s.rotateCommand(), s.lendCommand(), s.loginCommand(), s.logoutCommand(),
 		s.rebindCommand(), s.exportCommand(), s.importCommand(), s.setupCommand(),
 		s.statusCommand(), s.explainCommand(), s.doctorCommand(), s.logCommand(),
 		s.unlockCommand(), s.lockCommand(), s.cacheCommand(), s.keyringCommand(),

@@ -1,5 +1,6 @@
-// Credhelper-plugin serves one long-running program, the connector that started
-// "credhelper plugin" through go-plugin (package connector, docs/connectors.md). It is
+// Credhelper-plugin serves long-running programs: the connector that started "credhelper
+// plugin" through go-plugin (package connector, docs/connectors.md), and the guests of
+// "credhelper proxy" (package door, docs/door.md), which "credhelper lend" makes. It is
 // not called directly: credhelper executes it. It is a separate executable because gRPC
 // and protobuf would add a third to the start-up time of every other call
 // (docs/performance.md).
@@ -41,8 +42,13 @@ func (p *plugin) run(argv []string) error {
 	if err != nil {
 		return err
 	}
-	if !slices.Equal(call.Args, []string{"plugin"}) {
-		return &protocol.Error{Kind: protocol.ErrPolicy, Text: "type credhelper, not " + handover.Plugin}
+	switch {
+	case len(call.Args) == 2 && call.Args[0] == "proxy":
+		return p.proxy(call.Args[1])
+	case len(call.Args) == 2 && call.Args[0] == "lend":
+		return p.lend(call.Args[1])
+	case !slices.Equal(call.Args, []string{"plugin"}):
+		return policy("type credhelper, not " + handover.Plugin)
 	}
 	ctx, end := context.WithCancel(context.Background())
 	defer end()
@@ -53,7 +59,7 @@ func (p *plugin) run(argv []string) error {
 	if err := connector.CheckHost(); err != nil {
 		return err
 	}
-	h, err := p.open()
+	h, err := p.open("plugin")
 	if err != nil {
 		return err
 	}
@@ -62,13 +68,13 @@ func (p *plugin) run(argv []string) error {
 }
 
 // open creates the helper. Nothing is read or opened yet.
-func (p *plugin) open() (*helper.Helper, error) {
+func (p *plugin) open(verb string) (*helper.Helper, error) {
 	config, err := inner.Config(p.environ, time.Now)
 	if err != nil {
 		return nil, err
 	}
 	config.Report = func(text string) { inner.Say(p.stderr, "credhelper: "+text) }
-	config.Caller, config.Reminds, config.RunsLong = inner.Caller("plugin"), true, true
+	config.Caller, config.Reminds, config.RunsLong = inner.Caller(verb), true, true
 	return helper.New(config), nil
 }
 
@@ -77,7 +83,7 @@ func (p *plugin) serve(ctx context.Context, h *helper.Helper) error {
 	runtimeDir, _ := inner.Lookup(p.environ, "XDG_RUNTIME_DIR")
 	dir, err := socketDir(runtimeDir, time.Now())
 	if err != nil {
-		return &protocol.Error{Kind: protocol.ErrPolicy, Text: "plugin: " + err.Error()}
+		return policy("plugin: " + err.Error())
 	}
 	remove := sync.OnceFunc(func() { _ = os.RemoveAll(dir) })
 	defer remove()
@@ -96,3 +102,6 @@ func (p *plugin) serve(ctx context.Context, h *helper.Helper) error {
 		HostLives: func() bool { return hasReader(p.stdout) },
 	})
 }
+
+func policy(text string) error    { return &protocol.Error{Kind: protocol.ErrPolicy, Text: text} }
+func malformed(text string) error { return &protocol.Error{Kind: protocol.ErrMalformed, Text: text} }

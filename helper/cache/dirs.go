@@ -116,6 +116,9 @@ func (d Dirs) Run() string { return d.State + "/run" }
 // Profiles returns the user's directory of profiles, one TOML file each.
 func (d Dirs) Profiles() string { return d.Config + "/profiles" }
 
+// Guests returns the user's directory of guests of the door, one TOML file each.
+func (d Dirs) Guests() string { return d.Config + "/guests" }
+
 // Presets returns the user's directory of presets, one TOML file each.
 func (d Dirs) Presets() string { return d.Config + "/presets" }
 

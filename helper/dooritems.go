@@ -1,0 +1,96 @@
+package helper
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/credhelper/credhelper/helper/failure"
+	"github.com/credhelper/credhelper/helper/keyring"
+	"github.com/credhelper/credhelper/helper/private"
+	"github.com/credhelper/credhelper/protocol"
+	"github.com/credhelper/credhelper/protocol/secret"
+)
+
+// A DoorItem is an item of the door in the keyring, beside the secrets of profiles.
+type DoorItem string
+
+// The items of the door. No profile has such a name, so no profile's secret is replaced.
+const (
+	DoorKeys DoorItem = "\x00door" // the keys of guests' seals and of local tokens
+	DoorCA   DoorItem = "\x00door-ca"
+)
+
+// doorItems lists them, for those that move secrets.
+var doorItems = [...]DoorItem{DoorKeys, DoorCA}
+
+// DoorItem returns an item of the door; zero if there is none. Errors wrap a sentinel of
+// package protocol: a locked keyring is ErrLocked.
+func (h *Helper) DoorItem(ctx context.Context, item DoorItem) (secret.Text, error) {
+	k, err := h.openKeyring(ctx)
+	if err != nil {
+		return secret.Text{}, ofDoor(err)
+	}
+	value, err := k.Get(ctx, h.secretKey(string(item)))
+	if errors.Is(err, keyring.ErrNotFound) {
+		return secret.Text{}, nil
+	}
+	return value, ofDoor(err)
+}
+
+// PutDoorItem stores an item of the door.
+func (h *Helper) PutDoorItem(ctx context.Context, item DoorItem, value secret.Text) error {
+	k, err := h.openKeyring(ctx)
+	if err != nil {
+		return ofDoor(err)
+	}
+	return ofDoor(k.Set(ctx, h.secretKey(string(item)), value))
+}
+
+// LockDoor lets one process at a time change the items of the door and its guests.
+func (h *Helper) LockDoor(ctx context.Context) (unlock func(), err error) {
+	dir, err := private.Make(h.config.Dirs.Locks())
+	if err != nil {
+		return nil, failure.Store(err)
+	}
+	defer dir.Close()
+	lock, err := dir.Lock(ctx, "door")
+	switch {
+	case errors.Is(err, private.ErrNoLocks):
+		return func() {}, nil
+	case err != nil:
+		return nil, ofDoor(err)
+	}
+	return lock.Unlock, nil
+}
+
+// ofDoor explains an error of the keyring.
+func ofDoor(err error) error {
+	if err == nil {
+		return nil
+	}
+	e := protocol.About("the keys of the door", err, "see what is wrong: credhelper doctor")
+	e.Kind = failure.KindOf(err)
+	if errors.Is(err, keyring.ErrUnlock) {
+		e.Hint = "unlock it: credhelper unlock"
+	}
+	return e
+}
+
+// doorItems copies the items of the door, under their lock.
+func (m *move) doorItems(ctx context.Context) (unlock func(), err error) {
+	if unlock, err = m.LockDoor(ctx); err != nil {
+		return nil, err
+	}
+	for _, item := range doorItems {
+		_, err := m.from.Get(ctx, m.secretKeyIn(m.before, string(item)))
+		if errors.Is(err, keyring.ErrNotFound) {
+			continue
+		}
+		if err := m.item(ctx, string(item)); err != nil {
+			unlock()
+			return nil, fmt.Errorf("the door: %w", err)
+		}
+	}
+	return unlock, nil
+}

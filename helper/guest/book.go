@@ -1,0 +1,307 @@
+package guest
+
+import (
+	"cmp"
+	"context"
+	"crypto/sha256"
+	"crypto/subtle"
+	"errors"
+	"net/url"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/credhelper/credhelper/helper"
+	"github.com/credhelper/credhelper/helper/cache"
+	"github.com/credhelper/credhelper/helper/config"
+	"github.com/credhelper/credhelper/helper/home"
+	"github.com/credhelper/credhelper/protocol"
+	"github.com/credhelper/credhelper/protocol/secret"
+)
+
+// lookEvery is how long what was read of the guests is used: the longest time for which
+// a revoked guest is still answered.
+const lookEvery = 100 * time.Millisecond
+
+// ErrUnknown says that an id, a secret or a token is not that of a guest who is accepted
+// now. It does not say which of them is wrong.
+var ErrUnknown = errors.New("the client id, secret or token is not known here")
+
+// Book knows the guests of a home, and sees each change of their files within 100 ms. It
+// is safe for concurrent use.
+type Book struct {
+	Helper *helper.Helper
+	Now    func() time.Time
+
+	mu   sync.Mutex
+	read time.Time
+	rows map[string]*Row // by name
+	byID map[string]*Row
+	by   map[[32]byte]*Row // by hash of a secret
+
+	paths map[string]bool // of the token endpoints
+	keys  *keys           // nil until a row needed them
+}
+
+// Row is a guest, and whether it is accepted.
+type Row struct {
+	*config.Guest
+	Of    *config.Profile   // nil if the profile cannot be used
+	Azure []*config.Profile // the profiles that it gets as managed identities
+	// Refused says why the guest is not accepted: its file was not made by lend, its
+	// profile has changed, or the keyring is locked (protocol.ErrLocked). Nil: it is
+	// accepted until it ends.
+	Refused error
+
+	keys   *keys
+	stamps []cache.Stamp // nil: to be read again
+}
+
+// Rows returns all guests, in ascending order of names, and the errors of invalid files.
+func (b *Book) Rows(ctx context.Context) (list []*Row, problems []error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	files, err := b.Helper.GuestFiles()
+	if err != nil {
+		return nil, []error{err}
+	}
+	b.renew(ctx, files)
+	for _, f := range files {
+		switch r := b.rows[f.Name]; {
+		case r == nil:
+		case r.Guest == nil:
+			problems = append(problems, r.Refused)
+		default:
+			list = append(list, r)
+		}
+	}
+	return list, problems
+}
+
+// look reads what has changed, at most every 100 ms.
+func (b *Book) look(ctx context.Context) {
+	now := b.Now()
+	if age := now.Sub(b.read); b.rows != nil && age >= 0 && age < lookEvery {
+		return
+	}
+	files, err := b.Helper.GuestFiles()
+	if err != nil {
+		files = nil // unreadable directories have no guests
+	}
+	b.renew(ctx, files)
+	b.read = now
+}
+
+// renew reads the files that have changed.
+func (b *Book) renew(ctx context.Context, files []home.GuestFile) {
+	before := b.rows
+	b.rows, b.byID, b.by = map[string]*Row{}, map[string]*Row{}, map[[32]byte]*Row{}
+	b.paths = map[string]bool{}
+	fresh := false // the keys were read for this renewal
+	for _, f := range files {
+		r := before[f.Name]
+		if r == nil || r.Guest == nil || r.File != f.Path || !r.current() {
+			r = b.readRow(ctx, f, &fresh)
+		}
+		b.rows[f.Name] = r
+		if r.Guest == nil {
+			continue
+		}
+		if b.byID[r.ID] == nil {
+			b.byID[r.ID] = r
+		}
+		if r.Of != nil {
+			b.paths[r.TokenPath()] = true
+		}
+		for i, hash := range r.Secrets {
+			if i == 0 || r.Former != "" {
+				b.by[hash] = r
+			}
+		}
+	}
+}
+
+// current reports whether none of the files that a row was read from has changed.
+func (r *Row) current() bool {
+	for _, s := range r.stamps {
+		if !s.True() {
+			return false
+		}
+	}
+	return r.stamps != nil
+}
+
+// readRow reads one guest with its profiles and checks its seal. The stamps are taken
+// first, so that a concurrent change shows.
+func (b *Book) readRow(ctx context.Context, f home.GuestFile, fresh *bool) *Row {
+	own, trusted := cache.TakeStamp(f.Path, b.Now())
+	g, err := f.Read()
+	if err != nil {
+		return &Row{Refused: err}
+	}
+	r := &Row{Guest: g}
+	var profiles []*config.Profile
+	stamps := []cache.Stamp{own}
+	for i, name := range append([]string{g.Profile}, g.Azure...) {
+		p, err := b.Helper.Profile(name)
+		if err != nil {
+			r.Refused = err
+			return r
+		}
+		profiles = append(profiles, p)
+		stamps = append(stamps, p.Stamps...)
+		trusted = trusted && p.Stamps != nil
+		if i > 0 {
+			r.Azure = append(r.Azure, p)
+		}
+	}
+	r.Of = profiles[0]
+	if !*fresh || b.keys == nil {
+		if b.keys, err = readKeys(ctx, b.Helper); err != nil {
+			r.Refused = err
+			return r
+		}
+		*fresh = true
+	}
+	r.keys = b.keys
+	if !f.System && !r.keys.sealed(g, profiles) {
+		r.Refused = &protocol.Error{Kind: protocol.ErrPolicy,
+			Text: "guest " + g.Name + ": its file, or what its profile is bound to, was changed by other means than credhelper lend",
+			Hint: "see what it may do, and accept it: credhelper lend --accept " + g.Name}
+	}
+	if trusted {
+		r.stamps = stamps
+	}
+	return r
+}
+
+// Admitted is a guest that proved who it is.
+type Admitted struct {
+	*Row
+	hash [32]byte // of the secret with which it did, or with which its token was requested
+}
+
+// BySecret returns the guest with a secret; with an id it must be that guest's. The
+// error is ErrUnknown, or protocol.ErrLocked where the keyring is locked.
+func (b *Book) BySecret(ctx context.Context, id string, text secret.Text) (Admitted, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.look(ctx)
+	hash := sha256.Sum256([]byte(text.Reveal()))
+	r := b.by[hash]
+	if r == nil || id != "" && subtle.ConstantTimeCompare([]byte(id), []byte(r.ID)) != 1 || b.byID[r.ID] != r {
+		return Admitted{}, ErrUnknown
+	}
+	if hash != r.Secrets[0] && !b.Now().Before(r.Replaced) {
+		return Admitted{}, ErrUnknown
+	}
+	return b.admit(r, hash)
+}
+
+// ByToken returns the guest to which a local token was issued.
+func (b *Book) ByToken(ctx context.Context, token secret.Text) (Admitted, error) {
+	name, rest, ok := nameInToken(token.Reveal())
+	if !ok {
+		return Admitted{}, ErrUnknown
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.look(ctx)
+	r := b.rows[name]
+	if r == nil || r.Guest == nil {
+		return Admitted{}, ErrUnknown
+	}
+	a, err := b.admit(r, r.Secrets[0])
+	if err != nil {
+		return a, err
+	}
+	if a.hash, ok = r.keys.opens(r.Guest, rest, b.Now()); !ok {
+		return Admitted{}, ErrUnknown
+	}
+	return a, nil
+}
+
+// Lives reports whether a guest that was admitted would still be, whatever became of the
+// token that it used. While the keyring is locked nobody can say that it would not.
+func (b *Book) Lives(ctx context.Context, a Admitted) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.look(ctx)
+	r := b.rows[a.Name]
+	if r == nil || r.Guest == nil || r.File != a.File || r.Ended(b.Now()) {
+		return false
+	}
+	if a.hash != r.Secrets[0] && (a.hash != r.Secrets[1] || !b.Now().Before(r.Replaced)) {
+		return false
+	}
+	return r.Refused == nil || errors.Is(r.Refused, protocol.ErrLocked) || errors.Is(r.Refused, protocol.ErrBusy)
+}
+
+// TokenPath reports whether a path is that of the token endpoint of some guest's profile.
+func (b *Book) TokenPath(ctx context.Context, path string) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.look(ctx)
+	return b.paths[path]
+}
+
+// admit checks that a guest is accepted now.
+func (b *Book) admit(r *Row, hash [32]byte) (Admitted, error) {
+	switch {
+	case errors.Is(r.Refused, protocol.ErrLocked), errors.Is(r.Refused, protocol.ErrBusy):
+		return Admitted{}, r.Refused
+	case r.Refused != nil, r.Ended(b.Now()):
+		return Admitted{}, ErrUnknown
+	}
+	return Admitted{r, hash}, nil
+}
+
+// TokenPath returns the path at which the guest finds its token endpoint: that of the
+// profile's.
+func (r *Row) TokenPath() string {
+	u, err := url.Parse(r.Of.TokenURL)
+	if err != nil || u.EscapedPath() == "" {
+		return "/"
+	}
+	return u.EscapedPath()
+}
+
+// Base returns scheme and host of the profile's API; "" if it has none.
+func (r *Row) Base() string {
+	for _, text := range append([]string{r.Of.URL}, r.Of.OriginTexts()...) {
+		u, err := url.Parse(text)
+		if err == nil && u.Host != "" && !strings.HasPrefix(u.Host, "*") && (u.Scheme == "https" || u.Scheme == "http") {
+			return u.Scheme + "://" + u.Host
+		}
+	}
+	return ""
+}
+
+// Path returns the path of the API's address, "" for none.
+func (r *Row) Path() string {
+	u, err := url.Parse(r.Of.URL)
+	if err != nil {
+		return ""
+	}
+	return strings.TrimSuffix(u.EscapedPath(), "/")
+}
+
+// Ended reports whether the guest's time is over.
+func (r *Row) Ended(now time.Time) bool { return !r.Ends.IsZero() && !now.Before(r.Ends) }
+
+// Token returns a local token for the guest that ends with the server's token, or with
+// the guest if that is earlier, and when it ends in Unix seconds. The error is
+// protocol.ErrLocked where there is no key yet.
+func (a Admitted) Token(ends int64) (secret.Text, int64, error) {
+	if !a.Ends.IsZero() {
+		ends = min(ends, a.Ends.Unix())
+	}
+	if a.hash != a.Secrets[0] {
+		ends = min(ends, a.Replaced.Unix())
+	}
+	if a.keys.Key == "" {
+		return secret.Text{}, 0, &protocol.Error{Kind: protocol.ErrLocked, Text: "the door has no keys for local tokens yet",
+			Hint: "make them: credhelper lend " + cmp.Or(a.Profile, "NAME") + " --to GUEST"}
+	}
+	return a.keys.issue(a.Guest, a.hash, ends), ends, nil
+}

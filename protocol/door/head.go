@@ -1,0 +1,170 @@
+package door
+
+import (
+	"bytes"
+	"errors"
+	"strconv"
+	"strings"
+)
+
+// net/http accepts some requests that two servers may read differently: Content-Length
+// beside Transfer-Encoding, a folded line, a bare LF. A door must not pass on what the
+// API may take for two requests (RFC 9112 11.2), so each head is checked as it came,
+// before net/http sees it, and is refused unless there is only one way to read it.
+
+const (
+	headLimit   = 32 << 10 // bytes of a request line and its fields
+	fieldsLimit = 100
+)
+
+var (
+	errHead    = errors.New("the request's head has more than one reading")
+	errTooLong = errors.New("the request's head is too long")
+)
+
+// framing says what follows a head.
+type framing struct {
+	length  int64 // bytes of the body
+	chunked bool
+}
+
+// endOfHead returns the length of the head with its empty line; 0 if more has to be
+// read. It fails as soon as a line does not end with CR LF, so that nobody waits for the
+// end of a head that has none. The first bytes, seen, were scanned before.
+func endOfHead(b []byte, seen int) (int, error) {
+	for i := seen; i < len(b); i++ {
+		switch c := b[i]; {
+		case c == '\r' && i+1 < len(b) && b[i+1] != '\n', c == '\n' && (i == 0 || b[i-1] != '\r'), c == 0:
+			return 0, errHead
+		case c == '\n' && i >= 3 && b[i-2] == '\n':
+			return i + 1, nil
+		case i >= headLimit:
+			return 0, errTooLong
+		}
+	}
+	return 0, nil
+}
+
+// once are fields that may come once only: two of them are two readings.
+var once = [...]string{"host", "content-length", "transfer-encoding", "authorization", "proxy-authorization", "content-type",
+	"expect", "upgrade", "x-identity-header", "secret"}
+
+// checkHead checks a whole head, which ends with its empty line.
+func checkHead(head []byte) (f framing, err error) {
+	lines := strings.Split(string(head[:len(head)-4]), "\r\n")
+	if !requestLine(lines[0]) || len(lines) > fieldsLimit+1 {
+		return f, errHead
+	}
+	var seen [len(once)]bool
+	for _, line := range lines[1:] {
+		name, value, ok := strings.Cut(line, ":")
+		if !ok || !token(name) || !fieldValue(value) {
+			return f, errHead // a folded line begins with a space
+		}
+		name = strings.ToLower(name)
+		value = strings.Trim(value, " \t")
+		for i, single := range once {
+			if strings.ReplaceAll(name, "_", "-") != single {
+				continue
+			}
+			if seen[i] || name != single { // CGI reads "_" as "-"
+				return f, errHead
+			}
+			seen[i] = true
+		}
+		if err := f.take(name, value); err != nil {
+			return f, err
+		}
+	}
+	if !seen[0] || seen[1] && seen[2] {
+		return f, errHead
+	}
+	return f, nil
+}
+
+// take reads a field that says what follows the head.
+func (f *framing) take(name, value string) error {
+	switch name {
+	case "content-length":
+		if len(value) == 0 || len(value) > 18 || strings.Trim(value, "0123456789") != "" {
+			return errHead
+		}
+		f.length, _ = strconv.ParseInt(value, 10, 64)
+	case "transfer-encoding":
+		if !strings.EqualFold(value, "chunked") {
+			return errHead
+		}
+		f.chunked = true
+	case "expect":
+		if !strings.EqualFold(value, "100-continue") {
+			return errHead
+		}
+	case "trailer": // its fields would come after ours
+		return errHead
+	case "host":
+		if value == "" {
+			return errHead
+		}
+	}
+	return nil
+}
+
+// requestLine checks METHOD SP TARGET SP HTTP/1.1.
+func requestLine(line string) bool {
+	method, rest, ok := strings.Cut(line, " ")
+	target, version, ok2 := strings.Cut(rest, " ")
+	if !ok || !ok2 || !token(method) || target == "" || version != "HTTP/1.1" {
+		return false
+	}
+	for i := range len(target) {
+		if c := target[i]; c <= ' ' || c >= 0x7f || strings.IndexByte("\"#<>\\^`{|}", c) >= 0 {
+			return false // not in a URI (RFC 3986)
+		}
+	}
+	return true
+}
+
+// token reports whether s is a token (RFC 9110 5.6.2).
+func token(s string) bool {
+	for i := range len(s) {
+		c := s[i]
+		if c <= ' ' || c >= 0x7f || strings.IndexByte("\"(),/:;<=>?@[\\]{}", c) >= 0 {
+			return false
+		}
+	}
+	return s != ""
+}
+
+func fieldValue(s string) bool {
+	for i := range len(s) {
+		if c := s[i]; c < ' ' && c != '\t' || c == 0x7f {
+			return false
+		}
+	}
+	return true
+}
+
+// chunkLimit is the longest line of a chunk's size.
+const chunkLimit = 18
+
+// chunkSize reads a chunk's size line from the start of b. n is its length, 0 if more
+// has to be read. A chunk has no extension: no client sends one, and servers read them
+// differently.
+func chunkSize(b []byte) (size int64, n int, err error) {
+	end := bytes.IndexByte(b, '\n')
+	if end < 0 && len(b) <= chunkLimit {
+		return 0, 0, nil
+	}
+	if end < 2 || end > chunkLimit || b[end-1] != '\r' {
+		return 0, 0, errHead
+	}
+	text := string(b[:end-1])
+	if len(text) > 15 || strings.Trim(text, "0123456789abcdefABCDEF") != "" {
+		return 0, 0, errHead
+	}
+	size, err = strconv.ParseInt(text, 16, 64)
+	if err != nil {
+		return 0, 0, errHead
+	}
+	return size, end + 1, nil
+}

@@ -1,0 +1,189 @@
+package door
+
+import (
+	"context"
+	"crypto/tls"
+	"net"
+	"net/http"
+	"sync"
+	"time"
+)
+
+// The limits of connections. Those on which no guest has proved who it is are few and
+// short, so that a flood of them harms only others of its kind.
+const (
+	mostUnknown   = 64
+	unknownTime   = 10 * time.Second
+	mostKnown     = 1024
+	mostOfOne     = 256 // of one guest
+	idleTime      = 90 * time.Second
+	failedPenalty = 100 * time.Millisecond
+)
+
+// Peer is the other end of a connection, as the kernel knows it.
+type Peer struct {
+	Addr  net.Addr
+	Local bool   // its address is one of this machine's
+	UID   int    // its user; -1: the kernel of this system is not asked
+	Inode uint32 // of its socket; 0 if unknown
+	TLS   bool
+}
+
+// Listener accepts the connections of a door. It must not be copied.
+type Listener struct {
+	net.Listener
+	// Check asks who the other end is. An error closes the connection before a byte of
+	// it is read.
+	Check func(net.Conn) (Peer, error)
+	// TLS is nil for plain HTTP.
+	TLS *tls.Config
+
+	mu      sync.Mutex
+	unknown []*conn // the oldest first
+	known   map[string]int
+	total   int
+}
+
+// conn is a connection. Its requests are checked by reader.
+type conn struct {
+	net.Conn
+	reader
+	peer     Peer
+	listener *Listener
+	timer    *time.Timer
+	guest    string // "" until one has proved who it is
+	once     sync.Once
+}
+
+func (c *conn) Read(p []byte) (int, error) { return c.reader.Read(p) }
+
+// CloseWrite ends what is sent, for net/http.
+func (c *conn) CloseWrite() error {
+	if half, ok := c.Conn.(interface{ CloseWrite() error }); ok {
+		return half.CloseWrite()
+	}
+	return nil
+}
+
+// Close implements net.Conn.
+func (c *conn) Close() error {
+	c.once.Do(func() {
+		c.timer.Stop()
+		c.listener.forget(c)
+	})
+	return c.Conn.Close()
+}
+
+// Accept implements net.Listener.
+func (l *Listener) Accept() (net.Conn, error) {
+	for {
+		under, err := l.Listener.Accept()
+		if err != nil {
+			return nil, err
+		}
+		peer, err := l.Check(under)
+		if err != nil {
+			_ = under.Close()
+			continue
+		}
+		if l.TLS != nil {
+			under, peer.TLS = tls.Server(under, l.TLS), true
+		}
+		c := &conn{Conn: under, peer: peer, listener: l}
+		c.reader.from = under
+		l.remember(c)
+		return c, nil
+	}
+}
+
+// remember adds a connection that nobody knows yet, and closes the oldest one if there
+// are too many.
+func (l *Listener) remember(c *conn) {
+	l.mu.Lock()
+	l.unknown = append(l.unknown, c)
+	var oldest *conn
+	if len(l.unknown) > mostUnknown {
+		oldest = l.unknown[0]
+	}
+	c.timer = time.AfterFunc(unknownTime, func() { c.Close() })
+	l.mu.Unlock()
+	if oldest != nil {
+		oldest.Close()
+	}
+}
+
+func (l *Listener) forget(c *conn) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.drop(c)
+	if c.guest != "" {
+		l.total--
+		if l.known[c.guest]--; l.known[c.guest] == 0 {
+			delete(l.known, c.guest)
+		}
+	}
+}
+
+func (l *Listener) drop(c *conn) {
+	for i, one := range l.unknown {
+		if one == c {
+			l.unknown = append(l.unknown[:i], l.unknown[i+1:]...)
+			return
+		}
+	}
+}
+
+// claim makes the connection one of the guest's. It is false if there are too many.
+func (c *conn) claim(guest string) bool {
+	l := c.listener
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if c.guest == guest {
+		return true
+	}
+	if c.guest != "" { // another guest on the same connection, behind a local proxy
+		return true
+	}
+	if l.total >= mostKnown || l.known[guest] >= mostOfOne {
+		return false
+	}
+	if !c.timer.Stop() {
+		return false // it is being closed
+	}
+	l.drop(c)
+	if l.known == nil {
+		l.known = map[string]int{}
+	}
+	c.guest = guest
+	l.known[guest]++
+	l.total++
+	return true
+}
+
+// connKey is the context key of a request's connection.
+type connKey struct{}
+
+// PeerOf returns the other end of a request's connection; false without a Listener.
+func PeerOf(ctx context.Context) (Peer, bool) {
+	c, ok := ctx.Value(connKey{}).(*conn)
+	if !ok {
+		return Peer{}, false
+	}
+	return c.peer, true
+}
+
+// NewServer returns a server for a handler behind a Listener: HTTP/1.1 only.
+func NewServer(handler http.Handler) *http.Server {
+	protocols := new(http.Protocols)
+	protocols.SetHTTP1(true)
+	return &http.Server{
+		Handler:           handler,
+		Protocols:         protocols,
+		ReadHeaderTimeout: unknownTime,
+		IdleTimeout:       idleTime,
+		MaxHeaderBytes:    headLimit,
+		ConnContext:       func(ctx context.Context, c net.Conn) context.Context { return context.WithValue(ctx, connKey{}, c) },
+
+		DisableGeneralOptionsHandler: true,
+	}
+}
