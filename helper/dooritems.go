@@ -5,9 +5,9 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/credhelper/credhelper/helper/cache"
 	"github.com/credhelper/credhelper/helper/failure"
 	"github.com/credhelper/credhelper/helper/keyring"
-	"github.com/credhelper/credhelper/helper/private"
 	"github.com/credhelper/credhelper/protocol"
 	"github.com/credhelper/credhelper/protocol/secret"
 )
@@ -49,17 +49,17 @@ func (h *Helper) PutDoorItem(ctx context.Context, item DoorItem, value secret.Te
 
 // LockDoor lets one process at a time change the items of the door and its guests.
 func (h *Helper) LockDoor(ctx context.Context) (unlock func(), err error) {
-	dir, err := private.Make(h.config.Dirs.Locks())
+	store, err := cache.Create(h.config.Dirs)
 	if err != nil {
 		return nil, failure.Store(err)
 	}
-	defer dir.Close()
-	lock, err := dir.Lock(ctx, "door")
-	switch {
-	case errors.Is(err, private.ErrNoLocks):
-		return func() {}, nil
-	case err != nil:
-		return nil, ofDoor(err)
+	defer store.Close()
+	lock, err := store.Lock(ctx, string(DoorKeys))
+	if err != nil {
+		if err = h.lockFailed("of the door", err); err != nil {
+			return nil, err
+		}
+		return func() {}, nil // there are no locks here
 	}
 	return lock.Unlock, nil
 }
