@@ -10,7 +10,6 @@ import (
 
 	"github.com/credhelper/credhelper/helper/cache"
 	"github.com/credhelper/credhelper/helper/config"
-	"github.com/credhelper/credhelper/helper/failure"
 	"github.com/credhelper/credhelper/helper/keyring"
 	"github.com/credhelper/credhelper/helper/oauth"
 	"github.com/credhelper/credhelper/protocol"
@@ -40,7 +39,7 @@ func FromEnvironment(environ []string, uid int) (Config, error) {
 	}
 	dirs, err := cache.FindDirs(env, uid)
 	if err != nil {
-		return Config{}, failure.Policy(err.Error())
+		return Config{}, protocol.Policy(err.Error())
 	}
 	return Config{
 		Dirs:    dirs,

@@ -52,7 +52,7 @@ func (q *query) fetchLocked(ctx context.Context, lock *cache.Lock) (*oauth.Token
 
 // unlockable returns the error for a sign-in on a file system without locks.
 func unlockable(p *config.Profile) error {
-	return failure.Policy("profile " + p.Name + ": a sign-in can only be renewed where its state can be stored and locked")
+	return protocol.Policy("profile " + p.Name + ": a sign-in can only be renewed where its state can be stored and locked")
 }
 
 // fetched returns the answer with a new token.

@@ -169,7 +169,7 @@ func (q *query) find(ctx context.Context) (err error) {
 	r := q.request
 	switch {
 	case r.Profile == "" && r.URL == (origin.URL{}):
-		return failure.Malformed("the request names neither a URL nor a profile")
+		return protocol.Malformed("the request names neither a URL nor a profile")
 	case r.Profile == "":
 		return q.findOwner(ctx)
 	}

@@ -7,8 +7,8 @@ import (
 	"errors"
 	"io"
 
-	"github.com/credhelper/credhelper/helper/failure"
 	"github.com/credhelper/credhelper/helper/logfile"
+	"github.com/credhelper/credhelper/protocol"
 )
 
 // Log reads the log, oldest first, and calls yield for each line until it returns
@@ -44,7 +44,7 @@ func readLog(path string, yield func(line []byte) bool) error {
 		defer f.Close()
 	}
 	if err != nil {
-		return failure.Policy("cannot read the log: " + err.Error())
+		return protocol.Policy("cannot read the log: " + err.Error())
 	}
 	for _, f := range files {
 		lines := bufio.NewReaderSize(f, longestLine)
@@ -54,7 +54,7 @@ func readLog(path string, yield func(line []byte) bool) error {
 				line, err = lines.ReadSlice('\n')
 			}
 			if err != nil && !errors.Is(err, io.EOF) {
-				return failure.Policy("cannot read the log: " + err.Error())
+				return protocol.Policy("cannot read the log: " + err.Error())
 			}
 			// A line that was cut, by a full disk or a power failure, may precede.
 			if start := bytes.LastIndex(line, []byte(logfile.Begin)); start >= 0 && !yield(line[start:]) {

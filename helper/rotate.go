@@ -79,7 +79,7 @@ type Rotated struct{ First, Replaced bool }
 // kept: otherwise storing one would send another to a new endpoint (T14).
 func (h *Helper) Rotate(ctx context.Context, p *config.Profile, s secret.Text, expires time.Time, tested TestResult) (rotated Rotated, err error) {
 	if !p.InKeyring() {
-		return rotated, failure.Policy("profile " + p.Name + ": its secret is not in the keyring but comes from " + printable.Value(p.Secret[0]))
+		return rotated, protocol.Policy("profile " + p.Name + ": its secret is not in the keyring but comes from " + printable.Value(p.Secret[0]))
 	}
 	next := func(old *envelope) (*envelope, error) {
 		e := &envelope{profile: p.Name, bound: p.Bounds(), current: storedSecret{s, h.now().UTC(), expires}}

@@ -209,7 +209,7 @@ func (h *Helper) KeepSignIn(ctx context.Context, p *config.Profile, token *oauth
 	}
 	defer q.close()
 	if q.store == nil {
-		return false, failure.Policy("profile " + p.Name + ": a sign-in has to be stored somewhere")
+		return false, protocol.Policy("profile " + p.Name + ": a sign-in has to be stored somewhere")
 	}
 	ctx, cancel := context.WithTimeout(ctx, server.AnswerTime)
 	defer cancel()

@@ -58,18 +58,18 @@ func decodeCargo(call Call) (Request, error) {
 		return r, err
 	}
 	if len(rest) > 0 {
-		return r, malformed("cargo is answered on stdin; arguments belong into credential-provider")
+		return r, Malformed("cargo is answered on stdin; arguments belong into credential-provider")
 	}
 	doc, err := strictjson.Parse(call.Stdin)
 	if err != nil {
-		return r, malformed("request: " + err.Error())
+		return r, Malformed("request: " + err.Error())
 	}
 	if doc.Kind() != strictjson.Object {
-		return r, malformed("request: not a JSON object")
+		return r, Malformed("request: not a JSON object")
 	}
 	version, _ := doc.Get("v")
 	if n, err := version.Int(); err != nil || n != 1 {
-		return r, malformed("request: not version 1 of the protocol")
+		return r, Malformed("request: not version 1 of the protocol")
 	}
 	if err := cargoArgs(&r, doc, call.Env); err != nil {
 		return r, err
@@ -97,13 +97,13 @@ func cargoArgs(r *Request, doc strictjson.Value, env func(string) string) error 
 		return nil
 	}
 	if v.Kind() != strictjson.Array {
-		return malformed("request: args is not a list")
+		return Malformed("request: args is not a list")
 	}
 	var args []string
 	for e := range v.Elements() {
 		text, err := e.Text()
 		if err != nil {
-			return malformed("request: args holds something else than texts")
+			return Malformed("request: args holds something else than texts")
 		}
 		args = append(args, text)
 	}
@@ -115,7 +115,7 @@ func cargoArgs(r *Request, doc strictjson.Value, env func(string) string) error 
 		return err
 	}
 	if len(rest) > 0 {
-		return malformed("request: args may only hold flags such as --profile")
+		return Malformed("request: args may only hold flags such as --profile")
 	}
 	r.Profile, r.MinTTL, r.Refresh = inner.Profile, inner.MinTTL, inner.Refresh
 	return nil
@@ -127,7 +127,7 @@ func cargoRegistry(r *Request, doc strictjson.Value) error {
 	registry, _ := doc.Get("registry")
 	index := textMember(registry, "index-url")
 	if index == "" {
-		return malformed("request: the registry has no index-url")
+		return Malformed("request: the registry has no index-url")
 	}
 	address := strings.TrimPrefix(index, "sparse+")
 	u, reason := origin.ParseURL(address)
@@ -142,11 +142,11 @@ func cargoKind(r *Request, doc strictjson.Value) error {
 	r.Verb, r.Shape = Forget, cargoUnsupported
 	switch textMember(doc, "kind") {
 	case "":
-		return malformed("request: no kind")
+		return Malformed("request: no kind")
 	case "get":
 		switch textMember(doc, "operation") {
 		case "":
-			return malformed("request: no operation")
+			return Malformed("request: no operation")
 		case "read", "publish", "yank", "unyank", "owners":
 			r.Verb, r.Shape = Get, cargoGet
 			return nil

@@ -38,12 +38,12 @@ func decodeCargoFromStdout(call Call) (Request, error) {
 		return r, err
 	}
 	if len(rest) > 0 {
-		return r, malformed("cargo says the registry in " + cargoIndexURL + "; no argument is needed")
+		return r, Malformed("cargo says the registry in " + cargoIndexURL + "; no argument is needed")
 	}
 	address := strings.TrimPrefix(call.Env(cargoIndexURL), "sparse+")
 	u, reason := origin.ParseURL(address)
 	if reason != origin.Release {
-		return r, policy(cargoIndexURL + ": " + reason.String())
+		return r, Policy(cargoIndexURL + ": " + reason.String())
 	}
 	r.URL, r.Address, r.Shape = u, address, cargoLine
 	return r, nil

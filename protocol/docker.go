@@ -57,9 +57,9 @@ const (
 )
 
 var (
-	errNoServer = malformed(dockerNoServer)
-	errNoUser   = malformed(dockerNoUser)
-	errReadOnly = policy("read-only: tokens come from the profile; nothing was saved, and no login is needed")
+	errNoServer = Malformed(dockerNoServer)
+	errNoUser   = Malformed(dockerNoUser)
+	errReadOnly = Policy("read-only: tokens come from the profile; nothing was saved, and no login is needed")
 )
 
 // dockerStore is the shape of store.
@@ -81,7 +81,7 @@ func decodeDocker(call Call) (Request, error) {
 		return r, err
 	}
 	if len(rest) != 1 {
-		return r, malformed("usage: get, store, erase, list or version")
+		return r, Malformed("usage: get, store, erase, list or version")
 	}
 	switch rest[0] {
 	case "get":
@@ -98,7 +98,7 @@ func decodeDocker(call Call) (Request, error) {
 	case "version":
 		return Request{Verb: Say, Reply: Reply{Stdout: []byte("docker-credential-credhelper (github.com/credhelper/credhelper)\n")}}, nil
 	default:
-		return r, malformed("unknown operation " + printable.Value(rest[0]))
+		return r, Malformed("unknown operation " + printable.Value(rest[0]))
 	}
 	server := strings.Trim(string(call.Stdin), " \t\r\n")
 	r.Asker = server // docker logout erases four spellings, and was asked for none
@@ -140,7 +140,7 @@ func readServer(r *Request, server string) error {
 		u, reason = origin.FromFields(origin.Bare, host, repository)
 	}
 	if reason != origin.Release {
-		return policy("no token for this server: " + reason.String())
+		return Policy("no token for this server: " + reason.String())
 	}
 	r.URL, r.Address = u, server
 	return nil
@@ -160,7 +160,7 @@ func encodeDocker(r Request, c Credential) ([]byte, error) {
 		return nil, err
 	}
 	if c.Username == "<token>" {
-		return nil, policy("profile " + c.Profile + ": the user name <token> would make docker take the token for a refresh token")
+		return nil, Policy("profile " + c.Profile + ": the user name <token> would make docker take the token for a refresh token")
 	}
 	b := make([]byte, 0, 96+len(r.Address)+c.Secret.Len())
 	b = strictjson.AppendString(append(b, `{"ServerURL":`...), r.Address)

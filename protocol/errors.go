@@ -93,8 +93,11 @@ func Unowned(u origin.URL, unusable string) *Error {
 	return e
 }
 
-func malformed(text string) error { return &Error{Kind: ErrMalformed, Text: text} }
-func policy(text string) error    { return &Error{Kind: ErrPolicy, Text: text} }
+// Malformed returns an error for what is not understood. Its text becomes one line.
+func Malformed(text string) error { return &Error{Kind: ErrMalformed, Text: printable.Line(text)} }
+
+// Policy returns an error for what is not allowed. Its text becomes one line.
+func Policy(text string) error { return &Error{Kind: ErrPolicy, Text: printable.Line(text)} }
 
 // ownRefusal is the Refuse of credhelper's own commands: nothing on stdout, and the
 // exit code of the error.

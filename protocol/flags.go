@@ -39,11 +39,11 @@ func parseFlags(args []string) (flags, error) {
 		}
 		switch {
 		case !takesValue && joined:
-			return f, malformed(name + " takes no value")
+			return f, Malformed(name + " takes no value")
 		case !takesValue:
 			continue
 		case !joined && len(args) == 0:
-			return f, malformed(name + " needs a value")
+			return f, Malformed(name + " needs a value")
 		case !joined:
 			value, args = args[0], args[1:]
 		}
@@ -62,7 +62,7 @@ func commonFlags(call Call) (Request, []string, error) {
 		return Request{}, nil, err
 	}
 	if f.format != "" {
-		return Request{}, nil, malformed("this answer has one form only")
+		return Request{}, nil, Malformed("this answer has one form only")
 	}
 	r, err := f.request(call)
 	return r, f.args, err
@@ -72,7 +72,7 @@ func commonFlags(call Call) (Request, []string, error) {
 // of a profile are an error, not a choice (O14).
 func (f *flags) request(call Call) (Request, error) {
 	if f.profile != "" && call.Profile != "" && f.profile != call.Profile {
-		return Request{}, malformed("two profiles named: " + call.Profile + " and " + f.profile)
+		return Request{}, Malformed("two profiles named: " + call.Profile + " and " + f.profile)
 	}
 	r := Request{Verb: Get, Profile: f.profile, MinTTL: f.minTTL, Refresh: f.refresh, Timeout: f.timeout}
 	if r.Profile == "" {
@@ -104,7 +104,7 @@ func (f *flags) set(name string) (takesValue bool, err error) {
 	case "--profile", "--format", "--min-ttl", "--timeout":
 		return true, nil
 	default:
-		return false, malformed("unknown flag " + printable.Value(name))
+		return false, Malformed("unknown flag " + printable.Value(name))
 	}
 	return false, nil
 }
@@ -113,7 +113,7 @@ func (f *flags) setValue(name, value string) error {
 	switch name {
 	case "--profile":
 		if !ValidProfile(value) {
-			return malformed("--profile: not a profile's name")
+			return Malformed("--profile: not a profile's name")
 		}
 		f.profile = value
 		return nil
@@ -123,7 +123,7 @@ func (f *flags) setValue(name, value string) error {
 	}
 	seconds, ok := parseSeconds(value)
 	if !ok || seconds == 0 && name == "--timeout" {
-		return malformed(name + " wants whole seconds, or a number with s, m or h")
+		return Malformed(name + " wants whole seconds, or a number with s, m or h")
 	}
 	if name == "--timeout" {
 		f.timeout = seconds

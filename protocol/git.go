@@ -96,7 +96,7 @@ func decodeGitOperation(call Call, implied []string) (Request, error) {
 	}
 	rest = append(implied, rest...)
 	if len(rest) != 1 {
-		return r, malformed("usage: get, store, erase or capability, which git adds itself")
+		return r, Malformed("usage: get, store, erase or capability, which git adds itself")
 	}
 	switch rest[0] {
 	case "get":
@@ -185,13 +185,13 @@ func (a *gitAttributes) locate(r *Request) error {
 	protocol, host := a.single[gitProtocol], a.single[gitHost]
 	switch {
 	case protocol == "":
-		return malformed("git: the request has no protocol")
+		return Malformed("git: the request has no protocol")
 	case host == "":
-		return malformed("git: the request has no host")
+		return Malformed("git: the request has no host")
 	}
 	u, reason := origin.FromFields(protocol, host, a.single[gitPath])
 	if reason != origin.Release {
-		return policy("git: no token for this host: " + reason.String())
+		return Policy("git: no token for this host: " + reason.String())
 	}
 	r.URL, r.Username = u, a.single[gitUsername]
 	return nil
@@ -206,7 +206,7 @@ func encodeGit(r Request, c Credential) ([]byte, error) {
 	}
 	pair := r.Shape == gitPair || r.Shape == gitPairContinue
 	if c.Scheme == "" || pair && c.Scheme != "Bearer" {
-		return nil, policy("profile " + c.Profile + ": git cannot send the token of this profile without its scheme")
+		return nil, Policy("profile " + c.Profile + ": git cannot send the token of this profile without its scheme")
 	}
 	again := (r.Shape == gitPairContinue || r.Shape == gitHeaderContinue) && c.Source == "cache"
 	b := make([]byte, 0, 256+c.Secret.Len())
@@ -292,25 +292,25 @@ const (
 // the request. If the stream ends within a line, the request is truncated.
 func (a *gitAttributes) read(stdin []byte) error {
 	if len(stdin) == 0 {
-		return malformed("git: the request is empty")
+		return Malformed("git: the request is empty")
 	}
 	rest := string(stdin)
 	crlf := false
 	for first := true; rest != ""; first = false {
 		line, tail, ok := strings.Cut(rest, "\n")
 		if !ok {
-			return malformed("git: the last line of the request is cut")
+			return Malformed("git: the last line of the request is cut")
 		}
 		rest = tail
 		if len(line) >= gitLineLimit {
-			return malformed("git: a line of the request is longer than 65535 bytes")
+			return Malformed("git: a line of the request is longer than 65535 bytes")
 		}
 		line, cr := strings.CutSuffix(line, "\r")
 		if first {
 			crlf = cr
 		}
 		if cr != crlf {
-			return malformed("git: some lines of the request end with CR LF and some do not")
+			return Malformed("git: some lines of the request end with CR LF and some do not")
 		}
 		if line == "" {
 			return nil
@@ -325,19 +325,19 @@ func (a *gitAttributes) read(stdin []byte) error {
 func (a *gitAttributes) line(line string) error {
 	for i := range len(line) {
 		if line[i] < 0x20 || line[i] == 0x7f {
-			return malformed("git: the request holds a control byte")
+			return Malformed("git: the request holds a control byte")
 		}
 	}
 	key, value, ok := strings.Cut(line, "=")
 	if !ok || key == "" {
-		return malformed("git: a line of the request is not key=value")
+		return Malformed("git: a line of the request is not key=value")
 	}
 	for i, name := range gitSingle {
 		if key != name {
 			continue
 		}
 		if a.seen[i] {
-			return malformed("git: the request says " + name + " twice")
+			return Malformed("git: the request says " + name + " twice")
 		}
 		a.seen[i], a.single[i] = true, value
 		return nil
@@ -365,7 +365,7 @@ func (a *gitAttributes) repeated(key, value string) error {
 	case "url":
 		// git credential accepts url from its callers and never passes it on. Callers
 		// would see another host in it than we do.
-		return malformed("git: url is not for helpers; send protocol and host")
+		return Malformed("git: url is not for helpers; send protocol and host")
 	}
 	return nil
 }

@@ -17,7 +17,7 @@ func appendGitInclude(b []byte, _ Request, c Credential) ([]byte, error) {
 	header := gitQuoted(headerName(c) + ": " + headerValue(c))
 	places := gitPlaces(c)
 	if len(places) == 0 {
-		return nil, policy("git needs a host: the profile lists no https origin")
+		return nil, Policy("git needs a host: the profile lists no https origin")
 	}
 	for _, place := range places {
 		b = append(b, "[http "+gitQuoted(place)+"]\n\textraHeader = "+header+"\n\tfollowRedirects = false\n"...)

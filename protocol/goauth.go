@@ -49,14 +49,14 @@ func decodeGoauth(call Call) (Request, error) {
 	}
 	switch {
 	case len(rest) > 1:
-		return r, malformed("goauth takes one URL, which the go command adds itself")
+		return r, Malformed("goauth takes one URL, which the go command adds itself")
 	case len(rest) == 0 && r.Profile == "":
 		return Request{Verb: Say, Reply: Reply{Quiet: true}}, nil
 	case len(rest) == 0:
 		return r, nil
 	}
 	if !strings.HasPrefix(rest[0], "https://") {
-		return r, malformed("not an https URL: name a profile with --profile; the go command adds the URL itself")
+		return r, Malformed("not an https URL: name a profile with --profile; the go command adds the URL itself")
 	}
 	if r.Profile != "" && unauthorized(string(call.Stdin)) {
 		r.Refused.Current, r.Refused.Guessed = true, true
@@ -81,7 +81,7 @@ func encodeGoauth(r Request, c Credential) ([]byte, error) {
 	if r.Address != "" {
 		o, err := origin.Parse(c.Origin)
 		if err != nil {
-			return nil, policy("profile " + c.Profile + ": origin: " + err.Error())
+			return nil, Policy("profile " + c.Profile + ": origin: " + err.Error())
 		}
 		b = append(append(b, writtenHost(r.Address)...), o.Path()...)
 		b = append(b, '\n')

@@ -16,13 +16,13 @@ const answerLimit = 60 << 10
 // Every Encode begins with it.
 func check(c Credential) error {
 	if !secret.ValidToken(c.Secret.Reveal(), c.Wide) {
-		return policy("the token holds characters that no header may carry")
+		return Policy("the token holds characters that no header may carry")
 	}
 	if c.Expires <= 0 {
-		return policy("the token has no end")
+		return Policy("the token has no end")
 	}
 	if !printable.Is(c.Username) || !printable.Is(c.Header) || !printable.Is(c.Scheme) || !printable.Is(c.Origin) {
-		return policy("the profile holds control characters")
+		return Policy("the profile holds control characters")
 	}
 	return nil
 }
@@ -34,7 +34,7 @@ func bearerOnly(c Credential, tool string) error {
 		return err
 	}
 	if c.Header != "" || c.Scheme != "Bearer" {
-		return policy("profile " + c.Profile + ": " + tool + " can only send Authorization: Bearer, not the header of this profile")
+		return Policy("profile " + c.Profile + ": " + tool + " can only send Authorization: Bearer, not the header of this profile")
 	}
 	return nil
 }
@@ -46,7 +46,7 @@ func authorizationOnly(c Credential, tool string) error {
 		return err
 	}
 	if c.Header != "" {
-		return policy("profile " + c.Profile + ": " + tool + " can only send Authorization, not the header of this profile")
+		return Policy("profile " + c.Profile + ": " + tool + " can only send Authorization, not the header of this profile")
 	}
 	return nil
 }
@@ -69,7 +69,7 @@ func headerValue(c Credential) string {
 // bounded limits the size of an answer. Every Encode ends with it.
 func bounded(answer []byte) ([]byte, error) {
 	if len(answer) > answerLimit {
-		return nil, policy("the answer is too long for a pipe")
+		return nil, Policy("the answer is too long for a pipe")
 	}
 	return answer, nil
 }

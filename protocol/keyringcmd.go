@@ -63,7 +63,7 @@ func decodeKeyring(call Call) (Request, error) {
 		name, value, joined := strings.Cut(arg, "=")
 		if !joined {
 			if len(args) == 0 {
-				return r, malformed("an option without its value")
+				return r, Malformed("an option without its value")
 			}
 			value, args = args[0], args[1:]
 		}
@@ -73,14 +73,14 @@ func decodeKeyring(call Call) (Request, error) {
 		case "--output":
 			output = value
 		default:
-			return r, malformed("keyring: unknown option " + printable.Value(name))
+			return r, Malformed("keyring: unknown option " + printable.Value(name))
 		}
 	}
 	r.Shape = mode + " " + output
 	switch r.Shape {
 	case keyringPassword, keyringPasswordJSON, keyringCreds, keyringCredsJSON:
 	default:
-		return r, malformed("keyring: the mode is password or creds, the output plain or json")
+		return r, Malformed("keyring: the mode is password or creds, the output plain or json")
 	}
 	err := keyringWords(&r, words)
 	return r, err
@@ -89,15 +89,15 @@ func decodeKeyring(call Call) (Request, error) {
 func keyringWords(r *Request, words []string) error {
 	switch {
 	case len(words) == 0:
-		return malformed("usage: keyring get SERVICE [USER]")
+		return Malformed("usage: keyring get SERVICE [USER]")
 	case words[0] == "set" || words[0] == "del":
-		return malformed("keyring: read-only: credhelper keeps the secrets of its own profiles")
+		return Malformed("keyring: read-only: credhelper keeps the secrets of its own profiles")
 	case words[0] != "get":
-		return malformed("keyring: unknown operation " + printable.Value(words[0]))
+		return Malformed("keyring: unknown operation " + printable.Value(words[0]))
 	case len(words) < 2 || len(words) > 3:
-		return malformed("usage: keyring get SERVICE [USER]")
+		return Malformed("usage: keyring get SERVICE [USER]")
 	case len(words) < 3 && !strings.HasPrefix(r.Shape, "creds"):
-		return malformed("keyring: a password needs a user name: keyring get SERVICE USER")
+		return Malformed("keyring: a password needs a user name: keyring get SERVICE USER")
 	}
 	if len(words) == 3 {
 		r.Username = words[2]

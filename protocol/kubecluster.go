@@ -39,12 +39,12 @@ func clusterFlags(args []string) (marks, rest []string, err error) {
 		}
 		if args = args[1:]; !joined {
 			if len(args) == 0 {
-				return nil, nil, malformed("--cluster needs a value")
+				return nil, nil, Malformed("--cluster needs a value")
 			}
 			value, args = args[0], args[1:]
 		}
 		if len(value) != clusterMarkDigits {
-			return nil, nil, malformed("--cluster: not the mark of a cluster; credhelper setup kubectl writes it")
+			return nil, nil, Malformed("--cluster: not the mark of a cluster; credhelper setup kubectl writes it")
 		}
 		marks = append(marks, value)
 	}
@@ -61,7 +61,7 @@ func recorded(r *Request, cluster strictjson.Value, marks []string) error {
 		}
 		text, err := v.Text()
 		if err != nil {
-			return malformed("KUBERNETES_EXEC_INFO: " + name + " is not a text")
+			return Malformed("KUBERNETES_EXEC_INFO: " + name + " is not a text")
 		}
 		said[i] = text
 	}

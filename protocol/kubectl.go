@@ -64,7 +64,7 @@ func decodeKubectl(call Call) (Request, error) {
 		return r, err
 	}
 	if len(rest) > 0 {
-		return r, malformed("kubectl takes no argument but flags: name the profile with --profile")
+		return r, Malformed("kubectl takes no argument but flags: name the profile with --profile")
 	}
 	r.Shape = execVersions[0]
 	info := call.Env("KUBERNETES_EXEC_INFO")
@@ -72,12 +72,12 @@ func decodeKubectl(call Call) (Request, error) {
 	r.Asker, r.Repeats = string(digest[:]), true
 	if info == "" {
 		if r.Profile == "" {
-			return r, malformed("KUBERNETES_EXEC_INFO is not set, and no --profile is named")
+			return r, Malformed("KUBERNETES_EXEC_INFO is not set, and no --profile is named")
 		}
 		return r, nil
 	}
 	if len(info) > execInfoLimit {
-		return r, malformed("KUBERNETES_EXEC_INFO is longer than 128 KiB")
+		return r, Malformed("KUBERNETES_EXEC_INFO is longer than 128 KiB")
 	}
 	err = readExecInfo(&r, []byte(info), marks)
 	return r, err
@@ -86,10 +86,10 @@ func decodeKubectl(call Call) (Request, error) {
 func readExecInfo(r *Request, info []byte, marks []string) error {
 	doc, err := strictjson.Parse(info)
 	if err != nil {
-		return malformed("KUBERNETES_EXEC_INFO: " + err.Error())
+		return Malformed("KUBERNETES_EXEC_INFO: " + err.Error())
 	}
 	if doc.Kind() != strictjson.Object || textMember(doc, "kind") != "ExecCredential" {
-		return malformed("KUBERNETES_EXEC_INFO is not an ExecCredential")
+		return Malformed("KUBERNETES_EXEC_INFO is not an ExecCredential")
 	}
 	version := textMember(doc, "apiVersion")
 	r.Shape = ""
@@ -99,14 +99,14 @@ func readExecInfo(r *Request, info []byte, marks []string) error {
 		}
 	}
 	if r.Shape == "" {
-		return malformed("KUBERNETES_EXEC_INFO has another apiVersion than v1 and v1beta1; set apiVersion: " +
+		return Malformed("KUBERNETES_EXEC_INFO has another apiVersion than v1 and v1beta1; set apiVersion: " +
 			execVersions[0] + " in the kubeconfig")
 	}
 	spec, _ := doc.Get("spec")
 	cluster, ok := spec.Get("cluster")
 	if !ok {
 		if r.Profile == "" {
-			return malformed("the request names no cluster; set provideClusterInfo: true in the kubeconfig, or name a --profile")
+			return Malformed("the request names no cluster; set provideClusterInfo: true in the kubeconfig, or name a --profile")
 		}
 		return nil
 	}
@@ -118,15 +118,15 @@ func readExecInfo(r *Request, info []byte, marks []string) error {
 // settings which are not recorded.
 func readCluster(r *Request, cluster strictjson.Value, marks []string) error {
 	if cluster.Kind() != strictjson.Object {
-		return malformed("KUBERNETES_EXEC_INFO: cluster is not an object")
+		return Malformed("KUBERNETES_EXEC_INFO: cluster is not an object")
 	}
 	if v, ok := cluster.Get("insecure-skip-tls-verify"); ok {
 		insecure, err := v.Bool()
 		if err != nil {
-			return malformed("KUBERNETES_EXEC_INFO: insecure-skip-tls-verify is neither true nor false")
+			return Malformed("KUBERNETES_EXEC_INFO: insecure-skip-tls-verify is neither true nor false")
 		}
 		if insecure {
-			return policy("no token for a cluster whose certificate is not checked (insecure-skip-tls-verify)")
+			return Policy("no token for a cluster whose certificate is not checked (insecure-skip-tls-verify)")
 		}
 	}
 	if config, ok := cluster.Get("config"); ok {
@@ -139,7 +139,7 @@ func readCluster(r *Request, cluster strictjson.Value, marks []string) error {
 	}
 	server := textMember(cluster, "server")
 	if server == "" {
-		return malformed("KUBERNETES_EXEC_INFO: the cluster has no server")
+		return Malformed("KUBERNETES_EXEC_INFO: the cluster has no server")
 	}
 	return setURL(r, server)
 }
@@ -152,7 +152,7 @@ func narrow(r *Request, config strictjson.Value) error {
 	}
 	name, err := v.Text()
 	if err != nil || !ValidProfile(name) || r.Profile != "" && r.Profile != name {
-		return malformed("KUBERNETES_EXEC_INFO: config names no profile, or not the one in the arguments")
+		return Malformed("KUBERNETES_EXEC_INFO: config names no profile, or not the one in the arguments")
 	}
 	r.Profile = name
 	return nil

@@ -40,7 +40,7 @@ func decodeMCP(call Call) (Request, error) {
 		return r, nil
 	}
 	if r.Address != "" && r.Address != server {
-		return r, malformed("the URL in the arguments is not that of the server")
+		return r, Malformed("the URL in the arguments is not that of the server")
 	}
 	err = setURL(&r, server)
 	return r, err

@@ -30,9 +30,9 @@ func (r *Request) narrowTo(name, address string) error {
 	u, reason := origin.ParseURL(strings.TrimPrefix(address, "sparse+"))
 	switch {
 	case reason != origin.Release:
-		return policy(name + ": " + reason.String())
+		return Policy(name + ": " + reason.String())
 	case r.URL != (origin.URL{}) && r.URL.String() != u.String():
-		return policy("the token is asked for " + r.URL.String() + ", but " + name + " says that it goes to " + u.String())
+		return Policy("the token is asked for " + r.URL.String() + ", but " + name + " says that it goes to " + u.String())
 	}
 	r.URL = u
 	return nil

@@ -49,7 +49,7 @@ func decodeNative(call Call) (Request, error) {
 		return r, err
 	}
 	if len(rest) > 0 {
-		return r, malformed("get takes its request on stdin")
+		return r, Malformed("get takes its request on stdin")
 	}
 	err = readNative(&r, call.Stdin)
 	return r, err
@@ -61,13 +61,13 @@ func decodeBazel(call Call) (Request, error) {
 		return r, err
 	}
 	if len(rest) != 1 || rest[0] != "get" {
-		return r, malformed("usage: get, with the request on stdin")
+		return r, Malformed("usage: get, with the request on stdin")
 	}
 	if err := readNative(&r, call.Stdin); err != nil {
 		return r, err
 	}
 	if r.Address == "" {
-		return r, malformed("the request has no uri")
+		return r, Malformed("the request has no uri")
 	}
 	return r, nil
 }
@@ -76,7 +76,7 @@ func decodeBazel(call Call) (Request, error) {
 func readNative(r *Request, stdin []byte) error {
 	doc, err := strictjson.Parse(stdin)
 	if err != nil {
-		return malformed("request: " + err.Error())
+		return Malformed("request: " + err.Error())
 	}
 	return ReadNative(r, doc)
 }
@@ -86,7 +86,7 @@ func readNative(r *Request, stdin []byte) error {
 // ErrMalformed or ErrPolicy.
 func ReadNative(r *Request, doc strictjson.Value) error {
 	if doc.Kind() != strictjson.Object {
-		return malformed("request: not a JSON object")
+		return Malformed("request: not a JSON object")
 	}
 	var profile, refused string
 	for _, member := range [...]struct {
@@ -96,7 +96,7 @@ func ReadNative(r *Request, doc strictjson.Value) error {
 		if v, ok := doc.Get(member.name); ok {
 			text, err := v.Text()
 			if err != nil || text == "" {
-				return malformed("request: " + member.name + " is not a text")
+				return Malformed("request: " + member.name + " is not a text")
 			}
 			*member.into = text
 		}
@@ -104,13 +104,13 @@ func ReadNative(r *Request, doc strictjson.Value) error {
 	if v, ok := doc.Get("min_ttl"); ok {
 		n, err := v.Int()
 		if err != nil || n < 0 || n > 7*24*3600 {
-			return malformed("request: min_ttl is not a number of seconds")
+			return Malformed("request: min_ttl is not a number of seconds")
 		}
 		r.MinTTL = n
 	}
 	r.Refused.Token = secret.New(refused)
 	if profile != "" && (!ValidProfile(profile) || r.Profile != "" && r.Profile != profile) {
-		return malformed("request: profile is not a profile's name, or not the one in the arguments")
+		return Malformed("request: profile is not a profile's name, or not the one in the arguments")
 	}
 	if profile != "" {
 		r.Profile = profile
@@ -119,7 +119,7 @@ func ReadNative(r *Request, doc strictjson.Value) error {
 		return setURL(r, r.Address)
 	}
 	if r.Profile == "" {
-		return malformed("request: neither uri nor profile")
+		return Malformed("request: neither uri nor profile")
 	}
 	return nil
 }

@@ -82,7 +82,7 @@ func decodePlain(call Call, format string) (Request, error) {
 		f.format = "json"
 	}
 	if !knownFormat(f.format) {
-		return Request{}, malformed("--format: unknown format " + printable.Value(f.format) + "; there are " + formatNames())
+		return Request{}, Malformed("--format: unknown format " + printable.Value(f.format) + "; there are " + formatNames())
 	}
 	r, err := f.request(call)
 	if err != nil {
@@ -114,19 +114,19 @@ func knownFormat(name string) bool {
 func nameOrURL(r *Request, args []string) error {
 	switch {
 	case len(args) > 1:
-		return malformed("one profile or URL, not " + itoa(int64(len(args))))
+		return Malformed("one profile or URL, not " + itoa(int64(len(args))))
 	case len(args) == 0 && r.Profile == "":
-		return malformed("which profile or URL?")
+		return Malformed("which profile or URL?")
 	case len(args) == 0:
 		return nil
 	}
 	arg := args[0]
 	if !strings.Contains(arg, "://") {
 		if !ValidProfile(arg) {
-			return malformed("not a profile's name: " + printable.Value(arg))
+			return Malformed("not a profile's name: " + printable.Value(arg))
 		}
 		if r.Profile != "" && r.Profile != arg {
-			return malformed("two profiles named: " + r.Profile + " and " + arg)
+			return Malformed("two profiles named: " + r.Profile + " and " + arg)
 		}
 		r.Profile = arg
 		return nil
@@ -138,7 +138,7 @@ func nameOrURL(r *Request, args []string) error {
 func setURL(r *Request, address string) error {
 	u, reason := origin.ParseURL(address)
 	if reason != origin.Release {
-		return policy("no token for this URL: " + reason.String())
+		return Policy("no token for this URL: " + reason.String())
 	}
 	r.URL, r.Address = u, address
 	return nil
@@ -157,7 +157,7 @@ func encodePlain(r Request, c Credential) ([]byte, error) {
 			return bounded(b)
 		}
 	}
-	return nil, malformed("unknown format")
+	return nil, Malformed("unknown format")
 }
 
 // appendCurlConfig writes the header, and the URL if there is one, so that token and
@@ -187,7 +187,7 @@ func appendCurlOption(b []byte, name, value string) []byte {
 func appendShell(b []byte, before string, c Credential, after string) ([]byte, error) {
 	t := c.Secret.Reveal()
 	if strings.ContainsRune(t, '\'') || strings.ContainsRune(t, '\\') {
-		return nil, policy("the token holds a quote; no shell line can carry it")
+		return nil, Policy("the token holds a quote; no shell line can carry it")
 	}
 	return append(append(append(b, before...), t...), after...), nil
 }
@@ -199,13 +199,13 @@ func appendNetrc(b []byte, r Request, c Credential) ([]byte, error) {
 	if host == "" {
 		o, err := origin.Parse(c.Origin)
 		if err != nil || o.Host() == "" {
-			return nil, policy("netrc needs a host: name a URL instead of the profile")
+			return nil, Policy("netrc needs a host: name a URL instead of the profile")
 		}
 		host = o.Host()
 	}
 	user := basicUser(c)
 	if strings.ContainsAny(user, " \"\\#") {
-		return nil, policy("netrc cannot carry this user name")
+		return nil, Policy("netrc cannot carry this user name")
 	}
 	return append(b, "machine "+host+" login "+user+" password "+c.Secret.Reveal()+"\n"...), nil
 }

@@ -46,7 +46,7 @@ func decodeTerraform(call Call) (Request, error) {
 		return r, err
 	}
 	if len(rest) != 2 {
-		return r, malformed("usage: get, store or forget, and one host")
+		return r, Malformed("usage: get, store or forget, and one host")
 	}
 	switch rest[0] {
 	case "get":
@@ -55,13 +55,13 @@ func decodeTerraform(call Call) (Request, error) {
 		// terraform logout, which was given none, drops whichever is cached.
 		r.Verb = Forget
 	case "store":
-		return r, policy("read-only: tokens come from the profile; nothing was stored")
+		return r, Policy("read-only: tokens come from the profile; nothing was stored")
 	default:
-		return r, malformed("unknown operation " + printable.Value(rest[0]))
+		return r, Malformed("unknown operation " + printable.Value(rest[0]))
 	}
 	u, reason := origin.FromFields("https", rest[1], "")
 	if reason != origin.Release {
-		return r, policy("no token for this host: " + reason.String())
+		return r, Policy("no token for this host: " + reason.String())
 	}
 	r.URL, r.Asker = u, rest[1]
 	return r, nil

@@ -29,7 +29,7 @@ func WriteBundle(profiles map[string]File) ([]byte, error) {
 func ReadBundle(text []byte, allow func(profile string, s Source) error) (map[string]File, error) {
 	const largest = 1 << 20
 	if len(text) > largest {
-		return nil, malformed("the document is too large to be an export")
+		return nil, protocol.Malformed("the document is too large to be an export")
 	}
 	var all bundle
 	d, err := readDocument("import", text, &all)
@@ -37,7 +37,7 @@ func ReadBundle(text []byte, allow func(profile string, s Source) error) (map[st
 		return nil, err
 	}
 	if all.Version != bundleVersion || len(all.Profiles) == 0 {
-		return nil, malformed("the document is no export of credhelper's profiles")
+		return nil, protocol.Malformed("the document is no export of credhelper's profiles")
 	}
 	return all.Profiles, d.checkSources(all.Profiles, allow)
 }

@@ -15,11 +15,11 @@ import (
 // Missing values are an error that lists them; Preset.Needs does so beforehand.
 func (r *Resolver) Draft(name string, f File) (*Profile, error) {
 	if !protocol.ValidProfile(name) {
-		return nil, malformed("not a profile name: " + printable.Value(name) + ": a name is 1 to 64 lower-case letters, digits, '-', '_', '.'")
+		return nil, protocol.Malformed("not a profile name: " + printable.Value(name) + ": a name is 1 to 64 lower-case letters, digits, '-', '_', '.'")
 	}
 	content, err := f.encode()
 	if err != nil {
-		return nil, about(name, err)
+		return nil, protocol.About("profile "+name, err, "")
 	}
 	p, err := r.Profile(name, "profile "+name, content)
 	if err != nil {
@@ -27,7 +27,7 @@ func (r *Resolver) Draft(name string, f File) (*Profile, error) {
 	}
 	f.settle(p)
 	if content, err = f.encode(); err != nil {
-		return nil, about(name, err)
+		return nil, protocol.About("profile "+name, err, "")
 	}
 	content = append([]byte("# profiles/"+name+".toml -- no secrets here\n"), content...)
 	return r.Profile(name, "profile "+name, content)

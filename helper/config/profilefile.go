@@ -11,6 +11,7 @@ import (
 
 	"github.com/pelletier/go-toml/v2"
 
+	"github.com/credhelper/credhelper/protocol"
 	"github.com/credhelper/credhelper/protocol/printable"
 )
 
@@ -156,7 +157,7 @@ func (f *File) Set(key, value string) error {
 		if near := Nearest(key, known); near != "" {
 			text += "; did you mean " + near + "?"
 		}
-		return malformed(text)
+		return protocol.Malformed(text)
 	}
 	v := reflect.ValueOf(f).Elem()
 	for i, tag := range tagsOf(v.Type()) {
@@ -164,7 +165,7 @@ func (f *File) Set(key, value string) error {
 			return setText(v.Field(i), key, value)
 		}
 	}
-	return malformed("key " + key + " cannot be set this way; use credhelper edit")
+	return protocol.Malformed("key " + key + " cannot be set this way; use credhelper edit")
 }
 
 // setAssertion sets a key of the assertion table. Naming a key or certificate implies
@@ -198,7 +199,7 @@ func (f *File) setAssertion(key, value string) error {
 			return setText(v.Field(i), "assertion."+key, value)
 		}
 	}
-	return malformed("unknown key assertion." + printable.Value(key))
+	return protocol.Malformed("unknown key assertion." + printable.Value(key))
 }
 
 func setText(v reflect.Value, key, value string) error {
@@ -215,7 +216,7 @@ func setText(v reflect.Value, key, value string) error {
 		for _, w := range words(value) {
 			n, err := strconv.Atoi(w)
 			if err != nil {
-				return malformed(key + " is a list of numbers")
+				return protocol.Malformed(key + " is a list of numbers")
 			}
 			list = append(list, n)
 		}
@@ -223,12 +224,12 @@ func setText(v reflect.Value, key, value string) error {
 	case *bool:
 		b, err := strconv.ParseBool(value)
 		if err != nil {
-			return malformed(key + " is true or false")
+			return protocol.Malformed(key + " is true or false")
 		}
 		v.Set(reflect.ValueOf(&b))
 	default:
 		if v.Kind() != reflect.Interface {
-			return malformed("key " + key + " cannot be set this way; use credhelper edit")
+			return protocol.Malformed("key " + key + " cannot be set this way; use credhelper edit")
 		}
 		v.Set(reflect.ValueOf(value))
 		if key == "client_cert" && len(words(value)) == 1 {

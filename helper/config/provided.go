@@ -5,6 +5,7 @@ import (
 	"io/fs"
 
 	"github.com/credhelper/credhelper/helper/private"
+	"github.com/credhelper/credhelper/protocol"
 )
 
 // ReadProvided reads a configuration file that belongs to root or us and that no one
@@ -15,9 +16,9 @@ func ReadProvided(path string, limit int) ([]byte, error) {
 	case err == nil:
 		return content, nil
 	case errors.Is(err, private.ErrUnsafe), errors.Is(err, private.ErrNowhere):
-		return nil, policy(err.Error())
+		return nil, protocol.Policy(err.Error())
 	case errors.Is(err, private.ErrTooLarge):
-		return nil, policy(path + " is too large to be configuration")
+		return nil, protocol.Policy(path + " is too large to be configuration")
 	}
 	return nil, unreadable(path, err)
 }
@@ -31,5 +32,5 @@ func unreadable(path string, err error) error {
 	if errors.As(err, &at) {
 		err = at.Err
 	}
-	return policy("cannot read " + path + ": " + err.Error())
+	return protocol.Policy("cannot read " + path + ": " + err.Error())
 }

@@ -7,6 +7,7 @@ import (
 	"github.com/pelletier/go-toml/v2"
 
 	"github.com/credhelper/credhelper/helper/keyring"
+	"github.com/credhelper/credhelper/protocol"
 )
 
 // Settings is the content of config.toml, which applies to all profiles.
@@ -118,7 +119,7 @@ func backendNames() (names []string) {
 // lines unchanged; path is for messages.
 func WithKeyring(path, text, backend string) (string, error) {
 	if _, known := keyring.BackendNamed(backend); !known {
-		return "", malformed("no keyring backend " + backend + "; there are " + strings.Join(backendNames(), ", "))
+		return "", protocol.Malformed("no keyring backend " + backend + "; there are " + strings.Join(backendNames(), ", "))
 	}
 	if _, err := ReadSettings(path, []byte(text)); err != nil {
 		return "", err
@@ -139,7 +140,7 @@ func WithKeyring(path, text, backend string) (string, error) {
 	text = strings.TrimRight(strings.Join(lines, "\n"), "\n") + "\n"
 	var check Settings
 	if err := toml.Unmarshal([]byte(text), &check); err != nil || check.Keyring != backend {
-		return "", policy(path + ": write " + line + " into it by hand")
+		return "", protocol.Policy(path + ": write " + line + " into it by hand")
 	}
 	return text, nil
 }

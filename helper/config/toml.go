@@ -52,7 +52,7 @@ func (d *document) wrong(key, format string, args ...any) error {
 	if key != "" {
 		text = printable.Value(strings.ReplaceAll(key, quotedDot, ".")) + ": " + text
 	}
-	return policy(place + ": " + text)
+	return protocol.Policy(place + ": " + text)
 }
 
 // caused returns an error that a key of the file led to; it keeps its hint.

@@ -21,16 +21,6 @@ import (
 	"github.com/credhelper/credhelper/protocol/printable"
 )
 
-// Policy is an error for what is not allowed.
-func Policy(text string) error {
-	return &protocol.Error{Kind: protocol.ErrPolicy, Text: printable.Line(text)}
-}
-
-// Malformed is an error for what is not understood.
-func Malformed(text string) error {
-	return &protocol.Error{Kind: protocol.ErrMalformed, Text: printable.Line(text)}
-}
-
 // About adds the profile's name to an error, keeps its meaning, and sets the hint if it
 // has none.
 func About(profile string, err error, hint string) error {

@@ -69,7 +69,7 @@ func (h *Home) checkClaims(p *config.Profile) error {
 // WriteProfile writes a draft as a new profile.
 func (h *Home) WriteProfile(p *config.Profile) error {
 	if err := h.writeOwn(h.pathOf(p.Name), p.Text()); err != nil {
-		return about(p.Name, err)
+		return protocol.About("profile "+p.Name, err, "")
 	}
 	return nil
 }
@@ -115,7 +115,7 @@ func (h *Home) Removable(name string) error {
 		return err
 	}
 	if path != h.pathOf(name) {
-		return policy(path + " is the system's; remove it there")
+		return protocol.Policy(path + " is the system's; remove it there")
 	}
 	return nil
 }

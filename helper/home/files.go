@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/credhelper/credhelper/helper/private"
+	"github.com/credhelper/credhelper/protocol"
 )
 
 // suffix is the suffix of the files of profiles and presets.
@@ -27,7 +28,7 @@ func namesIn(dir string) ([]string, error) {
 		return nil, nil
 	}
 	if err != nil {
-		return nil, policy("cannot " + err.Error())
+		return nil, protocol.Policy("cannot " + err.Error())
 	}
 	var names []string
 	for _, e := range entries {
@@ -81,5 +82,5 @@ func unwritable(path string, err error) error {
 	case errors.As(err, &link):
 		err = link.Err
 	}
-	return policy("cannot write " + path + ": " + err.Error())
+	return protocol.Policy("cannot write " + path + ": " + err.Error())
 }

@@ -25,13 +25,13 @@ func (h *Home) presetDirs() []string {
 // Preset returns the preset of that name: embedded, the user's or the system's.
 func (h *Home) Preset(name string) (*config.Preset, error) {
 	if !protocol.ValidProfile(name) {
-		return nil, policy("not a preset name: " + printable.Value(name))
+		return nil, protocol.Policy("not a preset name: " + printable.Value(name))
 	}
 	builtin, err := config.BuiltinPreset(name)
 	if !errors.Is(err, fs.ErrNotExist) {
 		// Whether a file of that name were used would depend on the version.
 		if path, found := h.ownPreset(name); found {
-			return nil, policy(path + ": " + name + " is a built-in preset; give this file another name")
+			return nil, protocol.Policy(path + ": " + name + " is a built-in preset; give this file another name")
 		}
 		return builtin, err
 	}

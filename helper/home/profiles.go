@@ -191,7 +191,7 @@ func readFile(r *config.Resolver, name, path string) (p *config.Profile, content
 	case errors.Is(err, fs.ErrNotExist):
 		return nil, nil, err
 	case err != nil:
-		return nil, nil, about(name, err)
+		return nil, nil, protocol.About("profile "+name, err, "")
 	}
 	if p, err = r.Profile(name, path, content); err != nil {
 		return nil, content, err

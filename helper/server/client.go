@@ -11,6 +11,7 @@ import (
 	"github.com/credhelper/credhelper/helper/failure"
 	"github.com/credhelper/credhelper/helper/keyring"
 	"github.com/credhelper/credhelper/helper/oauth"
+	"github.com/credhelper/credhelper/protocol"
 	"github.com/credhelper/credhelper/protocol/printable"
 	"github.com/credhelper/credhelper/protocol/secret"
 )
@@ -78,7 +79,7 @@ func (ss *Servers) ExplainClock(p *config.Profile, token *oauth.Token) {
 // client authentication, for gateways.
 func (ss *Servers) clientCert(ctx context.Context, p *config.Profile) (tls.Certificate, error) {
 	wrong := func(err error) (tls.Certificate, error) {
-		return tls.Certificate{}, failure.About(p.Name, failure.Policy("client_cert: "+printable.Line(err.Error())), "name the file with the key and its certificate: credhelper edit "+p.Name)
+		return tls.Certificate{}, failure.About(p.Name, protocol.Policy("client_cert: "+err.Error()), "name the file with the key and its certificate: credhelper edit "+p.Name)
 	}
 	source, err := ss.Source(p, p.ClientCert)
 	if err != nil {
@@ -161,11 +162,11 @@ func (ss *Servers) key(ctx context.Context, p *config.Profile, s secret.Text) (*
 }
 
 func keyProblem(p *config.Profile, err error) error {
-	return failure.About(p.Name, failure.Policy(printable.Line(err.Error())), "store the right key: credhelper rotate "+p.Name+" --key-file FILE")
+	return failure.About(p.Name, protocol.Policy(err.Error()), "store the right key: credhelper rotate "+p.Name+" --key-file FILE")
 }
 
 // ErrEncrypted is what ReadKeyFile fails with where it needs a password and has none.
-var ErrEncrypted = failure.Policy(oauth.ErrEncrypted.Error())
+var ErrEncrypted = protocol.Policy(oauth.ErrEncrypted.Error())
 
 // ReadKeyFile parses a private key file and returns the form that the keyring stores:
 // PEM, with its certificates, unencrypted. password is for an encrypted one.
@@ -175,7 +176,7 @@ func ReadKeyFile(content []byte, password secret.Text) (secret.Text, error) {
 		return secret.Text{}, ErrEncrypted
 	}
 	if err != nil {
-		return secret.Text{}, failure.Policy(printable.Line(err.Error()))
+		return secret.Text{}, protocol.Policy(err.Error())
 	}
 	return key.PEM()
 }

@@ -24,7 +24,7 @@ func (ss *Servers) Discover(ctx context.Context, f *config.File) error {
 	p := &config.Profile{Name: "new", CAFile: cmp.Or(f.CAFile, settings.Defaults.CAFile), Proxy: cmp.Or(f.Proxy, settings.Defaults.Proxy)}
 	if p.CAFile != "" {
 		if p.CA, err = config.ReadProvided(p.CAFile, 1<<20); err != nil {
-			return failure.Policy("ca_file: " + err.Error())
+			return protocol.Policy("ca_file: " + err.Error())
 		}
 	}
 	connection, err := ss.connection(p, tls.Certificate{})
@@ -38,7 +38,7 @@ func (ss *Servers) Discover(ctx context.Context, f *config.File) error {
 		if errors.As(err, &e) {
 			return &protocol.Error{Kind: failure.OAuthKind(e), Text: printable.Line("issuer " + printable.Value(f.Issuer) + ": " + e.Error())}
 		}
-		return failure.Policy(err.Error())
+		return protocol.Policy(err.Error())
 	}
 	// A person sees where the secret will go; it is bound to these very addresses.
 	for _, e := range m.Elsewhere {

@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"github.com/credhelper/credhelper/helper/config"
-	"github.com/credhelper/credhelper/helper/failure"
 	"github.com/credhelper/credhelper/helper/oauth"
 	"github.com/credhelper/credhelper/protocol"
 	"github.com/credhelper/credhelper/protocol/printable"
@@ -50,7 +49,7 @@ func (ss *Servers) Probe(ctx context.Context, p *config.Profile, token secret.Te
 	ss.explain("profile " + p.Name + ": asks " + t.ProbeURL + " whom the token is for")
 	r, err := http.NewRequestWithContext(ctx, p.Probe.Method, t.ProbeURL, nil)
 	if err != nil {
-		return t, failure.Policy("profile " + p.Name + ": probe: not an address")
+		return t, protocol.Policy("profile " + p.Name + ": probe: not an address")
 	}
 	field, value, _ := strings.Cut(p.HeaderText(), ": ")
 	r.Header.Set(field, strings.ReplaceAll(value, "{token}", token.Reveal()))

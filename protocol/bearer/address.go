@@ -17,15 +17,15 @@ func checkRequest(req *http.Request) error {
 	case req.URL == nil:
 		return &protocol.Error{Kind: protocol.ErrMalformed, Text: "the request has no url"}
 	case req.URL.User != nil: // net/http turns it into Basic (O4)
-		return policy(origin.Userinfo.String())
+		return protocol.Policy(origin.Userinfo.String())
 	case brings(req, "Authorization"):
-		return policy("the request already has an Authorization header")
+		return protocol.Policy("the request already has an Authorization header")
 	case req.Method == http.MethodTrace: // the response contains the request's token (RFC 9110 9.3.8)
-		return policy("a TRACE request must not carry a token")
+		return protocol.Policy("a TRACE request must not carry a token")
 	case req.URL.Opaque != "": // replaces the path in the request line
-		return policy("the url is opaque: its path is not the one that is sent")
+		return protocol.Policy("the url is opaque: its path is not the one that is sent")
 	case !sameHost(req):
-		return policy("the request's Host is not the host of its url")
+		return protocol.Policy("the request's Host is not the host of its url")
 	}
 	return nil
 }
@@ -60,11 +60,11 @@ func address(req *http.Request) (origin.URL, error) {
 		path = "/" // as net/http sends it
 	}
 	if path[0] != '/' {
-		return origin.URL{}, policy("the path of the url does not begin with a slash")
+		return origin.URL{}, protocol.Policy("the path of the url does not begin with a slash")
 	}
 	u, reason := origin.ParseURL(req.URL.Scheme + "://" + req.URL.Host + path)
 	if reason != origin.Release {
-		return origin.URL{}, policy(reason.String())
+		return origin.URL{}, protocol.Policy(reason.String())
 	}
 	return u, nil
 }

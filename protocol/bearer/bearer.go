@@ -74,4 +74,3 @@ func of(c protocol.Credential, kind error, text string) error {
 }
 
 // policy returns an error for a request that is not sent.
-func policy(text string) error { return &protocol.Error{Kind: protocol.ErrPolicy, Text: text} }

@@ -123,7 +123,7 @@ func (t *Transport) CloseIdleConnections() {
 // begin checks the request and determines whether it may have a token.
 func (t *Transport) begin(req *http.Request) (*trip, error) {
 	if t.Answerer == nil {
-		return nil, policy("the transport has no answerer")
+		return nil, protocol.Policy("the transport has no answerer")
 	}
 	if err := checkRequest(req); err != nil {
 		return nil, err

@@ -45,7 +45,7 @@ type Client struct {
 var _ protocol.Answerer = (*Client)(nil)
 
 // errClosed is the error of calls after Close.
-var errClosed = malformed("the client is closed")
+var errClosed = protocol.Malformed("the client is closed")
 
 // Dial starts credhelper and returns when it is ready, which takes at least 25 ms. The
 // process ends with Close, or with this program, however that ends. Errors wrap a
@@ -59,7 +59,7 @@ func Dial(config Config) (*Client, error) {
 	}
 	path, err := exec.LookPath(config.Path)
 	if err != nil {
-		return nil, policy("credhelper is not installed: " + printable.Line(err.Error()))
+		return nil, protocol.Policy("credhelper is not installed: " + printable.Line(err.Error()))
 	}
 	config.Path = path
 	if config.Args == nil {

@@ -43,14 +43,11 @@ const (
 	maxMessage = 64 << 10
 )
 
-func malformed(text string) error { return &protocol.Error{Kind: protocol.ErrMalformed, Text: text} }
-func policy(text string) error    { return &protocol.Error{Kind: protocol.ErrPolicy, Text: text} }
-
 // checkDebug refuses Go's own HTTP/2 tracing, which prints every frame, and so every
 // token, to stderr (T8).
 func checkDebug() error {
 	if strings.Contains(os.Getenv("GODEBUG"), "http2debug") {
-		return policy("GODEBUG=http2debug prints tokens: take it out of the environment")
+		return protocol.Policy("GODEBUG=http2debug prints tokens: take it out of the environment")
 	}
 	return nil
 }

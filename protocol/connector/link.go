@@ -108,7 +108,7 @@ func (l *link) explain(err error) error {
 	}
 	text := "credhelper plugin did not start: " + printable.Line(reason)
 	if code == protocol.ExitCode(protocol.ErrPolicy) {
-		return policy(text)
+		return protocol.Policy(text)
 	}
 	return &protocol.Error{Kind: protocol.ErrUnreachable, Text: text}
 }

@@ -26,7 +26,7 @@ func requestMessage(r protocol.Request) (*wire.Request, error) {
 	}
 	m.Url = r.URL.String() + r.URL.Path()
 	if again, _ := origin.ParseURL(m.Url); again != r.URL {
-		return nil, malformed("the URL cannot be written as one: make it with origin.ParseURL")
+		return nil, protocol.Malformed("the URL cannot be written as one: make it with origin.ParseURL")
 	}
 	return m, nil
 }
@@ -43,17 +43,17 @@ func request(verb protocol.Verb, m *wire.Request) (protocol.Request, error) {
 		Address: m.Url,
 	}
 	if m.MinTtl < 0 || m.Timeout < 0 {
-		return r, malformed("seconds below zero")
+		return r, protocol.Malformed("seconds below zero")
 	}
 	if m.Profile != "" && !protocol.ValidProfile(m.Profile) {
-		return r, malformed("not a profile's name: " + printable.Value(m.Profile))
+		return r, protocol.Malformed("not a profile's name: " + printable.Value(m.Profile))
 	}
 	if m.Url == "" {
 		return r, nil
 	}
 	var reason origin.Reason
 	if r.URL, reason = origin.ParseURL(m.Url); reason != origin.Release {
-		return r, malformed("the URL: " + reason.String())
+		return r, protocol.Malformed("the URL: " + reason.String())
 	}
 	return r, nil
 }
@@ -85,11 +85,11 @@ const maxStatuses = 16
 // response of the API with all of them.
 func checkStatuses(list []int32) error {
 	if len(list) > maxStatuses {
-		return policy("too many statuses that doubt the token")
+		return protocol.Policy("too many statuses that doubt the token")
 	}
 	for _, status := range list {
 		if status < 100 || status > 599 {
-			return policy("a status that doubts the token is not an HTTP status")
+			return protocol.Policy("a status that doubts the token is not an HTTP status")
 		}
 	}
 	return nil
@@ -99,21 +99,21 @@ func checkStatuses(list []int32) error {
 // its grammar is checked here again (A16, T21).
 func credential(m *wire.Credential) (protocol.Credential, error) {
 	if m == nil {
-		return protocol.Credential{}, policy("the answer holds neither a credential nor a failure")
+		return protocol.Credential{}, protocol.Policy("the answer holds neither a credential nor a failure")
 	}
 	if !secret.ValidToken(m.Token, m.Wide) {
-		return protocol.Credential{}, policy("the token holds characters that no header may carry")
+		return protocol.Credential{}, protocol.Policy("the token holds characters that no header may carry")
 	}
 	if m.Expires <= 0 {
-		return protocol.Credential{}, policy("the token has no end")
+		return protocol.Credential{}, protocol.Policy("the token has no end")
 	}
 	for _, text := range [...]string{m.Profile, m.Scheme, m.Header, m.Username, m.Source, m.Origin} {
 		if printable.Line(text) != text {
-			return protocol.Credential{}, policy("the answer holds control characters")
+			return protocol.Credential{}, protocol.Policy("the answer holds control characters")
 		}
 	}
 	if slices.ContainsFunc(m.Origins, func(text string) bool { return printable.Line(text) != text }) {
-		return protocol.Credential{}, policy("the answer holds control characters")
+		return protocol.Credential{}, protocol.Policy("the answer holds control characters")
 	}
 	if err := checkStatuses(m.RefreshOn); err != nil {
 		return protocol.Credential{}, err

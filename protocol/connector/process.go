@@ -17,6 +17,7 @@ import (
 	"github.com/hashicorp/go-hclog"
 	"github.com/hashicorp/go-plugin/runner"
 
+	"github.com/credhelper/credhelper/protocol"
 	"github.com/credhelper/credhelper/protocol/printable"
 )
 
@@ -179,7 +180,7 @@ func (p *process) PluginToHost(network, address string) (string, string, error) 
 	if network == "unix" && filepath.IsAbs(address) || network == "tcp" && err == nil && host == "127.0.0.1" {
 		return network, address, nil
 	}
-	return "", "", policy("the greeting names no socket of this machine")
+	return "", "", protocol.Policy("the greeting names no socket of this machine")
 }
 
 // teedStdout is a stdout whose first bytes are kept.

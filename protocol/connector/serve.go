@@ -50,10 +50,10 @@ func CheckHost() error {
 	}
 	block, _ := pem.Decode([]byte(os.Getenv("PLUGIN_CLIENT_CERT")))
 	if block == nil {
-		return policy("plugin: the host sent no certificate: it must use go-plugin's AutoMTLS")
+		return protocol.Policy("plugin: the host sent no certificate: it must use go-plugin's AutoMTLS")
 	}
 	if _, err := x509.ParseCertificate(block.Bytes); err != nil {
-		return policy("plugin: the host's certificate cannot be read")
+		return protocol.Policy("plugin: the host's certificate cannot be read")
 	}
 	return checkDebug()
 }
@@ -129,7 +129,7 @@ func (f *firstLine) err() error {
 	if f.text == "" {
 		return nil
 	}
-	return policy("plugin: " + f.text)
+	return protocol.Policy("plugin: " + f.text)
 }
 
 // contract implements go-plugin's interface for both ends.

@@ -8,6 +8,7 @@ import (
 
 	goplugin "github.com/hashicorp/go-plugin"
 
+	"github.com/credhelper/credhelper/protocol"
 	"github.com/credhelper/credhelper/protocol/printable"
 )
 
@@ -52,5 +53,5 @@ func checkVersions(we, they, list string) error {
 	if newest < ours {
 		old = they
 	}
-	return policy(they + " speaks version " + printable.Value(list) + " of the connector protocol, " + we + " speaks " + strconv.Itoa(ours) + ": upgrade " + old)
+	return protocol.Policy(they + " speaks version " + printable.Value(list) + " of the connector protocol, " + we + " speaks " + strconv.Itoa(ours) + ": upgrade " + old)
 }

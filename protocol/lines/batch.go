@@ -74,7 +74,7 @@ func (b *batch) reply(id []byte, c *protocol.Credential) {
 
 // refuse appends the line for an invalid request.
 func (b *batch) refuse(id []byte, text string) error {
-	b.replies = AppendError(b.replies, id, malformed("request: "+text))
+	b.replies = AppendError(b.replies, id, protocol.Malformed("request: "+text))
 	return b.flushIfLong()
 }
 

@@ -48,7 +48,7 @@ const (
 func Decode(line []byte) (id []byte, r protocol.Request, err error) {
 	doc, err := strictjson.Parse(line)
 	if err != nil {
-		return nil, r, malformed("request: " + err.Error())
+		return nil, r, protocol.Malformed("request: " + err.Error())
 	}
 	if id, err = readID(doc); err != nil {
 		return nil, r, err
@@ -58,7 +58,7 @@ func Decode(line []byte) (id []byte, r protocol.Request, err error) {
 	}
 	if err == nil && r.Verb == protocol.Forget && r.Refused.IsZero() {
 		// Without it a token that another process has just fetched would be dropped.
-		err = malformed("request: reject wants the token in refused")
+		err = protocol.Malformed("request: reject wants the token in refused")
 	}
 	return id, r, err
 }
@@ -68,7 +68,7 @@ func Decode(line []byte) (id []byte, r protocol.Request, err error) {
 func readID(doc strictjson.Value) ([]byte, error) {
 	v, ok := doc.Get("id")
 	if !ok {
-		return nil, malformed("request: no id")
+		return nil, protocol.Malformed("request: no id")
 	}
 	raw := v.Raw()
 	switch v.Kind() {
@@ -81,7 +81,7 @@ func readID(doc strictjson.Value) ([]byte, error) {
 			return raw, nil
 		}
 	}
-	return nil, malformed("request: the id is neither a text of at most 256 bytes nor a whole number of 64 bits")
+	return nil, protocol.Malformed("request: the id is neither a text of at most 256 bytes nor a whole number of 64 bits")
 }
 
 // readMembers decodes the members that a native request does not have.
@@ -93,20 +93,20 @@ func readMembers(r *protocol.Request, doc strictjson.Value) error {
 		case err == nil && word == "reject":
 			r.Verb = protocol.Forget
 		default:
-			return malformed("request: the verb is neither get nor reject")
+			return protocol.Malformed("request: the verb is neither get nor reject")
 		}
 	}
 	if v, ok := doc.Get("refresh"); ok {
 		b, err := v.Bool()
 		if err != nil {
-			return malformed("request: refresh is neither true nor false")
+			return protocol.Malformed("request: refresh is neither true nor false")
 		}
 		r.Refresh = b
 	}
 	if v, ok := doc.Get("timeout"); ok {
 		n, err := v.Int()
 		if err != nil || n < 1 || n > maxTimeout {
-			return malformed("request: timeout is not 1 to 8 seconds")
+			return protocol.Malformed("request: timeout is not 1 to 8 seconds")
 		}
 		r.Timeout = n
 	}
@@ -184,5 +184,3 @@ func kindOf(err error) string {
 	}
 	return "unclassified"
 }
-
-func malformed(text string) error { return &protocol.Error{Kind: protocol.ErrMalformed, Text: text} }
