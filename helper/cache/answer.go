@@ -107,16 +107,9 @@ func (e *Entry) Credential(now Clock) protocol.Credential {
 // ParseOrigins prepares the entry for the URLs of many requests; false if one of its
 // origins cannot be parsed.
 func (e *Entry) ParseOrigins() bool {
-	parsed := make([]origin.Origin, 0, len(e.Origins))
-	for _, text := range e.Origins {
-		o, err := origin.Parse(text)
-		if err != nil {
-			return false
-		}
-		parsed = append(parsed, o)
-	}
+	parsed, ok := parseOrigins(nil, len(e.Origins), func(i int) string { return e.Origins[i] })
 	e.parsed = parsed
-	return true
+	return ok
 }
 
 // Claim returns the index of the origin that owns a URL; -1 if none does.
@@ -131,15 +124,24 @@ func (e *Entry) Claim(u origin.URL) int {
 // them cannot be parsed.
 func best(n int, u origin.URL, text func(int) string) int {
 	var room [8]origin.Origin
-	parsed := room[:0]
+	parsed, ok := parseOrigins(room[:0], n, text)
+	if !ok {
+		return -1
+	}
+	return bestOf(parsed, u)
+}
+
+// parseOrigins appends n origins to parsed; nil and false if one of them cannot be
+// parsed.
+func parseOrigins(parsed []origin.Origin, n int, text func(int) string) ([]origin.Origin, bool) {
 	for i := range n {
 		o, err := origin.Parse(text(i))
 		if err != nil {
-			return -1
+			return nil, false
 		}
 		parsed = append(parsed, o)
 	}
-	return bestOf(parsed, u)
+	return parsed, true
 }
 
 func bestOf(parsed []origin.Origin, u origin.URL) int {

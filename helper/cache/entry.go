@@ -44,34 +44,12 @@ type Entry struct {
 	parsed []origin.Origin // Origins, after ParseOrigins
 }
 
-const (
-	flagWide     = 1 << 0
-	flagAudit    = 1 << 1
-	flagRejected = 1 << 2
-	flagByName   = 1 << 3
-	flagRequired = 1 << 4
-	maxEntrySize = 48 << 10 // bytes of a sealed entry: a 16 KiB token, origins, stamps
-)
+// maxEntrySize is the most bytes of a sealed entry: a 16 KiB token, origins, stamps.
+const maxEntrySize = 48 << 10
 
 func (e *Entry) encode() []byte {
 	b := make([]byte, 0, 512+e.Token.Len())
-	var flags byte
-	if e.Wide {
-		flags |= flagWide
-	}
-	if e.Audit {
-		flags |= flagAudit
-	}
-	if e.Rejected {
-		flags |= flagRejected
-	}
-	if e.ByName {
-		flags |= flagByName
-	}
-	if e.Required {
-		flags |= flagRequired
-	}
-	b = append(b, flags)
+	b = appendFlags(b, e.Wide, e.Audit, e.Rejected, e.ByName, e.Required)
 	b = append(b, e.Binding[:]...)
 	for _, v := range [...]int64{e.Issued, e.Expires, e.Refresh, e.BootedAt} {
 		b = appendUint64(b, uint64(v))
@@ -82,10 +60,7 @@ func (e *Entry) encode() []byte {
 	if e.Audit {
 		b = appendUint64(appendText(b, e.Fingerprint), uint64(e.LogLimit))
 	}
-	b = appendUint16(b, uint16(len(e.Origins)))
-	for _, s := range e.Origins {
-		b = appendText(b, s)
-	}
+	b = appendTexts(b, e.Origins)
 	b = appendUint16(b, uint16(len(e.RefreshOn)))
 	for _, status := range e.RefreshOn {
 		b = appendUint16(b, uint16(status))
@@ -95,8 +70,8 @@ func (e *Entry) encode() []byte {
 
 func decodeEntry(b []byte) (*Entry, bool) {
 	s := scanner{rest: b}
-	flags := s.uint8()
-	e := &Entry{Wide: flags&flagWide != 0, Audit: flags&flagAudit != 0, Required: flags&flagRequired != 0, Rejected: flags&flagRejected != 0, ByName: flags&flagByName != 0}
+	e := &Entry{}
+	s.flags(&e.Wide, &e.Audit, &e.Rejected, &e.ByName, &e.Required)
 	copy(e.Binding[:], s.take(len(e.Binding)))
 	for _, v := range [...]*int64{&e.Issued, &e.Expires, &e.Refresh, &e.BootedAt} {
 		*v = int64(s.uint64())
@@ -109,14 +84,7 @@ func decodeEntry(b []byte) (*Entry, bool) {
 	if e.Audit {
 		e.Fingerprint, e.LogLimit = s.text(), int64(s.uint64())
 	}
-	n := int(s.uint16())
-	if n*2 > len(s.rest) {
-		return nil, false
-	}
-	e.Origins = make([]string, n)
-	for i := range e.Origins {
-		e.Origins[i] = s.text()
-	}
+	e.Origins = s.texts()
 	for range s.uint16() {
 		if s.bad {
 			return nil, false
@@ -138,7 +106,7 @@ func (e *Entry) fits() bool {
 		size += 2 + len(s)
 	}
 	for _, s := range e.Stamps {
-		size += 34 + len(s.Path)
+		size += leastStamp + len(s.Path)
 	}
 	return size < maxEntrySize
 }

@@ -100,7 +100,7 @@ func (h *Hosts) current(d Dirs) bool {
 	return true
 }
 
-// PutHosts stores the hosts' keys (HostKeys). Two concurrent processes may leave the
+// putHosts stores the hosts' keys (HostKeys). Two concurrent processes may leave the
 // list of one and the buckets of the other, which do not open with it; the next process
 // that reads all profiles stores both again.
 func (s *Store) putHosts(key *sealingKey, home [16]byte, h *Hosts, keys []string) error {

@@ -59,13 +59,8 @@ func (m *Mark) encode(profile string) []byte {
 	b = appendUint64(b, uint64(m.At))
 	b = appendUint64(b, uint64(m.Until))
 	b = appendUint16(b, m.Count)
-	var flags byte
-	for i, set := range [...]bool{m.Refused, m.Asked, m.Ahead} {
-		if set {
-			flags |= 1 << i
-		}
-	}
-	return appendText(appendText(append(b, flags), m.Reason), m.Hint)
+	b = appendFlags(b, m.Refused, m.Asked, m.Ahead)
+	return appendText(appendText(b, m.Reason), m.Hint)
 }
 
 func decodeMark(profile string, content []byte) (Mark, bool) {
@@ -79,8 +74,7 @@ func decodeMark(profile string, content []byte) (Mark, bool) {
 	m.At = int64(s.uint64())
 	m.Until = int64(s.uint64())
 	m.Count = s.uint16()
-	flags := s.uint8()
-	m.Refused, m.Asked, m.Ahead = flags&1 != 0, flags&2 != 0, flags&4 != 0
+	s.flags(&m.Refused, &m.Asked, &m.Ahead)
 	m.Reason = s.text()
 	m.Hint = s.text()
 	return m, s.done()

@@ -54,12 +54,6 @@ const (
 	maxOriginsSize = 256 << 20 // bytes; some 200 for a profile
 )
 
-const (
-	flagBroken = 1 << 0
-	flagUnread = 1 << 1
-	flagNamed  = 1 << 2
-)
-
 // Origins reads what was known of all profiles. ErrMiss says that nothing is.
 func (s *Store) Origins() (*Origins, error) {
 	f, err := s.unsealAtMost(originsFile, maxOriginsSize)
@@ -113,17 +107,7 @@ func (o *Origins) encode() []byte {
 }
 
 func (f *FileOrigins) append(b []byte) []byte {
-	var flags byte
-	if f.Broken {
-		flags |= flagBroken
-	}
-	if f.Unread {
-		flags |= flagUnread
-	}
-	if f.ByName {
-		flags |= flagNamed
-	}
-	b = append(b, flags, f.Place)
+	b = append(appendFlags(b, f.Broken, f.Unread, f.ByName), f.Place)
 	for _, s := range [...]string{f.Profile, f.Username, f.ClientID} {
 		b = appendText(b, s)
 	}
@@ -149,12 +133,11 @@ func decodeOrigins(text []byte) (*Origins, bool) {
 }
 
 // leastFileOrigins is the least that a file's origins take.
-const leastFileOrigins = 2 + 3*2 + 2*34 + 2*2
+const leastFileOrigins = 2 + 3*2 + 2*leastStamp + 2*2
 
 func (s *scanner) fileOrigins() (f FileOrigins) {
-	flags := s.uint8()
-	s.bad = s.bad || flags&^(flagBroken|flagUnread|flagNamed) != 0
-	f.Broken, f.Unread, f.ByName, f.Place = flags&flagBroken != 0, flags&flagUnread != 0, flags&flagNamed != 0, s.uint8()
+	s.flags(&f.Broken, &f.Unread, &f.ByName)
+	f.Place = s.uint8()
 	f.Profile, f.Username, f.ClientID = s.text(), s.text(), s.text()
 	f.Stamp, f.Bundle = s.stamp(), s.stamp()
 	f.Origins, f.Variables = s.texts(), s.texts()

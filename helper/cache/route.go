@@ -72,13 +72,11 @@ func (s *Store) Owners(u origin.URL) (*Owners, error) {
 	if err != nil {
 		return nil, err
 	}
-	o := &Owners{claims: r.Claims, origins: make([]origin.Origin, len(r.Claims))}
-	for i, c := range r.Claims {
-		if o.origins[i], err = origin.Parse(c.Origin); err != nil {
-			return nil, ErrMiss
-		}
+	parsed, ok := parseOrigins(nil, len(r.Claims), func(i int) string { return r.Claims[i].Origin })
+	if !ok {
+		return nil, ErrMiss
 	}
-	return o, nil
+	return &Owners{r.Claims, parsed}, nil
 }
 
 // Of returns the profile that owns a URL of the route's host; "" if none does.

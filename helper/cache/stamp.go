@@ -54,9 +54,12 @@ func (s *Stamp) append(b []byte) []byte {
 	return appendUint64(b, uint64(s.Size))
 }
 
+// leastStamp is the number of bytes of a stamp with an empty path.
+const leastStamp = 2 + 4*8
+
 func (s *scanner) stamps() []Stamp {
 	n := int(s.uint16())
-	if n*34 > len(s.rest) { // 34: the minimum length of a stamp
+	if n*leastStamp > len(s.rest) {
 		s.bad = true
 		return nil
 	}

@@ -16,6 +16,18 @@ func appendText(b []byte, s string) []byte {
 	return append(appendUint16(b, uint16(len(s))), s...)
 }
 
+// appendFlags appends at most eight flags as the bits of one byte, the first one as its
+// lowest.
+func appendFlags(b []byte, flags ...bool) []byte {
+	var bits byte
+	for i, set := range flags {
+		if set {
+			bits |= 1 << i
+		}
+	}
+	return append(b, bits)
+}
+
 // appendTexts appends a list of at most 65,535 texts.
 func appendTexts(b []byte, list []string) []byte {
 	b = appendUint16(b, uint16(len(list)))
@@ -62,6 +74,15 @@ func (s *scanner) uint64() uint64 {
 		v = v<<8 | uint64(b)
 	}
 	return v
+}
+
+// flags reads what appendFlags wrote. A bit beyond them is bad.
+func (s *scanner) flags(into ...*bool) {
+	bits := s.uint8()
+	for i, f := range into {
+		*f = bits&(1<<i) != 0
+	}
+	s.bad = s.bad || bits>>len(into) != 0
 }
 
 func (s *scanner) text() string { return string(s.take(int(s.uint16()))) }

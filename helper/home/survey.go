@@ -149,6 +149,7 @@ func (s *survey) file(file profileFile, i int) {
 	r, f := &s.rows[i], &s.now.Files[i]
 	path := filepath.Join(s.home.profileDirs()[file.place], file.name+suffix)
 	stamp := s.home.sealable(path)
+	stamp.Path = "" // it follows from Place and Profile
 	r.done = true
 	if old := r.old; old != nil && !old.Broken && old.Stamp == stamp && stamp.Inode != 0 && s.sameBundle(old) {
 		*f, r.same = *old, true
@@ -166,7 +167,6 @@ func (s *survey) file(file profileFile, i int) {
 		*f = *told(p)
 		if p.CAFile != "" {
 			f.Bundle = s.home.sealable(p.CAFile)
-			f.Bundle.Path = p.CAFile
 		}
 	}
 	f.Place, f.Stamp = byte(file.place), stamp
@@ -201,14 +201,13 @@ func told(p *config.Profile) *cache.FileOrigins {
 	return f
 }
 
-// sealable is the stamp of a file as it is kept: without its path, and zero if it would
-// not show the next change.
+// sealable is the stamp of a file as it is kept: no more than its path if it would not
+// show the next change.
 func (h *Home) sealable(path string) cache.Stamp {
 	stamp, trusted := cache.TakeStamp(path, h.Now())
 	if !trusted {
-		return cache.Stamp{}
+		return cache.Stamp{Path: path}
 	}
-	stamp.Path = ""
 	return stamp
 }
 
@@ -218,7 +217,6 @@ func (s *survey) sameBundle(f *cache.FileOrigins) bool {
 		return true
 	}
 	now := s.home.sealable(f.Bundle.Path)
-	now.Path = f.Bundle.Path
 	return now == f.Bundle && now.Inode != 0
 }
 
