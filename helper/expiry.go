@@ -79,11 +79,11 @@ const remindEvery = 24 * time.Hour
 
 // remind reports once a day that the secret or certificate just used expires within 7
 // days, if someone reads it.
-func (q *query) remind(shown proof, client *oauth.Client) {
+func (q *query) remind(secretExpires time.Time, client *oauth.Client) {
 	if !q.config.Reminds || q.store == nil {
 		return
 	}
-	end := Expiry{"secret", shown.expires}
+	end := Expiry{"secret", secretExpires}
 	if client.Key != nil && client.Key.Certificate() != nil {
 		end = nearer(end, Expiry{"certificate", client.Key.Certificate().NotAfter.UTC()})
 	}

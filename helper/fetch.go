@@ -165,7 +165,7 @@ func (q *query) askServer(ctx context.Context, s proof) (*oauth.Token, error) {
 		return nil, worthAsking(failure.Token(q.profile, err), hold)
 	}
 	q.ExplainClock(q.profile, token)
-	q.remind(s, client)
+	q.remind(s.expires, client)
 	return token, nil
 }
 
@@ -301,9 +301,6 @@ func (q *query) putMark(m cache.Mark) {
 	}
 }
 
-// This file is the only place where errors of keyring, oauth and cache become those of
-// protocol, with an exit code and advice.
-
 // lastWord marks a failure of the profile after which git should ask no other helper
 // (H2): a secret, a sign-in or permissions are missing, which a password cannot
 // replace. A locked keyring and an unreachable server are temporary, and meanwhile a
@@ -330,12 +327,6 @@ func worthAsking(failure error, hold time.Duration) error {
 	}
 	return failure
 }
-
-// heldBack is the failure of a call that did not contact the server because of a mark.
-// The log already has the original failure.
-type heldBack struct{ error }
-
-func (e *heldBack) Unwrap() error { return e.error }
 
 // waiting returns the error while a mark holds: what happened, when, and when the
 // server will be asked again.

@@ -7,6 +7,11 @@
 // It also manages secrets, sign-ins, their expiry, and the log. Configuration is in
 // package config.
 //
+// Two stories share their steps. Answering a request: cached.go, get.go, share.go,
+// fetch.go and forget.go. Caring for an account: account.go, rotate.go, signin.go,
+// probe.go, status.go and move.go. The other files are steps, or what steps share. No
+// file refers to one that refers to it, directly or indirectly: scripts/figures fails.
+//
 // Directories, clock, environment, HTTP client and keyring are passed in. Nothing here
 // prompts or opens a browser.
 package helper

@@ -79,19 +79,6 @@ func (h *Helper) fingerprint(token secret.Text) string {
 	return hex.EncodeToString(mac.Sum(nil)[:4])
 }
 
-// IssuedType returns the issued_token_type of a token in the log (RFC 8693 2.2.1); ""
-// if the server sent none, or the line is gone.
-func (h *Helper) IssuedType(token secret.Text) (kind string) {
-	print := h.fingerprint(token)
-	_ = h.eachRecord([]byte(print), func(r logfile.Record) bool {
-		if r.Token == print && r.Issued != "" {
-			kind = printable.Value(r.Issued)
-		}
-		return true
-	})
-	return kind
-}
-
 func (h *Helper) homeID() string {
 	id, err := os.ReadFile(h.config.Dirs.Locks() + "/home")
 	if err != nil {
@@ -185,3 +172,9 @@ func (h *Helper) formerStore() (*cache.Store, error) {
 	}
 	return store, nil
 }
+
+// heldBack is the failure of a call that did not contact the server because of a mark.
+// The log already has the original failure.
+type heldBack struct{ error }
+
+func (e *heldBack) Unwrap() error { return e.error }

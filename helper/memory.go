@@ -5,9 +5,6 @@ import (
 	"time"
 
 	"github.com/credhelper/credhelper/helper/cache"
-	"github.com/credhelper/credhelper/protocol"
-	"github.com/credhelper/credhelper/protocol/origin"
-	"github.com/credhelper/credhelper/protocol/secret"
 )
 
 // lookEvery is how long an answer in memory is used before the sealed file and its
@@ -43,93 +40,11 @@ type keptOwners struct {
 	*cache.Owners
 }
 
-// Cached answers from memory or the sealed cache, if that needs no waiting
-// (cache.Store.Answer). If each use is logged, the line is written first. False only means
-// that Get has to decide.
-//
-// It is what the front does, for long-running programs and a hundred times faster: a
-// result is used for 100 ms.
-func (h *Helper) Cached(r protocol.Request) (protocol.Credential, bool) {
-	e, c, ok := h.peek(r)
-	if ok && e.Audit {
-		line := recordOf(r)
-		line.Event, line.Source, line.Profile, line.Token, line.Expires = eventHit, fromCache, e.Profile, e.Fingerprint, e.Expires
-		if h.append(line, e.LogLimit) != nil {
-			return protocol.Credential{}, false
-		}
-	}
-	return c, ok
-}
-
-// Peek is Cached for a comparison: the token is not logged, so it must not be given.
-func (h *Helper) Peek(r protocol.Request) (protocol.Credential, bool) {
-	_, c, ok := h.peek(r)
-	return c, ok
-}
-
-func (h *Helper) peek(r protocol.Request) (e *cache.Entry, c protocol.Credential, ok bool) {
-	if r.Repeats || h.config.NoStore {
-		return nil, c, false
-	}
-	now := h.now()
-	if e = h.entryOf(h.profileOf(r, now), now); e == nil {
-		return nil, c, false
-	}
-	// The boot clock was checked when the entry was read (A21).
-	c, ok = e.Answer(r, cache.Clock{Unix: now.Unix()})
-	return e, c, ok
-}
-
 // young reports whether something was read less than lookEvery ago, by the monotonic
 // clock and, because that stops while a machine is suspended, by the wall clock.
 func (l readAt) young(now time.Time) bool {
 	age, wall := now.Sub(time.Time(l)), now.Unix()-time.Time(l).Unix()
 	return age >= 0 && age < lookEvery && wall >= 0 && wall <= 1
-}
-
-// profileOf returns the profile that a request names, or that owns its URL by a route;
-// else "".
-func (h *Helper) profileOf(r protocol.Request, now time.Time) string {
-	if r.Profile != "" || r.URL == (origin.URL{}) {
-		return r.Profile
-	}
-	host := r.URL.Host()
-	kept := recall(&h.memory, &h.memory.hosts, host)
-	if kept == nil || !kept.young(now) {
-		store, err := cache.Open(h.config.Dirs)
-		if err != nil {
-			return ""
-		}
-		defer store.Close()
-		owners, err := store.Owners(r.URL)
-		if err != nil {
-			return ""
-		}
-		kept = &keptOwners{readAt(now), owners}
-		keep(&h.memory, &h.memory.hosts, host, kept)
-	}
-	return kept.Of(r.URL)
-}
-
-// entryOf returns a profile's entry that can be given as it is; nil if there is none.
-func (h *Helper) entryOf(name string, now time.Time) *cache.Entry {
-	if name == "" {
-		return nil
-	}
-	if kept := recall(&h.memory, &h.memory.entries, name); kept != nil && kept.young(now) {
-		return kept.Entry
-	}
-	store, err := cache.Open(h.config.Dirs)
-	if err != nil {
-		return nil
-	}
-	defer store.Close()
-	e, err := store.Ready(name, h.env, h.config.Clock(now))
-	if err != nil || !secret.ValidToken(e.Token.Reveal(), e.Wide) || !e.ParseOrigins() {
-		return nil
-	}
-	keep(&h.memory, &h.memory.entries, name, &keptEntry{readAt(now), e})
-	return e
 }
 
 func recall[V any](m *memory, rows *map[string]*V, key string) *V {

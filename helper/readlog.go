@@ -9,6 +9,8 @@ import (
 
 	"github.com/credhelper/credhelper/helper/logfile"
 	"github.com/credhelper/credhelper/protocol"
+	"github.com/credhelper/credhelper/protocol/printable"
+	"github.com/credhelper/credhelper/protocol/secret"
 )
 
 // Log reads the log, oldest first, and calls yield for each line until it returns
@@ -66,4 +68,17 @@ func readLog(path string, yield func(line []byte) bool) error {
 		}
 	}
 	return nil
+}
+
+// IssuedType returns the issued_token_type of a token in the log (RFC 8693 2.2.1); ""
+// if the server sent none, or the line is gone.
+func (h *Helper) IssuedType(token secret.Text) (kind string) {
+	print := h.fingerprint(token)
+	_ = h.eachRecord([]byte(print), func(r logfile.Record) bool {
+		if r.Token == print && r.Issued != "" {
+			kind = printable.Value(r.Issued)
+		}
+		return true
+	})
+	return kind
 }

@@ -64,12 +64,6 @@ func (q *query) given(e *cache.Entry) bool {
 	return q.request.Asker != "" && q.store.Asked(q.profile.Name, q.request.Asker, q.now().Unix()) == protocol.Mark(e.Token)
 }
 
-// logout reports whether the request forgets a token that its process was not given:
-// this says nothing about the API, and docker erases four names at once.
-func (q *query) logout(e *cache.Entry) bool {
-	return q.request.Refused.IsZero() && (e == nil || !q.given(e))
-}
-
 // insteadOfGuess returns the answer if a guess led to a failure: the current token,
 // because the guess may be wrong.
 func (q *query) insteadOfGuess(failure error) (protocol.Credential, error) {
@@ -203,79 +197,4 @@ func (q *query) noteUncachedLocked(e *cache.Entry) {
 	_, r := q.reported()
 	r.Renew(protocol.Mark(e.Token), e.Issued, e.Expires)
 	_ = q.store.PutRejections(q.profile.Name, r)
-}
-
-// withQuery handles a message about a token, which is not a request for one.
-func (h *Helper) withQuery(ctx context.Context, r protocol.Request, do func(context.Context, *query) error) error {
-	if h.config.NoStore {
-		return nil
-	}
-	ctx, cancel := h.deadline(ctx, h.asked(r))
-	defer cancel()
-	q, err := h.newQuery(ctx, r)
-	if err != nil {
-		return err
-	}
-	defer q.close()
-	return do(ctx, q)
-}
-
-// Accepted handles a tool's message that its token was accepted.
-func (h *Helper) Accepted(ctx context.Context, r protocol.Request) error {
-	return h.withQuery(ctx, r, func(ctx context.Context, q *query) error {
-		q.takeReports(ctx)
-		return nil
-	})
-}
-
-// Forget drops the token that a tool reports as refused, if it is the current one; or
-// the cached one, if the tool names none (cargo logout, terraform forget), unless it is
-// younger than a minute.
-func (h *Helper) Forget(ctx context.Context, r protocol.Request) error {
-	return h.withQuery(ctx, r, func(ctx context.Context, q *query) error {
-		if q.store == nil { // nothing can be stored
-			return nil
-		}
-		defer q.memory.clear() // see takeReports
-		if q.request.Refused.IsZero() {
-			current, rejections := q.reported()
-			logout := q.logout(current)
-			q.request.Refused.Current = true
-			if logout && q.early(current, rejections) {
-				return nil
-			}
-		}
-		q.takeReports(ctx)
-		for {
-			if e := q.sealed(); e == nil || !q.request.Refused.Of(e.Token) {
-				return nil
-			}
-			f, mine := q.fetchers.start(q.profile.Name)
-			if mine {
-				defer func() { q.fetchers.end(q.profile.Name, f, q.now()) }()
-				return q.drop(ctx)
-			}
-			if !f.await(ctx) {
-				return q.busy()
-			}
-		}
-	})
-}
-
-// drop removes the entry under the lock, if it is still the reported one.
-func (q *query) drop(ctx context.Context) error {
-	lock, err := q.lock(ctx, false)
-	if err != nil {
-		return err
-	}
-	defer lock.Unlock()
-	e := q.sealed()
-	if e == nil || !q.request.Refused.Of(e.Token) {
-		return nil
-	}
-	q.log(q.ofToken(q.record("reject"), e.Token, e.Expires))
-	if err := q.store.Drop(q.profile.Name, q.subject); err != nil {
-		return failure.Store(err)
-	}
-	return nil
 }
