@@ -29,7 +29,7 @@ func Build(dir string) error {
 	if err != nil {
 		return fmt.Errorf("go env GOMOD: %w", err)
 	}
-	cmd := exec.Command("go", "build", "-trimpath", "-tags=grpcnotrace", "-ldflags=-s -w", "-o", dir+"/")
+	cmd := exec.Command("go", "build", "-trimpath", "-tags=grpcnotrace,nethttpomithttp2", "-ldflags=-s -w", "-o", dir+"/")
 	for _, name := range Executables {
 		cmd.Args = append(cmd.Args, "./cmd/"+name)
 	}

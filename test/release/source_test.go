@@ -18,7 +18,7 @@ import (
 func TestSource(t *testing.T) {
 	dir := t.TempDir()
 	out, err := said(dir, "sh", "-ec", `tar --strip-components=1 -xzf "$1" && test ! -e .git
-GOFLAGS= CGO_ENABLED=0 go build -buildvcs=false -trimpath -tags=grpcnotrace -ldflags='-s -w' -o bin/ ./cmd/...
+GOFLAGS= CGO_ENABLED=0 go build -buildvcs=false -trimpath -tags=grpcnotrace,nethttpomithttp2 -ldflags='-s -w' -o bin/ ./cmd/...
 export CREDHELPER_HOME="$PWD"
 bin/credhelper version
 bin/credhelper doctor`, "sh", filepath.Join(dist, "credhelper_"+number()+"_source.tar.gz"))
@@ -44,7 +44,7 @@ func TestGoInstall(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	const line = "CGO_ENABLED=0 go install -trimpath -tags=grpcnotrace -ldflags='-s -w' " + module + "/cmd/...@latest\n"
+	const line = "CGO_ENABLED=0 go install -trimpath -tags=grpcnotrace,nethttpomithttp2 -ldflags='-s -w' " + module + "/cmd/...@latest\n"
 	if !strings.Contains(string(read(t, "../../README.md")), line) {
 		t.Errorf("README.md does not say %s", line)
 	}

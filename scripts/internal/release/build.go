@@ -68,7 +68,7 @@ func (r *release) checkOut() error {
 
 // compile builds the executables of a target into dir.
 func (r *release) compile(t target, dir string) error {
-	args := []string{"build", "-trimpath", "-tags=grpcnotrace", "-buildvcs=true", "-ldflags=-s -w", "-o", dir + "/"}
+	args := []string{"build", "-trimpath", "-tags=grpcnotrace,nethttpomithttp2", "-buildvcs=true", "-ldflags=-s -w", "-o", dir + "/"}
 	for _, name := range program.Executables {
 		args = append(args, "./cmd/"+name)
 	}
