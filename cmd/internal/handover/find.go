@@ -39,7 +39,7 @@ func To(executable string, h Handover, environ []string, name string, args []str
 			Hint: "install all three files of one release for " + runtime.GOOS + "/" + runtime.GOARCH,
 		}
 	case err != nil:
-		return 0, forbidden("cannot run " + path + ": " + err.Error())
+		return 0, protocol.Policy("cannot run " + path + ": " + err.Error())
 	}
 	return code, nil
 }
@@ -58,10 +58,10 @@ func Find(executable string) (string, error) {
 			continue
 		}
 		if !info.Mode().IsRegular() {
-			return "", forbidden(path + " is not a regular file")
+			return "", protocol.Policy(path + " is not a regular file")
 		}
 		if _, err := private.Way(path); err != nil {
-			return "", forbidden(path + " is not safe to run: " + err.Error())
+			return "", protocol.Policy(path + " is not safe to run: " + err.Error())
 		}
 		return path, nil
 	}
@@ -85,7 +85,7 @@ func Front() (string, error) {
 			return path, nil
 		}
 	}
-	return "", forbidden("credhelper is missing beside " + self)
+	return "", protocol.Policy("credhelper is missing beside " + self)
 }
 
 // Self returns the path of this executable, with links resolved. Its errors wrap ErrPolicy.
@@ -95,7 +95,7 @@ func Self() (string, error) {
 		self, err = filepath.EvalSymlinks(self)
 	}
 	if err != nil {
-		return "", forbidden("cannot find the executable's own place: " + err.Error())
+		return "", protocol.Policy("cannot find the executable's own place: " + err.Error())
 	}
 	return self, nil
 }
@@ -106,5 +106,3 @@ func fileName(executable string) string {
 	}
 	return executable
 }
-
-func forbidden(text string) error { return &protocol.Error{Kind: protocol.ErrPolicy, Text: text} }

@@ -32,7 +32,7 @@ func Begin(self string, argv, environ []string, now time.Time, choosers ...strin
 	}
 	h, ok := handover.ReadWord(word, now)
 	if !ok || len(argv) < 3 {
-		return Call{}, policy("type credhelper, not " + self)
+		return Call{}, protocol.Policy("type credhelper, not " + self)
 	}
 	if h.Version != handover.Version {
 		return Call{}, &protocol.Error{
@@ -60,5 +60,3 @@ func Lookup(environ []string, name string) (value string, found bool) {
 	}
 	return "", false
 }
-
-func policy(text string) error { return &protocol.Error{Kind: protocol.ErrPolicy, Text: text} }

@@ -17,7 +17,7 @@ import (
 func Dirs(environ []string) (cache.Dirs, error) {
 	d, err := cache.FindDirs(variables(environ), process.UserID())
 	if err != nil {
-		return d, policy(err.Error())
+		return d, protocol.Policy(err.Error())
 	}
 	return d, nil
 }

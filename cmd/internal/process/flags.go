@@ -3,6 +3,8 @@ package process
 import (
 	"slices"
 	"strings"
+
+	"github.com/credhelper/credhelper/protocol"
 )
 
 // engineFlags are the flags of credhelper's own dialects that only the engine handles:
@@ -43,7 +45,7 @@ func CutEngineFlags(args []string, set func(name, value string) error) (kept []s
 			}
 			if known = true; f.value && !joined {
 				if i++; i == len(args) {
-					return nil, malformed(name + " needs a value")
+					return nil, protocol.Malformed(name + " needs a value")
 				}
 				value = args[i]
 			}

@@ -6,6 +6,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/credhelper/credhelper/protocol"
 	"github.com/credhelper/credhelper/protocol/printable"
 )
 
@@ -25,7 +26,7 @@ func Harden() (Limits, error) {
 	// dumpable. Only then is it worth reading the auxiliary vector for the exact
 	// answer.
 	if uid != euid || unix.Getgid() != unix.Getegid() || dumpable != 1 && secureExec() {
-		return l, forbidden("credhelper must not run set-user-id, set-group-id or with file capabilities")
+		return l, protocol.Policy("credhelper must not run set-user-id, set-group-id or with file capabilities")
 	}
 	if euid == 0 {
 		return l, foreignHome()
@@ -56,7 +57,7 @@ func foreignHome() error {
 			continue
 		}
 		if st.Uid != 0 {
-			return forbidden("root with " + name + "=" + printable.Value(path) + " of user " + strconv.Itoa(int(st.Uid)) +
+			return protocol.Policy("root with " + name + "=" + printable.Value(path) + " of user " + strconv.Itoa(int(st.Uid)) +
 				": run it as that user, not through sudo")
 		}
 		return nil

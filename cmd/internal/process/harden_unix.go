@@ -2,7 +2,10 @@
 
 package process
 
-import "golang.org/x/sys/unix"
+import (
+	"github.com/credhelper/credhelper/protocol"
+	"golang.org/x/sys/unix"
+)
 
 // Harden sets the soft core limit to 0 and refuses privileges that the caller does not
 // have. Untested: these systems are only cross-compiled and vetted.
@@ -15,7 +18,7 @@ func Harden() (Limits, error) {
 		_ = unix.Setrlimit(unix.RLIMIT_CORE, &core)
 	}
 	if unix.Getuid() != unix.Geteuid() || unix.Getgid() != unix.Getegid() {
-		return l, forbidden("credhelper must not run set-user-id or set-group-id")
+		return l, protocol.Policy("credhelper must not run set-user-id or set-group-id")
 	}
 	return l, nil
 }

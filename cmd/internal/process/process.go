@@ -5,12 +5,6 @@
 // (docs/performance.md).
 package process
 
-import "github.com/credhelper/credhelper/protocol"
-
-func forbidden(text string) error { return &protocol.Error{Kind: protocol.ErrPolicy, Text: text} }
-
-func malformed(text string) error { return &protocol.Error{Kind: protocol.ErrMalformed, Text: text} }
-
 // GrowStack grows the stack of the main goroutine to 32 KiB for 1 frame, or 64 KiB for
 // 2, at once, while there is nothing on it to copy. Otherwise it doubles from 2 KiB as
 // needed, and each doubling causes more page faults than all allocations of an answer

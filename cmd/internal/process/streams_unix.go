@@ -45,7 +45,7 @@ func ReadRequest(fd int, want protocol.Stdin, start time.Time) ([]byte, error) {
 			return buf, nil
 		}
 		if len(buf) > want.Limit {
-			return nil, malformed("the request is too long")
+			return nil, protocol.Malformed("the request is too long")
 		}
 		if len(buf) == cap(buf) {
 			grown := make([]byte, len(buf), min(4*cap(buf), want.Limit+1))
@@ -58,14 +58,14 @@ func ReadRequest(fd int, want protocol.Stdin, start time.Time) ([]byte, error) {
 			continue
 		}
 		if err != nil || ready == 0 {
-			return nil, malformed("no whole request on stdin within 2 s")
+			return nil, protocol.Malformed("no whole request on stdin within 2 s")
 		}
 		n, err := unix.Read(fd, buf[len(buf):cap(buf)])
 		if err == unix.EINTR || err == unix.EAGAIN {
 			continue
 		}
 		if err != nil {
-			return nil, malformed("stdin: " + err.Error())
+			return nil, protocol.Malformed("stdin: " + err.Error())
 		}
 		if n == 0 {
 			return buf, nil

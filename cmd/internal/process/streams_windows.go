@@ -57,10 +57,10 @@ func ReadRequest(_ int, want protocol.Stdin, start time.Time) ([]byte, error) {
 	select {
 	case r := <-done:
 		if r.err == nil && len(r.bytes) > want.Limit {
-			return nil, malformed("the request is too long")
+			return nil, protocol.Malformed("the request is too long")
 		}
 		return r.bytes, r.err
 	case <-time.After(time.Until(start.Add(StdinTime))):
-		return nil, malformed("no whole request on stdin within 2 s")
+		return nil, protocol.Malformed("no whole request on stdin within 2 s")
 	}
 }

@@ -53,14 +53,14 @@ func AskSecret(question string, ending []os.Signal, exit func(int)) ([]byte, err
 	}
 	_, _ = io.WriteString(tty.out, "\n")
 	if errors.Is(err, io.EOF) || err == nil && len(typed) == 0 {
-		return nil, malformed("nothing was typed")
+		return nil, protocol.Malformed("nothing was typed")
 	}
 	if err != nil {
 		return nil, ErrNone
 	}
 	if len(typed) >= longestLine {
 		clear(typed)
-		return nil, malformed("the secret is too long to be typed into a terminal; use --secret-file or --secret-stdin")
+		return nil, protocol.Malformed("the secret is too long to be typed into a terminal; use --secret-file or --secret-stdin")
 	}
 	return typed, nil
 }
@@ -159,5 +159,3 @@ func signalNumber(s os.Signal) int {
 	}
 	return 0
 }
-
-func malformed(text string) error { return &protocol.Error{Kind: protocol.ErrMalformed, Text: text} }

@@ -30,14 +30,14 @@ func (f *File) Write(content []byte) error {
 	}
 	defer d.Close()
 	if _, err := stat(d, name); errors.Is(err, private.ErrUnsafe) {
-		return policy(err.Error()) // a link could redirect the token, or reveal it
+		return protocol.Policy(err.Error()) // a link could redirect the token, or reveal it
 	}
 	err = d.ReplaceAndSync(name, content)
 	if err == nil {
 		f.last, err = stat(d, name)
 	}
 	if err != nil {
-		return policy("cannot write " + f.Path + ": " + reason(err))
+		return protocol.Policy("cannot write " + f.Path + ": " + reason(err))
 	}
 	return nil
 }
@@ -60,7 +60,7 @@ func (f *File) Remove() error {
 		err = errors.Join(d.Remove(name), d.Sync())
 	}
 	if err != nil {
-		return policy("cannot remove " + f.Path + ": " + reason(err))
+		return protocol.Policy("cannot remove " + f.Path + ": " + reason(err))
 	}
 	f.last = nil
 	return nil
@@ -72,9 +72,9 @@ func (f *File) place() (d private.Dir, name string, err error) {
 	d, err = private.Place(filepath.Dir(f.Path))
 	switch {
 	case errors.Is(err, private.ErrUnsafe):
-		err = policy(err.Error())
+		err = protocol.Policy(err.Error())
 	case err != nil:
-		err = policy(filepath.Dir(f.Path) + ": " + reason(err))
+		err = protocol.Policy(filepath.Dir(f.Path) + ": " + reason(err))
 	}
 	return d, filepath.Base(f.Path), err
 }
@@ -102,5 +102,3 @@ func reason(err error) string {
 	}
 	return err.Error()
 }
-
-func policy(text string) error { return &protocol.Error{Kind: protocol.ErrPolicy, Text: text} }

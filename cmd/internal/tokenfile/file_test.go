@@ -441,7 +441,7 @@ func TestRenewalSameToken(t *testing.T) {
 		g := newStage(time.Hour)
 		g.Put = func(protocol.Credential) error {
 			if g.writes++; time.Since(g.began) < 58*time.Minute && g.writes > 1 {
-				return policy("no space left on device")
+				return protocol.Policy("no space left on device")
 			}
 			return nil
 		}

@@ -14,6 +14,7 @@ import (
 	"github.com/credhelper/credhelper/cmd/internal/process"
 	"github.com/credhelper/credhelper/helper/cache"
 	"github.com/credhelper/credhelper/helper/private"
+	"github.com/credhelper/credhelper/protocol"
 )
 
 // exec's file is in a directory of its own, which is removed with it. The process holds
@@ -50,7 +51,7 @@ func New(dirs cache.Dirs) (file *File, remove func(), onDisk error, err error) {
 		}
 		return file, remove, onDisk, nil
 	}
-	return nil, nil, nil, policy("no place for a private file: " + last.Error())
+	return nil, nil, nil, protocol.Policy("no place for a private file: " + last.Error())
 }
 
 // newIn creates the directory. It gets its final name only when its lock is held, so

@@ -30,7 +30,7 @@ func (t *Target) Prepare() error {
 	}
 	defer d.Close()
 	if _, err := stat(d, name); errors.Is(err, private.ErrUnsafe) {
-		return policy(err.Error())
+		return protocol.Policy(err.Error())
 	}
 	d.SweepShared(time.Now())
 	return nil
@@ -73,7 +73,7 @@ func (t *Target) mayReplace(content []byte, token secret.Text) error {
 	defer f.Close()
 	old, err := io.ReadAll(io.LimitReader(f, 64<<10)) // no answer is longer
 	if err != nil {
-		return policy(t.Path + ": " + reason(err))
+		return protocol.Policy(t.Path + ": " + reason(err))
 	}
 	if len(old) > 0 && !sameForm(old, content, token.Reveal()) {
 		return &protocol.Error{

@@ -186,12 +186,12 @@ func (p *Place) Fits(tool *Tool) error {
 			Hint: "name its origins: credhelper edit " + p.name,
 		}
 	case tool.needs&hostMust != 0 && len(hosts) == 0:
-		return policy("profile " + p.name + " owns only " + strings.Join(p.hosts(true), ", ") + ", and " + name + " has to be told one host")
+		return protocol.Policy("profile " + p.name + " owns only " + strings.Join(p.hosts(true), ", ") + ", and " + name + " has to be told one host")
 	case tool.needs&anyHeader != 0:
 	case p.profile.Header != "":
-		return policy("profile " + p.name + ": " + name + " can only send Authorization, not " + p.profile.Header)
+		return protocol.Policy("profile " + p.name + ": " + name + " can only send Authorization, not " + p.profile.Header)
 	case p.profile.Scheme != "Bearer" && tool.needs&anyScheme == 0:
-		return policy("profile " + p.name + ": " + name + " can only send the scheme Bearer")
+		return protocol.Policy("profile " + p.name + ": " + name + " can only send the scheme Bearer")
 	}
 	return nil
 }

@@ -2,6 +2,8 @@ package wiring
 
 import (
 	"strings"
+
+	"github.com/credhelper/credhelper/protocol"
 )
 
 // Tool is a tool that setup can wire.
@@ -122,7 +124,7 @@ func wireCargo(p *Place) (Plan, error) {
 	}
 	link := p.link(name, name+`"`, file)
 	if !plainPath(link.path) {
-		return Plan{}, policy("cargo splits " + link.path + " at spaces")
+		return Plan{}, protocol.Policy("cargo splits " + link.path + " at spaces")
 	}
 	lines := key + " = [\"cargo:token\", " + quoted(link.path) + "]\n"
 	return Plan{
@@ -175,7 +177,7 @@ func wireHashicorp(p *Place, tool, file string) (Plan, error) {
 
 func wireGoauth(p *Place) (Plan, error) {
 	if strings.ContainsAny(p.credhelper, "'\"; ") {
-		return Plan{}, policy("GOAUTH cannot hold the path " + p.credhelper)
+		return Plan{}, protocol.Policy("GOAUTH cannot hold the path " + p.credhelper)
 	}
 	command := p.credhelper + " goauth"
 	if p.name != "" {
@@ -195,7 +197,7 @@ func wireBazel(p *Place) (Plan, error) {
 	file := p.under(".bazelrc")
 	link := p.link("credhelper-bazel", "credhelper-bazel", file)
 	if !plainPath(link.path) {
-		return Plan{}, policy("bazel splits " + link.path + " at spaces")
+		return Plan{}, protocol.Policy("bazel splits " + link.path + " at spaces")
 	}
 	lines := ""
 	for _, host := range p.hosts(true) {

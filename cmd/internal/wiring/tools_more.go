@@ -3,6 +3,8 @@ package wiring
 import (
 	"encoding/json"
 	"strings"
+
+	"github.com/credhelper/credhelper/protocol"
 )
 
 // wirePnpm configures the helper for each registry of the profile. Up to pnpm 10 it
@@ -12,7 +14,7 @@ func wirePnpm(p *Place) (Plan, error) {
 	name := p.suffixed("credhelper-pnpm")
 	link := p.link(name, name+"\n", file)
 	if !plainPath(link.path) {
-		return Plan{}, policy("pnpm cannot run " + link.path)
+		return Plan{}, protocol.Policy("pnpm cannot run " + link.path)
 	}
 	lines := ""
 	for _, registry := range p.registries() {
@@ -41,7 +43,7 @@ func (p *Place) registries() (all []string) {
 func wireRclone(p *Place) (Plan, error) {
 	const key = "bearer_token_command"
 	if !plainPath(p.credhelper) {
-		return Plan{}, policy("rclone splits " + p.credhelper + " at spaces")
+		return Plan{}, protocol.Policy("rclone splits " + p.credhelper + " at spaces")
 	}
 	file := p.file("RCLONE_CONFIG", p.config("rclone", "rclone.conf"))
 	command := key + " = " + p.credhelper + " token " + p.name + "\n"

@@ -78,9 +78,9 @@ func (p *Place) checkBearer(tool *Tool) (err error) {
 	case p.bearerFile == "":
 		return nil
 	case tool.names[0] != "git" || p.name == "":
-		return malformed("--bearer-file is for setup git NAME")
+		return protocol.Malformed("--bearer-file is for setup git NAME")
 	case printable.Line(p.bearerFile) != p.bearerFile:
-		return malformed("--bearer-file: git could not read this name")
+		return protocol.Malformed("--bearer-file: git could not read this name")
 	}
 	p.bearerFile, err = filepath.Abs(p.bearerFile)
 	return err
@@ -211,6 +211,3 @@ func (w Plan) Unfound(p *Place) (lines []string) {
 	}
 	return lines
 }
-
-func malformed(text string) error { return &protocol.Error{Kind: protocol.ErrMalformed, Text: text} }
-func policy(text string) error    { return &protocol.Error{Kind: protocol.ErrPolicy, Text: text} }
