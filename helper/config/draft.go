@@ -2,12 +2,13 @@ package config
 
 import (
 	"bytes"
-	"github.com/credhelper/credhelper/helper/oauth"
-	"github.com/credhelper/credhelper/protocol/printable"
 	"time"
 
-	"github.com/credhelper/credhelper/protocol"
 	"github.com/pelletier/go-toml/v2"
+
+	"github.com/credhelper/credhelper/helper/oauth"
+	"github.com/credhelper/credhelper/protocol"
+	"github.com/credhelper/credhelper/protocol/printable"
 )
 
 // Draft makes a profile from a person's input, without writing it. It includes the

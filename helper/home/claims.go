@@ -14,11 +14,11 @@ type Claims struct {
 	broken []brokenFile
 	stamps []cache.Stamp // of the files it was read from; nil if they might not show the next change
 
-	moved []*cache.FileOrigins // what changed since the last time, as it was and as it is
+	moved []*cache.FileOrigins // files whose claims have changed, before and after
 
-	// Origins is what was read from the profiles, for the next time; nil if nothing was.
+	// Origins is what the profiles say, for the next time; nil if nothing was read.
 	Origins *cache.Origins
-	// Changed reports whether that is something else than what was known before.
+	// Changed says that Origins differs from what was known before.
 	Changed bool
 }
 
@@ -28,8 +28,8 @@ type claim struct {
 	profile *cache.FileOrigins
 }
 
-// claimsOf appends those claims of a profile that could be about a host; "" is all of
-// them. A profile that only answers by name claims nothing.
+// claimsOf appends those claims of a profile that could match a host; all of them for
+// "". A profile that only answers by name claims nothing.
 func claimsOf(claims []claim, f *cache.FileOrigins, host string) []claim {
 	if f.ByName {
 		return claims
@@ -37,8 +37,8 @@ func claimsOf(claims []claim, f *cache.FileOrigins, host string) []claim {
 	return originsOf(claims, f, host)
 }
 
-// originsOf appends where the token of a profile may go, as far as that could be about a
-// host.
+// originsOf appends the origins to which the token of a profile may go, if they could
+// match a host.
 func originsOf(claims []claim, f *cache.FileOrigins, host string) []claim {
 	for _, text := range f.Origins {
 		if !strings.Contains(text, host) && !strings.Contains(text, "://*.") {
@@ -51,7 +51,7 @@ func originsOf(claims []claim, f *cache.FileOrigins, host string) []claim {
 	return claims
 }
 
-// about are all claims that could be about a host; "" is all of them.
+// about returns the claims that could match a host; all of them for "".
 func (c *Claims) about(host string) (claims []claim) {
 	if c.Origins == nil {
 		return nil
@@ -75,8 +75,8 @@ func (c *Claims) Owner(u origin.URL, user string) (profile, from string, err err
 	return chosen.profile.Profile, chosen.origin.String(), nil
 }
 
-// Hosts is what the hosts of all profiles are known from, without the time of it. ok is
-// false where a change would not show, or a file could not be read at all.
+// Hosts returns what cache.Hosts stores beside the keys, without the time. ok is false if
+// a change might not show in the stamps, or if a file could not be read at all.
 func (c *Claims) Hosts() (h cache.Hosts, ok bool) {
 	h.Stamps = c.stamps
 	for i, b := range c.broken {
@@ -90,9 +90,9 @@ func (c *Claims) Hosts() (h cache.Hosts, ok bool) {
 	return h, c.stamps != nil
 }
 
-// HostKeys are the keys of the hosts on which any profile may own something. Hosts that
-// a broken profile names are among them, so that it is looked at and what is wrong is
-// said.
+// HostKeys returns the keys of all hosts on which a profile may own something. It
+// includes hosts that an invalid profile names, so that a request for one gets the error
+// of that profile.
 func (c *Claims) HostKeys() (keys []string) {
 	for _, claim := range c.about("") {
 		keys = append(keys, cache.HostKeys(claim.origin)...)
@@ -149,7 +149,7 @@ func (c *Claims) Explain(u origin.URL) (x Explanation) {
 	return x
 }
 
-// namedOnly are the origins whose token may go to the URL, but only for a caller that
+// namedOnly returns the origins whose token may go to the URL only for a caller that
 // names the profile.
 func (c *Claims) namedOnly(u origin.URL) (list []OtherClaim) {
 	if c.Origins == nil {
@@ -200,8 +200,8 @@ func (c *Claims) Routes(u origin.URL) map[string]*cache.Route {
 	return routes
 }
 
-// StaleRoutes returns the keys of routes that an edit in place has made wrong, which no
-// stamp of theirs shows; all is true if that may be any.
+// StaleRoutes returns the keys of routes that an edit in place has made wrong, which
+// their own stamps do not show; all is true if it may be any of them.
 func (c *Claims) StaleRoutes() (keys []string, all bool) {
 	const few = 100 // for each of which all profiles are searched
 	if len(c.moved) > few {

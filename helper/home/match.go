@@ -177,7 +177,7 @@ func eachClash(profiles []*config.Profile, yield func(other *cache.FileOrigins, 
 	first := map[string]*cache.FileOrigins{} // by claim
 	var claims []claim
 	for _, p := range profiles {
-		claims = claimsOf(claims, told(p), "")
+		claims = claimsOf(claims, fileOrigins(p), "")
 	}
 	for _, c := range claims {
 		claim := c.origin.Claim()

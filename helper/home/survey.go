@@ -16,14 +16,14 @@ import (
 	"github.com/credhelper/credhelper/protocol"
 )
 
-// To find who owns a URL all profiles have to be looked at, of which there may be
-// thousands. What each said is known from the last time, and a file whose stamp is the
-// same says the same; so most of them are not read again. Files that are no profiles
-// are: what they need may lie anywhere.
+// Finding the owner of a URL means looking at all profiles, of which there may be
+// thousands. cache.Origins keeps what each file said when it was last read, and a file
+// whose stamp has not changed is not read again. An invalid profile is always read
+// again, because what it lacks may be in any other file.
 
-// Claims looks at every profile, and reads those that changed since was was read, which
-// may be nil. If ctx ends before, the error wraps protocol.ErrUnreachable and the claims
-// hold in Origins what was read so far.
+// Claims looks at every profile, and reads those that have changed since was was
+// written; nil reads all. If ctx ends first, the error wraps protocol.ErrUnreachable,
+// and Origins contains what has been read so far.
 func (h *Home) Claims(ctx context.Context, was *cache.Origins) (*Claims, error) {
 	s := &survey{home: h, stamps: h.stamps(), common: h.common()} // before anything is read, so that a change in between shows
 	files, err := h.profileFiles()
@@ -46,12 +46,12 @@ type survey struct {
 	rows     []row // of the files
 }
 
-// row is what became of one file.
+// row is the state of one file in a survey.
 type row struct {
-	old  *cache.FileOrigins // what was known of it; nil if nothing was
-	done bool
-	same bool  // it says what was known
-	err  error // why it is no profile
+	old  *cache.FileOrigins // what it said before; nil if it was not known
+	done bool               // it has been looked at
+	same bool               // it says what it said before
+	err  error              // why it is not a valid profile
 }
 
 func (s *survey) run(ctx context.Context, files []profileFile, was *cache.Origins) (*Claims, error) {
@@ -60,7 +60,7 @@ func (s *survey) run(ctx context.Context, files []profileFile, was *cache.Origin
 	known := s.recall(files, was)
 	s.look(ctx, files)
 	if err := ctx.Err(); err != nil && slices.ContainsFunc(s.rows, func(r row) bool { return !r.done }) {
-		return s.part()
+		return s.unfinished()
 	}
 	c := &Claims{Origins: s.now, Changed: !known || len(was.Files) != len(files), stamps: s.stamps.trusted()}
 	for i := range s.rows {
@@ -78,7 +78,8 @@ func (s *survey) run(ctx context.Context, files []profileFile, was *cache.Origin
 	return c, nil
 }
 
-// recall finds what was known of each file, unless what they depend on changed.
+// recall finds what each file said before; false if a file that all profiles depend on
+// has changed since.
 func (s *survey) recall(files []profileFile, was *cache.Origins) bool {
 	if was == nil || was.Basis != s.now.Basis || !slices.Equal(was.Common, s.common.list) {
 		return false
@@ -95,8 +96,8 @@ func (s *survey) recall(files []profileFile, was *cache.Origins) bool {
 	return true
 }
 
-// look looks at all files: first at those of which nothing is known, so that each call which
-// has no time for all gets further.
+// look looks at all files, and first at unknown ones, so that each of several calls that
+// run out of time gets further.
 func (s *survey) look(ctx context.Context, files []profileFile) {
 	for _, known := range [...]bool{false, true} {
 		var some []int
@@ -144,7 +145,7 @@ func (h *Home) processors() int {
 	return h.Processors()
 }
 
-// file looks at one file, and reads it if it is not known.
+// file looks at one file, and reads it if it is unknown or has changed.
 func (s *survey) file(file profileFile, i int) {
 	r, f := &s.rows[i], &s.now.Files[i]
 	path := filepath.Join(s.home.profileDirs()[file.place], file.name+suffix)
@@ -157,14 +158,14 @@ func (s *survey) file(file profileFile, i int) {
 		return
 	}
 	p, content, err := readFile(s.resolver, file.name, path)
-	if errors.Is(err, fs.ErrNotExist) { // since the folder was listed
+	if errors.Is(err, fs.ErrNotExist) { // it was removed after its directory was listed
 		err = s.home.unknownProfile(file.name)
 	}
 	if err != nil {
 		r.err = err
 		*f = cache.FileOrigins{Profile: file.name, Broken: true, Unread: content == nil, Origins: config.NamedHosts(string(content))}
 	} else {
-		*f = *told(p)
+		*f = *fileOrigins(p)
 		if p.CAFile != "" {
 			f.Bundle = s.home.sealable(p.CAFile)
 		}
@@ -173,8 +174,8 @@ func (s *survey) file(file profileFile, i int) {
 	r.same = r.old != nil && r.old.Same(f)
 }
 
-// part is what was read until there was no more time.
-func (s *survey) part() (*Claims, error) {
+// unfinished returns what was read before the time was over, and the error that says so.
+func (s *survey) unfinished() (*Claims, error) {
 	read := 0
 	var files []cache.FileOrigins
 	for i, r := range s.rows {
@@ -192,8 +193,8 @@ func (s *survey) part() (*Claims, error) {
 	}
 }
 
-// told is what has to be known of a profile to choose between several.
-func told(p *config.Profile) *cache.FileOrigins {
+// fileOrigins returns what the choice between several profiles depends on.
+func fileOrigins(p *config.Profile) *cache.FileOrigins {
 	f := &cache.FileOrigins{Profile: p.Name, Origins: p.OriginTexts(), ByName: p.ByName, Username: p.Username, ClientID: p.ClientID}
 	for _, s := range p.Sources() {
 		f.Variables = append(f.Variables, s.Variables()...)
@@ -201,7 +202,7 @@ func told(p *config.Profile) *cache.FileOrigins {
 	return f
 }
 
-// sealable is the stamp of a file as it is kept: no more than its path if it would not
+// sealable returns the stamp of a file for storing: only its path if the stamp might not
 // show the next change.
 func (h *Home) sealable(path string) cache.Stamp {
 	stamp, trusted := cache.TakeStamp(path, h.Now())
@@ -211,7 +212,7 @@ func (h *Home) sealable(path string) cache.Stamp {
 	return stamp
 }
 
-// sameBundle reports whether a profile's own CA certificates are what they were.
+// sameBundle reports whether a profile's file of CA certificates has not changed.
 func (s *survey) sameBundle(f *cache.FileOrigins) bool {
 	if f.Bundle.Path == "" {
 		return true

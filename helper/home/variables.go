@@ -3,7 +3,6 @@ package home
 import (
 	"maps"
 	"slices"
-
 	"sync"
 
 	"github.com/credhelper/credhelper/helper/config"
