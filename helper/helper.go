@@ -43,7 +43,7 @@ type Config struct {
 	// counts from its own start.
 	Start time.Time
 	Now   func() time.Time
-	// Sleep waits between the tries of a request; nil: really.
+	// Sleep waits between the tries of a request; nil: a timer.
 	Sleep func(context.Context, time.Duration) error
 
 	// Clock adds the machine's start to a time (A21); nil: cache.ClockAt.

@@ -6,16 +6,16 @@ import (
 	"slices"
 )
 
-// The file "origins" is for the engine alone: what it needs of each profile's file to
-// choose the one that owns a URL, so that it reads only those that changed, and the one
-// that it chose. It is as long as the list of profiles, so the front does not read it.
+// The file "origins" is only for the engine: it contains what each profile's file says
+// about ownership, so that the engine reads only the files that have changed, and the
+// owner's. It grows with the number of profiles, so the front does not read it.
 
-// Origins is what all profiles' files said when they were last read.
+// Origins contains what the files of all profiles said when they were last read.
 type Origins struct {
-	// Basis is a hash of what the files were read with: the program's own presets.
+	// Basis is a hash of the embedded presets that the files were read with.
 	Basis [16]byte
-	// Common are stamps of what any of them may depend on: the settings, the folders
-	// of presets and the presets in them.
+	// Common are stamps of what any file may depend on: the settings, the directories
+	// of presets, and the presets in them.
 	Common []Stamp
 	// Files are in ascending order of their profiles' names.
 	Files []FileOrigins
@@ -23,19 +23,19 @@ type Origins struct {
 	hosts [16]byte // generation of the Hosts that were made from them; zero for none
 }
 
-// FileOrigins is what a profile's file said.
+// FileOrigins contains what a profile's file said.
 type FileOrigins struct {
 	Profile  string
-	Place    byte     // which of the folders of profiles it lies in: 0 is the user's
+	Place    byte     // index of its directory: 0 is the user's
 	Stamp    Stamp    // of the file, without its path; zero if it would not show a change
-	Bundle   Stamp    // of its own file of CA certificates; Path is "" if it has none
-	Broken   bool     // it is no profile
-	Unread   bool     // it could not even be read
+	Bundle   Stamp    // of the profile's own CA certificates; Path is "" if it has none
+	Broken   bool     // it is not a valid profile
+	Unread   bool     // it could not be read at all
 	ByName   bool     // it claims none of its origins
-	Origins  []string // canonical; of a broken one the keys of hosts that it names
+	Origins  []string // canonical; if Broken, the keys of the hosts that it names
 	Username string
 	ClientID string
-	// Variables are the environment's from which the profile takes secrets.
+	// Variables are the environment variables from which the profile takes secrets.
 	Variables []string
 }
 
@@ -69,8 +69,8 @@ func (s *Store) Origins() (*Origins, error) {
 
 // PutOrigins stores what is known of all profiles and, for the front, the keys of their
 // hosts. hosts is nil if a change might not show. The origins are stored first, so that
-// a process that is killed meanwhile has not parsed in vain; the hosts that then are
-// beside them are of another generation, and RenewHosts refuses them.
+// the work of a process that is killed in between is not lost. The hosts beside them are
+// then of another generation, and RenewHosts refuses them.
 func (s *Store) PutOrigins(ctx context.Context, o *Origins, hosts *Hosts, keys []string) error {
 	key, home, err := s.dirs.sealingKey(ctx, nil)
 	if err != nil {

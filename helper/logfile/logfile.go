@@ -60,7 +60,7 @@ func Open(path string) (files []*os.File, err error) {
 	return nil, &fs.PathError{Op: "open", Path: path, Err: ErrChanging}
 }
 
-// missing is nil for what is not there.
+// missing returns nil for a file that does not exist.
 func missing(err error) error {
 	if errors.Is(err, os.ErrNotExist) {
 		return nil

@@ -2,7 +2,7 @@
 // endpoint with the profile's secret or key, through the proxy that applies, and asks an
 // API whom a token is for, an issuer for its endpoints, and hosts whether they answer.
 //
-// It stores nothing and opens no keyring: secrets and tokens are given.
+// It stores nothing and opens no keyring: callers pass in secrets and tokens.
 package server
 
 import (
@@ -15,11 +15,10 @@ import (
 	"github.com/credhelper/credhelper/protocol/printable"
 )
 
-// Config is what asking servers needs from the process; the members are those of
-// helper.Config.
+// Config is what package server needs from the process, as in helper.Config.
 type Config struct {
 	Now         func() time.Time
-	Sleep       func(context.Context, time.Duration) error // nil: really
+	Sleep       func(context.Context, time.Duration) error // nil: a timer
 	Env         func(name string) string                   // nil: no variable is set
 	Environ     []string
 	HTTP        func(oauth.HTTPOptions) (*http.Client, error)
@@ -34,7 +33,7 @@ type Servers struct {
 	config Config
 }
 
-// New makes Servers for the profiles of a home. It asks nobody yet.
+// New returns Servers for the profiles of a home. It contacts nobody.
 func New(h *home.Home, c Config) *Servers {
 	if c.Env == nil {
 		c.Env = func(string) string { return "" }
