@@ -32,7 +32,7 @@ func openDirectory(path string, create bool) (*directory, error) {
 		open = private.Make
 	}
 	d, err := open(path)
-	return &directory{d}, told(err)
+	return &directory{d}, directoryError(err)
 }
 
 // openState opens the directory of the key file; with create it creates it if it is
@@ -43,11 +43,11 @@ func openState(path string, create bool) (*directory, error) {
 	if create && errors.Is(err, fs.ErrNotExist) {
 		d, err = private.Make(path)
 	}
-	return &directory{d}, told(err)
+	return &directory{d}, directoryError(err)
 }
 
-// told translates a directory's error for users of a keyring.
-func told(err error) error {
+// directoryError translates a directory's error for users of a keyring.
+func directoryError(err error) error {
 	switch {
 	case err == nil, errors.Is(err, ErrUnsafe), errors.Is(err, fs.ErrNotExist):
 		return err
@@ -59,19 +59,19 @@ func told(err error) error {
 
 func (d *directory) read(name string, limit int) ([]byte, error) {
 	content, err := d.Read(name, limit)
-	return content, told(err)
+	return content, directoryError(err)
 }
 
 func (d *directory) write(name string, content []byte) error {
-	return told(d.ReplaceAndSync(name, content))
+	return directoryError(d.ReplaceAndSync(name, content))
 }
 
 // remove removes a file durably. It is not an error if there is none.
 func (d *directory) remove(name string) error {
 	if err := d.Remove(name); err != nil {
-		return told(err)
+		return directoryError(err)
 	}
-	return told(d.Sync())
+	return directoryError(d.Sync())
 }
 
 // lock takes the lock called name, and waits for other processes for at most
@@ -87,7 +87,7 @@ func (d *directory) lock(ctx context.Context, name string) (release func(), err 
 	case errors.Is(err, private.ErrLocked):
 		return nil, fmt.Errorf("%w: another process holds %s", ErrUnavailable, d.At(name))
 	case err != nil:
-		return nil, told(err)
+		return nil, directoryError(err)
 	}
 	return l.Unlock, nil
 }

@@ -14,8 +14,8 @@ import (
 	"filippo.io/age/armor"
 )
 
-// What a plugin opens lies beside the key file, in one file, so that one rename changes
-// all of it:
+// The key that a plugin opens is in one file beside the key file, so that one rename
+// replaces all of it:
 //
 //	# plugin: /usr/bin/age-plugin-NAME
 //	AGE-PLUGIN-NAME-1...
@@ -23,16 +23,16 @@ import (
 //	the key of the keyring, sealed for that identity
 //	-----END AGE ENCRYPTED FILE-----
 //
-// It opens nothing where the plugin does not work.
+// The file is useless without a working plugin.
 const (
 	pluginFile    = "keyring.plugin"
 	maxPluginFile = 64 << 10
 	programLine   = "# plugin: "
 )
 
-// UsePlugin makes plugin what opens the keyring: for a new keyring, or one that is
-// unlocked. person helps the plugin and may be nil. The key is opened by the plugin
-// again before anything is changed; a key file and a passphrase are removed after it.
+// UsePlugin makes a plugin open the keyring: for a new keyring, or one that is unlocked.
+// person helps the plugin and may be nil. The plugin must open the sealed key again
+// before anything is changed; then a key file and a passphrase are removed.
 func (f *File) UsePlugin(ctx context.Context, plugin Plugin, person *Person) error {
 	return f.changing(ctx, func(dir *directory) error {
 		identity, err := f.unlockedOrNew(ctx, dir)
@@ -72,7 +72,7 @@ func (f *File) HasPlugin() bool {
 	return err == nil && text != nil
 }
 
-// UnlockByPlugin is Unlock by the plugin, with a person's help.
+// UnlockByPlugin is Unlock with the plugin and a person's help.
 func (f *File) UnlockByPlugin(ctx context.Context, person *Person, keep time.Duration) error {
 	text, err := f.readState(pluginFile, maxPluginFile)
 	if err == nil && text == nil {
@@ -89,7 +89,7 @@ func (f *File) UnlockByPlugin(ctx context.Context, person *Person, keep time.Dur
 	return f.in(f.intoKernel(identity, min(keep, MaxUnlocked)))
 }
 
-// fromPlugin lets the plugin open the key, with nobody's help.
+// fromPlugin lets the plugin open the key without a person's help.
 func (f *File) fromPlugin(ctx context.Context, _ *directory) (*age.X25519Identity, error) {
 	text, err := f.readState(pluginFile, maxPluginFile)
 	if err != nil || text == nil {
@@ -131,7 +131,7 @@ func (f *File) openPlugin(ctx context.Context, text []byte, person *Person) (*ag
 	return parseIdentity(plain)
 }
 
-// pluginTrouble keeps what is known about a failure; age wraps it in words of its own.
+// pluginTrouble returns our own error from one that age has wrapped.
 func pluginTrouble(err error) error {
 	for _, known := range [...]error{ErrLocked, ErrUnavailable, ErrUnsafe} {
 		if errors.Is(err, known) {

@@ -27,22 +27,23 @@ type Plugin struct {
 	Identity string
 }
 
-// Person answers what a plugin wants from a person. A nil one is nobody: whatever a
-// plugin asks fails, and what it says is dropped.
+// Person answers what a plugin asks a person. Nil means that nobody is there: each
+// request fails, and messages are dropped.
 type Person struct {
-	// Tell shows a message of the plugin, "touch your key" for instance.
+	// Tell shows a message of the plugin, such as "touch your key".
 	Tell func(message string)
 	// Ask asks for a PIN or the like.
 	Ask func(prompt string) (secret.Text, error)
 }
 
-// personLimit bounds a plugin that a person helps; alone it has commandLimit.
+// personLimit is the time limit of a plugin with a person's help. Without it is
+// commandLimit.
 const personLimit = time.Minute
 
-// pluginGrace is how long a plugin may take to end once it was heard.
+// pluginGrace is how long a plugin may take to end after its last stanza.
 const pluginGrace = 500 * time.Millisecond
 
-// maxConversation is the most that a plugin may say, in bytes.
+// maxConversation is the maximum length of a plugin's output in bytes.
 const maxConversation = 256 << 10
 
 // conversation is one run of a plugin; it is an age.Identity and an age.Recipient.
@@ -89,8 +90,8 @@ func (c conversation) Unwrap(stanzas []*age.Stanza) (fileKey []byte, err error) 
 	return fileKey, err
 }
 
-// failed says what the plugin did, and never in its own words, which may hold anything:
-// those are for the person who is there.
+// failed returns the error for what the plugin did. It does not quote the plugin, whose
+// messages may contain anything and are only for the person.
 func (c conversation) failed(what string) error {
 	hint := ""
 	if c.person == nil {
@@ -99,8 +100,8 @@ func (c conversation) failed(what string) error {
 	return problem(ErrLocked, "%s %s%s", c.plugin.Program, what, hint)
 }
 
-// run starts the plugin's state machine, says the opening, and hears what comes until
-// the plugin is done; hear reports whether it knows a stanza.
+// run starts a state machine of the plugin, sends the opening, and passes each stanza
+// that it receives to hear, which reports whether it knows it, until the plugin is done.
 func (c conversation) run(machine string, opening []*age.Stanza, hear func(*age.Stanza) bool) error {
 	if err := CheckProgram(c.plugin.Program); err != nil {
 		return err
@@ -136,8 +137,8 @@ func (c conversation) run(machine string, opening []*age.Stanza, hear func(*age.
 	return err
 }
 
-// talk is the protocol itself: everything is said first, then each stanza of the
-// plugin's gets one answer.
+// talk exchanges the stanzas: first all of the opening, then one answer to each of the
+// plugin's.
 func (c conversation) talk(in io.Writer, out *bufio.Reader, opening []*age.Stanza, hear func(*age.Stanza) bool) error {
 	for _, s := range opening {
 		if err := writeStanza(in, s); err != nil {
@@ -182,7 +183,7 @@ func (c conversation) tell(message []byte) bool {
 	return true
 }
 
-// ask asks the person for a value. A choice between two words is not put to anybody.
+// ask asks the person for a value. A choice between two words ("confirm") is refused.
 func (c conversation) ask(s *age.Stanza) *age.Stanza {
 	if s.Type == "confirm" || c.person == nil || c.person.Ask == nil {
 		return &age.Stanza{Type: "fail"}
@@ -194,10 +195,10 @@ func (c conversation) ask(s *age.Stanza) *age.Stanza {
 	return &age.Stanza{Type: "ok", Body: []byte(value.Reveal())}
 }
 
-// FindPlugin is the plugin that a person named: age-plugin-NAME, which is looked for
-// in path once, or its absolute path, both without an identity of its own; or the
-// absolute path of an identity file, as "age -i" takes it, that holds one identity of a
-// plugin.
+// FindPlugin returns the plugin that a person named in one of three forms:
+// age-plugin-NAME, which is searched in path, or its absolute path, for a plugin that
+// has only one identity; or the absolute path of an identity file, as for "age -i", with
+// one identity of a plugin.
 func FindPlugin(named, path string) (Plugin, error) {
 	base := filepath.Base(named)
 	name, isPlugin := strings.CutPrefix(base, pluginPrefix)
@@ -252,7 +253,7 @@ func onePluginIdentity(text string) (found string, err error) {
 	return found, nil
 }
 
-// pluginName is the NAME of an identity, in lower case, as its program has it.
+// pluginName returns the NAME in an identity, in lower case as in its program's name.
 func pluginName(identity string) string {
 	name := strings.TrimPrefix(identity, pluginIdentityMark)
 	return strings.ToLower(name[:max(0, strings.LastIndex(name, "-1"))])

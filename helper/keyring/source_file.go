@@ -21,5 +21,5 @@ func readFile(path string) ([]byte, error) {
 	case errors.Is(err, private.ErrTooLarge):
 		return nil, &Problem{ErrInvalid, err}
 	}
-	return data, told(err)
+	return data, directoryError(err)
 }

@@ -121,11 +121,11 @@ func askService(ctx context.Context, ask func(*secretClient) error) error {
 		return fmt.Errorf("%w: no session bus of this user answers", keyring.ErrUnavailable)
 	}
 	defer c.close()
-	return told(ctx, ask(c))
+	return serviceError(ctx, ask(c))
 }
 
-// told translates an error of the bus or of the service for users of a keyring.
-func told(ctx context.Context, err error) error {
+// serviceError translates an error of the bus or of the service for users of a keyring.
+func serviceError(ctx context.Context, err error) error {
 	var refusal dbus.Error
 	switch {
 	case err == nil, hasMeaning(err):
