@@ -17,9 +17,14 @@ type bundle struct {
 
 const bundleVersion = 1
 
-// WriteBundle encodes profiles as one TOML document.
-func WriteBundle(profiles map[string]File) ([]byte, error) {
-	text, err := toml.Marshal(bundle{bundleVersion, profiles})
+// WriteBundle encodes profiles as one TOML document, each with the values that its
+// secret is bound to.
+func WriteBundle(profiles []*Profile) ([]byte, error) {
+	all := bundle{bundleVersion, map[string]File{}}
+	for _, p := range profiles {
+		all.Profiles[p.Name] = p.settled()
+	}
+	text, err := toml.Marshal(all)
 	return append([]byte("# credhelper profiles, without their secrets\n"), text...), err
 }
 

@@ -77,7 +77,7 @@ func (p *Profile) Text() []byte { return bytes.Clone(p.text) }
 
 // Resolved returns the profile with the values of the preset and the defaults, as TOML.
 func (p *Profile) Resolved() ([]byte, error) {
-	f := p.Settled()
+	f := p.settled()
 	f.Secret, f.Username, f.CAFile, f.Proxy, f.Notes = p.Secret, p.Username, p.CAFile, p.Proxy, p.Notes
 	if p.InKeyring() {
 		f.Secret = inKeyring
@@ -94,8 +94,8 @@ func (p *Profile) Resolved() ([]byte, error) {
 	return toml.Marshal(&f)
 }
 
-// Settled returns the profile's file with the values that its secret is bound to.
-func (p *Profile) Settled() File {
+// settled returns the profile's file with the values that its secret is bound to.
+func (p *Profile) settled() File {
 	f := p.file
 	f.settle(p)
 	return f

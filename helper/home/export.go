@@ -17,13 +17,13 @@ func (h *Home) Export(names ...string) ([]byte, error) {
 			return nil, err
 		}
 	}
-	all := map[string]config.File{}
+	var all []*config.Profile
 	for _, name := range names {
 		p, err := h.Profile(name)
 		if err != nil {
 			return nil, err
 		}
-		all[name] = p.Settled()
+		all = append(all, p)
 	}
 	return config.WriteBundle(all)
 }

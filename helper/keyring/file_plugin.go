@@ -131,7 +131,8 @@ func (f *File) openPlugin(ctx context.Context, text []byte, person *Person) (*ag
 	return parseIdentity(plain)
 }
 
-// pluginTrouble returns our own error from one that age has wrapped.
+// pluginTrouble returns err if it has a meaning of ours; else the file is damaged, and
+// the text, which is age's, is not shown.
 func pluginTrouble(err error) error {
 	for _, known := range [...]error{ErrLocked, ErrUnavailable, ErrUnsafe} {
 		if errors.Is(err, known) {
