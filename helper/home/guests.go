@@ -90,7 +90,7 @@ func (h *Home) Guest(name string) (*config.Guest, error) {
 func (h *Home) WriteGuest(name string, f config.GuestFile) error {
 	text, err := f.Encode()
 	if err != nil {
-		return policy("guest " + name + ": " + err.Error())
+		return protocol.Policy("guest " + name + ": " + err.Error())
 	}
 	return h.writeOwn(h.guestPath(name), text)
 }
@@ -104,7 +104,7 @@ func (h *Home) DeleteGuest(name string) error {
 	}
 	i := slices.IndexFunc(files, func(f GuestFile) bool { return f.Name == name })
 	if i >= 0 && files[i].System {
-		return policy(files[i].Path + " is the system's; remove it there")
+		return protocol.Policy(files[i].Path + " is the system's; remove it there")
 	}
 	return removeOwn(h.guestPath(name))
 }

@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"github.com/credhelper/credhelper/helper/config"
-	"github.com/credhelper/credhelper/helper/failure"
+	"github.com/credhelper/credhelper/protocol"
 )
 
 // API returns what sends the requests of a program to a profile's API: through the
@@ -27,7 +27,7 @@ func (ss *Servers) API(ctx context.Context, p *config.Profile) (http.RoundTrippe
 	}
 	t, ok := client.Transport.(*http.Transport)
 	if !ok {
-		return nil, failure.Policy("profile " + p.Name + ": its connections cannot be kept")
+		return nil, protocol.Policy("profile " + p.Name + ": its connections cannot be kept")
 	}
 	t.DisableKeepAlives = false
 	t.MaxIdleConnsPerHost = 64
