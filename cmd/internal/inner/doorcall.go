@@ -2,6 +2,8 @@ package inner
 
 import (
 	"encoding/json"
+
+	"github.com/credhelper/credhelper/protocol"
 )
 
 // The door is served by the third executable, and the engine knows the commands' flags.
@@ -46,7 +48,7 @@ func Argument(call any) string {
 // ReadArgument decodes it.
 func ReadArgument(text string, into any) error {
 	if json.Unmarshal([]byte(text), into) != nil {
-		return policy("credhelper and its executables are not of the same release")
+		return protocol.Policy("credhelper and its executables are not of the same release")
 	}
 	return nil
 }
