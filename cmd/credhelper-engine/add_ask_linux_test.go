@@ -22,7 +22,7 @@ func TestAddConverses(t *testing.T) {
 	p.see("What shall the profile be called? [jama]")
 	p.types("\n")
 	p.see("not shown: ")
-	p.types(typed + "\n")
+	p.typesHidden(typed + "\n")
 	p.see(`Added profile "jama"`)
 	p.endsWith(0)
 	p = sit(t, home, "add", "other")
@@ -46,7 +46,7 @@ func TestAddReplacesUnverified(t *testing.T) {
 	}
 	p := add("http://127.0.0.1:1")
 	p.see("not shown: ")
-	p.types(typed + "\n")
+	p.typesHidden(typed + "\n")
 	p.see("Store the new secret without asking the server?")
 	p.types("y\n")
 	if code := p.ends(); code != 8 || strings.Contains(p.screen.String(), "Try:") || !strings.Contains(p.screen.String(), "not verified") {
@@ -56,7 +56,7 @@ func TestAddReplacesUnverified(t *testing.T) {
 	p.see("never got a token. Replace it?")
 	p.types("y\n")
 	p.see("not shown: ")
-	p.types(typed + "\n")
+	p.typesHidden(typed + "\n")
 	p.see(`Added profile "jama"`)
 	p.endsWith(0)
 	p = add(server.URL())

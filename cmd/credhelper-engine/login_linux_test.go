@@ -49,7 +49,7 @@ func TestKeyPassword(t *testing.T) {
 	} {
 		p := sit(t, home, add...)
 		p.see("Password of " + file + ", not shown: ")
-		p.types(c.password + "\n")
+		p.typesHidden(c.password + "\n")
 		if code := p.ends(); code != c.code || !strings.Contains(p.screen.String(), c.shows) || strings.Contains(p.screen.String(), typed) {
 			t.Errorf("exit %d: %s", code, p.screen.String())
 		}
@@ -127,7 +127,7 @@ func TestLoginPaste(t *testing.T) {
 			}
 			resp.Body.Close()
 			back := resp.Header.Get("Location")
-			p.types(c.change(back) + "\n")
+			p.typesHidden(c.change(back) + "\n")
 			if code := p.ends(); code != c.code || !strings.Contains(p.screen.String(), c.shows) {
 				t.Errorf("exit %d: %s", code, p.screen.String())
 			}

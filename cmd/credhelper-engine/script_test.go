@@ -54,8 +54,6 @@ import (
 //	mode FILE MODE       sets and "mode? FILE MODE" checks a file's mode
 //	age NAME             makes a profile's cached token two minutes older
 //	silent-socket FILE   a Unix socket that takes connections and says nothing
-//	within TIME CODE CMD like refused, and in that time, which a busy machine keeps, too:
-//	                    more than the program promises, less than if it did not keep it
 //	manager              is a service manager: sets NOTIFY_SOCKET
 //	notified TEXT        waits until the manager hears a line that begins so
 //	proxy NAME STATUS    starts a proxy that refuses everybody; $NAME is its host and port
@@ -146,7 +144,6 @@ func TestScripts(t *testing.T) {
 			"sleep":         cmdSleep,
 			"manager":       cmdManager,
 			"notified":      cmdNotified,
-			"within":        cmdWithin,
 			"replace":       cmdReplace,
 			"age":           cmdAge,
 		},
@@ -475,17 +472,6 @@ func cmdSleep(ts *testscript.TestScript, _ bool, args []string) {
 	d, err := time.ParseDuration(args[0])
 	ts.Check(err)
 	time.Sleep(d)
-}
-
-// cmdWithin runs another command and fails if it took longer.
-func cmdWithin(ts *testscript.TestScript, _ bool, args []string) {
-	limit, err := time.ParseDuration(args[0])
-	ts.Check(err)
-	began := time.Now()
-	cmdRefused(ts, false, args[1:])
-	if took := time.Since(began); took > limit {
-		ts.Fatalf("it took %v, not %v", took, limit)
-	}
 }
 
 // cmdReplace replaces a text in a file, as a person with an editor would.

@@ -44,7 +44,7 @@ func TestNotify(t *testing.T) {
 		n.close()
 		for _, want := range []string{"READY=1", "WATCHDOG=1", "WATCHDOG=1", "STATUS=all is well", "STOPPING=1"} {
 			buf := make([]byte, 100)
-			conn.SetReadDeadline(time.Now().Add(5 * time.Second))
+			conn.SetReadDeadline(time.Now().Add(time.Minute))
 			size, err := conn.Read(buf)
 			if err != nil || string(buf[:size]) != want {
 				t.Errorf("%s: heard %q (%v), want %q", address, buf[:size], err, want)

@@ -59,7 +59,7 @@ func seat(t *testing.T, home string, environ []string, prepare func(cmd *exec.Cm
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := &person{t: t, master: master, slave: slave, read: make(chan []byte, 64), done: make(chan error, 1), timeout: time.After(20 * time.Second)}
+	p := &person{t: t, master: master, slave: slave, read: make(chan []byte, 64), done: make(chan error, 1), timeout: time.After(2 * time.Minute)}
 	p.cmd = exec.Command(bin+"/credhelper", args...)
 	p.cmd.Env = []string{"PATH=" + bin + ":/usr/bin:/bin", "HOME=" + home, "CREDHELPER_HOME=" + home, "CREDHELPER_ETC=none", "TERM=xterm"}
 	p.cmd.Env = append(p.cmd.Env, environ...)
@@ -103,19 +103,26 @@ func (p *person) see(text string) {
 	}
 }
 
-// types types a text. The prompt comes before echo is switched off, as it does
-// for a person, who is slower.
+// types types a text.
 func (p *person) types(text string) {
 	p.t.Helper()
-	for range 200 {
-		if !p.echoes() {
-			break
-		}
-		time.Sleep(10 * time.Millisecond)
-	}
 	if _, err := p.master.WriteString(text); err != nil {
 		p.t.Fatal(err)
 	}
+}
+
+// typesHidden types a text once the terminal does not echo. The prompt comes before that;
+// a person is slower.
+func (p *person) typesHidden(text string) {
+	p.t.Helper()
+	for p.echoes() {
+		select {
+		case <-p.timeout:
+			p.t.Fatalf("the terminal would show what is typed: %q", p.screen.String())
+		case <-time.After(10 * time.Millisecond):
+		}
+	}
+	p.types(text)
 }
 
 func (p *person) echoes() bool {
@@ -200,7 +207,7 @@ func addAsks(t *testing.T, home string, server *oauthtest.Server) *person {
 func addTyped(t *testing.T, home string, server *oauthtest.Server) {
 	t.Helper()
 	p := addAsks(t, home, server)
-	p.types(typed + "\n")
+	p.typesHidden(typed + "\n")
 	p.endsWith(0)
 }
 
@@ -210,7 +217,7 @@ func TestAddAsksWithoutEcho(t *testing.T) {
 	server, home := jamaServer(t), newHome(t)
 	p := sit(t, home, addArgs(server)...)
 	p.see("Client secret of client (Jama Connect), not shown: ")
-	p.types(typed + "\n")
+	p.typesHidden(typed + "\n")
 	p.endsWith(0)
 	for _, want := range []string{"********", "opened by a key file", "identity   James Example", `Added profile "jama"`} {
 		if !strings.Contains(strings.ToLower(p.screen.String()), strings.ToLower(want)) {
@@ -233,12 +240,12 @@ func TestPromptEndsCleanly(t *testing.T) {
 		end  func(p *person)
 		code int
 	}{
-		{"ctrl-c", func(p *person) { p.types("half\x03") }, 130},
-		{"empty", func(p *person) { p.types("\n") }, 2},
-		{"ctrl-d", func(p *person) { p.types("\x04") }, 2},
-		{"term", func(p *person) { p.types(""); _ = p.cmd.Process.Signal(syscall.SIGTERM) }, 143},
-		{"hup", func(p *person) { p.types(""); _ = p.cmd.Process.Signal(syscall.SIGHUP) }, 129},
-		{"quit", func(p *person) { p.types("\x1c") }, 131},
+		{"ctrl-c", func(p *person) { p.typesHidden("half\x03") }, 130},
+		{"empty", func(p *person) { p.typesHidden("\n") }, 2},
+		{"ctrl-d", func(p *person) { p.typesHidden("\x04") }, 2},
+		{"term", func(p *person) { p.typesHidden(""); _ = p.cmd.Process.Signal(syscall.SIGTERM) }, 143},
+		{"hup", func(p *person) { p.typesHidden(""); _ = p.cmd.Process.Signal(syscall.SIGHUP) }, 129},
+		{"quit", func(p *person) { p.typesHidden("\x1c") }, 131},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			server, home := jamaServer(t), newHome(t)
@@ -262,8 +269,8 @@ func TestPromptEndsCleanly(t *testing.T) {
 // word; what was cut must not become the secret.
 func TestTooLongForATerminal(t *testing.T) {
 	p := addAsks(t, newHome(t), jamaServer(t))
-	p.types(strings.Repeat("x", 5000))
-	p.types("\n")
+	p.typesHidden(strings.Repeat("x", 5000))
+	p.typesHidden("\n")
 	if code := p.ends(); code != 2 || !strings.Contains(p.screen.String(), "--secret-file") {
 		t.Errorf("exit %d: %s", code, p.screen.String())
 	}
@@ -273,7 +280,7 @@ func TestTooLongForATerminal(t *testing.T) {
 func TestRefusedSecretIsNotKept(t *testing.T) {
 	server, home := jamaServer(t), newHome(t)
 	p := addAsks(t, home, server)
-	p.types("wrong\n")
+	p.typesHidden("wrong\n")
 	if code := p.ends(); code != 7 || !strings.Contains(p.screen.String(), "401 invalid_client") {
 		t.Errorf("exit %d: %s", code, p.screen.String())
 	}
@@ -288,27 +295,27 @@ func TestPassphrase(t *testing.T) {
 	addTyped(t, home, server)
 	p := sit(t, home, "keyring", "passphrase")
 	p.see("New passphrase: ")
-	p.types("one two three\n")
+	p.typesHidden("one two three\n")
 	p.see("The same again: ")
-	p.types("one two four\n")
+	p.typesHidden("one two four\n")
 	if code := p.ends(); code != 2 || !strings.Contains(p.screen.String(), "not the same") {
 		t.Errorf("exit %d: %s", code, p.screen.String())
 	}
 	p = sit(t, home, "keyring", "passphrase")
 	p.see("New passphrase: ")
-	p.types("one two three\n")
+	p.typesHidden("one two three\n")
 	p.see("The same again: ")
-	p.types("one two three\n")
+	p.typesHidden("one two three\n")
 	p.endsWith(0)
 	p = sit(t, home, "unlock")
 	p.see("Passphrase of the keyring: ")
-	p.types("one two four\n")
+	p.typesHidden("one two four\n")
 	if code := p.ends(); code != 5 || !strings.Contains(p.screen.String(), "wrong passphrase") {
 		t.Errorf("exit %d: %s", code, p.screen.String())
 	}
 	p = sit(t, home, "unlock")
 	p.see("Passphrase of the keyring: ")
-	p.types("one two three\n")
+	p.typesHidden("one two three\n")
 	p.endsWith(0)
 	p = sit(t, home, "lock")
 	p.endsWith(0)
@@ -329,7 +336,7 @@ func TestToolsWordByHand(t *testing.T) {
 func TestCtrlDBehindText(t *testing.T) {
 	server, home := jamaServer(t), newHome(t)
 	p := addAsks(t, home, server)
-	p.types(typed + "\x04")
+	p.typesHidden(typed + "\x04")
 	p.endsWith(0)
 }
 
@@ -348,7 +355,7 @@ func TestOddEnds(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			server, home := jamaServer(t), newHome(t)
 			p := addAsks(t, home, server)
-			p.types(c.typed + "\n")
+			p.typesHidden(c.typed + "\n")
 			p.see("Does that belong to the secret? [y/N] ")
 			p.types(c.answer)
 			if code := p.ends(); code != 0 || strings.Contains(p.screen.String(), typed) {
@@ -361,7 +368,7 @@ func TestOddEnds(t *testing.T) {
 	}
 	server, home := jamaServer(t), newHome(t)
 	p := addAsks(t, home, server)
-	p.types("'" + typed + "'\n")
+	p.typesHidden("'" + typed + "'\n")
 	p.see("[y/N] ")
 	p.types("y\n") // then the server is shown all of it, and refuses
 	p.endsWith(7)
@@ -375,7 +382,7 @@ func TestLockedBeforeAsked(t *testing.T) {
 	p := sit(t, home, "keyring", "passphrase")
 	for _, question := range []string{"New passphrase: ", "The same again: "} {
 		p.see(question)
-		p.types("a passphrase to lock with\n")
+		p.typesHidden("a passphrase to lock with\n")
 	}
 	p.endsWith(0)
 	if code := sit(t, home, "lock").ends(); code != 0 {
@@ -415,7 +422,7 @@ func TestTypedSecretIsNotLost(t *testing.T) {
 			t.Fatal(err)
 		}
 		p := addAsks(t, home, server)
-		p.types(typed + "\n")
+		p.typesHidden(typed + "\n")
 		p.see(question)
 		p.types(answer)
 		if code := p.ends(); code != 8 || !strings.Contains(p.screen.String(), want) || strings.Contains(p.screen.String(), "The one before") {
@@ -434,7 +441,7 @@ func TestTypedSecretIsNotLost(t *testing.T) {
 		}
 		p := sit(t, home, "rotate", "jama")
 		p.see("not shown: ")
-		p.types("another-s3cret\n")
+		p.typesHidden("another-s3cret\n")
 		p.see(question)
 		p.types(answer)
 		if code := p.ends(); code != 8 || !strings.Contains(p.screen.String(), want) {

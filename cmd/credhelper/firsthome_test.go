@@ -136,7 +136,7 @@ func copyFirstHome(t *testing.T) *program.Home {
 func firstServer(t testing.TB) {
 	t.Helper()
 	l, err := net.Listen("tcp", firstAddress)
-	for end := time.Now().Add(time.Minute); err != nil && time.Now().Before(end); l, err = net.Listen("tcp", firstAddress) {
+	for end := time.Now().Add(10 * time.Minute); err != nil && time.Now().Before(end); l, err = net.Listen("tcp", firstAddress) {
 		time.Sleep(100 * time.Millisecond) // another run of this test has it
 	}
 	if err != nil {

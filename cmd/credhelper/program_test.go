@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -20,9 +21,9 @@ import (
 	"github.com/credhelper/credhelper/internal/program"
 )
 
-// The tests of this folder run the whole program, all executables as they are
-// released, and do to it what machines do: they kill it at every system call, fill
-// its disk, close its descriptors, start two hundred of it at once.
+// The tests of this directory run the whole program, with all executables as released, and
+// do to it what machines do: they kill it at every system call, fill its disk, close its
+// descriptors, start two hundred of it at once.
 
 // bin is the directory of the executables.
 var bin string
@@ -38,8 +39,8 @@ func TestMain(m *testing.M) {
 }
 
 func run(m *testing.M) int {
-	// An ordinary user may neither read the module cache nor the compiler's:
-	// scripts/test builds for it.
+	// An ordinary user may read neither the module cache nor the compiler's, so scripts/test
+	// builds the executables.
 	if bin = os.Getenv("CREDHELPER_TEST_BIN"); bin != "" {
 		links, err := os.MkdirTemp("", "credhelper-bin-*")
 		if err == nil {
@@ -65,7 +66,7 @@ func run(m *testing.M) int {
 	return m.Run()
 }
 
-// borrow puts copies of the executables in from into to, with the links of tools.
+// borrow copies the executables from from to to, with the links of tools.
 func borrow(from, to string) error {
 	for _, name := range program.Executables {
 		content, err := os.ReadFile(filepath.Join(from, name))
@@ -79,8 +80,8 @@ func borrow(from, to string) error {
 	return program.Link(to)
 }
 
-// TestOrdinaryUser fails when scripts/test wants the tests of modes and owners run
-// by an ordinary user and they are not: root passes every such check.
+// TestOrdinaryUser fails if scripts/test wants the tests of modes and owners run by an
+// ordinary user and this is root, who passes every such check.
 func TestOrdinaryUser(t *testing.T) {
 	if os.Getenv("CREDHELPER_TEST_USER") == "ordinary" && os.Geteuid() == 0 {
 		t.Fatal("this is root")
@@ -97,10 +98,9 @@ func need(t testing.TB, tool string) string {
 	return path
 }
 
-// elsewhere runs a test that reads strace's log in another process if it must: the kernel lets only root
-// look into credhelper (T9). An ordinary user becomes root of a user namespace, in
-// which the test runs as a whole, because the kernel's keyring is one of each
-// namespace.
+// elsewhere runs a test that reads strace's log in another process, if necessary: the kernel
+// lets only root trace credhelper (T9). An ordinary user becomes root of a user namespace.
+// The whole test runs there, because each namespace has a kernel keyring of its own.
 func elsewhere(t *testing.T) bool {
 	t.Helper()
 	if os.Geteuid() == 0 {
@@ -119,8 +119,8 @@ func elsewhere(t *testing.T) bool {
 	return true
 }
 
-// server is a token endpoint that takes two secrets, so that a test can see which
-// one the program has.
+// server is a token endpoint that accepts two secrets, so that a test can see which one the
+// program has.
 type server struct {
 	*httptest.Server
 	mu     sync.Mutex
@@ -148,7 +148,11 @@ func (s *server) token(w http.ResponseWriter, r *http.Request) {
 	s.count++
 	delay, n := s.delay, s.count
 	s.mu.Unlock()
-	time.Sleep(delay)
+	_, _ = io.Copy(io.Discard, r.Body) // or the server would not notice
+	select {
+	case <-time.After(delay):
+	case <-r.Context().Done(): // that the client was killed
+	}
 	w.Header().Set("Content-Type", "application/json")
 	if !ok || id != "client" || secret != secretA && secret != secretB {
 		w.WriteHeader(http.StatusUnauthorized)
@@ -162,7 +166,7 @@ func (s *server) token(w http.ResponseWriter, r *http.Request) {
 	fmt.Fprintf(w, `{"access_token":%q,"token_type":"Bearer","expires_in":3600}`, token)
 }
 
-// requests is how many token requests came; slow sets the time that each takes.
+// requests returns how many token requests came; slow sets how long each takes.
 func (s *server) requests() int         { s.mu.Lock(); defer s.mu.Unlock(); return s.count }
 func (s *server) slow(d time.Duration)  { s.mu.Lock(); defer s.mu.Unlock(); s.delay = d }
 func (s *server) lastSecret() string    { s.mu.Lock(); defer s.mu.Unlock(); return s.secret }
@@ -188,7 +192,7 @@ func addProfile(t testing.TB, h *program.Home, s *server, name, origin string) {
 	}
 }
 
-// warmHome is a home whose token the front gives without the engine.
+// warmHome returns a home whose token the front gives without the engine.
 func warmHome(t testing.TB, s *server) *program.Home {
 	t.Helper()
 	h := newHome(t, s)
@@ -212,7 +216,7 @@ type result struct {
 // token is the token on stdout; "" if there is none.
 func (r result) token() string { return strings.TrimSuffix(r.stdout, "\n") }
 
-// finish runs a command to its end.
+// finish runs a command and waits for its end.
 func finish(t testing.TB, cmd *exec.Cmd) result {
 	t.Helper()
 	var out, said bytes.Buffer
@@ -225,7 +229,7 @@ func finish(t testing.TB, cmd *exec.Cmd) result {
 	return result{out.String(), said.String(), cmd.ProcessState.ExitCode()}
 }
 
-// traced is a call of credhelper under strace; its log goes to the file log.
+// traced returns a call of credhelper under strace, whose log goes to the file log.
 func traced(t testing.TB, h *program.Home, log string, options []string, args ...string) *exec.Cmd {
 	t.Helper()
 	inner := h.Command(args...)
@@ -234,8 +238,8 @@ func traced(t testing.TB, h *program.Home, log string, options []string, args ..
 	return cmd
 }
 
-// sane fails if a failure was not told as every failure must be: nothing on
-// stdout, one line and at most one hint on stderr, a code of the table, no secret.
+// sane fails if a failure was not reported as every failure must be: nothing on stdout, one
+// line and at most one hint on stderr, an exit code of the table, no secret.
 func sane(t testing.TB, what string, r result) {
 	t.Helper()
 	if r.code < 1 || r.code > 12 || r.stdout != "" || strings.Count(r.stderr, "\n") > 3 || !strings.HasPrefix(r.stderr, "credhelper: ") {
@@ -244,7 +248,7 @@ func sane(t testing.TB, what string, r result) {
 	quiet(t, what, r)
 }
 
-// quiet fails if stderr holds a secret, a panic or a control byte.
+// quiet fails if stderr contains a secret, a panic or a control byte.
 func quiet(t testing.TB, what string, r result) {
 	t.Helper()
 	for _, bad := range []string{"canary", "panic:", "goroutine ", "fatal error", "SIGSEGV"} {

@@ -309,7 +309,7 @@ func TestLockHolder(t *testing.T) {
 	if err := syscall.Flock(int(lock.Fd()), syscall.LOCK_EX); err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 8*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	wantError(t, f.Set(ctx, keyringtest.Key(1), secret.New("x")), keyring.ErrUnavailable, "another process holds")
 	if ctx.Err() != nil {

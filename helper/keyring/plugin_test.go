@@ -119,13 +119,9 @@ func TestPluginFails(t *testing.T) {
 			t.Parallel()
 			h, f := withKeyFile(t)
 			set(t, f, 1, canary)
-			start := time.Now()
 			err := h.open(t).UsePlugin(bg, pluginCalled(t, name), nil)
 			if !errors.Is(err, keyring.ErrLocked) && !errors.Is(err, keyring.ErrDamaged) || strings.Contains(err.Error(), "c4n4ry") {
 				t.Errorf("UsePlugin: %v", err)
-			}
-			if took := time.Since(start); took > 20*time.Second {
-				t.Errorf("it took %v", took)
 			}
 			if got, err := h.open(t).Get(bg, keyringtest.Key(1)); err != nil || got.Reveal() != canary {
 				t.Errorf("the keyring after it: %d bytes, %v", got.Len(), err)

@@ -189,9 +189,9 @@ func TestSourceCommandTimeout(t *testing.T) {
 	}
 }
 
-// gone waits a moment for a process to be a zombie or nothing.
+// gone waits until a process has ended, reaped or not.
 func gone(pid int) bool {
-	for range 500 {
+	for range 3000 {
 		stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
 		if err != nil && syscall.Kill(pid, 0) != nil || strings.Contains(string(stat), ") Z ") {
 			return true

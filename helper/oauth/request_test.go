@@ -296,7 +296,12 @@ func TestCancelled(t *testing.T) {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
-	time.AfterFunc(50*time.Millisecond, cancel)
+	go func() {
+		for server.Count() == 0 && ctx.Err() == nil {
+			time.Sleep(time.Millisecond)
+		}
+		cancel()
+	}()
 	_, err := newClient(t, server).Token(ctx)
 	if err == nil || !strings.Contains(err.Error(), "cancelled") {
 		t.Errorf("got %v, want that it was cancelled", err)

@@ -157,7 +157,7 @@ func (h *Home) Age(profile string, by time.Duration) error {
 		return err
 	}
 	defer s.Close()
-	ctx, cancel := context.WithTimeout(context.Background(), 8*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	lock, err := s.Lock(ctx, profile)
 	if err != nil {

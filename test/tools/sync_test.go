@@ -251,12 +251,13 @@ func TestSyncExpiry(t *testing.T) {
 		t.Run(l.name, func(t *testing.T) {
 			w := newSyncWorld(t, l.command(t), 10, 3*time.Second)
 			w.jiraCalls = func(int) { time.Sleep(400 * time.Millisecond) } // 12 calls: 5 s
+			began := time.Now()
 			if r := w.sync(); r.code != 0 {
 				t.Errorf("exit %d: %s", r.code, r.stderr)
 			}
 			w.once(10)
-			if n := w.jira.Count(); n < 2 || n > 8 {
-				t.Errorf("%d token requests in some 5 s", n)
+			if n, took := w.jira.Count(), time.Since(began); n < 2 || n > 2+int(took/time.Second) {
+				t.Errorf("%d token requests in %v", n, took)
 			}
 		})
 	}
@@ -290,7 +291,7 @@ func TestSyncEvery(t *testing.T) {
 					t.Errorf("no %q in %q", text, r.stderr)
 				}
 			}
-			for end := time.Now().Add(3 * time.Second); len(w.engines()) > 0; time.Sleep(20 * time.Millisecond) {
+			for end := time.Now().Add(time.Minute); len(w.engines()) > 0; time.Sleep(20 * time.Millisecond) {
 				if time.Now().After(end) {
 					t.Fatal("credhelper outlives its host")
 				}

@@ -128,7 +128,7 @@ func TestAddressThatAnswered(t *testing.T) {
 	want := "DBUS_SESSION_BUS_ADDRESS=" + s.Address
 	for name, env := range map[string][]string{"given": s.Env, "in the runtime directory": s.WithoutAddress(),
 		"second of two": append(s.WithoutAddress(), "DBUS_SESSION_BUS_ADDRESS=unix:path=/run/none/bus;"+s.Address)} {
-		if out, _, _ := child(t, "environment", append(env, desktop.AskBus)...); out != want {
+		if out, _ := child(t, "environment", append(env, desktop.AskBus)...); out != want {
 			t.Errorf("%s: main sees %q, want %q", name, out, want)
 		}
 	}
@@ -166,9 +166,9 @@ func TestSecretServiceLocked(t *testing.T) {
 	}
 	defer s.Close()
 	for _, what := range []string{"get", "set", "names", "probe"} {
-		out, stderr, took := child(t, what, append(s.Env, desktop.AskBus)...)
-		if !strings.HasPrefix(out, "locked ") || took > 8*time.Second || stderr != "" {
-			t.Errorf("%s: %q, stderr %q, after %v; want locked", what, out, stderr, took)
+		out, stderr := child(t, what, append(s.Env, desktop.AskBus)...)
+		if !strings.HasPrefix(out, "locked ") || stderr != "" {
+			t.Errorf("%s: %q, stderr %q; want locked", what, out, stderr)
 		}
 	}
 }
@@ -185,18 +185,18 @@ func TestSecretServiceStopped(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, what := range []string{"get", "set", "names", "probe"} {
-		if out, _, took := child(t, what, append(s.Env, desktop.AskBus)...); !strings.HasPrefix(out, "unavailable ") || took > 8*time.Second {
-			t.Errorf("%s: %q after %v; want unavailable", what, out, took)
+		if out, _ := child(t, what, append(s.Env, desktop.AskBus)...); !strings.HasPrefix(out, "unavailable ") {
+			t.Errorf("%s: %q; want unavailable", what, out)
 		}
 	}
 	_ = s.Daemon.Process.Signal(syscall.SIGCONT)
-	if out, _, _ := child(t, "get", append(s.Env, desktop.AskBus)...); !strings.HasPrefix(out, "notfound ") {
+	if out, _ := child(t, "get", append(s.Env, desktop.AskBus)...); !strings.HasPrefix(out, "notfound ") {
 		t.Errorf("after going on: %q", out)
 	}
 	_ = s.Daemon.Process.Kill()
 	_ = s.Daemon.Wait()
-	if out, _, took := child(t, "get", append(s.Env, desktop.AskBus)...); !strings.HasPrefix(out, "unavailable ") || took > 8*time.Second {
-		t.Errorf("service gone: %q after %v", out, took)
+	if out, _ := child(t, "get", append(s.Env, desktop.AskBus)...); !strings.HasPrefix(out, "unavailable ") {
+		t.Errorf("service gone: %q", out)
 	}
 }
 
@@ -252,10 +252,9 @@ func TestPassLocked(t *testing.T) {
 	value := secret.New("c4n4ry-s3cr3t")
 	_ = k.Set(t.Context(), keyringtest.Key(1), value) // its read-back may find the agent locked already
 	must(t, env, "", "gpgconf", "--kill", "gpg-agent")
-	start := time.Now()
 	_, err := k.Get(t.Context(), keyringtest.Key(1))
-	if !errors.Is(err, keyring.ErrLocked) || time.Since(start) > 8*time.Second || !strings.Contains(err.Error(), "pass show credhelper/") {
-		t.Fatalf("locked: %v after %v", err, time.Since(start))
+	if !errors.Is(err, keyring.ErrLocked) || !strings.Contains(err.Error(), "pass show credhelper/") {
+		t.Fatalf("locked: %v", err)
 	}
 	file := filepath.Join(os.Getenv("PASSWORD_STORE_DIR"), "credhelper", keyringtest.Key(1)+".gpg")
 	must(t, env, "", "gpg", "--batch", "--pinentry-mode", "loopback", "--passphrase", "open sesame", "--output", os.DevNull, "--yes", "--decrypt", file)

@@ -183,7 +183,7 @@ func (r *release) test(root, bin, pkg string, rows []row) map[string]bool {
 		}
 		names = append(names, strings.Join(exact, "/"))
 	}
-	out, _ := r.run(root, bin, "go", "test", "-v", "-count=1", "-short", "-timeout=9m", "-run", strings.Join(names, "|"), pkg)
+	out, _ := r.run(root, bin, "go", "test", "-v", "-count=1", "-short", "-timeout=1h", "-run", strings.Join(names, "|"), pkg)
 	failed := map[string]bool{}
 	for _, m := range result.FindAllSubmatch(out, -1) {
 		failed[string(m[2])] = string(m[1]) == "FAIL"
