@@ -33,7 +33,7 @@ func (s *session) addCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:        "add [NAME] [--preset PRESET ...]",
 		SuggestFor: []string{"create", "new"},
-		Short:      "add a profile: asks for the secret, fetches a token, says who you are",
+		Short:      "add a profile: asks for the secret, fetches a token, shows whose it is",
 		Long: "Adds a profile and stores its client secret in the keyring. The secret is\n" +
 			"asked for on the terminal, or read with --secret-stdin or --secret-file; no\n" +
 			"other flag and no variable carries it. A token is fetched at once, and the\n" +
@@ -55,17 +55,17 @@ func (s *session) addCommand() *cobra.Command {
 		},
 	}
 	flags := c.Flags()
-	flags.StringVar(&f.preset, "preset", "", "what is known about the product: `PRESET`")
+	flags.StringVar(&f.preset, "preset", "", "`PRESET` of the product")
 	flags.StringVar(&f.url, "url", "", "base address of the product")
 	flags.StringVar(&f.clientID, "client-id", "", "the client's `ID`")
 	flags.StringVar(&f.issuer, "issuer", "", "`URL` of the authorization server; preset oidc asks it for its endpoints")
 	flags.StringArrayVar(&f.set, "set", nil, "set a member of the profile: `KEY=VALUE` (repeatable)")
-	flags.StringVar(&f.caFile, "ca-file", "", "PEM `FILE` of the authorities to trust instead of the system's")
+	flags.StringVar(&f.caFile, "ca-file", "", "PEM `FILE` of the CAs to trust instead of the system's")
 	flags.StringVar(&f.proxy, "proxy", "", "proxy `URL`, or none")
-	flags.StringVar(&f.expires, "expires", "", "when the secret ends, as `YYYY-MM-DD`, to be reminded of")
+	flags.StringVar(&f.expires, "expires", "", "when the secret expires (`YYYY-MM-DD`), for a reminder")
 	flags.BoolVar(&f.noVerify, "no-verify", false, "store it without asking the server")
-	flags.BoolVar(&f.byName, "by-name", false, "it answers only by its name, for no URL: a second account on a server")
-	flags.BoolVar(&f.replace, "replace", false, "take the place of a profile of that name, and of its secret")
+	flags.BoolVar(&f.byName, "by-name", false, "use it only by its name, for no URL: a second account on a server")
+	flags.BoolVar(&f.replace, "replace", false, "replace a profile of that name, and its secret")
 	s.secretFlagsOf(c)
 	_ = c.RegisterFlagCompletionFunc("preset", cobra.FixedCompletions(config.PresetNames(), cobra.ShellCompDirectiveNoFileComp))
 	return c

@@ -13,8 +13,8 @@ import (
 	"github.com/credhelper/credhelper/protocol/printable"
 )
 
-// askForProfile asks on the terminal for what add was not told: the product, what its preset
-// needs, and a name. In a script what is missing is an error as before.
+// askForProfile asks on the terminal for what the command line of add lacks: the product,
+// what its preset needs, and a name. In a script a missing value is an error.
 func (s *session) askForProfile(c *cobra.Command, args []string, f *addFlags) (name string, err error) {
 	if len(args) == 1 {
 		name = args[0]
@@ -45,14 +45,14 @@ func (s *session) askForProfile(c *cobra.Command, args []string, f *addFlags) (n
 		return "", err
 	}
 	if name == "" {
-		if name, err = s.askFor("What shall the profile be called?", f.preset, nil); err != nil {
+		if name, err = s.askFor("Name of the profile?", f.preset, nil); err != nil {
 			return "", err
 		}
 	}
 	return name, nil
 }
 
-// askNeeds asks for the values that a preset needs and no flag gave.
+// askNeeds asks for the values that the preset needs and that no flag gave.
 func (s *session) askNeeds(h *helper.Helper, f *addFlags) error {
 	preset, err := h.Preset(f.preset)
 	if err != nil {
@@ -76,8 +76,8 @@ func (s *session) askNeeds(h *helper.Helper, f *addFlags) error {
 	return nil
 }
 
-// askFor asks until there is an answer: one of those that are known, if they are, and the
-// usual one for an empty line. Ctrl-D ends it.
+// askFor asks until there is an answer, which must be one of known unless that is nil. usual
+// is the answer for an empty line. Ctrl-D cancels.
 func (s *session) askFor(question, usual string, known []string) (string, error) {
 	if usual != "" {
 		question += " [" + usual + "]"
@@ -88,7 +88,7 @@ func (s *session) askFor(question, usual string, known []string) (string, error)
 			return "", err
 		}
 		if !given {
-			return "", &protocol.Error{Kind: protocol.ErrMalformed, Text: "add: it was broken off; nothing was stored"}
+			return "", &protocol.Error{Kind: protocol.ErrMalformed, Text: "add: cancelled; nothing was stored"}
 		}
 		if answer == "" {
 			answer = usual

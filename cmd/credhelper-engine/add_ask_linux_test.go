@@ -6,8 +6,8 @@ import (
 	"testing"
 )
 
-// TestAddConverses: add without arguments asks for the product, what it needs, a name and
-// the secret, and lists what there is; Ctrl-D ends it with nothing stored.
+// TestAddConverses: add without arguments lists the products, and asks for the product, what
+// it needs, a name and the secret. Ctrl-D ends it, and nothing is stored.
 func TestAddConverses(t *testing.T) {
 	server, home := jamaServer(t), newHome(t)
 	p := sit(t, home, "add")
@@ -19,7 +19,7 @@ func TestAddConverses(t *testing.T) {
 	p.types(server.URL() + "\n")
 	p.see("The client id of the API credentials")
 	p.types(" client \n")
-	p.see("What shall the profile be called? [jama]")
+	p.see("Name of the profile? [jama]")
 	p.types("\n")
 	p.see("not shown: ")
 	p.typesHidden(typed + "\n")
@@ -36,9 +36,9 @@ func TestAddConverses(t *testing.T) {
 	}
 }
 
-// TestAddReplacesUnverified: a profile that never got a token, as after a mistyped port,
-// may be replaced by typing the line again, before a secret is asked for; its failure is
-// the last thing that was said (newcomer F6).
+// TestAddReplacesUnverified: a profile that never got a token, as after a mistyped port, can
+// be replaced by repeating the command. The question comes before that for a secret; if the
+// token request fails, that is the last message (newcomer F6).
 func TestAddReplacesUnverified(t *testing.T) {
 	server, home := jamaServer(t), newHome(t)
 	add := func(url string) *person {

@@ -11,8 +11,8 @@ import (
 	"github.com/credhelper/credhelper/protocol/printable"
 )
 
-// newDraft makes a profile from the flags that can be added. Where another profile already
-// answers for its address, a person may want it by its name only.
+// newDraft makes a profile from the flags, and checks that it can be added. If another
+// profile already answers for its address, it offers to use the new one by its name only.
 func (s *session) newDraft(ctx context.Context, h *helper.Helper, name string, f addFlags) (*config.Profile, error) {
 	draft, err := s.draft(ctx, h, name, f)
 	if err != nil {
@@ -35,8 +35,8 @@ func (s *session) newDraft(ctx context.Context, h *helper.Helper, name string, f
 	return draft, h.CheckNew(draft)
 }
 
-// replaces asks whether a profile that never got a token is to be replaced, as after a
-// mistyped address.
+// replaces asks whether to replace a profile that never got a token, as after a mistyped
+// address.
 func (s *session) replaces(ctx context.Context, h *helper.Helper, name string) bool {
 	if h.Removable(name) != nil || !knownFromLog(h)[name].fetched.IsZero() || !s.personSits() {
 		return false
@@ -54,7 +54,7 @@ func (s *session) draft(ctx context.Context, h *helper.Helper, name string, f ad
 	}
 	if somebody {
 		return nil, &protocol.Error{Kind: protocol.ErrPolicy, Text: "add: there is an @ before the path: an id and secret in an address are refused",
-			Hint: "give the address alone, and --client-id ID; the secret is asked for at a prompt (or --secret-stdin). What was typed may stand in the shell's history: make a new secret"}
+			Hint: "give the address alone, and --client-id ID; the secret is asked for at a prompt (or --secret-stdin). What was typed may be in the shell's history: create a new secret"}
 	}
 	file := config.File{Preset: f.preset, URL: f.url, ClientID: f.clientID, CAFile: f.caFile, Proxy: f.proxy, Issuer: f.issuer}
 	if f.byName {
@@ -77,7 +77,7 @@ func (s *session) draft(ctx context.Context, h *helper.Helper, name string, f ad
 		return nil, &protocol.Error{
 			Kind: protocol.ErrMalformed,
 			Text: "add: which preset?",
-			Hint: "--preset is one of " + strings.Join(config.PresetNames(), ", ") + "; with oauth2 everything is given by --set",
+			Hint: "--preset is one of " + strings.Join(config.PresetNames(), ", ") + "; with oauth2, set everything with --set",
 		}
 	}
 	if err := lacking(h, &file); err != nil {
@@ -114,8 +114,8 @@ func namesSomebody(address string) bool {
 	return strings.Contains(rest, "@")
 }
 
-// lacking returns an error that lists the missing values which the preset needs, with
-// their flags. Draft reports an unknown preset.
+// lacking returns an error that lists the values that the preset needs and that are missing,
+// with their flags. Draft reports an unknown preset.
 func lacking(h *helper.Helper, file *config.File) error {
 	preset, err := h.Preset(file.Preset)
 	if err != nil {

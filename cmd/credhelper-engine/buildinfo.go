@@ -8,7 +8,7 @@ import (
 	"runtime/debug"
 )
 
-// errNoBuildInfo says that a file is no Go executable with modules.
+// errNoBuildInfo says that a file is not a Go executable with modules.
 var errNoBuildInfo = errors.New("this is no executable of credhelper")
 
 // The layout of the build information in an executable, since Go 1.18: see
@@ -22,7 +22,7 @@ const (
 	sentinel        = 16
 )
 
-// readBuildInfo reads which module, and of which version, an executable was built from.
+// readBuildInfo returns the module, with its version, from which an executable was built.
 func readBuildInfo(path string) (*debug.BuildInfo, error) {
 	content, err := os.ReadFile(path)
 	if err != nil {
@@ -41,7 +41,8 @@ func readBuildInfo(path string) (*debug.BuildInfo, error) {
 	}
 }
 
-// parseBuildInfo reads what begins with the magic bytes; nil if it is something else.
+// parseBuildInfo reads build information that begins with the magic bytes; nil if it is
+// something else.
 func parseBuildInfo(b []byte) *debug.BuildInfo {
 	if len(b) < buildInfoHeader || b[len(buildInfoMagic)+1]&inlineStrings == 0 {
 		return nil

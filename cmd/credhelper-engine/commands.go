@@ -32,7 +32,7 @@ func (s *session) commands() *cobra.Command {
 	version := false
 	root := &cobra.Command{
 		Use:   "credhelper",
-		Short: "get OAuth 2.0 bearer tokens, and answer tools in their own words",
+		Short: "get OAuth 2.0 bearer tokens, for people and for tools",
 		Long: "credhelper keeps OAuth client secrets in an encrypted keyring, fetches a token\n" +
 			"once, keeps it sealed until it ends, and gives it only to the origin it belongs to.",
 		Example: "  credhelper add jama --preset jama --url https://example.jamacloud.com --client-id ID\n" +
@@ -68,7 +68,7 @@ func (s *session) commands() *cobra.Command {
 		return &protocol.Error{Kind: protocol.ErrMalformed, Text: place + text, Hint: hint}
 	})
 	s.commonFlags(root.PersistentFlags())
-	root.Flags().BoolVar(&version, "version", false, "say the version")
+	root.Flags().BoolVar(&version, "version", false, "print the version")
 	root.AddGroup(
 		&cobra.Group{ID: groupUse, Title: "Use tokens:"},
 		&cobra.Group{ID: groupManage, Title: "Manage profiles:"},
@@ -104,13 +104,13 @@ func (s *session) noVerb(c *cobra.Command, args []string) error {
 			hint = "that is a profile: credhelper token " + args[0] + ", or credhelper curl " + args[0] + " -- /PATH"
 		}
 	}
-	return &protocol.Error{Kind: protocol.ErrMalformed, Text: "no verb " + printable.Value(args[0]), Hint: hint}
+	return &protocol.Error{Kind: protocol.ErrMalformed, Text: "no command " + printable.Value(args[0]), Hint: hint}
 }
 
 func (s *session) commonFlags(flags *pflag.FlagSet) {
-	flags.BoolVar(&s.flags.noInput, "no-input", false, "never ask anything (CI in the environment says the same)")
-	flags.BoolVar(&s.flags.json, "json", false, "answer in JSON, where there is one")
-	flags.BoolVarP(&s.flags.verbose, "verbose", "v", false, "say more: exact times, what happens")
+	flags.BoolVar(&s.flags.noInput, "no-input", false, "never prompt (as with CI in the environment)")
+	flags.BoolVar(&s.flags.json, "json", false, "answer in JSON, if the command can")
+	flags.BoolVarP(&s.flags.verbose, "verbose", "v", false, "print more: exact times, what is done")
 	flags.BoolVar(&s.flags.noStore, "no-store", false, "write nothing; the secret comes from --secret-stdin or --secret-file")
 	flags.StringVar(&s.flags.timeout, "timeout", "", "give up after this many seconds (8)")
 	flags.BoolVar(&s.secret.stdin, "secret-stdin", false, "read the secret from stdin")

@@ -12,7 +12,7 @@ func (s *session) completionCommand() *cobra.Command {
 	shells := []string{"bash", "zsh", "fish", "powershell"}
 	return &cobra.Command{
 		Use:       "completion " + strings.Join(shells, "|"),
-		Short:     "write the completion script of bash, zsh, fish or powershell",
+		Short:     "print the completion script for bash, zsh, fish or powershell",
 		Example:   "  source <(credhelper completion bash)",
 		GroupID:   groupKeep,
 		ValidArgs: shells,
@@ -40,11 +40,12 @@ func (s *session) completionCommand() *cobra.Command {
 	}
 }
 
-// libraryCall is where cobra's script for bash needs the package bash-completion.
+// libraryCall is the call for which cobra's script for bash needs the package
+// bash-completion.
 const libraryCall = "    _get_comp_words_by_ref \"$@\" cur prev words cword\n"
 
-// withoutLibrary lets the script do with what bash itself knows where that package is
-// not there, as on a server or in a container.
+// withoutLibrary makes the script use what bash itself provides if that package is missing,
+// as on a server or in a container.
 func withoutLibrary(script string) string {
 	return strings.Replace(script, libraryCall, `    if declare -F _get_comp_words_by_ref >/dev/null 2>&1; then
     `+libraryCall+`    else

@@ -26,7 +26,7 @@ func (s *session) curlCommand() *cobra.Command {
 	var r requestFlags
 	c := &cobra.Command{
 		Use:     "curl [NAME] -- [CURL'S OPTIONS] URL",
-		Short:   "run curl with the token; a relative URL is taken under the profile's base",
+		Short:   "run curl with the token; a relative URL is relative to the profile's url",
 		Example: "  credhelper curl jama -- /rest/v1/projects\n  credhelper curl -- -sS https://example.jamacloud.com/rest/v1/users/current",
 		GroupID: groupUse,
 		Args:    nameBeforeDash,

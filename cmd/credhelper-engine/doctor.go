@@ -40,7 +40,7 @@ func (s *session) doctorCommand() *cobra.Command {
 			return s.doctor(c.Context(), &examination{names: names, online: online || len(names) > 0}, bundle)
 		},
 	}
-	c.Flags().BoolVar(&online, "online", false, "ask each token endpoint's host, and run the commands that print secrets")
+	c.Flags().BoolVar(&online, "online", false, "contact each token endpoint's host, and run the commands that print secrets")
 	c.Flags().StringVar(&bundle, "bundle", "", "write a redacted archive (.tar.gz) to `FILE`")
 	return c
 }

@@ -20,7 +20,7 @@ func (s *session) explainCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:     "explain URL",
 		Example: "  credhelper explain https://example.jamacloud.com/rest/v1/projects",
-		Short:   "say which profile owns a URL, and why",
+		Short:   "show which profile owns a URL, and why",
 		GroupID: groupKeep,
 		Args:    between(1, 1),
 		RunE:    func(c *cobra.Command, args []string) error { return s.explain(c.Context(), args[0]) },

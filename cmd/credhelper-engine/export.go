@@ -9,7 +9,7 @@ func (s *session) exportCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:               "export [NAME ...]",
 		Example:           "  credhelper export jama orders > profiles.toml",
-		Short:             "write profiles, never secrets, as one TOML document",
+		Short:             "print profiles, never secrets, as one TOML document",
 		GroupID:           groupManage,
 		ValidArgsFunction: s.completeProfiles,
 		Args:              cobra.ArbitraryArgs,

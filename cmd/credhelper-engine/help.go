@@ -20,7 +20,7 @@ import (
 func (s *session) helpCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:     "help [VERB|TOPIC|topics]",
-		Short:   "show a verb's usage, or a page of the documentation",
+		Short:   "show the usage of a command, or a page of the documentation",
 		Example: "  credhelper help grants\n  credhelper help git\n  credhelper help topics",
 		GroupID: groupKeep,
 		ValidArgsFunction: func(c *cobra.Command, args []string, _ string) ([]cobra.Completion, cobra.ShellCompDirective) {
@@ -58,7 +58,7 @@ func (s *session) help(root *cobra.Command, words []string) error {
 	case !found && page == "" && len(topics) == 0:
 		return noPages(words[0])
 	case !found && page == "":
-		return &protocol.Error{Kind: protocol.ErrMalformed, Text: "no verb or topic " + printable.Value(strings.Join(words, " ")), Hint: "see credhelper help topics"}
+		return &protocol.Error{Kind: protocol.ErrMalformed, Text: "no command or topic " + printable.Value(strings.Join(words, " ")), Hint: "see credhelper help topics"}
 	case found:
 		if err := s.verbHelp(verb); err != nil || page == "" {
 			return err
@@ -74,8 +74,8 @@ func (s *session) help(root *cobra.Command, words []string) error {
 	return s.print(string(text))
 }
 
-// verbHelp prints what --help does. What reads its own arguments has no flags that the
-// help would know.
+// verbHelp prints what --help does. A command that parses its own arguments has no flags
+// that cobra could list.
 func (s *session) verbHelp(verb *cobra.Command) error {
 	if verb.DisableFlagParsing {
 		return s.print(verb.Long)
@@ -89,7 +89,7 @@ func (s *session) verbHelp(verb *cobra.Command) error {
 // are. Images of containers omit share/doc, and no program may need files there.
 const pagesPlace = "share/credhelper-docs"
 
-// findTopics are the installed pages: the name of each and its file.
+// findTopics returns the installed pages: the file of each name.
 func findTopics() map[string]string {
 	self, err := handover.Self()
 	if err != nil {
@@ -98,7 +98,7 @@ func findTopics() map[string]string {
 	return topicsIn(filepath.Join(filepath.Dir(filepath.Dir(self)), filepath.FromSlash(pagesPlace)))
 }
 
-// topicsIn are the pages in dir and, of the tools, in its dialects.
+// topicsIn returns the pages in dir and, for the tools, in its directory dialects.
 func topicsIn(dir string) map[string]string {
 	topics := map[string]string{}
 	for _, pattern := range [...]string{"dialects/*.md", "*.md"} {
@@ -122,8 +122,7 @@ func topicNames(topics map[string]string) (names []string) {
 	return names
 }
 
-// noPages is said where the executables were installed without the documentation, as
-// by go install.
+// noPages is the error of an installation without the documentation, as by go install.
 func noPages(word string) error {
 	version := cmp.Or(strings.TrimSuffix(release(), "+dirty"), "main")
 	if !strings.HasPrefix(version, "v") || strings.Count(version, "-") > 1 {
@@ -131,7 +130,7 @@ func noPages(word string) error {
 	}
 	return &protocol.Error{
 		Kind: protocol.ErrMalformed,
-		Text: "no verb " + printable.Value(word) + ", and this credhelper was installed without the pages (" + pagesPlace + ")",
+		Text: "no command " + printable.Value(word) + ", and this credhelper was installed without the pages (" + pagesPlace + ")",
 		Hint: "read them at https://github.com/credhelper/credhelper/tree/" + version + "/docs, or install a package of the release",
 	}
 }

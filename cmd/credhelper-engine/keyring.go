@@ -20,7 +20,7 @@ func (s *session) keyringCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:     "keyring [use BACKEND | passphrase]",
 		Example: "  credhelper keyring\n  credhelper keyring use secret-service",
-		Short:   "say or choose where secrets are kept, or set the passphrase of the encrypted file",
+		Short:   "show or choose where secrets are kept; set the passphrase of the encrypted file",
 		GroupID: groupKeep,
 		Args:    between(0, 1),
 		RunE: func(c *cobra.Command, args []string) error {
@@ -46,9 +46,9 @@ func (s *session) keyringCommand() *cobra.Command {
 			return s.useKeyring(c.Context(), args[0], volatile, leave)
 		},
 	}
-	use.Flags().BoolVar(&volatile, "volatile", false, "take a keyring that forgets everything when the machine stops")
+	use.Flags().BoolVar(&volatile, "volatile", false, "use a keyring that forgets everything when the machine stops")
 	use.Flags().StringVar(&identity, "identity", "", "file only: open it by a plugin of age (age-plugin-NAME, its path, or the path of an identity file)")
-	use.Flags().BoolVar(&leave, "leave-secrets", false, "do not bring along what the keyring before holds")
+	use.Flags().BoolVar(&leave, "leave-secrets", false, "leave the secrets of the present keyring where they are")
 	var keyFile bool
 	passphrase := &cobra.Command{
 		Use:         "passphrase",
@@ -85,7 +85,7 @@ func backendNames() (names []string) {
 	return names
 }
 
-// kwallet is a word for the Secret Service where KWallet answers for it.
+// kwallet is another name for the Secret Service, if KWallet provides it.
 const kwallet = "kwallet"
 
 func (s *session) useKeyring(ctx context.Context, name string, volatile, leave bool) error {

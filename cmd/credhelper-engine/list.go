@@ -53,7 +53,7 @@ func (s *session) list() error {
 	case len(all) > 0:
 		err = s.print(s.screen().table(rows))
 	case len(problems) == 0:
-		s.say("No profiles yet. Make one: credhelper add (on a terminal it asks), or credhelper add NAME --preset PRESET ... (credhelper presets lists them)")
+		s.say("No profiles yet. Add one: credhelper add (on a terminal it asks), or credhelper add NAME --preset PRESET ... (credhelper presets lists them)")
 	}
 	if err != nil {
 		return err

@@ -44,7 +44,7 @@ func (s *session) loginCommand() *cobra.Command {
 		RunE:              func(c *cobra.Command, args []string) error { return s.login(c.Context(), args[0], f) },
 	}
 	c.Flags().BoolVar(&f.noBrowser, "no-browser", false, "only print the address to open")
-	c.Flags().BoolVar(&f.paste, "paste", false, "ask for the address that a browser on another machine ended at")
+	c.Flags().BoolVar(&f.paste, "paste", false, "ask for the address at which a browser on another machine ended")
 	return c
 }
 
@@ -83,7 +83,7 @@ func (s *session) login(ctx context.Context, name string, f loginFlags) error {
 	s.sayTested(tested)
 	s.say("Signed in: " + name + ".")
 	if !lasts {
-		s.say("Note: the server gave no refresh token, so this ends in " + failure.Span(tested.Life) + "; many want the scope offline_access for one")
+		s.say("Note: the server gave no refresh token, so the sign-in ends in " + failure.Span(tested.Life) + "; many servers give one for the scope offline_access")
 	}
 	return err
 }
@@ -115,21 +115,22 @@ func (s *session) signInHere(ctx context.Context, h *helper.Helper, p *config.Pr
 	return in.Serve(ctx, listener)
 }
 
-// signInByPaste asks for the address that a browser on another machine ended at. It holds a
-// code that is worth nothing without what this process knows, and is not shown all the same.
+// signInByPaste asks for the address at which a browser on another machine ended. It
+// contains a code, which is useless without what only this process knows; it is not shown
+// all the same.
 func (s *session) signInByPaste(ctx context.Context, p *config.Profile, client *oauth.Client) (*oauth.Token, error) {
 	listener, redirect, err := oauth.ListenLoopback(ctx, cmp.Or(p.Redirect, "http://127.0.0.1/"))
 	if err != nil {
 		return nil, err
 	}
-	listener.Close() // only its address is needed: nobody comes
+	listener.Close() // only its address is needed: nobody connects
 	in, err := begin(p, client, redirect)
 	if err != nil {
 		return nil, err
 	}
 	s.say("Sign in at " + hostOf(p.AuthorizationURL) + " in a browser anywhere, at this address:")
 	s.sayPainted(in.URL)
-	s.say("It ends on a page that cannot be opened, at " + redirect + "?...: copy that address from the browser.")
+	s.say("It ends at a page that cannot be opened, " + redirect + "?...: copy that address from the browser.")
 	address, err := s.askSecret("Paste it, not shown")
 	if err != nil {
 		return nil, err

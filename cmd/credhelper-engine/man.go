@@ -31,7 +31,7 @@ func (s *session) manCommand() *cobra.Command {
 	}
 }
 
-// visible are a command and those below it that the help shows.
+// visible returns a command and those below it that the help shows.
 func visible(c *cobra.Command) []*cobra.Command {
 	all := []*cobra.Command{c}
 	for _, v := range c.Commands() {
@@ -168,8 +168,8 @@ func roffText(b *strings.Builder, text string) {
 	end()
 }
 
-// roff is a line of text as man(7) reads it: a hyphen that may be typed, and nothing
-// that begins with a control character.
+// roff returns a line of text in the form of man(7): hyphens can be copied and typed, and no
+// line begins with a control character.
 func roff(line string) string {
 	line = strings.NewReplacer(`\`, `\e`, "-", `\-`).Replace(line)
 	if strings.HasPrefix(line, ".") || strings.HasPrefix(line, "'") {

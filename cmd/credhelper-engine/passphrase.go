@@ -91,7 +91,7 @@ func (s *session) newPassphrase() (secret.Text, error) {
 		return secret.Text{}, err
 	}
 	if !first.Equal(second) {
-		return secret.Text{}, malformed("the two are not the same; nothing was changed")
+		return secret.Text{}, malformed("the two differ; nothing was changed")
 	}
 	return first, nil
 }

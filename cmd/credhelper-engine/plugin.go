@@ -14,7 +14,7 @@ func (s *session) pluginCommand() *cobra.Command {
 	var proto bool
 	c := &cobra.Command{
 		Use:   "plugin",
-		Short: "answer a connector, which starts this through go-plugin",
+		Short: "answer a connector; it starts this through go-plugin",
 		Long: "For long-running programs that want tokens again and again: they start this\n" +
 			"command through github.com/hashicorp/go-plugin, ask it over gRPC, and end it.\n" +
 			"Typed by hand it does nothing, but --proto prints the contract, from which a\n" +

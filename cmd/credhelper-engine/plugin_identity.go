@@ -8,8 +8,7 @@ import (
 	"github.com/credhelper/credhelper/protocol/secret"
 )
 
-// usePlugin makes a plugin of age what opens the file keyring, and the file keyring
-// what is used.
+// usePlugin makes a plugin of age open the file keyring, and chooses that keyring.
 func (s *session) usePlugin(ctx context.Context, name, named string, leave bool) error {
 	if name != fileKeyring {
 		return malformed("--identity goes with: credhelper keyring use " + fileKeyring)
@@ -35,7 +34,7 @@ func (s *session) usePlugin(ctx context.Context, name, named string, leave bool)
 	return s.useKeyring(ctx, name, false, leave)
 }
 
-// person is who sits at the terminal, for a plugin; nil if nobody does.
+// person lets a plugin ask the person at the terminal; nil if there is none.
 func (s *session) person() *keyring.Person {
 	if !s.interactive() {
 		return nil

@@ -10,11 +10,11 @@ import (
 	"github.com/credhelper/credhelper/protocol/printable"
 )
 
-// presetsCommand lists the products that are known.
+// presetsCommand lists the known products.
 func (s *session) presetsCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:     "presets",
-		Short:   "list the presets: the products that are known, and what each needs",
+		Short:   "list the presets: the known products, and what each needs",
 		Example: "  credhelper presets\n  credhelper help presets",
 		GroupID: groupManage,
 		Args:    between(0, 0),

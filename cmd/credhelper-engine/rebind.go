@@ -16,7 +16,7 @@ func (s *session) rebindCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:               "rebind NAME [--yes]",
 		Example:           "  credhelper rebind jama",
-		Short:             "let the stored secret be used for what the profile says now",
+		Short:             "allow the stored secret for what the profile says now",
 		GroupID:           groupManage,
 		Args:              between(1, 1),
 		Annotations:       patient,
@@ -45,7 +45,7 @@ func (s *session) rebind(ctx context.Context, name string, yes bool) error {
 	if !yes && !s.personSits() {
 		return &protocol.Error{
 			Kind: protocol.ErrPolicy,
-			Text: "profile " + name + ": its secret was stored for " + changes[0].Name + " " + orNone(printable.Value(changes[0].Stored)) + ", and nobody is there to agree to " + orNone(printable.Value(changes[0].Now)),
+			Text: "profile " + name + ": its secret was stored for " + changes[0].Name + " " + orNone(printable.Value(changes[0].Stored)) + ", and nobody is here to agree to " + orNone(printable.Value(changes[0].Now)),
 			Hint: "if that is right: credhelper rebind " + name + " --yes",
 		}
 	}

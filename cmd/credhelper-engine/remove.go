@@ -47,7 +47,7 @@ func (s *session) remove(ctx context.Context, name string, yes bool) error {
 	}
 	s.say("Profile " + name + " is removed.")
 	for _, w := range wired {
-		s.say("Note: " + w.tool + " still asks for it (" + strings.Join(w.plan.There(), ", ") + "); take that back: credhelper setup " + w.tool + " " + name + " --remove")
+		s.say("Note: " + w.tool + " still asks for it (" + strings.Join(w.plan.There(), ", ") + "); undo that: credhelper setup " + w.tool + " " + name + " --remove")
 	}
 	return nil
 }

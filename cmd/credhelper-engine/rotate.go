@@ -24,7 +24,7 @@ func (s *session) rotateCommand() *cobra.Command {
 	var f rotateFlags
 	c := &cobra.Command{
 		Use:   "rotate NAME [--confirm | --rollback]",
-		Short: "store a new secret; the one before is kept until --confirm, and --rollback goes back to it",
+		Short: "store a new secret; the old one is kept until --confirm, and --rollback goes back to it",
 		Long: "Stores a new secret for a profile, or its first one. The server is asked for a\n" +
 			"token with it first: what it refuses is not stored, and the secret before stays in\n" +
 			"use. Programs that run take the new one over by themselves.\n\n" +
@@ -41,10 +41,10 @@ func (s *session) rotateCommand() *cobra.Command {
 		ValidArgsFunction: s.completeProfiles,
 		RunE:              func(c *cobra.Command, args []string) error { return s.rotate(c.Context(), args[0], f) },
 	}
-	c.Flags().BoolVar(&f.confirm, "confirm", false, "the new secret works everywhere; forget the one before")
+	c.Flags().BoolVar(&f.confirm, "confirm", false, "the new secret works everywhere; forget the old one")
 	c.Flags().BoolVar(&f.rollback, "rollback", false, "use the last confirmed secret again")
 	c.Flags().BoolVar(&f.noVerify, "no-verify", false, "do not ask the server first")
-	c.Flags().StringVar(&f.expires, "expires", "", "when the secret ends, as `YYYY-MM-DD`, to be reminded of")
+	c.Flags().StringVar(&f.expires, "expires", "", "when the secret expires (`YYYY-MM-DD`), for a reminder")
 	s.secretFlagsOf(c)
 	return c
 }
@@ -117,8 +117,8 @@ func (s *session) storeNew(ctx context.Context, h *helper.Helper, p *config.Prof
 	return doubt
 }
 
-// rotatedLine says what became of a secret, and what to type later. A first one has none
-// before it that could be forgotten.
+// rotatedLine says what happened to the secret, and what to type later. After a first secret
+// there is no old one to forget.
 func rotatedLine(name string, rotated helper.Rotated) string {
 	if rotated.First {
 		return "The secret of " + name + " is stored and in use."
@@ -142,7 +142,7 @@ func (s *session) sayChanged(p *config.Profile, changed, first bool) error {
 	}{p.Name, changed, first})
 }
 
-// confirm forgets the earlier secret. None to forget is what it asks for, too.
+// confirm forgets the old secret. If there is none, nothing is left to do.
 func (s *session) confirm(ctx context.Context, h *helper.Helper, p *config.Profile) error {
 	forgotten, err := h.ConfirmSecret(ctx, p)
 	switch {

@@ -53,7 +53,7 @@ func (c screen) cut(text string, beside int) string {
 	return text[:max(c.width-beside-3, 1)] + "..."
 }
 
-// wrap breaks a plain text at blanks, so that no line is wider than the terminal.
+// wrap breaks a plain text at spaces, so that no line is wider than the terminal.
 func (c screen) wrap(text string) string {
 	var b strings.Builder
 	column := 0

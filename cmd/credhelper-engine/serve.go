@@ -21,7 +21,7 @@ func (s *session) serveCommand() *cobra.Command {
 	var stdio bool
 	c := &cobra.Command{
 		Use:   "serve --stdio",
-		Short: "answer a program that asks again and again, in JSON lines",
+		Short: "answer the requests of a running program, in JSON lines",
 		Long: "For long-running programs that want tokens again and again: they start this\n" +
 			"command, write one JSON request a line, and read one JSON reply a line, with the\n" +
 			"request's id. It ends with its stdin. See docs/dialects/lines.md.",

@@ -27,7 +27,7 @@ func (s *session) setupCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:     "setup [TOOL [NAME]] [--write | --remove]",
 		Example: "  credhelper setup\n  credhelper setup git jama\n  credhelper setup git jama --write",
-		Short:   "print, apply or take back the wiring of git, docker, kubectl, ...",
+		Short:   "print, apply or undo the configuration of git, docker, kubectl, ...",
 		GroupID: groupManage,
 		Args:    between(0, 2),
 		ValidArgsFunction: func(_ *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
@@ -43,8 +43,8 @@ func (s *session) setupCommand() *cobra.Command {
 			return s.setup(c.Context(), flags, args)
 		},
 	}
-	c.Flags().BoolVar(&flags.write, "write", false, "apply it; files are kept as they were beside the new ones")
-	c.Flags().BoolVar(&flags.remove, "remove", false, "take back what --write did")
+	c.Flags().BoolVar(&flags.write, "write", false, "apply it; a copy of each changed file is kept beside it")
+	c.Flags().BoolVar(&flags.remove, "remove", false, "undo what --write did")
 	c.Flags().StringVar(&flags.bearerFile, "bearer-file", "", "git: include `FILE`, in which sink keeps the header (for git before 2.46)")
 	return c
 }
@@ -135,7 +135,7 @@ func (s *session) printPlan(p *wiring.Place, plan wiring.Plan) error {
 		return err
 	}
 	if !plan.IsShell() {
-		s.say("Nothing was changed. Apply with --write, take back with --remove.")
+		s.say("Nothing was changed. Apply it with --write, undo it with --remove.")
 	}
 	s.sayAll(plan.Unfound(p))
 	return nil

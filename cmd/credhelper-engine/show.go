@@ -13,13 +13,13 @@ func (s *session) showCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:               "show NAME [--full]",
 		Example:           "  credhelper show jama --full",
-		Short:             "show a profile; --full with all that its preset and the defaults add",
+		Short:             "show a profile; --full with what its preset and the defaults set",
 		GroupID:           groupManage,
 		Args:              between(1, 1),
 		ValidArgsFunction: s.completeProfiles,
 		RunE:              func(_ *cobra.Command, args []string) error { return s.show(args[0], full) },
 	}
-	c.Flags().BoolVar(&full, "full", false, "with the preset's and default members")
+	c.Flags().BoolVar(&full, "full", false, "with what the preset and the defaults set")
 	return c
 }
 

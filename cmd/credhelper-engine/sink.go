@@ -29,7 +29,7 @@ func (s *session) sinkCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:     "sink NAME --file FILE [--format FORMAT] [--once | --keep]",
 		Example: "  credhelper sink jama --file $XDG_RUNTIME_DIR/jama-token",
-		Short:   "keep a file with the token, for programs that read one",
+		Short:   "keep a token in a file, for programs that read one",
 		Long: "Writes the token into a file of mode 0600 and replaces it, whole, before the\n" +
 			"token ends. While the server gives no new token the old one stays, until it has\n" +
 			"ended; then the file is removed. Ends on SIGTERM or Ctrl-C and removes the file,\n" +
@@ -52,11 +52,11 @@ func (s *session) sinkCommand() *cobra.Command {
 		ValidArgsFunction: s.completeProfiles,
 	}
 	f.register(c)
-	c.Flags().StringVar(&f.file, "file", "", "the `FILE` to keep; its directory must be there and be closed to others")
+	c.Flags().StringVar(&f.file, "file", "", "the `FILE`; its directory must exist and be closed to other users")
 	c.Flags().StringVar(&f.format, "format", "", "token (default), header, headers-json, curl-config, env, env-fish,\n"+
 		"env-powershell, netrc, git-include or json")
-	c.Flags().BoolVar(&f.once, "once", false, "write it once and end, for cron")
-	c.Flags().BoolVar(&f.keep, "keep", false, "leave the file there when sink ends")
+	c.Flags().BoolVar(&f.once, "once", false, "write it once and exit, for cron")
+	c.Flags().BoolVar(&f.keep, "keep", false, "leave the file when sink ends")
 	return c
 }
 

@@ -102,7 +102,7 @@ func (s *session) status(ctx context.Context, names []string) error {
 	case s.flags.json:
 		err = s.printJSON(records)
 	case len(list) == 0:
-		s.say("No profiles yet. Make one: credhelper add (on a terminal it asks), or credhelper add NAME --preset PRESET ...")
+		s.say("No profiles yet. Add one: credhelper add (on a terminal it asks), or credhelper add NAME --preset PRESET ...")
 		err = s.sayKeyring(ctx, h)
 	default:
 		if err = s.print(s.statusTable(rows)); err == nil {

@@ -15,7 +15,7 @@ import (
 	"github.com/credhelper/credhelper/helper/oauth/oauthtest"
 )
 
-// person is a command on a terminal of its own, at which the test types.
+// person is a command on a terminal of its own, on which the test types.
 type person struct {
 	t       *testing.T
 	master  *os.File
@@ -27,9 +27,8 @@ type person struct {
 	timeout <-chan time.Time
 }
 
-// sit starts credhelper in a session with a controlling terminal. stdin and
-// stdout are not the terminal, as in a pipe: prompts go to the terminal all the
-// same.
+// sit starts credhelper in a session with a controlling terminal. stdin and stdout are not
+// the terminal, as in a pipe; prompts go to the terminal all the same.
 func sit(t *testing.T, home string, args ...string) *person {
 	t.Helper()
 	return sitWith(t, home, nil, args...)
@@ -111,8 +110,8 @@ func (p *person) types(text string) {
 	}
 }
 
-// typesHidden types a text once the terminal does not echo. The prompt comes before that;
-// a person is slower.
+// typesHidden types a text once the terminal does not echo: the prompt comes a moment before
+// that.
 func (p *person) typesHidden(text string) {
 	p.t.Helper()
 	for p.echoes() {
@@ -162,9 +161,8 @@ func (p *person) endsWith(want int) {
 	}
 }
 
-// drain takes what the terminal still shows of a process that has ended. A line that
-// was begun, as a prompt is, is ended by what it says last; on a busy machine that may
-// take longer than a moment.
+// drain reads what the terminal still shows of a process that has ended. The last message
+// ends the line of a prompt; on a busy machine it may come late.
 func (p *person) drain() {
 	for idle := 0; idle < 40; {
 		select {
@@ -211,8 +209,8 @@ func addTyped(t *testing.T, home string, server *oauthtest.Server) {
 	p.endsWith(0)
 }
 
-// TestAddAsksWithoutEcho: the secret is asked for on the terminal, not shown, and
-// the terminal is as it was (F22).
+// TestAddAsksWithoutEcho: the secret is asked for on the terminal without echo, and the
+// terminal's settings are restored (F22).
 func TestAddAsksWithoutEcho(t *testing.T) {
 	server, home := jamaServer(t), newHome(t)
 	p := sit(t, home, addArgs(server)...)
@@ -232,8 +230,8 @@ func TestAddAsksWithoutEcho(t *testing.T) {
 	}
 }
 
-// TestPromptEndsCleanly: whatever ends a prompt, the terminal echoes again, the
-// exit code says what it was, and nothing is left behind (F22).
+// TestPromptEndsCleanly: whatever ends a prompt, the terminal echoes again, the exit code
+// tells what it was, and nothing is left behind (F22).
 func TestPromptEndsCleanly(t *testing.T) {
 	for _, c := range []struct {
 		name string
@@ -265,8 +263,8 @@ func TestPromptEndsCleanly(t *testing.T) {
 	}
 }
 
-// TestTooLongForATerminal: a terminal in line mode cuts at 4095 bytes without a
-// word; what was cut must not become the secret.
+// TestTooLongForATerminal: a terminal in line mode silently truncates lines at 4095 bytes; a
+// truncated secret must not be stored.
 func TestTooLongForATerminal(t *testing.T) {
 	p := addAsks(t, newHome(t), jamaServer(t))
 	p.typesHidden(strings.Repeat("x", 5000))
@@ -276,7 +274,7 @@ func TestTooLongForATerminal(t *testing.T) {
 	}
 }
 
-// TestRefusedSecretIsNotKept: the person reads why, and nothing is stored.
+// TestRefusedSecretIsNotKept: the person is told why, and nothing is stored.
 func TestRefusedSecretIsNotKept(t *testing.T) {
 	server, home := jamaServer(t), newHome(t)
 	p := addAsks(t, home, server)
@@ -289,7 +287,7 @@ func TestRefusedSecretIsNotKept(t *testing.T) {
 	}
 }
 
-// TestPassphrase: set, unlock, wrong, change; asked twice when it is new.
+// TestPassphrase: set, unlock, wrong passphrase, change; a new one is asked for twice.
 func TestPassphrase(t *testing.T) {
 	server, home := jamaServer(t), newHome(t)
 	addTyped(t, home, server)
@@ -298,7 +296,7 @@ func TestPassphrase(t *testing.T) {
 	p.typesHidden("one two three\n")
 	p.see("The same again: ")
 	p.typesHidden("one two four\n")
-	if code := p.ends(); code != 2 || !strings.Contains(p.screen.String(), "not the same") {
+	if code := p.ends(); code != 2 || !strings.Contains(p.screen.String(), "the two differ") {
 		t.Errorf("exit %d: %s", code, p.screen.String())
 	}
 	p = sit(t, home, "keyring", "passphrase")
@@ -322,7 +320,7 @@ func TestPassphrase(t *testing.T) {
 }
 
 // TestToolsWordByHand: a person who types a tool's command is told that tools call it, and
-// the terminal's lines are not read as requests. cargo itself always adds its flag.
+// lines from the terminal are not read as requests. cargo itself always adds its flag.
 func TestToolsWordByHand(t *testing.T) {
 	for _, args := range [][]string{{"cargo"}, {"cargo", "--help"}, {"git", "--help"}, {"--profile", "jama", "docker", "-h"}} {
 		p := seat(t, newHome(t), nil, func(cmd *exec.Cmd, terminal *os.File) { cmd.Stdin, cmd.Stdout = terminal, terminal }, args...)
@@ -332,7 +330,7 @@ func TestToolsWordByHand(t *testing.T) {
 	}
 }
 
-// TestCtrlDBehindText: Ctrl-D ends the line that was begun, as Enter does.
+// TestCtrlDBehindText: Ctrl-D after text ends the line, as Enter does.
 func TestCtrlDBehindText(t *testing.T) {
 	server, home := jamaServer(t), newHome(t)
 	p := addAsks(t, home, server)
@@ -340,7 +338,7 @@ func TestCtrlDBehindText(t *testing.T) {
 	p.endsWith(0)
 }
 
-// TestOddEnds: blanks and quotation marks that come with copying are asked about, and
+// TestOddEnds: spaces and quotation marks that may come from copying are asked about, and
 // the secret is never shown.
 func TestOddEnds(t *testing.T) {
 	for _, c := range []struct{ name, typed, answer string }{
@@ -370,7 +368,7 @@ func TestOddEnds(t *testing.T) {
 	p := addAsks(t, home, server)
 	p.typesHidden("'" + typed + "'\n")
 	p.see("[y/N] ")
-	p.types("y\n") // then the server is shown all of it, and refuses
+	p.types("y\n") // then the server gets all of it, and refuses
 	p.endsWith(7)
 }
 

@@ -25,7 +25,7 @@ func (s *session) uninstallCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:        "uninstall [--dry-run] [--yes]",
 		SuggestFor: []string{"purge"},
-		Short:      "take back the wiring of tools, cached tokens and kernel keys; and, if you say so, secrets",
+		Short:      "undo setup, remove cached tokens and kernel keys; and, if you say so, secrets",
 		Long: "Takes back what setup wrote for tools, and the cached tokens with their keys. Then\n" +
 			"it asks whether the profiles and their secrets go, too: --yes says so beforehand,\n" +
 			"and without a terminal they stay. The executables are left to who installed them.",
@@ -112,7 +112,7 @@ func (s *session) uninstall(ctx context.Context, dry, yes bool) error {
 	if err := errors.Join(failed, s.forgetKeys(ctx, h)); err != nil {
 		return err
 	}
-	s.say("Taken back: the wiring of tools, the cached tokens and their keys.")
+	s.say("Removed: the configuration of tools, the cached tokens and their keys.")
 	if !yes {
 		s.say("Kept: the profiles and their secrets, in " + strings.Join(own, ", ") + ". To remove them, too: credhelper uninstall --yes")
 		return nil

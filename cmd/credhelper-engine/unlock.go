@@ -23,7 +23,7 @@ func (s *session) unlockCommand() *cobra.Command {
 		RunE: func(c *cobra.Command, _ []string) error {
 			keep, err := seconds(life)
 			if err != nil || keep <= 0 || keep > keyring.MaxUnlocked {
-				return malformed("--for wants at most 8h")
+				return malformed("--for can be 8h at most")
 			}
 			return s.unlock(c.Context(), keep)
 		},
@@ -42,7 +42,7 @@ func (s *session) unlock(ctx context.Context, keep time.Duration) error {
 		return err
 	}
 	if settings.Keyring != fileKeyring {
-		return policy("the keyring in use is " + orNone(settings.Keyring) + "; it is not unlocked by credhelper")
+		return policy("the keyring in use is " + orNone(settings.Keyring) + "; credhelper does not unlock it")
 	}
 	if err := s.createHome(); err != nil {
 		return err
@@ -55,7 +55,7 @@ func (s *session) unlock(ctx context.Context, keep time.Duration) error {
 		if err := file.UnlockByPlugin(ctx, s.person(), keep); err != nil {
 			return keyringTrouble(fileKeyring, err)
 		}
-		s.say("The plugin opened the keyring, which is open for " + failure.Span(keep) + ". Close it earlier with: credhelper lock")
+		s.say("The plugin opened the keyring for " + failure.Span(keep) + ". Close it earlier with: credhelper lock")
 		return nil
 	}
 	opener, err := file.Opener(ctx)

@@ -17,7 +17,7 @@ func (s *session) versionCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:     "version [--json]",
 		Example: "  credhelper version --json",
-		Short:   "say the version; --json with dialects, presets, keyrings and grants",
+		Short:   "print the version; --json with dialects, presets, keyrings and grants",
 		GroupID: groupKeep,
 		Args:    between(0, 0),
 		RunE:    func(*cobra.Command, []string) error { return s.version() },

@@ -15,7 +15,7 @@ import (
 const (
 	home       = "https://github.com/credhelper/credhelper"
 	maintainer = "The credhelper authors <credhelper@users.noreply.github.com>"
-	about      = "get OAuth 2.0 bearer tokens, and answer tools in their own words"
+	about      = "get OAuth 2.0 bearer tokens, for people and for tools"
 )
 
 // content is one file of a package, as nfpm reads it.
