@@ -25,7 +25,7 @@ import (
 	"github.com/credhelper/credhelper/protocol/secret"
 )
 
-// clientKey is the clients' signing key: the example's own key has 1024 bits, which
+// clientKey is the clients' signing key: the example's own has only 1024 bits, which
 // credhelper refuses.
 var clientKey = sync.OnceValue(func() *rsa.PrivateKey {
 	key, err := rsa.GenerateKey(rand.Reader, 2048)

@@ -9,7 +9,7 @@ import (
 	"testing"
 )
 
-// TestReadBuildInfo: what is read of an executable is what Go's own reader reads of it.
+// TestReadBuildInfo: readBuildInfo reads the same from an executable as Go's own reader.
 func TestReadBuildInfo(t *testing.T) {
 	self, err := os.Executable()
 	if err != nil {
@@ -25,8 +25,8 @@ func TestReadBuildInfo(t *testing.T) {
 	}
 }
 
-// TestReadBuildInfoOfOthers: a file that holds the magic bytes and nothing true behind them
-// is no executable of ours, whatever its lengths say.
+// TestReadBuildInfoOfOthers: a file that has the magic bytes but nothing valid after them is
+// not an executable of ours, whatever lengths it contains.
 func TestReadBuildInfoOfOthers(t *testing.T) {
 	header := append([]byte(buildInfoMagic), 8, inlineStrings)
 	header = append(header, make([]byte, buildInfoHeader-len(header))...)

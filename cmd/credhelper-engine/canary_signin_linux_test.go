@@ -15,8 +15,8 @@ import (
 )
 
 // TestCanarySignIn (T6, T7, T8): TestCanary for what a person's sign-in adds, and for the
-// commands that run long: login, serve and plugin, with an access token of 16 KiB, no part
-// of which may show either, and a refresh token.
+// long-running commands: login, serve and plugin, with an access token of 16 KiB, no part of
+// which may show, and a refresh token.
 func TestCanarySignIn(t *testing.T) {
 	server, err := oauthtest.New(oauthtest.Options{Clients: []oauthtest.Client{{ID: "app", Secret: canary}}, TokenSize: 16 << 10})
 	if err != nil {
@@ -28,7 +28,7 @@ func TestCanarySignIn(t *testing.T) {
 		t.Fatal(err)
 	}
 	environ := []string{"PATH=" + home + ":" + bin + ":/usr/bin:/bin", "HOME=" + home, "CREDHELPER_HOME=" + home, "CREDHELPER_ETC=none"}
-	talking := append(slices.Clone(environ), "GODEBUG=http2debug=2,netdns=2", "GOTRACEBACK=crash") // with which no plugin starts
+	talking := append(slices.Clone(environ), "GODEBUG=http2debug=2,netdns=2", "GOTRACEBACK=crash") // with these no plugin starts
 	var said, answers bytes.Buffer                                                                 // stderr, and the stdout of those that give no token
 	run := func(stdout *bytes.Buffer, stdin string, args ...string) {
 		t.Helper()
@@ -67,7 +67,7 @@ func TestCanarySignIn(t *testing.T) {
 	searchFiles(t, home, secrets...)
 }
 
-// tokensOf are the tokens in the replies of serve.
+// tokensOf returns the tokens in the replies of serve.
 func tokensOf(replies string) (list []string) {
 	for _, after := range strings.Split(replies, `"token":"`)[1:] {
 		token, _, _ := strings.Cut(after, `"`)
@@ -76,10 +76,10 @@ func tokensOf(replies string) (list []string) {
 	return list
 }
 
-// askPlugin gets a token from credhelper plugin, whose stderr goes to said.
+// askPlugin gets a token from credhelper plugin, and appends its stderr to said.
 func askPlugin(t *testing.T, environ []string, said *bytes.Buffer) string {
 	t.Helper()
-	dir, err := os.MkdirTemp("", "s") // a socket's path must be short
+	dir, err := os.MkdirTemp("", "s") // the path of a socket must be short
 	if err != nil {
 		t.Fatal(err)
 	}

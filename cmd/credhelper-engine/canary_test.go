@@ -20,11 +20,11 @@ import (
 	"github.com/credhelper/credhelper/helper/oauth/oauthtest"
 )
 
-// The canary is the client secret; the token comes from the server. Neither may
-// ever be where somebody else could read it (T6, T7, T8).
+// The canary is the client secret; the token comes from the server. Neither may be anywhere
+// where others could read it (T6, T7, T8).
 const canary = "CANARY+s3cret/%7E=&x"
 
-// forms are the shapes in which a text may hide.
+// forms returns the encodings in which a text may be hidden.
 func forms(text string) map[string]string {
 	reversed := []byte(text)
 	slices.Reverse(reversed)
@@ -41,7 +41,7 @@ func forms(text string) map[string]string {
 	}
 }
 
-// search reports where a form of a secret is found.
+// search fails if a form of a secret is found.
 func search(t *testing.T, where string, text []byte, secrets ...string) {
 	t.Helper()
 	for _, s := range secrets {
@@ -53,8 +53,8 @@ func search(t *testing.T, where string, text []byte, secrets ...string) {
 	}
 }
 
-// watcher looks at the arguments and environments of all processes of this test,
-// a thousand times a second.
+// watcher looks at the arguments and environments of all processes of this test, up to a
+// thousand times a second.
 type watcher struct {
 	mu   sync.Mutex
 	seen map[string]bool
@@ -75,8 +75,8 @@ func watchProcesses(home string) *watcher {
 	return w
 }
 
-// look reads /proc. A process of ours is one whose arguments or environment name
-// this test's home; the engine's environment itself cannot be read (T9).
+// look reads /proc. A process is ours if its arguments or environment name this test's home;
+// the environment of the engine itself cannot be read (T9).
 func (w *watcher) look(home string) {
 	entries, _ := os.ReadDir("/proc")
 	for _, e := range entries {
@@ -104,9 +104,9 @@ func (w *watcher) end() []string {
 	return all
 }
 
-// TestCanary runs every verb at every verbosity, good and failing, with all the
-// switches that make Go talk, and searches all that comes out, all that is
-// written, and the arguments and environment of every process (T6, T7, T8).
+// TestCanary runs every command at every verbosity, succeeding and failing, with all
+// variables that make Go print more, and searches all output, all files, and the arguments
+// and environment of every process (T6, T7, T8).
 func TestCanary(t *testing.T) {
 	server, err := oauthtest.New(oauthtest.Options{Product: "jama", Clients: []oauthtest.Client{{ID: "client", Secret: canary}}, Delay: 20 * time.Millisecond})
 	if err != nil {
@@ -126,7 +126,7 @@ func TestCanary(t *testing.T) {
 		cmd.Stdin = strings.NewReader(stdin)
 		var out, errs bytes.Buffer
 		cmd.Stdout, cmd.Stderr = &out, &errs
-		_ = cmd.Run() // failures are wanted, too
+		_ = cmd.Run() // failures are wanted as well
 		search(t, strings.Join(args, " ")+": stderr", errs.Bytes(), canary)
 		search(t, strings.Join(args, " ")+": stdout", out.Bytes(), canary)
 		return out.String()
@@ -156,7 +156,7 @@ func TestCanary(t *testing.T) {
 			run("", "cache", "clear", "jama")
 			run("", "token", "jama", "-v")
 			run("", "test", "jama", "-v")
-			run("another-"+canary+"\n", "rotate", "jama", "--secret-stdin", "-v") // the same one would be shown to nobody
+			run("another-"+canary+"\n", "rotate", "jama", "--secret-stdin", "-v") // with the same one no request would be made
 		}
 		_ = server.Always("ok")
 	}
@@ -164,7 +164,7 @@ func TestCanary(t *testing.T) {
 		search(t, strings.Join(args, " ")+": stdout", []byte(run("", args...)), token)
 	}
 	fail()
-	token2 := strings.TrimSpace(run("", "token", "jama", "--refresh")) // at once, whatever the 503 was
+	token2 := strings.TrimSpace(run("", "token", "jama", "--refresh")) // at once, despite the 503
 	if token2 == "" {
 		t.Fatal("there is no token to look for")
 	}
@@ -184,8 +184,8 @@ func TestCanary(t *testing.T) {
 	searchFiles(t, home, canary, token, token2)
 }
 
-// TestCanaryFinds: a secret that is planted is found, in arguments, in an
-// environment, and in every form.
+// TestCanaryFinds: a planted secret is found in arguments, in an environment, and in every
+// form.
 func TestCanaryFinds(t *testing.T) {
 	for name, form := range forms("planted-s3cret") {
 		probe := &testing.T{}
@@ -206,7 +206,7 @@ func TestCanaryFinds(t *testing.T) {
 	}
 }
 
-// searchFiles reads every file of the home, the unpacked bundle among them.
+// searchFiles reads every file of the home, including the unpacked bundle.
 func searchFiles(t *testing.T, home string, secrets ...string) {
 	t.Helper()
 	if out, err := exec.Command("tar", "-C", home, "-xzf", home+"/bundle.tar.gz").CombinedOutput(); err != nil {

@@ -11,8 +11,8 @@ import (
 	"github.com/credhelper/credhelper/internal/program"
 )
 
-// TestDoctorIsLinear (G7): with twice the profiles doctor reads twice as much, and not
-// four times.
+// TestDoctorIsLinear (G7): with twice the profiles doctor reads twice as much, not four
+// times as much.
 func TestDoctorIsLinear(t *testing.T) {
 	h, err := program.NewHome(t.TempDir(), bin)
 	if err != nil {
@@ -25,7 +25,7 @@ func TestDoctorIsLinear(t *testing.T) {
 		for ; profiles < n; profiles++ {
 			add(t, h, fmt.Sprintf("p%d", profiles), "https://login.example.com", "")
 		}
-		// The kernel adds the reads of a child to those of the parent that waited for it.
+		// When a parent waits for a child, the kernel adds the child's reads to its own.
 		shell := exec.Command("sh", "-c", `"$0" doctor >/dev/null; cat /proc/$$/io`, filepath.Join(bin, "credhelper"))
 		shell.Env = h.Env
 		out, err := shell.Output()

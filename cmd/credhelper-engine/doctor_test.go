@@ -17,9 +17,9 @@ import (
 	"github.com/credhelper/credhelper/internal/program"
 )
 
-// TestDoctorOnline: doctor asks no server and runs no program unless it is told to;
-// then each host once, however many profiles it serves, without credentials, and
-// says how far the clock is off, what does not answer, and which source fails.
+// TestDoctorOnline: doctor contacts no server and runs no program unless told to. With
+// --online it contacts each host once, without credentials, however many profiles use it,
+// and reports how far the clock is off, what does not answer, and which source fails.
 func TestDoctorOnline(t *testing.T) {
 	var asked atomic.Int32
 	late := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -85,7 +85,7 @@ func TestDoctorOnline(t *testing.T) {
 	}
 }
 
-// TestDoctorProxy: doctor says whether the proxy answers, and does not blame the server.
+// TestDoctorProxy: doctor reports whether the proxy answers, and does not blame the server.
 func TestDoctorProxy(t *testing.T) {
 	h, err := program.NewHome(t.TempDir(), bin)
 	if err != nil {
@@ -105,7 +105,7 @@ func TestDoctorProxy(t *testing.T) {
 	}
 }
 
-// TestDoctorReleases: an old engine or plugin beside the others is found.
+// TestDoctorReleases: doctor finds an engine or plugin of another release.
 func TestDoctorReleases(t *testing.T) {
 	for old, check := range map[string]string{"credhelper": "front ", "credhelper-plugin": "plugin"} {
 		t.Run(old, func(t *testing.T) {
@@ -151,7 +151,7 @@ func otherRelease(t *testing.T, executable []byte) []byte {
 	return bytes.ReplaceAll(executable, []byte(module+info.Main.Version), []byte(module+other))
 }
 
-// add provisions a profile that no secret was stored for.
+// add provisions a profile without a stored secret.
 func add(t *testing.T, h *program.Home, name, server, more string) {
 	t.Helper()
 	err := h.AddProfile(program.Profile{Name: name, Origin: "https://" + name + ".example.com", TokenURL: server + "/token", ClientID: "client", More: more})
@@ -160,8 +160,8 @@ func add(t *testing.T, h *program.Home, name, server, more string) {
 	}
 }
 
-// TestDoctorClash (O12): two profiles that claim one origin are found without
-// reading every profile for each.
+// TestDoctorClash (O12): two profiles that claim one origin are found without reading every
+// profile for each.
 func TestDoctorClash(t *testing.T) {
 	h, err := program.NewHome(t.TempDir(), bin)
 	if err != nil {

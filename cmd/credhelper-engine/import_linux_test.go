@@ -15,7 +15,7 @@ subject_token = ["env", "CI_JOB_TOKEN"]
 `
 
 // TestImportAsksAboutEach: import shows each file and command of this machine that a
-// document names, and asks; any answer but yes adds nothing.
+// document names, and asks about it; any answer but yes adds nothing.
 func TestImportAsksAboutEach(t *testing.T) {
 	for _, c := range []struct {
 		name, more, answer, says string

@@ -16,8 +16,8 @@ import (
 	"github.com/credhelper/credhelper/helper/oauth/oauthtest"
 )
 
-// TestKeyPassword: an encrypted key's password is asked for on the terminal and
-// not shown; a wrong one stores nothing and asks no server.
+// TestKeyPassword: the password of an encrypted key is asked for on the terminal without
+// echo; with a wrong one nothing is stored and no server is asked.
 func TestKeyPassword(t *testing.T) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
@@ -59,8 +59,8 @@ func TestKeyPassword(t *testing.T) {
 	}
 }
 
-// TestDeviceOnTerminal: address, code and QR code on a terminal that has half
-// blocks, and no QR code on one that has not.
+// TestDeviceOnTerminal: login shows address, code and QR code on a terminal that can draw
+// half blocks, and no QR code on another.
 func TestDeviceOnTerminal(t *testing.T) {
 	server, err := oauthtest.New(oauthtest.Options{Clients: []oauthtest.Client{{ID: "app", Auth: "none"}}, Fault: t.Errorf})
 	if err != nil {
@@ -85,9 +85,9 @@ func TestDeviceOnTerminal(t *testing.T) {
 	}
 }
 
-// TestLoginPaste: a sign-in whose browser is on another machine ends with the address that
-// it ended at. Another address, or another sign-in's state, asks the server nothing, and
-// what was pasted is shown nowhere.
+// TestLoginPaste: with a browser on another machine, a sign-in ends with the address at
+// which that browser ended. For another address, or the state of another sign-in, the server
+// is not asked. What was pasted is not shown.
 func TestLoginPaste(t *testing.T) {
 	server, err := oauthtest.New(oauthtest.Options{Clients: []oauthtest.Client{{ID: "app", Auth: "none"}}})
 	if err != nil {

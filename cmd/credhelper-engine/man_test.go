@@ -13,8 +13,8 @@ import (
 	"github.com/spf13/pflag"
 )
 
-// TestManual: the manual has one page for each verb that the help shows and no other,
-// and a page names each flag that the verb's help does.
+// TestManual: the manual has a page for each command that the help shows, and no other; each
+// page names the same flags as the help.
 func TestManual(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "man")
 	cmd := exec.Command(filepath.Join(bin, "credhelper"), "man", dir)
@@ -73,7 +73,7 @@ func TestManual(t *testing.T) {
 	}
 }
 
-// TestRoff: no word of a verb's help can become an instruction of the formatter.
+// TestRoff: no text of a command's help can become a request of roff.
 func TestRoff(t *testing.T) {
 	for _, c := range [][2]string{
 		{"--json", `\-\-json`},
@@ -92,7 +92,7 @@ func TestRoff(t *testing.T) {
 	}
 }
 
-// TestReleaseOf: a build of a tag, of a module, of a source archive and of neither.
+// TestReleaseOf: builds of a tag, of a module, of a source archive, and of none of these.
 func TestReleaseOf(t *testing.T) {
 	for _, c := range []struct{ built, archived, want string }{
 		{"v1.2.3", "$Format:%(describe)$", "v1.2.3"},
@@ -100,7 +100,7 @@ func TestReleaseOf(t *testing.T) {
 		{"(devel)", "v1.2.3", "v1.2.3"},
 		{"", "v1.2.3", "v1.2.3"},
 		{"(devel)", "$Format:%(describe)$", "(devel)"},
-		{"(devel)", "", "(devel)"}, // an archive of a repository without tags
+		{"(devel)", "", "(devel)"}, // of a repository without tags
 	} {
 		if got := releaseOf(c.built, c.archived); got != c.want {
 			t.Errorf("releaseOf(%q, %q) = %q, want %q", c.built, c.archived, got, c.want)
@@ -124,8 +124,8 @@ func TestTopics(t *testing.T) {
 	}
 }
 
-// TestBashWithoutLibrary: cobra's script still has the one line that needs the
-// package bash-completion, and ours does not need it.
+// TestBashWithoutLibrary: cobra's script still contains the one line that needs the package
+// bash-completion, and ours does not need it.
 func TestBashWithoutLibrary(t *testing.T) {
 	out, err := exec.Command(filepath.Join(bin, "credhelper"), "completion", "bash").Output()
 	if err != nil {
@@ -136,8 +136,8 @@ func TestBashWithoutLibrary(t *testing.T) {
 	}
 }
 
-// TestEveryVerbHasAnExample: help shows for each verb of a person, and each of
-// credhelper's own dialects, a line that can be typed (newcomer F10).
+// TestEveryVerbHasAnExample: the help of each command for people, and of each of
+// credhelper's own dialects, contains a line that can be typed (newcomer F10).
 func TestEveryVerbHasAnExample(t *testing.T) {
 	s := &session{}
 	seen := 0

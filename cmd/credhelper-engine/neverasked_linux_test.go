@@ -13,7 +13,7 @@ import (
 
 // toolCall is one call as a tool makes it.
 type toolCall struct {
-	args  string // separated by blanks
+	args  string // separated by spaces
 	stdin string
 	env   string
 }
@@ -29,8 +29,8 @@ func cargoCall(kind string) toolCall {
 	return toolCall{args: "cargo --cargo-plugin", stdin: strings.Replace(cargoRequest, "KIND", kind, 1)}
 }
 
-// toolCalls are what tools say, in every dialect, with every operation that reaches for
-// a token or a secret.
+// toolCalls are the requests of tools in every dialect, with every operation that needs a
+// token or a secret.
 var toolCalls = []toolCall{
 	{args: "get", stdin: `{"uri":"https://api.example.com/"}`},
 	{args: "get", stdin: `{"profile":"me","refresh":true}`},
@@ -62,8 +62,8 @@ var toolCalls = []toolCall{
 	{args: "serve --stdio", stdin: `{"id":1,"profile":"me"}` + "\n"},
 }
 
-// desk is a home with a profile "me" for https://api.example.com, and a browser that
-// leaves a mark when it is started.
+// desk is a home with a profile "me" for https://api.example.com, and a browser that leaves
+// a file when it is started.
 type desk struct {
 	t      *testing.T
 	home   string
@@ -89,12 +89,12 @@ func newDesk(t *testing.T) *desk {
 
 func (d *desk) opened() string { return d.home + "/opened" }
 
-// environ is the environment of somebody at a desktop: no CI, with DISPLAY and BROWSER.
+// environ returns the environment of a person at a desktop: no CI, with DISPLAY and BROWSER.
 func (d *desk) environ(more string) []string {
 	return []string{"PATH=" + d.home + ":" + bin + ":/usr/bin:/bin", "DISPLAY=:0", "BROWSER=" + d.home + "/xdg-open", more}
 }
 
-// must runs what a person sets up, with stdin for it.
+// must runs a command of the person's, with a text on stdin.
 func (d *desk) must(stdin string, args ...string) {
 	d.t.Helper()
 	cmd := exec.Command(bin+"/credhelper", args...)
@@ -113,21 +113,21 @@ func (d *desk) add(more ...string) {
 
 func (d *desk) addWithSecret() { d.add("--client-id", "client", "--secret-stdin") }
 
-// runs makes one call at a terminal: stderr and the controlling terminal are one, stdin
-// is the tool's pipe. It returns what the terminal showed.
+// runs makes one call on a terminal: stderr is the controlling terminal, stdin is the tool's
+// pipe. It returns what the terminal showed.
 func (d *desk) runs(c toolCall) string {
 	d.t.Helper()
 	p := seat(d.t, d.home, d.environ(c.env), func(cmd *exec.Cmd, _ *os.File) { cmd.Stdin = strings.NewReader(c.stdin) }, strings.Fields(c.args)...)
-	p.ends() // by itself: nobody types
+	p.ends() // by itself, since nobody types
 	if !p.echoes() {
 		d.t.Errorf("%s: the terminal does not echo", c.args)
 	}
 	return p.screen.String()
 }
 
-// TestToolsAreNeverAsked (T27): with a terminal and a desktop at hand no call of a tool
-// prompts or opens a browser, whatever it misses. A prompt has no end of line and does
-// not begin as a message does, and a call that waits for an answer does not end.
+// TestToolsAreNeverAsked (T27): on a terminal of a desktop, no call of a tool prompts or
+// opens a browser, whatever is missing. A prompt would not end its line and would not begin
+// as a message does, and a call that waits for an answer would not end.
 func TestToolsAreNeverAsked(t *testing.T) {
 	for _, d := range protocol.Dialects {
 		if !slices.ContainsFunc(toolCalls, func(c toolCall) bool { return strings.Fields(c.args)[0] == d.Name }) {
@@ -137,7 +137,7 @@ func TestToolsAreNeverAsked(t *testing.T) {
 	for _, c := range []struct {
 		name  string
 		setUp func(d *desk)
-		says  string // to credhelper token me
+		says  string // for credhelper token me
 	}{
 		{"nothing is set up", func(*desk) {}, "no profile me"},
 		{"the secret is there", (*desk).addWithSecret, ""},
@@ -190,7 +190,7 @@ func (d *desk) loseSecret() {
 	}
 }
 
-// TestAPersonIsAsked: where TestToolsAreNeverAsked sees nothing, a person's commands do
+// TestAPersonIsAsked: in the situations of TestToolsAreNeverAsked, a person's commands do
 // prompt and open a browser.
 func TestAPersonIsAsked(t *testing.T) {
 	d := newDesk(t)

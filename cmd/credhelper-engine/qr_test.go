@@ -7,9 +7,9 @@ import (
 	"rsc.io/qr"
 )
 
-// TestQR: every module of the code is in the drawing, where it belongs, with a
-// border around it; a terminal without half blocks gets none, nor does a text that
-// no terminal is wide enough for.
+// TestQR: every module of the code is drawn where it belongs, with a border around it. A
+// terminal without half blocks gets no code, nor does a text that is too wide for every
+// terminal.
 func TestQR(t *testing.T) {
 	const text = "https://login.example.com/device?user_code=WDJB-MJHT"
 	code, err := qr.Encode(text, qr.L)

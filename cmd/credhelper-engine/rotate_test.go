@@ -16,10 +16,9 @@ import (
 	"github.com/credhelper/credhelper/helper/oauth/oauthtest"
 )
 
-// TestRotateUnderServe: a program that asks "credhelper serve" all day is answered
-// by the new secret from the moment that somebody rotates it in the encrypted file,
-// without a restart; and with audit "all" each of its answers is in the log, with
-// the program's pid.
+// TestRotateUnderServe: a program that uses "credhelper serve" all day is answered with the
+// new secret as soon as it is rotated in the encrypted file, without a restart. With audit
+// "all" each of its answers is in the log, with the program's pid.
 func TestRotateUnderServe(t *testing.T) {
 	server, err := oauthtest.New(oauthtest.Options{Product: "jama", Clients: []oauthtest.Client{{ID: "client", Secret: "s3cret"}}})
 	if err != nil {
@@ -77,9 +76,9 @@ func TestRotateUnderServe(t *testing.T) {
 		return m[1], lines.Text()
 	}
 	old, _ := ask("")
-	const moment = 150 * time.Millisecond // longer than an answer in memory counts
+	const moment = 150 * time.Millisecond // longer than an answer in memory is used
 
-	// The server ends the old secret before anybody stored the new one.
+	// The server revokes the old secret before the new one is stored.
 	server.SetClient(oauthtest.Client{ID: "client", Secret: "n3w"})
 	run("", "cache", "clear", "jama")
 	time.Sleep(moment)

@@ -10,7 +10,7 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 )
 
-// managers is what the service manager of a script is kept under.
+// managers is the key of a script's service manager.
 type managers struct{}
 
 // cmdManager listens as a service manager does.

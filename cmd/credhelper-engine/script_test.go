@@ -66,10 +66,10 @@ var bin string
 func TestMain(m *testing.M) {
 	flag.Parse()
 	if flag.Lookup("test.list").Value.String() != "" {
-		os.Exit(m.Run()) // only asked for its names
+		os.Exit(m.Run()) // only lists the tests
 	}
-	// Whoever runs the tests may ignore hang-ups, as nohup and many a CI do, and
-	// what is started would inherit that. What a handler is set for, it does not.
+	// The tests may run with SIGHUP ignored, as under nohup and in many a CI, and child
+	// processes would inherit that. They do not inherit a handler.
 	signal.Notify(make(chan os.Signal, 1), syscall.SIGHUP)
 	code, err := build(m.Run)
 	if err != nil {
@@ -79,8 +79,8 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// build builds the executables, or takes those of CREDHELPER_TEST_BIN where
-// there is no Go and no source: the tests as an ordinary user.
+// build builds the executables, or takes those of CREDHELPER_TEST_BIN if there is no Go and
+// no source, as in the tests as an ordinary user.
 func build(run func() int) (int, error) {
 	if bin = os.Getenv("CREDHELPER_TEST_BIN"); bin != "" {
 		return run(), nil
@@ -150,7 +150,7 @@ func TestScripts(t *testing.T) {
 	})
 }
 
-// servers is what the servers of a script are kept under.
+// servers is the key of a script's servers.
 type serversKey struct{}
 
 func setup(env *testscript.Env) error {
@@ -173,22 +173,22 @@ func setup(env *testscript.Env) error {
 		"EXAMPLES="+examples,
 		"HOME="+filepath.Join(env.WorkDir, "user"),
 		"CREDHELPER_HOME="+home,
-		"CREDHELPER_ETC=none", // what this machine has is not looked at
-		"CI=1",                // whoever runs the tests in a terminal must not be asked
+		"CREDHELPER_ETC=none", // so that nothing of this machine is read
+		"CI=1",                // no prompts on the terminal in which the tests run
 		"XDG_RUNTIME_DIR="+filepath.Join(env.WorkDir, "no-runtime-dir"),
 		"LANG=C",
 	)
 	return nil
 }
 
-// forgetKeys takes the keys of a script's homes out of the kernel's keyring, of
-// which an ordinary user has room for 200.
+// forgetKeys removes the keys of a script's homes from the kernel's keyring, which has room
+// for 200 keys of an ordinary user.
 func forgetKeys(work string) {
 	states, _ := filepath.Glob(work + "/*/state")
 	for _, state := range states {
 		lock := exec.Command(filepath.Join(bin, "credhelper"), "lock")
 		lock.Env = []string{"CREDHELPER_HOME=" + filepath.Dir(state), "CI=1"}
-		_ = lock.Run() // a home that a script broke has no key either
+		_ = lock.Run() // a home that the script broke has no key
 	}
 }
 
@@ -319,7 +319,7 @@ func counter(of func(*oauthtest.Server) int) func(*testscript.TestScript, bool, 
 	}
 }
 
-// cmdAsked fails unless the last request to a server's token endpoint had a target.
+// cmdAsked fails unless the last request to a server's token endpoint had that target.
 func cmdAsked(ts *testscript.TestScript, _ bool, args []string) {
 	var last string
 	for _, r := range serverNamed(ts, args[0]).Requests() {
@@ -359,8 +359,8 @@ func exitOf(ts *testscript.TestScript, err error) int {
 	return exit.ExitCode()
 }
 
-// oneClearLine is what stderr holds after a failure: one line of ours, and at
-// most one hint, printable (R7, T23).
+// oneClearLine matches stderr after a failure: one line of ours, and at most one hint,
+// printable (R7, T23).
 var oneClearLine = regexp.MustCompile(`^credhelper: [\x20-\x7e]+\n([\x20-\x7e]+\n)?$`)
 
 func cmdRefused(ts *testscript.TestScript, _ bool, args []string) {
@@ -373,7 +373,8 @@ func cmdRefused(ts *testscript.TestScript, _ bool, args []string) {
 	}
 }
 
-// cmdStorm runs a command many times at once and keeps the one output for stdout.
+// cmdStorm runs a command many times at once; all must have one output, which becomes
+// stdout.
 func cmdStorm(ts *testscript.TestScript, _ bool, args []string) {
 	n, err := strconv.Atoi(args[0])
 	ts.Check(err)
@@ -419,7 +420,7 @@ func cmdMode(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-// cmdHosts starts a web server whose answers show what came: /echo the headers,
+// cmdHosts starts a web server whose answers show what it received: /echo the headers,
 // /redirect?to=URL a redirect, /status/N a status.
 func cmdHosts(ts *testscript.TestScript, _ bool, args []string) {
 	s := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -451,8 +452,8 @@ func cmdHosts(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Setenv(args[0]+"_HOST", s.Listener.Addr().String())
 }
 
-// cmdSilentSocket listens on a Unix socket, takes every connection, and says
-// nothing: a session bus that hangs (F9).
+// cmdSilentSocket listens on a Unix socket, accepts every connection, and sends nothing: a
+// session bus that hangs (F9).
 func cmdSilentSocket(ts *testscript.TestScript, _ bool, args []string) {
 	l, err := net.Listen("unix", ts.MkAbs(args[0]))
 	ts.Check(err)
@@ -484,23 +485,22 @@ func cmdReplace(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Check(os.WriteFile(path, []byte(strings.ReplaceAll(text, args[1], args[2])), 0o600))
 }
 
-// TestOrdinaryUser: where the caller says that these tests run as an ordinary
-// user, they must not be root's, who passes every check of modes.
+// TestOrdinaryUser fails if the caller wants these tests run by an ordinary user and this is
+// root, who passes every check of modes.
 func TestOrdinaryUser(t *testing.T) {
 	if os.Getenv("CREDHELPER_TEST_USER") == "ordinary" && os.Geteuid() == 0 {
 		t.Fatal("this is root")
 	}
 }
 
-// TestNoScriptForAnotherSystem keeps the scripts from being run where they
-// cannot: they need Linux.
+// TestNoScriptForAnotherSystem fails on systems other than Linux, which the scripts need.
 func TestNoScriptForAnotherSystem(t *testing.T) {
 	if runtime.GOOS != "linux" {
 		t.Fatal("the scripts are for Linux; other systems are cross-compiled only")
 	}
 }
 
-// newHome is an empty home below a directory of the test.
+// newHome returns an empty home below a directory of the test.
 func newHome(t *testing.T) string {
 	t.Helper()
 	home := t.TempDir()

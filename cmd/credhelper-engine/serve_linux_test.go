@@ -22,7 +22,7 @@ type serving struct {
 	raw *os.File
 }
 
-// startServing starts it, or a command that does so as its own child.
+// startServing starts it, or a command that starts it as its child.
 func startServing(t *testing.T, command ...string) *serving {
 	t.Helper()
 	if len(command) == 0 {
@@ -63,7 +63,7 @@ func (s *serving) asks() {
 	}
 }
 
-// ends waits until nobody has the other end of its stdout any more.
+// ends waits until nobody has its stdout open any more.
 func (s *serving) ends() {
 	s.t.Helper()
 	if err := s.raw.SetReadDeadline(time.Now().Add(time.Minute)); err != nil {
@@ -74,8 +74,8 @@ func (s *serving) ends() {
 	}
 }
 
-// TestServeEndsWithItsHost (T20): it does not outlive the program that started it,
-// even if somebody else has the pipe of its stdin.
+// TestServeEndsWithItsHost (T20): it does not outlive the program that started it, even if
+// another process has the pipe of its stdin open.
 func TestServeEndsWithItsHost(t *testing.T) {
 	s := startServing(t, "/bin/sh", "-c", `exec 3<&0; "$BIN/credhelper" serve --stdio <&3 3<&- & wait`)
 	if err := s.Process.Kill(); err != nil {
@@ -84,8 +84,7 @@ func TestServeEndsWithItsHost(t *testing.T) {
 	s.ends()
 }
 
-// TestServeSignals: SIGTERM and SIGHUP end it, and the SIGINT of a terminal is left
-// to the program.
+// TestServeSignals: SIGTERM and SIGHUP end it; a terminal's SIGINT is left to the program.
 func TestServeSignals(t *testing.T) {
 	for _, ending := range []syscall.Signal{syscall.SIGTERM, syscall.SIGHUP} {
 		s := startServing(t)
@@ -103,8 +102,8 @@ func TestServeSignals(t *testing.T) {
 	}
 }
 
-// TestServeNoReader: whoever stops reading is gone; that is exit 1, like a filter
-// whose reader ended, and nothing to tell anybody of.
+// TestServeNoReader: if nobody reads its stdout any more it exits with 1, like any filter
+// whose reader has ended, and prints nothing.
 func TestServeNoReader(t *testing.T) {
 	stderr, err := os.CreateTemp(t.TempDir(), "stderr")
 	if err != nil {
@@ -125,7 +124,7 @@ func TestServeNoReader(t *testing.T) {
 	}
 }
 
-// TestServeEnd: the end of stdin is the end, exit 0.
+// TestServeEnd: at the end of stdin it exits with 0.
 func TestServeEnd(t *testing.T) {
 	s := startServing(t)
 	s.in.Close()

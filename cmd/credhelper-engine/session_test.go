@@ -10,8 +10,8 @@ import (
 	"github.com/credhelper/credhelper/protocol"
 )
 
-// TestWatch: whatever hangs, and wherever, the process ends at its limit with an
-// answer (R2).
+// TestWatch: whatever hangs, and wherever, the process ends at its limit with an answer
+// (R2).
 func TestWatch(t *testing.T) { synctest.Test(t, testWatch) }
 
 func testWatch(t *testing.T) {
@@ -23,7 +23,7 @@ func testWatch(t *testing.T) {
 		return protocol.ExitCode(err)
 	})
 	defer cancel()
-	<-ctx.Done() // a little earlier, for whoever looks at it
+	<-ctx.Done() // a little earlier, for those who watch it
 	if early := 200*time.Millisecond - time.Since(s.start); early < 0 {
 		t.Errorf("the context ended after the limit")
 	}
@@ -40,7 +40,7 @@ func testWatch(t *testing.T) {
 	}
 }
 
-// TestOneAnswer: the watchdog and the answer do not both write (R7).
+// TestOneAnswer: never do both the watchdog and the answer write (R7).
 func TestOneAnswer(t *testing.T) {
 	out, err := os.CreateTemp(t.TempDir(), "")
 	if err != nil {
@@ -58,8 +58,8 @@ func TestOneAnswer(t *testing.T) {
 	}
 }
 
-// TestScreen: columns line up with and without colours; bars and colours only
-// where the terminal has them.
+// TestScreen: columns line up with and without colours; bars and colours are used only if
+// the terminal has them.
 func TestScreen(t *testing.T) {
 	rows := [][]string{{"A", "LONG"}, {"value", "x"}}
 	if got := (screen{}).table(rows); got != "A       LONG\nvalue   x\n" {

@@ -14,8 +14,7 @@ import (
 	"github.com/credhelper/credhelper/helper/oauth/oauthtest"
 )
 
-// signedInHome is a home of its own with a profile "me" that somebody signed in
-// for, and how a command runs there.
+// signedInHome is a home with a profile "me" for which somebody has signed in.
 type signedInHome struct {
 	t      *testing.T
 	dir    string
@@ -48,7 +47,7 @@ func newSignedInHome(t *testing.T, life time.Duration, fault func(string, ...any
 	return h
 }
 
-// command is credhelper in this home.
+// command returns a call of credhelper in this home.
 func (h *signedInHome) command(ctx context.Context, args ...string) *exec.Cmd {
 	cmd := exec.CommandContext(ctx, filepath.Join(bin, "credhelper"), args...)
 	cmd.Env = []string{
@@ -65,9 +64,9 @@ func (h *signedInHome) must(args ...string) {
 	}
 }
 
-// TestRotatingRefreshStorm (A10, A22): five processes at a time on tokens of three
-// seconds, at a server that ends the sign-in when it sees a refresh token twice.
-// No call fails, and none is used twice. CREDHELPER_SOAK makes it a minute.
+// TestRotatingRefreshStorm (A10, A22): five processes at a time use tokens of three seconds,
+// from a server that ends the sign-in if it sees a refresh token twice. No call fails, and
+// no refresh token is used twice. CREDHELPER_SOAK makes it a minute.
 func TestRotatingRefreshStorm(t *testing.T) {
 	length := 9 * time.Second
 	if os.Getenv("CREDHELPER_SOAK") != "" {
@@ -91,14 +90,13 @@ func TestRotatingRefreshStorm(t *testing.T) {
 	}
 }
 
-// TestKillAtEveryPoint (A10, A18): kill -9 at points spread over a refresh. The
-// next call works, or says that a person has to sign in; never anything else, and
-// a new sign-in mends it.
+// TestKillAtEveryPoint (A10, A18): after kill -9 at points spread over a refresh, the next
+// call works, or says that a person has to sign in, and a new sign-in repairs it.
 func TestKillAtEveryPoint(t *testing.T) {
 	h := newSignedInHome(t, time.Hour, nil)
 	killed, over := 0, 0
 	for delay := time.Duration(0); delay <= 18*time.Millisecond; delay += 300 * time.Microsecond {
-		h.must("cache", "clear", "me") // so that the next call has to renew
+		h.must("cache", "clear", "me") // so that the next call has to refresh
 		ctx, cancel := context.WithTimeout(t.Context(), delay+time.Microsecond)
 		if err := h.command(ctx, "token", "me").Run(); err != nil {
 			killed++

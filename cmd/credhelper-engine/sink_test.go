@@ -19,7 +19,7 @@ import (
 	"github.com/credhelper/credhelper/protocol/secret"
 )
 
-// TestNotify: what a service manager hears, by both kinds of address.
+// TestNotify: what a service manager receives, on both kinds of address.
 func TestNotify(t *testing.T) {
 	dir, err := os.MkdirTemp("", "n") // an address has at most 108 bytes
 	if err != nil {
@@ -54,8 +54,8 @@ func TestNotify(t *testing.T) {
 	}
 }
 
-// TestNotifyNobody: sink works without a service manager, with another process's
-// watchdog, and with an address on which nothing listens.
+// TestNotifyNobody: sink works without a service manager, with the watchdog of another
+// process, and with an address on which nobody listens.
 func TestNotifyNobody(t *testing.T) {
 	for _, env := range []map[string]string{
 		{},
@@ -104,9 +104,9 @@ func newBearerSite(t *testing.T, root, away string) *bearerSite {
 	return site
 }
 
-// TestSinkForGit: the real git reaches a server that takes nothing but Bearer
-// through the file, sends the header once although two sections fit, sends it
-// nowhere else, and does not follow a redirect with it.
+// TestSinkForGit: through the file, the real git reaches a server that accepts only Bearer.
+// It sends the header once although two sections match, sends it nowhere else, and does not
+// follow a redirect with it.
 func TestSinkForGit(t *testing.T) {
 	dir := t.TempDir()
 	if err := os.Chmod(dir, 0o700); err != nil {

@@ -10,8 +10,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// TestStatusOnATerminal: the executables on a terminal of 40 columns, plain where the
-// terminal is, and again and again with --watch, which Ctrl-C ends.
+// TestStatusOnATerminal: status on a terminal of 40 columns, plain if the terminal is, and
+// repeatedly with --watch, which Ctrl-C ends.
 func TestStatusOnATerminal(t *testing.T) {
 	server, home := jamaServer(t), newHome(t)
 	addTyped(t, home, server)
@@ -42,7 +42,7 @@ func TestStatusOnATerminal(t *testing.T) {
 			t.Errorf("%v: %q", environ, text)
 		}
 	}
-	// Where SIGINT is ignored, as in many a CI, a child would ignore it, too.
+	// If SIGINT is ignored, as in many a CI, a child inherits that.
 	interrupts := make(chan os.Signal, 1)
 	signal.Notify(interrupts, os.Interrupt)
 	defer signal.Stop(interrupts)

@@ -11,7 +11,7 @@ import (
 	"github.com/credhelper/credhelper/protocol"
 )
 
-// statusRows are profiles in every state, n of each.
+// statusRows returns profiles in every state, n of each.
 func statusRows(s *session, n int) (rows []statusRow) {
 	now := time.Unix(1_800_000_000, 0)
 	at := func(days int) time.Time { return now.Add(time.Duration(days)*24*time.Hour + time.Hour) }
@@ -40,9 +40,8 @@ func tableOf(c screen, rows []statusRow) string {
 	return s.statusTable(rows)
 }
 
-// TestStatusFits: on a terminal of whatever width no line is wider than it, but for a
-// command that is there to be copied; what needs a person comes first, each with what
-// is wrong and what helps.
+// TestStatusFits: no line is wider than the terminal, except a command that is to be copied.
+// What needs a person comes first, with what is wrong and what helps.
 func TestStatusFits(t *testing.T) {
 	for columns := 32; columns < 200; columns++ {
 		for _, fancy := range []bool{false, true} {
@@ -71,8 +70,8 @@ func TestStatusFits(t *testing.T) {
 	}
 }
 
-// TestStatusLeavesOut: a wide terminal shows everything, a pipe too, and a narrower one
-// leaves out first what is least missed.
+// TestStatusLeavesOut: a wide terminal and a pipe show everything; a narrower terminal
+// leaves out the least important first.
 func TestStatusLeavesOut(t *testing.T) {
 	heads := func(width int) string {
 		c := screen{terminal: true, bars: true, width: width}
@@ -102,8 +101,8 @@ func TestStatusLeavesOut(t *testing.T) {
 	}
 }
 
-// TestStatusOfMany: of a thousand profiles a terminal shows those that need somebody, and
-// how many more there are; a pipe shows all.
+// TestStatusOfMany: of a thousand profiles a terminal shows those that need a person, and
+// the number of the others; a pipe shows all.
 func TestStatusOfMany(t *testing.T) {
 	c := screen{terminal: true, width: 80, height: 24}
 	rows := statusRows(&session{shape: &c}, 150)

@@ -9,7 +9,8 @@ import (
 	"testing"
 )
 
-// agePlugin makes this test binary a plugin of age, see keyringtest.AgePlugin.
+// agePlugin, in the environment, makes this test binary a plugin of age
+// (keyringtest.AgePlugin).
 func agePlugin(t *testing.T, name string) (path string) {
 	t.Helper()
 	exe, err := os.Executable()
@@ -23,9 +24,9 @@ func agePlugin(t *testing.T, name string) (path string) {
 	return path
 }
 
-// TestKeyringByAgePlugin: "keyring use file --identity" lets a plugin of age open the
-// encrypted file. It runs where a secret is needed and not for a cached token; it gets
-// no variable of ours, and no secret lies in clear.
+// TestKeyringByAgePlugin: after "keyring use file --identity" a plugin of age opens the
+// encrypted file. It runs when a secret is needed, not for a cached token. It gets none of
+// our variables, and no secret is on disk in clear.
 func TestKeyringByAgePlugin(t *testing.T) {
 	server, h := newServer(t), desktopHome(t, []string{"PATH=/usr/bin:/bin", "XDG_RUNTIME_DIR=/nonexistent"})
 	plugin := agePlugin(t, "good")
@@ -76,7 +77,7 @@ func TestKeyringByAgePlugin(t *testing.T) {
 	callWithin(t, h, 0, "", "token", "jama")
 }
 
-// TestKeyringByBadAgePlugin: a plugin that hangs, asks or fails is an error in time,
+// TestKeyringByBadAgePlugin: a plugin that hangs, prompts or fails is an error, not a hang,
 // and the keyring stays as it was.
 func TestKeyringByBadAgePlugin(t *testing.T) {
 	server, h := newServer(t), desktopHome(t, []string{"PATH=/usr/bin:/bin", "XDG_RUNTIME_DIR=/nonexistent"})
@@ -93,7 +94,7 @@ func TestKeyringByBadAgePlugin(t *testing.T) {
 	callWithin(t, h, 5, "", "keyring", "use", "file", "--identity", "age-plugin-none")
 }
 
-// nowhere fails if one of the texts lies in clear in a file below dir.
+// nowhere fails if a file below dir contains one of the texts in clear.
 func nowhere(t *testing.T, dir string, texts ...string) {
 	t.Helper()
 	err := filepath.WalkDir(dir, func(path string, entry os.DirEntry, err error) error {

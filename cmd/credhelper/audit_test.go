@@ -27,8 +27,8 @@ func read(t *testing.T, path string) []byte {
 	return content
 }
 
-// TestAuditByTheFront: with audit = "all" the front writes the line of a hit itself, and
-// it is the one that the engine would write. Where it cannot be written, the engine
+// TestAuditByTheFront: with audit = "all" the front writes the line of a cache hit itself,
+// and it is the line that the engine would write. If the front cannot write it, the engine
 // answers.
 func TestAuditByTheFront(t *testing.T) {
 	h := warmHome(t, newServer(t))
@@ -58,7 +58,7 @@ func TestAuditByTheFront(t *testing.T) {
 		{"protocol=https\nhost=api.example.com\n\n", []string{"git", "get"}},
 		{"https://api.example.com", []string{"docker", "get"}},
 	} {
-		now := time.Now() // another ctime sends the front to the engine, which seals anew
+		now := time.Now() // the changed ctime makes the front execute the engine, which seals again
 		if err := os.Chtimes(filepath.Join(h.Dirs.Profiles(), "jama.toml"), now, now); err != nil {
 			t.Fatal(err)
 		}
@@ -72,7 +72,7 @@ func TestAuditByTheFront(t *testing.T) {
 	if err := os.Remove(h.Dirs.Log()); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.Mkdir(h.Dirs.Log(), 0o700); err != nil { // stops root, too
+	if err := os.Mkdir(h.Dirs.Log(), 0o700); err != nil { // stops root as well
 		t.Fatal(err)
 	}
 	if r := finish(t, h.Command("token", "jama")); r.code != 0 || r.token() == "" {
@@ -83,15 +83,15 @@ func TestAuditByTheFront(t *testing.T) {
 	}
 }
 
-// TestAuditRequiredByTheFront: with audit = "required" the front says itself that there
-// is no token without a line, and names the log; the engine is not asked.
+// TestAuditRequiredByTheFront: with audit = "required" the front gives no token without a
+// line. It says so itself and names the log; the engine is not executed.
 func TestAuditRequiredByTheFront(t *testing.T) {
 	h := warmHome(t, newServer(t))
 	if err := os.WriteFile(h.Dirs.Settings(), append(read(t, h.Dirs.Settings()), "audit = \"required\"\n"...), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	time.Sleep(30 * time.Millisecond)                                               // a file that has just changed may change again unseen
-	if r := finish(t, h.Command("token", "jama")); r.code != 0 || r.token() == "" { // which seals anew
+	time.Sleep(30 * time.Millisecond)                                               // the stamp of a file that has just changed is not trusted
+	if r := finish(t, h.Command("token", "jama")); r.code != 0 || r.token() == "" { // which seals again
 		t.Fatalf("%+v", r)
 	}
 	front := alone(t, h)
@@ -113,7 +113,8 @@ func TestAuditRequiredByTheFront(t *testing.T) {
 }
 
 // TestAuditRequiredByThePlugin: a connector's credhelper gives no token without a line,
-// from the cache, from memory or by a fetch, and gives it again when there is a log.
+// whether from the cache, from memory or from a fetch, and gives tokens again once the log
+// can be written.
 func TestAuditRequiredByThePlugin(t *testing.T) {
 	h := warmHome(t, newServer(t))
 	if err := os.WriteFile(h.Dirs.Settings(), append(read(t, h.Dirs.Settings()), "audit = \"required\"\n"...), 0o600); err != nil {

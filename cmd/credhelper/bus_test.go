@@ -11,7 +11,7 @@ import (
 	"github.com/credhelper/credhelper/internal/program"
 )
 
-// listenAsBus is a session bus that counts who calls, and hangs up.
+// listenAsBus is a session bus that counts its callers and hangs up.
 func listenAsBus(t *testing.T) (runtimeDir string, calls *atomic.Int32) {
 	t.Helper()
 	runtimeDir, calls = t.TempDir(), new(atomic.Int32)
@@ -33,9 +33,9 @@ func listenAsBus(t *testing.T) (runtimeDir string, calls *atomic.Int32) {
 	return runtimeDir, calls
 }
 
-// TestWhoCallsTheBus: the executables, started with nothing but what a desktop puts
-// into the environment, call the session bus where a keyring on it is wanted or none
-// is chosen yet, and never otherwise.
+// TestWhoCallsTheBus: started with only what a desktop puts into the environment, the
+// executables contact the session bus if the keyring is on it or if none has been chosen
+// yet, and never otherwise.
 func TestWhoCallsTheBus(t *testing.T) {
 	server := newServer(t)
 	for _, where := range []string{"address", "runtime directory"} {
@@ -59,7 +59,7 @@ func TestWhoCallsTheBus(t *testing.T) {
 				{true, 5, "keyring use secret-service"},
 				{true, 0, "doctor"},
 				{true, 0, "add jama --preset oauth2 --set origins=https://api.example.com --set token_url=" + server.URL + "/token --client-id client --secret-stdin"},
-				{false, 0, "token jama --refresh"}, // add chose the file
+				{false, 0, "token jama --refresh"}, // add chose the file keyring
 				{false, 0, "rotate jama --secret-stdin"},
 				{false, 0, "doctor"},
 				{false, 0, "remove jama --yes"},

@@ -21,8 +21,8 @@ import (
 	"github.com/credhelper/credhelper/protocol/bearer"
 )
 
-// forgetful is a token endpoint that remembers nothing but how often it was asked:
-// its own memory must not look like a leak of the client's.
+// forgetful is a token endpoint that remembers only how often it was asked, so that its own
+// memory does not look like a leak of the client's.
 func forgetful(t *testing.T, life int) (*httptest.Server, *atomic.Int64) {
 	t.Helper()
 	asked := new(atomic.Int64)
@@ -35,9 +35,9 @@ func forgetful(t *testing.T, life int) (*httptest.Server, *atomic.Int64) {
 	return s, asked
 }
 
-// TestSoakInProcess: an hour of two-second tokens, by a clock that runs fast, in a
-// program that imports the helper: one token request for each end, and neither its
-// memory nor its goroutines, descriptors or files grow.
+// TestSoakInProcess: a program that imports the helper runs through an hour of two-second
+// tokens, by a fast clock. Each expiry costs one token request, and neither memory nor
+// goroutines, descriptors or files grow.
 func TestSoakInProcess(t *testing.T) {
 	const life = 2
 	ends := 1800
@@ -58,7 +58,7 @@ func TestSoakInProcess(t *testing.T) {
 		t.Fatal(err)
 	}
 	began := time.Now()
-	now := began.Add(time.Minute) // past whatever the check of the secret fetched
+	now := began.Add(time.Minute) // past the token that the check of the secret fetched
 	config.Now = func() time.Time { return now }
 	config.Clock = func(now time.Time) cache.Clock {
 		return cache.Clock{Unix: now.Unix(), BootedAt: began.Unix() - 3600}
@@ -87,8 +87,8 @@ func TestSoakInProcess(t *testing.T) {
 	notGrown(t, watch, 1)
 }
 
-// notGrown fails if something grew beyond its bound, times the leave that a short
-// soak needs.
+// notGrown fails if something grew beyond its bound, multiplied by leave because a short
+// soak is less exact.
 func notGrown(t *testing.T, watch *crowd.Watch, leave float64) {
 	t.Helper()
 	grown, err := watch.Grown()
@@ -103,8 +103,8 @@ func notGrown(t *testing.T, watch *crowd.Watch, leave float64) {
 	}
 }
 
-// TestConnectorSoak: the processes that answer connectors, asked all the time for
-// tokens of two seconds, grow in nothing; each token costs one request.
+// TestConnectorSoak: the processes that answer connectors are asked all the time for tokens
+// of two seconds. Nothing in them grows, and each token costs one request.
 func TestConnectorSoak(t *testing.T) {
 	const life = 2
 	long := 12 * time.Second
@@ -128,5 +128,5 @@ func TestConnectorSoak(t *testing.T) {
 		t.Errorf("%d of %d calls failed (%v); %d requests for %d tokens, %d of them early", tally.Failed, tally.Calls, tally.Failures,
 			requests, len(tally.Tokens), tally.Early(life))
 	}
-	notGrown(t, watch, 2) // the first seconds of a process are not its usual ones
+	notGrown(t, watch, 2) // a process still grows in its first seconds
 }

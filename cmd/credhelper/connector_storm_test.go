@@ -14,10 +14,10 @@ import (
 	"github.com/credhelper/credhelper/internal/program"
 )
 
-// asMember in the environment makes this executable a process of a crowd.
+// asMember, in the environment, makes this executable a member of a crowd.
 const asMember = "CREDHELPER_TEST_MEMBER"
 
-// TestMember is no test of its own: it is a process of TestConnectorStorm.
+// TestMember is not a test of its own but a process of TestConnectorStorm.
 func TestMember(t *testing.T) {
 	if os.Getenv(asMember) == "" {
 		return
@@ -40,8 +40,8 @@ func memberCommand(t *testing.T) func() *exec.Cmd {
 	}
 }
 
-// expiring makes a home with one profile whose tokens live for some seconds, from a
-// server that takes its time.
+// expiring makes a home with one profile whose tokens live for some seconds. Its server
+// answers after a delay.
 func expiring(t *testing.T, life, delay time.Duration) (*oauthtest.Server, *program.Home) {
 	t.Helper()
 	server, err := oauthtest.New(oauthtest.Options{
@@ -66,12 +66,11 @@ func expiring(t *testing.T, life, delay time.Duration) (*oauthtest.Server, *prog
 	return server, h
 }
 
-// TestConnectorStorm (A22): hundreds of goroutines in each of several
-// processes, which ask as library, through the plugin, through serve and by command,
-// all at the moment at which the token ends: each end costs one token request, and
-// everybody is answered with a token that lives.
+// TestConnectorStorm (A22): hundreds of goroutines in several processes ask as library,
+// through the plugin, through serve and by command, all at the moment at which the token
+// expires. Each expiry costs one token request, and every caller gets a valid token.
 func TestConnectorStorm(t *testing.T) {
-	const life = 4 // a token that takes longer to come than it lives is none
+	const life = 4 // a token that takes longer to arrive than it lives is useless
 	goroutines, long := 200, 16*time.Second
 	if testing.Short() {
 		goroutines, long = 50, 10*time.Second

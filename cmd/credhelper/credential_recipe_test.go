@@ -84,7 +84,7 @@ func TestKeyringCredentialRecipe(t *testing.T) {
 			if with == "tpm2" {
 				device = "--tpm2-device=" + startTPM(t)
 			}
-			// The device is not on the page: a machine has one.
+			// The page does not name the device: a real machine has only one.
 			wrapper := "#!/bin/sh\nverb=$1; shift\nexec " + creds + " $verb " + device + " \"$@\"\n"
 			if err := os.WriteFile(tools+"/systemd-creds", []byte(wrapper), 0o755); err != nil {
 				t.Fatal(err)
@@ -108,7 +108,7 @@ func TestKeyringCredentialRecipe(t *testing.T) {
 			callWithin(t, h, 0, "", "cache", "clear")
 			callWithin(t, h, 5, "", "token", "jama")
 
-			// What systemd does for LoadCredentialEncrypted=.
+			// What systemd does with LoadCredentialEncrypted=.
 			given := filepath.Join(tools, "credentials")
 			sh("umask 077; mkdir " + given + "; systemd-creds decrypt --name=credhelper-keyring " + sealed + " " + given + "/credhelper-keyring")
 			h.Env = append(h.Env, "CREDENTIALS_DIRECTORY="+given)

@@ -9,7 +9,7 @@ import (
 	"testing"
 )
 
-// decoyFiles are what a repository may hold in the hope of being read (T4).
+// decoyFiles are what a repository may contain in the hope that it is read (T4).
 var decoyFiles = []string{
 	"jama.toml", "config.toml", "credhelper.toml", ".credhelper.toml", ".credhelper", "credhelper/config.toml", "profiles/jama.toml",
 	"presets/jama.toml", "presets/oauth2.toml", "config/config.toml", "config/profiles/jama.toml", ".config/credhelper/config.toml",
@@ -22,8 +22,8 @@ var decoyPrograms = []string{
 	"security", "xdg-open", "git", "systemctl", "gnome-keyring-daemon", "kwalletd5", "kwalletd6", "getent",
 }
 
-// TestDecoys (T4, T5): whatever lies in the current directory is neither read nor
-// run: no configuration, no executable, on a hit, a miss, in diagnosis, in curl.
+// TestDecoys (T4, T5): nothing in the current directory is read or executed, neither as
+// configuration nor as a program: on a hit, on a miss, in doctor, in curl.
 func TestDecoys(t *testing.T) {
 	if elsewhere(t) {
 		return

@@ -13,7 +13,7 @@ import (
 	"github.com/credhelper/credhelper/internal/program"
 )
 
-// wholeAgain runs a call after a fault: it must work.
+// wholeAgain runs a call after a fault, which must work.
 func wholeAgain(t testing.TB, what string, s *server, cmd *exec.Cmd) {
 	t.Helper()
 	if r := finish(t, cmd); r.code != 0 || !s.knows(r.token()) {
@@ -21,8 +21,8 @@ func wholeAgain(t testing.TB, what string, s *server, cmd *exec.Cmd) {
 	}
 }
 
-// shell runs a line with "$@" being a call of credhelper: only a shell closes
-// descriptors before it starts a program.
+// shell runs a line in which "$@" is a call of credhelper: only a shell closes descriptors
+// before it starts a program.
 func shell(t testing.TB, h *program.Home, line string, args ...string) *exec.Cmd {
 	t.Helper()
 	inner := h.Command(args...)
@@ -31,15 +31,15 @@ func shell(t testing.TB, h *program.Home, line string, args ...string) *exec.Cmd
 	return cmd
 }
 
-// odd are the ways in which descriptors can be wrong. lost: the answer cannot be
-// delivered, and the exit code must say so.
+// odd lists how descriptors can be wrong. lost: the answer cannot be delivered, and the exit
+// code must say so.
 var odd = []struct {
 	name, line string
 	lost       bool
 }{
 	{"stdin closed", `exec "$@" <&-`, false},
 	{"stdin is a directory", `exec "$@" </`, false},
-	{"stdout closed", `exec "$@" >&-`, false}, // Go puts /dev/null in its place: nothing tells the program
+	{"stdout closed", `exec "$@" >&-`, false}, // Go opens /dev/null in its place, so the program cannot know
 	{"stdout full", `exec "$@" >/dev/full`, true},
 	{"stdout read-only", `exec "$@" 1</dev/null`, true},
 	{"stderr closed", `exec "$@" 2>&-`, false},
@@ -48,9 +48,9 @@ var odd = []struct {
 	{"all closed", `exec "$@" <&- >&- 2>&-`, false},
 }
 
-// TestOddDescriptors (R10, F21): closed, full or unsuitable descriptors never crash
-// the program, never lead a token into a file that got the number 1, and a lost
-// answer is a failure. State is saved first.
+// TestOddDescriptors (R10, F21): closed, full or unsuitable descriptors never crash the
+// program and never make it write a token to a file that got descriptor 1. An answer that is
+// lost is a failure, and state is saved before that.
 func TestOddDescriptors(t *testing.T) {
 	s := newServer(t)
 	h := warmHome(t, s)
@@ -77,15 +77,14 @@ func TestOddDescriptors(t *testing.T) {
 			}
 			tokenNowhere(t, what, h)
 		}
-		// A failure has its code even when nobody can read why.
+		// A failure has its exit code even if nobody can read the message.
 		if r := finish(t, shell(t, h, o.line, "token", "nobody")); r.code != 3 {
 			t.Errorf("%s: an unknown profile is exit %d, want 3", o.name, r.code)
 		}
 	}
 }
 
-// tokenNowhere fails if a token or a secret is in clear in any file of the home
-// (T1, R10).
+// tokenNowhere fails if a file of the home contains a token or a secret in clear (T1, R10).
 func tokenNowhere(t testing.TB, what string, h *program.Home) {
 	t.Helper()
 	files := 0
@@ -105,8 +104,8 @@ func tokenNowhere(t testing.TB, what string, h *program.Home) {
 	}
 }
 
-// TestBrokenPipe (F21): the reader goes away: exit is not 0, no panic, the token is
-// in the cache.
+// TestBrokenPipe (F21): if the reader goes away, the exit code is not 0, there is no panic,
+// and the token is in the cache.
 func TestBrokenPipe(t *testing.T) {
 	s := newServer(t)
 	h := warmHome(t, s)
@@ -142,8 +141,8 @@ func TestBrokenPipe(t *testing.T) {
 	}
 }
 
-// TestStdinNeverEnds (R2, T24, no. 39): a tool that opens stdin and sends nothing, or a part,
-// waits 2 s, not for ever.
+// TestStdinNeverEnds (R2, T24, no. 39): if a tool opens stdin and sends nothing, or only a
+// part, credhelper waits 2 s and gives up.
 func TestStdinNeverEnds(t *testing.T) {
 	s := newServer(t)
 	h := warmHome(t, s)
@@ -159,7 +158,7 @@ func TestStdinNeverEnds(t *testing.T) {
 		{"", []string{"reject", "jama"}},
 	} {
 		t.Run(c.args[0], func(t *testing.T) {
-			t.Parallel() // it waits, mostly
+			t.Parallel() // mostly waiting
 			cmd := h.Command(c.args...)
 			stdin, err := cmd.StdinPipe()
 			if err != nil {

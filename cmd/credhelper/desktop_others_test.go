@@ -13,11 +13,10 @@ import (
 	"github.com/credhelper/credhelper/helper/keyring/keyringtest"
 )
 
-// The desktops that are not GNOME's: KWallet, whose wallet is called kdewallet, and
-// KeePassXC, whose collection has the name of its database and which answers each new
-// item with a prompt.
+// Desktops other than GNOME: KWallet, whose wallet is called kdewallet, and KeePassXC, whose
+// collection has the name of its database and which answers each new item with a prompt.
 
-// started is a session, or the end of the test with what to install.
+// started returns a session, or fails the test and says what to install.
 func started(t *testing.T, packages string) func(*keyringtest.Session, error) *keyringtest.Session {
 	return func(s *keyringtest.Session, err error) *keyringtest.Session {
 		t.Helper()
@@ -39,7 +38,8 @@ func startKeePassXC(t *testing.T, dir string, settings ...string) *keyringtest.S
 	return started(t, "dbus, keepassxc")(keyringtest.StartKeePassXC(dir, os.Getenv("PATH"), settings...))
 }
 
-// whole plays the life of a secret: chosen by add, used, rotated, removed.
+// whole plays the life of a secret: add chooses the keyring, then the secret is used,
+// rotated and removed.
 func whole(t *testing.T, desktop *keyringtest.Session, collection string) {
 	for name, env := range map[string][]string{"address": desktop.Env, "runtime directory": desktop.WithoutAddress()} {
 		t.Run(name, func(t *testing.T) {
@@ -73,7 +73,7 @@ func whole(t *testing.T, desktop *keyringtest.Session, collection string) {
 	}
 }
 
-// TestDesktopKWallet: a wallet that signing in opened is taken by add, though no
+// TestDesktopKWallet: add chooses a wallet that was opened at sign-in, although no
 // application has used it yet.
 func TestDesktopKWallet(t *testing.T) {
 	dir := t.TempDir()
@@ -103,14 +103,14 @@ func TestDesktopKWallet(t *testing.T) {
 	untouched(t, fresh)
 	closed.Close()
 
-	startKWallet(t, dir, true) // the next sign-in: the first who comes is a tool
+	startKWallet(t, dir, true) // the next sign-in, after which a tool is the first to ask
 	callWithin(t, h, 0, "", "token", "jama")
 	if got := server.lastSecret(); got != secretA {
 		t.Errorf("the secret is %q now", got)
 	}
 }
 
-// written waits until KWallet has its wallet on disk, which it writes some seconds
+// written waits until KWallet has written its wallet to disk, which it does some seconds
 // after a change.
 func written(t *testing.T, dir string) {
 	t.Helper()
@@ -125,8 +125,8 @@ func written(t *testing.T, dir string) {
 	t.Fatal("KWallet does not write its wallet")
 }
 
-// TestDesktopKeePassXC: a database of any name, with the settings that KeePassXC needs
-// so that it asks nobody.
+// TestDesktopKeePassXC: a database of any name, with the settings with which KeePassXC never
+// prompts.
 func TestDesktopKeePassXC(t *testing.T) {
 	desktop := startKeePassXC(t, t.TempDir(), "ConfirmAccessItem=false", "ConfirmDeleteItem=false")
 	whole(t, desktop, "my_20vault")
@@ -137,9 +137,9 @@ func TestDesktopKeePassXC(t *testing.T) {
 	untouched(t, h)
 }
 
-// TestDesktopKeePassXCAsks: as it comes, KeePassXC asks a person before it gives a
-// secret to another process than the one that stored it. So add must not store one
-// there, and leaves nothing behind.
+// TestDesktopKeePassXCAsks: by default, KeePassXC prompts before it gives a secret to
+// another process than the one that stored it. So add must not store one there, and leaves
+// nothing behind.
 func TestDesktopKeePassXCAsks(t *testing.T) {
 	desktop := startKeePassXC(t, t.TempDir(), "ConfirmDeleteItem=false")
 	server, h := newServer(t), desktopHome(t, desktop.Env)
@@ -152,7 +152,8 @@ func TestDesktopKeePassXCAsks(t *testing.T) {
 	}
 }
 
-// itemsOf is how many secrets of ours a collection holds, asked by another program.
+// itemsOf returns how many of our secrets a collection contains, as another program sees
+// them.
 func itemsOf(t *testing.T, s *keyringtest.Session, collection string) int {
 	t.Helper()
 	cmd := exec.Command(need(t, "dbus-send"), "--session", "--print-reply", "--dest=org.freedesktop.secrets", s.Collection(collection),

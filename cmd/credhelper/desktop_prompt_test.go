@@ -16,13 +16,12 @@ import (
 	"github.com/credhelper/credhelper/internal/program"
 )
 
-// A Secret Service may answer any call with a prompt, an object that the caller
-// starts and that says when a person is done. KeePassXC asks before each secret
-// that it gives, and a keyring may be locked again at any moment.
+// A Secret Service may answer any call with a prompt: an object that the caller starts and
+// that reports when a person is done. KeePassXC prompts before each secret that it gives,
+// and a keyring may be locked again at any moment.
 
-// prompting is a Secret Service with one unlocked collection, in the words of the
-// Secret Service API 0.2, of which one kind of call ends in a prompt that nobody
-// answers.
+// prompting is a Secret Service (API 0.2) with one unlocked collection. One kind of call
+// leads to a prompt that nobody answers.
 type prompting struct {
 	mu        sync.Mutex
 	on        string // see promptOn
@@ -37,7 +36,7 @@ type storedItem struct {
 	maker   dbus.Sender
 }
 
-// wireSecret is the API's Secret.
+// wireSecret is the Secret struct of the API.
 type wireSecret struct {
 	Session    dbus.ObjectPath
 	Parameters []byte
@@ -53,7 +52,7 @@ const (
 	noPrompt      = dbus.ObjectPath("/")
 )
 
-// startPrompting puts the service on a bus of its own.
+// startPrompting starts the service on a bus of its own.
 func startPrompting(t *testing.T) (*prompting, *keyringtest.Session) {
 	t.Helper()
 	bus, err := keyringtest.StartBus(t.TempDir(), os.Getenv("PATH"))
@@ -151,7 +150,7 @@ func (p *prompting) find(profile string) (found []dbus.ObjectPath) {
 	return found
 }
 
-// searchItems knows the items of others where it asks for each client.
+// searchItems reports the items of other clients as locked if access prompts.
 func (p *prompting) searchItems(sender dbus.Sender, attributes map[string]string) (open, locked []dbus.ObjectPath, _ *dbus.Error) {
 	open, locked = []dbus.ObjectPath{}, []dbus.ObjectPath{}
 	for _, path := range p.find(attributes["profile"]) {
@@ -198,7 +197,7 @@ func (p *prompting) delete(m dbus.Message) (dbus.ObjectPath, *dbus.Error) {
 	return noPrompt, nil
 }
 
-// get answers for the properties that a client reads.
+// get returns the properties that a client reads.
 func (p *prompting) get(m dbus.Message, kind, name string) (dbus.Variant, *dbus.Error) {
 	switch strings.TrimPrefix(kind, secretsName) + "." + name {
 	case "Service.Collections":
@@ -217,8 +216,8 @@ func (p *prompting) get(m dbus.Message, kind, name string) (dbus.Variant, *dbus.
 	return dbus.Variant{}, dbus.NewError("org.freedesktop.DBus.Error.UnknownProperty", nil)
 }
 
-// asked returns how many prompts were shown, and forgets them. Each must have been
-// dismissed: nobody is left with a window for what is over.
+// asked returns how many prompts were shown, and resets the count. Each must have been
+// dismissed, so that no window is left on the screen.
 func (p *prompting) asked(t *testing.T) int {
 	t.Helper()
 	p.mu.Lock()
@@ -231,8 +230,8 @@ func (p *prompting) asked(t *testing.T) int {
 	return n
 }
 
-// TestDesktopKeyringPrompts: a prompt that nobody answers is exit 5 in time, and
-// leaves what was there before. Reading and changing a secret starts none.
+// TestDesktopKeyringPrompts: a prompt that nobody answers ends with exit 5, and what was
+// stored before stays. Reading and changing a secret start no prompt.
 func TestDesktopKeyringPrompts(t *testing.T) {
 	service, bus := startPrompting(t)
 	server, h := newServer(t), desktopHome(t, bus.Env)
@@ -269,8 +268,8 @@ func TestDesktopKeyringPrompts(t *testing.T) {
 	}
 }
 
-// TestDesktopKeyringForAnother: a secret that only the process that stored it may
-// read is not stored at all.
+// TestDesktopKeyringForAnother: a secret that only the process that stored it could read is
+// not stored at all.
 func TestDesktopKeyringForAnother(t *testing.T) {
 	service, bus := startPrompting(t)
 	server, h := newServer(t), desktopHome(t, bus.Env)
@@ -284,7 +283,7 @@ func TestDesktopKeyringForAnother(t *testing.T) {
 	}
 }
 
-// desktopHome is an empty home of a user of that desktop.
+// desktopHome returns an empty home of a user of that desktop.
 func desktopHome(t *testing.T, env []string) *program.Home {
 	t.Helper()
 	h, err := program.EmptyHome(t.TempDir(), bin)
@@ -296,8 +295,8 @@ func desktopHome(t *testing.T, env []string) *program.Home {
 	return h
 }
 
-// callWithin runs credhelper with a text on stdin; it must end with the code. That of an
-// end by its own limit of 8 s is another one.
+// callWithin runs credhelper with a text on stdin, and fails unless it exits with the code.
+// If it reached its own limit of 8 s, that would be another code.
 func callWithin(t *testing.T, h *program.Home, code int, stdin string, args ...string) result {
 	t.Helper()
 	cmd := h.Command(args...)
@@ -316,7 +315,7 @@ func addArgs(s *server) []string {
 		"--set", "token_url=" + s.URL + "/token", "--client-id", "client", "--secret-stdin"}
 }
 
-// untouched fails if a home has a profile, a keyring that was chosen, or a secret.
+// untouched fails if a home has a profile, a chosen keyring or a secret.
 func untouched(t *testing.T, h *program.Home) {
 	t.Helper()
 	for _, place := range []string{h.Dirs.Profiles() + "/*", filepath.Join(h.Dirs.Config, "config.toml"), h.Dirs.Keyring() + "/*"} {

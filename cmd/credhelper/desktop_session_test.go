@@ -14,9 +14,8 @@ import (
 	"github.com/credhelper/credhelper/internal/program"
 )
 
-// These tests start the executables as a desktop does, with the address of its
-// session bus in the environment and nothing else: no switch of ours, no keyring
-// that was chosen before.
+// These tests start the executables as a desktop does: the environment contains the address
+// of the session bus, no variables of ours, and no keyring was chosen before.
 
 // desktopSession starts a desktop with gnome-keyring on it.
 func desktopSession(t *testing.T, dir string, unlock bool) *keyringtest.Session {
@@ -29,12 +28,12 @@ func desktopSession(t *testing.T, dir string, unlock bool) *keyringtest.Session 
 	return s
 }
 
-// items is how many secrets GNOME's desktop holds.
+// items returns how many secrets GNOME's keyring contains.
 func items(t *testing.T, s *keyringtest.Session) int { return itemsOf(t, s, "login") }
 
-// TestDesktopKeyring: on a desktop "add" takes the Secret Service by itself, and
-// everything after it works there, whether the environment says where the bus is
-// or only the runtime directory does.
+// TestDesktopKeyring: on a desktop, add chooses the Secret Service by itself, and everything
+// works with it afterwards, whether the environment says where the bus is or only where the
+// runtime directory is.
 func TestDesktopKeyring(t *testing.T) {
 	desktop := desktopSession(t, t.TempDir(), true)
 	for name, env := range map[string][]string{"address": desktop.Env, "runtime directory": desktop.WithoutAddress()} {
@@ -79,7 +78,7 @@ func TestDesktopKeyring(t *testing.T) {
 	}
 }
 
-// TestDesktopKeyringMoved: a file keyring's secrets move to the desktop.
+// TestDesktopKeyringMoved: the secrets of a file keyring are moved to the desktop's.
 func TestDesktopKeyringMoved(t *testing.T) {
 	desktop, server := desktopSession(t, t.TempDir(), true), newServer(t)
 	h := desktopHome(t, desktop.Env)
@@ -95,8 +94,8 @@ func TestDesktopKeyringMoved(t *testing.T) {
 	}
 }
 
-// TestDesktopKeyringLocked: a keyring that nobody unlocked is exit 5 to everything,
-// without a question, and nothing is left of a profile that was to be added.
+// TestDesktopKeyringLocked: with a locked keyring everything ends with exit 5, without a
+// prompt, and an add leaves nothing of its profile.
 func TestDesktopKeyringLocked(t *testing.T) {
 	dir := t.TempDir()
 	first, server := desktopSession(t, dir, true), newServer(t)
@@ -120,7 +119,7 @@ func TestDesktopKeyringLocked(t *testing.T) {
 	untouched(t, fresh)
 }
 
-// TestDesktopKeyringHangs: a service that stops answering is exit 5 in time.
+// TestDesktopKeyringHangs: a service that stops answering leads to exit 5.
 func TestDesktopKeyringHangs(t *testing.T) {
 	desktop, server := desktopSession(t, t.TempDir(), true), newServer(t)
 	h := desktopHome(t, desktop.Env)
@@ -140,8 +139,8 @@ func TestDesktopKeyringHangs(t *testing.T) {
 	}
 }
 
-// TestDesktopSourceCommand: secret-tool finds the desktop's keyring from a profile
-// whose secret it prints, though credhelper itself keeps nothing there.
+// TestDesktopSourceCommand: a profile whose secret is printed by secret-tool can reach the
+// desktop's keyring, although credhelper itself stores nothing there.
 func TestDesktopSourceCommand(t *testing.T) {
 	desktop, server := desktopSession(t, t.TempDir(), true), newServer(t)
 	store := exec.Command(need(t, "secret-tool"), "store", "--label=client of jama", "--collection=login", "app", "jama")

@@ -13,8 +13,8 @@ import (
 	"github.com/credhelper/credhelper/internal/program"
 )
 
-// TestDiskFull (F2): when nothing can be written any more, the fresh token is
-// still given, with a warning, and what was in the cache stays whole.
+// TestDiskFull (F2): if nothing can be written any more, a fresh token is still given, with
+// a warning, and the cache stays intact.
 func TestDiskFull(t *testing.T) {
 	if elsewhere(t) {
 		return
@@ -30,8 +30,8 @@ func TestDiskFull(t *testing.T) {
 	}
 }
 
-// TestFileTooLarge (F2, F3): a limit on the size of files stops every write to the
-// disk; the token is still given.
+// TestFileTooLarge (F2, F3): a limit on file sizes fails every write to disk; the token is
+// still given.
 func TestFileTooLarge(t *testing.T) {
 	s := newServer(t)
 	h := warmHome(t, s)
@@ -53,14 +53,13 @@ func stillAnswers(t *testing.T, what string, s *server, r result) {
 	quiet(t, what, r)
 }
 
-// aWrite is a line of strace's log on which a thread begins to write.
+// aWrite matches a line of strace's log on which a thread begins a write.
 var aWrite = regexp.MustCompile(`^(\d+) +write\((\d+<[^>]*>)`)
 
 var anyNumber = regexp.MustCompile(`[0-9a-f]*[0-9][0-9a-f]*`)
 
-// TestWriteErrors (F2, F3, R7): any single write that fails, or is cut short,
-// either does not matter to the answer or ends in a clean failure. The log of
-// strace tells which one it hit.
+// TestWriteErrors (F2, F3, R7): any single write that fails or is cut short either does not
+// affect the answer or leads to a clean failure. strace's log shows which write it was.
 func TestWriteErrors(t *testing.T) {
 	if elsewhere(t) {
 		return
@@ -73,9 +72,9 @@ func TestWriteErrors(t *testing.T) {
 	s := newServer(t)
 	h := warmHome(t, s)
 	onFiles, onAnswer := 0, 0
-	hit, said := map[string]int{}, map[string]int{} // how often, for the failure below
-	// Threads differ from run to run, and strace counts for each: go on until both
-	// kinds were hit, with fewer threads.
+	hit, said := map[string]int{}, map[string]int{} // for the failure message below
+	// Threads differ from run to run, and strace counts per thread, so this repeats, with
+	// fewer threads, until both kinds were hit.
 	for round := 0; round == 0 || round < 10 && (onFiles == 0 || onAnswer == 0); round++ {
 		if round > 0 {
 			h.Env = append(h.Env, "GOMAXPROCS=1")
@@ -116,8 +115,8 @@ func TestWriteErrors(t *testing.T) {
 	}
 }
 
-// forgetRefusals drops what the server refused: a request that was cut short is a
-// bad one, and nobody would ask again for a while.
+// forgetRefusals drops remembered refusals: a truncated request is a malformed one, after
+// which the server would not be asked for a while.
 func forgetRefusals(t *testing.T, h *program.Home) {
 	t.Helper()
 	marks, err := filepath.Glob(h.Dirs.Run() + "/m-*")
@@ -131,7 +130,7 @@ func forgetRefusals(t *testing.T, h *program.Home) {
 	}
 }
 
-// injectWrite lets the n-th write of a thread fail and returns what it was on:
+// injectWrite makes the n-th write of each thread fail, and returns what it was on:
 // "NUMBER<PATH>".
 func injectWrite(t *testing.T, h *program.Home, fault string, n int) (r result, on []string) {
 	t.Helper()
@@ -141,7 +140,7 @@ func injectWrite(t *testing.T, h *program.Home, fault string, n int) (r result, 
 	if err != nil {
 		t.Fatal(err)
 	}
-	writing := map[string]string{} // thread to descriptor: a call may be told in two lines
+	writing := map[string]string{} // thread to descriptor: strace may split a call into two lines
 	for _, line := range strings.Split(string(content), "\n") {
 		if m := aWrite.FindStringSubmatch(line); m != nil {
 			writing[m[1]] = m[2]
@@ -153,8 +152,8 @@ func injectWrite(t *testing.T, h *program.Home, fault string, n int) (r result, 
 	return r, on
 }
 
-// writeKind tells what matters most of what was hit: Go's own descriptors, what
-// is said, the answer, a file of the cache; the log's loss is no news to a caller.
+// writeKind returns the most important kind of write that was hit: Go's own descriptors,
+// stderr, the answer, a file of the cache. The log is of no concern to a caller.
 func writeKind(on []string, run, locks string) string {
 	kind := ""
 	for _, descriptor := range on {
@@ -174,8 +173,8 @@ func writeKind(on []string, run, locks string) string {
 	return kind
 }
 
-// errors and calls of the matrix; each command meets each of them at its first
-// and at a later occurrence.
+// errors and calls are the matrix. Each command meets each of them at its first and at a
+// later occurrence.
 var (
 	matrixErrors = []string{"EACCES", "EPERM", "ENOENT", "ENOSPC", "EIO", "EROFS", "ELOOP", "ENAMETOOLONG", "EMFILE", "ENFILE", "ENOMEM", "EINTR"}
 	matrixCalls  = []string{"openat", "read", "close", "newfstatat", "fstat", "flock", "renameat", "fchmod", "connect", "socket", "keyctl", "add_key", "unlinkat", "getrandom"}
@@ -190,8 +189,8 @@ var (
 	}
 )
 
-// TestErrnoMatrix (F5): whatever error the system gives at whatever call, the
-// program ends with an answer or a clean failure, and works again afterwards.
+// TestErrnoMatrix (F5): whatever error the system returns from whatever call, the program
+// ends with an answer or a clean failure, and works again afterwards.
 func TestErrnoMatrix(t *testing.T) {
 	if elsewhere(t) {
 		return
@@ -206,7 +205,7 @@ func TestErrnoMatrix(t *testing.T) {
 	for i, call := range matrixCalls {
 		for j, errno := range matrixErrors {
 			for k, run := range matrixRuns {
-				// Every combination of call and error, and of call and command, comes up.
+				// Every combination of call and error, and of call and command, occurs.
 				if (i*len(matrixErrors)+j+k)%every != 0 {
 					continue
 				}
@@ -234,8 +233,8 @@ func TestErrnoMatrix(t *testing.T) {
 	t.Logf("%d runs", runs)
 }
 
-// TestCrossDevice (F6): a rename across devices is no rename: the token is given,
-// the unfinished file is gone.
+// TestCrossDevice (F6): if rename fails because it is across devices, the token is given and
+// the temporary file is removed.
 func TestCrossDevice(t *testing.T) {
 	if elsewhere(t) {
 		return
@@ -249,8 +248,8 @@ func TestCrossDevice(t *testing.T) {
 	}
 }
 
-// TestNoLocks (F17): on a file system without working locks the program says so
-// or fetches, and never hangs or tears.
+// TestNoLocks (F17): on a file system without working locks the program either says so or
+// fetches; it never hangs, and no file is torn.
 func TestNoLocks(t *testing.T) {
 	if elsewhere(t) {
 		return

@@ -22,8 +22,8 @@ import (
 	"github.com/credhelper/credhelper/internal/program"
 )
 
-// firstHome is a home that the first release made (testdata/firsthome.md). Its profiles
-// are bound to this address, which no machine uses for anything else.
+// firstHome is a home made by the first release (testdata/firsthome.md). Its profiles are
+// bound to this address, which no machine uses for anything else.
 const (
 	firstHome    = "testdata/firsthome"
 	firstAddress = "127.173.91.7:47391"
@@ -34,9 +34,9 @@ var firstProfiles = map[string]string{
 	"by-basic": "basic", "by-post": "post", "by-raw": "raw", "by-default": "basic", "by-key": "key", "by-person": "refresh", "entra": "post",
 }
 
-// TestFirstHome: a home of the first release works as it is, with no sign-in and no
-// rebind: each secret can be read and goes where it went. Its sealed tokens may be
-// misses, since a copy of a file is another file.
+// TestFirstHome: a home of the first release works unchanged, without sign-in or rebind:
+// each secret can be read and goes where it used to go. The sealed tokens may be misses,
+// because a copied file has another stamp.
 func TestFirstHome(t *testing.T) {
 	firstServer(t)
 	h := copyFirstHome(t)
@@ -75,8 +75,8 @@ func TestFirstHome(t *testing.T) {
 	}
 }
 
-// TestClientAuthWords: a profile may change the short word for the RFC's, and back,
-// and its secret stays bound to it.
+// TestClientAuthWords: a profile may change from the short name of a client authentication
+// to the RFC's, and back, and its secret stays bound to it.
 func TestClientAuthWords(t *testing.T) {
 	firstServer(t)
 	h := copyFirstHome(t)
@@ -103,8 +103,8 @@ func TestClientAuthWords(t *testing.T) {
 	}
 }
 
-// copyFirstHome returns a copy of the home, which its calls may change, with the modes
-// that no checkout keeps.
+// copyFirstHome returns a writable copy of the home, with the modes that a checkout does not
+// keep.
 func copyFirstHome(t *testing.T) *program.Home {
 	t.Helper()
 	h, err := program.EmptyHome(t.TempDir(), bin)
@@ -132,12 +132,12 @@ func copyFirstHome(t *testing.T) *program.Home {
 	return h
 }
 
-// firstServer is the token endpoint of the home.
+// firstServer starts the token endpoint of the home.
 func firstServer(t testing.TB) {
 	t.Helper()
 	l, err := net.Listen("tcp", firstAddress)
 	for end := time.Now().Add(10 * time.Minute); err != nil && time.Now().Before(end); l, err = net.Listen("tcp", firstAddress) {
-		time.Sleep(100 * time.Millisecond) // another run of this test has it
+		time.Sleep(100 * time.Millisecond) // another run of this test uses the address
 	}
 	if err != nil {
 		t.Fatal(err)

@@ -13,8 +13,8 @@ import (
 	"github.com/credhelper/credhelper/internal/program"
 )
 
-// clientGo is a process that runs the kubectl plugin as client-go does: for each line
-// on its stdin, a server's address, once.
+// clientGo is a process that runs the kubectl plugin as client-go does: once for each line
+// on its stdin, which is a server's address.
 type clientGo struct {
 	t     *testing.T
 	send  func(line string)
@@ -70,10 +70,9 @@ const (
 	clusterB = "https://api.example.com/b"
 )
 
-// TestClientGoAsksAgain (X1): client-go only runs its plugin again if the token was
-// refused. A second question of one process for one cluster brings another token, if
-// the first is no new one, and that is no question of others: another process, another
-// cluster of the same process.
+// TestClientGoAsksAgain (X1): client-go runs its plugin again only if the token was refused.
+// So the second request of one process for one cluster gets another token, unless the first
+// one is new. Another process, or another cluster of the same process, is not affected.
 func TestClientGoAsksAgain(t *testing.T) {
 	s := newServer(t)
 	h := warmHome(t, s)
@@ -105,7 +104,7 @@ func TestClientGoAsksAgain(t *testing.T) {
 	if got := other.token(clusterA); got != second {
 		t.Error("who asks again after it was replaced gets a third token, or the first")
 	}
-	for range 20 { // a cluster that refuses good tokens
+	for range 20 { // a cluster that refuses valid tokens
 		if one.token(clusterA) != second {
 			t.Error("a new token is replaced")
 		}
@@ -114,14 +113,14 @@ func TestClientGoAsksAgain(t *testing.T) {
 		t.Errorf("%d token requests in a minute", n)
 	}
 	age()
-	s.Close() // a guess is never an error
+	s.Close() // a wrong guess is not an error
 	if one.token(clusterA) != second {
 		t.Error("no token while the server is away")
 	}
 }
 
-// TestGoauthRefused (X2): with a profile named a call with a URL and a 401 says that the
-// token was refused that the first call gave; a 404 says nothing.
+// TestGoauthRefused (X2): if a profile is named, a call with a URL and a 401 reports the
+// token of the first call as refused; a 404 does not.
 func TestGoauthRefused(t *testing.T) {
 	s := newServer(t)
 	h := warmHome(t, s)

@@ -18,10 +18,10 @@ import (
 	"github.com/credhelper/credhelper/internal/program"
 )
 
-// ordinary is the user that root's tests become, stranger another one.
+// ordinary is the user as which root's tests run; stranger is another user.
 const ordinary, stranger = 65534, 65533
 
-// as runs cmd as a user if this is root; else it is left as it is.
+// as makes cmd run as that user if this is root; otherwise it is unchanged.
 func as(cmd *exec.Cmd, uid uint32) *exec.Cmd {
 	if os.Geteuid() == 0 {
 		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: uid, Gid: uid}}
@@ -29,8 +29,7 @@ func as(cmd *exec.Cmd, uid uint32) *exec.Cmd {
 	return cmd
 }
 
-// enterable lets every user into a directory of t.TempDir, whose parent lets
-// nobody.
+// enterable lets every user enter a directory of t.TempDir, whose parent lets nobody in.
 func enterable(t *testing.T, dir string) {
 	t.Helper()
 	if err := errors.Join(os.Chmod(filepath.Dir(dir), 0o755), os.Chmod(dir, 0o755)); err != nil {
@@ -38,7 +37,7 @@ func enterable(t *testing.T, dir string) {
 	}
 }
 
-// ordinaryHome is a directory of the ordinary user's in which credhelper runs.
+// ordinaryHome is a directory of the ordinary user in which credhelper runs.
 func ordinaryHome(t *testing.T) *program.Home {
 	t.Helper()
 	dir := t.TempDir()
@@ -51,8 +50,8 @@ func ordinaryHome(t *testing.T) *program.Home {
 	return &program.Home{Dir: dir, Bin: bin, Env: []string{"PATH=" + os.Getenv("PATH"), "HOME=" + dir, "CREDHELPER_HOME=" + dir, "CREDHELPER_ETC=none"}}
 }
 
-// waits has a call for each executable during which it waits. ask makes it write a line,
-// if nothing else shows that it is waiting.
+// waits lists a call of each executable during which it waits. ask makes it write a line, if
+// nothing else shows that it is waiting.
 var waits = [...]struct {
 	executable string
 	args       []string
@@ -63,8 +62,8 @@ var waits = [...]struct {
 	{"credhelper-plugin", []string{"plugin"}, ""},
 }
 
-// eachWaiting runs a test with each executable where it waits, started with an
-// unlimited core size and as an ordinary user.
+// eachWaiting runs a test with each executable while it waits, started as an ordinary user
+// without a limit of the core size.
 func eachWaiting(t *testing.T, test func(*testing.T, *program.Home, *exec.Cmd)) {
 	for _, w := range waits {
 		t.Run(w.executable, func(t *testing.T) {
@@ -109,7 +108,7 @@ func eachWaiting(t *testing.T, test func(*testing.T, *program.Home, *exec.Cmd)) 
 // waitForPoll returns when the process is credhelper and waits for its request.
 func waitForPoll(t *testing.T, pid int) {
 	t.Helper()
-	asleep := 0 // for so many looks: where the kernel does not say what it waits for
+	asleep := 0 // for this many polls; for kernels that do not say what a process waits for
 	for range 60_000 {
 		text, _ := os.ReadFile(fmt.Sprintf("/proc/%d/wchan", pid))
 		stat, _ := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
@@ -124,8 +123,8 @@ func waitForPoll(t *testing.T, pid int) {
 	t.Fatal("credhelper get does not wait for its request")
 }
 
-// TestNoCore (T9): killed by SIGABRT in the middle of a request no executable
-// leaves a core, whatever the user's limit says.
+// TestNoCore (T9): killed by SIGABRT during a request, no executable leaves a core file,
+// whatever the user's limit.
 func TestNoCore(t *testing.T) {
 	eachWaiting(t, func(t *testing.T, h *program.Home, process *exec.Cmd) {
 		limits, err := os.ReadFile(fmt.Sprintf("/proc/%d/limits", process.Process.Pid))
@@ -150,9 +149,9 @@ func TestNoCore(t *testing.T) {
 	})
 }
 
-// TestNoDebugger (T9): another process of the same user can neither attach to any
-// executable nor read its memory or environment. The same user's sleep shows that
-// it could.
+// TestNoDebugger (T9): another process of the same user cannot attach to any executable, or
+// read its memory or environment. It can do so with the user's sleep, which shows that the
+// test would notice.
 func TestNoDebugger(t *testing.T) {
 	control := as(exec.Command(need(t, "sleep"), "60"), ordinary)
 	if err := control.Start(); err != nil {
@@ -181,15 +180,15 @@ func TestNoDebugger(t *testing.T) {
 		}
 		gdb := as(exec.Command(need(t, "gdb"), "-nx", "-batch", "-p", fmt.Sprint(process.Process.Pid), "-ex", "info registers"), ordinary)
 		gdb.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + h.Dir, "LC_ALL=C"}
-		out, _ := gdb.CombinedOutput() // gdb's exit code says nothing
+		out, _ := gdb.CombinedOutput() // gdb's exit code means nothing
 		if !strings.Contains(string(out), "Operation not permitted") || strings.Contains(string(out), "rip") {
 			t.Errorf("gdb -p says: %s", out)
 		}
 	})
 }
 
-// TestOtherUser (T1): nothing that credhelper leaves can be read or written by
-// another user, whatever the umask, even in a directory that all may enter.
+// TestOtherUser (T1): another user can read or write nothing that credhelper leaves,
+// whatever the umask, even in a directory that everybody may enter.
 func TestOtherUser(t *testing.T) {
 	s := newServer(t)
 	for _, umask := range []int{0, 0o022, 0o077} {
@@ -236,7 +235,7 @@ func otherUser(t *testing.T, s *server) {
 	}
 }
 
-// control fails the test if another user cannot even read what all may read there.
+// control fails the test if another user cannot read even what everybody may read there.
 func control(t *testing.T, dir string) {
 	t.Helper()
 	path := filepath.Join(dir, "for-all")
@@ -248,7 +247,7 @@ func control(t *testing.T, dir string) {
 	}
 }
 
-// strangers fails if another user can open path. Only root can become one.
+// strangers fails if another user can open path. Only root can become another user.
 func strangers(t *testing.T, path string) {
 	t.Helper()
 	for _, call := range [][]string{{"ls", path}, {"cat", path}, {"touch", path}} {
@@ -261,8 +260,8 @@ func strangers(t *testing.T, path string) {
 	}
 }
 
-// TestForeignHome: root with a user's home, which sudo leaves, is refused before
-// anything is made there; so is a user with somebody else's home.
+// TestForeignHome: root with a user's HOME, as left by sudo, is refused before anything is
+// created there; so is a user with somebody else's home.
 func TestForeignHome(t *testing.T) {
 	s := newServer(t)
 	h := newHome(t, s)
@@ -273,7 +272,7 @@ func TestForeignHome(t *testing.T) {
 			t.Fatal(err)
 		}
 	} else {
-		// An ordinary user cannot give a directory away: root's will do.
+		// An ordinary user cannot give a directory away, so a directory of root's is used.
 		call.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=/", "CREDHELPER_HOME=/"}
 	}
 	r := finish(t, call)

@@ -10,7 +10,7 @@ import (
 	"testing"
 )
 
-// answers are the calls that the front gives from the cache without the engine.
+// answers are the calls that the front answers from the cache without the engine.
 var answers = []struct {
 	name, stdin string
 	args        []string
@@ -26,9 +26,9 @@ var answers = []struct {
 // notOnAHit are the system calls that a cached answer must not make.
 var notOnAHit = regexp.MustCompile(`^(socket|connect|sendto|sendmsg|bind|listen|fork|vfork|clone3?|add_key|request_key|rename|renameat2?|unlink|unlinkat|mkdir|mkdirat|memfd_create|ptrace)\(`)
 
-// TestHitTouchesNothing: a cached answer opens no connection, no keyring, no
-// D-Bus, starts nothing, writes nothing but the answer, and looks at profiles only
-// by stat. The one key that it reads is that of the sealed token (docs/performance.md).
+// TestHitTouchesNothing: for a cached answer the front opens no connection, no keyring and
+// no D-Bus, starts nothing, writes nothing but the answer, and only stats profiles. The one
+// key that it reads is that of the sealed token (docs/performance.md).
 func TestHitTouchesNothing(t *testing.T) {
 	if elsewhere(t) {
 		return

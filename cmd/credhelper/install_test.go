@@ -15,8 +15,8 @@ import (
 	"github.com/credhelper/credhelper/protocol/connector"
 )
 
-// installed copies the executables to where an installation might put them: name
-// in place, below a new directory.
+// installed copies the executables to where an installation might put them: name to place,
+// below a new directory.
 func installed(t *testing.T, places map[string]string) (root string) {
 	t.Helper()
 	root = t.TempDir()
@@ -32,9 +32,9 @@ func installed(t *testing.T, places map[string]string) (root string) {
 	return root
 }
 
-// TestInstallation (T5): the front finds the engine beside itself, links resolved,
-// or in ../libexec, and nowhere else; one that is missing or that somebody else
-// could have put there is said, with what to do, and not run.
+// TestInstallation (T5): the front finds the engine beside itself, with links resolved, or
+// in ../libexec, and nowhere else. If it is missing, or others could have written it, the
+// error says what to do, and nothing is executed.
 func TestInstallation(t *testing.T) {
 	beside := map[string]string{"bin/credhelper": "credhelper", "bin/credhelper-engine": "credhelper-engine", "bin/credhelper-plugin": "credhelper-plugin"}
 	engine := map[string]string{"bin/credhelper": "credhelper", "bin/credhelper-engine": "credhelper-engine"}
@@ -98,7 +98,7 @@ func TestInstallation(t *testing.T) {
 			}
 			sane(t, c.name, r)
 			code := 9
-			if strings.Contains(c.says, "for connectors") { // it was found, and runs
+			if strings.Contains(c.says, "for connectors") { // it was found and executed
 				code = 2
 			}
 			if r.code != code || !strings.Contains(r.stderr, c.says) {
@@ -111,8 +111,8 @@ func TestInstallation(t *testing.T) {
 	}
 }
 
-// TestEachFileMissing: without one of the three files everything else works, and the
-// error names the missing file.
+// TestEachFileMissing: without one of the three files everything else works, and the error
+// names the missing file.
 func TestEachFileMissing(t *testing.T) {
 	for _, missing := range program.Executables[1:] {
 		h := ownHome(t)
@@ -144,8 +144,8 @@ func TestEachFileMissing(t *testing.T) {
 	}
 }
 
-// TestEngineOfAnother: root or we own the engine, or it is not run. Only root can
-// give one away.
+// TestEngineOfAnother: the engine must belong to root or to us, or it is not executed. Only
+// root can give a file away.
 func TestEngineOfAnother(t *testing.T) {
 	if os.Geteuid() != 0 {
 		return
@@ -178,9 +178,8 @@ func TestEngineOfAnother(t *testing.T) {
 	}
 }
 
-// TestNoBorrowedRights (house rule of AT_SECURE): the program does not run with
-// rights that its caller does not have, however it got them; root alone can make
-// such a process.
+// TestNoBorrowedRights (AT_SECURE): the program does not run with rights that its caller
+// does not have, however it got them. Only root can start such a process.
 func TestNoBorrowedRights(t *testing.T) {
 	if os.Geteuid() != 0 {
 		return
@@ -202,9 +201,9 @@ func TestNoBorrowedRights(t *testing.T) {
 	}
 }
 
-// TestReadmeInstall: what README says of a clone and of an archive, in an empty HOME and
+// TestReadmeInstall: what README says about a clone and an archive, in an empty HOME and
 // with nothing else set, leads to an installation that stores a secret and shows its pages.
-// The pages once lay where the secrets belong, in a directory open to others.
+// Once the pages were in the directory of the secrets, which was then open to others.
 func TestReadmeInstall(t *testing.T) {
 	readme, err := os.ReadFile("../../README.md")
 	if err != nil {

@@ -19,12 +19,12 @@ import (
 	"github.com/credhelper/credhelper/protocol/secret"
 )
 
-// How tools hold their pipes. The numbers are those of the hostile inputs in the
-// security promises, 3.2; the others are vectors.
+// How tools use their pipes. The numbers are those of the hostile inputs in
+// docs/security.md; the others are vectors.
 
 const gitRequest = "protocol=https\nhost=api.example.com\n\n"
 
-// fillsPassword fails unless git's answer holds a token that the server gave.
+// fillsPassword fails unless git's answer contains a token that the server issued.
 func fillsPassword(t testing.TB, what string, s *server, r result) {
 	t.Helper()
 	_, rest, _ := strings.Cut(r.stdout, "\npassword=")
@@ -34,8 +34,8 @@ func fillsPassword(t testing.TB, what string, s *server, r result) {
 	}
 }
 
-// bothStates is a home with a token that the front gives, and one without, for
-// which the engine gets what the front has read.
+// bothStates runs a test with a home whose token the front gives, and with one without a
+// token, for which the engine gets what the front has read.
 func bothStates(t *testing.T, run func(t *testing.T, s *server, h *program.Home)) {
 	t.Run("hit", func(t *testing.T) {
 		s := newServer(t)
@@ -47,7 +47,7 @@ func bothStates(t *testing.T, run func(t *testing.T, s *server, h *program.Home)
 	})
 }
 
-// coldHome is a home without a token.
+// coldHome returns a home without a token.
 func coldHome(t testing.TB, s *server) *program.Home {
 	t.Helper()
 	h := newHome(t, s)
@@ -57,7 +57,7 @@ func coldHome(t testing.TB, s *server) *program.Home {
 	return h
 }
 
-// TestByteByByte (no. 6): a request may come one byte at a time.
+// TestByteByByte (no. 6): a request may arrive one byte at a time.
 func TestByteByByte(t *testing.T) {
 	bothStates(t, func(t *testing.T, s *server, h *program.Home) {
 		cmd := h.Command("git-credential-credhelper", "get")
@@ -66,7 +66,7 @@ func TestByteByByte(t *testing.T) {
 	})
 }
 
-// slowly gives one byte every millisecond.
+// slowly returns one byte every millisecond.
 type slowly struct{ text string }
 
 func (r *slowly) Read(p []byte) (int, error) {
@@ -78,9 +78,9 @@ func (r *slowly) Read(p []byte) (int, error) {
 	return 1, nil
 }
 
-// TestPipeStaysOpen (no. 8, R3): a request that ends with an empty line is answered
-// although the pipe stays open. A dialect that reads to the end of the stream says after
-// 2 s that the request is incomplete.
+// TestPipeStaysOpen (no. 8, R3): a request that ends with an empty line is answered although
+// the pipe stays open. A dialect that reads to the end of the stream reports after 2 s that
+// the request is incomplete.
 func TestPipeStaysOpen(t *testing.T) {
 	bothStates(t, func(t *testing.T, s *server, h *program.Home) {
 		cmd := h.Command("git-credential-credhelper", "get")
@@ -98,8 +98,8 @@ func TestPipeStaysOpen(t *testing.T) {
 	})
 }
 
-// TestCargoPipe (no. 73): cargo keeps its pipe open until it has our line, and asks
-// again on it; the greeting comes before anything was sent.
+// TestCargoPipe (no. 73): cargo keeps its pipe open until it has read our line, and sends
+// further requests on it. The greeting comes before any request.
 func TestCargoPipe(t *testing.T) {
 	bothStates(t, func(t *testing.T, s *server, h *program.Home) {
 		cmd := h.Command("--cargo-plugin")
@@ -139,8 +139,8 @@ func TestCargoPipe(t *testing.T) {
 	})
 }
 
-// TestKubectlLeavesStdin (no. 72): in an interactive kubectl stdin is the person's,
-// and not a byte of it is taken.
+// TestKubectlLeavesStdin (no. 72): in an interactive kubectl, stdin belongs to the person,
+// and not one byte of it is read.
 func TestKubectlLeavesStdin(t *testing.T) {
 	bothStates(t, func(t *testing.T, s *server, h *program.Home) {
 		read, write, err := os.Pipe()
@@ -167,9 +167,8 @@ func TestKubectlLeavesStdin(t *testing.T) {
 	})
 }
 
-// TestToolsTogether (A22): 50 gits and 50 dockers on an empty cache make one
-// token request, and all get its token. The gits are the real one, which runs the
-// helper itself.
+// TestToolsTogether (A22): 50 gits and 50 dockers on an empty cache make one token request,
+// and all get its token. The gits are real, and run the helper themselves.
 func TestToolsTogether(t *testing.T) {
 	git := need(t, "git")
 	s := newServer(t)
@@ -221,7 +220,7 @@ func TestToolsTogether(t *testing.T) {
 	}
 }
 
-// TestMarkedTogether (A22): fifty gits hand back the state of one stale token: it is
+// TestMarkedTogether (A22): fifty gits hand back the state of one stale token, which is
 // replaced once. A late report with the old mark gets the new token.
 func TestMarkedTogether(t *testing.T) {
 	s := newServer(t)

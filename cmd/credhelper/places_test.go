@@ -13,15 +13,15 @@ import (
 	"github.com/credhelper/credhelper/internal/program"
 )
 
-// A container uses the home of another place: it is refused the kernel's keyring, as
-// container runtimes do, and has a runtime directory of its own. So it has another key
-// for the sealed tokens, and can open nobody else's.
+// A container uses the home of another place. As container runtimes do, it is refused the
+// kernel's keyring and gets a runtime directory of its own. So it has another key for the
+// sealed tokens, and cannot open anybody else's.
 type container struct {
 	*program.Home
-	log string // of its last call's execve
+	log string // the execve calls of its last call
 }
 
-// newContainer returns the home as a further container sees it.
+// newContainer returns the home as another container sees it.
 func newContainer(t *testing.T, h *program.Home) *container {
 	t.Helper()
 	runtime, err := os.MkdirTemp("/dev/shm", "credhelper-test-*") // a tmpfs
@@ -34,8 +34,8 @@ func newContainer(t *testing.T, h *program.Home) *container {
 	return &container{&inside, filepath.Join(t.TempDir(), "log")}
 }
 
-// call runs credhelper in the container and reports how many programs that took: one
-// if the front answered.
+// call runs credhelper in the container and reports how many programs that took: one if the
+// front answered.
 func (c *container) call(t *testing.T, stdin string, args ...string) (r result, programs int) {
 	t.Helper()
 	const keyrings = "add_key,request_key,keyctl"
@@ -67,8 +67,8 @@ func hostToken(t *testing.T, h *program.Home) string {
 	return r.token()
 }
 
-// TestPlaces (A4): a host and a container that share a home keep a token each: ten
-// rounds are two requests, and then both fronts answer without the engine.
+// TestPlaces (A4): a host and a container that share a home keep one token each. Ten rounds
+// are two requests, and then both fronts answer without the engine.
 func TestPlaces(t *testing.T) {
 	if elsewhere(t) {
 		return
@@ -77,7 +77,7 @@ func TestPlaces(t *testing.T) {
 	h := newHome(t, s)
 	c := newContainer(t, h)
 	time.Sleep(30 * time.Millisecond) // stamps under 10 ms old are not trusted
-	if err := h.Empty(); err != nil { // storing the secret asked for a token
+	if err := h.Empty(); err != nil { // storing the secret fetched a token
 		t.Fatal(err)
 	}
 	before := s.requests()
@@ -102,8 +102,7 @@ func TestPlaces(t *testing.T) {
 	}
 }
 
-// TestFivePlaces: at most four places keep a token of a profile, and a fifth gets one
-// all the same.
+// TestFivePlaces: at most four places keep a token of a profile; a fifth still gets one.
 func TestFivePlaces(t *testing.T) {
 	if elsewhere(t) {
 		return
@@ -129,8 +128,8 @@ func TestFivePlaces(t *testing.T) {
 	}
 }
 
-// TestPlacesForgetTogether (T16): what is dropped in one place is dropped in the other,
-// which cannot be opened from there, and a copy that is brought back counts for nothing.
+// TestPlacesForgetTogether (T16): what is dropped in one place is dropped in the other as
+// well, although it cannot be opened from here, and a restored copy is not used.
 func TestPlacesForgetTogether(t *testing.T) {
 	if elsewhere(t) {
 		return
@@ -182,8 +181,8 @@ func TestPlacesForgetTogether(t *testing.T) {
 	}
 }
 
-// TestPlacesDropRefused: a token that is reported as refused, and old enough to be
-// taken for dead, is replaced in both places.
+// TestPlacesDropRefused: a token that is reported as refused, and is old enough to be
+// believed dead, is replaced in both places.
 func TestPlacesDropRefused(t *testing.T) {
 	if elsewhere(t) {
 		return

@@ -14,9 +14,9 @@ import (
 	"github.com/credhelper/credhelper/protocol/connector"
 )
 
-// BenchmarkPlugin is one cached token of 1,200 bytes through go-plugin with mutual
-// TLS, from the executables as they are released (docs/performance.md). The mean
-// tells little on a shared machine, so the median is there, too.
+// BenchmarkPlugin measures one cached token of 1,200 bytes through go-plugin with mutual
+// TLS, with the executables as released (docs/performance.md). It reports the median as
+// well, because the mean says little on a shared machine.
 func BenchmarkPlugin(b *testing.B) {
 	client, request := pluginOf(b)
 	var calls []time.Duration
@@ -32,7 +32,7 @@ func BenchmarkPlugin(b *testing.B) {
 	b.ReportMetric(float64(calls[len(calls)/2].Microseconds()), "µs-median/op")
 }
 
-// pluginOf is a client of a plugin that has a token, and a request for it.
+// pluginOf returns a client of a plugin that has a token, and a request for it.
 func pluginOf(b *testing.B) (*connector.Client, protocol.Request) {
 	h := warmHome(b, newServer(b))
 	client, err := connector.Dial(connector.Config{Path: filepath.Join(h.Bin, "credhelper"), Env: h.Env})
@@ -43,8 +43,7 @@ func pluginOf(b *testing.B) (*connector.Client, protocol.Request) {
 	return client, protocol.Request{Verb: protocol.Get, URL: urlOf(b, "https://api.example.com/rest/v1")}
 }
 
-// BenchmarkPluginTogether is the same from 16 goroutines at once: what one call
-// costs all in all.
+// BenchmarkPluginTogether is the same with 16 goroutines: what one call costs in total.
 func BenchmarkPluginTogether(b *testing.B) {
 	client, request := pluginOf(b)
 	b.SetParallelism(16 / runtime.GOMAXPROCS(0))

@@ -26,17 +26,17 @@ import (
 	"github.com/credhelper/credhelper/protocol/connector/wire"
 )
 
-// foreign is a host that knows nothing but the steps of docs/connectors.md, as one
-// in another language would be written.
+// foreign is a host that knows only the steps of docs/connectors.md, as one in another
+// language would.
 type foreign struct {
 	key    *ecdsa.PrivateKey
 	ours   []byte            // its certificate, DER
 	theirs *x509.Certificate // the plugin's
 	socket string
-	ended  chan error // gets how the plugin ended
+	ended  chan error // receives how the plugin ended
 }
 
-// certificate makes a host's key and its certificate, which is DER.
+// certificate makes a host's key and its certificate (DER).
 func certificate(t *testing.T) (*ecdsa.PrivateKey, []byte) {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
@@ -54,14 +54,14 @@ func certificate(t *testing.T) (*ecdsa.PrivateKey, []byte) {
 	return key, der
 }
 
-// hostEnviron is what a host with that certificate, DER, adds to the environment of
-// its plugin, whose socket is to be below dir.
+// hostEnviron returns what a host with that certificate (DER) adds to the environment of its
+// plugin, whose socket is to be below dir.
 func hostEnviron(certificate []byte, dir string) []string {
 	return []string{"XDG_RUNTIME_DIR=" + dir, "CREDHELPER_CONNECTOR=v1", "PLUGIN_PROTOCOL_VERSIONS=1",
 		"PLUGIN_CLIENT_CERT=" + string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: certificate}))}
 }
 
-// startForeign does the first three steps.
+// startForeign takes the first three steps.
 func startForeign(t *testing.T, h *program.Home, dir string) *foreign {
 	t.Helper()
 	// 1: a key and a certificate.
@@ -102,7 +102,7 @@ func startForeign(t *testing.T, h *program.Home, dir string) *foreign {
 	return &foreign{key, der, theirs, field[3], ended}
 }
 
-// TestPluginForeignHost is all seven steps.
+// TestPluginForeignHost takes all seven steps.
 func TestPluginForeignHost(t *testing.T) {
 	s := newServer(t)
 	h := newHome(t, s)

@@ -20,11 +20,11 @@ import (
 	"github.com/credhelper/credhelper/protocol/connector"
 )
 
-// asDialler makes a process of this test a host that dials the credhelper at that
-// path and does nothing more.
+// asDialler, in the environment, makes a process of this test a host that only dials the
+// credhelper at that path.
 const asDialler = "CREDHELPER_TEST_DIALLER"
 
-// dialler is that host. When it is killed nobody asks it to clean up.
+// dialler is that host. When it is killed, it cannot clean up.
 func dialler(path string) {
 	if _, err := connector.Dial(connector.Config{Path: path}); err != nil {
 		fmt.Fprintln(os.Stderr, err)
@@ -33,8 +33,8 @@ func dialler(path string) {
 	select {}
 }
 
-// ownHome is a home with executables of its own, so that its processes are known
-// by their path, which every user may read.
+// ownHome returns a home with executables of its own, so that its processes are known by
+// their path, which every user may read.
 func ownHome(t *testing.T) *program.Home {
 	t.Helper()
 	s, links := newServer(t), t.TempDir()
@@ -50,7 +50,7 @@ func ownHome(t *testing.T) *program.Home {
 	return h
 }
 
-// enginesOf are the processes of a home's executables that have not ended.
+// enginesOf returns the processes of a home's executables that have not ended.
 func enginesOf(t *testing.T, h *program.Home) (list []string) {
 	t.Helper()
 	lines, _ := filepath.Glob("/proc/[0-9]*/cmdline")
@@ -65,8 +65,8 @@ func enginesOf(t *testing.T, h *program.Home) (list []string) {
 	return list
 }
 
-// TestPluginOrphans: hosts that are killed at any moment from the one at which the
-// plugin is forked leave no plugin, and no socket (T20).
+// TestPluginOrphans: hosts that are killed at any moment after the plugin was forked leave
+// no plugin and no socket (T20).
 func TestPluginOrphans(t *testing.T) {
 	h, dir := ownHome(t), sockets(t)
 	self, err := os.Executable()
@@ -109,8 +109,8 @@ func TestPluginOrphans(t *testing.T) {
 	}
 }
 
-// TestPluginForgotten: a host that lives, but neither connects nor ends its plugin,
-// has none after 10 s (T20).
+// TestPluginForgotten: a plugin whose host lives, but neither connects nor ends it, ends
+// after 10 s (T20).
 func TestPluginForgotten(t *testing.T) {
 	t.Parallel() // 10 s
 	h, dir := ownHome(t), sockets(t)
@@ -128,12 +128,12 @@ func TestPluginForgotten(t *testing.T) {
 	}
 }
 
-// TestPluginAnotherUser: whoever is another user cannot even connect, whatever the
-// umask of the host (T2). Only root can be two users, so an ordinary user's run
-// looks at the mode alone (TestPluginHost does, too).
+// TestPluginAnotherUser: another user cannot even connect, whatever the umask of the host
+// (T2). Only root can be two users; an ordinary user's run checks only the mode, as
+// TestPluginHost does.
 func TestPluginAnotherUser(t *testing.T) {
 	h, dir := ownHome(t), sockets(t)
-	if err := os.Chmod(dir, 0o755); err != nil { // so that only the plugin's own keeps others out
+	if err := os.Chmod(dir, 0o755); err != nil { // so that only the plugin's own directory keeps others out
 		t.Fatal(err)
 	}
 	defer syscall.Umask(syscall.Umask(0))
@@ -166,8 +166,8 @@ func connectAs(user uintptr, path string) error {
 	return <-done
 }
 
-// TestPluginLeftovers: what a killed plugin left beside its socket goes with the
-// next one, once it is a minute old; nothing else does.
+// TestPluginLeftovers: what a killed plugin left beside its socket is removed by the next
+// one, once it is a minute old; nothing else is.
 func TestPluginLeftovers(t *testing.T) {
 	h := newHome(t, newServer(t))
 	dir := sockets(t)
@@ -222,7 +222,7 @@ func TestPluginLeftovers(t *testing.T) {
 	}
 }
 
-// deadSocket makes a directory with a socket to which nobody listens.
+// deadSocket makes a directory with a socket on which nobody listens.
 func deadSocket(t *testing.T, dir string, mode os.FileMode) (path string) {
 	t.Helper()
 	path = dir + "/s"

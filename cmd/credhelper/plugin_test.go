@@ -27,7 +27,7 @@ import (
 	"github.com/credhelper/credhelper/protocol/origin"
 )
 
-// sockets is a directory for the plugin's socket, whose path must be short.
+// sockets returns a directory for the plugin's socket, whose path must be short.
 func sockets(t *testing.T) string {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "s")
@@ -38,7 +38,7 @@ func sockets(t *testing.T) string {
 	return dir
 }
 
-// connect starts credhelper plugin for a home, its socket below dir.
+// connect starts credhelper plugin for a home, with its socket below dir.
 func connect(t *testing.T, h *program.Home, dir string, warnings *bytes.Buffer) *connector.Client {
 	t.Helper()
 	t.Setenv("XDG_RUNTIME_DIR", dir)
@@ -61,9 +61,9 @@ func urlOf(t testing.TB, text string) origin.URL {
 	return u
 }
 
-// TestPlugin: a connector gets tokens from the cache that every tool shares, a
-// refused one is replaced, a foreign URL gets none, and nothing secret is in the
-// plugin's arguments, environment or stderr (T6, T7, T8, O14).
+// TestPlugin: a connector gets tokens from the cache that all tools share. A refused one is
+// replaced, a URL of nobody's gets none, and nothing secret is in the plugin's arguments,
+// environment or stderr (T6, T7, T8, O14).
 func TestPlugin(t *testing.T) {
 	s := newServer(t)
 	h := newHome(t, s)
@@ -112,7 +112,7 @@ func TestPlugin(t *testing.T) {
 			t.Errorf("%v %q: %v, want %v", c.request.URL, c.request.Profile, err, c.kind)
 		}
 	}
-	// Only root may look into the environment of a process that hardened itself.
+	// Only root may read the environment of a process that has hardened itself.
 	for _, pid := range children(t, os.Getpid()) {
 		for _, file := range []string{"cmdline", "environ"} {
 			text, err := os.ReadFile(fmt.Sprintf("/proc/%d/%s", pid, file))
@@ -133,7 +133,7 @@ func TestPlugin(t *testing.T) {
 	}
 }
 
-// children are the processes that pid started and that live.
+// children returns the processes that pid started and that live.
 func children(t *testing.T, pid int) (list []int) {
 	t.Helper()
 	stats, _ := filepath.Glob("/proc/[0-9]*/stat")
@@ -148,9 +148,9 @@ func children(t *testing.T, pid int) (list []int) {
 	return list
 }
 
-// TestPluginHost: the socket of a plugin whose host has umask 0 is in a private
-// directory. The plugin refuses clients without a certificate (T2), and ends 2 s after
-// its host was killed (T20).
+// TestPluginHost: the socket of a plugin whose host has umask 0 is in a private directory.
+// The plugin refuses clients without a certificate (T2), and ends 2 s after its host was
+// killed (T20).
 func TestPluginHost(t *testing.T) {
 	const asHost = "CREDHELPER_TEST_HOST"
 	if path := os.Getenv(asHost); path != "" { // the host, which the test started
@@ -197,7 +197,7 @@ func TestPluginHost(t *testing.T) {
 	}
 	for syscall.Kill(plugins[0], 0) == nil && time.Since(killed) < 10*time.Second {
 		if state, _ := os.ReadFile(fmt.Sprintf("/proc/%d/stat", plugins[0])); bytes.Contains(state, []byte(") Z ")) {
-			break // nobody reaps it here, but it has ended
+			break // it has ended, but nobody reaps it here
 		}
 		time.Sleep(20 * time.Millisecond)
 	}
@@ -210,7 +210,7 @@ func TestPluginHost(t *testing.T) {
 	}
 }
 
-// refusesStranger speaks TLS to a socket without a certificate.
+// refusesStranger connects to a socket by TLS without a certificate.
 func refusesStranger(t *testing.T, path string) {
 	t.Helper()
 	conn, err := net.DialTimeout("unix", path, time.Second)
@@ -220,7 +220,7 @@ func refusesStranger(t *testing.T, path string) {
 	defer conn.Close()
 	_ = conn.SetDeadline(time.Now().Add(time.Minute))
 	stranger := tls.Client(conn, &tls.Config{InsecureSkipVerify: true, NextProtos: []string{"h2"}})
-	if err := stranger.Handshake(); err == nil { // TLS 1.3 tells the client later
+	if err := stranger.Handshake(); err == nil { // with TLS 1.3 the client learns of it later
 		_, err = stranger.Read(make([]byte, 1))
 		if err == nil || !strings.Contains(err.Error(), "certificate") {
 			t.Errorf("a stranger is answered: %v", err)
@@ -228,8 +228,8 @@ func refusesStranger(t *testing.T, path string) {
 	}
 }
 
-// TestPluginRefuses: no plugin for a person, and none for a host without mutual
-// TLS, which go-plugin leaves off by default (T2).
+// TestPluginRefuses: no plugin for a person, and none for a host without mutual TLS, which
+// is go-plugin's default (T2).
 func TestPluginRefuses(t *testing.T) {
 	h := newHome(t, newServer(t))
 	r := finish(t, h.Command("plugin"))
@@ -254,8 +254,8 @@ func TestPluginRefuses(t *testing.T) {
 	}
 }
 
-// TestPluginHangs: a server that hangs costs a call its 8 s and the connector no
-// more; a short timeout is kept (R2): who waits for this server has a token.
+// TestPluginHangs: a server that hangs costs a call its 8 s and no more, and a shorter
+// timeout is kept (R2).
 func TestPluginHangs(t *testing.T) {
 	s := newServer(t)
 	h := newHome(t, s)

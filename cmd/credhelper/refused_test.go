@@ -31,7 +31,7 @@ func call(t *testing.T, h *program.Home, stdin string, args ...string) (stdout, 
 	return r.stdout, r.stderr
 }
 
-// log is the last line of the log.
+// log returns the last line of the log.
 func log(t *testing.T, h *program.Home) string {
 	t.Helper()
 	out, _ := call(t, h, "", "log")
@@ -41,7 +41,7 @@ func log(t *testing.T, h *program.Home) string {
 
 const gitHost = "protocol=https\nhost=api.example.com\n"
 
-// refusers are tools that get nowhere with a good token, each in its own words.
+// refusers are tools whose valid token is always refused, each with its own protocol.
 var refusers = map[string]refuser{
 	"git": func(t *testing.T, h *program.Home, token string) (string, string) {
 		out, said := call(t, h, gitHost+"\n", "git-credential-credhelper", "get")
@@ -63,7 +63,7 @@ var refusers = map[string]refuser{
 	"terraform": func(t *testing.T, h *program.Home, token string) (string, string) {
 		out, said := call(t, h, "", "terraform", "get", "api.example.com")
 		call(t, h, "", "terraform", "forget", "api.example.com")
-		if out == "" { // it ends with 1, and its line is in the log
+		if out == "" { // it exits with 1, and the reason is in the log
 			said = log(t, h)
 		}
 		return out, said
@@ -98,7 +98,7 @@ var refusers = map[string]refuser{
 	},
 }
 
-// apiOf is the second origin of the profile: an API that refuses every token.
+// apiOf returns the second origin of the profile: an API that refuses every token.
 func apiOf(h *program.Home) string {
 	for _, line := range h.Env {
 		if address, found := strings.CutPrefix(line, "TEST_API="); found {
@@ -108,9 +108,9 @@ func apiOf(h *program.Home) string {
 	return ""
 }
 
-// TestRefusedInVain (A1, A2): twenty rounds of "a token, please" and "this one was
-// refused" cost one token request in every dialect. After the second report a tool that
-// can say so hears why, and git is told to ask nobody else.
+// TestRefusedInVain (A1, A2): twenty rounds of "a token, please" and "this one was refused"
+// cost one token request in every dialect. After the second report a tool that can show it
+// gets the reason, and git is told not to ask other helpers.
 func TestRefusedInVain(t *testing.T) {
 	s := newServer(t)
 	api := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { w.WriteHeader(http.StatusUnauthorized) }))
@@ -129,8 +129,8 @@ func TestRefusedInVain(t *testing.T) {
 				t.Fatal(err)
 			}
 			if name == "docker" || name == "terraform" {
-				// What they forget counts as refused from the token on that they caused: a
-				// cached one costs no record of who got it.
+				// What they forget counts as refused only from the first token on that they
+				// caused to be fetched: for a cached one nobody records who got it.
 				round(t, h, "")
 			}
 			token, err := h.Run("", "token", "https://api.example.com/")
@@ -151,7 +151,7 @@ func TestRefusedInVain(t *testing.T) {
 			if n := s.requests() - before; n != 1 {
 				t.Errorf("%d token requests", n)
 			}
-			// Others of the profile go on.
+			// Other origins of the profile are not affected.
 			other := api.URL + "/"
 			if name == "curl" {
 				other = "https://api.example.com/"
@@ -173,8 +173,8 @@ func TestRefusedInVain(t *testing.T) {
 	}
 }
 
-// TestGitQuit (H2): where the profile fails the real git stops with our reason and asks
-// nobody else; for a host of nobody it goes on.
+// TestGitQuit (H2): if the profile fails, the real git stops with our reason and asks nobody
+// else; for a host that no profile owns it goes on.
 func TestGitQuit(t *testing.T) {
 	s := newServer(t)
 	h, err := program.NewHome(t.TempDir(), bin)
@@ -202,7 +202,7 @@ func TestGitQuit(t *testing.T) {
 }
 
 // TestDockerLogout: docker's logout erases four spellings of the registry, in a process of
-// its own that was given no token. However often that is done between pulls, the next pull
+// its own that was given no token. However often that happens between pulls, the next pull
 // gets its token.
 func TestDockerLogout(t *testing.T) {
 	s := newServer(t)

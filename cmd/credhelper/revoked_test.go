@@ -11,7 +11,8 @@ import (
 )
 
 // TestRunRestored (S10, T16): run/ is moved away, the token revoked, and run/ moved back:
-// the token is given no more. Without a revocation it still is, so that the test sees.
+// the token is not given any more. Without a revocation it still is, which shows that the
+// test would notice.
 func TestRunRestored(t *testing.T) {
 	s := newServer(t)
 	for _, args := range [][]string{
@@ -33,7 +34,7 @@ func TestRunRestored(t *testing.T) {
 			if err := os.Rename(run, run+".away"); err != nil {
 				t.Fatal(err)
 			}
-			call(t, h, secretB, args...) // another secret: the same one is nothing new
+			call(t, h, secretB, args...) // another secret: storing the same one changes nothing
 			if err := errors.Join(os.RemoveAll(run), os.Rename(run+".away", run)); err != nil {
 				t.Fatal(err)
 			}

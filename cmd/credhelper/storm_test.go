@@ -14,7 +14,7 @@ import (
 	"github.com/credhelper/credhelper/internal/program"
 )
 
-// atOnce runs n processes at once and returns how they ended.
+// atOnce runs n processes at once and returns their results.
 func atOnce(t testing.TB, h *program.Home, n int, args ...string) []result {
 	t.Helper()
 	results := make([]result, n)
@@ -26,12 +26,12 @@ func atOnce(t testing.TB, h *program.Home, n int, args ...string) []result {
 	return results
 }
 
-// patiently asks for a token of jama. So many processes at once may take a busy machine
-// longer than the 8 s that one has.
+// patiently asks for a token of jama. On a busy machine so many processes may need more than
+// the usual 8 s.
 var patiently = []string{"token", "jama", "--timeout", "120"}
 
-// TestStorm (A22): 200 processes on an empty cache make one token request, and
-// all of them answer with its token.
+// TestStorm (A22): 200 processes with an empty cache make one token request, and all of them
+// answer with its token.
 func TestStorm(t *testing.T) {
 	processes, repeats := 200, 3
 	if testing.Short() {
@@ -58,8 +58,8 @@ func TestStorm(t *testing.T) {
 	}
 }
 
-// TestRefusedTogether: of 50 processes that report the same refused token exactly
-// one causes a request; all get the new token.
+// TestRefusedTogether: if 50 processes report the same token as refused, exactly one causes
+// a request, and all get the new token.
 func TestRefusedTogether(t *testing.T) {
 	s := newServer(t)
 	h := warmHome(t, s)
@@ -119,8 +119,8 @@ func leaderAndWaiters(t *testing.T, s *server, h *program.Home, n int) (leader *
 	return leader, waiters, outs
 }
 
-// TestLeaderKilled (F15): SIGKILL of the fetching process while 20 wait: the next
-// takes over at once, nobody fails, two requests.
+// TestLeaderKilled (F15): if the fetching process is killed while 20 wait, the next one
+// takes over at once. Nobody fails, and there are two requests.
 func TestLeaderKilled(t *testing.T) {
 	s := newServer(t)
 	h := newHome(t, s)
@@ -145,10 +145,10 @@ func TestLeaderKilled(t *testing.T) {
 	}
 }
 
-// TestLeaderStopped (T25, F15): a stopped process that holds the lock delays the
-// others by no more than their bound; they say that another one is busy.
+// TestLeaderStopped (T25, F15): a stopped process that holds the lock delays the others only
+// up to their own limit; they report that another process is busy.
 func TestLeaderStopped(t *testing.T) {
-	t.Parallel() // it waits, mostly
+	t.Parallel() // mostly waiting
 	s := newServer(t)
 	h := newHome(t, s)
 	before := s.requests()
@@ -171,8 +171,8 @@ func TestLeaderStopped(t *testing.T) {
 	}
 }
 
-// TestStormWithKills (A22): processes of a crowd that are killed at random moments,
-// the fetching one among them, cost at most a request each; all others answer.
+// TestStormWithKills (A22): each process of a crowd that is killed at a random moment,
+// including the fetching one, costs at most one request; all others answer.
 func TestStormWithKills(t *testing.T) {
 	const processes, kills = 60, 6
 	s := newServer(t)

@@ -12,10 +12,10 @@ import (
 	"github.com/credhelper/credhelper/internal/program"
 )
 
-// TestSubjects (S19): two jobs of one machine, whose home persists, exchange different
-// tokens by one profile. Neither gets what was fetched for the other, by name, by URL
-// or by a tool; ten alternations are two requests; and once both are known the front
-// answers both without the engine.
+// TestSubjects (S19): two jobs on one machine, with one home, exchange different tokens by
+// one profile. Neither gets what was fetched for the other, by name, by URL or through a
+// tool. Ten alternations are two requests, and once both are cached the front answers both
+// without the engine.
 func TestSubjects(t *testing.T) {
 	if elsewhere(t) {
 		return
@@ -24,7 +24,7 @@ func TestSubjects(t *testing.T) {
 	h := newHome(t, s)
 	environ := h.Env
 	as := func(job string) { h.Env = append(environ[:len(environ):len(environ)], "JOB_TOKEN="+job) }
-	as("job-0-canary") // rotate asks for a token, too
+	as("job-0-canary") // rotate fetches a token as well
 	err := h.AddProfile(program.Profile{Name: "ci", Origin: "https://ci.example.com", TokenURL: s.URL + "/token", ClientID: "client", Secret: secretA,
 		More: "grant = \"token_exchange\"\nsubject_token = [\"env\", \"JOB_TOKEN\"]"})
 	if err != nil {

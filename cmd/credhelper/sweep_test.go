@@ -17,17 +17,17 @@ import (
 	"github.com/credhelper/credhelper/internal/program"
 )
 
-// swept are the system calls at which the sweep kills: all that read, make, fill,
-// name or remove files, lock them, reach the kernel's keyring or the server.
+// swept are the system calls at which the sweep kills: all that read, create, fill, name or
+// remove files, lock them, or reach the kernel's keyring or the server.
 const swept = "openat,read,write,pwrite64,close,fchmod,fstat,newfstatat,lseek,fsync,fdatasync,renameat,renameat2,unlinkat,mkdirat,flock,fcntl," +
 	"add_key,keyctl,socket,connect,execve,memfd_create,dup3,getrandom,exit_group"
 
-// victim is a command that changes something, and how to tell afterwards whether
-// the old or the new holds.
+// victim is a command that changes something, with a check afterwards whether the old or the
+// new state holds.
 type victim struct {
 	name   string
 	args   []string
-	before func(*testing.T, *sweep) // makes the old; may be nil
+	before func(*testing.T, *sweep) // makes the old state; may be nil
 	stdin  func(*sweep) string      // may be nil
 	after  func(*testing.T, *sweep, string)
 }
@@ -40,7 +40,7 @@ var victims = []victim{
 	{"remove", []string{"remove", "spare"}, addSpare, nil, spareHolds},
 }
 
-// sweep is one home that is killed in again and again.
+// sweep is one home whose commands are killed again and again.
 type sweep struct {
 	server *server
 	home   *program.Home
@@ -55,8 +55,8 @@ func (s *sweep) other() string {
 	return secretA
 }
 
-// forgetAll makes the home as new, but for its profile and secret: no token, no
-// lock, no sealing key.
+// forgetAll leaves of the home only its profile and secret: no token, no lock, no sealing
+// key.
 func forgetAll(t *testing.T, s *sweep) {
 	t.Helper()
 	s.home.Close()
@@ -74,8 +74,8 @@ func addSpare(t *testing.T, s *sweep) {
 	}
 }
 
-// spareHolds: the second profile is there and works, or asks for its secret, or is
-// gone; the first one is untouched.
+// spareHolds: the second profile works, or lacks its secret, or is gone; the first one is
+// untouched.
 func spareHolds(t *testing.T, s *sweep, point string) {
 	t.Helper()
 	r := finish(t, s.home.Command("token", "spare"))
@@ -115,8 +115,8 @@ func secretHolds(t *testing.T, s *sweep, point string) {
 
 var callName = regexp.MustCompile(`(?m)^(\d+) +(?:<\.\.\. )?(\w+)[( ]`)
 
-// points lists the points of one undisturbed run: for each system call the most
-// that any of its threads makes, since strace counts for each thread.
+// points lists the points of one undisturbed run: for each system call, the largest number
+// that any thread makes, because strace counts per thread.
 func points(t *testing.T, s *sweep, v victim) (list []string) {
 	t.Helper()
 	log := filepath.Join(t.TempDir(), "log")
@@ -156,8 +156,8 @@ func aged(t *testing.T, s *sweep) {
 	}
 }
 
-// TestKillSweep (F1): SIGKILL at every point of a command that changes something
-// leaves the old or the new, never a torn file, and the next call works.
+// TestKillSweep (F1): SIGKILL at every point of a command that changes something leaves the
+// old or the new state, never a torn file, and the next call works.
 func TestKillSweep(t *testing.T) {
 	if elsewhere(t) {
 		return
@@ -208,8 +208,8 @@ func TestKillSweep(t *testing.T) {
 	}
 }
 
-// kill runs the command once and kills it at the point. It reports whether the
-// point came up: threads differ a little from run to run.
+// kill runs the command once and kills it at the point. It reports whether the point was
+// reached: threads differ a little from run to run.
 func (s *sweep) kill(t *testing.T, v victim, point string) bool {
 	call, _, _ := strings.Cut(point, ":")
 	if v.before != nil {

@@ -44,7 +44,7 @@ var nobodys = []struct {
 	{args: []string{"mcp"}, env: "CLAUDE_CODE_MCP_SERVER_URL=https://mcp.example.net/"},
 }
 
-// alone is the home called through a front that has no engine to hand over to.
+// alone returns the home with a front that has no engine to execute.
 func alone(t *testing.T, h *program.Home) *program.Home {
 	t.Helper()
 	dir := t.TempDir()
@@ -60,8 +60,9 @@ func alone(t *testing.T, h *program.Home) *program.Home {
 	return &only
 }
 
-// TestUnownedByTheFront: about a host that no profile owns the front says in every
-// dialect, byte for byte, what the engine says, with and without an invalid profile.
+// TestUnownedByTheFront: about a host that no profile owns, the front answers in every
+// dialect exactly what the engine answers, byte for byte, with and without an invalid
+// profile.
 func TestUnownedByTheFront(t *testing.T) {
 	h := warmHome(t, newServer(t))
 	front := alone(t, h)
@@ -95,7 +96,7 @@ func TestUnownedByTheFront(t *testing.T) {
 	}
 }
 
-// index has the engine look at all profiles once the stamps of their folders can be
+// index makes the engine look at all profiles once the stamps of their directories are
 // trusted.
 func index(t *testing.T, h *program.Home) {
 	t.Helper()
@@ -122,9 +123,9 @@ func writeProfile(t *testing.T, h *program.Home, name, text string) {
 	}
 }
 
-// TestUnownedIsTheEnginesDoubt: the front says nothing about a host that a profile may
-// own: one that was dropped in or is broken and names it, one of the same name in another
-// port, and all of them if a file cannot be read.
+// TestUnownedIsTheEnginesDoubt: the front does not answer about a host that a profile may
+// own: a new or broken profile names it, a profile owns another port of it, or a file cannot
+// be read.
 func TestUnownedIsTheEnginesDoubt(t *testing.T) {
 	h := warmHome(t, newServer(t))
 	front := alone(t, h)

@@ -9,7 +9,7 @@ import (
 	"github.com/credhelper/credhelper/helper/keyring"
 )
 
-// TestCleanSecret: what people paste, and what is said about it.
+// TestCleanSecret: what people paste, and what they are told about it.
 func TestCleanSecret(t *testing.T) {
 	for _, c := range []struct{ name, raw, want, says string }{
 		{"plain", canary, canary, ""},
@@ -62,8 +62,8 @@ func TestCleanSecret(t *testing.T) {
 	}
 }
 
-// FuzzCleanSecret: what comes out is what went in, less one line end; it is
-// one visible line, and clean already.
+// FuzzCleanSecret: the result is the input without one line end; it is one visible line, and
+// cleaning it again changes nothing.
 func FuzzCleanSecret(f *testing.F) {
 	for _, seed := range []string{"", "a", "a\n", "a\r\n", "a\n\n", "\ufeffa", "\xff\xfea\x00", "a\x00b", "pässwörd", "a\u200b", "a\xc3"} {
 		f.Add([]byte(seed))

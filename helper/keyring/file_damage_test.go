@@ -15,8 +15,8 @@ import (
 	"github.com/credhelper/credhelper/protocol/secret"
 )
 
-// TestEveryByteFlipped: an item in which any one bit pattern differs is an
-// error that names the way back, never another secret, and is left in place.
+// TestEveryByteFlipped: an item with any byte changed is an error that says how to recover,
+// never another secret, and the file is left in place.
 func TestEveryByteFlipped(t *testing.T) {
 	h, f := withKeyFile(t)
 	set(t, f, 1, canary)
@@ -57,8 +57,7 @@ func TestEveryByteFlipped(t *testing.T) {
 	wantValue(t, f, 1, canary)
 }
 
-// TestSwappedItems: two items exchanged for each other are errors, not each
-// other's secret.
+// TestSwappedItems: two items exchanged for each other are errors, not each other's secret.
 func TestSwappedItems(t *testing.T) {
 	h, f := withKeyFile(t)
 	set(t, f, 1, "one")
@@ -73,8 +72,8 @@ func TestSwappedItems(t *testing.T) {
 	}
 }
 
-// TestStaleTemporaryFiles (F1): what a killed writer left is removed after an
-// hour, a younger file is somebody's work.
+// TestStaleTemporaryFiles (F1): what a killed writer left is removed after an hour; a
+// younger file may still be in use.
 func TestStaleTemporaryFiles(t *testing.T) {
 	h, f := withKeyFile(t)
 	old, young := filepath.Join(h.config.Dir, ".tmp-old"), filepath.Join(h.config.Dir, ".tmp-young")
@@ -95,9 +94,9 @@ func TestStaleTemporaryFiles(t *testing.T) {
 	}
 }
 
-// TestReadByAge: the files are plain age files, so a secret can be had back
-// without this program. It reads one with the library as age's own command
-// would: identity from the key file, item decrypted.
+// TestReadByAge: the files are plain age files, so that a secret can be recovered without
+// this program. The test reads one with the library as the command age would: it takes the
+// identity from the key file and decrypts the item.
 func TestReadByAge(t *testing.T) {
 	h, f := withKeyFile(t)
 	set(t, f, 1, "value\nof two lines")
@@ -107,8 +106,7 @@ func TestReadByAge(t *testing.T) {
 	}
 }
 
-// writer is the role of a child that stores old and new values in turn until
-// it is killed.
+// writer makes a child store old and new values in turn until it is killed.
 const writer = "CREDHELPER_KEYRING_TEST_WRITER"
 
 func TestMain(m *testing.M) {
@@ -138,8 +136,8 @@ func writeUntilKilled(base string) {
 	}
 }
 
-// TestKilledWriters (F1): a writer killed anywhere leaves the old or the new
-// value, and the next one works.
+// TestKilledWriters (F1): wherever a writer is killed, it leaves the old or the new value,
+// and the next writer works.
 func TestKilledWriters(t *testing.T) {
 	base := t.TempDir()
 	f, err := keyring.OpenFile(sweepConfig(base))

@@ -11,9 +11,9 @@ import (
 	"github.com/credhelper/credhelper/protocol/secret"
 )
 
-// TestDiskFull (F2, F3): where a write ends early the old secret stays, and no
-// half file is left. The limit on the size of files stands in for the disk:
-// the first kilobyte is written, the rest is refused.
+// TestDiskFull (F2, F3): if a write ends early, the old secret stays and no partial file is
+// left. A limit on the size of files stands in for the disk: the first kilobyte is written,
+// the rest fails.
 func TestDiskFull(t *testing.T) {
 	h, f := withKeyFile(t)
 	set(t, f, 1, "old")

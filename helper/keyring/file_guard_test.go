@@ -18,8 +18,7 @@ import (
 	"github.com/credhelper/credhelper/protocol/secret"
 )
 
-// TestModesAreExplicit (T1): whatever the umask, folders are 0700 and files
-// 0600.
+// TestModesAreExplicit (T1): whatever the umask, directories are 0700 and files 0600.
 func TestModesAreExplicit(t *testing.T) {
 	for _, mask := range []int{0, 0o022, 0o077, 0o777} {
 		base := t.TempDir()
@@ -73,8 +72,8 @@ func walk(t *testing.T, dir string, look func(path string, info fs.FileInfo)) {
 	}
 }
 
-// TestOpenDirectoryRefused (T1): a directory that others could look into or
-// write to is refused by every call, not mended, and nothing in it changes.
+// TestOpenDirectoryRefused (T1): a directory that others could read or write is refused by
+// every call, not repaired, and nothing in it changes.
 func TestOpenDirectoryRefused(t *testing.T) {
 	for _, mode := range []fs.FileMode{0o701, 0o704, 0o710, 0o720, 0o740, 0o755, 0o770, 0o777, 0o1777} {
 		h, f := withKeyFile(t)
@@ -101,8 +100,8 @@ func TestOpenDirectoryRefused(t *testing.T) {
 	}
 }
 
-// TestLinkedDirectoryRefused (T1, T17): the keyring's folder may be neither a
-// symbolic link nor a file.
+// TestLinkedDirectoryRefused (T1, T17): the keyring's directory may be neither a symbolic
+// link nor a file.
 func TestLinkedDirectoryRefused(t *testing.T) {
 	h, f := withKeyFile(t)
 	set(t, f, 1, "value")
@@ -121,7 +120,7 @@ func TestLinkedDirectoryRefused(t *testing.T) {
 	}
 }
 
-// TestLinkedState (G4): the directory of the key file may be a link of ours, to
+// TestLinkedState (G4): the directory of the key file may be a link of ours, for example to
 // another disk.
 func TestLinkedState(t *testing.T) {
 	h, f := withKeyFile(t)
@@ -136,8 +135,8 @@ func TestLinkedState(t *testing.T) {
 	}
 }
 
-// TestForeignOwnerRefused (T1): what belongs to somebody else is not ours. An
-// ordinary user owns nothing of root's; root gives the folder away.
+// TestForeignOwnerRefused (T1): what belongs to somebody else is not used. An ordinary user
+// owns nothing of root's; root gives the directory away.
 func TestForeignOwnerRefused(t *testing.T) {
 	h := newHome(t)
 	if os.Geteuid() == 0 {
@@ -155,8 +154,8 @@ func TestForeignOwnerRefused(t *testing.T) {
 	wantError(t, err, keyring.ErrUnsafe, "belongs to uid")
 }
 
-// TestBadItemFile (T17, F13): in place of an item lies something else; it is
-// an error at once, never a wait and never a value.
+// TestBadItemFile (T17, F13): if something else is in the place of an item, that is an error
+// at once, never a hang and never a value.
 func TestBadItemFile(t *testing.T) {
 	for _, c := range []struct {
 		name string
@@ -197,7 +196,7 @@ func TestBadItemFile(t *testing.T) {
 			if _, err := os.Lstat(h.item(1)); err != nil {
 				t.Errorf("it was not left in place: %v", err)
 			}
-			if c.name != "directory" { // storing the secret again is the way back
+			if c.name != "directory" { // storing the secret again repairs it
 				set(t, f, 1, "stored again")
 				wantValue(t, f, 1, "stored again")
 			}
@@ -228,7 +227,7 @@ func TestWriteReplacesLinks(t *testing.T) {
 	}
 }
 
-// TestBadKeyFile: who can read or exchange the key file has every secret.
+// TestBadKeyFile: whoever can read or replace the key file has every secret.
 func TestBadKeyFile(t *testing.T) {
 	for _, c := range []struct {
 		name string
@@ -259,7 +258,7 @@ func TestBadKeyFile(t *testing.T) {
 			if strings.Contains(err.Error(), "AGE-SECRET") {
 				t.Error("the error quotes the key")
 			}
-			// A lost or damaged key is never papered over by a new one (F11).
+			// A lost or damaged key is never replaced silently by a new one (F11).
 			if c.name != "another key" {
 				wantError(t, later.Set(t.Context(), keyringtest.Key(2), secret.New("x")), c.want)
 				wantError(t, later.UseKeyFile(t.Context()), c.want)
@@ -269,9 +268,9 @@ func TestBadKeyFile(t *testing.T) {
 	}
 }
 
-// TestReadOnly (F4): on a read-only keyring everything that reads works. Modes
-// stop an ordinary user only; root finds a lock that cannot be opened for
-// writing, which ends every change at the same place.
+// TestReadOnly (F4): with a read-only keyring everything that only reads works. Modes stop
+// only an ordinary user; for root the lock cannot be opened for writing, which stops every
+// change at the same point.
 func TestReadOnly(t *testing.T) {
 	h, f := withKeyFile(t)
 	set(t, f, 1, "value")
@@ -296,8 +295,8 @@ func TestReadOnly(t *testing.T) {
 	wantValue(t, later, 1, "value")
 }
 
-// TestLockHolder (F15): a stopped holder of the lock delays a writer by the
-// bound and no more; readers do not wait at all.
+// TestLockHolder (F15): a stopped process that holds the lock delays a writer up to the
+// bound, and readers not at all.
 func TestLockHolder(t *testing.T) {
 	h, f := withKeyFile(t)
 	set(t, f, 1, "value")

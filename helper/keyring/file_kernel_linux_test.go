@@ -11,8 +11,8 @@ import (
 	"github.com/credhelper/credhelper/protocol/secret"
 )
 
-// TestUnlockForLaterProcesses: unlock leaves the key in the kernel for a
-// while, for this home alone; lock takes it back.
+// TestUnlockForLaterProcesses: unlock leaves the key in the kernel for a while, for this
+// home only; lock removes it.
 func TestUnlockForLaterProcesses(t *testing.T) {
 	h, f := withPassphrase(t)
 	set(t, f, 1, "value")
@@ -41,7 +41,7 @@ func TestUnlockForLaterProcesses(t *testing.T) {
 	}
 }
 
-// TestUnlockEnds: after its time the keyring is locked again.
+// TestUnlockEnds: the keyring is locked again when its time has passed.
 func TestUnlockEnds(t *testing.T) {
 	h, f := withPassphrase(t)
 	set(t, f, 1, "value")
@@ -62,7 +62,7 @@ func TestUnlockEnds(t *testing.T) {
 	wantValue(t, h.open(t), 1, "value")
 }
 
-// timeout reads the remaining life of the home's key from /proc/keys.
+// timeout reads the remaining lifetime of the home's key from /proc/keys.
 func timeout(t *testing.T, home string) string {
 	t.Helper()
 	keys, err := os.ReadFile("/proc/keys")

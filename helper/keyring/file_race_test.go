@@ -14,8 +14,8 @@ import (
 	"github.com/credhelper/credhelper/protocol/secret"
 )
 
-// TestFirstUseByMany: several processes that set up the keyring at once end
-// with one key, and with all secrets.
+// TestFirstUseByMany: if several processes set up the keyring at once, there is one key
+// afterwards, and no secret is lost.
 func TestFirstUseByMany(t *testing.T) {
 	h := newHome(t)
 	var all sync.WaitGroup
@@ -34,9 +34,8 @@ func TestFirstUseByMany(t *testing.T) {
 	}
 }
 
-// TestFolderSwappedForLink (T17): while somebody exchanges the folder for a
-// link to another one as fast as he can, nothing is ever written into or read
-// from the other.
+// TestFolderSwappedForLink (T17): while the directory is exchanged for a link to another one
+// as fast as possible, nothing is ever written to or read from the other.
 func TestFolderSwappedForLink(t *testing.T) {
 	h, f := withKeyFile(t)
 	set(t, f, 1, "value")

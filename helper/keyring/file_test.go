@@ -16,7 +16,7 @@ import (
 	"github.com/credhelper/credhelper/protocol/secret"
 )
 
-// canary is a secret that no error and no file may show.
+// canary is a secret that no error and no file may contain.
 const canary = "c4n4ry-s3cr3t-0123456789"
 
 // home is a throw-away home with a file keyring in it.
@@ -36,7 +36,7 @@ func newHome(t *testing.T) *home {
 		Dir:        filepath.Join(base, "data", "keyring"),
 		KeyFile:    filepath.Join(base, "state", "keyring.key"),
 		Home:       hex.EncodeToString(id),
-		WorkFactor: 2, // the real one takes 0.3 s; TestWorkFactor looks at it
+		WorkFactor: 2, // the real one takes 0.3 s; TestWorkFactor tests it
 		Now:        func() time.Time { return h.now },
 		Sleep: func(ctx context.Context, d time.Duration) error {
 			h.slept = append(h.slept, d)
@@ -44,7 +44,7 @@ func newHome(t *testing.T) *home {
 			return ctx.Err()
 		},
 	}
-	t.Cleanup(func() { // nothing of a test stays in the kernel
+	t.Cleanup(func() { // or the key would stay in the kernel
 		if f, err := keyring.OpenFile(h.config); err == nil {
 			_ = f.Lock(context.Background())
 		}

@@ -19,10 +19,10 @@ import (
 	"github.com/credhelper/credhelper/protocol/secret"
 )
 
-// bg is for children, which have no test.
+// bg is the context of child processes, which have no test.
 var bg = context.Background()
 
-// sweepConfig is a keyring below base whose clock is the real one.
+// sweepConfig is a keyring below base with the real clock.
 func sweepConfig(base string) keyring.FileConfig {
 	return keyring.FileConfig{
 		Dir: filepath.Join(base, "keyring"), KeyFile: filepath.Join(base, "state", "keyring.key"),
@@ -65,8 +65,8 @@ func wantOpener(t *testing.T, f *keyring.File, want keyring.Opener) {
 	}
 }
 
-// TestLifeOfAKeyring goes from nothing to a key file, a passphrase, another
-// passphrase and back, and the secret is there all the time.
+// TestLifeOfAKeyring goes from nothing to a key file, a passphrase, another passphrase and
+// back; the secret is there all the time.
 func TestLifeOfAKeyring(t *testing.T) {
 	h := newHome(t)
 	f := h.open(t)
@@ -98,7 +98,7 @@ func TestLifeOfAKeyring(t *testing.T) {
 		wantError(t, later.UsePassphrase(t.Context(), secret.New("mine")), keyring.ErrLocked)
 		wantError(t, later.UseKeyFile(t.Context()), keyring.ErrLocked)
 		_, err = later.Get(t.Context(), keyringtest.Key(2))
-		wantError(t, err, keyring.ErrNotFound) // absent is absent, locked or not
+		wantError(t, err, keyring.ErrNotFound) // an absent secret is absent, locked or not
 		if err := later.Unlock(t.Context(), secret.New(passphrase), 0); err != nil {
 			t.Fatal(err)
 		}
@@ -116,8 +116,8 @@ func TestLifeOfAKeyring(t *testing.T) {
 	}
 }
 
-// TestWrongPassphrase (F12): twenty wrong ones get one and the same error, ever
-// later; nothing changes, and the right one still works after them.
+// TestWrongPassphrase (F12): twenty wrong passphrases get the same error, each one later;
+// nothing changes, and the right one still works afterwards.
 func TestWrongPassphrase(t *testing.T) {
 	h, f := withPassphrase(t)
 	set(t, f, 1, "value")
@@ -136,7 +136,7 @@ func TestWrongPassphrase(t *testing.T) {
 	for i := range 19 {
 		delays = append(delays, min(250*time.Millisecond<<i, 10*time.Second))
 	}
-	if !slices.EqualFunc(h.slept, delays, func(a, b time.Duration) bool { return b-a >= 0 && b-a <= time.Millisecond }) { // ms are kept
+	if !slices.EqualFunc(h.slept, delays, func(a, b time.Duration) bool { return b-a >= 0 && b-a <= time.Millisecond }) { // stored in milliseconds
 		t.Errorf("delays %v, want %v", h.slept, delays)
 	}
 	later := h.open(t)
@@ -162,7 +162,7 @@ func TestWrongPassphrase(t *testing.T) {
 	}
 }
 
-// TestDelayCanBeCancelled: a deadline in the middle of the wait is ErrLocked.
+// TestDelayCanBeCancelled: a deadline during the delay is ErrLocked.
 func TestDelayCanBeCancelled(t *testing.T) {
 	h, _ := withPassphrase(t)
 	_ = h.open(t).Unlock(t.Context(), secret.New("wrong"), 0)
@@ -187,8 +187,8 @@ func snapshot(t *testing.T, dir string) map[string]string {
 	return files
 }
 
-// TestDamagedIdentity: identity.age with any byte flipped is an error, the
-// file is left, and no new key is made.
+// TestDamagedIdentity: identity.age with any byte changed is an error; the file is left, and
+// no new key is created.
 func TestDamagedIdentity(t *testing.T) {
 	h, f := withPassphrase(t)
 	set(t, f, 1, "value")
@@ -217,8 +217,8 @@ func TestDamagedIdentity(t *testing.T) {
 	}
 }
 
-// TestWorkFactor (S5): the default is what is written, and a doctored file
-// that asks for gigabytes of memory is refused before any work.
+// TestWorkFactor (S5): the default is what is written, and a manipulated file that asks for
+// gigabytes of memory is refused before any work.
 func TestWorkFactor(t *testing.T) {
 	h := newHome(t)
 	h.config.WorkFactor = 0
@@ -245,8 +245,8 @@ func TestWorkFactor(t *testing.T) {
 	}
 }
 
-// memory is how many bytes a call allocates: the measure of its work that does not
-// depend on the speed of the machine.
+// memory returns how many bytes a call allocates: a measure of its work that does not depend
+// on the speed of the machine.
 func memory(call func()) uint64 {
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
@@ -255,7 +255,7 @@ func memory(call func()) uint64 {
 	return after.TotalAlloc - before.TotalAlloc
 }
 
-// TestCredential: systemd hands out the passphrase or the key itself.
+// TestCredential: systemd provides the passphrase, or the key itself.
 func TestCredential(t *testing.T) {
 	h, f := withPassphrase(t)
 	set(t, f, 1, "value")
@@ -296,7 +296,8 @@ func TestCredential(t *testing.T) {
 	wantError(t, err, keyring.ErrNotFound, path)
 }
 
-// TestLostKeyIsNoEmptyKeyring (F11): items that nothing opens are not "nothing stored".
+// TestLostKeyIsNoEmptyKeyring (F11): items without a key to open them are not "nothing
+// stored".
 func TestLostKeyIsNoEmptyKeyring(t *testing.T) {
 	h, f := withKeyFile(t)
 	set(t, f, 1, canary)

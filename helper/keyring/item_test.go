@@ -12,7 +12,7 @@ import (
 	"github.com/credhelper/credhelper/protocol/secret"
 )
 
-// The formats themselves, from inside the package.
+// Tests of the formats themselves, inside the package.
 
 const testKey = Prefix + "0123456789abcdef"
 
@@ -25,8 +25,8 @@ func testIdentity(tb testing.TB) *age.X25519Identity {
 	return identity
 }
 
-// TestGoldenItem (F19): testdata/item-1.age is an item as the first release
-// wrote it. Every later one must open it.
+// TestGoldenItem (F19): testdata/item-1.age is an item that the first release wrote. Every
+// later release must open it.
 func TestGoldenItem(t *testing.T) {
 	sealed, err := os.ReadFile("testdata/item-1.age")
 	if err != nil {
@@ -38,8 +38,8 @@ func TestGoldenItem(t *testing.T) {
 	}
 }
 
-// FuzzDecodeItem: whatever reads as an item is written back byte for byte,
-// so there is one form of each.
+// FuzzDecodeItem: whatever can be decoded is encoded to the same bytes, so that each item
+// has one form.
 func FuzzDecodeItem(f *testing.F) {
 	f.Add(encodeItem(testKey, secret.New("value")))
 	f.Add(encodeItem(testKey, secret.New("two\nlines\n")))
@@ -60,7 +60,7 @@ func FuzzDecodeItem(f *testing.F) {
 	})
 }
 
-// FuzzOpenItem: no file opens but one that was sealed to the key.
+// FuzzOpenItem: no file opens except one that was sealed to the key.
 func FuzzOpenItem(f *testing.F) {
 	identity := testIdentity(f)
 	sealed, err := sealItem(identity, testKey, secret.New("value"))
@@ -82,7 +82,7 @@ func FuzzOpenItem(f *testing.F) {
 	})
 }
 
-// FuzzParseIdentity: what is read as an identity is written as its one line.
+// FuzzParseIdentity: whatever is parsed as an identity is written as the same one line.
 func FuzzParseIdentity(f *testing.F) {
 	line := testIdentity(f).String()
 	for _, seed := range []string{line, line + "\n", "# created\n# public key\n" + line + "\r\n", line + "\n" + line, "", "#", "AGE-SECRET-KEY-PQ-1", strings.ToLower(line)} {

@@ -10,7 +10,7 @@ import (
 	"filippo.io/age"
 )
 
-// FuzzStanza: what is read is written as it was, whatever a plugin says.
+// FuzzStanza: whatever a plugin sends, what can be read is written as it was.
 func FuzzStanza(f *testing.F) {
 	for _, seed := range []string{"-> done\n\n", "-> file-key 0\nAAAA\n", "-> msg\n" + strings.Repeat("A", 64) + "\n\n",
 		"-> \n\n", "->x\n\n", "-> a  b\n\n", "-> a\nA===\n", "-> a\n" + strings.Repeat("A", 65) + "\n", "-> a\nAB\n", "-> a\nAA\r\n", "-> a"} {
@@ -32,7 +32,7 @@ func FuzzStanza(f *testing.F) {
 	})
 }
 
-// TestStanza: bodies around the length of a line.
+// TestStanza: bodies of about the length of a line.
 func TestStanza(t *testing.T) {
 	for _, n := range []int{0, 1, 47, 48, 49, 95, 96, 97, 1000} {
 		want := &age.Stanza{Type: "msg", Args: []string{"1", "b"}, Body: bytes.Repeat([]byte{7}, n)}

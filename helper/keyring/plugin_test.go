@@ -18,7 +18,7 @@ import (
 	"github.com/credhelper/credhelper/protocol/secret"
 )
 
-// pluginCalled makes this test binary a plugin, which keyringtest.AgePlugin plays.
+// pluginCalled makes this test binary the plugin of that name (keyringtest.AgePlugin).
 func pluginCalled(t *testing.T, name string) keyring.Plugin {
 	t.Helper()
 	exe, err := os.Executable()
@@ -36,7 +36,7 @@ func pluginCalled(t *testing.T, name string) keyring.Plugin {
 	return p
 }
 
-// person answers with a PIN and keeps what was said.
+// person answers with a PIN and records what was shown.
 func person(told *[]string) *keyring.Person {
 	return &keyring.Person{
 		Tell: func(message string) { *told = append(*told, message) },
@@ -53,8 +53,8 @@ func pluginText(t *testing.T, h *home) string {
 	return string(text)
 }
 
-// TestPlugin: a plugin opens the keyring for every process, and nothing on disk does
-// without it. It gets few variables.
+// TestPlugin: a plugin opens the keyring for every process, and without it nothing on disk
+// does. It gets few variables.
 func TestPlugin(t *testing.T) {
 	h, f := withKeyFile(t)
 	set(t, f, 1, canary)
@@ -87,8 +87,8 @@ func TestPlugin(t *testing.T) {
 	}
 }
 
-// TestPluginIsAges: age's own client opens what was sealed, so the keyring can be read
-// without this program; the bare identity is the one of "age -j".
+// TestPluginIsAges: age's own client opens what was sealed, so that the keyring can be read
+// without this program; the identity is the one of "age -j".
 func TestPluginIsAges(t *testing.T) {
 	h, f := withKeyFile(t)
 	p := pluginCalled(t, "good")
@@ -111,8 +111,8 @@ func TestPluginIsAges(t *testing.T) {
 	}
 }
 
-// TestPluginFails: a plugin that does not open what it sealed changes nothing, and
-// what it says is in no error.
+// TestPluginFails: a plugin that does not open what it sealed changes nothing, and no error
+// contains its messages.
 func TestPluginFails(t *testing.T) {
 	for _, name := range []string{"broken", "silent", "garbage", "noisy", "pin", "touch", "slow"} {
 		t.Run(name, func(t *testing.T) {
@@ -133,8 +133,8 @@ func TestPluginFails(t *testing.T) {
 	}
 }
 
-// TestPluginAndPerson: what needs a person is ErrLocked to a tool, and open after
-// "unlock".
+// TestPluginAndPerson: for a tool, a plugin that needs a person is ErrLocked; after "unlock"
+// the keyring is open.
 func TestPluginAndPerson(t *testing.T) {
 	for _, name := range []string{"pin", "touch"} {
 		t.Run(name, func(t *testing.T) {
@@ -163,7 +163,7 @@ func TestPluginAndPerson(t *testing.T) {
 	}
 }
 
-// TestPluginReplaced: another way to open the keyring takes the plugin's place.
+// TestPluginReplaced: another way to open the keyring replaces the plugin.
 func TestPluginReplaced(t *testing.T) {
 	for name, replace := range map[string]func(*keyring.File) error{
 		"a passphrase":   func(f *keyring.File) error { return f.UsePassphrase(bg, secret.New("open sesame")) },
@@ -195,8 +195,8 @@ func TestPluginReplaced(t *testing.T) {
 	}
 }
 
-// TestPluginProgram (T5): a program that others can replace is not run, now or later,
-// and a file that says something else runs none.
+// TestPluginProgram (T5): a program that others can replace is not run, and a damaged
+// keyring.plugin runs nothing.
 func TestPluginProgram(t *testing.T) {
 	h, f := withKeyFile(t)
 	dir := t.TempDir()
@@ -232,7 +232,7 @@ func TestPluginProgram(t *testing.T) {
 	}
 }
 
-// TestFindPlugin: what can be typed behind --identity.
+// TestFindPlugin: what can be typed after --identity.
 func TestFindPlugin(t *testing.T) {
 	good := pluginCalled(t, "good")
 	dir := filepath.Dir(good.Program)

@@ -10,7 +10,7 @@ import (
 	"github.com/credhelper/credhelper/helper/keyring"
 )
 
-// TestNewSource: the words of a profile's "secret", refused before anything is
+// TestNewSource: the words of a profile's "secret" that are refused before anything is
 // opened.
 func TestNewSource(t *testing.T) {
 	for _, c := range []struct {
@@ -18,7 +18,7 @@ func TestNewSource(t *testing.T) {
 		ok    bool
 	}{
 		{[]string{"file", "/run/secrets/jama"}, true},
-		{[]string{"file", "secrets/jama"}, false}, // T4: the current directory decides nothing
+		{[]string{"file", "secrets/jama"}, false}, // T4: not relative to the current directory
 		{[]string{"file", "./jama"}, false},
 		{[]string{"file", "~/jama"}, false},
 		{[]string{"file", ""}, false},

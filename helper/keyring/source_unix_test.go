@@ -19,8 +19,8 @@ import (
 	"github.com/credhelper/credhelper/protocol/secret"
 )
 
-// TestSourceFile: owner root or us, nobody else can write, links are followed
-// (Kubernetes mounts are links), and nothing waits.
+// TestSourceFile: the file must belong to root or us, and nobody else may write it; links
+// are followed (Kubernetes mounts are links), and nothing blocks.
 func TestSourceFile(t *testing.T) {
 	for _, c := range []struct {
 		name string
@@ -75,8 +75,8 @@ func put(content string, mode os.FileMode) func(string) error {
 	}
 }
 
-// foreign makes path somebody else's. An ordinary user cannot give files away;
-// what he can do is let everybody write it, which must be refused as well.
+// foreign gives path to somebody else. An ordinary user cannot do that, but can let
+// everybody write it, which must be refused as well.
 func foreign(path string) error {
 	if os.Geteuid() == 0 {
 		return errors.Join(put(canary, 0o644)(path), os.Chown(path, 12345, -1))
@@ -84,7 +84,7 @@ func foreign(path string) error {
 	return put(canary, 0o666)(path)
 }
 
-// TestReadKey: a private key has lines, or is binary, and comes as it is.
+// TestReadKey: a private key may have several lines or be binary, and is returned unchanged.
 func TestReadKey(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "key.pem")
 	for _, content := range []string{"-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n", "\x30\x82\x00\xff"} {
@@ -118,8 +118,8 @@ func script(t *testing.T, body string) string {
 	return path
 }
 
-// TestSourceCommand: what a command may do and what it is stopped at. Those that
-// would not end are stopped for another reason than their time.
+// TestSourceCommand: what a command may do, and what it is stopped for. Those that would not
+// end are stopped for another reason than their time.
 func TestSourceCommand(t *testing.T) {
 	for _, c := range []struct {
 		name, body, want string
@@ -151,8 +151,8 @@ func TestSourceCommand(t *testing.T) {
 	}
 }
 
-// TestSourceCommandTimeout: a command that does not end is killed with its
-// children, all of them, at its limit or at the caller's.
+// TestSourceCommandTimeout: a command that does not end is killed with all its children, at
+// its own limit or at the caller's.
 func TestSourceCommandTimeout(t *testing.T) {
 	pids := filepath.Join(t.TempDir(), "pids")
 	path := script(t, fmt.Sprintf("trap '' TERM INT HUP; sleep 61 & echo $! $$ >%s; wait; sleep 62", pids))
@@ -164,7 +164,7 @@ func TestSourceCommandTimeout(t *testing.T) {
 		_ = os.Remove(pids)
 		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 		if name == "the caller's" {
-			go func() { // once it runs
+			go func() { // once it is running
 				for text, _ := os.ReadFile(pids); !bytes.HasSuffix(text, []byte("\n")) && ctx.Err() == nil; text, _ = os.ReadFile(pids) {
 					time.Sleep(time.Millisecond)
 				}
@@ -201,8 +201,7 @@ func gone(pid int) bool {
 	return false
 }
 
-// TestSourceCommandEnvironment (T7): the child gets what its tools need and
-// nothing else.
+// TestSourceCommandEnvironment (T7): the child gets what its tools need and nothing else.
 func TestSourceCommandEnvironment(t *testing.T) {
 	out := filepath.Join(t.TempDir(), "environment")
 	path := script(t, "env >"+out+"; echo value")
@@ -229,8 +228,8 @@ func TestSourceCommandEnvironment(t *testing.T) {
 	}
 }
 
-// TestSourceCommandNames: a command gets the variables that its profile names, too,
-// and only those.
+// TestSourceCommandNames: a command also gets the variables that its profile names, and only
+// those.
 func TestSourceCommandNames(t *testing.T) {
 	around := keyring.Surroundings{Names: []string{"VAULT_ADDR", "NOT_SET"}, Environ: []string{
 		"PATH=/usr/bin:/bin", "VAULT_ADDR=https://vault.example", "VAULT_TOKEN=" + canary}}
@@ -240,8 +239,9 @@ func TestSourceCommandNames(t *testing.T) {
 	}
 }
 
-// TestSourceCommandFailed: what a failing command wrote is told to who wants it, and
-// is not in the error. A process that it leaves behind with its stderr holds nobody.
+// TestSourceCommandFailed: what a failing command wrote is passed to those who asked for it,
+// and is not in the error. A process that it leaves behind with its stderr open delays
+// nobody.
 func TestSourceCommandFailed(t *testing.T) {
 	var out, said string
 	around := keyring.Surroundings{Environ: []string{"PATH=/usr/bin:/bin"}, Failed: func(stdout, stderr secret.Text) {
@@ -257,7 +257,7 @@ func TestSourceCommandFailed(t *testing.T) {
 		if !errors.Is(err, keyring.ErrUnavailable) || !strings.HasSuffix(err.Error(), "it failed (exit status 3)") || out != "partly\n" || said != "why\n" {
 			t.Errorf("%s: stdout %q, stderr %q, %v", body, out, said, err)
 		}
-		if took := time.Since(began); took > 30*time.Second { // half of what it leaves behind lives
+		if took := time.Since(began); took > 30*time.Second { // half as long as the process that it leaves behind
 			t.Errorf("%s: it took %v", body, took)
 		}
 	}
@@ -270,8 +270,8 @@ func TestSourceCommandFailed(t *testing.T) {
 	}
 }
 
-// TestSourceCommandProgram (T5): a program that others can replace is not run,
-// whether they can write it, a folder of the way to it, or a link.
+// TestSourceCommandProgram (T5): a program that others can replace is not run, whether they
+// can write the file, a directory in its path, or a link.
 func TestSourceCommandProgram(t *testing.T) {
 	ran := filepath.Join(t.TempDir(), "ran")
 	for name, change := range map[string]func(string) error{
@@ -282,7 +282,7 @@ func TestSourceCommandProgram(t *testing.T) {
 			return errors.Join(os.Mkdir(open, 0o700), os.Rename(p, open+"/program"), os.Symlink(open+"/program", p), os.Chmod(open, 0o777))
 		},
 		"behind another user's link": func(p string) error {
-			if os.Geteuid() != 0 { // who cannot give a link away has one into nothing
+			if os.Geteuid() != 0 { // without the right to give a link away: a broken link
 				return errors.Join(os.Remove(p), os.Symlink("none", p))
 			}
 			return errors.Join(os.Rename(p, p+".real"), os.Symlink(p+".real", p), os.Lchown(p, 12345, -1))

@@ -7,8 +7,8 @@ import (
 	"github.com/credhelper/credhelper/helper/keyring"
 )
 
-// TestCheckVariable: what decides which program runs, what it loads and whom it
-// trusts is never passed on to a command that prints a secret.
+// TestCheckVariable: variables that decide which program runs, what it loads and whom it
+// trusts are never passed to a command that prints a secret.
 func TestCheckVariable(t *testing.T) {
 	for _, name := range []string{"VAULT_ADDR", "VAULT_TOKEN", "VAULT_NAMESPACE", "OP_SERVICE_ACCOUNT_TOKEN", "BW_SESSION", "AWS_PROFILE", "KUBECONFIG",
 		"ACTIONS_ID_TOKEN_REQUEST_URL", "SSL_CERT_FILE", "HTTPS_PROXY", "https_proxy", "NODE_EXTRA_CA_CERTS", "_X1", "ENVIRONMENT", "LDAP_URI"} {

@@ -16,12 +16,12 @@ import (
 	"github.com/credhelper/credhelper/protocol/secret"
 )
 
-// fake is a keyring in memory that can be told to misbehave.
+// fake is a keyring in memory that can be made to misbehave.
 type fake struct {
 	mu    sync.Mutex
 	items map[string]secret.Text
-	hang  chan struct{}            // if set, every call waits for it and minds no context
-	keeps func(string) secret.Text // if set, what is kept of a value
+	hang  chan struct{}            // if set, every call waits for it and ignores its context
+	keeps func(string) secret.Text // if set, changes the value that is stored
 }
 
 func (f *fake) enter() func() {
@@ -67,8 +67,8 @@ func (f *fake) Names(context.Context) (names []string, _ error) {
 	return names, nil
 }
 
-// TestDeadline (S4, F7): a keyring that never answers fails every call in
-// time, also where the caller has less time or none.
+// TestDeadline (S4, F7): a keyring that never answers fails every call in time, even if the
+// caller has less time or no limit.
 func TestDeadline(t *testing.T) {
 	synctest.Test(t, testDeadline)
 }
@@ -100,7 +100,7 @@ func testDeadline(t *testing.T) {
 	}
 }
 
-// TestDeadlinePassesErrors: what a keyring says in time is said unchanged.
+// TestDeadlinePassesErrors: errors that come in time are passed on unchanged.
 func TestDeadlinePassesErrors(t *testing.T) {
 	k := keyring.WithDeadline(&fake{}, time.Minute)
 	_, err := k.Get(t.Context(), keyringtest.Key(1))
@@ -111,7 +111,7 @@ func TestDeadlinePassesErrors(t *testing.T) {
 	})
 }
 
-// TestReadBack (F10): a keyring that drops, cuts or changes what it is given.
+// TestReadBack (F10): a keyring that drops, truncates or changes what it is given.
 func TestReadBack(t *testing.T) {
 	for name, keeps := range map[string]func(string) secret.Text{
 		"cuts":    func(s string) secret.Text { return secret.New(s[:3]) },
@@ -127,12 +127,12 @@ func TestReadBack(t *testing.T) {
 	wantError(t, keyring.WithReadBack(drops{&fake{}}).Set(t.Context(), keyringtest.Key(1), secret.New(canary)), keyring.ErrNotFound, "reading back")
 }
 
-// drops says yes and stores nothing.
+// drops reports success and stores nothing.
 type drops struct{ *fake }
 
 func (drops) Set(context.Context, string, secret.Text) error { return nil }
 
-// sealed opens an oversize keyring over a fake one.
+// sealed opens an oversize keyring on top of a fake one.
 func sealed(t *testing.T, inner keyring.Keyring, now func() time.Time) (keyring.Keyring, string) {
 	t.Helper()
 	dir := filepath.Join(t.TempDir(), "oversize")
@@ -152,8 +152,8 @@ func files(t *testing.T, dir string) (paths []string) {
 	return paths
 }
 
-// TestOversize (S1): what a keyring cannot take lies sealed in a file whose
-// key the keyring holds; the keyring never sees more than its limit.
+// TestOversize (S1): a value too large for the keyring is sealed in a file whose key is in
+// the keyring; the keyring never sees more than its limit.
 func TestOversize(t *testing.T) {
 	inner := &fake{}
 	k, dir := sealed(t, inner, time.Now)
@@ -184,8 +184,8 @@ func TestOversize(t *testing.T) {
 	}
 }
 
-// TestOversizeDamage: any byte of the file, another's file, no file, a bad
-// pointer: an error that names the way back.
+// TestOversizeDamage: a changed byte, another item's file, no file, or a bad pointer is an
+// error that says how to recover.
 func TestOversizeDamage(t *testing.T) {
 	inner := &fake{}
 	k, dir := sealed(t, inner, time.Now)
@@ -238,8 +238,8 @@ func TestOversizeDamage(t *testing.T) {
 	}
 }
 
-// TestOversizeLeftovers: the file of a Set that never reached the keyring goes
-// after an hour, at the next change of the same key.
+// TestOversizeLeftovers: the file of a Set that never reached the keyring is removed after
+// an hour, at the next change of the same key.
 func TestOversizeLeftovers(t *testing.T) {
 	now := time.Now()
 	k, dir := sealed(t, &fake{}, func() time.Time { return now })
@@ -260,8 +260,8 @@ func TestOversizeLeftovers(t *testing.T) {
 	wantValue(t, k, 1, strings.Repeat("u", 200))
 }
 
-// TestBackends: the table names each backend once, in the form that a
-// configuration can hold.
+// TestBackends: the table names each backend once, in the form that a configuration can
+// contain.
 func TestBackends(t *testing.T) {
 	seen := map[string]bool{}
 	for _, b := range keyring.Backends {

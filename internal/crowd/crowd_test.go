@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// TestEarly: what the tally takes for a token that nobody needed.
+// TestEarly: which tokens the tally counts as requested too early.
 func TestEarly(t *testing.T) {
 	for _, c := range []struct {
 		name  string
@@ -33,8 +33,7 @@ func TestEarly(t *testing.T) {
 	}
 }
 
-// TestMemberCounts: a failure, a token past its end and a new token are each
-// counted as such.
+// TestMemberCounts: a failure, an expired token and a new token are each counted as such.
 func TestMemberCounts(t *testing.T) {
 	now := time.Now().Unix()
 	for _, c := range []struct {

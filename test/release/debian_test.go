@@ -18,9 +18,9 @@ import (
 	"github.com/credhelper/credhelper/protocol/connector"
 )
 
-// TestDebian: on a fresh Debian, from the package to a token in three commands; what
-// the machine then knows without a network; what is wrong is said, with what to do;
-// and removing it leaves what is the user's.
+// TestDebian: on a fresh Debian, from the package to a token in three commands; what works
+// without a network; errors say what to do; and removing the package leaves the user's
+// files.
 func TestDebian(t *testing.T) {
 	m, s := fresh(t), server(t)
 	deb := func(arch string) string {
@@ -158,8 +158,8 @@ func parts(t *testing.T, m *machine) {
 	}
 }
 
-// mixed: the executables of two releases say so. What an older front says to a newer
-// engine is a handover of another version; where that is the same, doctor compares.
+// mixed: executables of two releases are detected. An older front and a newer engine have
+// different handover versions; if those are equal, doctor compares the releases.
 func mixed(t *testing.T, m *machine) {
 	m = m.in(t)
 	for _, name := range []string{"credhelper-engine", "credhelper-plugin"} {
@@ -181,8 +181,8 @@ func mixed(t *testing.T, m *machine) {
 	}
 }
 
-// readOnly: nothing is written into the prefix, so a read-only one will do; what must be
-// written there, a package, is refused by who installs it.
+// readOnly: nothing is written to the prefix, so it can be read-only. A package cannot be
+// installed there, and dpkg says so.
 func readOnly(t *testing.T, m *machine) {
 	m = m.in(t)
 	const lock = "mount --bind /usr /usr && mount -o remount,ro,bind /usr && "
@@ -191,7 +191,7 @@ func readOnly(t *testing.T, m *machine) {
 	}
 	m.refuses("root", lock+"dpkg -i /*_amd64.deb", "Read-only file system")
 	m.refuses("root", lock+"cp /usr/bin/credhelper /usr/bin/credhelper-new", "Read-only file system")
-	m.must("root", "dpkg -i /*_amd64.deb") // which dpkg asks for after such a failure
+	m.must("root", "dpkg -i /*_amd64.deb") // dpkg asks for this after such a failure
 	m.must("user", "credhelper token work")
 }
 

@@ -13,10 +13,10 @@ import (
 	"github.com/pelletier/go-toml/v2"
 )
 
-// Clients that are not installed for these tests, since they need an account with
-// their makers. What setup writes for them is read as they read it, and the command
-// in it is run as they run it (docs/dialects/mcp.md and others.md); the headers then
-// go to a server that demands the token.
+// Clients that are not installed for these tests, because they need an account with their
+// vendors. What setup writes for them is read as they read it, and the command in it is run
+// as they run it (docs/dialects/mcp.md and others.md); the headers then go to a server that
+// demands the token.
 
 // written reads a configuration that setup wrote.
 func (w *world) written(name string, into any, read func([]byte, any) error) {
@@ -52,9 +52,9 @@ func agentServer() http.Handler {
 	return http.HandlerFunc(func(rw http.ResponseWriter, _ *http.Request) { fmt.Fprintln(rw, "{}") })
 }
 
-// headersHelper: through the shell, the server's URL in a variable, stdout an object
-// of texts. A server that came with somebody's repository gets nothing by the same
-// command (O14).
+// headersHelper: run through the shell, with the server's URL in a variable; stdout is an
+// object of strings. The same command gives nothing to a server from somebody else's
+// repository (O14).
 func TestMCPHeadersHelper(t *testing.T) {
 	w := newWorld(t)
 	site, stranger := w.site("Bearer", agentServer()), w.stranger("Bearer", agentServer())
@@ -86,8 +86,8 @@ func TestMCPHeadersHelper(t *testing.T) {
 	w.requests(1)
 }
 
-// apiKeyHelper through the shell, and a model provider's command with its arguments:
-// the bare token, on one line, within their time.
+// apiKeyHelper, run through the shell, and a model provider's command with arguments: the
+// bare token, on one line, within their time limits.
 func TestAgentsKeys(t *testing.T) {
 	w := newWorld(t)
 	site := w.site("Bearer", agentServer())

@@ -9,8 +9,8 @@ import (
 )
 
 // TestAnsible: the tasks of examples/ansible set up a profile and its secret, and a second
-// run says that nothing changed (newcomer F2, F3). There is no service manager here, so the
-// last task is left out; in a namespace whoever runs the test owns what root owns.
+// run reports no change (newcomer F2, F3). The last task is left out, because there is no
+// service manager here. In a user namespace, the user who runs the test owns what root owns.
 func TestAnsible(t *testing.T) {
 	w := newWorld(t)
 	for from, to := range map[string]string{

@@ -13,12 +13,11 @@ import (
 	"time"
 )
 
-// Bazel itself is not to be had from any package source: its launcher downloads it.
-// In its place stands what Bazel does with a helper, in Bazel's language and with
-// its own means (bazelbuild/bazel, authandtls/credentialhelper): one argument, the
-// request without a line end, the process waited for before its output is read, and
-// the end of the credentials read by the very pattern of Bazel's formatter, which
-// takes no fraction of a second and no small letter.
+// Bazel itself is in no package source: its launcher downloads it. Instead, this does what
+// Bazel does with a helper, in Bazel's language and with its own means (bazelbuild/bazel,
+// authandtls/credentialhelper): one argument; the request without a newline; the process is
+// waited for before its output is read; and the expiry is parsed by the pattern of Bazel's
+// formatter, which accepts neither fractions of a second nor lower-case letters.
 const bazelPart = `
 import java.io.*;
 import java.nio.charset.StandardCharsets;
@@ -76,7 +75,7 @@ func (w *world) bazelFetch(part, url string) (status int, expires int64) {
 	w.t.Helper()
 	out := w.ok(nil, "java", part, w.bazelHelper(), url)
 	seconds, answer, _ := strings.Cut(out, "\n")
-	var response struct{ Headers map[string][]string } // a plain text instead of a list is an error, as in Bazel
+	var response struct{ Headers map[string][]string } // a string instead of a list is an error, as in Bazel
 	if err := json.Unmarshal([]byte(answer), &response); err != nil {
 		w.t.Fatalf("%v: %s", err, answer)
 	}
@@ -99,7 +98,7 @@ func (w *world) bazelFetch(part, url string) (status int, expires int64) {
 	return got.StatusCode, expires
 }
 
-// A download through the helper that setup wires; another host gets no header, and a
+// A download through the helper that setup configures; another host gets no header, and a
 // failure is shown.
 func TestBazelsPart(t *testing.T) {
 	for _, named := range []string{"", "work"} {

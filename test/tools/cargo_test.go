@@ -14,8 +14,8 @@ import (
 	"testing"
 )
 
-// crates is a registry with a sparse index that wants a token for everything. It
-// has the one crate demo, and app once that was published.
+// crates is a registry with a sparse index that demands a token for everything. It has the
+// crate demo, and app once that was published.
 func crates(start func(string, http.Handler) *site) *site {
 	mux := http.NewServeMux()
 	s := start("Bearer", mux)
@@ -67,7 +67,7 @@ func cargoWorld(t *testing.T) (w *world, ours, stranger *site) {
 	return w, ours, stranger
 }
 
-// crate makes a crate that needs demo of a registry.
+// crate makes a crate that depends on demo from a registry.
 func (w *world) crate(folder, registry string) option {
 	w.t.Helper()
 	w.write(folder+"/Cargo.toml", "[package]\nname = \"app\"\nversion = \"1.0.0\"\nedition = \"2021\"\ndescription = \"a\"\nlicense = \"MIT\"\n"+
@@ -76,8 +76,8 @@ func (w *world) crate(folder, registry string) option {
 	return in(w.home + "/" + folder)
 }
 
-// Reading, publishing and asking for owners with one token; another registry is
-// left to cargo's next provider (docs/exit-codes.md: url-not-supported).
+// Reading, publishing and listing owners with one token. Another registry is left to cargo's
+// next provider (docs/exit-codes.md: url-not-supported).
 func TestCargo(t *testing.T) {
 	w, site, stranger := cargoWorld(t)
 	w.profile("work", site.URL)
@@ -106,7 +106,8 @@ func TestCargoLoginLogout(t *testing.T) {
 	w.setup("cargo")
 	app := w.crate("app", "mine")
 	w.ok(app, "cargo", "fetch")
-	// The token is revoked: cargo says to log in, and that says what to type (X3).
+	// The token is revoked: cargo says to log in, and our answer to that says what to type
+	// (X3).
 	w.auth.RevokeAll()
 	if r := w.fails(app, "cargo", "owner", "--list", "--registry", "mine", "demo"); !strings.Contains(r.stderr, "cargo login") {
 		t.Errorf("cargo says something else after a 401: %s", r.stderr)
@@ -122,11 +123,11 @@ func TestCargoLoginLogout(t *testing.T) {
 	w.requests(2)
 	w.ok(app, "cargo", "logout", "--registry", "mine")
 	w.ok(app, "cargo", "owner", "--list", "--registry", "mine", "demo")
-	w.requests(2) // in its first minute a token is not replaced
+	w.requests(2) // a token is not replaced in its first minute
 }
 
-// A provider of one registry, its profile named in its arguments: it narrows, and
-// cannot make another registry ours (O14).
+// A provider for one registry with its profile in the arguments: that narrows, and cannot
+// make another registry ours (O14).
 func TestCargoNamedProfile(t *testing.T) {
 	w, site, stranger := cargoWorld(t)
 	w.profile("work", site.URL)
@@ -140,8 +141,8 @@ func TestCargoNamedProfile(t *testing.T) {
 	w.requests(1)
 }
 
-// cargo's built-in provider runs a command without a word, and says the registry in
-// a variable (dialect chosen by its trace).
+// cargo's built-in provider runs a command without arguments, and names the registry in a
+// variable (the dialect is chosen by it).
 func TestCargoFromStdout(t *testing.T) {
 	w, site, stranger := cargoWorld(t)
 	w.profile("work", site.URL)
@@ -155,7 +156,7 @@ func TestCargoFromStdout(t *testing.T) {
 	w.requests(1)
 }
 
-// The reason of a failure is cargo's to show.
+// cargo shows the reason of a failure.
 func TestCargoFailure(t *testing.T) {
 	w, site, _ := cargoWorld(t)
 	w.profile("work", site.URL)

@@ -11,15 +11,15 @@ import (
 	"k8s.io/client-go/tools/clientcmd"
 )
 
-// A program that uses client-go and runs long asks the plugin again after a 401, and
-// never else before the end that it was told. So its second question is the report of
-// a refusal (X1): its requests go on with one more token, and no more than one.
+// A long-running program that uses client-go runs the plugin again after a 401, and never
+// otherwise before the expiry that it was told. So its second request reports a refusal
+// (X1): the program continues with one more token, and no more than one.
 func TestClientGo(t *testing.T) {
 	w := newWorld(t)
 	site := w.site("Bearer", cluster())
 	w.profile("work", site.URL)
 	w.kubeconfig(site, site)
-	for _, entry := range w.env { // of this process, in which client-go runs the plugin
+	for _, entry := range w.env { // of this process, which client-go uses for the plugin
 		name, value, _ := strings.Cut(entry, "=")
 		t.Setenv(name, value)
 	}

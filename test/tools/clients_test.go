@@ -12,7 +12,7 @@ import (
 	"golang.org/x/net/webdav"
 )
 
-// api says hello, and redirects /away to somebody else.
+// api answers hello, and redirects /away to somebody else's server.
 func api(away func() string) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path == "/away" {
@@ -25,12 +25,12 @@ func api(away func() string) http.Handler {
 
 func nowhere() string { return "/" }
 
-// Command lines for HTTP clients as the documentation gives them. URL stands for
-// the address; each must get hello with the token, and nothing may reach another
-// host by the same line.
+// Command lines for HTTP clients, as the documentation gives them. URL stands for the
+// address. Each must get hello with the token, and send nothing to another host by the same
+// line.
 var clientLines = []struct {
 	name, line string
-	other      string // the same for another host; "" if the line has no place for one
+	other      string // the same for another host; "" if the line cannot name one
 }{
 	{"curl by a configuration on stdin",
 		`credhelper header --format curl-config URL/hello | curl -sSf --config -`, "URL"},
@@ -77,14 +77,13 @@ func TestHTTPClients(t *testing.T) {
 	}
 }
 
-// trustingProfile adds a profile whose API is signed by the tests' authority.
+// trustingProfile adds a profile whose API has a certificate of the tests' CA.
 func (w *world) trustingProfile(name, origin string) {
 	w.t.Helper()
 	w.profile(name, origin, "--ca-file", authorityFile())
 }
 
-// Over plain http a token goes to a loopback address that a profile names, and
-// nowhere else (O2).
+// Over plain http a token goes only to a loopback address that a profile names (O2).
 func TestPlainHTTP(t *testing.T) {
 	w := newWorld(t)
 	site := w.plainSite("Bearer", api(nowhere))
@@ -116,10 +115,10 @@ func TestRedirect(t *testing.T) {
 	}
 	site.served(t)
 	stranger.asked(t)
-	w.requests(1) // the stranger's 401 says nothing about our token
+	w.requests(1) // the stranger's 401 is not about our token
 }
 
-// A 401 makes credhelper curl fetch one new token and try once more.
+// After a 401, credhelper curl fetches one new token and tries once more.
 func TestCurlStaleToken(t *testing.T) {
 	w := newWorld(t)
 	w.setenv("CURL_CA_BUNDLE=" + authorityFile())
@@ -131,8 +130,8 @@ func TestCurlStaleToken(t *testing.T) {
 	w.requests(2)
 }
 
-// rclone runs the command for the first request and after a 401. It cannot say
-// more than that the token was refused, and neither can the command know.
+// rclone runs the command for the first request and after a 401. It cannot report that the
+// token was refused, so the command cannot know.
 func TestRclone(t *testing.T) {
 	w := newWorld(t)
 	files := t.TempDir()
@@ -165,7 +164,7 @@ func TestRclone(t *testing.T) {
 	w.requests(1)
 }
 
-// What setup prints for tools that it cannot wire is typed as it stands.
+// What setup prints for tools that it cannot configure is typed as printed.
 func TestPrintedLines(t *testing.T) {
 	for _, c := range []struct{ tool, flags string }{
 		{"curl", ""}, {"wget", "export WGETRC=/dev/null;"}, {"httpie", "http() { command http --ignore-stdin --check-status --body \"$@\"; };"},

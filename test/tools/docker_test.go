@@ -15,16 +15,16 @@ import (
 	"testing"
 )
 
-// engine stands in for the Docker engine: the command line gives it what the
-// helper answered, and it would take that to the registry. It checks the password
-// as the registry would, and remembers who came.
+// engine stands in for the Docker engine: the docker command sends it what the helper
+// answered, for the registry. It checks the password as the registry would, and records the
+// users.
 type engine struct {
 	world *world
 	mu    sync.Mutex
 	seen  []string // "SERVER USER good" or "... bad"
 }
 
-// dockerEngine starts one and points docker at it.
+// dockerEngine starts one and makes docker use it.
 func (w *world) dockerEngine() *engine {
 	w.t.Helper()
 	dir, err := os.MkdirTemp("", "docker-")
@@ -91,7 +91,7 @@ func (e *engine) check(server string, a dockerAuth) bool {
 	return good
 }
 
-// last is what the engine saw last.
+// last returns what the engine saw last.
 func (e *engine) last() string {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -101,8 +101,8 @@ func (e *engine) last() string {
 	return e.seen[len(e.seen)-1]
 }
 
-// docker login uses what the helper has; logout succeeds; pull gives
-// the engine the user and the token, and an empty pair for another registry.
+// docker login uses what the helper has, and logout succeeds. pull sends the engine the user
+// and the token, and an empty pair for another registry.
 func TestDocker(t *testing.T) {
 	w := newWorld(t)
 	site := w.site("Basic", images())
@@ -134,7 +134,7 @@ func TestDocker(t *testing.T) {
 	w.requests(1) // in its first minute a token is not replaced
 }
 
-// docker manifest speaks to the registry itself.
+// docker manifest contacts the registry itself.
 func TestDockerManifest(t *testing.T) {
 	for _, kind := range registries {
 		t.Run(kind.name, func(t *testing.T) {
@@ -153,8 +153,8 @@ func TestDockerManifest(t *testing.T) {
 	}
 }
 
-// A helper for every registry, which setup does not make: docker asks it for
-// somebody else's too, is told "not found" by the fixed sentence, and goes on.
+// A helper for every registry, which setup does not configure: docker asks it for somebody
+// else's registry too, gets the fixed sentence for "not found", and continues.
 func TestDockerStore(t *testing.T) {
 	w := newWorld(t)
 	site := w.site("Basic", images())
@@ -168,7 +168,7 @@ func TestDockerStore(t *testing.T) {
 	if want := `127.0.0.2:5000 user="" good=false`; e.last() != want {
 		t.Errorf("the engine saw %s, want %s", e.last(), want)
 	}
-	// Everything that docker's store lists would be asked for one by one.
+	// docker would ask for everything that its store lists, one by one.
 	w.fails(nil, "docker", "pull", "ghost.example/app:1")
 	w.requests(1)
 }
@@ -189,8 +189,7 @@ func TestPodmanLogin(t *testing.T) {
 	w.requests(1) // in its first minute a token is not replaced
 }
 
-// A password typed in cannot be stored: docker says so in our words and writes no
-// file with it.
+// A typed password cannot be stored: docker shows our error, and writes no file with it.
 func TestDockerLoginStores(t *testing.T) {
 	w := newWorld(t)
 	site := w.site("Basic", images())

@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// Tools whose cached answer comes from the front alone. Each prepare wires one and
+// Tools whose cached answer comes from the front alone. Each prepare configures one, and
 // returns a command that needs the token.
 var frontTools = []struct {
 	name    string
@@ -62,14 +62,14 @@ func gitRead(t *testing.T, name string) (*world, *site, option, []string) {
 	return w, s, nil, []string{"git", "ls-remote", s.URL + "/app.git"}
 }
 
-// The engine is taken away after the first calls; the cached answer needs it no
-// more, and neither network nor keyring nor library of it (docs/architecture.md).
+// The engine is removed after the first calls. The cached answer does not need it, nor its
+// network, keyring or libraries (docs/architecture.md).
 func TestFrontAlone(t *testing.T) {
 	for _, c := range frontTools {
 		t.Run(c.name, func(t *testing.T) {
 			w, s, o, argv := c.prepare(t)
 			w.ok(o, argv...)
-			w.ok(o, argv...) // files changed within 10 ms are looked at once more
+			w.ok(o, argv...) // stamps under 10 ms old are not trusted
 			if err := os.Remove(w.bin + "/credhelper-engine"); err != nil {
 				t.Fatal(err)
 			}

@@ -13,11 +13,11 @@ import (
 	"testing"
 )
 
-// gits are the two gits: Debian 12's knows user name and password only, Debian
-// 13's (2.46 and later) sends any scheme. The first is whatever this machine has.
+// gits are two versions of git: Debian 12's knows only user name and password; Debian 13's
+// (2.46 and later) sends any scheme. The first is this machine's own.
 var gits = []struct{ name string }{{"old"}, {"new"}}
 
-// useGit puts one of the two in front of the others and tells which it is.
+// useGit puts one of the two first in PATH and reports which it is.
 func (w *world) useGit(name string) (scheme string) {
 	w.t.Helper()
 	w.setenv("GIT_TERMINAL_PROMPT=0", "GIT_SSL_CAINFO="+authorityFile(), "GIT_CONFIG_NOSYSTEM=1",
@@ -38,8 +38,8 @@ func (w *world) useGit(name string) (scheme string) {
 	return scheme
 }
 
-// repositories serves bare repositories at /team/app.git and so on, for reading
-// and writing, with git's own server.
+// repositories serves bare repositories at /team/app.git and so on, for reading and writing,
+// with git's own server.
 func repositories(t *testing.T, names ...string) http.Handler {
 	t.Helper()
 	root := t.TempDir()
@@ -60,7 +60,7 @@ func repositories(t *testing.T, names ...string) http.Handler {
 }
 
 // Clone, commit, push and fetch with one token, and nothing for another host
-// (issue 3; docs/exit-codes.md: "not ours" is silence).
+// (docs/exit-codes.md: "not ours" is silence).
 func TestGit(t *testing.T) {
 	for _, g := range gits {
 		t.Run(g.name, func(t *testing.T) {
@@ -94,9 +94,9 @@ func TestGit(t *testing.T) {
 	}
 }
 
-// A token that the server no longer takes. git 2.46 asks again within the same
-// command, by state[] and continue; an older one fails, calls erase, and the next
-// command works. Either way one more token request, not two.
+// The server no longer accepts a token. git 2.46 asks again within the same command, by
+// state[] and continue. An older git fails and calls erase, and the next command works.
+// Either way there is one more token request, not two.
 func TestGitStaleToken(t *testing.T) {
 	for _, g := range gits {
 		t.Run(g.name, func(t *testing.T) {
@@ -124,7 +124,7 @@ func TestGitStaleToken(t *testing.T) {
 	}
 }
 
-// http.proactiveAuth asks before the first request; no 401 is seen.
+// With http.proactiveAuth git asks before the first request, and there is no 401.
 func TestGitProactive(t *testing.T) {
 	w := newWorld(t)
 	scheme := w.useGit("new")
@@ -138,8 +138,8 @@ func TestGitProactive(t *testing.T) {
 	}
 }
 
-// Two profiles share a host by path; setup makes git send the path, and a third
-// path gets nothing (O9, O12).
+// Two profiles share a host by path. setup makes git send the path, and a third path gets
+// nothing (O9, O12).
 func TestGitPaths(t *testing.T) {
 	for _, g := range gits {
 		t.Run(g.name, func(t *testing.T) {
@@ -166,7 +166,7 @@ func TestGitPaths(t *testing.T) {
 	}
 }
 
-// The server knows the secret no more: git shows our one line, and its own.
+// The server no longer knows the secret: git shows our one line, and its own.
 func TestGitFailure(t *testing.T) {
 	for _, g := range gits {
 		t.Run(g.name, func(t *testing.T) {
@@ -184,9 +184,8 @@ func TestGitFailure(t *testing.T) {
 	}
 }
 
-// A helper that stores, beside ours: what git gives it to store must not be our
-// token. With the profile named, setup takes the others out of the way for its
-// hosts; elsewhere they work as before.
+// A helper that stores, beside ours: git must not give it our token to store. If the profile
+// is named, setup clears the list of helpers for its hosts; elsewhere they work as before.
 func TestGitBesideStore(t *testing.T) {
 	for _, g := range gits {
 		t.Run(g.name, func(t *testing.T) {
@@ -211,9 +210,9 @@ func TestGitBesideStore(t *testing.T) {
 	}
 }
 
-// A server that refuses good tokens, because the account has no rights there, is no
-// reason to fetch and fetch: one git command costs one token request at the most,
-// whichever status says so (T27).
+// A server that refuses valid tokens, because the account has no rights there, must not
+// cause repeated fetches: one git command costs one token request at most, whatever the
+// status (T27).
 func TestGitNoRights(t *testing.T) {
 	for _, g := range gits {
 		for _, status := range []int{http.StatusUnauthorized, http.StatusForbidden} {
@@ -236,14 +235,14 @@ func TestGitNoRights(t *testing.T) {
 					}
 				}
 				if status == http.StatusForbidden {
-					w.requests(1) // 403 is no word about the token
+					w.requests(1) // a 403 is not about the token
 				}
 			})
 		}
 	}
 }
 
-// Many gits at once, all with the same stale token: it is replaced once.
+// Many gits at once with the same stale token: it is replaced once.
 func TestGitStaleTogether(t *testing.T) {
 	const remotes = 12
 	for _, g := range gits {
@@ -263,7 +262,7 @@ func TestGitStaleTogether(t *testing.T) {
 			if fetch := []string{"git", "fetch", "-q", "--all", "--jobs", "6"}; g.name == "new" {
 				w.ok(app, fetch...)
 			} else {
-				w.run(app, fetch...) // the first ones fail, as without credhelper
+				w.run(app, fetch...) // the first ones fail, as they would without credhelper
 				w.ok(app, fetch...)
 			}
 			site.served(t)

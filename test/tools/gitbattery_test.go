@@ -8,12 +8,11 @@ import (
 	"testing"
 )
 
-// What git demands of any external helper, asked through git itself (git
-// credential fill, approve, reject) with both gits. git's own battery is for
-// helpers that store what they are given; these are the properties that are left
-// for one that makes its tokens: it answers for its hosts, only for them, survives
-// being told to store, forgets on reject only what was refused, and never stands
-// in the way of git's prompt.
+// What git demands of any external helper, tested through git itself (git credential fill,
+// approve, reject) with both gits. git's own test script is for helpers that store what they
+// are given. These tests are of the properties that remain for a helper that fetches its
+// tokens: it answers only for its hosts, tolerates being told to store, forgets on reject
+// only what was refused, and never prevents git's prompt.
 func TestGitCredentialBattery(t *testing.T) {
 	for _, g := range gits {
 		t.Run(g.name, func(t *testing.T) {
@@ -32,16 +31,16 @@ func TestGitCredentialBattery(t *testing.T) {
 	}
 }
 
-// question is one description that git hands to the helpers, and what must be in
-// or missing from git's answer.
+// question is one description that git passes to the helpers, and what git's answer must
+// contain or must not.
 type question struct {
 	name   string
-	verb   string // fill unless said
+	verb   string // "" is fill
 	lines  string
 	want   []string // lines of the answer; TOKEN is the current token
-	not    []string // parts that must not be there
-	modern bool     // only a git that knows authtype
-	aged   bool     // the token is older than a minute by then
+	not    []string // parts that it must not contain
+	modern bool     // only for a git that knows authtype
+	aged   bool     // the token is more than a minute old
 }
 
 const host = "protocol=https\nhost=git.example.com\n"
@@ -92,11 +91,10 @@ var battery = []question{
 	{name: "makes a new one then too", lines: host + "capability[]=authtype\n", want: []string{"credential=NEXT"}, modern: true},
 }
 
-// run asks, and returns the token that is known from then on. known is the one
-// that was before.
+// run asks, and returns the token that is known afterwards. known is the one before.
 func (c question) run(t *testing.T, w *world, modern bool, known string) string {
 	if c.modern && !modern {
-		return known // the older git drops the attribute before any helper sees it
+		return known // the older git drops this attribute itself
 	}
 	if c.aged {
 		w.outlived("work")
@@ -124,9 +122,9 @@ func (c question) run(t *testing.T, w *world, modern bool, known string) string 
 	return now
 }
 
-// git's own test script for external helpers, t0303. Alone, credhelper passes all
-// but the four questions that give a helper a password and want it back; in front
-// of a helper that stores, it passes all: it is in nobody's way.
+// git's own test script for external helpers, t0303. Alone, credhelper passes all but the
+// four tests that store a password and want it back. In front of a helper that stores, it
+// passes all: it is in nobody's way.
 func TestGitOwnScript(t *testing.T) {
 	script := os.Getenv("TOOL_GIT_SCRIPT")
 	if script == "" {
@@ -157,8 +155,8 @@ func TestGitOwnScript(t *testing.T) {
 	}
 }
 
-// bothHelpers is credhelper and git's store one after the other, as git itself asks
-// them, for a script that takes one name.
+// bothHelpers runs credhelper and then git's store, as git itself does, for a script that
+// takes one name.
 const bothHelpers = `#!/bin/sh
 request=$(cat)
 answer=$(printf '%s\n' "$request" | git-credential-credhelper "$1")

@@ -8,9 +8,9 @@ import (
 	"testing"
 )
 
-// An LFS endpoint that refuses a good token, from an account without rights there:
-// git-lfs says erase and asks again, without end. It is told to stop, the push ends
-// with our reason, and there was one token request (bugs.md A1).
+// An LFS endpoint that refuses a valid token, because the account has no rights there.
+// git-lfs erases it and asks again, endlessly. It is told to stop: the push ends with our
+// reason, and there was one token request (A1).
 func TestGitLFSRefused(t *testing.T) {
 	for _, g := range gits {
 		t.Run(g.name, func(t *testing.T) {

@@ -20,9 +20,9 @@ import (
 	"time"
 )
 
-// glewlwyd starts the real one, out of Debian's packages but not installed, with one
-// client of its OpenID Connect plugin, and returns the address of that and the cookie of
-// a user who has signed in there and lets the client have the scope openid.
+// glewlwyd starts the real server, from Debian's packages but not installed, with one client
+// of its OpenID Connect plugin. It returns the plugin's address and the cookie of a user who
+// has signed in there and grants the client the scope openid.
 func glewlwyd(t *testing.T, id, secret, redirect string) (address, cookie string) {
 	t.Helper()
 	tree := os.Getenv("TOOL_GLEWLWYD")
@@ -44,7 +44,7 @@ func glewlwyd(t *testing.T, id, secret, redirect string) (address, cookie string
 	if out, err := load.CombinedOutput(); err != nil {
 		t.Fatalf("sqlite3: %v\n%s", err, out)
 	}
-	port := freePort(t) // it cannot say which one it was given
+	port := freePort(t) // it cannot report which port it was given
 	address = fmt.Sprintf("http://127.0.0.1:%d/api", port)
 	config := fmt.Sprintf(`port=%d
 bind_address="127.0.0.1"
@@ -109,7 +109,7 @@ func freePort(t *testing.T) int {
 
 type object = map[string]any
 
-// visitor is somebody's session with Glewlwyd's API.
+// visitor is a session with Glewlwyd's API.
 type visitor struct {
 	http.Client
 	address string
@@ -146,7 +146,7 @@ func (v *visitor) send(method, path string, body object) error {
 	return nil
 }
 
-// cookie returns the session as curl takes it.
+// cookie returns the session in curl's form.
 func (v *visitor) cookie() string {
 	u, err := url.Parse(v.address)
 	if err != nil {
@@ -159,8 +159,8 @@ func (v *visitor) cookie() string {
 	return strings.Join(list, "; ")
 }
 
-// register makes the plugin, a scope, a client and a user, as the administrator of a new
-// Glewlwyd, whose password its documentation tells.
+// register creates the plugin, a scope, a client and a user, as the administrator of a new
+// Glewlwyd, whose password is in its documentation.
 func register(t *testing.T, address, id, secret, redirect string) {
 	t.Helper()
 	admin := newVisitor(t, address)
@@ -194,8 +194,8 @@ func register(t *testing.T, address, id, secret, redirect string) {
 	}
 }
 
-// TestGlewlwyd: a real server that takes only the raw form of Basic (RFC 7617), says no
-// with an empty 403, and demands a nonce of who asks for openid.
+// TestGlewlwyd: a real server that accepts only the raw form of Basic (RFC 7617), refuses
+// with an empty 403, and demands a nonce with the scope openid.
 func TestGlewlwyd(t *testing.T) {
 	const secret = "s3cret/+%:x"
 	redirect := fmt.Sprintf("http://127.0.0.1:%d/callback", freePort(t))
@@ -234,7 +234,7 @@ func TestGlewlwyd(t *testing.T) {
 		if err := os.WriteFile(filepath.Join(w.bin, "xdg-open"), []byte("#!/bin/sh\nexec curl -s -L -o /dev/null -b '"+cookie+"' \"$1\"\n"), 0o700); err != nil {
 			t.Fatal(err)
 		}
-		r := add("me", secret, "--set", "basic_encoding=raw", "--set", "grant=authorization_code", "--set", "authorization_url="+server+"/auth?g_continue=", // as its page does once the user has agreed
+		r := add("me", secret, "--set", "basic_encoding=raw", "--set", "grant=authorization_code", "--set", "authorization_url="+server+"/auth?g_continue=", // as its page does once the user has consented
 			"--set", "redirect="+redirect, "--set", "scopes=openid", "--no-verify")
 		if r.code != 0 {
 			t.Fatalf("exit %d\n%s", r.code, r.stderr)

@@ -13,7 +13,7 @@ import (
 	"testing"
 )
 
-// moduleProxy serves the one module example.com/demo, v1.0.0, below /p.
+// moduleProxy serves the module example.com/demo, v1.0.0, below /p.
 func moduleProxy() http.Handler {
 	const gomod = "module example.com/demo\n\ngo 1.24\n"
 	var b bytes.Buffer
@@ -44,8 +44,8 @@ func goWorld(t *testing.T) *world {
 	return w
 }
 
-// Versions and download through a proxy that demands the token: the go command
-// asks without arguments, gets a 401, and asks with the URL.
+// Versions and a download through a proxy that demands the token: the go command asks
+// without arguments, gets a 401, and asks with the URL.
 func TestGoauth(t *testing.T) {
 	for _, c := range []struct{ name, profile string }{{"any profile", ""}, {"named profile", "work"}} {
 		t.Run(c.name, func(t *testing.T) {
@@ -71,8 +71,7 @@ func TestGoauth(t *testing.T) {
 	}
 }
 
-// A prefix of the path is a prefix of the profile's: the proxy next door on the
-// same host gets nothing (O9).
+// The profile's path is a prefix: the proxy beside it on the same host gets nothing (O9).
 func TestGoauthPaths(t *testing.T) {
 	w := goWorld(t)
 	site := w.site("Bearer", moduleProxy())

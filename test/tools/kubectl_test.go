@@ -9,7 +9,7 @@ import (
 	"testing"
 )
 
-// cluster answers as an API server does, as far as a client's first questions go.
+// cluster answers as an API server does, as far as a client's first requests go.
 func cluster() http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", "application/json")
@@ -30,7 +30,7 @@ func cluster() http.Handler {
 	})
 }
 
-// kubeconfig names two clusters and lets the same user speak to both.
+// kubeconfig names two clusters with the same user.
 func (w *world) kubeconfig(ours, stranger *site) {
 	w.t.Helper()
 	w.setenv("PATH=" + w.bin + ":" + suite + ":/usr/bin:/bin")
@@ -77,8 +77,8 @@ func TestKubectl(t *testing.T) {
 	}
 }
 
-// A cluster of somebody's kubeconfig, with our server's address and user and an authority
-// of its own, gets nothing (S17).
+// A cluster of somebody else's kubeconfig, with our server's address and user but a CA of
+// its own, gets nothing (S17).
 func TestKubectlForeignCluster(t *testing.T) {
 	w := newWorld(t)
 	site := w.site("Bearer", cluster())
@@ -95,12 +95,12 @@ func TestKubectlForeignCluster(t *testing.T) {
 			t.Errorf("%q: the reason is not shown: %s", more, r.stderr)
 		}
 	}
-	w.write("theirs", foreign+context) // the very same authority
+	w.write("theirs", foreign+context) // the very same CA
 	w.ok(nil, "kubectl", "--context", "foreign", "get", "--raw", "/version")
 	w.requests(1)
 }
 
-// A cluster whose certificate is not checked can be anybody.
+// A cluster whose certificate is not verified may be anybody's.
 func TestKubectlUnchecked(t *testing.T) {
 	w := newWorld(t)
 	site := w.site("Bearer", cluster())
@@ -118,8 +118,8 @@ func TestKubectlUnchecked(t *testing.T) {
 	}
 }
 
-// After a 401 client-go runs the plugin again but does not say so, and does not
-// repeat the request. A refresh by hand ends that at once.
+// After a 401 client-go runs the plugin again, but does not say so and does not repeat the
+// request. A refresh by hand repairs that at once.
 func TestKubectlStaleToken(t *testing.T) {
 	w := newWorld(t)
 	site := w.site("Bearer", cluster())

@@ -89,7 +89,7 @@ type driver struct {
 	out *bufio.Reader
 }
 
-// drive starts a driver; command is what its client starts, the usual if not given.
+// drive starts a driver. command is what its client executes; "" is the default.
 func (w *world) drive(language string, command ...string) *driver {
 	w.t.Helper()
 	folder, err := filepath.Abs("../../examples/" + language)
@@ -128,7 +128,7 @@ func (w testWriter) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// says gives the driver a word and returns what it says.
+// says sends the driver a command and returns its reply.
 func (d *driver) says(word string) string {
 	d.t.Helper()
 	if _, err := fmt.Fprintln(d.in, word); err != nil {
@@ -141,7 +141,7 @@ func (d *driver) says(word string) string {
 	return strings.TrimSpace(line)
 }
 
-// must fails unless the driver says what begins so.
+// must fails unless the driver's reply begins so.
 func (d *driver) must(word, want string) {
 	d.t.Helper()
 	if said := d.says(word); !strings.HasPrefix(said, want) {
@@ -149,8 +149,8 @@ func (d *driver) must(word, want string) {
 	}
 }
 
-// TestLinesClients: the clients of the JSON lines get tokens, replace what the API
-// does not take, keep the token from other origins, and wait when told to.
+// TestLinesClients: the clients of the JSON lines get tokens, replace those that the API
+// does not accept, keep the token from other origins, and wait when told to.
 func TestLinesClients(t *testing.T) {
 	for language := range drivers {
 		t.Run(language, func(t *testing.T) {
@@ -179,7 +179,7 @@ func TestLinesClients(t *testing.T) {
 			d.must("get "+api.URL, "work")
 			w.requests(1)
 
-			w.revoke() // one token for many that see it refused
+			w.revoke() // one token for many requests that were refused
 			d.must("many "+api.URL+"/items", "64")
 			w.requests(2)
 
@@ -216,8 +216,8 @@ func TestLinesClients(t *testing.T) {
 	}
 }
 
-// ends: a credhelper that was killed is replaced, close ends it, and so does the end
-// of the program, which does not wait for anything.
+// ends: a credhelper that was killed is replaced; close ends it, and so does the end of the
+// program, which waits for nothing.
 func (d *driver) ends(w *world) {
 	d.t.Helper()
 	first := d.pid()
@@ -231,7 +231,7 @@ func (d *driver) ends(w *world) {
 	}
 	d.must("close", "closed")
 	gone(d.t, second)
-	d.must("get https://nobody.example/", "error 3 no_profile") // a closed one can be used again
+	d.must("get https://nobody.example/", "error 3 no_profile") // a closed client can be used again
 	third := d.pid()
 	d.in.Close()
 	if err := d.cmd.Wait(); err != nil {
@@ -260,8 +260,8 @@ func gone(t *testing.T, pid int) {
 	t.Errorf("credhelper outlived its program")
 }
 
-// fake is a credhelper that names 403 as a status that doubts its token, which the
-// real one does for tokens older than a minute.
+// fake is a credhelper that names 403 in refresh_on, as the real one does for tokens older
+// than a minute.
 const fake = `
 import json, sys
 generation = 0
@@ -276,9 +276,9 @@ for line in sys.stdin:
               "profile": "work", "token": token, "token_type": "Bearer", "source": "cache", "refresh_on": [403]}), flush=True)
 `
 
-// TestLinesClientsRefresh: a status that the profile names is one more try with
-// another token, and no third; and a client whose credhelper does not start or ends
-// at once says so.
+// TestLinesClientsRefresh: after a status that the profile names there is one more try with
+// another token, and no third. A client whose credhelper does not start, or ends at once,
+// says so.
 func TestLinesClientsRefresh(t *testing.T) {
 	for language := range drivers {
 		t.Run(language, func(t *testing.T) {

@@ -13,8 +13,8 @@ import (
 	"testing"
 )
 
-// mailServer is an SMTP server over TLS that takes mail from who brings the token
-// by OAUTHBEARER (RFC 7628) or XOAUTH2.
+// mailServer is an SMTP server over TLS that accepts mail from clients with the token, by
+// OAUTHBEARER (RFC 7628) or XOAUTH2.
 type mailServer struct {
 	world *world
 	port  string
@@ -89,7 +89,7 @@ func (m *mailServer) talk(c net.Conn) {
 	}
 }
 
-// check reads "user=U^Aauth=Bearer TOKEN^A^A", and the same behind RFC 7628's head.
+// check reads "user=U^Aauth=Bearer TOKEN^A^A", and the same after the header of RFC 7628.
 func (m *mailServer) check(mechanism, text string) bool {
 	decoded, _ := base64.StdEncoding.DecodeString(text)
 	for _, field := range strings.Split(string(decoded), "\x01") {
@@ -103,7 +103,7 @@ func (m *mailServer) check(mechanism, text string) bool {
 	return false
 }
 
-// A mail program takes the token as a password from a command.
+// A mail program gets the token as a password from a command.
 func TestMsmtp(t *testing.T) {
 	for _, mechanism := range []string{"oauthbearer", "xoauth2"} {
 		t.Run(mechanism, func(t *testing.T) {

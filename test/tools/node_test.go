@@ -12,7 +12,7 @@ import (
 	"testing"
 )
 
-// npmRegistry has the one package demo.
+// npmRegistry has the package demo.
 func npmRegistry(start func(string, http.Handler) *site) *site {
 	tarball := archive(map[string]string{"package/package.json": `{"name":"demo","version":"1.0.0"}`})
 	sum := sha512.Sum512(tarball)
@@ -27,14 +27,14 @@ func npmRegistry(start func(string, http.Handler) *site) *site {
 	return s
 }
 
-// project makes a folder with a package.json.
+// project makes a directory with a package.json.
 func (w *world) project(folder string) option {
 	w.t.Helper()
 	w.write(folder+"/package.json", `{"name":"app","version":"1.0.0","private":true}`)
 	return in(w.home + "/" + folder)
 }
 
-// nodeWorld is a world with one of the installed programs in front.
+// nodeWorld is a world with one of the installed programs first in PATH.
 func nodeWorld(t *testing.T, variable string) *world {
 	t.Helper()
 	dir := os.Getenv(variable)
@@ -46,9 +46,8 @@ func nodeWorld(t *testing.T, variable string) *world {
 	return w
 }
 
-// tokenHelper is a path without arguments up to pnpm 10, and what it prints is the
-// whole header; 11 and later would add a missing scheme. One answer is right for
-// both.
+// Up to pnpm 10, tokenHelper is a path without arguments, and its output is the whole
+// header; 11 and later would add a missing scheme. The same answer is right for both.
 func TestPnpm(t *testing.T) {
 	for _, variable := range []string{"TOOL_PNPM10", "TOOL_PNPM12"} {
 		t.Run(variable, func(t *testing.T) {
@@ -103,7 +102,7 @@ func TestYarn(t *testing.T) {
 	w.requests(1)
 }
 
-// npm itself runs no command: the token is in a variable for as long as it runs.
+// npm itself runs no command: the token is in a variable while it runs.
 func TestNpm(t *testing.T) {
 	w := nodeWorld(t, "TOOL_YARN")
 	site, stranger := npmRegistry(w.site), npmRegistry(w.stranger)

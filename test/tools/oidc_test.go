@@ -20,11 +20,11 @@ import (
 	"time"
 )
 
-// identity is a client's certificate with its key, the leaf first.
+// identity is a client's certificate chain, the leaf first, with its key.
 type identity struct{ tls.Certificate }
 
-// identify makes a certificate for a client, signed by itself or, where the server
-// knows the authority, by an intermediate below it.
+// identify makes a certificate for a client, self-signed or, if the server knows the CA,
+// signed by an intermediate of it.
 func identify(t *testing.T, self bool) identity {
 	t.Helper()
 	made := func(serial int64, name string, ca bool, parent *x509.Certificate, signer any) (tls.Certificate, *x509.Certificate) {
@@ -75,7 +75,7 @@ func chainPEM(chain [][]byte) (text string) {
 	return text
 }
 
-// jwks is the public key as a client registers it (RFC 7517).
+// jwks returns the public key as a client registers it (RFC 7517).
 func (i identity) jwks(t *testing.T) map[string]any {
 	t.Helper()
 	public := i.PrivateKey.(*ecdsa.PrivateKey).PublicKey
@@ -89,7 +89,7 @@ func (i identity) jwks(t *testing.T) map[string]any {
 	}}}
 }
 
-// oidcProvider starts the real one with the given clients, and returns its address.
+// oidcProvider starts the real provider with the given clients, and returns its address.
 func oidcProvider(t *testing.T, clients ...map[string]any) string {
 	t.Helper()
 	modules := os.Getenv("TOOL_OIDC")
@@ -134,9 +134,9 @@ func oidcProvider(t *testing.T, clients ...map[string]any) string {
 	return ""
 }
 
-// TestOIDCProvider (RFC 7523, RFC 8705, RFC 9449): each way to prove a client by a key
-// or a certificate, against a certified implementation that names its authorities in
-// TLS; and a client whose tokens are bound to DPoP keys, which credhelper cannot have.
+// TestOIDCProvider (RFC 7523, RFC 8705, RFC 9449): each client authentication by a key or a
+// certificate, with a certified implementation that names its CAs in TLS; and a client whose
+// tokens are bound to DPoP keys, which credhelper does not support.
 func TestOIDCProvider(t *testing.T) {
 	known, self := identify(t, false), identify(t, true)
 	server := oidcProvider(t,
@@ -184,6 +184,6 @@ func TestOIDCProvider(t *testing.T) {
 		if r.code != 7 || !strings.Contains(r.stderr, "401 invalid_client") {
 			t.Errorf("exit %d: a certificate that is not registered\n%s", r.code, r.stderr)
 		}
-		w.ok(nil, "credhelper", "token", "self", "--refresh") // the one before is kept
+		w.ok(nil, "credhelper", "token", "self", "--refresh") // the old one is kept
 	})
 }

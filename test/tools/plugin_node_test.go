@@ -14,7 +14,7 @@ import (
 	"testing"
 )
 
-// pluginOf is the engine of a world that serves as a plugin.
+// pluginOf returns the process ids of a world's plugins.
 func pluginOf(w *world) (pids []int) {
 	w.t.Helper()
 	lines, _ := filepath.Glob("/proc/[0-9]*/cmdline")
@@ -27,9 +27,9 @@ func pluginOf(w *world) (pids []int) {
 	return pids
 }
 
-// A connector that has Node.js and gRPC, but neither Go nor go-plugin, is a host of
-// credhelper plugin, too: it goes on through a token that was revoked and a plugin
-// that was killed, and takes its plugin along.
+// A connector with Node.js and gRPC, but neither Go nor go-plugin, can use credhelper
+// plugin, too: it continues after a token was revoked and after the plugin was killed, and
+// ends the plugin when it ends.
 func TestNodePlugin(t *testing.T) {
 	w := newWorld(t)
 	packages := os.Getenv("TOOL_NODE_PLUGIN")
@@ -53,7 +53,7 @@ func TestNodePlugin(t *testing.T) {
 	site := w.site("Bearer", http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
 		for _, pid := range pluginOf(w) {
 			pids[pid] = true
-			// Only root may look into a process that hardened itself.
+			// Only root may read the environment of a process that has hardened itself.
 			if environ, _ := os.ReadFile(fmt.Sprintf("/proc/%d/environ", pid)); bytes.Contains(environ, []byte("canary")) {
 				t.Error("the plugin has what is the connector's own")
 			}

@@ -12,7 +12,7 @@ import (
 	"testing"
 )
 
-// packages is a Python package index with the one package demo.
+// packages is a Python package index with the package demo.
 func packages(start func(string, http.Handler) *site) *site {
 	const wheel = "demo-1.0-py3-none-any.whl"
 	var b bytes.Buffer
@@ -36,9 +36,9 @@ func packages(start func(string, http.Handler) *site) *site {
 	return start("Basic", mux)
 }
 
-// pip takes Basic only, and runs the command keyring after a 401. This is the form
-// up to pip 26.1, `keyring get SERVICE USER`, which wants a user name in the URL;
-// the later form is in the vectors.
+// pip supports only Basic, and runs the command keyring after a 401. This is the form up to
+// pip 26.1, `keyring get SERVICE USER`, which needs a user name in the URL; the later form
+// is in the vectors.
 func TestPip(t *testing.T) {
 	w := newWorld(t)
 	python, err := exec.Command("python3", "-c", "import sys; print(sys.executable)").Output()
@@ -60,14 +60,14 @@ func TestPip(t *testing.T) {
 	site.served(t)
 	w.requests(1)
 	site.forgetSeen()
-	w.ok(nil, download...) // from the index that setup wrote
+	w.ok(nil, download...) // by the index that setup wrote
 	site.served(t)
 	w.fails(nil, pip(stranger.URL)...)
 	stranger.asked(t)
 	w.requests(1)
 
-	// The owner's own host, but in clear: pip asks for the URL, is refused, and asks for
-	// the host, which must get nothing, for pip would send it (S2).
+	// The profile's own host, but with http: pip asks for the URL, is refused, and asks for
+	// the host, which must get nothing, because pip would send it (S2).
 	clear := packages(w.plainSite).mustGetNothing()
 	host := strings.Replace(clear.Host(), "127.0.0.1", "localhost", 1)
 	w.profile("clear", "https://"+host)
@@ -78,7 +78,7 @@ func TestPip(t *testing.T) {
 	}
 	w.requests(1)
 
-	// A failure is not a password: nothing is sent but the user name.
+	// A failure is not a password: only the user name is sent.
 	w.ok(nil, "credhelper", "cache", "clear", "work")
 	w.refuseSecret()
 	site.forgetSeen()

@@ -18,9 +18,9 @@ import (
 	"github.com/google/go-containerregistry/pkg/registry"
 )
 
-// A registry of container images takes the token as a password. Either directly,
-// or at a token endpoint that gives a short registry token for it; clients must be
-// able to do both, and so must our answer.
+// A registry of container images accepts the token as a password, either directly or at a
+// token endpoint that returns a short-lived registry token for it. Clients support both, so
+// our answer must suit both.
 var registries = []struct {
 	name  string
 	start func(*world) *site
@@ -31,8 +31,8 @@ var registries = []struct {
 
 func images() http.Handler { return registry.New(registry.Logger(log.New(io.Discard, "", 0))) }
 
-// withTokenEndpoint serves images to who brings a registry token, and /token for
-// who brings ours as password.
+// withTokenEndpoint serves images to clients with a registry token, and /token to those with
+// our token as password.
 func withTokenEndpoint(start func(string, http.Handler) *site, images http.Handler) *site {
 	var mu sync.Mutex
 	issued := map[string]bool{}
@@ -61,11 +61,12 @@ func withTokenEndpoint(start func(string, http.Handler) *site, images http.Handl
 	return s
 }
 
-// A client of registries, wired by setup, and what it does with one image.
+// registryClients are clients of registries, configured by setup, with their commands for one
+// image.
 var registryClients = []struct {
 	name  string
-	setup string // credhelper setup's word
-	// push makes team/app:1 there, list shows its tags, pull gets it.
+	setup string // the argument of credhelper setup
+	// push creates team/app:1, list shows its tags, pull fetches it.
 	push, list, pull func(w *world, host string) []string
 	wants            string // in list's answer
 }{
@@ -148,7 +149,7 @@ func (w *world) layer() string {
 	return w.write("layer.tar", b.String())
 }
 
-// imageDir is an image in skopeo's own form, made by crane without any registry.
+// imageDir is an image in skopeo's own format, made by crane without a registry.
 func (w *world) imageDir() string {
 	image := w.home + "/image.tar"
 	w.ok(nil, "crane", "append", "-f", w.layer(), "-t", "localhost/made:1", "-o", image)
@@ -185,8 +186,8 @@ func (w *world) registryProfile(name string, site *site) {
 	w.profile(name, "docker://"+strings.Replace(site.Host(), "127.0.0.1", "localhost", 1))
 }
 
-// crane goes on to plain http at a registry of this machine. A profile that names it by
-// https gets nothing sent; one that says docker:// has agreed (S9).
+// crane falls back to plain http at a registry on this machine. If the profile names it by
+// https, nothing is sent; docker:// allows it (S9).
 func TestCraneInClear(t *testing.T) {
 	w := newWorld(t)
 	site := w.plainSite("Basic", images())
@@ -205,7 +206,7 @@ func TestCraneInClear(t *testing.T) {
 
 	w.ok(nil, "credhelper", "remove", "work", "--yes")
 	w.registryProfile("work", site)
-	w.fails(nil, "crane", "ls", host+"/team/app") // there is no such repository
+	w.fails(nil, "crane", "ls", host+"/team/app") // it has no such repository
 	for _, got := range site.requests() {
 		if got.token != "" {
 			return
@@ -214,17 +215,17 @@ func TestCraneInClear(t *testing.T) {
 	t.Error("no token where the profile agreed")
 }
 
-// registrySetup wires a client. containers' tools look for a helper in the file
-// of REGISTRY_AUTH_FILE, the others in docker's.
+// registrySetup configures a client. containers' tools look for a helper in the file of
+// REGISTRY_AUTH_FILE, the others in docker's.
 func (w *world) registrySetup(tool, profile string) {
 	w.t.Helper()
 	w.setenv("DOCKER_CONFIG="+w.home+"/.docker", "REGISTRY_AUTH_FILE="+w.home+"/auth.json")
 	w.setup(tool, profile)
 }
 
-// A helper for all registries is asked for each one. Somebody else's gets no
-// credential, and the client goes on without one: that is what the fixed sentence
-// is for (docs/exit-codes.md).
+// A helper for all registries is asked for each one. Somebody else's gets no credential, and
+// the client continues without one: that is the purpose of the fixed sentence
+// (docs/exit-codes.md).
 func TestRegistryClientsElsewhere(t *testing.T) {
 	for _, client := range registryClients {
 		t.Run(client.name, func(t *testing.T) {
@@ -243,7 +244,7 @@ func TestRegistryClientsElsewhere(t *testing.T) {
 			stranger.asked(t)
 			w.requests(0)
 
-			// The free one has the image already: only its reading is asked.
+			// The open registry has the image already, so only reading is tested.
 			w.ok(nil, "crane", "append", "-f", w.layer(), "-t", free.Host()+"/team/app:1")
 			w.ok(nil, client.list(w, free.Host())...)
 			for _, r := range free.requests() {
@@ -255,8 +256,8 @@ func TestRegistryClientsElsewhere(t *testing.T) {
 	}
 }
 
-// A failure is shown by the client, in our words, and is not taken for "no
-// credential here" (docs/exit-codes.md: another sentence).
+// The client shows a failure with our message, and does not take it for "no credential here"
+// (docs/exit-codes.md: another sentence).
 func TestRegistryClientsFailure(t *testing.T) {
 	for _, client := range registryClients {
 		t.Run(client.name, func(t *testing.T) {

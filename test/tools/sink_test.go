@@ -61,16 +61,16 @@ func (w *world) sink(profile, file, format string) (stop func()) {
 	return nil
 }
 
-// A server that only offers Bearer, and a git that can only send Basic: the header
-// comes from a file that git includes and sink keeps fresh, here over three lives
-// of a token. The file ends with sink.
+// A server that offers only Bearer, and a git that can send only Basic: the header is in a
+// file that git includes and sink keeps fresh, here for three tokens. The file is removed
+// when sink ends.
 func TestGitOldWithHeaderFile(t *testing.T) {
 	w := newWorld(t)
 	w.useGit("old")
 	site := w.site("Bearer", repositories(t, "app.git"))
 	stranger := w.stranger("Bearer", repositories(t, "app.git"))
 	w.profile("work", site.URL)
-	w.auth.SetLifetime(9 * time.Second) // of which sink leaves a third for what is under way
+	w.auth.SetLifetime(9 * time.Second) // sink renews after two thirds
 	file := w.home + "/bearer.gitconfig"
 	stop := w.sink("work", file, "git-include")
 	w.ok(nil, "git", "config", "--global", "include.path", file)
@@ -91,7 +91,7 @@ func TestGitOldWithHeaderFile(t *testing.T) {
 	w.fails(nil, "git", "ls-remote", site.URL+"/app.git")
 }
 
-// Files that tools read anew for each call, in the forms that they take.
+// Files that tools read again for each call, in the formats that they accept.
 func TestSinkFiles(t *testing.T) {
 	for _, c := range []struct{ name, format, line string }{
 		{"curl's own configuration", "curl-config", `curl -sSf --config FILE URL/hello`},

@@ -24,13 +24,13 @@ import (
 	"time"
 )
 
-// The authority of this run, and the certificate of all its servers.
+// The CA of this run, and the certificate of all its servers.
 var (
 	authority   tls.Certificate
 	certificate tls.Certificate
 )
 
-// makeAuthority makes both and writes the authority's certificate for the tools.
+// makeAuthority makes both, and writes the CA's certificate for the tools.
 func makeAuthority(file string) error {
 	var err error
 	root := &x509.Certificate{
@@ -53,7 +53,7 @@ func makeAuthority(file string) error {
 	return os.WriteFile(file, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: authority.Certificate[0]}), 0o644)
 }
 
-// trusting is a client of this run's servers.
+// trusting is an HTTP client that trusts this run's servers.
 func trusting() *http.Client {
 	roots := x509.NewCertPool()
 	if root, err := x509.ParseCertificate(authority.Certificate[0]); err == nil {
@@ -62,7 +62,7 @@ func trusting() *http.Client {
 	return &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}, DisableKeepAlives: true}}
 }
 
-// certify signs a certificate; a nil signer makes it sign itself.
+// certify signs a certificate; with a nil signer it is self-signed.
 func certify(c, parent *x509.Certificate, signer any) (tls.Certificate, error) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
@@ -75,18 +75,18 @@ func certify(c, parent *x509.Certificate, signer any) (tls.Certificate, error) {
 	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}, err
 }
 
-// site is a server that gives nothing to who brings no good token.
+// site is a server that answers only requests with a valid token.
 type site struct {
 	*httptest.Server
 	world  *world
-	scheme string // "Bearer" or "Basic": the only one it takes and names
+	scheme string // "Bearer" or "Basic": the only one that it accepts and names
 	open   func(*http.Request) bool
 
 	mu   sync.Mutex
 	seen []seen
 }
 
-// seen is one request as it came and how it was answered.
+// seen is one request, and how it was answered.
 type seen struct {
 	method, target, authorization, user, token string
 	status                                     int
@@ -116,14 +116,14 @@ func (w *world) plainSite(scheme string, content http.Handler) *site {
 	return w.serve("127.0.0.1", scheme, false, content)
 }
 
-// stranger starts a server of somebody else, who wants a token just the same, at
-// https://127.0.0.2:PORT. The test fails if a credential comes to it.
+// stranger starts somebody else's server, which demands a token as well, at
+// https://127.0.0.2:PORT. The test fails if it receives a credential.
 func (w *world) stranger(scheme string, content http.Handler) *site {
 	w.t.Helper()
 	return w.serve("127.0.0.2", scheme, true, content).mustGetNothing()
 }
 
-// otherPort is a stranger on the same host, for tools that want a name.
+// otherPort is a stranger on the same host, for tools that need a host name.
 func (w *world) otherPort(scheme string, content http.Handler) *site {
 	w.t.Helper()
 	return w.serve("127.0.0.1", scheme, true, content).mustGetNothing()
@@ -150,7 +150,7 @@ func (w *world) serve(address, scheme string, secure bool, content http.Handler)
 	s.Server = httptest.NewUnstartedServer(s.guard(content))
 	s.Listener.Close()
 	s.Listener = listener
-	s.Config.ErrorLog = log.New(io.Discard, "", 0) // broken connections are the tests' daily bread
+	s.Config.ErrorLog = log.New(io.Discard, "", 0) // the tests break connections on purpose
 	if secure {
 		s.TLS = &tls.Config{Certificates: []tls.Certificate{certificate}, MinVersion: tls.VersionTLS12}
 		s.StartTLS()
@@ -169,14 +169,13 @@ func (w *world) serve(address, scheme string, secure bool, content http.Handler)
 	return s
 }
 
-// Host is host:port.
+// Host returns host:port.
 func (s *site) Host() string {
 	_, host, _ := strings.Cut(s.URL, "://")
 	return host
 }
 
-// guard lets through what is open or comes with a good token, and remembers
-// every request.
+// guard passes requests that are open or have a valid token, and records every request.
 func (s *site) guard(content http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		got := seen{method: r.Method, target: r.URL.RequestURI(), authorization: r.Header.Get("Authorization")}
@@ -220,7 +219,7 @@ func (s *site) requests() []seen {
 	return append([]seen(nil), s.seen...)
 }
 
-// forgetSeen begins the record anew.
+// forgetSeen clears the record.
 func (s *site) forgetSeen() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -230,8 +229,8 @@ func (s *site) forgetSeen() {
 	s.seen = nil
 }
 
-// served tells how many requests came with a good token, and fails if none did:
-// a test that reached nothing has shown nothing.
+// served returns how many requests had a valid token, and fails if none had: a test that
+// reached nothing has shown nothing.
 func (s *site) served(t *testing.T) int {
 	t.Helper()
 	n := 0
@@ -246,7 +245,7 @@ func (s *site) served(t *testing.T) int {
 	return n
 }
 
-// refused tells how many requests were turned away.
+// refused returns how many requests were refused.
 func (s *site) refused() int {
 	n := 0
 	for _, r := range s.requests() {
@@ -257,8 +256,8 @@ func (s *site) refused() int {
 	return n
 }
 
-// asked fails unless a server was asked at all: a stranger that nobody came to
-// got nothing for no reason.
+// asked fails unless the server got a request: that a stranger got no token means nothing if
+// nobody asked it.
 func (s *site) asked(t *testing.T) {
 	t.Helper()
 	if len(s.requests()) == 0 {

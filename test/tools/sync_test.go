@@ -16,9 +16,8 @@ import (
 	"github.com/credhelper/credhelper/helper/oauth/oauthtest"
 )
 
-// syncWorld is an administrator's machine with credhelper and two profiles, a Jama
-// Connect and a Jira. jamaCalls and jiraCalls are called before the nth call is
-// answered.
+// syncWorld is an administrator's machine with credhelper and two profiles, for a Jama
+// Connect and a Jira. jamaCalls and jiraCalls are called before the nth call is answered.
 type syncWorld struct {
 	*world
 	command    []string
@@ -32,7 +31,7 @@ type syncWorld struct {
 var languages = []struct {
 	name    string
 	command func(t *testing.T) []string
-	serves  bool // keeps credhelper serve beside it
+	serves  bool // runs credhelper serve
 }{
 	{"python", func(t *testing.T) []string {
 		python, err := exec.Command("python3", "-c", "import sys; print(sys.executable)").Output()
@@ -54,7 +53,7 @@ func example(t *testing.T, name string) string {
 	return path
 }
 
-// newSyncWorld makes one, whose job asks for 5 items at once.
+// newSyncWorld makes one whose job requests 5 items at a time.
 func newSyncWorld(t *testing.T, command []string, items int, lifetime time.Duration) *syncWorld {
 	t.Helper()
 	w := &syncWorld{world: newWorld(t), command: command, jamaCalls: func(int) {}, jiraCalls: func(int) {}}
@@ -79,7 +78,7 @@ func newSyncWorld(t *testing.T, command []string, items int, lifetime time.Durat
 	return w
 }
 
-// paged sets how many items the job asks for at once: --page, PAGE in the shell.
+// paged sets how many items the job requests at a time: --page, or PAGE in the shell.
 func (w *syncWorld) paged(size int) {
 	w.page = strconv.Itoa(size)
 	w.setenv("PAGE=" + w.page)
@@ -126,11 +125,11 @@ func (w *syncWorld) tokens(jama, jira int) {
 	}
 }
 
-// engines are the pids of the credhelpers that run in this world.
+// engines returns the pids of the credhelpers that run in this world.
 func (w *syncWorld) engines() (pids []int) {
 	paths, _ := filepath.Glob("/proc/[0-9]*/cmdline")
 	for _, path := range paths {
-		command, _ := os.ReadFile(path) // of what has ended there is none
+		command, _ := os.ReadFile(path) // none of a process that has ended
 		program, _, _ := bytes.Cut(command, []byte{0})
 		pid, err := strconv.Atoi(filepath.Base(filepath.Dir(path)))
 		if err == nil && (string(program) == w.bin+"/credhelper-engine" || string(program) == w.bin+"/credhelper-plugin") {
@@ -153,14 +152,14 @@ func (w *syncWorld) kill() {
 	}
 }
 
-// TestSync: each example brings every item to Jira once, writes again only what has
-// changed, and never asks Jama too fast.
+// TestSync: each example copies every item to Jira once, writes only changed items again,
+// and never calls Jama too fast.
 func TestSync(t *testing.T) {
 	for _, l := range languages {
 		t.Run(l.name, func(t *testing.T) {
 			w := newSyncWorld(t, l.command(t), 30, time.Hour)
 			if l.serves {
-				w.paged(2) // 15 calls of Jama, as fast as the job dares
+				w.paged(2) // 15 calls of Jama, as fast as the job may
 			}
 			first := w.sync()
 			t.Log(first.stderr)
@@ -190,8 +189,8 @@ func TestSync(t *testing.T) {
 	}
 }
 
-// TestSyncSurvives: what goes wrong in the middle of a run does not show in its
-// result. With 10 items Jama is called twice, Jira 12 times.
+// TestSyncSurvives: what goes wrong during a run does not show in its result. With 10 items
+// Jama is called twice, Jira 12 times.
 func TestSyncSurvives(t *testing.T) {
 	at := func(n int, do func()) func(int) {
 		return func(call int) {
@@ -206,7 +205,8 @@ func TestSyncSurvives(t *testing.T) {
 		jama, jira int // token requests
 	}{
 		{"revoked at Jama", func(w *syncWorld) { w.jamaCalls = at(2, func() { w.outlived("jama"); w.jama.RevokeAll() }) }, 2, 1},
-		// Jira answers a search with 200 and nothing to a dead token, as to nobody.
+		// Jira answers a search with an invalid token as if it were anonymous: 200 and no
+		// items.
 		{"revoked before a search", func(w *syncWorld) { w.jiraCalls = at(7, func() { w.outlived("jira"); w.jira.RevokeAll() }) }, 1, 2},
 		{"revoked before an issue is made", func(w *syncWorld) { w.jiraCalls = at(9, func() { w.outlived("jira"); w.jira.RevokeAll() }) }, 1, 2},
 		// The new secret needs no restart of the job.
@@ -227,8 +227,8 @@ func TestSyncSurvives(t *testing.T) {
 				c.breaks(w)
 				r := w.sync()
 				if c.name == "credhelper killed" && !l.serves {
-					// curl runs below credhelper, and whether its call was done nobody can
-					// know: the run ends, and the next one looks.
+					// curl runs below credhelper, and nobody can know whether its call was
+					// carried out: the run ends, and the next one checks.
 					if r.code == 0 {
 						t.Error("a call without an answer was taken for done")
 					}
@@ -244,8 +244,7 @@ func TestSyncSurvives(t *testing.T) {
 	}
 }
 
-// TestSyncExpiry: tokens of three seconds end in the middle of a run, and the next
-// ones are there.
+// TestSyncExpiry: tokens of three seconds expire during a run, and new ones are used.
 func TestSyncExpiry(t *testing.T) {
 	for _, l := range languages {
 		t.Run(l.name, func(t *testing.T) {
@@ -263,8 +262,8 @@ func TestSyncExpiry(t *testing.T) {
 	}
 }
 
-// TestSyncEvery: a job that runs for ever tries a failed run again, ends when it is
-// told to, and leaves no credhelper behind.
+// TestSyncEvery: a job that runs for ever repeats a failed run, ends when it is told to, and
+// leaves no credhelper behind.
 func TestSyncEvery(t *testing.T) {
 	for _, l := range languages {
 		if !l.serves {
@@ -300,8 +299,8 @@ func TestSyncEvery(t *testing.T) {
 	}
 }
 
-// TestSyncConnection: what an administrator reads when the connection is tested: as
-// whom each system knows us, or what is wrong and what to type next.
+// TestSyncConnection: what an administrator reads when the connection is tested: the account
+// in each system, or what is wrong and what to type next.
 func TestSyncConnection(t *testing.T) {
 	for _, c := range []struct {
 		name   string

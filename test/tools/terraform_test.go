@@ -12,12 +12,12 @@ import (
 	"testing"
 )
 
-// modules is a module registry with the one module team/net/local. The archive
-// itself is open: Terraform fetches it as any other file.
+// modules is a module registry with the module team/net/local. The archive itself is open:
+// Terraform fetches it like any other file.
 func modules(start func(string, http.Handler) *site) *site {
 	mux := http.NewServeMux()
 	s := start("Bearer", mux)
-	s.URL = strings.Replace(s.URL, "localhost", "127.0.0.1", 1) // a registry's name must have a dot
+	s.URL = strings.Replace(s.URL, "localhost", "127.0.0.1", 1) // the name of a registry must contain a dot
 	s.open = func(r *http.Request) bool { return strings.HasPrefix(r.URL.Path, "/archive/") }
 	mux.HandleFunc("/.well-known/terraform.json", func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", "application/json")
@@ -37,7 +37,7 @@ func modules(start func(string, http.Handler) *site) *site {
 	return s
 }
 
-// archive is a .tar.gz of files.
+// archive returns a .tar.gz of files.
 func archive(files map[string]string) []byte {
 	var b bytes.Buffer
 	z := gzip.NewWriter(&b)
@@ -51,7 +51,7 @@ func archive(files map[string]string) []byte {
 	return b.Bytes()
 }
 
-// configuration makes a folder that uses the module of a registry.
+// configuration makes a directory that uses the module from a registry.
 func (w *world) configuration(folder string, s *site) option {
 	w.t.Helper()
 	w.write(folder+"/main.tf", `module "net" {
@@ -62,8 +62,8 @@ func (w *world) configuration(folder string, s *site) option {
 	return in(w.home + "/" + folder)
 }
 
-// Discovery and registry get the token; another port of the same host gets none,
-// and logout succeeds.
+// Discovery and registry get the token, another port of the same host gets none, and logout
+// succeeds.
 func TestTerraform(t *testing.T) {
 	w := newWorld(t)
 	w.setenv("CHECKPOINT_DISABLE=1", "TF_IN_AUTOMATION=1")
@@ -90,7 +90,7 @@ func TestTerraform(t *testing.T) {
 	w.requests(1) // in its first minute a token is not replaced
 }
 
-// Terraform keeps the reason of a failure to itself; credhelper's log has it.
+// Terraform does not show the reason of a failure; credhelper's log has it.
 func TestTerraformFailure(t *testing.T) {
 	w := newWorld(t)
 	w.setenv("CHECKPOINT_DISABLE=1", "TF_IN_AUTOMATION=1")

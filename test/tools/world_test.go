@@ -21,8 +21,8 @@ import (
 	"github.com/credhelper/credhelper/internal/program"
 )
 
-// built is the directory with both executables; suite the one with Debian 13's
-// git and kubectl.
+// built is the directory with the executables; suite the one with Debian 13's git and
+// kubectl.
 var built, suite string
 
 func TestMain(m *testing.M) { os.Exit(testMain(m)) }
@@ -54,15 +54,15 @@ func testMain(m *testing.M) int {
 	return m.Run()
 }
 
-// world is a throw-away home of a user who has credhelper installed, and the
-// authorization server that this user's profiles speak to.
+// world is a temporary home of a user who has installed credhelper, and the authorization
+// server of this user's profiles.
 type world struct {
 	t    *testing.T
 	home string
 	bin  string // the executables and links that a test makes; first in PATH, setup's ~/.local/bin next
 	env  []string
-	// short is a directory with a path of at most 50 bytes, which podman wants; ""
-	// until it is needed.
+	// short is a directory with a path of at most 50 bytes, which podman needs; "" until it
+	// is needed.
 	short string
 	auth  *oauthtest.Server
 }
@@ -125,7 +125,7 @@ func (w *world) profile(name, origin string, more ...string) {
 	}
 }
 
-// setup wires a tool with credhelper's own verb.
+// setup configures a tool with credhelper setup.
 func (w *world) setup(args ...string) {
 	w.t.Helper()
 	r := w.run(nil, append([]string{"credhelper", "setup"}, append(args, "--write")...)...)
@@ -134,7 +134,7 @@ func (w *world) setup(args ...string) {
 	}
 }
 
-// link makes an executable name for credhelper.
+// link makes a link to credhelper with another name.
 func (w *world) link(name string) string {
 	w.t.Helper()
 	path := filepath.Join(w.bin, name)
@@ -160,7 +160,7 @@ func (w *world) write(name, content string) string {
 	return path
 }
 
-// edit changes every place of a file below the home that has the old text.
+// edit replaces every occurrence of a text in a file below the home.
 func (w *world) edit(name, old, now string) {
 	w.t.Helper()
 	content, err := os.ReadFile(filepath.Join(w.home, name))
@@ -183,13 +183,13 @@ func (w *world) append(name, more string) {
 	w.write(name, string(content)+more)
 }
 
-// printed is what setup prints for a tool that it cannot wire itself.
+// printed returns what setup prints for a tool that it cannot configure itself.
 func (w *world) printed(args ...string) string {
 	w.t.Helper()
 	return w.ok(nil, append([]string{"credhelper", "setup"}, args...)...)
 }
 
-// setenv sets variables for all commands to come.
+// setenv sets variables for all further commands.
 func (w *world) setenv(variables ...string) {
 	for _, v := range variables {
 		name, _, _ := strings.Cut(v, "=")
@@ -250,7 +250,7 @@ func (w *world) run(o option, argv ...string) result {
 	return result{stdout.String(), stderr.String(), cmd.ProcessState.ExitCode()}
 }
 
-// find looks along the PATH of the commands, not along ours.
+// find searches the PATH of the commands, not ours.
 func (w *world) find(name string) (string, error) {
 	if strings.Contains(name, "/") {
 		return name, nil
@@ -287,14 +287,14 @@ func (w *world) fails(o option, argv ...string) result {
 	return r
 }
 
-// token is what the next tool would get for a profile.
+// token returns what the next tool would get for a profile.
 func (w *world) token(profile string) string {
 	w.t.Helper()
 	return strings.TrimSpace(w.ok(nil, "credhelper", "token", profile))
 }
 
-// outlived makes the cached token of a profile two minutes older: a token that is
-// younger than one is not dropped because somebody refuses it.
+// outlived makes the cached token of a profile two minutes older: in its first minute a
+// token is not dropped when it is reported as refused.
 func (w *world) outlived(profile string) {
 	w.t.Helper()
 	env := func(name string) string {
@@ -314,8 +314,8 @@ func (w *world) outlived(profile string) {
 	}
 }
 
-// revoke ends every token at the authorization server, that of the profile work some
-// minutes after it was fetched.
+// revoke revokes every token at the authorization server. That of the profile work becomes
+// some minutes old.
 func (w *world) revoke() {
 	w.outlived("work")
 	w.auth.RevokeAll()
@@ -324,7 +324,7 @@ func (w *world) revoke() {
 // refuseSecret changes the secret at the authorization server only.
 func (w *world) refuseSecret() { w.auth.SetClient(oauthtest.Client{ID: "client", Secret: "changed"}) }
 
-// good asks the authorization server's own resource whether a token is good now.
+// good asks the authorization server's own API whether a token is valid now.
 func (w *world) good(token string) bool {
 	request, err := http.NewRequestWithContext(context.Background(), http.MethodGet, w.auth.URL()+"/me", nil)
 	if err != nil {

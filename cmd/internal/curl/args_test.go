@@ -10,8 +10,8 @@ import (
 	"github.com/credhelper/credhelper/protocol"
 )
 
-// refusedCurlOptions are all the options that must never be passed on, written
-// down a second time: a row of the table that changes its mind fails here.
+// refusedCurlOptions lists all options that must never be passed on, independently of the
+// table, so that a changed row of the table fails here.
 const refusedCurlOptions = `
 config next parallel parallel-immediate parallel-max metalink rate
 insecure cacert capath crlfile ciphers tls13-ciphers curves sslv2 sslv3 tlsv1 tlsv1.0 tlsv1.1 tls-max
@@ -33,8 +33,8 @@ mail-auth mail-from mail-rcpt mail-rcpt-allowfails telnet-option tftp-blksize tf
 pubkey compressed-ssh help manual version no-npn
 `
 
-// TestCurlRefuses: each refused option, long, short, joined to its value and
-// inside a cluster, is exit 2 with a way out, and nothing is passed on.
+// TestCurlRefuses: each refused option, long, short, joined to its value and inside a
+// cluster, exits with 2 and a hint, and nothing is passed on.
 func TestCurlRefuses(t *testing.T) {
 	names := strings.Fields(refusedCurlOptions)
 	for _, o := range options {
@@ -69,10 +69,10 @@ func TestCurlRefuses(t *testing.T) {
 	}
 }
 
-// TestCurlArgs is how curl's arguments are read.
+// TestCurlArgs: how curl's arguments are parsed.
 func TestCurlArgs(t *testing.T) {
 	for _, c := range []struct {
-		args string // parted by blanks; _ is a blank in a value
+		args string // separated by spaces; _ is a space in a value
 		want string // what is passed on, then the URL, or the error
 	}{
 		{"/x", " | /x"},
@@ -103,8 +103,8 @@ func TestCurlArgs(t *testing.T) {
 		{"-o", "needs a value"},
 		{"--output", "needs a value"},
 		{"/x -d", "needs a value"},
-		{"--head=1 /x", "not in credhelper's table"}, // curl has no = either
-		{"--silen /x", "not in credhelper's table"},  // curl takes abbreviations
+		{"--head=1 /x", "not in credhelper's table"}, // curl does not accept = either
+		{"--silen /x", "not in credhelper's table"},  // curl accepts abbreviations
 		{"--SILENT /x", "not in credhelper's table"},
 		{"--expand-url /x", "not in credhelper's table"}, // newer than the table
 		{"--variable %X /x", "not in credhelper's table"},
@@ -150,8 +150,8 @@ func TestCurlArgs(t *testing.T) {
 	}
 }
 
-// TestCurlRepeats: what is read once, or would do something else the second time,
-// is not sent again after a 401.
+// TestCurlRepeats: a call that reads something that can be read only once, or that would
+// have another effect the second time, is not repeated after a 401.
 func TestCurlRepeats(t *testing.T) {
 	for _, c := range []struct {
 		args   string
@@ -188,8 +188,8 @@ func TestCurlRepeats(t *testing.T) {
 	}
 }
 
-// TestCurlTable holds the table against the curl that is installed: an option
-// that both know has a value in both or in neither, and its letter is the same.
+// TestCurlTable compares the table with the installed curl: an option that both know takes a
+// value in both or in neither, and has the same letter.
 func TestCurlTable(t *testing.T) {
 	out, err := exec.Command("curl", "--disable", "--help", "all").Output()
 	if err != nil {
@@ -229,8 +229,8 @@ func TestCurlTable(t *testing.T) {
 	}
 }
 
-// FuzzCurlArgs: whatever is given, what is passed on is in the table and allowed,
-// and no URL is among it.
+// FuzzCurlArgs: whatever the arguments, what is passed on is in the table and allowed, and
+// contains no URL.
 func FuzzCurlArgs(f *testing.F) {
 	f.Add("-sS\x00-XPOST\x00--data\x00-k\x00https://example.com/")
 	f.Add("-sk\x00/x")

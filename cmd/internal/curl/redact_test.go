@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// redacted is a text as it comes through in pieces of a size.
+// redacted returns a text as the redactor passes it on, written in pieces of a size.
 func redacted(t *testing.T, size int, text string, secrets ...string) string {
 	t.Helper()
 	var out bytes.Buffer
@@ -23,8 +23,8 @@ func redacted(t *testing.T, size int, text string, secrets ...string) string {
 	return out.String()
 }
 
-// TestRedactor: no secret comes through, and no part of one, in however many
-// pieces, and everything else does (T8).
+// TestRedactor: no secret passes, and no part of one, in however many pieces; everything
+// else does (T8).
 func TestRedactor(t *testing.T) {
 	const long = "0123456789abcdefghijABCDEFGHIJ"
 	for _, c := range []struct{ name, text, want string }{
@@ -47,7 +47,7 @@ func TestRedactor(t *testing.T) {
 	}
 }
 
-// TestRedactorWaits: a line that is whole is written at once.
+// TestRedactorWaits: a complete line is written at once.
 func TestRedactorWaits(t *testing.T) {
 	var out bytes.Buffer
 	r := NewRedactor(func(b []byte) error { out.Write(b); return nil }, "0123456789abcdef")
@@ -56,7 +56,7 @@ func TestRedactorWaits(t *testing.T) {
 	}
 }
 
-// TestProxySecrets: what is looked for of a proxy's address.
+// TestProxySecrets: the parts of a proxy's address that are secret.
 func TestProxySecrets(t *testing.T) {
 	for address, want := range map[string][]string{
 		"":                                     nil,
@@ -80,7 +80,7 @@ func TestProxySecrets(t *testing.T) {
 	}
 }
 
-// FuzzRedactor: whatever surrounds it, no part of the secret comes through.
+// FuzzRedactor: whatever surrounds it, no part of the secret passes.
 func FuzzRedactor(f *testing.F) {
 	const long = "0123456789abcdefghijABCDEFGHIJ"
 	f.Add("Bearer ", "\n", 3, 5)

@@ -2,7 +2,7 @@ package curl
 
 import "testing"
 
-// Whose 401 it is decides whether another token is fetched.
+// Whether another token is fetched depends on which server answered 401.
 func TestSameServer(t *testing.T) {
 	const refused = "HTTP/1.1 401 Unauthorized\r\nWWW-Authenticate: Bearer\r\n\r\n"
 	for _, c := range []struct {
@@ -39,7 +39,7 @@ func TestFinalStatus(t *testing.T) {
 		final   bool
 	}{
 		{"", false, 0, false},
-		{"HTTP/1.1 200 OK\r\n", false, 200, false}, // not all of it yet
+		{"HTTP/1.1 200 OK\r\n", false, 200, false}, // incomplete
 		{"HTTP/1.1 200 OK\r\n\r\n", false, 200, true},
 		{"HTTP/2 401 \r\nx: y\r\n\r\n", false, 401, true},
 		{"HTTP/1.1 100 Continue\r\n\r\n", false, 100, false},

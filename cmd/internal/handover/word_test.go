@@ -7,8 +7,8 @@ import (
 	"github.com/credhelper/credhelper/cmd/internal/process"
 )
 
-// TestHandoverWord: the word that one executable writes is what the next one reads. A
-// start that is impossible by the clock is replaced by now.
+// TestHandoverWord: what one executable writes is what the next one reads. A start time that
+// is impossible by the clock is replaced by now.
 func TestHandoverWord(t *testing.T) {
 	now := time.Unix(1_800_000_000, 0)
 	for _, c := range []struct {
@@ -22,7 +22,7 @@ func TestHandoverWord(t *testing.T) {
 		{"handover-1:18446744073709551615", "1", 1<<64 - 1, 0, true},
 		{Handover{Start: now.Add(-time.Hour)}.word(), "1", 0, 0, true}, // the clock was set
 		{Handover{Start: now.Add(time.Hour)}.word(), "1", 0, 0, true},
-		{"handover-2:whatever", "2", 0, 0, true}, // another version is for the caller to refuse
+		{"handover-2:whatever", "2", 0, 0, true}, // the caller refuses another version
 		{"handover-1:x", "1", 0, 0, false},
 		{"handover-1:0:x", "1", 0, 0, false},
 		{"handover-", "", 0, 0, false},

@@ -23,16 +23,16 @@ import (
 	"github.com/credhelper/credhelper/protocol/secret"
 )
 
-// TestOrdinaryUser fails when scripts/test wants these tests run by an ordinary user
-// and they are not: root passes every check of modes and owners.
+// TestOrdinaryUser fails if scripts/test wants these tests run by an ordinary user and this
+// is root, who passes every check of modes and owners.
 func TestOrdinaryUser(t *testing.T) {
 	if os.Getenv("CREDHELPER_TEST_USER") == "ordinary" && os.Geteuid() == 0 {
 		t.Fatal("this is root")
 	}
 }
 
-// TestTokenFileIsWhole: a thousand renewals, and a reader that never stops never
-// sees a missing, short, empty or mixed file, nor one that others may read.
+// TestTokenFileIsWhole: during a thousand renewals a reader never sees a missing, short,
+// empty or mixed file, nor one that others may read.
 func TestTokenFileIsWhole(t *testing.T) {
 	f := &File{Path: filepath.Join(privateDir(t), "token")}
 	content := func(i int) []byte { return bytes.Repeat([]byte{byte('a' + i%26)}, 1+i*7%5000) }
@@ -79,7 +79,7 @@ func TestTokenFileIsWhole(t *testing.T) {
 	}
 }
 
-// private is a directory of ours that others cannot write to.
+// private returns a directory of ours that others cannot write to.
 func privateDir(t *testing.T) string {
 	t.Helper()
 	dir := t.TempDir()
@@ -102,8 +102,8 @@ func listing(t *testing.T, dir string) string {
 	return strings.Join(names, " ")
 }
 
-// TestTokenFileRefuses (T1, T17): what somebody else could turn against us is
-// refused, each with its reason, and stays as it was.
+// TestTokenFileRefuses (T1, T17): places that somebody else could use against us are
+// refused, each with its reason, and stay as they were.
 func TestTokenFileRefuses(t *testing.T) {
 	make := func(err error) {
 		t.Helper()
@@ -199,7 +199,7 @@ func TestSweepTemps(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer f.Close()
-		if name == ".tmp-credhelper-2-b-1" { // as its writer does
+		if name == ".tmp-credhelper-2-b-1" { // as the writer does
 			if locked, err := private.TryLockFile(f, private.Alone); !locked {
 				t.Fatal(err)
 			}
@@ -230,7 +230,7 @@ func TestSweepLives(t *testing.T) {
 		t.Fatal(err)
 	}
 	place := filepath.Join(dirs.Runtime, "credhelper")
-	// As the first release called it: of a process that is not known here.
+	// The name that the first release used, of a process that does not exist here.
 	foreign := filepath.Join(place, "exec-1073741824-123")
 	if err := os.Mkdir(foreign, 0o700); err != nil {
 		t.Fatal(err)
@@ -279,8 +279,8 @@ func TestOnDisk(t *testing.T) {
 	}
 }
 
-// TestRenewalWait: a token is renewed before it ends, whatever its life, and a
-// server that fails is asked ever more seldom.
+// TestRenewalWait: a token is renewed before it expires, whatever its lifetime, and a
+// failing server is asked less and less often.
 func TestRenewalWait(t *testing.T) {
 	for _, c := range []struct{ left, want, wait time.Duration }{
 		{3 * time.Second, 0, 2 * time.Second},
@@ -288,7 +288,7 @@ func TestRenewalWait(t *testing.T) {
 		{10 * time.Minute, 0, 9 * time.Minute},
 		{time.Hour, 0, 55 * time.Minute},
 		{time.Hour, 20 * time.Minute, 40 * time.Minute},
-		{time.Hour, 24 * time.Hour, 30 * time.Minute}, // more than there is: half of it
+		{time.Hour, 24 * time.Hour, 30 * time.Minute}, // more than the lifetime: half of it
 		{24 * time.Hour, 0, 24*time.Hour - 5*time.Minute},
 		{0, 0, 100 * time.Millisecond},
 		{-time.Hour, 0, 100 * time.Millisecond},
@@ -309,12 +309,12 @@ func TestRenewalWait(t *testing.T) {
 	}
 }
 
-// stage plays a server and a file for a renewal, in the time of synctest.
+// stage is a server and a file for a renewal, in synctest's time.
 type stage struct {
 	*Renewal
 	began  time.Time
-	fails  func(after time.Duration) error // what the server says by then; nil: a new token
-	life   time.Duration                   // of the tokens that it gives
+	fails  func(after time.Duration) error // the server's error at that time; nil: a new token
+	life   time.Duration                   // of its tokens
 	gets   int
 	writes int
 	asked  []protocol.Request
@@ -339,9 +339,9 @@ func newStage(life time.Duration) *stage {
 	return g
 }
 
-// TestRenewalOutage: the server is gone for longer than the token lives. The old
-// file stays as long as it is worth something, goes when it is not, and comes back;
-// each change is one line, and the server is not hammered.
+// TestRenewalOutage: the server is unreachable for longer than the token lives. The old file
+// stays while its token is valid, is removed then, and is written again later; each change
+// is one line, and the server is not flooded.
 func TestRenewalOutage(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := newStage(time.Hour)
@@ -369,8 +369,8 @@ func TestRenewalOutage(t *testing.T) {
 	})
 }
 
-// TestRenewalBegins: if the first token cannot be fetched, temporary failures are waited
-// for, and those that need a person end it.
+// TestRenewalBegins: if the first token cannot be fetched, temporary failures are retried,
+// and those that need a person end it.
 func TestRenewalBegins(t *testing.T) {
 	for _, c := range []struct {
 		kind  error
@@ -418,8 +418,8 @@ func TestRenewalAsked(t *testing.T) {
 	})
 }
 
-// TestRenewalSameToken: a server that gives its one token until that ends is no
-// failure; a write that fails is one, and is tried again.
+// TestRenewalSameToken: a server that returns the same token until it expires is not a
+// failure; a failed write is, and is retried.
 func TestRenewalSameToken(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := newStage(time.Minute)

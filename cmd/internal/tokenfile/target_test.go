@@ -12,7 +12,7 @@ import (
 	"github.com/credhelper/credhelper/protocol/secret"
 )
 
-// targetOf is a target whose content is an answer of the header verb.
+// targetOf returns a target with the format of the header command.
 func targetOf(t *testing.T, path, format string) *Target {
 	t.Helper()
 	for _, d := range protocol.Dialects {
@@ -26,8 +26,8 @@ func targetOf(t *testing.T, path, format string) *Target {
 	return nil
 }
 
-// TestTargetForm: a file that an earlier sink wrote is overwritten, one that a person
-// wrote is not.
+// TestTargetForm: a file that an earlier sink wrote is overwritten; one that a person wrote
+// is not.
 func TestTargetForm(t *testing.T) {
 	for _, c := range []struct {
 		name, format, old string

@@ -10,9 +10,9 @@ import (
 	"github.com/credhelper/credhelper/protocol"
 )
 
-// documented says which page shows what setup writes, and for which profile. Where
-// there are places in the page that setup's own home does not have, they are the
-// usual ones: /usr/local/bin for credhelper, /home/me/.local/bin for links.
+// documented lists which page shows what setup writes, and for which profile. The pages show
+// the usual places instead of the test's: /usr/local/bin for credhelper, /home/me/.local/bin
+// for links.
 var documented = []struct{ page, tool, profile, origin string }{
 	{"git", "git", "work", "https://git.example.com"},
 	{"docker", "docker", "work", "https://registry.example.com"},
@@ -34,8 +34,8 @@ var documented = []struct{ page, tool, profile, origin string }{
 	{"others", "yarn", "work", "https://npm.example.com"},
 }
 
-// TestDocsShowSetup: what the pages show is what setup writes, line by line, and
-// what they say to type exists.
+// TestDocsShowSetup: the pages show what setup writes, line by line, and what they tell
+// people to type exists.
 func TestDocsShowSetup(t *testing.T) {
 	for _, d := range documented {
 		page, err := os.ReadFile("../../../docs/dialects/" + d.page + ".md")
@@ -56,7 +56,7 @@ func TestDocsShowSetup(t *testing.T) {
 		for _, e := range w.edits {
 			shown += e.show
 		}
-		if d.tool == "codex" { // the page has the auth table; the provider is the person's
+		if d.tool == "codex" { // the page has the auth table; the provider depends on the person
 			_, shown, _ = strings.Cut(shown, "\n\n")
 		}
 		for line := range strings.Lines(shown) {
@@ -88,8 +88,8 @@ func TestDocsShowSetup(t *testing.T) {
 	}
 }
 
-// TestEveryDialectIsWired: each tool's language is wired by one command, and that is
-// in the README. credhelper's own words need none.
+// TestEveryDialectIsWired: setup can configure the tool of every dialect, and the README
+// says so. credhelper's own dialects need no setup.
 func TestEveryDialectIsWired(t *testing.T) {
 	readme, err := os.ReadFile("../../../README.md")
 	if err != nil {

@@ -12,7 +12,7 @@ import (
 	"github.com/credhelper/credhelper/protocol/origin"
 )
 
-// profileOf is a profile that owns these origins.
+// profileOf returns a profile that owns these origins.
 func profileOf(t *testing.T, origins ...string) *config.Profile {
 	t.Helper()
 	p := &config.Profile{Name: "work", Scheme: "Bearer"}
@@ -26,8 +26,8 @@ func profileOf(t *testing.T, origins ...string) *config.Profile {
 	return p
 }
 
-// TestSetupFits: setup refuses a profile that the tool could not use, for the
-// reason that the tool's own call would have.
+// TestSetupFits: setup refuses a profile that the tool could not use, for the reason for
+// which the tool's call would fail.
 func TestSetupFits(t *testing.T) {
 	usual, nowhere, wild := profileOf(t, "https://git.example.com"), profileOf(t), profileOf(t, "https://*.cdn.example.com")
 	key, basic := profileOf(t, "https://git.example.com"), profileOf(t, "https://git.example.com")
@@ -64,8 +64,8 @@ func TestSetupFits(t *testing.T) {
 	}
 }
 
-// TestSetupShowsWhere: what is printed can be copied as it is, so it says the
-// section that it belongs to, and no place that the profile could have filled in.
+// TestSetupShowsWhere: what is printed can be copied as it is: it names its section, and has
+// no placeholder that the profile could fill.
 func TestSetupShowsWhere(t *testing.T) {
 	sections := map[string]string{
 		"cargo": "[registry]\n", "pip": "[global]\n", "kubectl": "users:\n", "rclone": "[work]\n", "codex": "[model_providers.work]\n",
@@ -98,8 +98,8 @@ func TestSetupShowsWhere(t *testing.T) {
 	}
 }
 
-// TestSetupOneFileForTwo: Terraform and OpenTofu may read one file, which may say
-// credentials_helper once.
+// TestSetupOneFileForTwo: Terraform and OpenTofu may read the same file, which may contain
+// credentials_helper only once.
 func TestSetupOneFileForTwo(t *testing.T) {
 	place := testPlace(t)
 	wired := map[string]Plan{}
@@ -127,8 +127,8 @@ func TestSetupOneFileForTwo(t *testing.T) {
 	}
 }
 
-// TestReadmeTools: what the README says to type for a tool is a row of the table,
-// with a page that is there.
+// TestReadmeTools: each command that the README gives for a tool is a row of the table, and
+// its page exists.
 func TestReadmeTools(t *testing.T) {
 	readme, err := os.ReadFile("../../../README.md")
 	if err != nil {
@@ -166,8 +166,8 @@ func TestReadmeTools(t *testing.T) {
 	}
 }
 
-// TestSetupIndex: pip and uv get a token for https only, so that is how setup writes the
-// index; one that the file has stays, and one in clear is refused.
+// TestSetupIndex: pip and uv get a token for https only, so setup writes the index with
+// https. An index that the file already has stays, and one with http is refused.
 func TestSetupIndex(t *testing.T) {
 	written := func(tool, before string, origins ...string) (string, error) {
 		place := testPlace(t)
@@ -207,8 +207,8 @@ func TestSetupIndex(t *testing.T) {
 	}
 }
 
-// TestSetupLocalRegistry: docker's tools are told of a registry that the profile names by
-// docker:// alone, and the person of one that would get no token.
+// TestSetupLocalRegistry: docker's tools can use a local registry only if the profile names
+// it by docker://; otherwise setup says that they would get no token.
 func TestSetupLocalRegistry(t *testing.T) {
 	place := testPlace(t)
 	place.profile = profileOf(t, "docker://10.1.2.3:5000")

@@ -6,8 +6,8 @@ import (
 	"testing"
 )
 
-// TestSetupGitBearer: the file with the header is offered to a git that needs it,
-// wired when it is named, and taken back with the rest.
+// TestSetupGitBearer: the file with the header is suggested for a git that needs it,
+// configured if it is named, and removed with the rest.
 func TestSetupGitBearer(t *testing.T) {
 	for version, offered := range map[string]bool{
 		"git version 2.39.5\n":                     true,
@@ -58,8 +58,8 @@ func TestSetupGitBearer(t *testing.T) {
 	}
 }
 
-// TestStoringHelpers: a helper of git's that keeps what ours answers is named by setup and
-// doctor, unless our part of the configuration begins with a clean list (X5).
+// TestStoringHelpers: setup and doctor name a helper of git's that stores what we answer,
+// unless our part of the configuration begins with an empty list (X5).
 func TestStoringHelpers(t *testing.T) {
 	for name, c := range map[string]struct {
 		before, after string

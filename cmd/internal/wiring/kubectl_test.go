@@ -8,8 +8,8 @@ import (
 	"github.com/credhelper/credhelper/protocol"
 )
 
-// TestSetupKubectlRecords: the CA of each cluster that the profile owns is recorded,
-// from the data or from the file, and of no other (S17).
+// TestSetupKubectlRecords: setup records the CA of each cluster that the profile owns, from
+// the data or from the file, and of no other cluster (S17).
 func TestSetupKubectlRecords(t *testing.T) {
 	place := testPlace(t)
 	if err := writeConfig(filepath.Join(place.home, ".kube", "ca.pem"), "PEM of a file\n"); err != nil {

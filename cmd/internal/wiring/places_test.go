@@ -9,8 +9,8 @@ import (
 	"github.com/credhelper/credhelper/protocol"
 )
 
-// TestSetupWhereToolsRead: setup writes where the tool will read, or says that it reads
-// nowhere (H3).
+// TestSetupWhereToolsRead: setup writes where the tool will read, or says that the tool
+// reads no such file (H3).
 func TestSetupWhereToolsRead(t *testing.T) {
 	wire := func(tool string, place *Place) fileEdit {
 		plan, err := Find(tool).wire(place)
@@ -58,7 +58,7 @@ func TestSetupWhereToolsRead(t *testing.T) {
 	}
 }
 
-// TestBrokenGitConfig: a configuration that git cannot read is left alone (H3).
+// TestBrokenGitConfig: a configuration that git cannot read is not changed (H3).
 func TestBrokenGitConfig(t *testing.T) {
 	for text, want := range map[string]int{
 		"":                                     0,

@@ -8,8 +8,8 @@ import (
 	"testing"
 )
 
-// TestPrintedLines: nothing in a profile's address is run by the shell into which people
-// copy what setup prints (S14).
+// TestPrintedLines: people copy what setup prints into a shell, which must run nothing that
+// is in a profile's address (S14).
 func TestPrintedLines(t *testing.T) {
 	const hostile = `https://git.example.com/a';touch$IFS$PWNED;'b"$(touch$IFS$PWNED)` + "`touch$IFS$PWNED`" + `"&touch$IFS$PWNED|x;touch$IFS$PWNED`
 	ran := 0
@@ -21,13 +21,13 @@ func TestPrintedLines(t *testing.T) {
 		place.profile.Username = `a';touch$IFS$PWNED;'$(touch$IFS$PWNED)`
 		plan, err := tool.wire(place)
 		if err != nil {
-			continue // refused is as good
+			continue // refusing it is as good
 		}
 		lines := plan.shell
 		for _, text := range append(plan.next, plan.hints...) {
 			lines += "# " + text + "\n"
 		}
-		if tool.names[0] == "restish" || tool.names[0] == "msmtp" { // lines of their configuration
+		if tool.names[0] == "restish" || tool.names[0] == "msmtp" { // lines of their configuration files
 			continue
 		}
 		ran++
@@ -51,7 +51,7 @@ func TestPrintedLines(t *testing.T) {
 	}
 }
 
-// TestShellQuote: one word, whichever shell reads it.
+// TestShellQuote: the result is one word in every shell.
 func TestShellQuote(t *testing.T) {
 	for text, want := range map[string][2]string{
 		"/usr/bin/x":          {"/usr/bin/x", "/usr/bin/x"},

@@ -13,12 +13,11 @@ import (
 	"github.com/credhelper/credhelper/protocol/origin"
 )
 
-// before are files as setup may find them, by tool; every tool is also tried
-// without its file.
+// before are files that setup may find, by tool; every tool is also tested without its file.
 var before = map[string][]string{
 	"git": {
 		"[user]\n\tname = A\n",
-		"[user]\n\tname = A", // no line end
+		"[user]\n\tname = A", // no newline at the end
 		"[credential]\n\thelper = cache\n",
 		"# only a comment\r\n",
 	},
@@ -43,7 +42,7 @@ var before = map[string][]string{
 		"[registries.mine]\nindex = \"sparse+https://x/\"\n",
 		"[registry]\ndefault = \"mine\"\n\n[net]\noffline = true\n",
 		"[registry] # ours\n",
-		"[registry]", // no line end
+		"[registry]", // no newline at the end
 	},
 	"terraform": {"plugin_cache_dir = \"/x\"\n", "credentials \"a.example\" {\n  token = \"x\"\n}\n"},
 	"opentofu":  {"plugin_cache_dir = \"/x\"\n"},
@@ -62,7 +61,7 @@ var before = map[string][]string{
 	},
 }
 
-// taken are files that already say something else: setup leaves them alone.
+// taken are files that already contain another setting, which setup does not change.
 var taken = map[string][]string{
 	"docker":    {`{"credHelpers":{"git.example.com":"pass"}}`, `{"credHelpers":"x"}`, `[]`, `not JSON`, `{"a":1,}`},
 	"kubectl":   {`{"users":[]}`, "users: [{name: a}]\n", "users:\n- name: credhelper-work\n  user: {}\n"},
@@ -94,7 +93,7 @@ func testPlace(t *testing.T) *Place {
 	}
 }
 
-// content is every file and link below a directory.
+// content returns every file and link below a directory.
 func content(t *testing.T, dir string) string {
 	t.Helper()
 	var b strings.Builder
@@ -150,8 +149,8 @@ func undoAll(t *testing.T, w Plan) {
 	}
 }
 
-// TestSetupTakesBack: for every tool and file, writing twice is writing once, and
-// taking back restores every byte.
+// TestSetupTakesBack: for every tool and file, writing twice is the same as writing once,
+// and removing restores every byte.
 func TestSetupTakesBack(t *testing.T) {
 	for _, tool := range Tools {
 		for i, text := range append([]string{""}, before[tool.names[0]]...) {
@@ -189,8 +188,8 @@ func TestSetupTakesBack(t *testing.T) {
 	}
 }
 
-// TestSetupKeepsLaterEdits: what a person wrote after setup stays, also without
-// the copy of the file.
+// TestSetupKeepsLaterEdits: what a person wrote after setup stays, even without the copy of
+// the file.
 func TestSetupKeepsLaterEdits(t *testing.T) {
 	const later = "# mine\n"
 	for _, tool := range Tools {
@@ -203,7 +202,7 @@ func TestSetupKeepsLaterEdits(t *testing.T) {
 			file := w.edits[0].path
 			if strings.HasSuffix(file, ".json") || strings.Contains(text, "credHelpers") || !strings.HasSuffix(text, "\n") || strings.Contains(text, "GOAUTH=netrc") ||
 				strings.Contains(text, "users: ") || tool.names[0] == "kubectl" && !strings.Contains(text, "users:") {
-				continue // these end otherwise, or are written in a shorter form afterwards
+				continue // these end differently, or are written in a shorter form afterwards
 			}
 			t.Run(tool.names[0], func(t *testing.T) {
 				if err := writeConfig(file, text); err != nil {
@@ -226,7 +225,7 @@ func TestSetupKeepsLaterEdits(t *testing.T) {
 	}
 }
 
-// TestSetupMembers: JSON keeps what was added beside ours.
+// TestSetupMembers: members that were added to the JSON beside ours stay.
 func TestSetupMembers(t *testing.T) {
 	ours := func(_ []string, value string) bool { return value == `"credhelper-work"` }
 	edit := memberEdit("", []jsonSetting{{[]string{"credHelpers", "a"}, "credhelper-work"}, {[]string{"credHelpers", "b"}, "credhelper-work"}}, ours)
@@ -247,8 +246,8 @@ func TestSetupMembers(t *testing.T) {
 	}
 }
 
-// TestSetupKubectlRewrites: kubectl drops the comments when it writes its file;
-// its user is still found, an equal name of somebody else's is not.
+// TestSetupKubectlRewrites: kubectl drops comments when it writes its file. Our user is
+// still found, and somebody else's of the same name is not taken for it.
 func TestSetupKubectlRewrites(t *testing.T) {
 	const head, tail = "apiVersion: v1\nusers:\n- name: admin\n  user:\n    token: x\n", "- name: zoe\n  user: {}\n"
 	const ours = "- name: credhelper-work\n  user:\n    exec:\n      args:\n      - kubectl\n      - --profile\n      - work\n      command: /usr/bin/credhelper\n"
@@ -267,8 +266,8 @@ func TestSetupKubectlRewrites(t *testing.T) {
 	}
 }
 
-// TestSetupLeavesAlone: a file that says something else is not touched, and the
-// error is one of configuration.
+// TestSetupLeavesAlone: a file with another setting is not changed, and the exit code is
+// that of a configuration error.
 func TestSetupLeavesAlone(t *testing.T) {
 	for _, tool := range Tools {
 		for _, text := range taken[tool.names[0]] {
@@ -296,7 +295,7 @@ func TestSetupLeavesAlone(t *testing.T) {
 	}
 }
 
-// TestSetupLinks: a link of ours is renewed, anything else at its place stays.
+// TestSetupLinks: a link of ours is replaced; anything else in its place stays.
 func TestSetupLinks(t *testing.T) {
 	dir := t.TempDir()
 	path := func(name string) string { return filepath.Join(dir, name) }
@@ -323,8 +322,8 @@ func TestSetupLinks(t *testing.T) {
 	}
 }
 
-// TestSetupTools: names are unique, and a tool that is wired without a profile is
-// wired without any profile's places.
+// TestSetupTools: names are unique, and the configuration of a tool that needs no profile
+// contains nothing of a profile.
 func TestSetupTools(t *testing.T) {
 	seen := map[string]bool{}
 	for _, tool := range Tools {
@@ -351,8 +350,8 @@ func TestSetupTools(t *testing.T) {
 	}
 }
 
-// TestSetupOddPaths: a path with a blank is quoted where the tool reads quotes,
-// and refused where it does not.
+// TestSetupOddPaths: a path with a space is quoted if the tool understands quotes, and
+// refused if it does not.
 func TestSetupOddPaths(t *testing.T) {
 	refused := map[string]bool{"goauth": true, "rclone": true}
 	for _, tool := range Tools {

@@ -15,8 +15,8 @@ import (
 	"github.com/credhelper/credhelper/helper/keyring/desktop"
 )
 
-// child runs the test binary in a role with this environment and nothing else,
-// and returns what it printed. It fails if that hangs.
+// child runs the test binary in a role with this environment and nothing else, and returns
+// its stdout and stderr. It fails if that hangs.
 func child(t *testing.T, what string, env ...string) (out, stderr string) {
 	t.Helper()
 	exe, err := os.Executable()
@@ -36,7 +36,7 @@ func child(t *testing.T, what string, env ...string) (out, stderr string) {
 	return strings.TrimSpace(string(printed)), errOut.String()
 }
 
-// decoyLaunch puts a dbus-launch first in PATH that leaves a trace.
+// decoyLaunch puts first in PATH a dbus-launch that leaves a trace.
 func decoyLaunch(t *testing.T) (path, trace string) {
 	t.Helper()
 	dir := t.TempDir()
@@ -48,7 +48,7 @@ func decoyLaunch(t *testing.T) (path, trace string) {
 	return "PATH=" + dir + ":/usr/bin:/bin", trace
 }
 
-// bus starts a server on a Unix socket that serves each connection so.
+// bus starts a server on a Unix socket that handles each connection with serve.
 func bus(t *testing.T, serve func(net.Conn)) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "bus")
@@ -85,11 +85,11 @@ func daemons(t *testing.T) int {
 	return n
 }
 
-// What a bad bus does with a connection.
+// What bad buses do with a connection.
 
 func silent(conn net.Conn) { _, _ = conn.Read(make([]byte, 1)); select {} }
 
-func halfway(conn net.Conn) { // authenticates, then says nothing more
+func halfway(conn net.Conn) { // authenticates, then sends nothing more
 	r := bufio.NewReader(conn)
 	for {
 		line, err := r.ReadString('\n')
@@ -115,9 +115,8 @@ func drip(conn net.Conn) {
 	}
 }
 
-// TestBadBus (F9): whatever the session bus is, a process that links this
-// package reaches main, starts nothing, and secret-service fails instead of waiting for
-// ever.
+// TestBadBus (F9): whatever the session bus does, a process that links this package reaches
+// main and starts nothing, and secret-service fails instead of hanging.
 func TestBadBus(t *testing.T) {
 	empty := t.TempDir()
 	for _, c := range []struct{ name, address, runtime string }{
@@ -163,9 +162,8 @@ func TestBadBus(t *testing.T) {
 	}
 }
 
-// TestNoContact: a process that did not ask for the bus does not connect to it,
-// however healthy it is; whoever keeps secrets in the file keyring has nothing to
-// do with D-Bus.
+// TestNoContact: a process that did not ask for the bus does not connect to it, even if the
+// bus works: the file keyring has nothing to do with D-Bus.
 func TestNoContact(t *testing.T) {
 	connections := make(chan struct{}, 10)
 	address := "DBUS_SESSION_BUS_ADDRESS=unix:path=" + bus(t, func(conn net.Conn) {
@@ -185,8 +183,8 @@ func TestNoContact(t *testing.T) {
 	}
 }
 
-// TestNoDaemonLeaks (F9): without an address the library would start
-// dbus-launch, and leave one dbus-daemon behind each time.
+// TestNoDaemonLeaks (F9): without an address the library would start dbus-launch, and leave
+// a dbus-daemon behind each time.
 func TestNoDaemonLeaks(t *testing.T) {
 	before := daemons(t)
 	for range 20 {
@@ -198,8 +196,8 @@ func TestNoDaemonLeaks(t *testing.T) {
 	}
 }
 
-// TestGuardRunsFirst reads the order of initialization: the guard is worth
-// nothing after the library.
+// TestGuardRunsFirst checks the order of initialization: after the library, the guard would
+// be useless.
 func TestGuardRunsFirst(t *testing.T) {
 	_, trace := child(t, "link", "GODEBUG=inittrace=1")
 	guard := strings.Index(trace, "init github.com/credhelper/credhelper/helper/keyring/desktop/busguard ")
@@ -212,9 +210,8 @@ func TestGuardRunsFirst(t *testing.T) {
 	}
 }
 
-// TestEnvironmentIsGivenBack: what the guard does to the environment ends before
-// main. The program, when it starts itself again, and every command that it runs
-// find the bus that it was given itself.
+// TestEnvironmentIsGivenBack: the guard restores the environment before main. Whatever the
+// program executes, itself included, finds the bus that the program was given.
 func TestEnvironmentIsGivenBack(t *testing.T) {
 	const variable = "DBUS_SESSION_BUS_ADDRESS="
 	for _, c := range []struct {

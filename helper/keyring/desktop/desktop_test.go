@@ -15,9 +15,9 @@ import (
 	"github.com/credhelper/credhelper/protocol/secret"
 )
 
-// role makes the test binary another program: one that merely links this
-// package, or that uses a keyring once. The library's init runs before main,
-// so only a process of its own shows what it does.
+// role makes the test binary another program: one that merely links this package, or that
+// uses a keyring once. The library's init runs before main, so that only another process
+// shows what it does.
 const role = "CREDHELPER_DESKTOP_TEST_ROLE"
 
 func TestMain(m *testing.M) {
@@ -38,8 +38,8 @@ func TestMain(m *testing.M) {
 	os.Exit(inSession(m))
 }
 
-// useOnce makes one call of secret-service and prints one word for the
-// outcome and the error.
+// useOnce makes one call of secret-service, and prints one word for the outcome, and the
+// error.
 func useOnce(what string) int {
 	config := desktop.Config{State: os.Getenv("CREDHELPER_DESKTOP_TEST_STATE"), Now: time.Now, Environ: os.Environ()}
 	k, err := desktop.Open(context.Background(), "secret-service", config)
@@ -68,8 +68,8 @@ func useOnce(what string) int {
 	return 0
 }
 
-// TestBackendsAndOpenersAgree: each row that says Desktop opens, or says why
-// not, and no other name does.
+// TestBackendsAndOpenersAgree: each row with Desktop set opens, or says why not, and no
+// other name does.
 func TestBackendsAndOpenersAgree(t *testing.T) {
 	config := desktop.Config{State: t.TempDir(), Now: time.Now}
 	seen := 0
@@ -95,8 +95,8 @@ func TestBackendsAndOpenersAgree(t *testing.T) {
 	}
 }
 
-// TestPassProgram (T5): no program from a folder that depends on the current
-// directory, none that others can replace, none by a relative path.
+// TestPassProgram (T5): no program is run from a directory that depends on the current
+// directory, none that others can replace, and none by a relative path.
 func TestPassProgram(t *testing.T) {
 	dir, open := t.TempDir(), t.TempDir()
 	for _, path := range []string{dir + "/pass", dir + "/gpg", open + "/pass"} {

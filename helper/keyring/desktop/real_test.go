@@ -19,11 +19,10 @@ import (
 	"github.com/credhelper/credhelper/protocol/secret"
 )
 
-// The real backends. A tool that is missing fails the test: what was not tried
-// is not known to work.
+// The real backends. A missing tool fails the test: what was not tried is not known to work.
 
-// inSession runs the tests in a process whose session bus was there before it
-// started, since the guard looks at it once.
+// inSession runs the tests in a process whose session bus existed before it started, because
+// the guard looks for it once.
 func inSession(m *testing.M) int {
 	if os.Getenv("CREDHELPER_DESKTOP_TEST_IN_SESSION") != "" {
 		return m.Run()
@@ -63,7 +62,7 @@ func must(t *testing.T, env []string, stdin, name string, args ...string) string
 	return strings.TrimSpace(string(out))
 }
 
-// opener opens one backend again and again with one state directory.
+// opener opens one backend repeatedly with one state directory.
 func opener(t *testing.T, name string, env []string) func(*testing.T) keyring.Keyring {
 	config := desktop.Config{State: t.TempDir(), Now: time.Now, Environ: env}
 	return func(t *testing.T) keyring.Keyring {
@@ -86,15 +85,15 @@ func TestSecretService(t *testing.T) {
 	}}, opener(t, "secret-service", os.Environ()))
 }
 
-// TestSecretServiceOfOthers is TestSecretService with the programs of other desktops.
+// TestSecretServiceOfOthers is TestSecretService with other desktops' programs.
 func TestSecretServiceOfOthers(t *testing.T) {
 	for name, start := range map[string]func(string) (*keyringtest.Session, error){
 		"kwallet": func(dir string) (*keyringtest.Session, error) {
 			return keyringtest.StartKWallet(dir, os.Getenv("PATH"), true)
 		},
 		"keepassxc": func(dir string) (*keyringtest.Session, error) {
-			// KeePassXC 2.7.4 crashes now and then when it saves, in a thread of its own, while
-			// the next change comes in.
+			// KeePassXC 2.7.4 sometimes crashes if a change arrives while it saves the last
+			// one in another thread.
 			return keyringtest.StartKeePassXC(dir, os.Getenv("PATH"), "ConfirmAccessItem=false", "ConfirmDeleteItem=false",
 				"[General]\nAutoSaveAfterEveryChange=false")
 		},
@@ -105,7 +104,7 @@ func TestSecretServiceOfOthers(t *testing.T) {
 				t.Fatal("packages libkf5wallet-bin, keepassxc: ", err)
 			}
 			defer s.Close()
-			if name == "kwallet" { // which another program finds locked until the first has come in
+			if name == "kwallet" { // which other programs find locked until the first one was let in
 				child(t, "probe", append(s.Env, desktop.AskBus)...)
 			}
 			self := exec.Command("/proc/self/exe", "-test.run=^TestSecretService$", "-test.v")
@@ -117,8 +116,8 @@ func TestSecretServiceOfOthers(t *testing.T) {
 	}
 }
 
-// TestAddressThatAnswered: once a bus has answered, its address stays for whoever
-// comes after, also where only the runtime directory told it.
+// TestAddressThatAnswered: once a bus has answered, its address stays in the environment for
+// later users, even if only the runtime directory showed where it is.
 func TestAddressThatAnswered(t *testing.T) {
 	s, err := keyringtest.StartBus(t.TempDir(), os.Getenv("PATH"))
 	if err != nil {
@@ -134,8 +133,8 @@ func TestAddressThatAnswered(t *testing.T) {
 	}
 }
 
-// TestSecretServiceItem: what we store can be found by a person with other
-// programs, and what another program put in its place is noticed.
+// TestSecretServiceItem: a person can find what we store with other programs, and it is
+// noticed if another program replaced it.
 func TestSecretServiceItem(t *testing.T) {
 	k := opener(t, "secret-service", os.Environ())(t)
 	if err := k.Set(t.Context(), keyringtest.Key(1), secret.New("value")); err != nil {
@@ -151,8 +150,8 @@ func TestSecretServiceItem(t *testing.T) {
 	}
 }
 
-// TestSecretServiceLocked (F7): a keyring that nobody unlocked answers
-// ErrLocked to everything, in time, and nobody is asked for a password.
+// TestSecretServiceLocked (F7): a locked keyring answers ErrLocked to everything, and nobody
+// is prompted for a password.
 func TestSecretServiceLocked(t *testing.T) {
 	dir := t.TempDir()
 	first, err := keyringtest.StartSession(dir, os.Getenv("PATH"), true) // makes the login collection
@@ -173,8 +172,8 @@ func TestSecretServiceLocked(t *testing.T) {
 	}
 }
 
-// TestSecretServiceStopped (F9): a service that accepts and does not answer,
-// and one that is gone.
+// TestSecretServiceStopped (F9): a service that accepts connections and does not answer, and
+// one that is gone.
 func TestSecretServiceStopped(t *testing.T) {
 	s, err := keyringtest.StartSession(t.TempDir(), os.Getenv("PATH"), true)
 	if err != nil {
@@ -214,7 +213,7 @@ func TestKeyctl(t *testing.T) {
 // gpgHome makes a GnuPG home with one key and a password store for it.
 func gpgHome(t *testing.T, passphrase string) (env []string) {
 	t.Helper()
-	dir, err := os.MkdirTemp("", "chgpg") // short: the agent's socket has 107 bytes
+	dir, err := os.MkdirTemp("", "chgpg") // short: the path of the agent's socket has at most 107 bytes
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -228,7 +227,7 @@ func gpgHome(t *testing.T, passphrase string) (env []string) {
 	}
 	must(t, env, "", "gpg", "--batch", "--pinentry-mode", "loopback", "--passphrase", passphrase, "--quick-generate-key", "credhelper-test@example.com", "future-default", "default", "never")
 	must(t, env, "", "pass", "init", "credhelper-test@example.com")
-	for _, entry := range env { // the library takes the environment of the process
+	for _, entry := range env { // the library uses the environment of the process
 		name, value, _ := strings.Cut(entry, "=")
 		t.Setenv(name, value)
 	}
@@ -243,9 +242,9 @@ func TestPass(t *testing.T) {
 	}}, opener(t, "pass", env))
 }
 
-// TestPassLocked (F7): a key with a passphrase that the agent does not have is
-// ErrLocked in time, without a word on stderr and without a question; once a
-// person has unlocked it, the same call works.
+// TestPassLocked (F7): if the agent does not have the passphrase of the key, that is
+// ErrLocked, with nothing on stderr and no prompt; once a person has unlocked the key, the
+// same call works.
 func TestPassLocked(t *testing.T) {
 	env := gpgHome(t, "open sesame")
 	k := opener(t, "pass", env)(t)
@@ -263,7 +262,7 @@ func TestPassLocked(t *testing.T) {
 	}
 }
 
-// TestPassWithoutStore: nobody has said "pass init" yet.
+// TestPassWithoutStore: "pass init" was never run.
 func TestPassWithoutStore(t *testing.T) {
 	env := gpgHome(t, "")
 	t.Setenv("PASSWORD_STORE_DIR", t.TempDir())

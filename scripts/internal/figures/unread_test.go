@@ -11,8 +11,8 @@ import (
 	"testing"
 )
 
-// TestNothingUnread: each exported name and each field is used by the program, not only
-// by tests. Tests that only need to look at something can be in its package.
+// TestNothingUnread: each exported name and each field is used by the program, not only by
+// tests. A test that needs to see more can be in the package.
 func TestNothingUnread(t *testing.T) {
 	t.Chdir("../../..")
 	all, err := loadAll()
@@ -24,7 +24,7 @@ func TestNothingUnread(t *testing.T) {
 	}
 }
 
-// TestUnread: what counts as used, and what does not.
+// TestUnread: what counts as a use, and what does not.
 func TestUnread(t *testing.T) {
 	const library = `package library
 

@@ -9,8 +9,8 @@ import (
 
 const whole = "# why\nmutant a margin is ignored\nfile helper/cache/entry.go\ntest ./helper/cache TestFresh/margin\n<<<<\n\treturn a\n====\n\treturn b\n>>>>\n"
 
-// TestParse: a whole mutant is read as it stands; half of one is an error, since a
-// mutant that is passed over would look like one that was killed.
+// TestParse: a complete mutant is read as written; an incomplete one is an error, because a
+// mutant that is skipped would look like one that was killed.
 func TestParse(t *testing.T) {
 	all, err := parse("x.txt", whole+"\n"+strings.Replace(whole, "a margin", "another", 1))
 	if err != nil || len(all) != 2 {
@@ -24,7 +24,7 @@ func TestParse(t *testing.T) {
 	for cut := 1; cut < strings.Count(whole, "\n"); cut++ {
 		lines := strings.SplitAfter(whole, "\n")
 		if lines[cut] == "\treturn b\n" {
-			continue // a mutant may take lines away
+			continue // a mutant may remove lines
 		}
 		half := strings.Join(append(append([]string{}, lines[:cut]...), lines[cut+1:]...), "")
 		if _, err := parse("x.txt", half); err == nil {
@@ -51,7 +51,8 @@ func TestVerdict(t *testing.T) {
 	}
 }
 
-// TestData: every mutant on file is whole, still applies, and names a test that is there.
+// TestData: every mutant in the files is complete, still applies, and names a test that
+// exists.
 func TestData(t *testing.T) {
 	t.Chdir("../../..")
 	all, err := load("scripts/internal/mutants")
@@ -69,7 +70,7 @@ func TestData(t *testing.T) {
 	}
 }
 
-// testsOf is the text of a package's test files.
+// testsOf returns the text of a package's test files.
 func testsOf(t *testing.T, pkg string) string {
 	t.Helper()
 	files, _ := filepath.Glob(filepath.Join(pkg, "*_test.go"))

@@ -16,7 +16,7 @@ import (
 	"time"
 )
 
-// TestParse: what is not clearly a release is not one.
+// TestParse: arguments that are not clearly a release are refused.
 func TestParse(t *testing.T) {
 	for _, c := range []struct {
 		args string
@@ -48,7 +48,7 @@ func TestParse(t *testing.T) {
 	}
 }
 
-// sshKey makes a key and returns its file and its line as SECURITY.md has it.
+// sshKey makes a key, and returns its file and its line as in SECURITY.md.
 func sshKey(t *testing.T) (name, line string) {
 	t.Helper()
 	name = filepath.Join(t.TempDir(), "key")
@@ -62,8 +62,8 @@ func sshKey(t *testing.T) (name, line string) {
 	return name, `credhelper namespaces="file" ` + strings.TrimSpace(string(public))
 }
 
-// TestKey: a release is signed with a key that users can know, or it is not made; and
-// that is found out before anything is built.
+// TestKey: a release is signed with a key that SECURITY.md publishes, or is not made; that
+// is checked before anything is built.
 func TestKey(t *testing.T) {
 	key, line := sshKey(t)
 	other, otherLine := sshKey(t)
@@ -71,7 +71,7 @@ func TestKey(t *testing.T) {
 		what string
 		page string
 		key  signer
-		says string // "" if it will do
+		says string // "" if it is accepted
 	}{
 		{"its public half is there", "Keys:\n\n```\n" + line + "\n```\n", signer{file: key}, ""},
 		{"one of two", otherLine + "\n" + line + "\n", signer{file: key}, ""},
@@ -93,7 +93,8 @@ func TestKey(t *testing.T) {
 	}
 }
 
-// TestSection: the notes are this version's, not those of one whose name begins so.
+// TestSection: the notes are those of this version, not of another one whose name begins the
+// same.
 func TestSection(t *testing.T) {
 	const changelog = "# Changelog\n\nAbout.\n\n## Unreleased\n\nnew\n\n## v1.2.3, 2026-11-28\n\n- a\n\n### Changed\n\n- b\n\n## v1.2.30\n\nmore\n## v1.2.2\n"
 	for _, c := range []struct {
@@ -111,7 +112,8 @@ func TestSection(t *testing.T) {
 	}
 }
 
-// TestNotes: what users trust has notes of its own; a test may do with what is new.
+// TestNotes: a release needs notes of its own; a test build may use those of the unreleased
+// changes.
 func TestNotes(t *testing.T) {
 	source := t.TempDir()
 	if err := os.WriteFile(filepath.Join(source, "CHANGELOG.md"), []byte("## Unreleased\n\nnew\n"), 0o600); err != nil {
@@ -127,8 +129,8 @@ func TestNotes(t *testing.T) {
 	}
 }
 
-// TestArchiveBytes: an archive has the commit's time, nobody's name and no order but the
-// names', so that the same files are the same bytes.
+// TestArchiveBytes: archives have the commit's time, no owner's name and sorted entries, so
+// that the same files give the same bytes.
 func TestArchiveBytes(t *testing.T) {
 	when := time.Unix(1_800_000_000, 0).UTC()
 	tree := []file{{name: "share/b", mode: 0o644, content: []byte("b")}, {name: "bin/a", mode: 0o755, content: []byte("a")}, {name: "bin/link", mode: 0o777, link: "a"}}
@@ -169,7 +171,7 @@ func TestArchiveBytes(t *testing.T) {
 	}
 }
 
-// TestNoBorrowedNames: packages bring only names of ours.
+// TestNoBorrowedNames: packages install only files with names of ours.
 func TestNoBorrowedNames(t *testing.T) {
 	all := links()
 	if len(all) < 8 {
@@ -182,7 +184,7 @@ func TestNoBorrowedNames(t *testing.T) {
 	}
 }
 
-// TestFilled: a text has each archive's address and hash, or is left out.
+// TestFilled: a text gets each archive's address and hash, or is left out.
 func TestFilled(t *testing.T) {
 	out := t.TempDir()
 	r := &release{version: "v1.2.3", targets: targets[:1]}
@@ -202,7 +204,7 @@ func TestFilled(t *testing.T) {
 	}
 }
 
-// TestNotOverOld: a release is made into an empty directory or not at all.
+// TestNotOverOld: a release is made only into an empty directory.
 func TestNotOverOld(t *testing.T) {
 	dist := t.TempDir()
 	if err := os.WriteFile(filepath.Join(dist, "old"), nil, 0o600); err != nil {

@@ -13,12 +13,12 @@ import (
 	"time"
 )
 
-// TestCandidates: which addresses are asked at all (D-Bus specification,
-// "Server Addresses").
+// TestCandidates: which addresses are tried at all (D-Bus specification, "Server
+// Addresses").
 func TestCandidates(t *testing.T) {
 	for _, c := range []struct {
 		name, address, runtime string
-		want                   []string // as package net names the sockets
+		want                   []string // in the notation of package net
 	}{
 		{"path", "unix:path=/run/user/1/bus", "", []string{"/run/user/1/bus"}},
 		{"path with an id", "unix:path=/tmp/dbus-x,guid=0123", "", []string{"/tmp/dbus-x"}},
@@ -50,7 +50,7 @@ func TestCandidates(t *testing.T) {
 	}
 }
 
-// FuzzSocket: no address panics, and what escape writes is read again.
+// FuzzSocket: no address panics, and what escape writes can be read again.
 func FuzzSocket(f *testing.F) {
 	for _, seed := range []string{"unix:path=/a", "unix:abstract=%41,guid=1", "unix:path=%", "", "unix:=,=,"} {
 		f.Add(seed)
@@ -63,8 +63,8 @@ func FuzzSocket(f *testing.F) {
 	})
 }
 
-// TestHello: the message is one that a bus can read: its length fields are
-// right and it ends on a multiple of eight.
+// TestHello: the message is one that a bus can read: its length fields are right and its
+// length is a multiple of eight.
 func TestHello(t *testing.T) {
 	message := hello()
 	fields := int(message[12])
@@ -73,7 +73,7 @@ func TestHello(t *testing.T) {
 	}
 }
 
-// TestReadLine: a line has an end and a length.
+// TestReadLine: a line must end, and has a greatest length.
 func TestReadLine(t *testing.T) {
 	if line, err := readLine(strings.NewReader("OK 1\r\nrest")); err != nil || line != "OK 1" {
 		t.Errorf("%q, %v", line, err)
