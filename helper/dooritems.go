@@ -3,7 +3,6 @@ package helper
 import (
 	"context"
 	"errors"
-	"fmt"
 
 	"github.com/credhelper/credhelper/helper/cache"
 	"github.com/credhelper/credhelper/helper/failure"
@@ -75,22 +74,4 @@ func ofDoor(err error) error {
 		e.Hint = "unlock it: credhelper unlock"
 	}
 	return e
-}
-
-// doorItems copies the items of the door, under their lock.
-func (m *move) doorItems(ctx context.Context) (unlock func(), err error) {
-	if unlock, err = m.LockDoor(ctx); err != nil {
-		return nil, err
-	}
-	for _, item := range doorItems {
-		_, err := m.from.Get(ctx, m.secretKeyIn(m.before, string(item)))
-		if errors.Is(err, keyring.ErrNotFound) {
-			continue
-		}
-		if err := m.item(ctx, string(item)); err != nil {
-			unlock()
-			return nil, fmt.Errorf("the door: %w", err)
-		}
-	}
-	return unlock, nil
 }

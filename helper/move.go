@@ -93,6 +93,24 @@ func (m *move) profile(ctx context.Context, store *cache.Store, name string) (lo
 	return lock, nil
 }
 
+// doorItems copies the items of the door, under their lock.
+func (m *move) doorItems(ctx context.Context) (unlock func(), err error) {
+	if unlock, err = m.LockDoor(ctx); err != nil {
+		return nil, err
+	}
+	for _, item := range doorItems {
+		_, err := m.from.Get(ctx, m.secretKeyIn(m.before, string(item)))
+		if errors.Is(err, keyring.ErrNotFound) {
+			continue
+		}
+		if err := m.item(ctx, string(item)); err != nil {
+			unlock()
+			return nil, fmt.Errorf("the door: %w", err)
+		}
+	}
+	return unlock, nil
+}
+
 // item copies one item and reads it back.
 func (m *move) item(ctx context.Context, item string) error {
 	value, err := m.from.Get(ctx, m.secretKeyIn(m.before, item))
