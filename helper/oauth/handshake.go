@@ -20,9 +20,21 @@ func (x *exchange) explainHandshake(e *Error, err error) {
 		return
 	}
 	e.Kind = Untrusted
-	if e.Reason, e.Cure = untrusted("the server", err); e.Cure == nameAuthority && x.ownRoots() {
+	e.Reason, e.Cure = untrusted("the server", err)
+	switch {
+	case e.Cure != nameAuthority:
+	case x.ownRoots():
 		e.Cure = checkAuthority
+	case noRoots():
+		e.Cure = installAuthorities
 	}
+}
+
+// noRoots reports whether the system trusts no CA at all, as a minimal image or a newly
+// installed Debian without the package ca-certificates.
+func noRoots() bool {
+	pool, err := x509.SystemCertPool()
+	return err == nil && pool.Equal(x509.NewCertPool())
 }
 
 // ownRoots reports whether the profile sets its CAs.
@@ -34,9 +46,10 @@ func (x *exchange) ownRoots() bool {
 const (
 	nameAuthority = "if the certificate comes from your own CA, name its file: ca_file (credhelper edit {profile}); " +
 		"if not, somebody is in between, such as the sign-in page of a guest network"
-	checkAuthority = "ca_file replaces the system's CAs: is it the right file? credhelper edit {profile}"
-	nameHost       = "is this the server's address? credhelper edit {profile}; a guest network's sign-in page also looks so"
-	checkClock     = "is this machine's clock right? If it is, the certificate has to be renewed there"
+	checkAuthority     = "ca_file replaces the system's CAs: is it the right file? credhelper edit {profile}"
+	installAuthorities = "this system trusts no CA at all: install the package ca-certificates"
+	nameHost           = "is this the server's address? credhelper edit {profile}; a guest network's sign-in page also looks so"
+	checkClock         = "is this machine's clock right? If it is, the certificate has to be renewed there"
 )
 
 // untrusted explains what is wrong with the TLS of who, and what to do about it.
