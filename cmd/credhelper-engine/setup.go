@@ -109,10 +109,11 @@ func (s *session) setupPlace(ctx context.Context, names []string, flags setupFla
 	if !filepath.IsAbs(o.Home) {
 		return nil, policy("there is no home directory to write to")
 	}
-	var err error
-	if o.Credhelper, err = handover.Front(); err != nil {
+	front, err := handover.Front()
+	if err != nil {
 		return nil, err
 	}
+	o.Credhelper = handover.Lasting(front, filepath.SplitList(s.env("PATH")))
 	if len(names) == 0 {
 		return wiring.NewPlace(o), nil
 	}

@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"syscall"
 
 	"github.com/credhelper/credhelper/helper/private"
@@ -86,6 +87,24 @@ func Front() (string, error) {
 		}
 	}
 	return "", protocol.Policy("credhelper is missing beside " + self)
+}
+
+// Lasting returns the path by which tools should call the front: path, or a link to it in
+// one of dirs, which are those of PATH. Homebrew, Nix and krew install each release into
+// a directory of its own, and after an upgrade only the link leads to an executable.
+func Lasting(path string, dirs []string) string {
+	if slices.Contains(dirs, filepath.Dir(path)) {
+		return path
+	}
+	for _, name := range [...]string{"credhelper", "kubectl-credhelper"} { // the latter is krew's
+		for _, dir := range dirs {
+			link := filepath.Join(dir, fileName(name))
+			if real, err := private.Way(link); filepath.IsAbs(dir) && err == nil && real == path {
+				return link
+			}
+		}
+	}
+	return path
 }
 
 // Self returns the path of this executable, with links resolved. Its errors wrap ErrPolicy.

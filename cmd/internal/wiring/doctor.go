@@ -16,11 +16,15 @@ type Path struct {
 
 // Paths returns the paths in links and in the configuration of tools, each once.
 func Paths(place *Place) (found []Path) {
+	here, err := filepath.EvalSymlinks(place.credhelper)
+	if err != nil {
+		here = place.credhelper
+	}
 	seen := map[string]bool{}
 	add := func(what, path, mend string) {
 		if !seen[path] {
 			seen[path] = true
-			found = append(found, leads(what, path, place.credhelper, mend))
+			found = append(found, leads(what, path, here, mend))
 		}
 	}
 	for _, tool := range Tools {

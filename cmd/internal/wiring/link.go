@@ -62,7 +62,9 @@ func (l toolLink) undo() (changed bool, err error) {
 	return true, os.Remove(l.path)
 }
 
-// isOurs reports whether a link's target is a credhelper, judged by its name.
+// isOurs reports whether a link's target is a credhelper, judged by its name, which krew
+// begins with kubectl's.
 func isOurs(target string) bool {
-	return strings.TrimSuffix(filepath.Base(target), ".exe") == "credhelper"
+	name := strings.TrimSuffix(filepath.Base(target), ".exe")
+	return name == "credhelper" || name == "kubectl-credhelper"
 }
