@@ -7,6 +7,7 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"slices"
 	"time"
 )
 
@@ -18,19 +19,41 @@ func (r *release) archiveName(t target) string {
 	return r.file(t.os, t.machine(), "tar.gz")
 }
 
-// archive writes a target's archive. Its only directory is a prefix: to install it,
-// unpack its contents into /usr/local or ~/.local.
-func (r *release) archive(out string, t target, tree []file) error {
-	top := "credhelper-" + r.number()
-	pack := tarred
-	if t.os == "windows" {
-		pack = zipped
+// krewName returns the name of the archive that krew unpacks, "" for a system that is not
+// in its index. krew knows no links (its internal/download/downloader.go), which archives
+// for Windows do not have anyway.
+func (r *release) krewName(t target) string {
+	switch {
+	case t.os == "freebsd" || t.arch != "amd64" && t.arch != "arm64":
+		return ""
+	case t.os == "windows":
+		return r.archiveName(t)
 	}
-	content, err := pack(top, sorted(tree), time.Unix(r.epoch, 0).UTC())
+	return "credhelper-krew_" + r.number() + "_" + t.os + "_" + t.machine() + ".tar.gz"
+}
+
+// top returns the only directory of an archive. It is a prefix: to install it, unpack its
+// contents into /usr/local or ~/.local.
+func (r *release) top() string { return "credhelper-" + r.number() }
+
+// archives writes a target's archives.
+func (r *release) archives(out string, t target, executables []file, shared sharedFiles) error {
+	if t.os == "windows" {
+		return r.archive(out, r.archiveName(t), zipped, slices.Concat(executables, shared.of(t)))
+	}
+	err := r.archive(out, r.archiveName(t), tarred, slices.Concat(executables, shared.of(t)))
+	if name := r.krewName(t); err == nil && name != "" {
+		err = r.archive(out, name, tarred, slices.Concat(executables, shared.pages))
+	}
+	return err
+}
+
+func (r *release) archive(out, name string, pack func(string, []file, time.Time) ([]byte, error), tree []file) error {
+	content, err := pack(r.top(), sorted(tree), time.Unix(r.epoch, 0).UTC())
 	if err != nil {
 		return err
 	}
-	return os.WriteFile(filepath.Join(out, r.archiveName(t)), content, 0o644)
+	return os.WriteFile(filepath.Join(out, name), content, 0o644)
 }
 
 // tarred returns a tree as a .tar.gz. It has no entries for directories, so that existing
@@ -78,7 +101,7 @@ func zipped(top string, tree []file, when time.Time) ([]byte, error) {
 // sourceArchive is the source as distributions build it: git writes the version into it
 // (cmd/credhelper-engine/version.go).
 func (r *release) sourceArchive(out string) error {
-	text, err := run(r.source, nil, "git", "archive", "--format=tar", "--prefix=credhelper-"+r.number()+"/", r.version)
+	text, err := run(r.source, nil, "git", "archive", "--format=tar", "--prefix="+r.top()+"/", r.version)
 	if err != nil {
 		return err
 	}

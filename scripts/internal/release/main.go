@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 )
 
@@ -137,11 +138,10 @@ func (r *release) fill(out string) error {
 		if err := bill.add(tree); err != nil {
 			return err
 		}
-		tree = append(tree, shared.of(t)...)
-		if err := r.archive(out, t, tree); err != nil {
+		if err := r.archives(out, t, tree, shared); err != nil {
 			return err
 		}
-		if err := r.packages(out, t, tree); err != nil {
+		if err := r.packages(out, t, slices.Concat(tree, shared.of(t))); err != nil {
 			return err
 		}
 	}

@@ -41,7 +41,7 @@ func (r *release) packages(out string, t target, tree []file) error {
 		config, err := json.Marshal(map[string]any{
 			"name": "credhelper", "arch": t.arch + t.arm, "platform": "linux", "version": r.version, "version_schema": "semver",
 			"section": "utils", "priority": "optional", "maintainer": maintainer, "vendor": "credhelper", "homepage": home,
-			"license": "Apache-2.0", "mtime": time.Unix(r.epoch, 0).UTC().Format(time.RFC3339), "contents": contents,
+			"license": "Apache-2.0", "recommends": []string{"ca-certificates"}, "mtime": time.Unix(r.epoch, 0).UTC().Format(time.RFC3339), "contents": contents,
 			"description": about + "\ncredhelper keeps OAuth client secrets in an encrypted keyring, fetches a\ntoken once, keeps it sealed until it ends, and gives it only to the origin\nit belongs to.",
 			"rpm":         map[string]any{"group": "Applications/System", "summary": about, "packager": maintainer, "buildhost": "localhost"},
 			"archlinux":   map[string]any{"packager": maintainer},

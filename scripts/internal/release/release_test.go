@@ -93,6 +93,25 @@ func TestKey(t *testing.T) {
 	}
 }
 
+// TestPagesOfTheKey: as long as SECURITY.md has no release key, it and README.md say that
+// no release is signed, and no longer.
+func TestPagesOfTheKey(t *testing.T) {
+	read := func(name string) string {
+		text, err := os.ReadFile("../../../" + name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(text)
+	}
+	security, readme := read("SECURITY.md"), read("README.md")
+	signed := keyLine.MatchString(security)
+	for text, page := range map[string]string{"(none yet: no release has been signed)": security, "the first signed release brings it here": security, "No release has been signed yet": readme} {
+		if strings.Contains(page, text) == signed {
+			t.Errorf("a release key is in SECURITY.md: %v; a page says %q: %v", signed, text, signed)
+		}
+	}
+}
+
 // TestSection: the notes are those of this version, not of another one whose name begins the
 // same.
 func TestSection(t *testing.T) {
@@ -171,6 +190,67 @@ func TestArchiveBytes(t *testing.T) {
 	}
 }
 
+// tarNames returns the names in a .tar.gz, of links with what they lead to.
+func tarNames(t *testing.T, name string) (names []string) {
+	t.Helper()
+	content, err := os.ReadFile(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	unzipped, err := gzip.NewReader(bytes.NewReader(content))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for r := tar.NewReader(unzipped); ; {
+		h, err := r.Next()
+		if errors.Is(err, io.EOF) {
+			return names
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		names = append(names, strings.TrimSuffix(h.Name+" -> "+h.Linkname, " -> "))
+	}
+}
+
+// TestArchives: each system has one archive, and those of krew's index that have links in
+// it have another without any, because krew cannot unpack them.
+func TestArchives(t *testing.T) {
+	shared := sharedFiles{
+		pages: []file{{name: "share/page", mode: 0o644}},
+		unix:  []file{{name: "bin/link", mode: 0o777, link: "front"}},
+	}
+	for system, want := range map[string]map[string]string{
+		"linux/amd64":   {"credhelper_1.2.3_linux_amd64.tar.gz": "bin/front bin/link -> front share/page", "credhelper-krew_1.2.3_linux_amd64.tar.gz": "bin/front share/page"},
+		"darwin/arm64":  {"credhelper_1.2.3_darwin_arm64.tar.gz": "bin/front bin/link -> front share/page", "credhelper-krew_1.2.3_darwin_arm64.tar.gz": "bin/front share/page"},
+		"linux/riscv64": {"credhelper_1.2.3_linux_riscv64.tar.gz": "bin/front bin/link -> front share/page"},
+		"freebsd/amd64": {"credhelper_1.2.3_freebsd_amd64.tar.gz": "bin/front bin/link -> front share/page"},
+		"windows/amd64": {"credhelper_1.2.3_windows_amd64.zip": ""},
+	} {
+		target, err := targetOf(system)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r, out := &release{version: "v1.2.3"}, t.TempDir()
+		if err := r.archives(out, target, []file{{name: "bin/front", mode: 0o755}}, shared); err != nil {
+			t.Fatal(err)
+		}
+		made, err := os.ReadDir(out)
+		if err != nil || len(made) != len(want) {
+			t.Errorf("%s: %v, %v", system, made, err)
+		}
+		for name, tree := range want {
+			if tree == "" {
+				continue
+			}
+			got := strings.ReplaceAll(strings.Join(tarNames(t, filepath.Join(out, name)), " "), "credhelper-1.2.3/", "")
+			if got != tree {
+				t.Errorf("%s: %s, want %s", name, got, tree)
+			}
+		}
+	}
+}
+
 // TestNoBorrowedNames: packages install only files with names of ours.
 func TestNoBorrowedNames(t *testing.T) {
 	all := links()
@@ -191,15 +271,15 @@ func TestFilled(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(out, r.archiveName(targets[0])), []byte("archive"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	text, err := r.filled(out, "text", `{{.Number}} {{url "linux/amd64"}} {{sha256 "linux/amd64"}}`)
+	text, err := r.filled(out, "text", `{{.Number}} {{archive "linux/amd64" | url}} {{archive "linux/amd64" | sha256}}`)
 	const address = "https://github.com/credhelper/credhelper/releases/download/v1.2.3/credhelper_1.2.3_linux_amd64.tar.gz"
 	if want := fmt.Sprintf("1.2.3 %s %x", address, sha256.Sum256([]byte("archive"))); err != nil || text != want {
 		t.Errorf("%v\n%s, want\n%s", err, text, want)
 	}
-	if text, err := r.filled(out, "text", `{{sha256 "darwin/arm64"}}`); err != nil || text != "" {
+	if text, err := r.filled(out, "text", `{{archive "darwin/arm64" | sha256}}`); err != nil || text != "" {
 		t.Errorf("with an archive missing: %q, %v", text, err)
 	}
-	if _, err := r.filled(out, "text", `{{url "plan9/amd64"}}`); err == nil {
+	if _, err := r.filled(out, "text", `{{archive "plan9/amd64"}}`); err == nil {
 		t.Error("a system that is none")
 	}
 }

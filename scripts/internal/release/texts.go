@@ -4,11 +4,11 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"embed"
-	"encoding/hex"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"text/template"
 )
@@ -45,24 +45,19 @@ func (r *release) texts(out string) error {
 // filled returns a text with its placeholders filled in; "" if an archive is missing.
 func (r *release) filled(out, name, source string) (string, error) {
 	missing := false
-	archive := func(system string) (target, error) {
-		t, err := targetOf(system)
-		missing = missing || err == nil && !slices.ContainsFunc(r.targets, func(o target) bool { return o.String() == system })
-		return t, err
-	}
 	page, err := template.New(name).Funcs(template.FuncMap{
-		"url": func(system string) (string, error) {
-			t, err := archive(system)
-			return home + "/releases/download/" + r.version + "/" + r.archiveName(t), err
+		"archive": func(system string) (string, error) {
+			t, err := targetOf(system)
+			return r.archiveName(t), err
 		},
-		"sha256": func(system string) (string, error) {
-			t, err := archive(system)
-			if err != nil || missing {
-				return "", err
+		"url": func(archive string) string { return home + "/releases/download/" + r.version + "/" + archive },
+		"sha256": func(archive string) (string, error) {
+			content, err := os.ReadFile(filepath.Join(out, archive))
+			if errors.Is(err, fs.ErrNotExist) {
+				missing = true
+				return "", nil
 			}
-			content, err := os.ReadFile(filepath.Join(out, r.archiveName(t)))
-			sum := sha256.Sum256(content)
-			return hex.EncodeToString(sum[:]), err
+			return fmt.Sprintf("%x", sha256.Sum256(content)), err
 		},
 		"upper": strings.ToUpper,
 	}).Parse(source)
@@ -70,7 +65,7 @@ func (r *release) filled(out, name, source string) (string, error) {
 		return "", err
 	}
 	var b bytes.Buffer
-	err = page.Execute(&b, map[string]any{"Krew": krew(), "Version": r.version, "Number": r.number(), "Home": home, "About": about, "Top": "credhelper-" + r.number()})
+	err = page.Execute(&b, map[string]any{"Krew": r.krew(), "Version": r.version, "Number": r.number(), "Home": home, "About": about, "Top": r.top()})
 	if err != nil {
 		return "", fmt.Errorf("%s: %w", name, err)
 	}
@@ -80,13 +75,13 @@ func (r *release) filled(out, name, source string) (string, error) {
 	return b.String(), nil
 }
 
-// krewPlatform is a platform of krew's index.
-type krewPlatform struct{ Name, OS, Arch, Bin string }
+// krewPlatform is a platform of a manifest of krew.
+type krewPlatform struct{ OS, Arch, Archive, Executable string }
 
-func krew() (all []krewPlatform) {
+func (r *release) krew() (all []krewPlatform) {
 	for _, t := range targets {
-		if t.os != "freebsd" && (t.arch == "amd64" || t.arch == "arm64") {
-			all = append(all, krewPlatform{t.String(), t.os, t.arch, t.executable("credhelper")})
+		if name := r.krewName(t); name != "" {
+			all = append(all, krewPlatform{t.os, t.arch, name, t.executable("credhelper")})
 		}
 	}
 	return all

@@ -2,10 +2,10 @@
 { pkgs ? import <nixpkgs> { } }:
 let
   archives = {
-    x86_64-linux = { url = "{{url "linux/amd64"}}"; sha256 = "{{sha256 "linux/amd64"}}"; };
-    aarch64-linux = { url = "{{url "linux/arm64"}}"; sha256 = "{{sha256 "linux/arm64"}}"; };
-    x86_64-darwin = { url = "{{url "darwin/amd64"}}"; sha256 = "{{sha256 "darwin/amd64"}}"; };
-    aarch64-darwin = { url = "{{url "darwin/arm64"}}"; sha256 = "{{sha256 "darwin/arm64"}}"; };
+    x86_64-linux = { url = "{{archive "linux/amd64" | url}}"; sha256 = "{{archive "linux/amd64" | sha256}}"; };
+    aarch64-linux = { url = "{{archive "linux/arm64" | url}}"; sha256 = "{{archive "linux/arm64" | sha256}}"; };
+    x86_64-darwin = { url = "{{archive "darwin/amd64" | url}}"; sha256 = "{{archive "darwin/amd64" | sha256}}"; };
+    aarch64-darwin = { url = "{{archive "darwin/arm64" | url}}"; sha256 = "{{archive "darwin/arm64" | sha256}}"; };
   };
 in
 pkgs.stdenvNoCC.mkDerivation {
@@ -19,5 +19,6 @@ pkgs.stdenvNoCC.mkDerivation {
     homepage = "{{.Home}}";
     license = pkgs.lib.licenses.asl20;
     mainProgram = "credhelper";
+    platforms = builtins.attrNames archives;
   };
 }

@@ -6,22 +6,22 @@ class Credhelper < Formula
 
   on_macos do
     on_arm do
-      url "{{url "darwin/arm64"}}"
-      sha256 "{{sha256 "darwin/arm64"}}"
+      url "{{archive "darwin/arm64" | url}}"
+      sha256 "{{archive "darwin/arm64" | sha256}}"
     end
     on_intel do
-      url "{{url "darwin/amd64"}}"
-      sha256 "{{sha256 "darwin/amd64"}}"
+      url "{{archive "darwin/amd64" | url}}"
+      sha256 "{{archive "darwin/amd64" | sha256}}"
     end
   end
   on_linux do
     on_arm do
-      url "{{url "linux/arm64"}}"
-      sha256 "{{sha256 "linux/arm64"}}"
+      url "{{archive "linux/arm64" | url}}"
+      sha256 "{{archive "linux/arm64" | sha256}}"
     end
     on_intel do
-      url "{{url "linux/amd64"}}"
-      sha256 "{{sha256 "linux/amd64"}}"
+      url "{{archive "linux/amd64" | url}}"
+      sha256 "{{archive "linux/amd64" | sha256}}"
     end
   end
 
