@@ -29,11 +29,13 @@ func TestDebian(t *testing.T) {
 	m.brings(deb("amd64"))
 	m.brings(deb("arm64"))
 	m.refuses("root", "dpkg -i /"+deb("arm64"), "package architecture (arm64) does not match system (amd64)")
+	install := "cd / && " + typed(t, "Debian, Ubuntu")
+	m.damaged(deb("amd64"), install)
 	if out, err := said(dist, "lintian", "--fail-on", "error", deb("amd64")); err != nil {
 		t.Errorf("lintian: %v\n%s", err, out)
 	}
 
-	m.must("root", "dpkg -i /"+deb("amd64"))
+	m.must("root", install)
 	m.must("user", adds(s))
 	token := m.must("user", "credhelper token work")
 	if again := m.must("user", "credhelper token work"); again != token || len(token) < 20 || s.Count() != 1 {
@@ -47,6 +49,10 @@ func TestDebian(t *testing.T) {
 	t.Run("removed while a connector runs", func(t *testing.T) { removed(t, m, "/"+deb("amd64")) })
 
 	before := m.must("user", "credhelper token work")
+	m.damaged(deb("amd64"), install)
+	if after := m.must("user", "credhelper token work"); after != before {
+		t.Errorf("after a damaged package was refused the token is %q", after)
+	}
 	m.must("root", "dpkg --purge credhelper")
 	if left := m.must("root", "find /usr /etc -name '*credhelper*'"); left != "" {
 		t.Errorf("purging leaves\n%s", left)
@@ -54,6 +60,20 @@ func TestDebian(t *testing.T) {
 	m.must("root", "dpkg -i /"+deb("amd64"))
 	if after := m.must("user", "credhelper token work"); after != before {
 		t.Errorf("after removing and installing it the user's token is %q", after)
+	}
+}
+
+// damaged checks that what installs a package refuses one that is damaged or not complete,
+// and puts the good one back.
+func (m *machine) damaged(name, install string) {
+	m.t.Helper()
+	file := filepath.Join(m.root, name)
+	for what, change := range damages {
+		if err := change(file); err != nil {
+			m.t.Fatal(what, err)
+		}
+		m.refuses("root", install)
+		m.brings(name)
 	}
 }
 
@@ -118,42 +138,34 @@ zpty -w z 'exit'
 while zpty -r z line; do print -r -- "$line"; done
 `
 
-// parts: if one of the three executables belongs to another user, is old or is missing,
-// the error says which one, and what to do.
+// parts: if one of the two executables that the front runs is damaged or missing, the
+// error says which one, and what to do.
 func parts(t *testing.T, m *machine) {
-	engine := filepath.Join(m.root, "usr/libexec/credhelper-engine")
-	good := read(t, engine)
-	defer func() {
-		if err := os.WriteFile(engine, good, 0o755); err != nil {
-			t.Error(err)
-		}
-	}()
-	for _, c := range []struct {
-		what    string
-		content []byte
-		says    []string
-	}{
-		{"for another machine", unpacked(t, archives(t)["linux/s390x"])["libexec/credhelper-engine"].content, []string{"/usr/libexec/credhelper-engine is damaged or not for this machine", "linux/amd64"}},
-		{"cut off by a full disk", []byte{}, []string{"/usr/libexec/credhelper-engine is damaged or not for this machine", "install all three files"}},
-		{"missing", nil, []string{"credhelper-engine is missing beside /usr/bin/credhelper", "install all three files"}},
-	} {
-		err := os.Remove(engine)
-		if err == nil && c.content != nil {
-			err = os.WriteFile(engine, c.content, 0o755)
-		}
-		if err != nil {
-			t.Fatal(c.what, err)
-		}
-		out, err := m.run("user", "credhelper list; echo exit $?")
-		for _, w := range append(c.says, "exit 9") {
-			if !strings.Contains(out, w) {
-				t.Errorf("%s: %v, no %q in\n%s", c.what, err, w, out)
+	m = m.in(t)
+	other := unpacked(t, archives(t)["linux/s390x"])
+	for name, verb := range map[string]string{"credhelper-engine": "list", "credhelper-plugin": "plugin"} {
+		path := "usr/libexec/" + name
+		good := read(t, filepath.Join(m.root, path))
+		for _, c := range []struct {
+			what    string
+			content []byte
+			says    []string
+		}{
+			{"for another machine", other["libexec/"+name].content, []string{"/" + path + " is damaged or not for this machine", "linux/amd64"}},
+			{"cut off by a full disk", []byte{}, []string{"/" + path + " is damaged or not for this machine", "install all three files"}},
+			{"missing", nil, []string{name + " is missing beside /usr/bin/credhelper", "install all three files"}},
+		} {
+			err := os.Remove(filepath.Join(m.root, path))
+			if err == nil && c.content != nil {
+				err = os.WriteFile(filepath.Join(m.root, path), c.content, 0o755)
 			}
-		}
-		if c.content == nil {
-			if err := os.WriteFile(engine, nil, 0o755); err != nil {
-				t.Fatal(err)
+			if err != nil {
+				t.Fatal(c.what, err)
 			}
+			m.refuses("user", "credhelper "+verb+" || { code=$?; echo exit $code; exit $code; }", append(c.says, "exit 9")...)
+		}
+		if err := os.WriteFile(filepath.Join(m.root, path), good, 0o755); err != nil {
+			t.Fatal(err)
 		}
 	}
 }
@@ -164,7 +176,9 @@ func mixed(t *testing.T, m *machine) {
 	m = m.in(t)
 	for _, name := range []string{"credhelper-engine", "credhelper-plugin"} {
 		m.refuses("user", "/usr/libexec/"+name+" handover-0:0:0 credhelper list", "credhelper and "+name+" are not of the same release", "install all three files of one release")
-		m.refuses("user", "/usr/libexec/"+name+" list", "type credhelper, not "+name)
+		if out, err := m.run("user", "/usr/libexec/"+name+" list"); err == nil || !strings.Contains(out, "type credhelper, not "+name) {
+			t.Errorf("%v\n%s", err, out)
+		}
 	}
 	front := filepath.Join(m.root, "usr/bin/credhelper")
 	if err := os.Rename(front, front+".new"); err != nil {
@@ -176,9 +190,11 @@ func mixed(t *testing.T, m *machine) {
 	if out, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
-	if out, err := m.run("user", "credhelper doctor"); !strings.Contains(out, "/usr/bin/credhelper, another release than the engine") || !strings.Contains(out, "install all three files of one release") {
+	out, err := m.run("user", "credhelper doctor")
+	if !strings.Contains(out, "/usr/bin/credhelper, another release than the engine") || !strings.Contains(out, "install all three files of one release") {
 		t.Errorf("%v\n%s", err, out)
 	}
+	advised(t, out)
 }
 
 // readOnly: nothing is written to the prefix, so it can be read-only. A package cannot be
@@ -240,9 +256,7 @@ func removed(t *testing.T, m *machine, deb string) {
 	for err = get(false); err == nil && time.Now().Before(deadline); err = get(false) {
 		time.Sleep(50 * time.Millisecond)
 	}
-	if err == nil || !strings.Contains(err.Error(), "credhelper") || !strings.Contains(err.Error(), "no such file") {
-		t.Errorf("without the package a connector hears %v", err)
-	}
+	refused(t, "a connector without the package", fmt.Sprint(err), err, "credhelper", "no such file")
 	m.must("root", "dpkg -i "+deb)
 	for err = get(false); err != nil && time.Now().Before(deadline); err = get(false) {
 		time.Sleep(50 * time.Millisecond)

@@ -76,18 +76,55 @@ func (m *machine) brings(name string) {
 	}
 }
 
-// refuses checks that a command fails with certain words.
+// refuses checks that a command fails with certain words, for which the page of
+// installations says what to do.
 func (m *machine) refuses(user, script string, words ...string) {
 	m.t.Helper()
 	out, err := m.run(user, script)
+	refused(m.t, script, out, err, words...)
+}
+
+// refused checks the output and the error of a command that must fail.
+func refused(t *testing.T, script, out string, err error, words ...string) {
+	t.Helper()
 	if err == nil {
-		m.t.Errorf("%s did not fail:\n%s", script, out)
+		t.Errorf("%s did not fail:\n%s", script, out)
 	}
 	for _, w := range words {
 		if !strings.Contains(out, w) {
-			m.t.Errorf("%s does not say %q:\n%s", script, w, out)
+			t.Errorf("%s does not say %q:\n%s", script, w, out)
 		}
 	}
+	advised(t, out)
+}
+
+// advised checks that docs/install.md has a row for one of the messages in out.
+func advised(t *testing.T, out string) {
+	t.Helper()
+	_, table, found := strings.Cut(string(read(t, "../../docs/install.md")), "\n| Message | What to do |\n")
+	table, _, ends := strings.Cut(table, "\n\n")
+	if !found || !ends {
+		t.Fatal("docs/install.md has no table of messages")
+	}
+	for row := range strings.Lines(table) {
+		for i, message := range strings.Split(strings.SplitN(row, "|", 3)[1], "`") {
+			if i%2 == 1 && strings.Contains(out, message) {
+				return
+			}
+		}
+	}
+	t.Errorf("docs/install.md does not say what to do about\n%s", out)
+}
+
+// typed returns the command that README says to type on a system, without sudo.
+func typed(t *testing.T, system string) string {
+	t.Helper()
+	_, rest, found := strings.Cut(string(read(t, "../../README.md")), "\n| "+system+" | `")
+	line, _, ends := strings.Cut(rest, "` |\n")
+	if !found || !ends {
+		t.Fatalf("README.md does not say how to install on %s", system)
+	}
+	return strings.TrimPrefix(line, "sudo ")
 }
 
 // server is an authorization server that machines reach by loopback.
