@@ -4,20 +4,20 @@ import (
 	"errors"
 	"io/fs"
 
-	"github.com/credhelper/credhelper/helper/private"
+	"github.com/credhelper/credhelper/helper/trust"
 	"github.com/credhelper/credhelper/protocol"
 )
 
 // ReadProvided reads a configuration file that belongs to root or us and that no one
 // else can write to (T14). A missing file is fs.ErrNotExist.
 func ReadProvided(path string, limit int) ([]byte, error) {
-	content, err := private.ReadProvided(path, limit)
+	content, err := trust.ReadProvided(path, limit)
 	switch {
 	case err == nil:
 		return content, nil
-	case errors.Is(err, private.ErrUnsafe), errors.Is(err, private.ErrNowhere):
+	case errors.Is(err, trust.ErrUnsafe), errors.Is(err, trust.ErrNowhere):
 		return nil, protocol.Policy(err.Error())
-	case errors.Is(err, private.ErrTooLarge):
+	case errors.Is(err, trust.ErrTooLarge):
 		return nil, protocol.Policy(path + " is too large to be configuration")
 	}
 	return nil, unreadable(path, err)

@@ -7,7 +7,7 @@ import (
 	"slices"
 
 	"github.com/credhelper/credhelper/helper/config"
-	"github.com/credhelper/credhelper/helper/private"
+	"github.com/credhelper/credhelper/helper/trust"
 	"github.com/credhelper/credhelper/protocol"
 	"github.com/credhelper/credhelper/protocol/printable"
 )
@@ -46,7 +46,7 @@ func (h *Home) CheckNew(p *config.Profile) error {
 		}
 		return e
 	}
-	if err := private.Writable(filepath.Dir(h.pathOf(p.Name))); err != nil {
+	if err := trust.Writable(filepath.Dir(h.pathOf(p.Name))); err != nil {
 		return &protocol.Error{Kind: protocol.ErrPolicy, Text: "cannot write profiles: " + err.Error(),
 			Hint: "CREDHELPER_HOME can name another directory"}
 	}

@@ -11,7 +11,7 @@ import (
 	"time"
 
 	"github.com/credhelper/credhelper/helper/cache"
-	"github.com/credhelper/credhelper/helper/private"
+	"github.com/credhelper/credhelper/helper/trust"
 )
 
 // Home is a user's configuration on disk: settings, profiles and presets, one TOML file
@@ -32,7 +32,7 @@ type Home struct {
 // could add a profile or preset; none if they cannot.
 func (h *Home) Unguarded() (list []string) {
 	for _, dir := range append(h.profileDirs(), h.presetDirs()...) {
-		if _, err := private.Way(dir); err != nil && !slices.Contains(list, err.Error()) {
+		if _, err := trust.Way(dir); err != nil && !slices.Contains(list, err.Error()) {
 			list = append(list, err.Error())
 		}
 	}

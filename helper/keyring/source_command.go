@@ -13,7 +13,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/credhelper/credhelper/helper/private"
+	"github.com/credhelper/credhelper/helper/trust"
 	"github.com/credhelper/credhelper/protocol/secret"
 )
 
@@ -163,7 +163,7 @@ func CheckProgram(path string) error {
 	case !info.Mode().IsRegular():
 		return problem(ErrUnsafe, "%s is not a regular file", path)
 	}
-	if _, err := private.Way(path); err != nil {
+	if _, err := trust.Way(path); err != nil {
 		return problem(ErrUnsafe, "the program %s: %w", path, err)
 	}
 	return nil

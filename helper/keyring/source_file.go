@@ -5,7 +5,7 @@ import (
 	"io/fs"
 	"path/filepath"
 
-	"github.com/credhelper/credhelper/helper/private"
+	"github.com/credhelper/credhelper/helper/trust"
 )
 
 // readFile reads a file that someone else may provide: a Kubernetes mount, systemd, a
@@ -14,11 +14,11 @@ func readFile(path string) ([]byte, error) {
 	if !filepath.IsAbs(path) { // T4: nothing depends on the current directory
 		return nil, problem(ErrInvalid, "%s is not an absolute path", path)
 	}
-	data, err := private.ReadProvided(path, MaxSecret)
+	data, err := trust.ReadProvided(path, MaxSecret)
 	switch {
-	case errors.Is(err, fs.ErrNotExist), errors.Is(err, private.ErrNowhere):
+	case errors.Is(err, fs.ErrNotExist), errors.Is(err, trust.ErrNowhere):
 		return nil, &Problem{ErrNotFound, err}
-	case errors.Is(err, private.ErrTooLarge):
+	case errors.Is(err, trust.ErrTooLarge):
 		return nil, &Problem{ErrInvalid, err}
 	}
 	return data, directoryError(err)

@@ -4,29 +4,10 @@ package private
 
 import (
 	"errors"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"testing"
 )
-
-func putFile(t *testing.T, dir, name string, mode fs.FileMode) string {
-	t.Helper()
-	path := filepath.Join(dir, name)
-	if err := errors.Join(os.WriteFile(path, []byte("content"), mode), os.Chmod(path, mode)); err != nil {
-		t.Fatal(err)
-	}
-	return path
-}
-
-func putLink(t *testing.T, dir, name, to string) string {
-	t.Helper()
-	path := filepath.Join(dir, name)
-	if err := os.Symlink(to, path); err != nil {
-		t.Fatal(err)
-	}
-	return path
-}
 
 // TestEnter: a directory of ours may lie behind a link of ours; where it must not
 // be a link, it is refused.
@@ -37,7 +18,10 @@ func TestEnter(t *testing.T) {
 		t.Fatal(err)
 	}
 	made.Close()
-	link := putLink(t, base, "state", "disk/state")
+	link := filepath.Join(base, "state")
+	if err := os.Symlink("disk/state", link); err != nil {
+		t.Fatal(err)
+	}
 	d, err := Enter(link)
 	if err != nil || d.Path() != link {
 		t.Fatalf("%v, %s", err, d.Path())

@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/credhelper/credhelper/helper/trust"
 )
 
 // Dir is an open directory of ours.
@@ -24,20 +26,16 @@ type rule func(*unix.Stat_t) string
 
 func closed(st *unix.Stat_t) string { return trespass(st, "0700") }
 
-func guarded(st *unix.Stat_t) string {
-	n := nodeOf(st)
-	n.mode &^= unix.S_ISVTX // in a sticky directory anyone can take a free name
-	return us().foreign(n)
-}
+func guarded(st *unix.Stat_t) string { return trust.ForeignWriter(st) }
 
-func anybodys(st *unix.Stat_t) string { return us().owner(nodeOf(st)) }
+func anybodys(st *unix.Stat_t) string { return trust.ForeignOwner(st) }
 
 func open(path string, r rule) (Dir, error) {
 	fd, err := openAt(unix.AT_FDCWD, path, unix.O_RDONLY|unix.O_DIRECTORY)
 	switch err {
 	case nil:
 	case unix.ENOTDIR, unix.ELOOP:
-		return Dir{}, unfit(path, "is a symbolic link or not a directory")
+		return Dir{}, trust.Unsafe(path, "is a symbolic link or not a directory")
 	default:
 		return Dir{}, &fs.PathError{Op: "open", Path: path, Err: err}
 	}
@@ -48,7 +46,7 @@ func open(path string, r rule) (Dir, error) {
 	}
 	if text := r(&st); text != "" {
 		unix.Close(fd)
-		return Dir{}, unfit(path, text)
+		return Dir{}, trust.Unsafe(path, text)
 	}
 	return Dir{fd, path}, nil
 }
@@ -130,10 +128,10 @@ func (d Dir) Read(name string, limit int) ([]byte, error) {
 	}
 	defer unix.Close(fd)
 	if text := trespass(&st, "0600"); text != "" {
-		return nil, unfit(d.At(name), text)
+		return nil, trust.Unsafe(d.At(name), text)
 	}
 	if st.Size > int64(limit) {
-		return nil, tooLarge(d.At(name), limit)
+		return nil, trust.TooLarge(d.At(name), limit)
 	}
 	buf := make([]byte, st.Size)
 	n := 0
@@ -162,7 +160,7 @@ func (d Dir) ReadAt(name string, b []byte, offset int64) error {
 	}
 	defer unix.Close(fd)
 	if text := trespass(&st, "0600"); text != "" {
-		return unfit(d.At(name), text)
+		return trust.Unsafe(d.At(name), text)
 	}
 	n, err := retry(func() (int, error) { return unix.Pread(fd, b, offset) })
 	if err != nil {
@@ -180,7 +178,7 @@ func (d Dir) openOwn(name string, flags int) (fd int, st unix.Stat_t, err error)
 	switch err {
 	case nil:
 	case unix.ELOOP:
-		return -1, st, unfit(d.At(name), "is a symbolic link")
+		return -1, st, trust.Unsafe(d.At(name), "is a symbolic link")
 	default:
 		return -1, st, &fs.PathError{Op: "open", Path: d.At(name), Err: err}
 	}
@@ -197,7 +195,7 @@ func (d Dir) openOwn(name string, flags int) (fd int, st unix.Stat_t, err error)
 	}
 	if text != "" {
 		unix.Close(fd)
-		return -1, st, unfit(d.At(name), text)
+		return -1, st, trust.Unsafe(d.At(name), text)
 	}
 	return fd, st, nil
 }

@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/windows"
+
+	"github.com/credhelper/credhelper/helper/trust"
 )
 
 // Dir is an open directory of ours. Windows has no modes: a folder below the user's
@@ -27,7 +29,7 @@ func open(path string, _ rule) (Dir, error) {
 		return Dir{}, err
 	}
 	if !info.IsDir() {
-		return Dir{}, unfit(path, "is a symbolic link or not a directory")
+		return Dir{}, trust.Unsafe(path, "is a symbolic link or not a directory")
 	}
 	root, err := os.OpenRoot(path)
 	return Dir{root, path}, err
@@ -46,7 +48,7 @@ func (d Dir) Read(name string, limit int) ([]byte, error) {
 		return nil, err
 	}
 	defer f.Close()
-	return readAll(f, limit)
+	return trust.ReadAll(f, limit)
 }
 
 // ReadAt fills b from a file.
@@ -64,7 +66,7 @@ func (d Dir) ReadAt(name string, b []byte, offset int64) error {
 func (d Dir) OpenFile(name string, flags int) (*os.File, error) {
 	info, err := d.root.Lstat(name)
 	if err == nil && !info.Mode().IsRegular() {
-		return nil, unfit(d.At(name), "is not a regular file")
+		return nil, trust.Unsafe(d.At(name), "is not a regular file")
 	}
 	return d.root.OpenFile(name, flags, fileMode)
 }

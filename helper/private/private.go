@@ -13,7 +13,6 @@ package private
 
 import (
 	"errors"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -21,19 +20,14 @@ import (
 	"strings"
 	"sync/atomic"
 	"time"
+
+	"github.com/credhelper/credhelper/helper/trust"
 )
 
 var (
-	// ErrUnsafe says that others could have changed or read a directory or file: it
-	// belongs to another user, is accessible to others, or is a symbolic link. The
-	// wrapping error has the path and the finding. Nothing is repaired silently.
-	ErrUnsafe = errors.New("not safe to use")
-
-	// ErrTooLarge says that a file exceeds the limit of its reader.
-	ErrTooLarge = errors.New("the file is too large")
-
-	// ErrNowhere says that a symbolic link is dangling.
-	ErrNowhere = errors.New("link to nowhere")
+	// ErrUnsafe and ErrTooLarge are those of package trust.
+	ErrUnsafe   = trust.ErrUnsafe
+	ErrTooLarge = trust.ErrTooLarge
 
 	// ErrLocked says that another process held a lock until the deadline.
 	ErrLocked = errors.New("another process holds the lock")
@@ -57,9 +51,6 @@ type finding struct {
 func (f *finding) Error() string { return f.text }
 func (f *finding) Unwrap() error { return f.kind }
 
-// unfit returns ErrUnsafe for a path, with the finding.
-func unfit(path, what string) error { return &finding{ErrUnsafe, path + " " + what} }
-
 // Open opens an existing directory. If it is a symbolic link, belongs to another user,
 // or is accessible to others, the error is ErrUnsafe; if it is missing, fs.ErrNotExist.
 // It is for frequent use: the directories above it are not checked.
@@ -68,7 +59,7 @@ func Open(path string) (Dir, error) { return open(path, closed) }
 // Enter is Open, and also checks the directories above it. The path may contain, or be,
 // a symbolic link of ours or root's, for example to another disk.
 func Enter(path string) (Dir, error) {
-	real, err := stateWay(path)
+	real, err := trust.StateWay(path)
 	if err != nil {
 		return Dir{}, err
 	}
@@ -83,12 +74,14 @@ func openAs(path, real string, r rule) (Dir, error) {
 }
 
 // Find is Enter for a path that must not be a symbolic link itself.
-func Find(path string) (Dir, error) {
-	above, err := stateWay(filepath.Dir(path))
+func Find(path string) (Dir, error) { return find(path, closed) }
+
+func find(path string, r rule) (Dir, error) {
+	above, err := trust.StateWay(filepath.Dir(path))
 	if err != nil {
 		return Dir{}, err
 	}
-	return openAs(path, filepath.Join(above, filepath.Base(path)), closed)
+	return openAs(path, filepath.Join(above, filepath.Base(path)), r)
 }
 
 // Make is Find, but creates the directory if it is missing, with those above it, each
@@ -107,19 +100,13 @@ func Make(path string) (Dir, error) {
 // Place opens a directory that others may read but in which they cannot replace a file
 // of ours: it is root's or ours, and others cannot write to it. It must not be a
 // symbolic link.
-func Place(path string) (Dir, error) {
-	above, err := stateWay(filepath.Dir(path))
-	if err != nil {
-		return Dir{}, err
-	}
-	return openAs(path, filepath.Join(above, filepath.Base(path)), guarded)
-}
+func Place(path string) (Dir, error) { return find(path, guarded) }
 
 // Folder opens a directory of configuration, and creates it with mode 0700 if it is
 // missing. It may be a symbolic link of ours. doctor and add report if others can write
 // to it (Way); files that they put there are refused because of their owner.
 func Folder(path string) (Dir, error) {
-	real, err := links(path)
+	real, err := trust.Links(path)
 	if err != nil {
 		return Dir{}, err
 	}
@@ -131,19 +118,6 @@ func Folder(path string) (Dir, error) {
 		return Dir{}, err
 	}
 	return openAs(path, real, anybodys)
-}
-
-// readAll reads an open file to its end, whatever its reported size.
-func readAll(f *os.File, limit int) ([]byte, error) {
-	content, err := io.ReadAll(io.LimitReader(f, int64(limit)+1))
-	if err == nil && len(content) > limit {
-		err = tooLarge(f.Name(), limit)
-	}
-	return content, err
-}
-
-func tooLarge(path string, limit int) error {
-	return &finding{ErrTooLarge, path + " has more than " + strconv.Itoa(limit) + " bytes"}
 }
 
 // Path returns the path under which the directory was opened.

@@ -8,7 +8,7 @@ import (
 	"slices"
 	"syscall"
 
-	"github.com/credhelper/credhelper/helper/private"
+	"github.com/credhelper/credhelper/helper/trust"
 	"github.com/credhelper/credhelper/protocol"
 )
 
@@ -61,7 +61,7 @@ func Find(executable string) (string, error) {
 		if !info.Mode().IsRegular() {
 			return "", protocol.Policy(path + " is not a regular file")
 		}
-		if _, err := private.Way(path); err != nil {
+		if _, err := trust.Way(path); err != nil {
 			return "", protocol.Policy(path + " is not safe to run: " + err.Error())
 		}
 		return path, nil

@@ -1,4 +1,4 @@
-package private
+package trust
 
 import "os"
 
@@ -6,9 +6,11 @@ import "os"
 // cross-compiled and vetted.
 func Way(path string) (string, error) { return path, nil }
 
-func links(path string) (string, error) { return path, nil }
+// Links returns the path unchanged.
+func Links(path string) (string, error) { return path, nil }
 
-func stateWay(path string) (string, error) { return path, nil }
+// StateWay returns the path unchanged.
+func StateWay(path string) (string, error) { return path, nil }
 
 // ReadProvided reads a regular file of at most limit bytes. A missing file is
 // fs.ErrNotExist, a larger one ErrTooLarge.
@@ -19,9 +21,9 @@ func ReadProvided(path string, limit int) ([]byte, error) {
 	}
 	defer f.Close()
 	if info, err := f.Stat(); err == nil && !info.Mode().IsRegular() {
-		return nil, unfit(path, "is not a regular file")
+		return nil, Unsafe(path, "is not a regular file")
 	}
-	return readAll(f, limit)
+	return ReadAll(f, limit)
 }
 
 // Writable is not known before it is tried.

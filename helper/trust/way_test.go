@@ -1,10 +1,12 @@
 //go:build unix
 
-package private
+package trust
 
 import (
 	"errors"
 	"io/fs"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -208,6 +210,24 @@ func TestOwnGroup(t *testing.T) {
 }
 
 func runtimeKnowsAll() bool { return people{}.complete() }
+
+func putFile(t *testing.T, dir, name string, mode fs.FileMode) string {
+	t.Helper()
+	path := filepath.Join(dir, name)
+	if err := errors.Join(os.WriteFile(path, []byte("content"), mode), os.Chmod(path, mode)); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+func putLink(t *testing.T, dir, name, to string) string {
+	t.Helper()
+	path := filepath.Join(dir, name)
+	if err := os.Symlink(to, path); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
 
 // TestProvided: what is read is what lies at the end of the way.
 func TestProvided(t *testing.T) {

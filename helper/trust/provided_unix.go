@@ -1,6 +1,6 @@
 //go:build unix
 
-package private
+package trust
 
 import (
 	"io/fs"
@@ -21,27 +21,41 @@ func ReadProvided(path string, limit int) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	fd, err := openAt(unix.AT_FDCWD, w.real, unix.O_RDONLY)
+	f, err := openFile(path, w.real)
 	if err != nil {
-		return nil, &fs.PathError{Op: "open", Path: path, Err: err}
+		return nil, err
 	}
-	f := os.NewFile(uintptr(fd), path)
 	defer f.Close()
 	var st unix.Stat_t
-	if err := unix.Fstat(fd, &st); err != nil {
+	if err := unix.Fstat(int(f.Fd()), &st); err != nil {
 		return nil, &fs.PathError{Op: "stat", Path: path, Err: err}
 	}
 	n := nodeOf(&st)
 	switch {
 	case n.mode&unix.S_IFMT != unix.S_IFREG:
-		return nil, unfit(path, "is not a regular file")
+		return nil, Unsafe(path, "is not a regular file")
 	case w.shared != nil && (n.dev != w.end.dev || n.ino != w.end.ino):
-		return nil, unfit(path, "is being replaced") // someone with write access is replacing it
+		return nil, Unsafe(path, "is being replaced") // someone with write access is replacing it
 	}
 	if text := us().foreign(n); text != "" {
-		return nil, unfit(path, text)
+		return nil, Unsafe(path, text)
 	}
-	return readAll(f, limit)
+	return ReadAll(f, limit)
+}
+
+// openFile opens the file at real, under the name path. It does not wait for the writer
+// of a pipe.
+func openFile(path, real string) (*os.File, error) {
+	for {
+		fd, err := unix.Open(real, unix.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK|unix.O_NOCTTY|unix.O_CLOEXEC, 0)
+		switch err {
+		case nil:
+			return os.NewFile(uintptr(fd), path), nil
+		case unix.EINTR:
+			continue
+		}
+		return nil, &fs.PathError{Op: "open", Path: path, Err: err}
+	}
 }
 
 // linked walks a path on which a foreign or dangling symbolic link is an error.
@@ -58,8 +72,9 @@ func linked(path string) (walk, error) {
 	return w, nil
 }
 
-// links returns the path with its symbolic links resolved.
-func links(path string) (string, error) {
+// Links returns the path with its symbolic links resolved. A foreign link is ErrUnsafe, a
+// dangling one ErrNowhere.
+func Links(path string) (string, error) {
 	w, err := linked(path)
 	return w.real, err
 }

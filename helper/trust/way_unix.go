@@ -1,6 +1,6 @@
 //go:build unix
 
-package private
+package trust
 
 import (
 	"errors"
@@ -48,10 +48,10 @@ func way(d disk, path string) (string, error) {
 	return w.real, err
 }
 
-// stateWay is Way for a directory of ours, which is checked separately. On a
+// StateWay is Way for a directory of ours, which is checked separately. On a
 // world-writable volume, such as an emptyDir of Kubernetes, others can remove it but
 // not replace it by another one that belongs to us.
-func stateWay(path string) (string, error) {
+func StateWay(path string) (string, error) {
 	d := thisDisk()
 	d.volumes = true
 	return way(d, path)
@@ -88,7 +88,7 @@ const maxLinks = 40
 
 func (d disk) walk(path string) (w walk, err error) {
 	if !strings.HasPrefix(path, "/") {
-		return w, unfit(path, "is not an absolute path")
+		return w, Unsafe(path, "is not an absolute path")
 	}
 	todo, links := "."+path, 0
 	asked := len(todo) // how much of todo, at its end, comes from the original path
@@ -119,14 +119,14 @@ func (d disk) walk(path string) (w walk, err error) {
 		if n.mode&unix.S_IFMT != unix.S_IFLNK {
 			volume := d.volumes && above.ino != 0 && n.dev != above.dev && n.uid == 0
 			if text := d.foreign(n); text != "" && w.shared == nil && !volume {
-				w.shared = unfit(next, text)
+				w.shared = Unsafe(next, text)
 			}
 			above, w.end = n, n
 			w.real = strings.TrimSuffix(next, "/")
 			continue
 		}
 		if text := d.owner(n); text != "" && w.link == nil {
-			w.link = unfit(next, "is a link that "+text)
+			w.link = Unsafe(next, "is a link that "+text)
 		}
 		to, err := d.readlink(next)
 		if links++; err == nil && links > maxLinks {
@@ -173,6 +173,17 @@ func (t trust) owner(n node) string {
 	return "belongs to uid " + strconv.FormatUint(uint64(n.uid), 10) + ", neither root nor you"
 }
 
+// ForeignOwner returns whose a file is if it is neither root's nor ours; else "".
+func ForeignOwner(st *unix.Stat_t) string { return us().owner(nodeOf(st)) }
+
+// ForeignWriter returns why another user than root and us could replace a file in a
+// directory; "" if none could. In a sticky one anyone can take a free name.
+func ForeignWriter(st *unix.Stat_t) string {
+	n := nodeOf(st)
+	n.mode &^= unix.S_ISVTX
+	return us().foreign(n)
+}
+
 // us returns the trust of this process.
 func us() trust { return trust{uid: uint32(unix.Geteuid()), root: seemingRoot, ours: ownGroup} }
 
@@ -214,7 +225,10 @@ func mapsRoot(uids string) bool {
 
 func lstat(path string) (node, error) {
 	var st unix.Stat_t
-	_, err := retry(func() (int, error) { return 0, unix.Lstat(path, &st) })
+	err := unix.Lstat(path, &st)
+	for err == unix.EINTR { // as a network's file system may return it
+		err = unix.Lstat(path, &st)
+	}
 	return nodeOf(&st), err
 }
 
