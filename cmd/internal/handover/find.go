@@ -99,7 +99,7 @@ func Lasting(path string, dirs []string) string {
 	for _, name := range [...]string{"credhelper", "kubectl-credhelper"} { // the latter is krew's
 		for _, dir := range dirs {
 			link := filepath.Join(dir, fileName(name))
-			if real, err := private.Way(link); filepath.IsAbs(dir) && err == nil && real == path {
+			if real, err := trust.Way(link); filepath.IsAbs(dir) && err == nil && real == path {
 				return link
 			}
 		}
