@@ -67,6 +67,7 @@ var packages = []packageRule{
 	{path: "helper/failure", may: join(levelZero, []string{"protocol", "helper/cache", "helper/oauth", "helper/keyring", "helper/config"}), not: []string{"net/http", "os", "os/exec"}},
 	{path: "helper/server", may: join(levelZero, []string{"protocol", "helper/oauth", "helper/keyring", "helper/config", "helper/home", "helper/failure",
 		"golang.org/x/net/http/httpproxy"}), not: []string{"os", "os/exec"}},
+	{path: "helper/server/sourcetest", tests: true},
 	{path: "helper", may: join(levelZero, []string{"protocol", "helper/cache", "helper/logfile", "helper/oauth", "helper/keyring", "helper/config", "helper/home",
 		"helper/failure", "helper/server"})},
 	{path: "helper/guest", may: []string{"protocol", "protocol/secret", "helper", "helper/cache", "helper/config", "helper/home"}, not: []string{"net/http", "os", "os/exec"}},

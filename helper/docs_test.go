@@ -144,6 +144,9 @@ func keys(t reflect.Type, prefix string) (all []string) {
 	}
 	for i := range t.NumField() {
 		name, _, _ := strings.Cut(t.Field(i).Tag.Get("toml"), ",")
+		if !t.Field(i).IsExported() {
+			continue
+		}
 		inner := t.Field(i).Type
 		if inner.Kind() == reflect.Pointer {
 			inner = inner.Elem()

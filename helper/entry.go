@@ -116,7 +116,8 @@ func (q *query) newEntry(token secret.Text, issued, expires int64) *cache.Entry 
 	}
 	// The front does not know a profile's min_ttl, only when to execute the engine.
 	want := min(int64(p.MinTTL/time.Second), most(issued, expires))
-	e.Refresh = min(cache.RefreshTime(issued, expires), expires-want)
+	later := q.jitter(token, cache.Spread(issued, expires))
+	e.Refresh = min(cache.RefreshTime(issued, expires)+later, expires-want)
 	e.Stamps = p.Stamps
 	return e
 }

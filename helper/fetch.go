@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/credhelper/credhelper/helper/cache"
@@ -149,7 +150,7 @@ func (q *query) readProof(ctx context.Context) (s proof, err error) {
 
 // askServer requests a token and records a refusal.
 func (q *query) askServer(ctx context.Context, s proof) (*oauth.Token, error) {
-	q.explain("profile " + q.profile.Name + ": asks " + q.profile.TokenURL)
+	q.explainFetch(q.profile)
 	client, err := q.Client(ctx, q.profile, s.secret)
 	if err != nil {
 		return nil, err
@@ -169,12 +170,24 @@ func (q *query) askServer(ctx context.Context, s proof) (*oauth.Token, error) {
 	return token, nil
 }
 
+// explainFetch says where the next token comes from.
+func (h *Helper) explainFetch(p *config.Profile) {
+	from := "asks " + p.TokenURL
+	switch {
+	case p.Token != nil:
+		from = "takes the token from " + strings.Join(p.Token[:min(2, len(p.Token))], " ")
+	case p.TokenURL == "":
+		from = "signs the token"
+	}
+	h.explain("profile " + p.Name + ": " + from)
+}
+
 // token requests a token with the given secret.
 func (h *Helper) token(ctx context.Context, p *config.Profile, s secret.Text) (*oauth.Token, error) {
 	if p.Interactive() {
 		return nil, failure.Login(p, "nobody is signed in")
 	}
-	h.explain("profile " + p.Name + ": asks " + p.TokenURL)
+	h.explainFetch(p)
 	client, err := h.Client(ctx, p, s)
 	if err != nil {
 		return nil, err

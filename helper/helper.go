@@ -86,9 +86,9 @@ type Config struct {
 	Caller logfile.Caller
 
 	// CommandSaid receives the first line that a failed command for a secret wrote to
-	// stderr, without known secrets. It is for a person, never for a log. Nil discards
-	// it.
-	CommandSaid func(line string)
+	// stderr, without known secrets, and which source that is. It is for a person's
+	// terminal, never for a log. Several goroutines may call it. Nil discards it.
+	CommandSaid func(source, line string)
 
 	// Report receives a warning for a person, one line without secrets; may be nil.
 	Report func(text string)
@@ -125,9 +125,10 @@ func New(c Config) *Helper {
 		c.Clock = cache.ClockAt
 	}
 	files := &home.Home{Dirs: c.Dirs, Now: c.Now, Processors: c.Processors}
-	servers := server.New(files, server.Config{Now: c.Now, Sleep: c.Sleep, Env: c.Env, Environ: c.Environ, HTTP: c.HTTP,
-		CommandSaid: c.CommandSaid, Report: c.Report, Explain: c.Explain})
-	return &Helper{Home: files, Servers: servers, config: c, logFile: logfile.Writer{Path: c.Dirs.Log()}}
+	h := &Helper{Home: files, config: c, logFile: logfile.Writer{Path: c.Dirs.Log()}}
+	h.Servers = server.New(files, server.Config{Now: c.Now, Sleep: c.Sleep, Env: c.Env, Environ: c.Environ, HTTP: c.HTTP,
+		CommandSaid: c.CommandSaid, Report: c.Report, Explain: c.Explain, Kept: h.shelf()})
+	return h
 }
 
 // Wait waits for fetches in the background, 8 s at most.

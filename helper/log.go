@@ -3,9 +3,11 @@ package helper
 import (
 	"crypto/hmac"
 	"crypto/sha256"
+	"encoding/binary"
 	"encoding/hex"
 	"errors"
 	"io/fs"
+	"math/rand/v2"
 	"os"
 
 	"github.com/credhelper/credhelper/helper/cache"
@@ -74,9 +76,23 @@ func (q *query) ofFetch(token *oauth.Token) logfile.Record {
 // fingerprint returns 32 bits of a keyed hash: enough to see whether two lines concern
 // the same token, and useless for testing tokens without this home's id.
 func (h *Helper) fingerprint(token secret.Text) string {
-	mac := hmac.New(sha256.New, []byte(h.homeID()))
+	return hex.EncodeToString(keyed(h.homeID(), token)[:4])
+}
+
+// jitter returns a number of seconds from 0 to most that differs for each home and each
+// token, and stays the same for both.
+func (h *Helper) jitter(token secret.Text, most int64) int64 {
+	id := h.homeID()
+	if id == "" { // the first token of a home is sealed before there is one
+		return rand.Int64N(most + 1)
+	}
+	return int64(binary.BigEndian.Uint32(keyed(id, token)[4:])) % (most + 1)
+}
+
+func keyed(home string, token secret.Text) []byte {
+	mac := hmac.New(sha256.New, []byte(home))
 	mac.Write([]byte(token.Reveal()))
-	return hex.EncodeToString(mac.Sum(nil)[:4])
+	return mac.Sum(nil)
 }
 
 func (h *Helper) homeID() string {

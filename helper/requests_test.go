@@ -50,7 +50,7 @@ func TestSetLists(t *testing.T) {
 // belongs does not find it in an error, and so not in a log.
 func TestSetSecretIsNotRepeated(t *testing.T) {
 	_, err := draft(t, "secret", "hunter2hunter2")
-	wantError(t, err, protocol.ErrPolicy, "secret: ", "not file, command, env or credential")
+	wantError(t, err, protocol.ErrPolicy, "secret: ", "not file, command, env, credential, vault or github")
 	if strings.Contains(err.Error(), "hunter2") {
 		t.Errorf("repeats it: %v", err)
 	}

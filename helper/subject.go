@@ -6,11 +6,13 @@ import (
 
 	"github.com/credhelper/credhelper/helper/cache"
 	"github.com/credhelper/credhelper/helper/config"
+	"github.com/credhelper/credhelper/helper/keyring"
 )
 
 // subjectSources are the members that say on whose behalf the profile's tokens are
-// fetched: the token that is exchanged, or an assertion that somebody else signed. A
-// person's tokens are the person's, whoever the client is.
+// fetched: the token that is exchanged, an assertion that somebody else signed, or a
+// token that another program made. A person's tokens are the person's, whoever the
+// client is.
 func subjectSources(p *config.Profile) (list [][]string) {
 	if p.Interactive() {
 		return nil
@@ -18,8 +20,10 @@ func subjectSources(p *config.Profile) (list [][]string) {
 	if p.Grant == "token_exchange" {
 		list = append(list, p.Subject)
 	}
-	if p.From != nil {
-		list = append(list, p.From)
+	for _, words := range [...][]string{p.From, p.Token} {
+		if words != nil {
+			list = append(list, words)
+		}
 	}
 	return list
 }
@@ -35,6 +39,8 @@ func (h *Helper) subject(p *config.Profile) (subject cache.Subject, known bool) 
 			subject, known = h.addVariable(subject, words[1])
 		case "file":
 			subject, known = h.addFile(p, subject, words[1], words)
+		case "github": // the job's
+			subject, known = h.addVariable(subject, keyring.GitHubToken)
 		case "credential": // a file, in a directory that the unit's environment names
 			const directory = "CREDENTIALS_DIRECTORY"
 			if subject, known = h.addVariable(subject, directory); known {
@@ -62,7 +68,7 @@ func (h *Helper) addFile(p *config.Profile, s cache.Subject, path string, words 
 	if err != nil {
 		return s, false
 	}
-	content, err := source.Read(context.Background()) // a file waits for nothing
+	content, err := source.ReadKey(context.Background()) // a file waits for nothing, and may have lines
 	return append(s, cache.ProofOfFile(stamp, trusted, content.Reveal())), err == nil
 }
 

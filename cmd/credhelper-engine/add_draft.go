@@ -7,6 +7,7 @@ import (
 
 	"github.com/credhelper/credhelper/helper"
 	"github.com/credhelper/credhelper/helper/config"
+	"github.com/credhelper/credhelper/helper/oauth"
 	"github.com/credhelper/credhelper/protocol"
 	"github.com/credhelper/credhelper/protocol/printable"
 )
@@ -73,7 +74,7 @@ func (s *session) draft(ctx context.Context, h *helper.Helper, name string, f ad
 			return nil, err
 		}
 	}
-	if file.Preset == "" && file.TokenURL == "" {
+	if grant, _ := oauth.FindGrant(file.Grant); file.Preset == "" && file.TokenURL == "" && grant.Make == nil {
 		return nil, &protocol.Error{
 			Kind: protocol.ErrMalformed,
 			Text: "add: which preset?",

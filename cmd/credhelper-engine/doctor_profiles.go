@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/credhelper/credhelper/helper"
@@ -109,31 +110,58 @@ func (x *examination) chosen(all []*config.Profile) []*config.Profile {
 }
 
 // sources reports whether the sources that profiles name on this machine exist.
-// Programs are run only if the profile was named, or with --online.
+// Programs are run, and servers asked, only if the profile was named, or with --online.
 func (x *examination) sources(all []*config.Profile) {
 	untried := 0
+	var tried []*triedSource
 	for _, p := range all {
 		for _, source := range p.Sources() {
-			if source.RunsCommand() && !x.online {
+			if (source.RunsCommand() || source.AsksServer()) && !x.online {
 				untried++
-				continue
+			} else {
+				tried = append(tried, &triedSource{p, source, nil})
 			}
-			if err := x.helper.TrySource(x.ctx, p, source); err != nil {
-				x.fail("source", err)
-			} else if shared := source.ReadableByOthers(); shared != "" {
-				x.add("source", warn, p.Name+": "+shared, "chmod go-r "+source.Words[1]+", unless nobody else is on this machine")
-			} else if !source.InKeyring() {
-				x.add("source", good, p.Name+": "+source.Key+" can be read", "")
-			}
+		}
+	}
+	x.try(tried)
+	for _, t := range tried {
+		if t.err != nil {
+			x.fail("source", t.err)
+		} else if shared := t.source.ReadableByOthers(); shared != "" {
+			x.add("source", warn, t.profile.Name+": "+shared, "chmod go-r "+t.source.Words[1]+", unless nobody else is on this machine")
+		} else if !t.source.InKeyring() {
+			x.add("source", good, t.profile.Name+": "+t.source.Key+" can be read", "")
 		}
 	}
 	if untried > 0 {
-		what := "a command that prints a secret was not run"
+		what := "a command or server that gives a secret was not asked"
 		if untried > 1 {
-			what = fmt.Sprintf("%d commands that print a secret were not run", untried)
+			what = fmt.Sprintf("%d commands or servers that give a secret were not asked", untried)
 		}
 		x.add("source", note, what, "credhelper doctor --online, or doctor NAME")
 	}
+}
+
+// triedSource is a source of a profile, and why it cannot be read.
+type triedSource struct {
+	profile *config.Profile
+	source  config.Source
+	err     error
+}
+
+// try reads the sources, several at once: each may take its 3 s until it fails.
+func (x *examination) try(sources []*triedSource) {
+	const mostAtOnce = 16
+	var all sync.WaitGroup
+	slots := make(chan struct{}, mostAtOnce)
+	for _, t := range sources {
+		all.Go(func() {
+			slots <- struct{}{}
+			defer func() { <-slots }()
+			t.err = x.helper.TrySource(x.ctx, t.profile, t.source)
+		})
+	}
+	all.Wait()
 }
 
 // reachTime is the time limit for contacting all hosts.

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"io/fs"
 	"os"
-	"slices"
 	"time"
 
 	"github.com/credhelper/credhelper/cmd/internal/inner"
@@ -39,7 +38,7 @@ func (s *session) open() (*helper.Helper, error) {
 		config.Timeout, _ = seconds(s.flags.timeout) // prepare has validated it
 	}
 	if s.somebodyLooks() {
-		config.CommandSaid = func(line string) { s.say("credhelper: stderr of the command that prints the secret: " + line) }
+		config.CommandSaid = func(source, line string) { s.say("credhelper: stderr of " + source + ": " + line) }
 	}
 	if s.patient {
 		config.Start = time.Time{}
@@ -56,10 +55,7 @@ func (s *session) open() (*helper.Helper, error) {
 // somebodyLooks reports whether stderr is a person's terminal and is not stored:
 // messages of other programs may contain secrets that we do not know.
 func (s *session) somebodyLooks() bool {
-	if s.flags.json || s.runsLong {
-		return false
-	}
-	return !s.tool && slices.Contains([]string{"add", "test", "rotate", "doctor"}, s.verb) || isTerminal(s.stderr)
+	return !s.flags.json && !s.runsLong && isTerminal(s.stderr)
 }
 
 // givenSecret returns the secret or private key that the flags give for this run only;

@@ -57,6 +57,13 @@ import (
 //	manager              is a service manager: sets NOTIFY_SOCKET
 //	notified TEXT        waits until the manager hears a line that begins so
 //	proxy NAME STATUS    starts a proxy that refuses everybody; $NAME is its host and port
+//	vault NAME MOUNT ROLE PROOF PATH...   starts a Vault with one login (script_sources_test.go);
+//	                     $NAME is its address
+//	vault-put NAME PATH FIELD=VALUE ...   vault-do NAME delete PATH|seal|unseal|revoke|redirect TO|
+//	                     login MOUNT ROLE PROOF PATH...
+//	vault-requests NAME END N             so many requests came whose path has that end
+//	runner NAME TOKEN    starts the endpoint of a job's ID tokens; $NAME is its address
+//	id-tokens NAME N     it issued so many
 //	hosts NAME [http2]   starts a web server that echoes headers (see cmdHosts); $NAME is its
 //	                     address, $NAME_HOST its host and port, $NAME_CA its certificate
 
@@ -146,6 +153,13 @@ func TestScripts(t *testing.T) {
 			"notified":      cmdNotified,
 			"replace":       cmdReplace,
 			"age":           cmdAge,
+
+			"vault":          cmdVault,
+			"vault-put":      cmdVaultPut,
+			"vault-do":       cmdVaultDo,
+			"vault-requests": cmdVaultRequests,
+			"runner":         cmdRunner,
+			"id-tokens":      cmdIDTokens,
 		},
 	})
 }
@@ -167,6 +181,7 @@ func setup(env *testscript.Env) error {
 	env.Defer(func() { forgetKeys(env.WorkDir) })
 	env.Values[serversKey{}] = map[string]*oauthtest.Server{}
 	env.Values[managers{}] = map[string]*net.UnixConn{}
+	env.Values[sourcesKey{}] = map[string]any{}
 	env.Vars = append(env.Vars,
 		"PATH="+bin+":/usr/local/bin:/usr/bin:/bin",
 		"BIN="+bin,
@@ -227,6 +242,8 @@ func cmdServer(ts *testscript.TestScript, _ bool, args []string) {
 			client.Barred = true
 		case "auth":
 			client.Auth = value
+		case "trusts":
+			client.Trusts = value
 		case "key": // the public half of a private key's file
 			public = publicKey(ts, value)
 		case "life":

@@ -78,11 +78,14 @@ func (s *session) sayTested(t helper.TestResult) {
 	if t.Life <= 0 {
 		return
 	}
-	issued := ""
+	from, issued := "", ""
+	if t.TokenURL != "" { // else no server was asked
+		from = "from " + printable.Line(t.TokenURL) + ", "
+	}
 	if t.Issued != "" {
 		issued = ", issued as " + printable.Line(t.Issued)
 	}
-	s.sayPainted(ok + "  token      from " + printable.Line(t.TokenURL) + ", valid " + failure.Span(t.Life) + issued)
+	s.sayPainted(ok + "  token      " + from + "valid " + failure.Span(t.Life) + issued)
 	for _, w := range t.Warnings {
 		s.say("Note: " + w)
 	}

@@ -13,10 +13,10 @@ import (
 	"time"
 )
 
-// recipe returns the shell blocks of a section of docs/keyrings.md.
-func recipe(t *testing.T, heading string) (blocks []string) {
+// recipe returns the shell blocks of a section of a page.
+func recipe(t *testing.T, name, heading string) (blocks []string) {
 	t.Helper()
-	page, err := os.ReadFile("../../docs/keyrings.md")
+	page, err := os.ReadFile("../../docs/" + name)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -28,7 +28,7 @@ func recipe(t *testing.T, heading string) (blocks []string) {
 		}
 	}
 	if !found || len(blocks) == 0 {
-		t.Fatalf("docs/keyrings.md has no commands in %q: the test is blind", heading)
+		t.Fatalf("docs/%s has no commands in %q: the test is blind", name, heading)
 	}
 	return blocks
 }
@@ -72,7 +72,7 @@ func startTPM(t *testing.T) string {
 // file keyring is sealed for this host, or for a TPM, and only a service that is given
 // the credential opens the keyring.
 func TestKeyringCredentialRecipe(t *testing.T) {
-	blocks := recipe(t, "### A systemd credential")
+	blocks := recipe(t, "keyrings.md", "### A systemd credential")
 	if len(blocks) != 2 {
 		t.Fatalf("%d blocks of commands, want the host's and the TPM's", len(blocks))
 	}

@@ -17,6 +17,7 @@
 // Per host there is r-KEY, the route from a host name to the profiles that claim it.
 // Of all profiles together hosts and hosts-buckets hold the hosts, for the front
 // (hosts.go), and origins what each file says, for the engine (origins.go).
+// v-KEY is the login at a secrets server, sealed (kept.go).
 // KEY is a hash (KeyOf), so no text from outside ever becomes a file name (T17, T18).
 // Every file is written to a temporary name and renamed.
 //

@@ -128,6 +128,17 @@ func RefreshTime(issued, expires int64) int64 {
 	return expires - margin
 }
 
+// Spread returns by how many seconds the replacement of a token may be put off after
+// RefreshTime, so that homes that got their tokens in one second do not all come back in
+// one: half of the time in which the token can still be given.
+func Spread(issued, expires int64) int64 {
+	least := int64(leastLeft)
+	if expires-issued <= 2*leastLeft {
+		least = 1
+	}
+	return max(0, expires-RefreshTime(issued, expires)-least) / 2
+}
+
 // Usable reports whether the token may be given at now to a caller that needs it for
 // minTTL more seconds.
 func (e *Entry) Usable(now Clock, minTTL int64) bool {

@@ -25,6 +25,7 @@ const (
 	kindSubject = 'S' // a Subject: how to identify the subject
 	kindHosts   = 'H' // Hosts
 	kindOrigins = 'O' // Origins
+	kindKept    = 'V' // a text of the engine's alone (kept.go)
 )
 
 // header is the part of a sealed file that can be read without the key.
@@ -54,7 +55,7 @@ func headerOf(sealed []byte) (h header, ok bool) {
 	}
 	h.home, h.expires = [16]byte(s.take(16)), int64(s.uint64())
 	switch h.kind {
-	case kindEntry, kindSubject, kindHosts, kindOrigins:
+	case kindEntry, kindSubject, kindHosts, kindOrigins, kindKept:
 		return h, true
 	}
 	return h, false

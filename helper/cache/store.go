@@ -157,7 +157,7 @@ func (s *Store) DropAll() error {
 	err = errors.Join(err, s.dirs.revokeAll())
 	for _, name := range names {
 		switch kind, _, _ := strings.Cut(name, "-"); kind {
-		case "t", "x", "k", "r", hostsFile, originsFile,
+		case "t", "x", "k", "r", "v", hostsFile, originsFile,
 			"l", "home", "key": // of earlier releases, which had no directory of locks
 			err = errors.Join(err, s.dir.Remove(name))
 		}

@@ -64,14 +64,15 @@ func (p *Profile) takeAssertion(d *document, f *File) error {
 }
 
 func (p *Profile) checkProof(d *document, f *File) error {
-	signs := p.NeedsKey() || p.ClientAuth == "client_secret_jwt" || p.ClientAuth == "federation" || p.Grant == "jwt_bearer"
+	auth, _ := oauth.FindClientAuth(p.ClientAuth)
+	signs := p.NeedsKey() || p.ClientAuth == "client_secret_jwt" || auth.Federated || p.Grant == "jwt_bearer"
 	switch {
 	case f.Assertion != nil && !signs:
 		return d.wrong("assertion", "client_auth %q signs no assertions", p.ClientAuth)
-	case p.ClientAuth == "federation" && p.From == nil:
-		return d.wrong("assertion.from", `is missing: client_auth "federation" shows an assertion from there`)
-	case p.ClientAuth != "federation" && p.Grant != "jwt_bearer" && p.From != nil:
-		return d.wrong("assertion.from", `belongs to client_auth "federation" or grant "jwt_bearer"`)
+	case auth.Federated && p.From == nil:
+		return d.wrong("assertion.from", "is missing: client_auth %q shows an assertion from there", p.ClientAuth)
+	case !auth.Federated && p.Grant != "jwt_bearer" && p.From != nil:
+		return d.wrong("assertion.from", `belongs to client_auth "federation" or "spiffe", or grant "jwt_bearer"`)
 	}
 	return nil
 }

@@ -99,6 +99,7 @@ var laterMembers = [...]struct {
 	{"assertion.key", bindsToken, func(p *Profile) string { return strings.Join(p.Key, "\x00") }},
 	{"assertion.cert", bindsToken, func(p *Profile) string { return p.Cert }},
 	{"assertion.from", bindsToken, func(p *Profile) string { return strings.Join(p.From, "\x00") }},
+	{"token", bindsToken, func(p *Profile) string { return strings.Join(p.Token, "\x00") }},
 	{"allow_token_types", bindsNothing, nil},
 	{"timeout", bindsNothing, nil},
 	{"by_name", bindsNothing, nil}, // it takes claims away and gives none

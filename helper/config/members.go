@@ -68,10 +68,11 @@ func (p *Profile) takeAddresses(d *document, f *File) error {
 func (p *Profile) takeClient(d *document, f *File) error {
 	p.ClientID = f.ClientID
 	p.Grant, p.ClientAuth, p.Scopes, p.Audience = f.Grant, f.ClientAuth, f.Scopes, f.Audience
-	if p.ClientID == "" {
+	grant, known := oauth.FindGrant(p.Grant)
+	if p.ClientID == "" && !grant.Clientless {
 		return d.wrong("client_id", "is missing")
 	}
-	if _, known := oauth.FindGrant(p.Grant); !known {
+	if !known {
 		return d.wrong("grant", "%q is none of %s", printable.Value(p.Grant), strings.Join(grantNames(), ", "))
 	}
 	if _, known := oauth.FindClientAuth(p.ClientAuth); !known {
@@ -191,6 +192,27 @@ func (p *Profile) takeLives(d *document, f *File) error {
 		if *t.into, ok = duration(t.value); !ok {
 			return d.wrong(t.key, `is whole seconds, or a string such as "90s", "5m", "1h"`)
 		}
+	}
+	return nil
+}
+
+// longestGuess is the longest lifetime that may be assumed of a token that another program
+// made: only that program knows when it expires.
+const longestGuess = time.Hour
+
+// takeToken reads the source of a token that another program made.
+func (p *Profile) takeToken(d *document, f *File) error {
+	var ok bool
+	if p.Token, ok = sourceOf(f.Token); !ok {
+		return d.wrong("token", `is a list such as ["file", "/path"]`)
+	}
+	switch isGiven := p.Grant == "given"; {
+	case isGiven && p.Token == nil:
+		return d.wrong("token", "is missing: where the token comes from")
+	case !isGiven && p.Token != nil:
+		return d.wrong("token", `belongs to grant "given"`)
+	case isGiven && p.DefaultTTL > longestGuess:
+		return d.wrong("default_ttl", "is at most 1h for a token that another program made")
 	}
 	return nil
 }

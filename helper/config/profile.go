@@ -50,6 +50,7 @@ type Profile struct {
 	Key       []string        // source of the private key; nil: the secret is the key, if one is needed
 	From      []string        // source of an assertion of another issuer; may be nil
 	Subject   []string        // source of the token to be exchanged; may be nil
+	Token     []string        // source of a token that another program made; may be nil
 	Exchange  oauth.Use       // the token types of an exchange
 
 	Secret        []string  // {"keyring"}, or a source as in keyring.NewSource

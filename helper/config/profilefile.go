@@ -76,6 +76,7 @@ type File struct {
 	SubjectToken       any    `toml:"subject_token,omitempty" reads:"secret"` // source of the token to be exchanged
 	SubjectTokenType   string `toml:"subject_token_type,omitempty" reads:"-"`
 	RequestedTokenType string `toml:"requested_token_type,omitempty" reads:"-"`
+	Token              any    `toml:"token,omitempty" reads:"secret"` // source of a token that another program made (grant "given")
 
 	Assertion *AssertionFile `toml:"assertion,omitempty" reads:"-"`
 	Probe     *Probe         `toml:"probe,omitempty" reads:"-"`
@@ -245,7 +246,7 @@ func setText(v reflect.Value, key, value string) error {
 }
 
 // severalKeys are the keys whose value is a string or a list.
-var severalKeys = [...]string{"secret", "subject_token", "client_cert", "resource"}
+var severalKeys = [...]string{"secret", "subject_token", "token", "client_cert", "resource"}
 
 // tomlList parses a list in TOML's form; false for any other text.
 func tomlList(s string) (list []string, written bool) {

@@ -8,6 +8,7 @@ import (
 	"sync"
 	"unicode"
 
+	"github.com/credhelper/credhelper/helper/oauth"
 	"github.com/credhelper/credhelper/protocol/printable"
 )
 
@@ -68,17 +69,26 @@ func (r *Resolver) Profile(name, place string, content []byte) (*Profile, error)
 		p.Preset, p.PresetFile, p.Title = p.preset.Name, p.preset.Path, p.preset.Title
 	}
 	whole.fill(File{CAFile: r.Settings.Defaults.CAFile, Proxy: r.Settings.Defaults.Proxy, MinTTL: r.Settings.Defaults.MinTTL,
-		Grant: "client_credentials", ClientAuth: "client_secret_basic", Secret: inKeyring})
+		Grant: "client_credentials", Secret: inKeyring})
+	whole.fill(File{ClientAuth: usualAuth(whole.Grant)})
 	p.sources = whole.sources()
 	r.note(p.sources)
 	for _, step := range [...]func(*document, *File) error{
-		p.takeAddresses, p.takeClient, p.takeAssertion, p.takeSignIn, p.takeSecret, p.takeHeader, p.takeRefreshOn, p.takeLives, p.takeConnection, p.takeTLS, p.takeAnswers, p.takeProbe,
+		p.takeAddresses, p.takeClient, p.takeAssertion, p.takeSignIn, p.takeSecret, p.takeHeader, p.takeRefreshOn, p.takeLives, p.takeToken, p.takeConnection, p.takeTLS, p.takeAnswers, p.takeProbe,
 	} {
 		if err := step(d, &whole); err != nil {
 			return nil, err
 		}
 	}
 	return p, p.check(d)
+}
+
+// usualAuth returns the client authentication of a profile that names none.
+func usualAuth(grant string) string {
+	if g, _ := oauth.FindGrant(grant); g.Clientless {
+		return "none"
+	}
+	return "client_secret_basic"
 }
 
 // checkTexts refuses control characters and invalid UTF-8 in every string.

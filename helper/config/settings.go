@@ -25,6 +25,11 @@ type Settings struct {
 		Proxy  string `toml:"proxy,omitempty"`
 		MinTTL any    `toml:"min_ttl,omitempty"`
 	} `toml:"defaults,omitempty"`
+	// Vault has a section for each server of the sources of kind "vault"; VaultAt finds
+	// one.
+	Vault map[string]VaultFile `toml:"vault,omitempty"`
+
+	vaults []Vault
 }
 
 // The values of Settings.Audit. Both also log answers from the cache; with AuditRequired
@@ -104,6 +109,9 @@ func ReadSettings(path string, content []byte) (Settings, error) {
 	}
 	if _, ok := size(s.LogSize); !ok {
 		return Settings{}, d.wrong("log_size", `want a number of bytes or a string such as "16 MiB", from 64 KiB to 16 GiB`)
+	}
+	if err := s.takeVaults(d); err != nil {
+		return Settings{}, err
 	}
 	return s, nil
 }

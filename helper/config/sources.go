@@ -39,7 +39,19 @@ const inKeyring = "keyring"
 func (s Source) InKeyring() bool { return slices.Equal(s.Words, []string{inKeyring}) }
 
 // RunsCommand reports whether reading the source runs a program.
-func (s Source) RunsCommand() bool { return len(s.Words) > 0 && s.Words[0] == "command" }
+func (s Source) RunsCommand() bool { return s.kind() == "command" }
+
+// AsksServer reports whether reading the source asks a server.
+func (s Source) AsksServer() bool {
+	return s.kind() == keyring.KindVault || s.kind() == keyring.KindGitHub
+}
+
+func (s Source) kind() string {
+	if len(s.Words) == 0 {
+		return ""
+	}
+	return s.Words[0]
+}
 
 // String returns the key with its source, in ASCII: assertion.from = ["env" "NAME"].
 func (s Source) String() string { return fmt.Sprintf("%s = %+q", s.Key, s.Words) }
@@ -55,10 +67,14 @@ func (s Source) Variables() []string {
 		return slices.DeleteFunc(slices.Clone(s.Words[1:]), func(name string) bool { return !namesSecret(name) })
 	}
 	source, err := keyring.NewSource(s.Words, keyring.Surroundings{})
-	if err != nil || source.Kind != "env" {
-		return nil
+	switch {
+	case err != nil:
+	case source.Kind == "env":
+		return source.Words
+	case source.Kind == keyring.KindGitHub:
+		return []string{keyring.GitHubToken}
 	}
-	return source.Words
+	return nil
 }
 
 // namesSecret reports whether a variable's name suggests a secret.

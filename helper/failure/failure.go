@@ -111,7 +111,7 @@ func Token(p *config.Profile, err error) error {
 		kind, hint = protocol.ErrLogin, "the answer was lost, and with it perhaps the sign-in: try once more, and if that fails: credhelper login "+p.Name
 	}
 	place := "token endpoint: "
-	if e.Kind == oauth.Policy && e.Status == 0 {
+	if grant, _ := oauth.FindGrant(p.Grant); e.Kind == oauth.Policy && e.Status == 0 || grant.Make != nil {
 		place = "" // it was not contacted
 	}
 	known := &protocol.Error{
@@ -150,6 +150,9 @@ func (f *TokenFailure) Unwrap() error { return f.known }
 
 // OAuthKind is the sentinel that an error of package oauth stands for.
 func OAuthKind(e *oauth.Error) error {
+	if e.Meaning != nil {
+		return e.Meaning
+	}
 	switch e.Kind {
 	case oauth.Policy, oauth.Untrusted:
 		return protocol.ErrPolicy

@@ -40,6 +40,7 @@ func (h *Home) Settings() (config.Settings, error) {
 	if err == nil && trusted {
 		h.settings.stamp, h.settings.last = stamp, settings
 	}
+	h.variables.add(settings.Variables())
 	return settings, err
 }
 

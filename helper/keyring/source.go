@@ -12,8 +12,9 @@ import (
 )
 
 // Source is a place that supplies one secret without being a keyring, as named by a
-// profile: ["file", PATH], ["command", "/abs/path", ARG...], ["env", NAME] or
-// ["credential", NAME].
+// profile: ["file", PATH], ["command", "/abs/path", ARG...], ["env", NAME],
+// ["credential", NAME], ["vault", ADDRESS, "MOUNT/data/PATH#FIELD"] or
+// ["github", AUDIENCE].
 type Source struct {
 	// Kind is the first word.
 	Kind string
@@ -40,6 +41,10 @@ type Surroundings struct {
 	Failed func(stdout, stderr secret.Text)
 	// Credentials is $CREDENTIALS_DIRECTORY; "" if systemd set none.
 	Credentials string
+	// Ask asks a server for what a source of KindVault or KindGitHub names; nil: there
+	// is nobody who could. Its errors are those of this package, or have a meaning of
+	// their own, which is kept.
+	Ask func(ctx context.Context, kind string, words []string) ([]byte, error)
 }
 
 // sourceKinds lists every kind of source.
@@ -60,6 +65,8 @@ var sourceKinds = [...]struct {
 	{"credential", oneCredential, func(_ context.Context, words []string, around Surroundings) ([]byte, error) {
 		return readCredential(words[0], around)
 	}},
+	{KindVault, addressAndField, asked(KindVault)},
+	{KindGitHub, oneAudience, asked(KindGitHub)},
 }
 
 // NewSource checks the words of a profile's "secret". An error is ErrInvalid; nothing
@@ -83,7 +90,7 @@ func NewSource(words []string, around Surroundings) (Source, error) {
 		return Source{Kind: row.kind, Words: words[1:], around: around, read: row.read}, nil
 	}
 	// The word is not quoted: it may be the secret itself, in the wrong place.
-	return Source{}, problem(ErrInvalid, "the first word of a source is not file, command, env or credential")
+	return Source{}, problem(ErrInvalid, "the first word of a source is not file, command, env, credential, vault or github")
 }
 
 // String names the source for people and logs, without the arguments of a command.

@@ -26,6 +26,18 @@ func TestNewSource(t *testing.T) {
 		{[]string{"file", "/a", "/b"}, false},
 		{[]string{"file", "/a\x00b"}, false},
 		{[]string{"command", "/usr/bin/op", "read", "op://vault/jama/secret"}, true},
+		{[]string{"vault", "https://bao.example:8200", "kv/data/jama#client_secret"}, true},
+		{[]string{"vault", "https://bao.example:8200", "team/kv/data/a/b#c.d"}, true},
+		{[]string{"vault", "https://bao.example:8200", "kv/jama#client_secret"}, false}, // version 1
+		{[]string{"vault", "https://bao.example:8200", "kv/data/jama"}, false},
+		{[]string{"vault", "https://bao.example:8200", "kv/data/../../sys/raw#x"}, false},
+		{[]string{"vault", "https://bao.example:8200", "/kv/data/jama#x"}, false},
+		{[]string{"vault", "https://bao.example:8200", "kv/data/jama?version=1#x"}, false},
+		{[]string{"vault", "bao.example", "kv/data/jama#x"}, false},
+		{[]string{"vault", "kv/data/jama#x"}, false},
+		{[]string{"github", "api://AzureADTokenExchange"}, true},
+		{[]string{"github", ""}, false},
+		{[]string{"github"}, false},
 		{[]string{"command", "/usr/bin/true"}, true},
 		{[]string{"command", "op", "read"}, false}, // T5: no search path
 		{[]string{"command", "./op"}, false},

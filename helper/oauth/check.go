@@ -61,8 +61,11 @@ func (c *Client) CheckSettings() error {
 	if !known {
 		return policy("unknown client_auth " + quoted(c.Auth))
 	}
-	if c.ID == "" {
+	switch {
+	case c.ID == "" && !grant.Clientless:
 		return policy("client_id is missing")
+	case grant.Clientless && auth.Name != noAuth.Name:
+		return policy("grant " + quoted(c.Grant) + ` has no client to authenticate: client_auth is "none"`)
 	}
 	if auth.Suits != nil {
 		if err := auth.Suits(c); err != nil {

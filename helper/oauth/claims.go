@@ -17,7 +17,7 @@ type Claim struct {
 }
 
 // Claims are the unverified claims of a JWT: they are shown to a person and decide
-// nothing.
+// nothing, except that a given token is used no longer than its "exp".
 type Claims struct {
 	Header  []Claim
 	Payload []Claim

@@ -16,6 +16,7 @@ type ClientAuth struct {
 	KeepsSecret bool   // the secret signs, and is never sent
 	NeedsKey    bool   // Client.Key is required
 	TLS         bool   // the connection carries the key's certificate (RFC 8705)
+	Federated   bool   // Assertion.Ready is required: another issuer signs
 
 	// Style tells x/oauth2 where to put id and secret. Never the zero value, which
 	// tries both.
@@ -44,6 +45,7 @@ var ClientAuths = [...]ClientAuth{
 	tlsClientAuth,
 	selfSignedTLS,
 	federation,
+	spiffe,
 }
 
 // BoundName is the name that a secret is bound to, whichever the profile says: it has

@@ -7,8 +7,12 @@ import (
 	"github.com/credhelper/credhelper/protocol/secret"
 )
 
-// jwtBearerType is RFC 7523 2.2.
-const jwtBearerType = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
+// jwtBearerType is RFC 7523 2.2, jwtSPIFFEType
+// draft-ietf-oauth-spiffe-client-auth.
+const (
+	jwtBearerType = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
+	jwtSPIFFEType = "urn:ietf:params:oauth:client-assertion-type:jwt-spiffe"
+)
 
 // privateKeyJWT authenticates with a signature of the client's private key (RFC 7523
 // 2.2; OpenID Connect Core 9).
@@ -16,8 +20,11 @@ var privateKeyJWT = ClientAuth{
 	Name:     "private_key_jwt",
 	NeedsKey: true,
 	Style:    oauth2.AuthStyleInParams,
-	Fields:   func(c *Client) ([][2]string, error) { return assertionFields(c.signed()) },
-	Check:    func(c *Client) error { return c.Assertion.check(c.Key, c.now()) },
+	Fields: func(c *Client) ([][2]string, error) {
+		signed, err := c.signed()
+		return assertionFields(jwtBearerType, signed, err)
+	},
+	Check: func(c *Client) error { return c.Assertion.check(c.Key, c.now()) },
 }
 
 // leastSecret follows RFC 7518 3.2: a key for HS256 must be at least as long as its
@@ -34,7 +41,8 @@ var clientSecretJWT = ClientAuth{
 	Style:       oauth2.AuthStyleInParams,
 	Fields: func(c *Client) ([][2]string, error) {
 		key := jose.SigningKey{Algorithm: jose.HS256, Key: []byte(c.Secret.Reveal())}
-		return assertionFields(c.sign(key, (&jose.SignerOptions{}).WithType("JWT")))
+		signed, err := c.sign(key, (&jose.SignerOptions{}).WithType("JWT"))
+		return assertionFields(jwtBearerType, signed, err)
 	},
 	Suits: func(c *Client) error {
 		if c.Assertion.Alg != "" && c.Assertion.Alg != "HS256" {
@@ -54,20 +62,41 @@ var clientSecretJWT = ClientAuth{
 // token of a workload or a CI job, which the server was configured to trust (RFC 7523
 // 2.2).
 var federation = ClientAuth{
-	Name:   "federation",
-	Style:  oauth2.AuthStyleInParams,
-	Fields: func(c *Client) ([][2]string, error) { return assertionFields(c.Assertion.ready()) },
-	Check: func(c *Client) error {
-		if c.Assertion.Ready == nil {
-			return policy(`client_auth "federation" needs an assertion from a file or a command`)
-		}
-		return nil
-	},
+	Name:      "federation",
+	Federated: true,
+	Style:     oauth2.AuthStyleInParams,
+	Fields:    readyFields(jwtBearerType),
+	Check:     checkReady,
 }
 
-func assertionFields(assertion secret.Text, err error) ([][2]string, error) {
+// spiffe authenticates with the JWT-SVID of a SPIFFE workload
+// (draft-ietf-oauth-spiffe-client-auth), which servers tell from other assertions by
+// its type.
+var spiffe = ClientAuth{
+	Name:      "spiffe",
+	Federated: true,
+	Style:     oauth2.AuthStyleInParams,
+	Fields:    readyFields(jwtSPIFFEType),
+	Check:     checkReady,
+}
+
+func readyFields(kind string) func(c *Client) ([][2]string, error) {
+	return func(c *Client) ([][2]string, error) {
+		ready, err := c.Assertion.ready()
+		return assertionFields(kind, ready, err)
+	}
+}
+
+func checkReady(c *Client) error {
+	if c.Assertion.Ready == nil {
+		return policy("client_auth " + quoted(c.Auth) + " needs an assertion from a file or a command")
+	}
+	return nil
+}
+
+func assertionFields(kind string, assertion secret.Text, err error) ([][2]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	return [][2]string{{"client_assertion_type", jwtBearerType}, {"client_assertion", assertion.Reveal()}}, nil
+	return [][2]string{{"client_assertion_type", kind}, {"client_assertion", assertion.Reveal()}}, nil
 }

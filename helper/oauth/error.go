@@ -64,6 +64,7 @@ type Error struct {
 	Skew          time.Duration // server's Date less our clock; 0 if it sent none
 	Proxy         string        // host and port of the proxy that refused; "" for the server
 	Tries         int           // requests made
+	Meaning       error         // the caller's, of a source that supplied nothing; nil: by Kind
 
 	// Lost: a code or a refresh token, which can be used only once, was sent and may be
 	// used up, but the response did not arrive.

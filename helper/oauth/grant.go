@@ -13,6 +13,7 @@ type Grant struct {
 
 	Interactive bool // a person takes part: Authorize or Device, then Renewal
 	Anonymous   bool // with client_auth "none" no client_id is sent: an assertion names the client (RFC 7521 4.1)
+	Clientless  bool // there is no client: no id, and client_auth is "none"
 
 	// Check refuses a Client without the input that the request needs; may be nil.
 	Check func(c *Client) error
@@ -34,6 +35,7 @@ var Grants = [...]Grant{
 	jwtBearer,
 	tokenExchange,
 	selfSigned,
+	given,
 }
 
 // FindGrant returns the row of that name.

@@ -47,7 +47,7 @@ var Hints = [...]Hint{
 
 	{Code: "invalid_client", Auth: withKey, Text: badSignature},
 	{Code: "invalid_client", Auth: withCertificate, Text: badCertificate},
-	{Code: "invalid_client", Auth: "federation", Text: badFederation},
+	{Code: "invalid_client", Auth: federated, Text: badFederation},
 	{Code: "invalid_client", Auth: "none", Text: badPublic},
 	{Code: "invalid_client", Text: badSecret},
 	{Code: "invalid_grant", Grant: "refresh_token", Text: "the sign-in is no longer valid: credhelper login {profile}"},
@@ -63,7 +63,7 @@ var Hints = [...]Hint{
 	{Kind: Refused, Status: 405, Text: "there is no token endpoint at this address: check token_url with credhelper edit {profile}"},
 	{Kind: Refused, Status: 401, Auth: withKey, Text: badSignature},
 	{Kind: Refused, Status: 401, Auth: withCertificate, Text: badCertificate},
-	{Kind: Refused, Status: 401, Auth: "federation", Text: badFederation},
+	{Kind: Refused, Status: 401, Auth: federated, Text: badFederation},
 	{Kind: Refused, Status: 401, Auth: "none", Text: badPublic},
 	{Kind: Refused, Status: 401, Text: badSecret},
 	{Kind: Refused, Status: 403, Auth: "client_secret_basic", Text: "check client_auth first, which may have to be \"client_secret_post\", then the credentials and the client's rights; a few servers want basic_encoding = \"raw\" (credhelper edit {profile})"},
@@ -74,6 +74,7 @@ var Hints = [...]Hint{
 // them. A new secret helps only with those that use one.
 const (
 	withKey         = "private_key_jwt"
+	federated       = "federation|spiffe"
 	withCertificate = "tls_client_auth|self_signed_tls_client_auth"
 
 	badSecret      = "the client id or secret is wrong or was deleted; store a new one: credhelper rotate {profile}"

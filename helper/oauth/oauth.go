@@ -87,6 +87,11 @@ type Use struct {
 	Subject     func() (secret.Text, error)
 	SubjectType string // subject_token_type; "": an access token
 	Requested   string // requested_token_type; "": the server's choice
+
+	// Given returns a token that another program made, or a JSON object with it; Fresh
+	// says that it was made for this call, so that an expires_in counts from now.
+	Given func() (secret.Text, error)
+	Fresh bool
 }
 
 // Token is an access token, with the values in the server's response.

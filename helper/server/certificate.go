@@ -12,8 +12,8 @@ import (
 )
 
 // CertificateEnd returns the expiry of the certificate that belongs to a profile's key;
-// zero if there is none or if it cannot be read without running a command. inKeyring is
-// the profile's secret in the keyring; zero if there is none.
+// zero if there is none or if it cannot be read without running a command or asking a
+// server. inKeyring is the profile's secret in the keyring; zero if there is none.
 func (ss *Servers) CertificateEnd(ctx context.Context, p *config.Profile, inKeyring secret.Text) time.Time {
 	const largest = 256 << 10
 	if p.ClientCert != nil {
@@ -40,7 +40,7 @@ func (ss *Servers) CertificateEnd(ctx context.Context, p *config.Profile, inKeyr
 
 // sourceEnd returns the expiry of the certificate beside a key in a source.
 func (ss *Servers) sourceEnd(ctx context.Context, p *config.Profile, words []string) time.Time {
-	if words[0] == "command" {
+	if source := (config.Source{Words: words}); source.RunsCommand() || source.AsksServer() {
 		return time.Time{}
 	}
 	source, err := ss.Source(p, words)

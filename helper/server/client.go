@@ -1,6 +1,7 @@
 package server
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -46,8 +47,10 @@ func (ss *Servers) Client(ctx context.Context, p *config.Profile, s secret.Text)
 	if client.HTTP, err = ss.connection(p, shown); err != nil {
 		return nil, err
 	}
-	client.Assertion.Ready = ss.reading(ctx, p, "assertion.from", p.From)
-	client.Use.Subject = ss.reading(ctx, p, "subject_token", p.Subject)
+	client.Assertion.Ready = ss.reading(ctx, p, "assertion.from", p.From, keyring.Source.Read)
+	client.Use.Subject = ss.reading(ctx, p, "subject_token", p.Subject, keyring.Source.Read)
+	client.Use.Given = ss.reading(ctx, p, "token", p.Token, keyring.Source.ReadKey)
+	client.Use.Fresh = len(p.Token) > 0 && p.Token[0] == "command"
 	return client, nil
 }
 
@@ -105,7 +108,8 @@ func (ss *Servers) clientCert(ctx context.Context, p *config.Profile) (tls.Certi
 
 // reading returns a function that reads the source in a key of the profile; nil if
 // there is none.
-func (ss *Servers) reading(ctx context.Context, p *config.Profile, member string, words []string) func() (secret.Text, error) {
+func (ss *Servers) reading(ctx context.Context, p *config.Profile, member string, words []string,
+	read func(keyring.Source, context.Context) (secret.Text, error)) func() (secret.Text, error) {
 	if words == nil {
 		return nil
 	}
@@ -114,7 +118,7 @@ func (ss *Servers) reading(ctx context.Context, p *config.Profile, member string
 		if err != nil {
 			return secret.Text{}, sourceProblem(member, words, err)
 		}
-		s, err := source.Read(ctx)
+		s, err := read(source, ctx)
 		if err != nil {
 			return secret.Text{}, sourceProblem(member, words, err)
 		}
@@ -123,13 +127,19 @@ func (ss *Servers) reading(ctx context.Context, p *config.Profile, member string
 }
 
 // sourceProblem explains in our own words why a source supplied nothing, because
-// package oauth shows no others.
+// package oauth shows no others. The meaning of the failure is the source's.
 func sourceProblem(member string, words []string, err error) error {
 	cure := member + " says where it comes from: credhelper edit {profile}"
 	if words[0] == "env" && errors.Is(err, keyring.ErrNotFound) {
 		cure = "set " + words[1] + " for the program that calls credhelper; " + cure
 	}
-	return &oauth.Error{Kind: oauth.Policy, Reason: printable.Line(member + ": " + err.Error()), Cure: printable.Line(cure)}
+	meaning := failure.KindOf(err)
+	if asked := new(protocol.Error); errors.As(err, &asked) {
+		cure = cmp.Or(asked.Hint, cure)
+	} else if meaning == protocol.ErrNoSecret {
+		meaning = protocol.ErrPolicy // no server said that it is missing: the profile may name the wrong place
+	}
+	return &oauth.Error{Kind: oauth.Policy, Reason: printable.Line(member + ": " + err.Error()), Cure: printable.Line(cure), Meaning: meaning}
 }
 
 // key reads the client's private key and its certificate.

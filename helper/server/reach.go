@@ -3,6 +3,7 @@ package server
 import (
 	"context"
 	"crypto/tls"
+	"errors"
 	"net/url"
 	"slices"
 	"sync"
@@ -37,7 +38,7 @@ func (ss *Servers) Reach(ctx context.Context, profiles []*config.Profile) []Reac
 	known := map[way]int{}
 	for _, p := range profiles {
 		u, err := url.Parse(p.TokenURL)
-		if err != nil {
+		if err != nil || u.Host == "" { // a grant that asks no server
 			continue
 		}
 		w := way{u.Scheme + "://" + u.Host, p.Proxy, string(p.CA)}
@@ -91,7 +92,11 @@ func (ss *Servers) TrySource(ctx context.Context, p *config.Profile, s config.So
 		_, err = source.ReadKey(ctx)
 	}
 	if err != nil {
-		return &protocol.Error{Kind: failure.KindOf(err), Text: printable.Line("profile " + p.Name + ": " + s.Key + ": " + err.Error())}
+		e := &protocol.Error{Kind: failure.KindOf(err), Text: printable.Line("profile " + p.Name + ": " + s.Key + ": " + err.Error())}
+		if known := new(protocol.Error); errors.As(err, &known) {
+			e.Hint = known.Hint
+		}
+		return e
 	}
 	return nil
 }

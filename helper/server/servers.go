@@ -2,7 +2,8 @@
 // endpoint with the profile's secret or key, through the proxy that applies, and asks an
 // API whom a token is for, an issuer for its endpoints, and hosts whether they answer.
 //
-// It stores nothing and opens no keyring: callers pass in secrets and tokens.
+// It stores nothing and opens no keyring: callers pass in secrets and tokens, and where
+// the login at a secrets server is kept.
 package server
 
 import (
@@ -22,15 +23,17 @@ type Config struct {
 	Env         func(name string) string                   // nil: no variable is set
 	Environ     []string
 	HTTP        func(oauth.HTTPOptions) (*http.Client, error)
-	CommandSaid func(line string) // may be nil
-	Report      func(text string) // may be nil
-	Explain     func(text string) // may be nil
+	CommandSaid func(source, line string) // may be nil
+	Report      func(text string)         // may be nil
+	Explain     func(text string)         // may be nil
+	Kept        Shelf                     // of logins at secrets servers
 }
 
 // Servers asks the servers of profiles. Many goroutines may use one.
 type Servers struct {
 	home   *home.Home
 	config Config
+	shelf  *shelf
 }
 
 // New returns Servers for the profiles of a home. It contacts nobody.
@@ -38,7 +41,7 @@ func New(h *home.Home, c Config) *Servers {
 	if c.Env == nil {
 		c.Env = func(string) string { return "" }
 	}
-	return &Servers{h, c}
+	return &Servers{h, c, &shelf{given: c.Kept}}
 }
 
 func (ss *Servers) report(text string) {

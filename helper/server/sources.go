@@ -1,22 +1,56 @@
 package server
 
 import (
+	"context"
+	"crypto/tls"
+	"errors"
 	"strings"
+	"time"
 
 	"github.com/credhelper/credhelper/helper/config"
 	"github.com/credhelper/credhelper/helper/keyring"
 	"github.com/credhelper/credhelper/helper/oauth"
+	"github.com/credhelper/credhelper/protocol"
 	"github.com/credhelper/credhelper/protocol/printable"
 	"github.com/credhelper/credhelper/protocol/secret"
 )
 
+// sourceTime is the time limit of a server that is asked for a secret: as for a command.
+const sourceTime = 3 * time.Second
+
+var noCertificate tls.Certificate
+
+// ask asks a server for what a source of the profile names.
+func (ss *Servers) ask(p *config.Profile) func(ctx context.Context, kind string, words []string) ([]byte, error) {
+	return func(ctx context.Context, kind string, words []string) ([]byte, error) {
+		if kind == keyring.KindVault {
+			return ss.readVault(ctx, p, words[0], words[1])
+		}
+		return ss.readGitHub(ctx, p, words[0])
+	}
+}
+
+// unanswered returns the error for a server that could not be asked for a secret.
+func unanswered(err error, profile string) error {
+	e := &protocol.Error{Kind: protocol.ErrLocked, Text: printable.Line(err.Error()), Hint: "is it up? credhelper doctor " + profile}
+	if known := new(oauth.Error); errors.As(err, &known) {
+		switch known.Kind {
+		case oauth.Untrusted:
+			e.Kind, e.Hint = protocol.ErrPolicy, "ca_file in config.toml names the authority to trust (docs/sources.md)"
+		case oauth.Policy:
+			e.Kind, e.Hint = protocol.ErrPolicy, strings.ReplaceAll(known.Cure, "{profile}", profile)
+		}
+	}
+	return e
+}
+
 // Source reads what words name, of a member of the profile.
 func (ss *Servers) Source(p *config.Profile, words []string) (keyring.Source, error) {
-	return keyring.NewSource(words, ss.surroundings(p))
+	return keyring.NewSource(words, ss.surroundings(p, words))
 }
 
 // surroundings returns what a source of the profile may use of the process.
-func (ss *Servers) surroundings(p *config.Profile) keyring.Surroundings {
+func (ss *Servers) surroundings(p *config.Profile, words []string) keyring.Surroundings {
 	around := keyring.Surroundings{
 		Lookup: func(name string) (string, bool) {
 			value := ss.config.Env(name)
@@ -25,11 +59,12 @@ func (ss *Servers) surroundings(p *config.Profile) keyring.Surroundings {
 		Environ:     ss.config.Environ,
 		Names:       p.SecretEnvironment,
 		Credentials: ss.config.Env("CREDENTIALS_DIRECTORY"),
+		Ask:         ss.ask(p),
 	}
 	if ss.config.CommandSaid != nil {
 		around.Failed = func(stdout, stderr secret.Text) {
 			if line := ss.complaint(stdout, stderr); line != "" {
-				ss.config.CommandSaid(line)
+				ss.config.CommandSaid(printable.Value(strings.Join(words[:min(2, len(words))], " ")), line)
 			}
 		}
 	}

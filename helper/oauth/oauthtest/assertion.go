@@ -17,6 +17,9 @@ const longestAssertion = 300 * time.Second
 
 const jwtBearerType = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 
+// jwtSPIFFEType is that of a JWT-SVID (draft-ietf-oauth-spiffe-client-auth).
+const jwtSPIFFEType = "urn:ietf:params:oauth:client-assertion-type:jwt-spiffe"
+
 type assertionClaims struct {
 	Issuer   string `json:"iss"`
 	Subject  string `json:"sub"`

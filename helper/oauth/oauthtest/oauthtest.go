@@ -31,7 +31,7 @@ import (
 type Client struct {
 	ID     string
 	Secret string
-	Auth   string   // "basic", "post", "either", "raw" (Basic that is not form-decoded), "none", "private_key_jwt", "client_secret_jwt", "tls"; "" is the product's
+	Auth   string   // "basic", "post", "either", "raw" (Basic that is not form-decoded), "none", "private_key_jwt", "client_secret_jwt", "tls", "federation", "spiffe"; "" is the product's
 	Scopes []string // what it may ask for; nil: anything
 	Tenant string   // Entra: the tenant that knows it; "": every one
 
@@ -39,6 +39,7 @@ type Client struct {
 	Certificate     *x509.Certificate // of assertions or connections (RFC 8705 2.2)
 	Alg             string            // the only one for assertions; "": any
 	NeedsThumbprint bool              // assertions must name the certificate, as at Entra
+	Trusts          string            // how an assertion of another issuer has to begin
 
 	Expired bool // the secret's time is over
 	NoUser  bool // the API knows no user for it

@@ -160,17 +160,20 @@ func (a *tokenRequest) identifyByAssertion(authorization string) string {
 		return ""
 	}
 	claims, ok := unverified(a.proof)
+	kind := a.form.Get("client_assertion_type")
 	switch {
 	case a.way != "none" || authorization != "":
 		return "two ways of client authentication at once (RFC 6749 2.3)"
-	case a.form.Get("client_assertion_type") != jwtBearerType:
-		return "client_assertion_type " + a.form.Get("client_assertion_type") + " (RFC 7523 2.2)"
+	case kind != jwtBearerType && kind != jwtSPIFFEType:
+		return "client_assertion_type " + kind + " (RFC 7523 2.2)"
 	case ok && a.id != "" && claims.Subject != a.id:
 		return "client_id is not the assertion's subject (RFC 7521 4.2)"
 	case ok:
 		a.id = claims.Subject
 	}
-	a.way = "assertion"
+	if a.way = "assertion"; kind == jwtSPIFFEType {
+		a.way = "spiffe"
+	}
 	return ""
 }
 
@@ -196,6 +199,10 @@ func (s *Server) authenticate(a tokenRequest, way string) (c Client, known, righ
 		return c, true, a.way == "none"
 	case "private_key_jwt", "client_secret_jwt":
 		return c, true, a.way == "assertion" && s.badAssertion(c, a.proof, true) == ""
+	case "federation":
+		return c, true, a.way == "assertion" && c.Trusts != "" && strings.HasPrefix(a.proof, c.Trusts)
+	case "spiffe":
+		return c, true, a.way == "spiffe" && c.Trusts != "" && strings.HasPrefix(a.proof, c.Trusts)
 	case "tls":
 		return c, true, a.way == "none" && sameCertificate(c, a.peer)
 	default:
