@@ -56,10 +56,11 @@ const (
 	dockerNoUser   = "no credentials username"
 )
 
+// Literals, because calls of Malformed and Policy would run at every start of the front.
 var (
-	errNoServer = Malformed(dockerNoServer)
-	errNoUser   = Malformed(dockerNoUser)
-	errReadOnly = Policy("read-only: tokens come from the profile; nothing was saved, and no login is needed")
+	errNoServer = &Error{Kind: ErrMalformed, Text: dockerNoServer}
+	errNoUser   = &Error{Kind: ErrMalformed, Text: dockerNoUser}
+	errReadOnly = &Error{Kind: ErrPolicy, Text: "read-only: tokens come from the profile; nothing was saved, and no login is needed"}
 )
 
 // dockerStore is the shape of store.
