@@ -6,7 +6,10 @@ import (
 	"archive/tar"
 	"bytes"
 	"compress/gzip"
+	"crypto/sha1"
+	"crypto/sha256"
 	"errors"
+	"fmt"
 	"io"
 	"path/filepath"
 	"strings"
@@ -86,30 +89,62 @@ cp "$1"/credhelper-*-x86_64.pkg.tar.zst .
 	inRoot(t, filepath.Join(dir, "root"))
 }
 
-// TestAlpine: the package has the form of apk's: three gzip streams, of which the second
-// has .PKGINFO and the third the files. There is no apk here to install it.
+// members returns the members of a gzip file, each of them still compressed.
+func members(t *testing.T, content []byte) (all [][]byte) {
+	t.Helper()
+	rest := bytes.NewReader(content)
+	unzipped, err := gzip.NewReader(rest)
+	for began := 0; err == nil; err = unzipped.Reset(rest) {
+		unzipped.Multistream(false)
+		if _, err := io.Copy(io.Discard, unzipped); err != nil {
+			t.Fatal(err)
+		}
+		end := len(content) - rest.Len()
+		all, began = append(all, content[began:end]), end
+	}
+	if !errors.Is(err, io.EOF) {
+		t.Fatal(err)
+	}
+	return all
+}
+
+// TestAlpine: the package is what apk verifies when it installs one: a member with
+// .PKGINFO, which has the hash of the other member, and in that the files, each with its
+// hash in its header. There is no apk here to install it.
 func TestAlpine(t *testing.T) {
-	files, err := filepath.Glob(filepath.Join(dist, "*_x86_64.apk"))
+	if line := typed(t, "Alpine"); line != "apk add --allow-untrusted credhelper_*_x86_64.apk" {
+		t.Errorf("README.md says %s, and only the form of a package without signature is tested", line)
+	}
+	files, err := filepath.Glob(filepath.Join(dist, "credhelper_*_x86_64.apk"))
 	if err != nil || len(files) != 1 {
 		t.Fatal(files, err)
 	}
-	zipped, err := gzip.NewReader(bytes.NewReader(read(t, files[0])))
-	if err != nil {
-		t.Fatal(err)
+	parts := members(t, read(t, files[0]))
+	if len(parts) != 2 {
+		t.Fatalf("%d members", len(parts))
 	}
 	found := map[string]string{}
-	for r := tar.NewReader(zipped); ; {
-		h, err := r.Next()
-		if errors.Is(err, io.EOF) {
-			break
-		}
+	for _, part := range parts {
+		unzipped, err := gzip.NewReader(bytes.NewReader(part))
 		if err != nil {
 			t.Fatal(err)
 		}
-		text, _ := io.ReadAll(r)
-		found[h.Name] = string(text)
+		for r := tar.NewReader(unzipped); ; {
+			h, err := r.Next()
+			if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) && len(found) == 1 {
+				break // the first part of a tar has no end
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			text, _ := io.ReadAll(r)
+			found[h.Name] = string(text)
+			if sum := fmt.Sprintf("%x", sha1.Sum(text)); h.Typeflag == tar.TypeReg && h.Name != ".PKGINFO" && h.PAXRecords["APK-TOOLS.checksum.SHA1"] != sum {
+				t.Errorf("%s has %v, not %s", h.Name, h.PAXRecords, sum)
+			}
+		}
 	}
-	for _, line := range []string{"pkgname = credhelper\n", "arch = x86_64\n", "license = Apache-2.0\n"} {
+	for _, line := range []string{"pkgname = credhelper\n", "arch = x86_64\n", "license = Apache-2.0\n", fmt.Sprintf("datahash = %x\n", sha256.Sum256(parts[1]))} {
 		if !strings.Contains(found[".PKGINFO"], line) {
 			t.Errorf(".PKGINFO does not say %s: %s", line, found[".PKGINFO"])
 		}
