@@ -108,6 +108,7 @@ type Server struct {
 	revoked  []string
 	always   string
 	delay    time.Duration
+	spent    time.Duration // on token answers
 	lifetime time.Duration
 	called   int // calls to the API, its authorization pages included
 	answered map[int]int

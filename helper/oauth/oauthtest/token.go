@@ -26,6 +26,7 @@ type response struct {
 
 // token serves the token endpoint.
 func (s *Server) token(w http.ResponseWriter, r *http.Request) {
+	defer s.spend(time.Now())
 	got := s.record(r, &s.requests)
 	a, broken := check(got)
 	if broken != "" {
@@ -42,6 +43,20 @@ func (s *Server) token(w http.ResponseWriter, r *http.Request) {
 	}
 	a.path = strings.TrimPrefix(a.path, s.options.BasePath)
 	s.write(w, s.product.token(s, a))
+}
+
+// spend counts the time since the beginning of a request.
+func (s *Server) spend(began time.Time) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.spent += time.Since(began)
+}
+
+// Spent is how long the server took for all its token answers, with the delay.
+func (s *Server) Spent() time.Duration {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.spent
 }
 
 type oauthError struct {

@@ -18,8 +18,8 @@ type launch struct {
 	rarely bool   // too slow for every round
 	want   string // what stdout must contain, so that a failure does not count as fast
 
-	before func() error  // called before each run, not measured; may be nil
-	less   time.Duration // of each run that is not the program's
+	before func() error         // called before each run, not measured; may be nil
+	spent  func() time.Duration // by others, so far: a run's time is without it; may be nil
 }
 
 // once runs the launch and returns its duration. The child is started by
@@ -40,14 +40,18 @@ func (l *launch) once(null *os.File) (time.Duration, error) {
 		defer file.Close()
 		stdin = file
 	}
+	spent := l.spent
+	if spent == nil {
+		spent = func() time.Duration { return 0 }
+	}
 	attr := os.ProcAttr{Dir: l.dir, Env: l.env, Files: []*os.File{stdin, null, null}}
-	began := time.Now()
+	already, began := spent(), time.Now()
 	process, err := os.StartProcess(l.argv[0], l.argv, &attr)
 	if err != nil {
 		return 0, err
 	}
 	state, err := process.Wait()
-	took := time.Since(began) - l.less
+	took := time.Since(began) - (spent() - already)
 	if err == nil && !state.Success() {
 		err = fmt.Errorf("%s: %v", l.name, state)
 	}

@@ -90,7 +90,7 @@ func (b *bench) pairs(sizes []size) ([]*launch, error) {
 		}
 	}
 	cmd := b.cold.Command("token", profileName)
-	return append(launches, &launch{name: nameMiss, argv: cmd.Args, env: cmd.Env, dir: cmd.Dir, want: ".", before: b.cold.Empty, less: serverTime}), nil
+	return append(launches, &launch{name: nameMiss, argv: cmd.Args, env: cmd.Env, dir: cmd.Dir, want: ".", before: b.cold.Empty, spent: b.server.Spent}), nil
 }
 
 // survey measures the calls for which all profiles are looked at.
