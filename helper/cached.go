@@ -60,7 +60,7 @@ func (h *Helper) profileOf(r protocol.Request, now time.Time) string {
 			return ""
 		}
 		defer store.Close()
-		owners, err := store.Owners(r.URL)
+		owners, err := store.Owners(r.URL, h.config.Clock(now))
 		if err != nil {
 			return ""
 		}

@@ -149,16 +149,29 @@ func (q *query) find(ctx context.Context) (err error) {
 // findOwner finds the profile that owns the URL. With a valid route no other profile
 // needs to be read.
 func (q *query) findOwner(ctx context.Context) error {
-	u := q.request.URL
-	if q.store != nil {
-		if name := q.store.Owner(u); name != "" {
-			if p, err := q.Profile(name); err == nil && !p.ByName {
-				if q.origin, err = home.Owns(p, u); err == nil {
-					q.profile = p
-					return nil
-				}
-			}
-		}
+	if q.routed() {
+		return nil
 	}
 	return q.surveyed(ctx)
+}
+
+// routed finds the profile by a route.
+func (q *query) routed() bool {
+	if q.store == nil {
+		return false
+	}
+	u := q.request.URL
+	name := q.store.Owner(u, q.clock())
+	if name == "" {
+		return false
+	}
+	p, err := q.Profile(name)
+	if err != nil || p.ByName {
+		return false
+	}
+	if q.origin, err = home.Owns(p, u); err != nil {
+		return false
+	}
+	q.profile = p
+	return true
 }

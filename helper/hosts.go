@@ -83,6 +83,9 @@ func (q *query) surveyed(ctx context.Context) error {
 	}
 	q.surveying.Lock()
 	defer q.surveying.Unlock()
+	if q.routed() { // another request has looked
+		return nil
+	}
 	if err := q.unowned(); err != nil {
 		return err
 	}

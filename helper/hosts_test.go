@@ -5,9 +5,12 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
+	"github.com/credhelper/credhelper/helper"
 	"github.com/credhelper/credhelper/helper/cache"
 	"github.com/credhelper/credhelper/helper/oauth/oauthtest"
 	"github.com/credhelper/credhelper/protocol"
@@ -192,6 +195,123 @@ func TestSurveyWithoutTime(t *testing.T) {
 	cancel()
 	_, err := h.helper().Get(ctx, protocol.Request{Verb: protocol.Get, URL: url(t, "https://nobody.example")})
 	wantError(t, err, protocol.ErrUnreachable, "0 of 2 profiles", "ask again")
+}
+
+// TestSurveyInThreeCalls: in a home that nothing is known of, a call for which time ends
+// when a third of the profiles is read keeps them, and the third call is answered.
+func TestSurveyInThreeCalls(t *testing.T) {
+	const files, each = 240, 90 // of which some goes to what is not a profile
+	h := ready(t, oauthtest.Options{})
+	h.mustGet(named) // which makes the cache
+	h.profiles(files)
+	for call := 1; ; call++ {
+		ctx, end := context.WithCancel(t.Context())
+		config := h.config()
+		clock, stamps := config.Now, new(atomic.Int32) // each stamp is compared with the clock
+		config.Now = func() time.Time {
+			if stamps.Add(1) == each && call < 3 {
+				end()
+			}
+			return clock()
+		}
+		_, err := helper.New(config).Get(ctx, protocol.Request{Verb: protocol.Get, URL: url(t, "https://nobody.example")})
+		end()
+		if call == 3 {
+			wantError(t, err, protocol.ErrNoProfile)
+			if n := stamps.Load(); n < files || n > 2*files {
+				t.Errorf("%d stamps in the last call", n)
+			}
+			break
+		}
+		wantError(t, err, protocol.ErrUnreachable, " of "+strconv.Itoa(files+1)+" profiles", "what was read is kept")
+		if n := len(h.known(t).Files); n < call*(each-40) || n > call*(each+2) {
+			t.Errorf("call %d: %d profiles are known", call, n)
+		}
+	}
+	if !h.unowned(t, "https://nobody.example") || h.unowned(t, "https://p7.example.com") {
+		t.Error("the front does not know the hosts")
+	}
+}
+
+// known is what is known of all profiles.
+func (h *home) known(t *testing.T) *cache.Origins {
+	t.Helper()
+	store, err := cache.Open(h.dirs)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer store.Close()
+	o, err := store.Origins()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return o
+}
+
+// TestRoutesInTime: an edit in place of another profile shows in the route of a host it
+// claims: at the next call where profiles are few, and after 10 s where they are many.
+func TestRoutesInTime(t *testing.T) {
+	const shared, path = "https://a.example.com", "https://a.example.com/x"
+	claiming := func(origin string) string {
+		return "client_id = \"client\"\norigins = [\"" + origin + "\"]\ntoken_url = \"{endpoint}\"\n"
+	}
+	for _, others := range []int{0, 20} {
+		h := ready(t, oauthtest.Options{})
+		h.profiles(others)
+		h.profile("first", claiming(shared))
+		h.profile("then", claiming("https://other.example"))
+		h.store("first", "secret")
+		r := protocol.Request{URL: url(t, path)}
+		if got := h.mustGet(r); got.Profile != "first" {
+			t.Fatal(got.Profile)
+		}
+		h.editInPlace("then", claiming(path))
+		if few := others == 0; h.leads(t, path) == few {
+			t.Errorf("beside %d others: the front believes the route: %v", others, !few)
+		}
+		h.wait(10 * time.Second)
+		if h.leads(t, path) {
+			t.Errorf("beside %d others: the front believes the route after 10 s", others)
+		}
+		wantError(t, h.askURL(t, path), protocol.ErrNoSecret, "profile then")
+		h.store("then", "secret")
+		for range 2 { // the second by the new route
+			if got := h.mustGet(r); got.Profile != "then" || !h.leads(t, path) {
+				t.Errorf("beside %d others: %s", others, got.Profile)
+			}
+		}
+		h.wait(10 * time.Second)
+		if few := others == 0; h.leads(t, path) != few {
+			t.Errorf("beside %d others, 10 s after they were compared: it leads: %v", others, !few)
+		}
+		if got := h.mustGet(r); got.Source != "cache" || !h.leads(t, path) {
+			t.Errorf("beside %d others: compared again, %+v", others, got)
+		}
+	}
+}
+
+// profiles writes further profiles, p0, p1 ..., each with a host of its own.
+func (h *home) profiles(n int) {
+	h.t.Helper()
+	for i := range n {
+		name := "p" + strconv.Itoa(i)
+		text := h.fill(strings.ReplaceAll(second, "second", name))
+		if err := os.WriteFile(filepath.Join(h.dirs.Profiles(), name+".toml"), []byte(text), 0o600); err != nil {
+			h.t.Fatal(err)
+		}
+	}
+	h.settle()
+}
+
+// leads reports whether the front finds a profile for the URL.
+func (h *home) leads(t *testing.T, address string) bool {
+	t.Helper()
+	store, err := cache.Open(h.dirs)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer store.Close()
+	return store.Owner(url(t, address), h.clock(h.now())) != ""
 }
 
 // TestRoutesOfEditedProfiles: once the engine looks at all profiles, a route that an

@@ -200,6 +200,7 @@ func TestByName(t *testing.T) {
 	h := newHome(t, oauthtest.Options{})
 	text := strings.Replace(plain, "url       = \"{server}\"", `origins = ["https://api.example.com"]`, 1)
 	h.profile("one", text)
+	h.profiles(20) // so that a route does not show an edit
 	h.store("one", "secret")
 	asked := protocol.Request{URL: url(t, "https://api.example.com/x")}
 	want := h.mustGet(asked).Secret

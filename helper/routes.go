@@ -22,7 +22,7 @@ func putRoutes(store *cache.Store, routes map[string]*cache.Route) {
 			_ = store.DropRoute(host)
 			continue
 		}
-		if old, err := store.Route(host); err == nil && slices.Equal(old.Claims, route.Claims) {
+		if old, err := store.Route(host); err == nil && slices.Equal(old.Claims, route.Claims) && old.Complete == route.Complete {
 			continue
 		}
 		_ = store.PutRoute(host, route)

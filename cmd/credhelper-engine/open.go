@@ -30,7 +30,7 @@ func (s *session) open() (*helper.Helper, error) {
 	}
 	config.Start, config.NoStore, config.Report = s.start, s.flags.noStore, s.report
 	config.Caller, config.Reminds = inner.Caller(s.verb), !s.tool
-	config.RunsLong, config.TimeLimit, config.Processors = s.runsLong, s.setTimeLimit, s.processors
+	config.RunsLong, config.TimeLimit, config.Processors = s.runsLong, s.setTimeLimit, s.manyFiles
 	if s.flags.verbose {
 		config.Explain = func(text string) { s.say("credhelper: " + text) }
 	}

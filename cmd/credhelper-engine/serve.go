@@ -52,7 +52,7 @@ func (s *session) serveCommand() *cobra.Command {
 func (s *session) serveLines(ctx context.Context) error {
 	parent := os.Getppid()
 	s.runsLong = true
-	s.processors()
+	s.useProcessors()
 	h, err := s.open()
 	if err != nil {
 		return err

@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"runtime/debug"
 	"time"
 
 	"github.com/credhelper/credhelper/cmd/internal/handover"
@@ -98,13 +99,22 @@ func (s *session) lookup(name string) (value string, found bool) {
 // Whether there is a terminal is known only when it is opened.
 func (s *session) interactive() bool { return !s.flags.noInput && s.env("CI") == "" }
 
-// processors returns on how many processors this process may run. If the front has limited
-// it to one, which starts it faster, it may run on all from now on.
-func (s *session) processors() int {
+// useProcessors lets this process run on all processors. The front has limited it to one,
+// which starts it faster.
+func (s *session) useProcessors() {
 	if s.limited {
 		runtime.SetDefaultGOMAXPROCS()
 		s.limited = false
 	}
+}
+
+// manyFiles prepares for reading thousands of files, and returns on how many processors.
+// Little of each is kept, so garbage is collected less often.
+func (s *session) manyFiles() int {
+	if s.limited {
+		debug.SetGCPercent(400)
+	}
+	s.useProcessors()
 	return runtime.GOMAXPROCS(0)
 }
 

@@ -52,7 +52,7 @@ func (f *front) disputed(r protocol.Request) bool {
 	if f.store == nil {
 		return false
 	}
-	profile := f.store.ProfileOf(r)
+	profile := f.store.ProfileOf(r, cache.ClockAt(f.start))
 	if profile == "" {
 		return false
 	}

@@ -14,7 +14,7 @@ import (
 // miss. If each use of the token is logged, log writes the line first. If it fails the
 // engine decides, except that where the line is required, its error is the answer.
 func (s *Store) Answer(r protocol.Request, env func(string) string, now Clock, log func(*Entry) error) (c protocol.Credential, ok bool, err error) {
-	profile := s.ProfileOf(r)
+	profile := s.ProfileOf(r, now)
 	if profile == "" {
 		return c, false, nil
 	}
@@ -34,12 +34,12 @@ func (s *Store) Answer(r protocol.Request, env func(string) string, now Clock, l
 }
 
 // ProfileOf returns the profile that a request names, or that owns its URL by the
-// route; "" if there is none.
-func (s *Store) ProfileOf(r protocol.Request) string {
+// route at now; "" if there is none.
+func (s *Store) ProfileOf(r protocol.Request, now Clock) string {
 	if r.Profile != "" {
 		return r.Profile
 	}
-	return s.Owner(r.URL)
+	return s.Owner(r.URL, now)
 }
 
 // Ready opens the entry of a profile whose token can be given as it is: none of the

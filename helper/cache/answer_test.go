@@ -71,7 +71,7 @@ func TestAnswer(t *testing.T) {
 				t.Fatal(err)
 			}
 			for _, host := range []string{"api.example.com", "*.cdn.example.com"} {
-				route := &Route{Stamps: []Stamp{stampOf(t.TempDir())}}
+				route := &Route{Stamps: []Stamp{stampOf(t.TempDir())}, Complete: true}
 				for _, o := range e.Origins {
 					route.Claims = append(route.Claims, Claim{o, "jama"})
 				}

@@ -17,9 +17,9 @@ const (
 func (s *Store) Asked(profile, asker string, now int64) string {
 	key := KeyOf("asker", asker)
 	for rest := s.asked(profile); len(rest) >= askedSize; rest = rest[askedSize:] {
-		row := scanner{rest: rest[:askedSize]}
-		if string(row.take(len(key))) == string(key[:]) {
-			mark := string(row.take(8))
+		row := scanner{rest: string(rest[:askedSize])}
+		if row.take(len(key)) == string(key[:]) {
+			mark := row.take(8)
 			if now < int64(row.uint64()) {
 				return mark
 			}

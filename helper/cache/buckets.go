@@ -29,7 +29,7 @@ type hostHash struct {
 
 func hashOf(key string) hostHash {
 	k := KeyOf("host", key)
-	s := scanner{rest: k[:]}
+	s := scanner{rest: string(k[:])}
 	return hostHash{s.uint64(), s.uint16()}
 }
 
@@ -78,7 +78,7 @@ func (s *Store) holds(h *Hosts, key *sealingKey, host string) (bool, error) {
 	if err != nil {
 		return false, ErrMiss
 	}
-	b := scanner{rest: text}
+	b := scanner{rest: string(text)}
 	for range b.uint16() {
 		if b.uint64() == wanted.hash {
 			return true, nil

@@ -354,7 +354,7 @@ func TestRoutes(t *testing.T) {
 	if _, ok := TakeStamp(folder, time.Unix(0, stamp.Ctime+int64(5*time.Millisecond))); ok {
 		t.Error("a stamp of 5 ms ago is trusted")
 	}
-	want := &Route{Claims: []Claim{{"https://api.example.com", "jama"}}, Stamps: []Stamp{stamp}}
+	want := &Route{Claims: []Claim{{"https://api.example.com", "jama"}}, Stamps: []Stamp{stamp}, Complete: true}
 	if err := s.PutRoute("api.example.com", want); err != nil {
 		t.Fatal(err)
 	}

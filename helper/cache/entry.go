@@ -69,7 +69,7 @@ func (e *Entry) encode() []byte {
 }
 
 func decodeEntry(b []byte) (*Entry, bool) {
-	s := scanner{rest: b}
+	s := scanner{rest: string(b)}
 	e := &Entry{}
 	s.flags(&e.Wide, &e.Audit, &e.Rejected, &e.ByName, &e.Required)
 	copy(e.Binding[:], s.take(len(e.Binding)))

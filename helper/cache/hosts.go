@@ -66,13 +66,23 @@ func above(wildcard string) string {
 	return "*." + parent
 }
 
-// HostKeys returns the keys under which the hosts of an origin are listed. The parent of
-// a wildcard is one of them, because it is refused for a reason of its own.
-func HostKeys(o origin.Origin) []string {
-	if parent, wild := o.Wildcard(); wild {
-		return []string{o.RouteKey(), parent}
+// AppendHostKeys appends the keys under which the hosts of an origin in canonical form
+// are listed: its RouteKey and, of a wildcard, the parent, because that is refused for a
+// reason of its own. It does not parse the origin again: there may be thousands.
+func AppendHostKeys(keys []string, canonical string) []string {
+	_, host, _ := strings.Cut(canonical, "://")
+	if address, bracketed := strings.CutPrefix(host, "["); bracketed {
+		host, _, _ = strings.Cut(address, "]")
+		return append(keys, host)
 	}
-	return []string{o.RouteKey()}
+	if end := strings.IndexAny(host, ":/"); end >= 0 {
+		host = host[:end]
+	}
+	keys = append(keys, host)
+	if parent, wild := strings.CutPrefix(host, "*."); wild {
+		keys = append(keys, parent)
+	}
+	return keys
 }
 
 // recent reports whether the comparison is still valid at now. It is not if the clock
@@ -164,7 +174,7 @@ func nameless(stamps []Stamp) []Stamp {
 }
 
 func decodeHosts(text []byte) (h Hosts, ok bool) {
-	s := scanner{rest: text}
+	s := scanner{rest: string(text)}
 	copy(h.generation[:], s.take(len(h.generation)))
 	h.buckets = int(s.uint16()) + 1
 	h.Compared = Clock{int64(s.uint64()), int64(s.uint64())}

@@ -45,7 +45,7 @@ func putHosts(t *testing.T, s *Store, origins ...string) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		keys = append(keys, HostKeys(o)...)
+		keys = AppendHostKeys(keys, o.String())
 	}
 	o := &Origins{}
 	if err := s.PutOrigins(context.Background(), o, &h, keys); err != nil {
@@ -115,6 +115,41 @@ func TestUnownedIsBelievedBriefly(t *testing.T) {
 		if got := unowned(t, s, "https://github.com", c.now); got != c.want {
 			t.Errorf("%s: %v, want %v", c.what, got, c.want)
 		}
+	}
+}
+
+// TestRoutesAreBelievedBriefly: a route leads for as long as the hosts are believed, and
+// always if it has a stamp of everything.
+func TestRoutesAreBelievedBriefly(t *testing.T) {
+	dirs, s := indexed(t, "https://api.example.com")
+	u := urlOf(t, "https://api.example.com")
+	for _, complete := range []bool{false, true} {
+		route := &Route{Claims: []Claim{{"https://api.example.com", "jama"}}, Stamps: []Stamp{stampOf(dirs.Profiles())}, Complete: complete}
+		if err := s.PutRoute("api.example.com", route); err != nil {
+			t.Fatal(err)
+		}
+		for what, c := range map[string]struct {
+			now  Clock
+			want bool
+		}{
+			"after 9 s":           {later(9), true},
+			"after 10 s":          {later(10), complete},
+			"a second before":     {later(-1), complete},
+			"a clock put forward": {Clock{at.Unix + 5, at.BootedAt + 20}, complete},
+		} {
+			owners, err := s.Owners(u, c.now)
+			if got := s.Owner(u, c.now) == "jama"; got != c.want || (err == nil && owners.Of(u) == "jama") != c.want {
+				t.Errorf("%s, complete %v: it leads: %v, %v", what, complete, got, err)
+			}
+		}
+	}
+	route := &Route{Claims: []Claim{{"https://api.example.com", "jama"}}, Stamps: []Stamp{stampOf(dirs.Profiles())}}
+	if err := s.PutRoute("api.example.com", route); err != nil {
+		t.Fatal(err)
+	}
+	remove(t, dirs.Run()+"/hosts")
+	if s.Owner(u, at) != "" {
+		t.Error("it leads without hosts")
 	}
 }
 

@@ -64,8 +64,8 @@ func (m *Mark) encode(profile string) []byte {
 }
 
 func decodeMark(profile string, content []byte) (Mark, bool) {
-	s := scanner{rest: content}
-	if string(s.take(len(markMagic))) != markMagic || s.text() != profile {
+	s := scanner{rest: string(content)}
+	if s.take(len(markMagic)) != markMagic || s.text() != profile {
 		return Mark{}, false
 	}
 	var m Mark

@@ -116,7 +116,7 @@ func (f *FileOrigins) append(b []byte) []byte {
 }
 
 func decodeOrigins(text []byte) (*Origins, bool) {
-	s := scanner{rest: text}
+	s := scanner{rest: string(text)}
 	o := &Origins{}
 	copy(o.Basis[:], s.take(len(o.Basis)))
 	copy(o.hosts[:], s.take(len(o.hosts)))

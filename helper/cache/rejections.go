@@ -139,8 +139,8 @@ func (r *Rejections) encode(profile string) []byte {
 
 func decodeRejections(profile string, content []byte) (Rejections, bool) {
 	var r Rejections
-	s := scanner{rest: content}
-	if string(s.take(len(rejectionsMagic))) != rejectionsMagic || s.text() != profile {
+	s := scanner{rest: string(content)}
+	if s.take(len(rejectionsMagic)) != rejectionsMagic || s.text() != profile {
 		return r, false
 	}
 	copy(r.Binding[:], s.take(len(r.Binding)))

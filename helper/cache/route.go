@@ -12,14 +12,18 @@ import (
 // leads to a miss or to an entry that is checked itself.
 type Route struct {
 	Claims []Claim
-	Stamps []Stamp // of the profile and preset directories and of config.toml
+	// Stamps are those of Dirs.Configuration and, if the route is Complete, of every file
+	// in which another claim could be made. Any other route leads only while all files were
+	// compared a moment ago (hosts.go).
+	Stamps   []Stamp
+	Complete bool
 }
 
 // Claim is one origin, in canonical form, and the profile that claims it.
 type Claim struct{ Origin, Profile string }
 
 const (
-	routeMagic   = "CRR1"
+	routeMagic   = "CRR2"
 	maxRouteSize = 256 << 10 // bytes; some 3,000 profiles on one host
 )
 
@@ -37,19 +41,25 @@ func (s *Store) Route(host string) (*Route, error) {
 	return r, nil
 }
 
-// leads returns the route of a URL's host or, if there is none, of its parent domain.
-func (s *Store) leads(u origin.URL) (*Route, error) {
+// leads returns the route of a URL's host or, if there is none, of its parent domain, if
+// it can be believed at now.
+func (s *Store) leads(u origin.URL, now Clock) (*Route, error) {
 	exact, wildcard := origin.RouteKeys(u)
 	r, err := s.Route(exact)
 	if err != nil && wildcard != "" {
 		r, err = s.Route(wildcard)
 	}
+	if err == nil && !r.Complete {
+		if h, _, err := s.hosts(); err != nil || !h.recent(now) {
+			return nil, ErrMiss
+		}
+	}
 	return r, err
 }
 
-// Owner returns the profile that owns a URL by its route; "" if none does.
-func (s *Store) Owner(u origin.URL) string {
-	r, err := s.leads(u)
+// Owner returns the profile that owns a URL by its route at now; "" if none does.
+func (s *Store) Owner(u origin.URL, now Clock) string {
+	r, err := s.leads(u, now)
 	if err != nil {
 		return ""
 	}
@@ -66,9 +76,9 @@ type Owners struct {
 	origins []origin.Origin
 }
 
-// Owners returns the route of a URL's host. ErrMiss says that there is none.
-func (s *Store) Owners(u origin.URL) (*Owners, error) {
-	r, err := s.leads(u)
+// Owners returns the route of a URL's host at now. ErrMiss says that there is none.
+func (s *Store) Owners(u origin.URL, now Clock) (*Owners, error) {
+	r, err := s.leads(u, now)
 	if err != nil {
 		return nil, err
 	}
@@ -112,7 +122,7 @@ func (r *Route) encode(host string) []byte {
 	b := append(make([]byte, 0, 512), routeMagic...)
 	b = appendText(b, host)
 	b = appendStamps(b, r.Stamps)
-	b = appendUint16(b, uint16(len(r.Claims)))
+	b = appendUint16(appendFlags(b, r.Complete), uint16(len(r.Claims)))
 	for _, c := range r.Claims {
 		b = appendText(b, c.Origin)
 		b = appendText(b, c.Profile)
@@ -121,11 +131,12 @@ func (r *Route) encode(host string) []byte {
 }
 
 func decodeRoute(host string, content []byte) (*Route, bool) {
-	s := scanner{rest: content}
-	if string(s.take(len(routeMagic))) != routeMagic || s.text() != host {
+	s := scanner{rest: string(content)}
+	if s.take(len(routeMagic)) != routeMagic || s.text() != host {
 		return nil, false
 	}
 	r := &Route{Stamps: s.stamps()}
+	s.flags(&r.Complete)
 	n := int(s.uint16())
 	if n*4 > len(s.rest) {
 		return nil, false

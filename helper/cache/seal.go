@@ -48,12 +48,13 @@ func headerOf(sealed []byte) (h header, ok bool) {
 	if len(sealed) < headerSize+nonceSize+tagSize || string(sealed[:len(sealMagic)]) != sealMagic {
 		return h, false
 	}
-	s := scanner{rest: sealed[len(sealMagic):]}
+	s := scanner{rest: string(sealed[len(sealMagic):headerSize])}
 	h.kind, h.place = s.uint8(), place(s.uint8())
 	for range 4 {
 		h.serial = h.serial<<8 | int32(s.uint8())
 	}
-	h.home, h.expires = [16]byte(s.take(16)), int64(s.uint64())
+	copy(h.home[:], s.take(len(h.home)))
+	h.expires = int64(s.uint64())
 	switch h.kind {
 	case kindEntry, kindSubject, kindHosts, kindOrigins, kindKept:
 		return h, true

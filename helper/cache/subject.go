@@ -93,7 +93,7 @@ func (s Subject) encode(profile string) []byte {
 }
 
 func decodeSubject(profile string, text []byte) (Subject, bool) {
-	s := scanner{rest: text}
+	s := scanner{rest: string(text)}
 	if s.text() != profile {
 		return nil, false
 	}

@@ -38,16 +38,17 @@ func appendTexts(b []byte, list []string) []byte {
 }
 
 // scanner decodes the binary form. After the first short read everything is zero and
-// bad is set, so callers check once, at the end.
+// bad is set, so callers check once, at the end. Texts are parts of rest: copying each of
+// them would take a third of an answer's allocations.
 type scanner struct {
-	rest []byte
+	rest string
 	bad  bool
 }
 
-func (s *scanner) take(n int) []byte {
+func (s *scanner) take(n int) string {
 	if len(s.rest) < n {
-		s.rest, s.bad = nil, true
-		return nil
+		s.rest, s.bad = "", true
+		return ""
 	}
 	head := s.rest[:n]
 	s.rest = s.rest[n:]
@@ -55,23 +56,24 @@ func (s *scanner) take(n int) []byte {
 }
 
 func (s *scanner) uint8() byte {
-	if b := s.take(1); b != nil {
+	if b := s.take(1); b != "" {
 		return b[0]
 	}
 	return 0
 }
 
 func (s *scanner) uint16() uint16 {
-	if b := s.take(2); b != nil {
+	if b := s.take(2); b != "" {
 		return uint16(b[0])<<8 | uint16(b[1])
 	}
 	return 0
 }
 
 func (s *scanner) uint64() uint64 {
+	b := s.take(8)
 	var v uint64
-	for _, b := range s.take(8) {
-		v = v<<8 | uint64(b)
+	for i := range len(b) {
+		v = v<<8 | uint64(b[i])
 	}
 	return v
 }
@@ -85,7 +87,7 @@ func (s *scanner) flags(into ...*bool) {
 	s.bad = s.bad || bits>>len(into) != 0
 }
 
-func (s *scanner) text() string { return string(s.take(int(s.uint16()))) }
+func (s *scanner) text() string { return s.take(int(s.uint16())) }
 
 func (s *scanner) texts() []string {
 	n := int(s.uint16())

@@ -77,7 +77,7 @@ func hostsIn(text string) (keys []string) {
 				continue
 			}
 			if o, err := origin.Parse(ascii); err == nil {
-				keys = append(keys, cache.HostKeys(o)...)
+				keys = cache.AppendHostKeys(keys, o.String())
 				break
 			}
 		}

@@ -1,8 +1,10 @@
 package config
 
 import (
+	"bytes"
 	"embed"
 	"io/fs"
+	"slices"
 	"strings"
 
 	"github.com/credhelper/credhelper/helper/cache"
@@ -38,10 +40,15 @@ type Preset struct {
 	} `toml:"needs,omitempty"`
 	Clouds map[string]string `toml:"clouds,omitempty"` // name -> value of {cloud}
 
-	Profile    File   `toml:"profile"`
+	Profile File `toml:"profile"`
+	plain   bool // nothing in Profile is to be replaced
+
 	Hints      []hint `toml:"hints,omitempty"`       // about the token endpoint
 	ProbeHints []hint `toml:"probe_hints,omitempty"` // about the probe
 }
+
+// placeholders are what a profile's values replace in the texts of Preset.Profile.
+var placeholders = [...]string{"{url}", "{tenant}", "{cloud}", "{issuer}"}
 
 // hint is advice for a response. Every member that is set must match.
 type hint struct {
@@ -78,15 +85,16 @@ func BuiltinPreset(name string) (*Preset, error) {
 // ReadPreset parses and checks a preset; path is "" for an embedded one.
 func ReadPreset(name, path string, content []byte) (*Preset, error) {
 	p := &Preset{}
-	place := path
-	if place == "" {
-		place = "preset " + name
+	place, read := path, readDocument
+	if place == "" { // TestEmbeddedPresets has read it strictly
+		place, read = "preset "+name, decode
 	}
-	d, err := readDocument(place, content, p)
+	d, err := read(place, content, p)
 	if err != nil {
 		return nil, err
 	}
 	p.Name, p.Path = name, path
+	p.plain = !bytes.ContainsRune(content, '\\') && !slices.ContainsFunc(placeholders[:], func(s string) bool { return bytes.Contains(content, []byte(s)) })
 	switch {
 	case p.Title == "":
 		return nil, d.wrong("title", "is missing")

@@ -110,19 +110,19 @@ type Probe struct {
 func (f *File) encode() ([]byte, error) { return toml.Marshal(f) }
 
 // fill sets the members that are missing in f to those of under.
-func (f *File) fill(under File) {
+func (f *File) fill(under *File) {
 	if f.Assertion != nil && under.Assertion != nil { // a file may have a part of it
 		whole := *f.Assertion
-		fillGaps(reflect.ValueOf(&whole).Elem(), reflect.ValueOf(*under.Assertion))
+		fillGaps(reflect.ValueOf(&whole).Elem(), reflect.ValueOf(under.Assertion).Elem())
 		f.Assertion = &whole
 	}
-	fillGaps(reflect.ValueOf(f).Elem(), reflect.ValueOf(under))
+	fillGaps(reflect.ValueOf(f).Elem(), reflect.ValueOf(under).Elem())
 }
 
 func fillGaps(to, from reflect.Value) {
 	for i := range to.NumField() {
-		if to.Field(i).IsZero() {
-			to.Field(i).Set(from.Field(i))
+		if value := from.Field(i); !value.IsZero() && to.Field(i).IsZero() {
+			to.Field(i).Set(value)
 		}
 	}
 }

@@ -12,15 +12,27 @@ import (
 // else can write to (T14). A missing file is fs.ErrNotExist.
 func ReadProvided(path string, limit int) ([]byte, error) {
 	content, err := trust.ReadProvided(path, limit)
+	return content, provided(path, err)
+}
+
+// ReadProvidedIn is ReadProvided for the file called name in a directory that is read
+// as a whole; path is for messages.
+func ReadProvidedIn(dir trust.ProvidedDir, name, path string, limit int) ([]byte, error) {
+	content, err := dir.Read(name, limit)
+	return content, provided(path, err)
+}
+
+// provided says what it means that a file cannot be read.
+func provided(path string, err error) error {
 	switch {
 	case err == nil:
-		return content, nil
+		return nil
 	case errors.Is(err, trust.ErrUnsafe), errors.Is(err, trust.ErrNowhere):
-		return nil, protocol.Policy(err.Error())
+		return protocol.Policy(err.Error())
 	case errors.Is(err, trust.ErrTooLarge):
-		return nil, protocol.Policy(path + " is too large to be configuration")
+		return protocol.Policy(path + " is too large to be configuration")
 	}
-	return nil, unreadable(path, err)
+	return unreadable(path, err)
 }
 
 // unreadable keeps fs.ErrNotExist and makes a policy error of any other.

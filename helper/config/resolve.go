@@ -55,7 +55,7 @@ func (r *Resolver) Profile(name, place string, content []byte) (*Profile, error)
 	if err != nil {
 		return nil, err
 	}
-	if err := d.checkTexts(reflect.ValueOf(p.file), ""); err != nil {
+	if err := d.checkTexts(reflect.ValueOf(&p.file), ""); err != nil {
 		return nil, err
 	}
 	whole := p.file
@@ -68,9 +68,7 @@ func (r *Resolver) Profile(name, place string, content []byte) (*Profile, error)
 		}
 		p.Preset, p.PresetFile, p.Title = p.preset.Name, p.preset.Path, p.preset.Title
 	}
-	whole.fill(File{CAFile: r.Settings.Defaults.CAFile, Proxy: r.Settings.Defaults.Proxy, MinTTL: r.Settings.Defaults.MinTTL,
-		Grant: "client_credentials", Secret: inKeyring})
-	whole.fill(File{ClientAuth: usualAuth(whole.Grant)})
+	r.Settings.complete(&whole)
 	p.sources = whole.sources()
 	r.note(p.sources)
 	for _, step := range [...]func(*document, *File) error{
@@ -139,7 +137,7 @@ func (preset *Preset) complete(f *File, d *document) error {
 	if strings.Trim(f.Tenant, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-") != "" || strings.HasPrefix(f.Tenant, ".") {
 		return d.wrong("tenant", "is a GUID or a domain name")
 	}
-	under := preset.Profile
+	under := &preset.Profile
 	tenant, cloud := cmp.Or(f.Tenant, under.Tenant), cmp.Or(f.Cloud, under.Cloud)
 	host, known := preset.Clouds[cloud]
 	if cloud != "" && !known {
@@ -156,9 +154,14 @@ func (preset *Preset) complete(f *File, d *document) error {
 		}
 		base = canonical
 	}
+	if preset.plain {
+		f.fill(under)
+		return nil
+	}
+	own := *under
 	fillIn := strings.NewReplacer("{url}", base, "{tenant}", tenant, "{cloud}", host, "{issuer}", strings.TrimSuffix(f.Issuer, "/"))
-	replaceTexts(reflect.ValueOf(&under).Elem(), fillIn)
-	f.fill(under)
+	replaceTexts(reflect.ValueOf(&own).Elem(), fillIn)
+	f.fill(&own)
 	return nil
 }
 

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"cmp"
 	"strconv"
 	"strings"
 
@@ -92,6 +93,19 @@ func size(v any) (n int64, ok bool) {
 		n = number << shift
 	}
 	return n, leastLog <= n && n <= mostLog
+}
+
+// complete sets what a profile and its preset leave open.
+func (s *Settings) complete(f *File) {
+	f.CAFile, f.Proxy = cmp.Or(f.CAFile, s.Defaults.CAFile), cmp.Or(f.Proxy, s.Defaults.Proxy)
+	f.Grant = cmp.Or(f.Grant, "client_credentials")
+	f.ClientAuth = cmp.Or(f.ClientAuth, usualAuth(f.Grant))
+	if f.MinTTL == nil {
+		f.MinTTL = s.Defaults.MinTTL
+	}
+	if f.Secret == nil {
+		f.Secret = inKeyring
+	}
 }
 
 // ReadSettings parses a config.toml; path is for messages.

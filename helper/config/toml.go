@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"reflect"
 	"strings"
+	"sync"
 
 	"github.com/pelletier/go-toml/v2"
 	"github.com/pelletier/go-toml/v2/unstable"
@@ -26,10 +27,9 @@ type document struct {
 // readDocument decodes a configuration file strictly: TOML 1.0, case-sensitive keys, no
 // key that the target does not have.
 func readDocument(path string, content []byte, into any) (*document, error) {
-	content = bytes.TrimPrefix(content, byteOrderMark)
-	d := &document{path: path, content: content, lines: map[string]int{}}
-	if err := toml.Unmarshal(content, into); err != nil {
-		return nil, d.decodeError(err, reflect.TypeOf(into))
+	d, err := decode(path, content, into)
+	if err != nil {
+		return nil, err
 	}
 	d.index()
 	// go-toml compares keys without case and ignores unknown ones.
@@ -38,6 +38,16 @@ func readDocument(path string, content []byte, into any) (*document, error) {
 		if !takes(t, key) {
 			return nil, d.unknown(key, keysOf(t))
 		}
+	}
+	return d, nil
+}
+
+// decode decodes a file of our own, whose keys and their lines do not matter.
+func decode(path string, content []byte, into any) (*document, error) {
+	content = bytes.TrimPrefix(content, byteOrderMark)
+	d := &document{path: path, content: content, lines: map[string]int{}}
+	if err := toml.Unmarshal(content, into); err != nil {
+		return nil, d.decodeError(err, reflect.TypeOf(into))
 	}
 	return d, nil
 }
@@ -95,9 +105,14 @@ func (d *document) unknown(key string, known map[string]bool) error {
 	return d.wrong(key, "unknown key")
 }
 
+// parsers are used again: where there are thousands of profiles, each would make its own
+// tables.
+var parsers = sync.Pool{New: func() any { return new(unstable.Parser) }}
+
 // index walks the file's syntax tree for the lines of keys.
 func (d *document) index() {
-	var p unstable.Parser
+	p := parsers.Get().(*unstable.Parser)
+	defer parsers.Put(p)
 	p.Reset(d.content)
 	table := ""
 	for p.NextExpression() {

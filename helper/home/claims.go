@@ -13,6 +13,7 @@ import (
 type Claims struct {
 	broken []brokenFile
 	stamps []cache.Stamp // of the files it was read from; nil if they might not show the next change
+	every  []cache.Stamp // of each profile and preset, if they are few; else nil
 
 	moved []*cache.FileOrigins // files whose claims have changed, before and after
 
@@ -41,7 +42,7 @@ func claimsOf(claims []claim, f *cache.FileOrigins, host string) []claim {
 // match a host.
 func originsOf(claims []claim, f *cache.FileOrigins, host string) []claim {
 	for _, text := range f.Origins {
-		if !strings.Contains(text, host) && !strings.Contains(text, "://*.") {
+		if !mayConcern(text, host) {
 			continue // spared, there may be thousands
 		}
 		if o, err := origin.Parse(text); err == nil { // it was written by String
@@ -51,17 +52,36 @@ func originsOf(claims []claim, f *cache.FileOrigins, host string) []claim {
 	return claims
 }
 
+// mayConcern reports whether an origin could be about a host: it contains it, or it is a
+// wildcard above it at any level.
+func mayConcern(text, host string) bool {
+	if strings.Contains(text, host) {
+		return true
+	}
+	_, parent, wild := strings.Cut(text, "://*.")
+	if end := strings.IndexAny(parent, ":/"); end >= 0 {
+		parent = parent[:end]
+	}
+	return wild && strings.HasSuffix(host, parent)
+}
+
 // about returns the claims that could match a host; all of them for "".
 func (c *Claims) about(host string) (claims []claim) {
-	if c.Origins == nil {
-		return nil
-	}
-	for i := range c.Origins.Files {
-		if f := &c.Origins.Files[i]; !f.Broken {
+	files := c.files()
+	for i := range files {
+		if f := &files[i]; !f.Broken {
 			claims = claimsOf(claims, f, host)
 		}
 	}
 	return claims
+}
+
+// files is what was read from each file.
+func (c *Claims) files() []cache.FileOrigins {
+	if c.Origins == nil {
+		return nil
+	}
+	return c.Origins.Files
 }
 
 // Owner returns the profile that owns the URL, and its origin that matches (O12).
@@ -94,8 +114,14 @@ func (c *Claims) Hosts() (h cache.Hosts, ok bool) {
 // includes hosts that an invalid profile names, so that a request for one gets the error
 // of that profile.
 func (c *Claims) HostKeys() (keys []string) {
-	for _, claim := range c.about("") {
-		keys = append(keys, cache.HostKeys(claim.origin)...)
+	files := c.files()
+	keys = make([]string, 0, 4*len(files))
+	for i := range files {
+		if f := &files[i]; !f.Broken && !f.ByName {
+			for _, text := range f.Origins {
+				keys = cache.AppendHostKeys(keys, text)
+			}
+		}
 	}
 	for _, b := range c.broken {
 		keys = append(keys, b.Origins...)
@@ -152,11 +178,9 @@ func (c *Claims) Explain(u origin.URL) (x Explanation) {
 // namedOnly returns the origins whose token may go to the URL only for a caller that
 // names the profile.
 func (c *Claims) namedOnly(u origin.URL) (list []OtherClaim) {
-	if c.Origins == nil {
-		return nil
-	}
-	for i := range c.Origins.Files {
-		f := &c.Origins.Files[i]
+	files := c.files()
+	for i := range files {
+		f := &files[i]
 		if f.Broken || !f.ByName {
 			continue
 		}
@@ -237,7 +261,7 @@ func below(host, wildcard string) bool {
 }
 
 func (c *Claims) addRoute(routes map[string]*cache.Route, host string, claims []claim) {
-	route := &cache.Route{Stamps: c.stamps}
+	route := &cache.Route{Stamps: slices.Concat(c.stamps, c.every), Complete: c.every != nil}
 	for i, claim := range claims {
 		for _, other := range claims[:i] {
 			if claim.profile != other.profile && origin.SameClaim(claim.origin, other.origin) {

@@ -5,6 +5,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/credhelper/credhelper/helper/private"
@@ -23,21 +24,32 @@ func namesIn(dir string) ([]string, error) {
 	if dir == "" {
 		return nil, nil
 	}
-	entries, err := os.ReadDir(dir)
+	entries, err := entriesIn(dir)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
 	if err != nil {
 		return nil, protocol.Policy("cannot " + err.Error())
 	}
-	var names []string
+	names := make([]string, 0, len(entries))
 	for _, e := range entries {
 		name, ours := strings.CutSuffix(e.Name(), suffix)
 		if ours && name != "" && name[0] != '.' && !e.IsDir() {
 			names = append(names, name)
 		}
 	}
+	slices.Sort(names)
 	return names, nil
+}
+
+// entriesIn lists a directory in no particular order.
+func entriesIn(dir string) ([]os.DirEntry, error) {
+	d, err := os.Open(dir)
+	if err != nil {
+		return nil, err
+	}
+	defer d.Close()
+	return d.ReadDir(-1)
 }
 
 // writeOwn replaces a file of ours with mode 0600, completely or not at all. Its

@@ -168,7 +168,8 @@ func (h *Home) read(r *config.Resolver, name string) (*config.Profile, error) {
 	for _, dir := range h.profileDirs() {
 		path := filepath.Join(dir, name+suffix)
 		stamps := h.stamps(path)
-		p, _, err := readFile(r, name, path)
+		content, err := config.ReadProvided(path, maxConfig)
+		p, _, err := resolve(r, name, path, content, err)
 		if errors.Is(err, fs.ErrNotExist) {
 			continue
 		}
@@ -183,21 +184,21 @@ func (h *Home) read(r *config.Resolver, name string) (*config.Profile, error) {
 	return nil, h.unknownProfile(name)
 }
 
-// readFile reads a profile's file. If the profile is invalid it returns the content with
-// the error; nil if the file cannot be read. A missing file is fs.ErrNotExist.
-func readFile(r *config.Resolver, name, path string) (p *config.Profile, content []byte, err error) {
-	content, err = config.ReadProvided(path, maxConfig)
+// resolve makes a profile of what was read of its file. If the profile is invalid it
+// returns the content with the error; nil if the file could not be read. A missing file
+// is fs.ErrNotExist.
+func resolve(r *config.Resolver, name, path string, read []byte, failed error) (p *config.Profile, content []byte, err error) {
 	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		return nil, nil, err
-	case err != nil:
-		return nil, nil, protocol.About("profile "+name, err, "")
+	case errors.Is(failed, fs.ErrNotExist):
+		return nil, nil, failed
+	case failed != nil:
+		return nil, nil, protocol.About("profile "+name, failed, "")
 	}
-	if p, err = r.Profile(name, path, content); err != nil {
-		return nil, content, err
+	if p, err = r.Profile(name, path, read); err != nil {
+		return nil, read, err
 	}
 	p.File = path
-	return p, content, nil
+	return p, read, nil
 }
 
 // presetPath returns the path of the profile's preset, or the path that one of the

@@ -13,6 +13,7 @@ import (
 
 	"github.com/credhelper/credhelper/helper/cache"
 	"github.com/credhelper/credhelper/helper/config"
+	"github.com/credhelper/credhelper/helper/trust"
 	"github.com/credhelper/credhelper/protocol"
 )
 
@@ -40,6 +41,8 @@ func (h *Home) Claims(ctx context.Context, was *cache.Origins) (*Claims, error) 
 type survey struct {
 	home     *Home
 	resolver *config.Resolver
+	paths    []string            // of profileDirs
+	dirs     []trust.ProvidedDir // the same, as far as they can be opened
 	stamps   *stampList
 	common   *stampList
 	now      *cache.Origins
@@ -58,11 +61,12 @@ func (s *survey) run(ctx context.Context, files []profileFile, was *cache.Origin
 	s.now = &cache.Origins{Basis: config.Basis(), Common: s.common.trusted(), Files: make([]cache.FileOrigins, len(files))}
 	s.rows = make([]row, len(files))
 	known := s.recall(files, was)
+	defer s.open()()
 	s.look(ctx, files)
 	if err := ctx.Err(); err != nil && slices.ContainsFunc(s.rows, func(r row) bool { return !r.done }) {
 		return s.unfinished()
 	}
-	c := &Claims{Origins: s.now, Changed: !known || len(was.Files) != len(files), stamps: s.stamps.trusted()}
+	c := &Claims{Origins: s.now, Changed: !known || len(was.Files) != len(files), stamps: s.stamps.trusted(), every: s.every(files)}
 	for i := range s.rows {
 		if r, f := &s.rows[i], &s.now.Files[i]; known && !r.same && (r.old == nil || !r.old.Claims(f)) {
 			c.moved = append(c.moved, f)
@@ -76,6 +80,31 @@ func (s *survey) run(ctx context.Context, files []profileFile, was *cache.Origin
 		}
 	}
 	return c, nil
+}
+
+// open opens the directories of the profiles, and returns a function that closes them.
+func (s *survey) open() (end func()) {
+	s.paths = s.home.profileDirs()
+	for _, path := range s.paths {
+		dir, err := trust.OpenProvided(path)
+		if err != nil {
+			break // it is empty, or each file says so
+		}
+		s.dirs = append(s.dirs, dir)
+	}
+	return func() {
+		for _, dir := range s.dirs {
+			dir.Close()
+		}
+	}
+}
+
+// read reads a profile's file.
+func (s *survey) read(file profileFile, path string) ([]byte, error) {
+	if file.place >= len(s.dirs) {
+		return config.ReadProvided(path, maxConfig)
+	}
+	return config.ReadProvidedIn(s.dirs[file.place], file.name+suffix, path, maxConfig)
 }
 
 // recall finds what each file said before; false if a file that all profiles depend on
@@ -148,7 +177,7 @@ func (h *Home) processors() int {
 // file looks at one file, and reads it if it is unknown or has changed.
 func (s *survey) file(file profileFile, i int) {
 	r, f := &s.rows[i], &s.now.Files[i]
-	path := filepath.Join(s.home.profileDirs()[file.place], file.name+suffix)
+	path := s.path(file)
 	stamp := s.home.sealable(path)
 	stamp.Path = "" // it follows from Place and Profile
 	r.done = true
@@ -157,7 +186,8 @@ func (s *survey) file(file profileFile, i int) {
 		s.home.variables.add(old.Variables)
 		return
 	}
-	p, content, err := readFile(s.resolver, file.name, path)
+	content, err := s.read(file, path)
+	p, content, err := resolve(s.resolver, file.name, path, content, err)
 	if errors.Is(err, fs.ErrNotExist) { // it was removed after its directory was listed
 		err = s.home.unknownProfile(file.name)
 	}
@@ -191,6 +221,42 @@ func (s *survey) unfinished() (*Claims, error) {
 		Text: "there was time to look at " + strconv.Itoa(read) + " of " + strconv.Itoa(len(s.rows)) + " profiles",
 		Hint: "ask again: what was read is kept",
 	}
+}
+
+// few is the number of files up to which the front compares each of them at a hit, which
+// takes a microsecond each. Of more the engine compares them every 10 s.
+const few = 16
+
+// every returns the stamps of all files in which a claim could be made; nil if there are
+// more than few, or if one might not show the next change.
+func (s *survey) every(files []profileFile) (stamps []cache.Stamp) {
+	if s.now.Common == nil {
+		return nil
+	}
+	known := s.home.Dirs.Configuration() // is in each route
+	for _, stamp := range s.now.Common {
+		if !slices.Contains(known, stamp.Path) {
+			stamps = append(stamps, stamp)
+		}
+	}
+	if len(stamps)+len(files) > few {
+		return nil
+	}
+	for i, file := range files {
+		f := &s.now.Files[i]
+		if f.Broken || f.Stamp.Inode == 0 || f.Bundle.Path != "" { // what they depend on may lie anywhere
+			return nil
+		}
+		stamp := f.Stamp
+		stamp.Path = s.path(file)
+		stamps = append(stamps, stamp)
+	}
+	return stamps
+}
+
+// path is that of a profile's file.
+func (s *survey) path(file profileFile) string {
+	return filepath.Join(s.paths[file.place], file.name+suffix)
 }
 
 // fileOrigins returns what the choice between several profiles depends on.

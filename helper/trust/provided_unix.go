@@ -3,8 +3,8 @@
 package trust
 
 import (
+	"errors"
 	"io/fs"
-	"os"
 
 	"golang.org/x/sys/unix"
 )
@@ -21,13 +21,19 @@ func ReadProvided(path string, limit int) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	f, err := openFile(path, w.real)
+	return readProvided(unix.AT_FDCWD, w.real, path, w, limit)
+}
+
+// readProvided reads the file called name in the directory at; path is for messages, and
+// w says how the file was found.
+func readProvided(at int, name, path string, w walk, limit int) ([]byte, error) {
+	fd, err := openAt(at, name, unix.O_RDONLY)
 	if err != nil {
-		return nil, err
+		return nil, &fs.PathError{Op: "open", Path: path, Err: err}
 	}
-	defer f.Close()
+	defer unix.Close(fd)
 	var st unix.Stat_t
-	if err := unix.Fstat(int(f.Fd()), &st); err != nil {
+	if err := unix.Fstat(fd, &st); err != nil {
 		return nil, &fs.PathError{Op: "stat", Path: path, Err: err}
 	}
 	n := nodeOf(&st)
@@ -40,22 +46,77 @@ func ReadProvided(path string, limit int) ([]byte, error) {
 	if text := us().foreign(n); text != "" {
 		return nil, Unsafe(path, text)
 	}
-	return ReadAll(f, limit)
+	return readDescriptor(fd, path, st.Size, limit)
 }
 
-// openFile opens the file at real, under the name path. It does not wait for the writer
-// of a pipe.
-func openFile(path, real string) (*os.File, error) {
+// openAt does not follow a symbolic link in the last element, and does not wait for the
+// writer of a pipe.
+func openAt(at int, name string, flags int) (int, error) {
+	flags |= unix.O_NOFOLLOW | unix.O_NONBLOCK | unix.O_NOCTTY | unix.O_CLOEXEC
+	return retry(func() (int, error) { return unix.Openat(at, name, flags, 0) })
+}
+
+// retry repeats a system call that a signal has interrupted.
+func retry(call func() (int, error)) (int, error) {
 	for {
-		fd, err := unix.Open(real, unix.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK|unix.O_NOCTTY|unix.O_CLOEXEC, 0)
-		switch err {
-		case nil:
-			return os.NewFile(uintptr(fd), path), nil
-		case unix.EINTR:
-			continue
+		n, err := call()
+		if err != unix.EINTR {
+			return n, err
 		}
-		return nil, &fs.PathError{Op: "open", Path: path, Err: err}
 	}
+}
+
+// readDescriptor reads an open file to its end; size is what it is expected to have.
+func readDescriptor(fd int, path string, size int64, limit int) ([]byte, error) {
+	content := make([]byte, 0, min(max(size, 0), int64(limit))+1) // one more, to see the end
+	for {
+		n, err := retry(func() (int, error) { return unix.Read(fd, content[len(content):cap(content)]) })
+		if err != nil {
+			return nil, &fs.PathError{Op: "read", Path: path, Err: err}
+		}
+		if content = content[:len(content)+n]; len(content) > limit {
+			return nil, TooLarge(path, limit)
+		}
+		if n == 0 || size > 0 && int64(len(content)) == size { // what is written meanwhile shows in its stamp
+			return content, nil
+		}
+		if len(content) == cap(content) {
+			content = append(content, 0)[:len(content)]
+		}
+	}
+}
+
+// ProvidedDir reads many provided files of one directory, to which the way is checked
+// only once.
+type ProvidedDir struct {
+	fd   int
+	path string
+}
+
+// OpenProvided opens a directory of provided files. Its errors are those of ReadProvided.
+func OpenProvided(path string) (ProvidedDir, error) {
+	w, err := linked(path)
+	if err != nil {
+		return ProvidedDir{}, err
+	}
+	fd, err := openAt(unix.AT_FDCWD, w.real, unix.O_RDONLY|unix.O_DIRECTORY)
+	if err != nil {
+		return ProvidedDir{}, &fs.PathError{Op: "open", Path: path, Err: err}
+	}
+	return ProvidedDir{fd, path}, nil
+}
+
+// Close closes the directory.
+func (d ProvidedDir) Close() { unix.Close(d.fd) }
+
+// Read is ReadProvided for a file of the directory.
+func (d ProvidedDir) Read(name string, limit int) ([]byte, error) {
+	path := d.path + "/" + name
+	content, err := readProvided(d.fd, name, path, walk{}, limit)
+	if errors.Is(err, unix.ELOOP) { // a symbolic link may lead anywhere
+		return ReadProvided(path, limit)
+	}
+	return content, err
 }
 
 // linked walks a path on which a foreign or dangling symbolic link is an error.

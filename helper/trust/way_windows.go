@@ -1,6 +1,9 @@
 package trust
 
-import "os"
+import (
+	"os"
+	"path/filepath"
+)
 
 // Way does not yet check access control lists. Untested: this system is only
 // cross-compiled and vetted.
@@ -24,6 +27,20 @@ func ReadProvided(path string, limit int) ([]byte, error) {
 		return nil, Unsafe(path, "is not a regular file")
 	}
 	return ReadAll(f, limit)
+}
+
+// ProvidedDir reads many provided files of one directory.
+type ProvidedDir struct{ path string }
+
+// OpenProvided opens a directory of provided files.
+func OpenProvided(path string) (ProvidedDir, error) { return ProvidedDir{path}, nil }
+
+// Close closes the directory.
+func (d ProvidedDir) Close() {}
+
+// Read is ReadProvided for a file of the directory.
+func (d ProvidedDir) Read(name string, limit int) ([]byte, error) {
+	return ReadProvided(filepath.Join(d.path, name), limit)
 }
 
 // Writable is not known before it is tried.
