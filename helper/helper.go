@@ -124,11 +124,14 @@ func New(c Config) *Helper {
 	if c.Clock == nil {
 		c.Clock = cache.ClockAt
 	}
+	var kept server.Shelf // with NoStore in memory
+	if !c.NoStore {
+		kept = shelf(c.Dirs)
+	}
 	files := &home.Home{Dirs: c.Dirs, Now: c.Now, Processors: c.Processors}
-	h := &Helper{Home: files, config: c, logFile: logfile.Writer{Path: c.Dirs.Log()}}
-	h.Servers = server.New(files, server.Config{Now: c.Now, Sleep: c.Sleep, Env: c.Env, Environ: c.Environ, HTTP: c.HTTP,
-		CommandSaid: c.CommandSaid, Report: c.Report, Explain: c.Explain, Kept: h.shelf()})
-	return h
+	servers := server.New(files, server.Config{Now: c.Now, Sleep: c.Sleep, Env: c.Env, Environ: c.Environ, HTTP: c.HTTP,
+		CommandSaid: c.CommandSaid, Report: c.Report, Explain: c.Explain, Kept: kept})
+	return &Helper{Home: files, Servers: servers, config: c, logFile: logfile.Writer{Path: c.Dirs.Log()}}
 }
 
 // Wait waits for fetches in the background, 8 s at most.

@@ -6,7 +6,6 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"errors"
-	"io/fs"
 	"math/rand/v2"
 	"os"
 
@@ -166,14 +165,7 @@ func (h *Helper) cacheStore() (*cache.Store, error) {
 	if h.config.NoStore {
 		return nil, nil
 	}
-	store, err := cache.Open(h.config.Dirs)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, failure.Store(err)
-	}
-	return store, nil
+	return openStore(h.config.Dirs)
 }
 
 // formerStore is cacheStore for revocations: a missing cache may be restored, so it is

@@ -2,19 +2,32 @@ package helper
 
 import (
 	"context"
+	"errors"
+	"io/fs"
 
+	"github.com/credhelper/credhelper/helper/cache"
+	"github.com/credhelper/credhelper/helper/failure"
 	"github.com/credhelper/credhelper/helper/server"
 )
 
-// shelf returns where logins at secrets servers are kept: sealed in the cache, and in
-// memory with NoStore. In a home without a cache nothing is kept yet.
-func (h *Helper) shelf() server.Shelf {
-	if h.config.NoStore {
-		return server.Shelf{}
+// openStore opens the cache of a home if it exists; else nil.
+func openStore(dirs cache.Dirs) (*cache.Store, error) {
+	store, err := cache.Open(dirs)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
 	}
+	if err != nil {
+		return nil, failure.Store(err)
+	}
+	return store, nil
+}
+
+// shelf returns where logins at secrets servers are kept: sealed in the cache. In a home
+// without a cache nothing is kept yet.
+func shelf(dirs cache.Dirs) server.Shelf {
 	return server.Shelf{
 		Read: func(name string) ([]byte, bool) {
-			store, err := h.cacheStore()
+			store, err := openStore(dirs)
 			if err != nil || store == nil {
 				return nil, false
 			}
@@ -22,7 +35,7 @@ func (h *Helper) shelf() server.Shelf {
 			return store.Kept(name)
 		},
 		Write: func(ctx context.Context, name string, text []byte, from, until int64) error {
-			store, err := h.cacheStore()
+			store, err := openStore(dirs)
 			if err != nil || store == nil {
 				return err
 			}
@@ -30,7 +43,7 @@ func (h *Helper) shelf() server.Shelf {
 			return store.Keep(ctx, name, text, from, until)
 		},
 		Lock: func(ctx context.Context, name string) (func(), error) {
-			store, err := h.cacheStore()
+			store, err := openStore(dirs)
 			if err != nil || store == nil {
 				return func() {}, err
 			}

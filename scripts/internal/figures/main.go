@@ -23,16 +23,16 @@ type limit struct{ lines, names, cycle int }
 
 // limits are those of packages that have been too entangled in the past.
 var limits = map[string]limit{
-	"helper":         {3200, 60, 1},
-	"helper/config":  {2400, 54, 8},
-	"helper/home":    {1200, 36, 6},
-	"helper/server":  {800, 20, 1},
+	"helper":         {3300, 66, 1},
+	"helper/config":  {2500, 64, 2},
+	"helper/home":    {1300, 41, 6},
+	"helper/server":  {1250, 21, 4},
 	"helper/failure": {200, 16, 1},
 	"helper/private": {550, 44, 2},
 }
 
 // mostHelper is the limit of code lines of helper and the packages below it.
-const mostHelper = 17700
+const mostHelper = 19_700
 
 // mostBytes are the limits of the stripped executables.
 const mostEngine, mostAll = 12_500_000, 32_000_000
