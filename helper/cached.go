@@ -38,7 +38,7 @@ func (h *Helper) peek(r protocol.Request) (e *cache.Entry, c protocol.Credential
 		return nil, c, false
 	}
 	now := h.now()
-	if e = h.entryOf(h.profileOf(r, now), now); e == nil {
+	if e = h.entryOf(cache.Item{Profile: h.profileOf(r, now), Narrowing: r.Narrowing}, now); e == nil {
 		return nil, c, false
 	}
 	// The boot clock was checked when the entry was read (A21).
@@ -70,12 +70,12 @@ func (h *Helper) profileOf(r protocol.Request, now time.Time) string {
 	return kept.Of(r.URL)
 }
 
-// entryOf returns a profile's entry that can be given as it is; nil if there is none.
-func (h *Helper) entryOf(name string, now time.Time) *cache.Entry {
-	if name == "" {
+// entryOf returns an item's entry that can be given as it is; nil if there is none.
+func (h *Helper) entryOf(item cache.Item, now time.Time) *cache.Entry {
+	if item.Profile == "" {
 		return nil
 	}
-	if kept := recall(&h.memory, &h.memory.entries, name); kept != nil && kept.young(now) {
+	if kept := recall(&h.memory, &h.memory.entries, item); kept != nil && kept.young(now) {
 		return kept.Entry
 	}
 	store, err := cache.Open(h.config.Dirs)
@@ -83,10 +83,10 @@ func (h *Helper) entryOf(name string, now time.Time) *cache.Entry {
 		return nil
 	}
 	defer store.Close()
-	e, err := store.Ready(name, h.env, h.config.Clock(now))
+	e, err := store.Ready(item, h.env, h.config.Clock(now))
 	if err != nil || !secret.ValidToken(e.Token.Reveal(), e.Wide) || !e.ParseOrigins() {
 		return nil
 	}
-	keep(&h.memory, &h.memory.entries, name, &keptEntry{readAt(now), e})
+	keep(&h.memory, &h.memory.entries, item, &keptEntry{readAt(now), e})
 	return e
 }

@@ -18,7 +18,7 @@ func (q *query) sealed() *cache.Entry {
 	if q.store == nil {
 		return nil
 	}
-	e, err := q.store.Get(q.profile.Name, q.subject)
+	e, err := q.store.Get(q.item, q.subject)
 	if err != nil {
 		return nil
 	}
@@ -95,6 +95,7 @@ func (q *query) newEntry(token secret.Text, issued, expires int64) *cache.Entry 
 	e := &cache.Entry{
 		Profile:   p.Name,
 		Subject:   q.subject,
+		Narrowing: q.item.Narrowing,
 		Binding:   q.binding,
 		Token:     token,
 		Wide:      p.WideToken,

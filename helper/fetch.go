@@ -94,7 +94,7 @@ func (q *query) keepLocked(ctx context.Context, lock *cache.Lock, token *oauth.T
 	}
 	err := q.store.Put(ctx, lock, entry)
 	if err == nil {
-		err = q.store.DropRejections(q.profile.Name)
+		err = q.store.DropRejections(q.item)
 	} else {
 		q.noteUncachedLocked(entry)
 	}
@@ -207,7 +207,7 @@ func (q *query) mark() (cache.Mark, bool) {
 	}
 	m, found := q.store.Mark(q.profile.Name)
 	now := q.now().Unix()
-	if !found || m.Binding != q.binding || now >= m.Until || now < m.At-2 {
+	if !found || m.Binding != q.whole || now >= m.Until || now < m.At-2 {
 		return cache.Mark{}, false
 	}
 	return m, true
@@ -243,7 +243,7 @@ func (q *query) remember(err error, s proof) time.Duration {
 	}
 	now := q.now()
 	m := cache.Mark{
-		Binding: q.binding,
+		Binding: q.whole,
 		At:      now.Unix(),
 		Refused: e.Kind == oauth.Refused,
 		Asked:   e.RetryAfter > 0,
@@ -281,7 +281,7 @@ func (q *query) leaveAlone(err error) {
 	if _, holds := q.mark(); holds {
 		return
 	}
-	m := cache.Mark{Binding: q.binding, At: q.now().Unix(), Ahead: true, Reason: printable.Line(err.Error())}
+	m := cache.Mark{Binding: q.whole, At: q.now().Unix(), Ahead: true, Reason: printable.Line(err.Error())}
 	m.Count = q.countOf(m)
 	m.Until = q.now().Add(grown(laterHold, m.Count, longestWait)).Unix()
 	q.putMark(m)

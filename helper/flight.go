@@ -16,8 +16,8 @@ import (
 // connector's thousand goroutines would need a thousand.
 type flights struct {
 	mu   sync.Mutex
-	by   map[string]*flight // by profile
-	last map[string]*flight // by profile: the one that ended last, if it failed
+	by   map[cache.Item]*flight
+	last map[cache.Item]*flight // the one that ended last, if it failed
 }
 
 // flight is the work of one goroutine: it finds out where a token can come from,
@@ -34,31 +34,31 @@ type flight struct {
 	ended      time.Time
 }
 
-// start starts a flight for a profile, or returns the current one.
-func (fs *flights) start(profile string) (f *flight, mine bool) {
+// start starts a flight for an item, or returns the current one.
+func (fs *flights) start(item cache.Item) (f *flight, mine bool) {
 	fs.mu.Lock()
 	defer fs.mu.Unlock()
-	if f = fs.by[profile]; f != nil {
+	if f = fs.by[item]; f != nil {
 		return f, false
 	}
 	if fs.by == nil {
-		fs.by = map[string]*flight{}
+		fs.by = map[cache.Item]*flight{}
 	}
 	f = &flight{done: make(chan struct{})}
-	fs.by[profile] = f
+	fs.by[item] = f
 	return f, true
 }
 
 // end wakes up the waiting goroutines.
-func (fs *flights) end(profile string, f *flight, now time.Time) {
+func (fs *flights) end(item cache.Item, f *flight, now time.Time) {
 	fs.mu.Lock()
-	delete(fs.by, profile)
-	delete(fs.last, profile)
+	delete(fs.by, item)
+	delete(fs.last, item)
 	if f.ended = now; f.err != nil && !f.late {
 		if fs.last == nil {
-			fs.last = map[string]*flight{}
+			fs.last = map[cache.Item]*flight{}
 		}
-		fs.last[profile] = f
+		fs.last[item] = f
 	}
 	fs.mu.Unlock()
 	close(f.done)
@@ -72,10 +72,10 @@ func (fs *flights) all() []*flight {
 
 // failed returns a flight that failed after a request began, which shares that failure;
 // nil if there is none.
-func (fs *flights) failed(profile string, since time.Time) *flight {
+func (fs *flights) failed(item cache.Item, since time.Time) *flight {
 	fs.mu.Lock()
 	defer fs.mu.Unlock()
-	if f := fs.last[profile]; f != nil && f.ended.After(since) {
+	if f := fs.last[item]; f != nil && f.ended.After(since) {
 		return f
 	}
 	return nil

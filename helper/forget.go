@@ -40,6 +40,7 @@ func (h *Helper) Forget(ctx context.Context, r protocol.Request) error {
 			return nil
 		}
 		defer q.memory.clear() // see takeReports
+		q.findRefused()
 		if q.request.Refused.IsZero() {
 			current, rejections := q.reported()
 			logout := q.logout(current)
@@ -47,15 +48,20 @@ func (h *Helper) Forget(ctx context.Context, r protocol.Request) error {
 			if logout && q.early(current, rejections) {
 				return nil
 			}
+			if logout && q.item == cache.Whole(q.profile.Name) {
+				if err := q.dropNarrowed(ctx); err != nil {
+					return err
+				}
+			}
 		}
 		q.takeReports(ctx)
 		for {
 			if e := q.sealed(); e == nil || !q.request.Refused.Of(e.Token) {
 				return nil
 			}
-			f, mine := q.fetchers.start(q.profile.Name)
+			f, mine := q.fetchers.start(q.item)
 			if mine {
-				defer func() { q.fetchers.end(q.profile.Name, f, q.now()) }()
+				defer func() { q.fetchers.end(q.item, f, q.now()) }()
 				return q.drop(ctx)
 			}
 			if !f.await(ctx) {
@@ -83,7 +89,7 @@ func (q *query) drop(ctx context.Context) error {
 		return nil
 	}
 	q.log(q.ofToken(q.record("reject"), e.Token, e.Expires))
-	if err := q.store.Drop(q.profile.Name, q.subject); err != nil {
+	if err := q.store.Drop(q.item, q.subject); err != nil {
 		return failure.Store(err)
 	}
 	return nil

@@ -100,7 +100,9 @@ func (h *Helper) newQuery(ctx context.Context, r protocol.Request) (*query, erro
 		return nil, err
 	}
 	q.store, unsafe = h.cacheStore()
-	err = q.find(ctx)
+	if err = q.find(ctx); err == nil {
+		err = q.narrow()
+	}
 	if err == nil && q.store == nil && !h.config.NoStore {
 		if err = unsafe; err == nil {
 			if q.store, err = cache.Create(h.config.Dirs); failure.ReadOnly(err) {

@@ -47,7 +47,7 @@ func TestFrontCanAnswer(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer store.Close()
-	e, err := store.Get("demo", nil)
+	e, err := store.Get(cache.Whole("demo"), nil)
 	if err != nil || !e.Current() || !e.Fresh(h.clock(h.now()), 0) {
 		t.Fatalf("entry %+v: %v", e, err)
 	}
@@ -65,7 +65,7 @@ func TestFrontCanAnswer(t *testing.T) {
 	if c := h.mustGet(named); c.Source != "cache" {
 		t.Errorf("an edit of the notes cost a token: %+v", c)
 	}
-	if e, err = store.Get("demo", nil); err != nil || !e.Current() {
+	if e, err = store.Get(cache.Whole("demo"), nil); err != nil || !e.Current() {
 		t.Errorf("not stamped anew: %v", err)
 	}
 	// A new file in the folder may claim the origin, so the route is void.
@@ -88,7 +88,7 @@ func TestYoungStampsAreNotTrusted(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer store.Close()
-	if e, err := store.Get("demo", nil); err != nil || e.Current() {
+	if e, err := store.Get(cache.Whole("demo"), nil); err != nil || e.Current() {
 		t.Errorf("entry is current: %v", err)
 	}
 	if _, err := store.Route("127.0.0.1"); err == nil {

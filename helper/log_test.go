@@ -114,7 +114,7 @@ func TestAudit(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer store.Close()
-	if e, err := store.Get("demo", nil); err != nil || !e.Audit {
+	if e, err := store.Get(cache.Whole("demo"), nil); err != nil || !e.Audit {
 		t.Errorf("the front would answer: %v", err)
 	}
 }

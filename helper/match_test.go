@@ -140,7 +140,7 @@ func front(store *cache.Store, u origin.URL) string {
 	if reason != origin.Release {
 		return ""
 	}
-	e, err := store.Get(r.Claims[i].Profile, nil)
+	e, err := store.Get(cache.Whole(r.Claims[i].Profile), nil)
 	if err != nil || !e.Current() {
 		return ""
 	}

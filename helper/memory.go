@@ -21,14 +21,14 @@ const mostRemembered = 1024
 // process.
 type memory struct {
 	mu      sync.RWMutex
-	entries map[string]*keptEntry  // by profile
+	entries map[cache.Item]*keptEntry
 	hosts   map[string]*keptOwners // by host
 }
 
 // readAt is the time at which something was read. The value itself is immutable.
 type readAt time.Time
 
-// keptEntry is a profile's entry that can be given as it is.
+// keptEntry is an entry that can be given as it is.
 type keptEntry struct {
 	readAt
 	*cache.Entry
@@ -47,17 +47,17 @@ func (l readAt) young(now time.Time) bool {
 	return age >= 0 && age < lookEvery && wall >= 0 && wall <= 1
 }
 
-func recall[V any](m *memory, rows *map[string]*V, key string) *V {
+func recall[K comparable, V any](m *memory, rows *map[K]*V, key K) *V {
 	m.mu.RLock()
 	defer m.mu.RUnlock()
 	return (*rows)[key]
 }
 
-func keep[V any](m *memory, rows *map[string]*V, key string, v *V) {
+func keep[K comparable, V any](m *memory, rows *map[K]*V, key K, v *V) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if *rows == nil || len(*rows) >= mostRemembered {
-		*rows = map[string]*V{}
+		*rows = map[K]*V{}
 	}
 	(*rows)[key] = v
 }

@@ -18,8 +18,10 @@ type query struct {
 	*Helper
 	request  protocol.Request
 	profile  *config.Profile
-	origin   string // the profile's origin that owns the request's URL
+	origin   string     // the profile's origin that owns the request's URL
+	item     cache.Item // what the token is for
 	binding  [32]byte
+	whole    [32]byte      // binding of the profile's whole token; marks are bound to it
 	subject  cache.Subject // on whose behalf; nil for a profile without subjects
 	readable bool          // the subject could be read
 	settings config.Settings

@@ -92,7 +92,7 @@ func (h *Helper) Given(r protocol.Request, c protocol.Credential) {
 // reported returns the profile's current entry, and the reports about its token.
 // Without an entry the reports may be about a token that could not be cached.
 func (q *query) reported() (*cache.Entry, cache.Rejections) {
-	r, found := q.store.Rejections(q.profile.Name)
+	r, found := q.store.Rejections(q.item)
 	if !found || r.Binding != q.binding {
 		r = cache.Rejections{Binding: q.binding}
 	}
@@ -133,7 +133,7 @@ func (q *query) countReport(ctx context.Context) {
 		return
 	}
 	r.Add(q.origin, now)
-	if q.store.PutRejections(q.profile.Name, r) == nil && r.Block(now) {
+	if q.store.PutRejections(q.item, r) == nil && r.Block(now) {
 		q.markRejectedLocked(ctx, lock, e, true)
 	}
 }
@@ -160,7 +160,7 @@ func (q *query) accept(ctx context.Context) {
 	}
 	defer lock.Unlock()
 	if e, _ := q.reported(); e != nil && e.Token.Equal(q.request.Offered) {
-		_ = q.store.DropRejections(q.profile.Name)
+		_ = q.store.DropRejections(q.item)
 		q.markRejectedLocked(ctx, lock, e, false)
 	}
 }
@@ -196,5 +196,5 @@ func (q *query) blocked() error {
 func (q *query) noteUncachedLocked(e *cache.Entry) {
 	_, r := q.reported()
 	r.Renew(protocol.Mark(e.Token), e.Issued, e.Expires)
-	_ = q.store.PutRejections(q.profile.Name, r)
+	_ = q.store.PutRejections(q.item, r)
 }

@@ -88,7 +88,9 @@ func (h *Helper) putRefresh(ctx context.Context, p *config.Profile, refresh, for
 // as invalid, it tries each other one in the keyring once.
 func (q *query) renewSignIn(ctx context.Context, client *oauth.Client, refresh secret.Text) (*oauth.Token, error) {
 	client.Grant, client.Use = "refresh_token", oauth.Use{Refresh: refresh}
-	client.Scopes = nil // the granted scopes are kept (RFC 6749 6)
+	if q.request.Scope == "" {
+		client.Scopes = nil // the granted scopes are kept (RFC 6749 6)
+	}
 	var unkept error
 	client.Rotated = func(next secret.Text) { unkept = q.keepRotated(ctx, client.Use.Refresh, next) }
 	token, err := client.Token(ctx)

@@ -41,6 +41,6 @@ func (q *query) findable(e *cache.Entry) bool {
 	if q.subject == nil {
 		return true
 	}
-	found, err := q.store.Find(q.profile.Name, q.env)
+	found, err := q.store.Find(q.item, q.env)
 	return err == nil && found.Token.Equal(e.Token)
 }

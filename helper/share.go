@@ -25,16 +25,16 @@ func (f *flight) isFor(q *query) bool { return f.binding == q.binding && f.subje
 func (h *Helper) awaitFinder(ctx context.Context, r protocol.Request) (c protocol.Credential, ok bool, leave func()) {
 	leave = func() {}
 	now := h.now()
-	name := h.profileOf(r, now)
-	if name == "" || r.Refresh || h.config.NoStore {
+	item := cache.Item{Profile: h.profileOf(r, now), Narrowing: r.Narrowing}
+	if item.Profile == "" || r.Refresh || h.config.NoStore {
 		return c, false, leave
 	}
-	if e := recall(&h.memory, &h.memory.entries, name); e != nil && !r.Refused.Of(e.Token) && e.Usable(cache.Clock{Unix: now.Unix()}, r.MinTTL) {
+	if e := recall(&h.memory, &h.memory.entries, item); e != nil && !r.Refused.Of(e.Token) && e.Usable(cache.Clock{Unix: now.Unix()}, r.MinTTL) {
 		return c, false, leave
 	}
-	f, mine := h.finders.start(name)
+	f, mine := h.finders.start(item)
 	if mine {
-		return c, false, func() { h.finders.end(name, f, h.now()) }
+		return c, false, func() { h.finders.end(item, f, h.now()) }
 	}
 	f.await(ctx)
 	c, ok = h.Cached(r)
@@ -55,10 +55,10 @@ func (q *query) share(ctx context.Context, fetch func(context.Context) (protocol
 		return q.hit(q.seen)
 	}
 	for {
-		if f := q.fetchers.failed(q.profile.Name, q.began); f != nil && !q.ahead && f.isFor(q) {
+		if f := q.fetchers.failed(q.item, q.began); f != nil && !q.ahead && f.isFor(q) {
 			return protocol.Credential{}, f.err
 		}
-		f, mine := q.fetchers.start(q.profile.Name)
+		f, mine := q.fetchers.start(q.item)
 		if mine {
 			behind := q.ahead && q.config.RunsLong && !q.profile.Interactive()
 			q.lead(ctx, f, behind, fetch)
@@ -97,7 +97,7 @@ func (q *query) lead(ctx context.Context, f *flight, behind bool, fetch func(con
 	q.flight = f
 	go func() {
 		defer cancel()
-		defer func() { q.fetchers.end(q.profile.Name, f, q.now()) }()
+		defer func() { q.fetchers.end(q.item, f, q.now()) }()
 		f.binding, f.subject = q.binding, q.subject
 		f.credential, f.err = fetch(own)
 		f.late = own.Err() != nil || errors.Is(f.err, protocol.ErrBusy)

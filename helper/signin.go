@@ -82,10 +82,14 @@ func (h *Helper) SignOut(ctx context.Context, p *config.Profile) (revoked int, p
 		return 0, nil, err
 	}
 	defer q.close()
-	var refresh, access secret.Text
+	var refresh secret.Text
+	var access []secret.Text
 	if q.store != nil {
-		if e, err := q.store.Get(p.Name, q.subject); err == nil {
-			access = e.Token
+		if e := q.sealed(); e != nil {
+			access = append(access, e.Token)
+		}
+		for _, e := range q.store.Narrowed(p.Name) {
+			access = append(access, e.Token)
 		}
 	}
 	if p.Interactive() {
@@ -108,8 +112,8 @@ func (h *Helper) SignOut(ctx context.Context, p *config.Profile) (revoked int, p
 	return revoked, problem, h.forget(ctx, p.Name, "logout")
 }
 
-func (h *Helper) revoke(ctx context.Context, p *config.Profile, refresh, access secret.Text) (revoked int, problem error) {
-	if refresh.IsZero() && access.IsZero() {
+func (h *Helper) revoke(ctx context.Context, p *config.Profile, refresh secret.Text, access []secret.Text) (revoked int, problem error) {
+	if refresh.IsZero() && len(access) == 0 {
 		return 0, nil
 	}
 	s, err := h.secret(ctx, p)
@@ -120,15 +124,15 @@ func (h *Helper) revoke(ctx context.Context, p *config.Profile, refresh, access 
 	if err != nil {
 		return 0, err
 	}
-	for _, t := range [...]struct {
-		token secret.Text
-		hint  string
-	}{{refresh, "refresh_token"}, {access, "access_token"}} {
-		if t.token.IsZero() {
+	hint := "refresh_token"
+	for _, token := range append([]secret.Text{refresh}, access...) {
+		kind := hint
+		hint = "access_token"
+		if token.IsZero() {
 			continue
 		}
-		h.explain("profile " + p.Name + ": asks " + p.RevocationURL + " to revoke the " + t.hint)
-		if err := client.Revoke(ctx, p.RevocationURL, t.token, t.hint); err != nil {
+		h.explain("profile " + p.Name + ": asks " + p.RevocationURL + " to revoke the " + kind)
+		if err := client.Revoke(ctx, p.RevocationURL, token, kind); err != nil {
 			if problem == nil { // the other one usually has the same cause
 				problem = endpointError(p, "revocation endpoint", err)
 			}

@@ -75,7 +75,11 @@ func (h *Helper) addFile(p *config.Profile, s cache.Subject, path string, words 
 // identify sets whose request this is: what its token is bound to, and on whose behalf
 // it is fetched.
 func (q *query) identify() {
+	q.item = cache.Item{Profile: q.profile.Name, Narrowing: q.request.Narrowing}
 	q.binding = q.profile.TokenBinding()
+	if q.whole == ([32]byte{}) {
+		q.whole = q.binding
+	}
 	q.subject, q.readable = q.Helper.subject(q.profile)
 }
 

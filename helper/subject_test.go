@@ -29,7 +29,7 @@ func (h *home) found() string {
 		return "" // nothing was made yet
 	}
 	defer store.Close()
-	e, err := store.Find("demo", func(name string) string { return h.env[name] })
+	e, err := store.Find(cache.Whole("demo"), func(name string) string { return h.env[name] })
 	if err != nil || !e.Current() {
 		return ""
 	}

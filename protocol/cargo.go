@@ -118,6 +118,9 @@ func cargoArgs(r *Request, doc strictjson.Value, env func(string) string) error 
 		return Malformed("request: args may only hold flags such as --profile")
 	}
 	r.Profile, r.MinTTL, r.Refresh = inner.Profile, inner.MinTTL, inner.Refresh
+	if inner.Narrowing != (Narrowing{}) {
+		r.Narrowing = inner.Narrowing
+	}
 	return nil
 }
 

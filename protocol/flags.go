@@ -14,6 +14,7 @@ type flags struct {
 	timeout int64 // seconds
 	refresh bool
 	json    bool
+	narrow  Narrowing
 	args    []string // the remaining arguments
 }
 
@@ -74,7 +75,7 @@ func (f *flags) request(call Call) (Request, error) {
 	if f.profile != "" && call.Profile != "" && f.profile != call.Profile {
 		return Request{}, Malformed("two profiles named: " + call.Profile + " and " + f.profile)
 	}
-	r := Request{Verb: Get, Profile: f.profile, MinTTL: f.minTTL, Refresh: f.refresh, Timeout: f.timeout}
+	r := Request{Verb: Get, Profile: f.profile, MinTTL: f.minTTL, Refresh: f.refresh, Timeout: f.timeout, Narrowing: f.narrow}
 	if r.Profile == "" {
 		r.Profile = call.Profile
 	}
@@ -101,12 +102,20 @@ func (f *flags) set(name string) (takesValue bool, err error) {
 	case "--no-input", "-v", "--verbose":
 		// Accepted and ignored: a tool's call never prompts and has nothing more to
 		// report.
-	case "--profile", "--format", "--min-ttl", "--timeout":
+	case "--profile", "--format", "--min-ttl", "--timeout", "--scope", "--audience":
 		return true, nil
 	default:
-		return false, Malformed("unknown flag " + printable.Value(name))
+		return false, &Error{Kind: ErrMalformed, Text: "unknown flag " + printable.Value(name), Hint: AdviceForFlag(name)}
 	}
 	return false, nil
+}
+
+// AdviceForFlag is advice about a flag that does not exist; "" if there is none.
+func AdviceForFlag(name string) string {
+	if strings.Contains(name, "secret") || strings.Contains(name, "password") {
+		return "a secret is never an argument, and your shell's history may have this one now: it is asked for, or --secret-stdin"
+	}
+	return ""
 }
 
 func (f *flags) setValue(name, value string) error {
@@ -120,6 +129,10 @@ func (f *flags) setValue(name, value string) error {
 	case "--format":
 		f.format = value
 		return nil
+	case "--scope":
+		return f.narrow.AddScope(value)
+	case "--audience":
+		return f.narrow.SetAudience(value)
 	}
 	seconds, ok := parseSeconds(value)
 	if !ok || seconds == 0 && name == "--timeout" {

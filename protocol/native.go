@@ -9,7 +9,8 @@ import (
 // which Bazel speaks.
 //
 //	stdin   {"uri": "https://host/path"}  or  {"profile": "name"}
-//	        optional: "min_ttl" (seconds), "refused" (the token that was rejected)
+//	        optional: "min_ttl" (seconds), "refused" (the token that was rejected),
+//	        "scope" and "audience" (Narrowing)
 //	stdout  {"headers":{"Authorization":["Bearer ..."]},"expires":"2030-01-02T03:04:05Z",
 //	         "profile":"name","token":"...","token_type":"Bearer","source":"cache"}
 //	        and, for few APIs, "refresh_on":[403,404]: statuses that mean, as 401
@@ -88,11 +89,11 @@ func ReadNative(r *Request, doc strictjson.Value) error {
 	if doc.Kind() != strictjson.Object {
 		return Malformed("request: not a JSON object")
 	}
-	var profile, refused string
+	var profile, refused, scope, audience string
 	for _, member := range [...]struct {
 		name string
 		into *string
-	}{{"uri", &r.Address}, {"profile", &profile}, {"refused", &refused}} {
+	}{{"uri", &r.Address}, {"profile", &profile}, {"refused", &refused}, {"scope", &scope}, {"audience", &audience}} {
 		if v, ok := doc.Get(member.name); ok {
 			text, err := v.Text()
 			if err != nil || text == "" {
@@ -108,6 +109,9 @@ func ReadNative(r *Request, doc strictjson.Value) error {
 		}
 		r.MinTTL = n
 	}
+	if err := r.narrowBy(scope, audience); err != nil {
+		return err
+	}
 	r.Refused.Token = secret.New(refused)
 	if profile != "" && (!ValidProfile(profile) || r.Profile != "" && r.Profile != profile) {
 		return Malformed("request: profile is not a profile's name, or not the one in the arguments")
@@ -122,6 +126,20 @@ func ReadNative(r *Request, doc strictjson.Value) error {
 		return Malformed("request: neither uri nor profile")
 	}
 	return nil
+}
+
+// narrowBy narrows a request by the members that are not "".
+func (r *Request) narrowBy(scope, audience string) (err error) {
+	if scope != "" {
+		if r.Scope != "" {
+			return Malformed("request: scope is given in the arguments, too")
+		}
+		err = r.AddScope(scope)
+	}
+	if audience != "" && err == nil {
+		err = r.SetAudience(audience)
+	}
+	return err
 }
 
 func encodeNative(r Request, c Credential) ([]byte, error) {

@@ -50,11 +50,12 @@ type Call struct {
 
 // Request is a tool's request, in one form for all dialects.
 type Request struct {
-	Verb     Verb
-	URL      origin.URL // what the token is for; zero if only a profile is named
-	Profile  string     // narrows (O14): it must own URL if there is one
-	Username string     // as sent by the tool; only chooses between profiles with equal claims
-	Refused  Refusal    // the token that was refused; another one is requested
+	Verb    Verb
+	URL     origin.URL // what the token is for; zero if only a profile is named
+	Profile string     // narrows (O14): it must own URL if there is one
+	Narrowing
+	Username string  // as sent by the tool; only chooses between profiles with equal claims
+	Refused  Refusal // the token that was refused; another one is requested
 	// Asker identifies the calling process and what it asks for, for a tool that cannot
 	// say which token it means; "" for other tools, and if the process is unknown. If
 	// such a process forgets a token, that is the one it was given, which was refused.
@@ -170,6 +171,14 @@ func (s Stdin) Complete(read []byte) bool {
 	text := string(read)
 	return strings.HasPrefix(text, "\n") || strings.HasPrefix(text, "\r\n") ||
 		strings.Contains(text, "\n\n") || strings.Contains(text, "\n\r\n")
+}
+
+// Input says how to read stdin for a call with these arguments.
+func (d *Dialect) Input(args []string) Stdin {
+	if d.Stdin == nil {
+		return Stdin{}
+	}
+	return d.Stdin(args)
 }
 
 // Dialect is the protocol of one tool. All functions are pure.

@@ -339,6 +339,9 @@ func (v *vector) compareError(t *testing.T, got outcome) {
 func understood(r protocol.Request) string {
 	s := fmt.Sprintf("\nmin_ttl %d\ntimeout %d\nprofile %s\nusername %s\nrefused %s\nrefused_mark %s\n",
 		r.MinTTL, r.Timeout, r.Profile, r.Username, r.Refused.Token.Reveal(), r.Refused.Mark)
+	if r.Narrowing != (protocol.Narrowing{}) {
+		s += "scope " + r.Scope + "\naudience " + r.Audience + "\n"
+	}
 	if r.Refresh {
 		s += "refresh\n"
 	}

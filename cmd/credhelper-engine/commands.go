@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"io"
@@ -27,14 +28,18 @@ const (
 // one, and ends after 8 s too.
 var patient = map[string]string{"patient": ""}
 
+const about = "credhelper keeps OAuth client secrets in an encrypted keyring, fetches a token\n" +
+	"once, keeps it sealed until it ends, and gives it only to the origin it belongs to.\n\n" +
+	"Exit codes: 0 answered, 2 wrong call, 3 no profile, 4 no secret, 5 keyring locked, 6 sign in,\n" +
+	"7 refused, 8 network, 9 not allowed or misconfigured, 10 busy (credhelper help exit-codes)."
+
 // commands returns the root command with all others, in the order of the help.
 func (s *session) commands() *cobra.Command {
 	version := false
 	root := &cobra.Command{
 		Use:   "credhelper",
 		Short: "get OAuth 2.0 bearer tokens, for people and for tools",
-		Long: "credhelper keeps OAuth client secrets in an encrypted keyring, fetches a token\n" +
-			"once, keeps it sealed until it ends, and gives it only to the origin it belongs to.",
+		Long:  about,
 		Example: "  credhelper add jama --preset jama --url https://example.jamacloud.com --client-id ID\n" +
 			"  credhelper curl jama -- /rest/v1/projects",
 		Args:                       s.noVerb,
@@ -61,11 +66,11 @@ func (s *session) commands() *cobra.Command {
 		if wrong := (*pflag.InvalidValueError)(nil); errors.As(err, &wrong) { // the value may be a misplaced secret
 			text = "--" + wrong.GetFlag().Name + " takes no such value"
 		}
-		hint := "see " + c.CommandPath() + " --help"
-		if unknown := (*pflag.NotExistError)(nil); errors.As(err, &unknown) && strings.Contains(unknown.GetSpecifiedName(), "secret") {
-			hint = "a secret is never an argument, and your shell's history may have this one now: it is asked for, or --secret-stdin"
+		hint := ""
+		if unknown := (*pflag.NotExistError)(nil); errors.As(err, &unknown) {
+			hint = protocol.AdviceForFlag(unknown.GetSpecifiedName())
 		}
-		return &protocol.Error{Kind: protocol.ErrMalformed, Text: place + text, Hint: hint}
+		return &protocol.Error{Kind: protocol.ErrMalformed, Text: place + text, Hint: cmp.Or(hint, "see "+c.CommandPath()+" --help")}
 	})
 	s.commonFlags(root.PersistentFlags())
 	root.Flags().BoolVar(&version, "version", false, "print the version")
@@ -169,20 +174,34 @@ type requestFlags struct {
 	profile string
 	minTTL  string
 	refresh bool
+	narrow  protocol.Narrowing
 }
 
 func (r *requestFlags) register(c *cobra.Command) {
 	c.Flags().StringVar(&r.profile, "profile", "", "the profile's `NAME`")
 	c.Flags().StringVar(&r.minTTL, "min-ttl", "", "the token must live this many seconds more")
+	c.Flags().Var(narrowing(r.narrow.AddScope), "scope", "only this `SCOPE` of the profile's scopes (repeatable)")
+	c.Flags().Var(narrowing(r.narrow.SetAudience), "audience", "for this `AUDIENCE`, which the profile lists in audiences")
 	c.Flags().BoolVar(&r.refresh, "refresh", false, "fetch a new token even if there is a good one")
 	if c.Annotations == nil {
 		c.Annotations = patient
 	}
 }
 
+// narrowing is a flag that narrows the request.
+type narrowing func(text string) error
+
+// Set implements pflag.Value.
+func (n narrowing) Set(text string) error { return n(text) }
+
+func (n narrowing) String() string { return "" }
+
+// Type implements pflag.Value.
+func (n narrowing) Type() string { return "string" }
+
 // request makes a request from the flags, for a profile or for any ("").
 func (r *requestFlags) request(name string) (protocol.Request, error) {
-	request := protocol.Request{Verb: protocol.Get, Profile: name, Refresh: r.refresh}
+	request := protocol.Request{Verb: protocol.Get, Profile: name, Refresh: r.refresh, Narrowing: r.narrow}
 	if r.profile != "" && name != "" && r.profile != name {
 		return request, malformed("two profiles named: " + printable.Value(r.profile) + " and " + printable.Value(name))
 	}

@@ -78,7 +78,7 @@ func dialectHelp(d *protocol.Dialect) string {
 // ownUsage is the usage line of each of credhelper's own dialects.
 var ownUsage = map[string]string{
 	"get": "Usage:\n  credhelper get   a request on stdin, an answer on stdout, both JSON:\n" +
-		"                   {\"uri\": \"https://...\"} or {\"profile\": \"NAME\"}, optionally \"min_ttl\" and \"refused\"\n\n" +
+		"                   {\"uri\": \"https://...\"} or {\"profile\": \"NAME\"}, optionally\n                   \"min_ttl\", \"refused\", \"scope\" and \"audience\"\n\n" +
 		"Example:\n  echo '{\"profile\": \"jama\"}' | credhelper get\n",
 	"token": "Usage:\n  credhelper token NAME|URL\n\nExample:\n  token=$(credhelper token jama) || exit\n",
 	"header": "Usage:\n  credhelper header NAME|URL [--format FORMAT]\n\n" +
@@ -92,6 +92,8 @@ const commonUsage = `
 Flags:
       --profile NAME   the profile, beside a URL: it must own the URL
       --min-ttl TIME   the token must live that much longer (90, 90s, 5m, 1h)
+      --scope SCOPE    only this of the profile's scopes (repeatable)
+      --audience NAME  for this audience, which the profile lists
       --refresh        fetch a new token even if there is a good one
       --or-cached      with --refresh: the cached token will do where that fails
       --timeout TIME   give up earlier or later than after 8 s

@@ -63,7 +63,7 @@ func (s *session) sinkCommand() *cobra.Command {
 func (s *session) sink(ctx context.Context, f sinkFlags, args []string) error {
 	request, err := s.sinkRequest(f, args)
 	if err != nil {
-		return err
+		return s.withNames(request, err)
 	}
 	h, err := s.open()
 	if err != nil {
@@ -138,7 +138,9 @@ func (s *session) sinkRequest(f sinkFlags, args []string) (protocol.Request, err
 	if f.refresh {
 		words = append(words, "--refresh")
 	}
-	return headerDialect().Decode(protocol.Call{Args: append(append(words, "--"), args...), Env: s.env})
+	r, err := headerDialect().Decode(protocol.Call{Args: append(append(words, "--"), args...), Env: s.env})
+	r.Narrowing = f.narrow
+	return r, err
 }
 
 // headerDialect returns the row of the header command.

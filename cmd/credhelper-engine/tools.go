@@ -5,12 +5,15 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strconv"
+	"strings"
 	"sync"
 	"time"
 
 	"github.com/credhelper/credhelper/cmd/internal/process"
 	"github.com/credhelper/credhelper/helper"
 	"github.com/credhelper/credhelper/protocol"
+	"github.com/credhelper/credhelper/protocol/origin"
 )
 
 // answerTime is the time limit of every call without a person: Bazel stops waiting
@@ -35,18 +38,18 @@ func (s *session) answerTool(d *protocol.Dialect, call protocol.Call) int {
 			return s.refuse(d, protocol.Request{}, err)
 		}
 	}
-	var want protocol.Stdin
-	if d.Stdin != nil {
-		want = d.Stdin(call.Args)
-	}
+	want := d.Input(call.Args)
 	if want.Until == protocol.OneLine {
 		if !slices.Contains(call.Args, d.Flag) && isTerminal(s.stdin) { // it would wait for lines of JSON
 			return s.fail(protocol.Usage(d))
 		}
 		return s.converse(d, call, want)
 	}
-	d, r, err := process.ReadCall(d, &call, want, int(s.stdin.Fd()), s.start)
+	d, r, err := s.readCall(d, &call, want)
 	process.Know(&r)
+	if err != nil && ownDialect(d) {
+		err = s.withNames(r, err)
+	}
 	if err != nil {
 		return s.refuse(d, r, err)
 	}
@@ -58,6 +61,49 @@ func (s *session) answerTool(d *protocol.Dialect, call protocol.Call) int {
 	defer cancel()
 	reply, err := s.answer(ctx, d, r)
 	return s.end(reply, err)
+}
+
+// readCall reads and decodes a call. A person who has to type it is told so, and has the
+// time for that; a tool's terminal is never its stdin.
+func (s *session) readCall(d *protocol.Dialect, call *protocol.Call, want protocol.Stdin) (*protocol.Dialect, protocol.Request, error) {
+	fd, start := int(s.stdin.Fd()), s.start
+	types := want.Until != protocol.Nothing && isTerminal(s.stdin)
+	if types {
+		s.say("Reading the request from the terminal; Ctrl-D ends it, Ctrl-C gives up. What it is made of: credhelper " + d.Name + " --help")
+		start = s.now().Add(process.TypingTime)
+	}
+	d, r, err := process.ReadCall(d, call, want, fd, start)
+	if types {
+		s.start = s.now()
+	}
+	return d, r, err
+}
+
+// withNames adds to an error the names that a call of credhelper's own dialects could
+// have meant.
+func (s *session) withNames(r protocol.Request, err error) error {
+	var e *protocol.Error
+	if r.Verb == 0 || r.Profile != "" || r.URL != (origin.URL{}) || !errors.As(err, &e) || !errors.Is(e, protocol.ErrMalformed) || e.Hint != "" {
+		return err
+	}
+	h, opened := s.open()
+	if opened != nil {
+		return err
+	}
+	names, listed := h.ProfileNames()
+	const most = 8
+	named := *e
+	switch {
+	case listed != nil:
+		return err
+	case len(names) == 0:
+		named.Hint = "there is no profile yet: credhelper add"
+	case len(names) > most:
+		named.Hint = "profiles: " + strings.Join(names[:most], ", ") + " and " + strconv.Itoa(len(names)-most) + " more: credhelper list"
+	default:
+		named.Hint = "profiles: " + strings.Join(names, ", ")
+	}
+	return &named
 }
 
 // end writes an answer, and then runs what was deferred until after it.

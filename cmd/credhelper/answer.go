@@ -12,6 +12,12 @@ func (f *front) reply(r protocol.Reply, err error) int {
 	return process.WriteReply(1, r, err, f.explain)
 }
 
+// ofPerson reports whether a call that could not be read is a person's: the engine has
+// more to say to them, and the time to wait.
+func ofPerson(d *protocol.Dialect, want protocol.Stdin, err error) bool {
+	return err == process.ErrTyped || err != nil && want.Until == protocol.Nothing && d.Link == ""
+}
+
 // refuse writes the dialect's form of a refusal and returns the exit code.
 func (f *front) refuse(d *protocol.Dialect, r protocol.Request, err error) int {
 	return f.reply(d.Refuse(r, err), err)

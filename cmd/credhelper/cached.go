@@ -56,7 +56,7 @@ func (f *front) disputed(r protocol.Request) bool {
 	if profile == "" {
 		return false
 	}
-	_, found := f.store.Rejections(profile)
+	_, found := f.store.Rejections(cache.Item{Profile: profile, Narrowing: r.Narrowing})
 	return found
 }
 

@@ -57,14 +57,14 @@ func (f *front) run() int {
 	if err := protocol.ByHand(dialect, call); err != nil {
 		return f.fail(err)
 	}
-	var want protocol.Stdin
-	if dialect.Stdin != nil {
-		want = dialect.Stdin(call.Args)
-	}
+	want := dialect.Input(call.Args)
 	if !dialect.Front || want.Until == protocol.OneLine || dialect.Link == "" && slices.ContainsFunc(f.args, process.EngineFlag) {
 		return f.handOver(handover.Engine, name, nil)
 	}
 	dialect, request, err := process.ReadCall(dialect, &call, want, 0, f.start)
+	if ofPerson(dialect, want, err) {
+		return f.handOver(handover.Engine, name, nil)
+	}
 	if err != nil {
 		return f.refuse(dialect, request, err)
 	}

@@ -18,7 +18,7 @@ func (s *Store) Answer(r protocol.Request, env func(string) string, now Clock, l
 	if profile == "" {
 		return c, false, nil
 	}
-	e, err := s.Ready(profile, env, now)
+	e, err := s.Ready(Item{profile, r.Narrowing}, env, now)
 	if err != nil || s.askedAgain(r, e, now) {
 		return c, false, nil
 	}
@@ -42,12 +42,12 @@ func (s *Store) ProfileOf(r protocol.Request, now Clock) string {
 	return s.Owner(r.URL, now)
 }
 
-// Ready opens the entry of a profile whose token can be given as it is: none of the
+// Ready opens the entry of an item whose token can be given as it is: none of the
 // files that it depends on has changed, it is outside its refresh margin, and no API
 // refuses it. If the entry has Audit, each use has to be logged first. The token's
 // grammar is checked when an answer is built (A16). The error is ErrMiss.
-func (s *Store) Ready(profile string, env func(string) string, now Clock) (*Entry, error) {
-	e, err := s.Find(profile, env)
+func (s *Store) Ready(item Item, env func(string) string, now Clock) (*Entry, error) {
+	e, err := s.Find(item, env)
 	if err != nil || e.Rejected || !e.Fresh(now, 0) || !e.Current() {
 		return nil, ErrMiss
 	}

@@ -7,6 +7,8 @@
 //	t-KEY  the sealed token and everything an answer needs (Entry); for a profile that
 //	       acts for several subjects where to find them, and a t-KEY-HASH for each
 //	       (Subject); t-KEY.2 to t-KEY.4 if several places share a home (slots.go)
+//	t-KEY+NARROWING and x-KEY+NARROWING of narrowed requests, and n-KEY if there are
+//	       such files (Item)
 //	m-KEY  a mark: "refused, do not ask again before ..." (Mark)
 //	k-KEY  tokens given to processes that ask again only after a refusal (asked.go)
 //	x-KEY  reports that an API refused the token while it was young (Rejections)

@@ -71,7 +71,7 @@ func TestPutGet(t *testing.T) {
 	stamp, _ := TakeStamp(t.TempDir(), time.Now().Add(time.Second))
 	want.Stamps = []Stamp{stamp}
 	put(t, s, want)
-	got, err := s.Get("jama", nil)
+	got, err := s.Get(Whole("jama"), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -82,7 +82,7 @@ func TestPutGet(t *testing.T) {
 	if !got.Current() {
 		t.Error("nothing changed, yet the entry is not current")
 	}
-	if _, err := s.Get("other", nil); !errors.Is(err, ErrMiss) {
+	if _, err := s.Get(Whole("other"), nil); !errors.Is(err, ErrMiss) {
 		t.Errorf("another profile: %v", err)
 	}
 }
@@ -126,20 +126,20 @@ func TestEveryByte(t *testing.T) {
 		bad := append([]byte(nil), good...)
 		bad[i] ^= 0x01
 		writeFile(t, path, bad)
-		if _, err := s.Get("jama", nil); !errors.Is(err, ErrMiss) {
+		if _, err := s.Get(Whole("jama"), nil); !errors.Is(err, ErrMiss) {
 			t.Fatalf("byte %d flipped: %v, want a miss", i, err)
 		}
 		writeFile(t, path, good[:i])
-		if _, err := s.Get("jama", nil); !errors.Is(err, ErrMiss) {
+		if _, err := s.Get(Whole("jama"), nil); !errors.Is(err, ErrMiss) {
 			t.Fatalf("cut at byte %d: %v, want a miss", i, err)
 		}
 	}
 	writeFile(t, path, append(append([]byte(nil), good...), 0))
-	if _, err := s.Get("jama", nil); !errors.Is(err, ErrMiss) {
+	if _, err := s.Get(Whole("jama"), nil); !errors.Is(err, ErrMiss) {
 		t.Fatal("one byte more is not a miss")
 	}
 	put(t, s, e)
-	if _, err := s.Get("jama", nil); err != nil {
+	if _, err := s.Get(Whole("jama"), nil); err != nil {
 		t.Fatalf("not healed: %v", err)
 	}
 }
@@ -169,7 +169,7 @@ func TestForeignEntry(t *testing.T) {
 			t.Fatal(err)
 		}
 		writeFile(t, a, content)
-		if _, err := s.Get("a", nil); !errors.Is(err, ErrMiss) {
+		if _, err := s.Get(Whole("a"), nil); !errors.Is(err, ErrMiss) {
 			t.Errorf("entry of %s: %v, want a miss", from, err)
 		}
 	}
@@ -194,7 +194,7 @@ func TestRestoredAfterRevoke(t *testing.T) {
 	}
 	lock.Unlock()
 	writeFile(t, path, kept)
-	if _, err := s.Get("jama", nil); !errors.Is(err, ErrMiss) {
+	if _, err := s.Get(Whole("jama"), nil); !errors.Is(err, ErrMiss) {
 		t.Errorf("restored entry: %v, want a miss", err)
 	}
 }
@@ -207,14 +207,14 @@ func TestForgetKey(t *testing.T) {
 	if err := s.ForgetKey(context.Background()); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := s.Get("jama", nil); !errors.Is(err, ErrMiss) {
+	if _, err := s.Get(Whole("jama"), nil); !errors.Is(err, ErrMiss) {
 		t.Errorf("after ForgetKey: %v, want a miss", err)
 	}
-	if _, err := other.Get("jama", nil); err != nil {
+	if _, err := other.Get(Whole("jama"), nil); err != nil {
 		t.Errorf("the other home lost its key: %v", err)
 	}
 	put(t, s, entry("jama"))
-	if _, err := s.Get("jama", nil); err != nil {
+	if _, err := s.Get(Whole("jama"), nil); err != nil {
 		t.Errorf("a new key was not made: %v", err)
 	}
 }
@@ -405,7 +405,7 @@ func BenchmarkGet(b *testing.B) {
 	put(b, s, e)
 	b.ReportAllocs()
 	for b.Loop() {
-		if _, err := s.Get("jama", nil); err != nil {
+		if _, err := s.Get(Whole("jama"), nil); err != nil {
 			b.Fatal(err)
 		}
 	}

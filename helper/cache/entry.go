@@ -1,6 +1,7 @@
 package cache
 
 import (
+	"github.com/credhelper/credhelper/protocol"
 	"github.com/credhelper/credhelper/protocol/origin"
 	"github.com/credhelper/credhelper/protocol/secret"
 )
@@ -8,20 +9,21 @@ import (
 // Entry is one sealed token with everything that an answer needs. Times are Unix
 // seconds.
 type Entry struct {
-	Profile  string
-	Subject  Subject  // on whose behalf; part of the file's name, not of the sealed text
-	Binding  [32]byte // SHA-256 of everything that the token is bound to (T14)
-	Token    secret.Text
-	Wide     bool     // the profile widened the token's grammar (A16)
-	Audit    bool     // every use is logged
-	Required bool     // with Audit: a use that cannot be logged is refused
-	Rejected bool     // an API refuses the token although it is young, so the engine answers (Rejections)
-	ByName   bool     // only a request that names the profile is answered
-	Username string   // for tools that only know Basic
-	Header   string   // header field that carries the token; "" is Authorization
-	Scheme   string   // the word before the token in that field; "Bearer"
-	BaseURL  string   // base for relative URLs; may be empty
-	Origins  []string // canonical origins that the token may be sent to
+	Profile            string
+	Subject            Subject  // on whose behalf; part of the file's name, not of the sealed text
+	protocol.Narrowing          // what the request for it was narrowed to
+	Binding            [32]byte // SHA-256 of everything that the token is bound to (T14)
+	Token              secret.Text
+	Wide               bool     // the profile widened the token's grammar (A16)
+	Audit              bool     // every use is logged
+	Required           bool     // with Audit: a use that cannot be logged is refused
+	Rejected           bool     // an API refuses the token although it is young, so the engine answers (Rejections)
+	ByName             bool     // only a request that names the profile is answered
+	Username           string   // for tools that only know Basic
+	Header             string   // header field that carries the token; "" is Authorization
+	Scheme             string   // the word before the token in that field; "Bearer"
+	BaseURL            string   // base for relative URLs; may be empty
+	Origins            []string // canonical origins that the token may be sent to
 	// Fingerprint is the name of the token in the log, and LogLimit the size in bytes at
 	// which the log is turned over; only with Audit.
 	Fingerprint string
@@ -47,9 +49,12 @@ type Entry struct {
 // maxEntrySize is the most bytes of a sealed entry: a 16 KiB token, origins, stamps.
 const maxEntrySize = 48 << 10
 
+// item returns what the entry's token is for.
+func (e *Entry) item() Item { return Item{e.Profile, e.Narrowing} }
+
 func (e *Entry) encode() []byte {
 	b := make([]byte, 0, 512+e.Token.Len())
-	b = appendFlags(b, e.Wide, e.Audit, e.Rejected, e.ByName, e.Required)
+	b = appendFlags(b, e.Wide, e.Audit, e.Rejected, e.ByName, e.Required, e.item().narrowed())
 	b = append(b, e.Binding[:]...)
 	for _, v := range [...]int64{e.Issued, e.Expires, e.Refresh, e.BootedAt} {
 		b = appendUint64(b, uint64(v))
@@ -59,6 +64,9 @@ func (e *Entry) encode() []byte {
 	}
 	if e.Audit {
 		b = appendUint64(appendText(b, e.Fingerprint), uint64(e.LogLimit))
+	}
+	if e.item().narrowed() {
+		b = appendText(appendText(b, e.Scope), e.Audience)
 	}
 	b = appendTexts(b, e.Origins)
 	b = appendUint16(b, uint16(len(e.RefreshOn)))
@@ -70,8 +78,8 @@ func (e *Entry) encode() []byte {
 
 func decodeEntry(b []byte) (*Entry, bool) {
 	s := scanner{rest: string(b)}
-	e := &Entry{}
-	s.flags(&e.Wide, &e.Audit, &e.Rejected, &e.ByName, &e.Required)
+	e, narrowed := &Entry{}, false
+	s.flags(&e.Wide, &e.Audit, &e.Rejected, &e.ByName, &e.Required, &narrowed)
 	copy(e.Binding[:], s.take(len(e.Binding)))
 	for _, v := range [...]*int64{&e.Issued, &e.Expires, &e.Refresh, &e.BootedAt} {
 		*v = int64(s.uint64())
@@ -83,6 +91,9 @@ func decodeEntry(b []byte) (*Entry, bool) {
 	}
 	if e.Audit {
 		e.Fingerprint, e.LogLimit = s.text(), int64(s.uint64())
+	}
+	if narrowed {
+		e.Scope, e.Audience = s.text(), s.text()
 	}
 	e.Origins = s.texts()
 	for range s.uint16() {
@@ -101,7 +112,7 @@ func decodeEntry(b []byte) (*Entry, bool) {
 
 // fits reports whether each length fits into the two bytes before its text.
 func (e *Entry) fits() bool {
-	size := 256 + e.Token.Len() + len(e.Fingerprint) + 2*len(e.RefreshOn)
+	size := 256 + e.Token.Len() + len(e.Fingerprint) + len(e.Scope) + len(e.Audience) + 2*len(e.RefreshOn)
 	for _, s := range append([]string{e.Profile, e.Username, e.Header, e.Scheme, e.BaseURL, e.Lock.Path}, e.Origins...) {
 		size += 2 + len(s)
 	}

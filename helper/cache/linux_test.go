@@ -33,7 +33,7 @@ func TestContainer(t *testing.T) {
 	dirs.Runtime = filepath.Join(t.TempDir(), "none")
 	s := store(t, dirs)
 	put(t, s, entry("jama"))
-	if _, err := s.Get("jama", nil); err != nil {
+	if _, err := s.Get(Whole("jama"), nil); err != nil {
 		t.Errorf("key in /dev/shm: %v", err)
 	}
 	if place, err := s.KeyPlace(context.Background()); err != nil || place != placeShared.String() {
@@ -104,7 +104,7 @@ func TestWithoutSession(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := s.Get("shell", nil); err != nil {
+		if _, err := s.Get(Whole("shell"), nil); err != nil {
 			t.Errorf("the shell's entry: %v", err)
 		}
 		put(t, s, entry("cron"))
@@ -115,7 +115,7 @@ func TestWithoutSession(t *testing.T) {
 	child(t, func(cmd *exec.Cmd) {
 		cmd.Env = append(cmd.Env, "CACHE_TEST_HOME="+filepath.Dir(dirs.State), "XDG_RUNTIME_DIR=")
 	})
-	if _, err := s.Get("cron", nil); err != nil {
+	if _, err := s.Get(Whole("cron"), nil); err != nil {
 		t.Errorf("cron's entry: %v", err)
 	}
 }
@@ -247,7 +247,7 @@ func TestKeyQuota(t *testing.T) {
 	if where := place(next); where == placeKernel.String() {
 		t.Error("another key was added")
 	}
-	if _, err := next.Get("jama", nil); err != nil {
+	if _, err := next.Get(Whole("jama"), nil); err != nil {
 		t.Errorf("sealed elsewhere: %v", err)
 	}
 	if where := place(old); where != placeKernel.String() {

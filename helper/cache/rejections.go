@@ -101,24 +101,27 @@ func (r *Rejections) Renew(token string, issued, expires int64) {
 	r.Token, r.Issued, r.Expires, r.Rows = token, issued, expires, kept
 }
 
-// Rejections returns a profile's; false if there are none that can be read.
-func (s *Store) Rejections(profile string) (Rejections, bool) {
-	content, err := s.dir.Read(ProfileKey(profile).file('x'), maxRejectionsSize)
+// Rejections returns an item's; false if there are none that can be read.
+func (s *Store) Rejections(item Item) (Rejections, bool) {
+	content, err := s.dir.Read(item.file('x'), maxRejectionsSize)
 	if err != nil {
 		return Rejections{}, false
 	}
-	return decodeRejections(profile, content)
+	return decodeRejections(item.Profile, content)
 }
 
-// PutRejections stores a profile's. The caller holds the profile's lock.
-func (s *Store) PutRejections(profile string, r Rejections) error {
-	return s.dir.Replace(ProfileKey(profile).file('x'), r.encode(profile))
+// PutRejections stores an item's. The caller holds the profile's lock.
+func (s *Store) PutRejections(item Item, r Rejections) error {
+	if err := s.noteNarrowed(item); err != nil {
+		return err
+	}
+	return s.dir.Replace(item.file('x'), r.encode(item.Profile))
 }
 
-// DropRejections removes a profile's, because there is another token, or because the
+// DropRejections removes an item's, because there is another token, or because the
 // current one was accepted.
-func (s *Store) DropRejections(profile string) error {
-	return s.dir.Remove(ProfileKey(profile).file('x'))
+func (s *Store) DropRejections(item Item) error {
+	return s.dir.Remove(item.file('x'))
 }
 
 func (r *Rejections) encode(profile string) []byte {

@@ -16,49 +16,49 @@ import (
 const mostSlots = 4
 
 // slotName returns the name of a slot's file: t-KEY, t-KEY.2, t-KEY.3, t-KEY.4.
-func slotName(profile string, i int) string {
-	name := ProfileKey(profile).file('t')
+func slotName(item Item, i int) string {
+	name := item.file('t')
 	if i > 0 {
 		name += "." + string(rune('1'+i))
 	}
 	return name
 }
 
-// Find returns the entry that answers a call with this environment: the profile's, or
+// Find returns the entry that answers a call with this environment: the item's, or
 // that of the subject which the variables and files currently name. In any other case,
 // including a subject that has to be read again, the error is ErrMiss.
-func (s *Store) Find(profile string, env func(string) string) (*Entry, error) {
-	return s.inSlots(profile, func(slot string, f openedFile) (*Entry, error) {
+func (s *Store) Find(item Item, env func(string) string) (*Entry, error) {
+	return s.inSlots(item, func(slot string, f openedFile) (*Entry, error) {
 		if f.kind == kindEntry {
-			return s.entry(profile, nil, f)
+			return s.entry(item.Profile, nil, f)
 		}
-		subject, ok := decodeSubject(profile, f.text)
+		subject, ok := decodeSubject(item.Profile, f.text)
 		if ok {
 			subject, ok = subject.now(env)
 		}
 		if !ok {
 			return nil, ErrMiss
 		}
-		return s.subjectEntry(profile, slot, subject, f)
+		return s.subjectEntry(item.Profile, slot, subject, f)
 	})
 }
 
-// Get returns the entry of a profile for a subject, nil for a profile without subjects.
+// Get returns the entry of an item for a subject, nil for a profile without subjects.
 // Any error is ErrMiss. The caller checks Usable or Fresh, and Current.
-func (s *Store) Get(profile string, subject Subject) (*Entry, error) {
-	return s.inSlots(profile, func(slot string, f openedFile) (*Entry, error) {
+func (s *Store) Get(item Item, subject Subject) (*Entry, error) {
+	return s.inSlots(item, func(slot string, f openedFile) (*Entry, error) {
 		if len(subject) == 0 {
-			return s.entry(profile, nil, f)
+			return s.entry(item.Profile, nil, f)
 		}
-		return s.subjectEntry(profile, slot, subject, f)
+		return s.subjectEntry(item.Profile, slot, subject, f)
 	})
 }
 
 // inSlots calls read for the slots that this place can open, until one succeeds, and
 // returns its result.
-func (s *Store) inSlots(profile string, read func(slot string, f openedFile) (*Entry, error)) (*Entry, error) {
+func (s *Store) inSlots(item Item, read func(slot string, f openedFile) (*Entry, error)) (*Entry, error) {
 	for i := range mostSlots {
-		slot := slotName(profile, i)
+		slot := slotName(item, i)
 		f, err := s.unseal(slot)
 		if err != nil {
 			continue
@@ -82,11 +82,11 @@ func (s *Store) subjectEntry(profile, slot string, subject Subject, f openedFile
 // Holds reports whether any place has a sealed file for the profile.
 func (s *Store) Holds(profile string) bool {
 	for i := range mostSlots {
-		if _, err := s.dir.Read(slotName(profile, i), maxEntrySize); !errors.Is(err, fs.ErrNotExist) {
+		if _, err := s.dir.Read(slotName(Whole(profile), i), maxEntrySize); !errors.Is(err, fs.ErrNotExist) {
 			return true
 		}
 	}
-	return false
+	return s.hasNarrowed(profile)
 }
 
 // claim returns the slot for an entry, without the subjects of other places, and the
@@ -96,7 +96,7 @@ func (s *Store) claim(e *Entry, key *sealingKey) (slot, left string, err error) 
 	var free string
 	var taken []string
 	for i := range mostSlots {
-		name := slotName(e.Profile, i)
+		name := slotName(e.item(), i)
 		sealed, err := s.dir.Read(name, maxEntrySize)
 		h, ok := headerOf(sealed)
 		switch {
@@ -146,13 +146,13 @@ func (s *Store) dropSlot(slot string) error {
 	return errors.Join(s.clear(slot), s.dir.Remove(slot))
 }
 
-// Drop removes the profile's entry for that subject and its reports of refusals. All
+// Drop removes the item's entry for that subject and its reports of refusals. All
 // entries of other places are removed, because their subjects cannot be read. The
 // caller holds the profile's lock.
-func (s *Store) Drop(profile string, subject Subject) error {
-	err := s.DropRejections(profile)
+func (s *Store) Drop(item Item, subject Subject) error {
+	err := s.DropRejections(item)
 	for i := range mostSlots {
-		slot := slotName(profile, i)
+		slot := slotName(item, i)
 		if f, e := s.unseal(slot); e == nil && f.kind == kindSubject && len(subject) > 0 {
 			err = errors.Join(err, s.dir.Remove(entryName(slot, &f.key, subject)))
 			continue
@@ -165,9 +165,9 @@ func (s *Store) Drop(profile string, subject Subject) error {
 // DropProfile removes all the profile's entries, of every place, and their reports of
 // refusals. The caller holds the profile's lock.
 func (s *Store) DropProfile(profile string) error {
-	err := s.DropRejections(profile)
+	err := s.DropRejections(Whole(profile))
 	for i := range mostSlots {
-		err = errors.Join(err, s.dropSlot(slotName(profile, i)))
+		err = errors.Join(err, s.dropSlot(slotName(Whole(profile), i)))
 	}
-	return err
+	return errors.Join(err, s.DropNarrowed(profile))
 }

@@ -16,7 +16,7 @@ func elsewhere(t *testing.T, s *Store, slot int, e *Entry) {
 	t.Helper()
 	key := sealingKey{place: placeShared}
 	_, _ = rand.Read(key.key[:])
-	name := slotName(e.Profile, slot)
+	name := slotName(e.item(), slot)
 	h := header{kind: kindSubject, home: [16]byte{1}, expires: e.Expires}
 	subject := Subject{ProofOfVariable("JOB", "1")}
 	if err := errors.Join(s.putSealed(&key, h, name, e.encode()),
@@ -70,7 +70,7 @@ func TestSlots(t *testing.T) {
 			}
 			for range 2 {
 				put(t, s, entry("jama"))
-				if _, err := s.Get("jama", nil); err != nil {
+				if _, err := s.Get(Whole("jama"), nil); err != nil {
 					t.Error(err)
 				}
 				if got := slotsOf(dirs); got != c.want {
@@ -96,7 +96,7 @@ func TestSlotMovesDown(t *testing.T) {
 	if got := slotsOf(dirs); got != "" {
 		t.Errorf("files %q, want the first slot alone", got)
 	}
-	if e, err := s.Get("jama", nil); err != nil || e.Issued != later.Issued {
+	if e, err := s.Get(Whole("jama"), nil); err != nil || e.Issued != later.Issued {
 		t.Errorf("%+v, %v", e, err)
 	}
 }
@@ -117,7 +117,7 @@ func TestSubjectsStayInTheirSlot(t *testing.T) {
 	elsewhere(t, s, 0, ended)
 	put(t, s, of("2"))
 	for _, job := range []string{"1", "2"} {
-		if _, err := s.Find("jama", func(string) string { return job }); err != nil {
+		if _, err := s.Find(Whole("jama"), func(string) string { return job }); err != nil {
 			t.Errorf("job %s: %v", job, err)
 		}
 	}
@@ -141,7 +141,7 @@ func TestTwoWays(t *testing.T) {
 	defer other.Close()
 	put(t, other, entry("jama"))
 	for i, s := range []*Store{s, other} {
-		if _, err := s.Get("jama", nil); err != nil {
+		if _, err := s.Get(Whole("jama"), nil); err != nil {
 			t.Errorf("way %d: %v", i, err)
 		}
 	}
@@ -151,9 +151,9 @@ func TestTwoWays(t *testing.T) {
 // which it cannot open.
 func TestDropsReachAll(t *testing.T) {
 	for name, drop := range map[string]func(*Store, *Lock) error{
-		"refused": func(s *Store, _ *Lock) error { return s.Drop("jama", nil) },
+		"refused": func(s *Store, _ *Lock) error { return s.Drop(Whole("jama"), nil) },
 		"refused for a subject": func(s *Store, _ *Lock) error {
-			return s.Drop("jama", Subject{ProofOfVariable("JOB", "2")})
+			return s.Drop(Whole("jama"), Subject{ProofOfVariable("JOB", "2")})
 		},
 		"profile": func(s *Store, _ *Lock) error { return s.DropProfile("jama") },
 		"revoked": func(s *Store, l *Lock) error { return s.Revoke(l, "jama") },
@@ -190,7 +190,7 @@ func TestRestoredAfterDropAll(t *testing.T) {
 	dirs := home(t)
 	s := store(t, dirs)
 	put(t, s, entry("jama"))
-	path := filepath.Join(dirs.Run(), slotName("jama", 0))
+	path := filepath.Join(dirs.Run(), slotName(Whole("jama"), 0))
 	kept, err := os.ReadFile(path)
 	if err != nil {
 		t.Fatal(err)
@@ -199,7 +199,7 @@ func TestRestoredAfterDropAll(t *testing.T) {
 		t.Fatal(err)
 	}
 	writeFile(t, path, kept)
-	if _, err := s.Get("jama", nil); !errors.Is(err, ErrMiss) {
+	if _, err := s.Get(Whole("jama"), nil); !errors.Is(err, ErrMiss) {
 		t.Errorf("restored entry: %v, want a miss", err)
 	}
 }

@@ -85,6 +85,9 @@ func (s *Store) Put(ctx context.Context, lock *Lock, e *Entry) error {
 		return err
 	}
 	defer wipe(key.key[:])
+	if err := errors.Join(s.noteNarrowed(e.item()), s.makeRoomForNarrowed(e.item())); err != nil {
+		return err
+	}
 	slot, left, err := s.claim(e, &key)
 	if err != nil {
 		return err
@@ -93,7 +96,7 @@ func (s *Store) Put(ctx context.Context, lock *Lock, e *Entry) error {
 	name := slot
 	if len(e.Subject) > 0 {
 		name = entryName(slot, &key, e.Subject)
-		if err := s.makeRoom(slot, name); err != nil {
+		if err := s.makeRoom(slot+"-", name, mostSubjects); err != nil {
 			return err
 		}
 		// Write the profile's own file first, so that no subject's entry exists without

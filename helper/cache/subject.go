@@ -111,30 +111,30 @@ func decodeSubject(profile string, text []byte) (Subject, bool) {
 	return subject, s.done() && len(subject) > 0
 }
 
-// subjects lists the files of the subjects beside a slot.
-func (s *Store) subjects(slot string) ([]string, error) {
+// filesWith lists the files whose names begin with prefix.
+func (s *Store) filesWith(prefix string) ([]string, error) {
 	names, err := s.dir.Names()
-	return slices.DeleteFunc(names, func(n string) bool { return !strings.HasPrefix(n, slot+"-") }), err
+	return slices.DeleteFunc(names, func(n string) bool { return !strings.HasPrefix(n, prefix) }), err
 }
 
 // dropSubjects removes the entries of the subjects beside a slot.
 func (s *Store) dropSubjects(slot string) error {
-	names, err := s.subjects(slot)
+	names, err := s.filesWith(slot + "-")
 	for _, n := range names {
 		err = errors.Join(err, s.dir.Remove(n))
 	}
 	return err
 }
 
-// makeRoom removes the oldest of the subjects beside a slot if there are too many for
-// another one.
-func (s *Store) makeRoom(slot, another string) error {
-	names, err := s.subjects(slot)
+// makeRoom removes the oldest of the files whose names begin with prefix if there are
+// too many for another one.
+func (s *Store) makeRoom(prefix, another string, most int) error {
+	names, err := s.filesWith(prefix)
 	if err != nil {
 		return err
 	}
 	names = slices.DeleteFunc(names, func(n string) bool { return n == another })
-	for len(names) >= mostSubjects {
+	for len(names) >= most {
 		oldest := s.oldest(names)
 		if err := s.dir.Remove(names[oldest]); err != nil {
 			return err

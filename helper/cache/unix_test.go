@@ -99,7 +99,7 @@ func TestOddEntries(t *testing.T) {
 		}
 		done := make(chan error, 1)
 		go func() {
-			_, err := s.Get("jama", nil)
+			_, err := s.Get(Whole("jama"), nil)
 			done <- err
 		}()
 		select {
@@ -243,7 +243,7 @@ func TestSweep(t *testing.T) {
 	if _, err := os.Stat(young); err != nil {
 		t.Error("a young unfinished file was removed")
 	}
-	if _, err := s.Get("jama", nil); err != nil {
+	if _, err := s.Get(Whole("jama"), nil); err != nil {
 		t.Errorf("the entry is gone: %v", err)
 	}
 }
@@ -270,7 +270,7 @@ func TestReadOnly(t *testing.T) {
 	if err := s.Put(context.Background(), lock, entry("jama")); err == nil {
 		t.Error("Put into a read-only directory did not fail")
 	}
-	if _, err := s.Get("jama", nil); err != nil {
+	if _, err := s.Get(Whole("jama"), nil); err != nil {
 		t.Errorf("the old entry is gone: %v", err)
 	}
 }
@@ -300,7 +300,7 @@ func TestRunRestored(t *testing.T) {
 			if err := errors.Join(err, os.RemoveAll(dirs.Run()), os.Rename(away, dirs.Run())); err != nil {
 				t.Fatal(err)
 			}
-			_, err = store(t, dirs).Get("jama", nil)
+			_, err = store(t, dirs).Get(Whole("jama"), nil)
 			if kept := err == nil; kept != (name == "nothing") {
 				t.Errorf("%v", err)
 			}

@@ -102,7 +102,8 @@ var laterMembers = [...]struct {
 	{"token", bindsToken, func(p *Profile) string { return strings.Join(p.Token, "\x00") }},
 	{"allow_token_types", bindsNothing, nil},
 	{"timeout", bindsNothing, nil},
-	{"by_name", bindsNothing, nil}, // it takes claims away and gives none
+	{"by_name", bindsNothing, nil},   // it takes claims away and gives none
+	{"audiences", bindsNothing, nil}, // the one that a request is narrowed to is that token's audience
 }
 
 func (p *Profile) laterBounds(binds reach) (list []Bound) {

@@ -16,6 +16,7 @@ func (p *Profile) Client() *oauth.Client {
 		Auth:             p.ClientAuth,
 		RawBasic:         p.RawBasic,
 		Scopes:           p.Scopes,
+		LeftOut:          p.leftOut,
 		Audience:         p.Audience,
 		Resource:         p.Resource,
 		Params:           p.Params,

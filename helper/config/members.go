@@ -67,7 +67,7 @@ func (p *Profile) takeAddresses(d *document, f *File) error {
 
 func (p *Profile) takeClient(d *document, f *File) error {
 	p.ClientID = f.ClientID
-	p.Grant, p.ClientAuth, p.Scopes, p.Audience = f.Grant, f.ClientAuth, f.Scopes, f.Audience
+	p.Grant, p.ClientAuth, p.Scopes, p.Audience, p.Audiences = f.Grant, f.ClientAuth, f.Scopes, f.Audience, f.Audiences
 	grant, known := oauth.FindGrant(p.Grant)
 	if p.ClientID == "" && !grant.Clientless {
 		return d.wrong("client_id", "is missing")

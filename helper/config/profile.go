@@ -41,6 +41,7 @@ type Profile struct {
 	RawBasic   bool
 	Scopes     []string
 	Audience   string
+	Audiences  []string // further ones that a request may be narrowed to
 	Resource   []string
 	Params     [][2]string // in ascending order of names
 
@@ -96,6 +97,7 @@ type Profile struct {
 	text    []byte   // the file as written
 	file    File     // the same, decoded
 	preset  *Preset  // may be nil
+	leftOut []string // scopes that Narrow took away; usually nil
 	sources []Source // of the file, the preset and the defaults
 }
 

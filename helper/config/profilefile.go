@@ -39,8 +39,9 @@ type File struct {
 	BasicEncoding string         `toml:"basic_encoding,omitempty" reads:"-"` // "form", "raw"
 	Scopes        []string       `toml:"scopes,omitempty" reads:"-"`
 	Audience      string         `toml:"audience,omitempty" reads:"-"`
-	Resource      any            `toml:"resource,omitempty" reads:"-"` // a string or a list
-	Params        map[string]any `toml:"params,omitempty" reads:"-"`   // each a string or a list
+	Audiences     []string       `toml:"audiences,omitempty" reads:"-"` // further ones that a request may ask for
+	Resource      any            `toml:"resource,omitempty" reads:"-"`  // a string or a list
+	Params        map[string]any `toml:"params,omitempty" reads:"-"`    // each a string or a list
 
 	SendsIssuer         *bool             `toml:"sends_issuer,omitempty" reads:"-"`          // iss is in every authorization response (RFC 9207)
 	TokenRequestHeaders map[string]string `toml:"token_request_headers,omitempty" reads:"-"` // no credentials

@@ -44,6 +44,7 @@ type Client struct {
 	Use       Use       // the input of the grant
 
 	Scopes   []string    // scope tokens (RFC 6749 3.3); none: no scope field
+	LeftOut  []string    // scopes that a response must not grant, since a narrower token was wanted; usually nil
 	Audience string      // "audience" field; "" sends none
 	Resource []string    // "resource" fields, absolute URIs (RFC 8707 2)
 	Params   [][2]string // further form fields; a name may repeat and keeps its order

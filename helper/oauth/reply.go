@@ -186,6 +186,11 @@ func (c *Client) checkType(f field) flaw {
 // for everything that an administrator granted, so responses never contain it.
 func (c *Client) compareScopes(r reply, a answer) (reply, *Error) {
 	granted := strings.Fields(r.scope)
+	for _, s := range c.LeftOut {
+		if slices.Contains(granted, s) {
+			return reply{}, a.otherScope("granted although it was left out: scope " + s)
+		}
+	}
 	var missing []string
 	for _, asked := range c.Scopes {
 		if !strings.HasSuffix(asked, "/.default") && !slices.Contains(granted, asked) {
@@ -195,10 +200,14 @@ func (c *Client) compareScopes(r reply, a answer) (reply, *Error) {
 	if len(missing) == 0 {
 		return r, nil
 	}
-	text := printable.Value("not granted: scope " + strings.Join(missing, " "))
+	text := "not granted: scope " + strings.Join(missing, " ")
 	if c.RequireScopes {
-		return reply{}, &Error{Kind: Policy, Status: a.status, Reason: text, Skew: a.skew, CorrelationID: a.correlation}
+		return reply{}, a.otherScope(text)
 	}
-	r.warnings = append(r.warnings, text)
+	r.warnings = append(r.warnings, printable.Value(text))
 	return r, nil
+}
+
+func (a answer) otherScope(text string) *Error {
+	return &Error{Kind: Policy, Status: a.status, Reason: printable.Value(text), Skew: a.skew, CorrelationID: a.correlation}
 }

@@ -164,7 +164,7 @@ func (h *Home) Age(profile string, by time.Duration) error {
 		return err
 	}
 	defer lock.Unlock()
-	e, err := s.Get(profile, nil)
+	e, err := s.Get(cache.Whole(profile), nil)
 	if err != nil {
 		return err
 	}

@@ -377,3 +377,15 @@ func BenchmarkStart(b *testing.B) {
 		start(b, nil).Close()
 	}
 }
+
+// TestNarrowedIsRefused: a plugin of an earlier release would not see what a request is
+// narrowed to, and answer with the whole token; so no such request is sent.
+func TestNarrowedIsRefused(t *testing.T) {
+	client := start(t, new(bytes.Buffer))
+	for _, n := range []protocol.Narrowing{{Scope: "read"}, {Audience: "b"}} {
+		_, err := client.Get(t.Context(), protocol.Request{Profile: "jama", Narrowing: n})
+		if !errors.Is(err, protocol.ErrMalformed) || !strings.Contains(err.Error(), "cannot be narrowed") {
+			t.Errorf("%+v: %v", n, err)
+		}
+	}
+}

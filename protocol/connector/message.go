@@ -13,6 +13,9 @@ import (
 // requestMessage encodes a request for the wire. Its URL is written as a string and
 // must parse to the same URL, because the other end decides by what it parses.
 func requestMessage(r protocol.Request) (*wire.Request, error) {
+	if r.Narrowing != (protocol.Narrowing{}) { // an older plugin would answer with the whole token
+		return nil, protocol.Malformed("a connector's request cannot be narrowed to a scope or an audience")
+	}
 	m := &wire.Request{
 		Profile:     r.Profile,
 		Refused:     r.Refused.Token.Reveal(),

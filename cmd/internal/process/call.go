@@ -7,6 +7,16 @@ import (
 	"github.com/credhelper/credhelper/protocol"
 )
 
+// ErrTyped says that a person has to type the request, which is the engine's to say.
+var ErrTyped error = typed{}
+
+type typed struct{}
+
+func (typed) Error() string { return "the request has to be typed" }
+
+// TypingTime is how long a person may take to type a request.
+const TypingTime = 5 * time.Minute
+
 // ReadCall reads what a tool sends on a descriptor into call, in the way that its
 // dialect requires, and decodes it. After an error the returned dialect and request are
 // those to refuse with.

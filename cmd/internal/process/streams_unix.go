@@ -32,9 +32,13 @@ func WriteOnce(fd int, b []byte) error {
 // StdinTime is the time limit for receiving a request, from the start of the process.
 const StdinTime = 2 * time.Second
 
+// silence is how long nothing may come until we look whether a person has to type it.
+const silence = 300 * time.Millisecond
+
 // ReadRequest reads a request from a descriptor in the way that its dialect requires.
 // One byte more than the dialect's limit is refused, not truncated (R1), and a tool
-// that sends nothing until 2 s after start cannot make us hang (R2).
+// that sends nothing until 2 s after start cannot make us hang (R2). It returns ErrTyped
+// if nothing has come from a terminal yet.
 func ReadRequest(fd int, want protocol.Stdin, start time.Time) ([]byte, error) {
 	if want.Until == protocol.Nothing {
 		return nil, nil
@@ -53,8 +57,18 @@ func ReadRequest(fd int, want protocol.Stdin, start time.Time) ([]byte, error) {
 			buf = grown
 		}
 		left := time.Until(start.Add(StdinTime))
+		unlooked := len(buf) == 0 && left > StdinTime-silence
+		if unlooked {
+			left -= StdinTime - silence
+		}
 		ready, err := unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}, max(0, int(left.Milliseconds())))
 		if err == unix.EINTR {
+			continue
+		}
+		if unlooked && err == nil && ready == 0 {
+			if isTerminal(fd) {
+				return nil, ErrTyped
+			}
 			continue
 		}
 		if err != nil || ready == 0 {
@@ -72,4 +86,10 @@ func ReadRequest(fd int, want protocol.Stdin, start time.Time) ([]byte, error) {
 		}
 		buf = buf[:len(buf)+n]
 	}
+}
+
+// isTerminal reports whether a descriptor is a terminal: nothing else has a size.
+func isTerminal(fd int) bool {
+	_, err := unix.IoctlGetWinsize(fd, unix.TIOCGWINSZ)
+	return err == nil
 }

@@ -70,6 +70,14 @@ func (s *Server) granted(c Client, scope, family string) response {
 	return response{200, nil, answer}
 }
 
+// narrowed is the scope of the tokens of a request that may ask for less (RFC 6749 6).
+func (s *Server) narrowed(whole, asked string) string {
+	if asked == "" || s.odd("scope-ignored") {
+		return whole
+	}
+	return asked
+}
+
 func (s *Server) newRefresh(c Client, scope, family string) string {
 	token := "r-" + rand.Text() + rand.Text()
 	s.mu.Lock()
@@ -79,7 +87,11 @@ func (s *Server) newRefresh(c Client, scope, family string) string {
 }
 
 func clientCredentials(s *Server, c Client, a tokenRequest) response {
-	return s.granted(c, a.form.Get("scope"), "")
+	whole := a.form.Get("scope")
+	if s.odd("scope-ignored") {
+		whole = "read write"
+	}
+	return s.granted(c, whole, "")
 }
 
 // codeGrant is RFC 6749 4.1.3 with RFC 7636 4.6. A code that comes twice kills
@@ -149,7 +161,13 @@ func refreshGrant(s *Server, c Client, a tokenRequest) response {
 		token, seconds := s.issueTo(c, old.scope, old.family)
 		return response{200, nil, map[string]any{"access_token": token, "token_type": "Bearer", "expires_in": seconds}}
 	}
-	return s.granted(c, old.scope, old.family)
+	answer := s.granted(c, s.narrowed(old.scope, a.form.Get("scope")), old.family)
+	if next, given := answer.body.(map[string]any)["refresh_token"].(string); given { // its scope stays (RFC 6749 6)
+		s.mu.Lock()
+		s.refresh[next].scope = old.scope
+		s.mu.Unlock()
+	}
+	return answer
 }
 
 // rotate is the refresh token in the place of the one that a request shows, for

@@ -29,6 +29,7 @@ var quirks = [...]quirk{
 	{"device-denied", "the person declines on the other device"},
 	{"device-created", "the device endpoint answers 201"},
 	{"device-http", "verification_uri is plain http"},
+	{"scope-ignored", "a token has all scopes, whichever were asked for"},
 	{"refresh-kept", "a refresh token is not replaced"},
 	{"exchange-refresh", "an exchange says issued_token_type refresh_token, which stands beside the access token (zitadel)"},
 	{"exchange-only-refresh", "an exchange gives a refresh token as access_token (RFC 8693 2.2.1)"},
