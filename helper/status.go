@@ -70,14 +70,14 @@ func (h *Helper) Status(ctx context.Context, names ...string) ([]Status, error) 
 	list := make([]Status, len(names))
 	i := 0
 	var valid []*config.Profile
-	var down error // a keyring that does not answer is not asked for each profile
+	down := "" // a profile whose keyring did not answer: it is not asked for each one
 	for p, err := range h.EachProfile(names) {
 		if list[i] = (Status{Profile: names[i], Err: err}); err == nil {
 			list[i] = h.status(ctx, store, p, down)
 			valid = append(valid, p)
 		}
-		if errors.Is(list[i].SecretErr, protocol.ErrLocked) {
-			down = list[i].SecretErr
+		if down == "" && errors.Is(list[i].SecretErr, protocol.ErrLocked) {
+			down = names[i]
 		}
 		i++
 	}
@@ -89,8 +89,12 @@ func (h *Helper) Status(ctx context.Context, names ...string) ([]Status, error) 
 	return list, nil
 }
 
-func (h *Helper) status(ctx context.Context, store *cache.Store, p *config.Profile, down error) Status {
+func (h *Helper) status(ctx context.Context, store *cache.Store, p *config.Profile, lockedFor string) Status {
 	s := Status{Profile: p.Name}
+	var down error
+	if lockedFor != "" && (p.Interactive() || p.InKeyring() && p.NeedsSecret()) {
+		down = &protocol.Error{Kind: protocol.ErrLocked, Text: "profile " + p.Name + ": its secret is in the same keyring as that of " + lockedFor}
+	}
 	s.System, s.Source = p.System(), p.Secret[0]
 	s.Token = h.tokenStatus(store, p)
 	if !p.NeedsSecret() {

@@ -25,7 +25,8 @@ func (s *session) listCommand() *cobra.Command {
 
 // listRecord is one line of list --json.
 type listRecord struct {
-	Name    string   `json:"name"`
+	Profile string   `json:"profile"`
+	Name    string   `json:"name"` // the same; it was the only one in the first release
 	Preset  string   `json:"preset,omitempty"`
 	Title   string   `json:"title,omitempty"`
 	URL     string   `json:"url,omitempty"`
@@ -45,7 +46,7 @@ func (s *session) list() error {
 	for _, p := range all {
 		origins := p.OriginTexts()
 		rows = append(rows, []string{p.Name, p.Title, orDash(strings.Join(origins, " "))})
-		records = append(records, listRecord{p.Name, p.Preset, p.Title, p.URL, origins, p.File})
+		records = append(records, listRecord{p.Name, p.Name, p.Preset, p.Title, p.URL, origins, p.File})
 	}
 	switch {
 	case s.flags.json:

@@ -2,10 +2,11 @@ package main
 
 import (
 	"context"
-	"errors"
 	"strings"
 
 	"github.com/spf13/cobra"
+
+	"github.com/credhelper/credhelper/protocol"
 )
 
 // removeCommand removes a profile with its secret.
@@ -34,11 +35,10 @@ func (s *session) remove(ctx context.Context, name string, yes bool) error {
 	if err := h.Removable(name); err != nil {
 		return err
 	}
-	// A script means what it says; a person may have mistyped, and many secrets are
-	// shown only once.
-	if !yes && s.interactive() && isTerminal(s.stdin) {
-		if sure, err := s.askYes("Remove profile " + name + " and its secret?"); err != nil || !sure {
-			return errors.Join(err, malformed("nothing was removed"))
+	if !yes { // many secrets are shown only once, so a loop with a wrong name must not lose them
+		sure, err := s.askYes("Remove profile " + name + " and its secret?")
+		if err != nil || !sure {
+			return &protocol.Error{Kind: protocol.ErrMalformed, Text: "nothing was removed", Hint: "without a question: credhelper remove " + name + " --yes"}
 		}
 	}
 	wired := s.wiringsOf(ctx, name)

@@ -152,7 +152,7 @@ func (s *session) sayKeyring(ctx context.Context, h *helper.Helper) error {
 	if settings.Keyring == "" {
 		return s.print("keyring: none chosen yet\n")
 	}
-	return s.print("keyring: " + printable.Line(s.describeKeyring(ctx, settings.Keyring)) + "\n")
+	return s.print(s.screen().wrap("keyring: "+printable.Line(s.describeKeyring(ctx, settings.Keyring))) + "\n")
 }
 
 // logged is what the log knows of a profile.

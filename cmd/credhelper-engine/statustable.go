@@ -111,15 +111,18 @@ func (s *session) statusTable(rows []statusRow) string {
 	for _, row := range rows {
 		count[row.need]++
 	}
-	shown, hidden := rows, 0
-	if c.height > 0 && len(rows)+4 > c.height { // the rest is ready, and would push the others off the screen
-		keep := max(len(rows)-count[needsNothing], c.height-6, 5)
-		shown = rows[:min(keep, len(rows))]
-		hidden = len(rows) - len(shown)
+	shown := rows
+	if c.height > 0 && len(rows)+4 > c.height {
+		shown = rows[:min(len(rows), max(len(rows)-count[needsNothing], c.height))]
 	}
 	text := c.fit(shown)
-	if hidden > 0 {
-		text += fmt.Sprintf("... and %d more that are ready: credhelper status | less\n", hidden)
+	// Those that are ready would push the others off the screen.
+	for c.height > 0 && len(shown) > max(len(rows)-count[needsNothing], 1) && strings.Count(text, "\n")+5 > c.height {
+		shown = shown[:len(shown)-1]
+		text = c.fit(shown)
+	}
+	if hidden := len(rows) - len(shown); hidden > 0 {
+		text += c.wrap(fmt.Sprintf("... and %d more that are ready: credhelper status | less", hidden)) + "\n"
 	}
 	return text + c.wrap(countLine(len(rows), count)) + "\n"
 }

@@ -41,8 +41,12 @@ func (s *session) unlock(ctx context.Context, keep time.Duration) error {
 	if err != nil {
 		return err
 	}
+	if settings.Keyring == "" {
+		s.say("Nothing to unlock: no keyring has been chosen yet.")
+		return nil
+	}
 	if settings.Keyring != fileKeyring {
-		return policy("the keyring in use is " + orNone(settings.Keyring) + "; credhelper does not unlock it")
+		return policy("the keyring in use is " + settings.Keyring + "; credhelper does not unlock it")
 	}
 	if err := s.createHome(); err != nil {
 		return err

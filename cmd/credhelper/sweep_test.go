@@ -37,7 +37,7 @@ var victims = []victim{
 	{"first", []string{"token", "jama"}, forgetAll, nil, tokenHolds},
 	{"reject", []string{"reject", "jama"}, aged, func(s *sweep) string { return s.token + "\n" }, tokenHolds},
 	{"rotate", []string{"rotate", "jama", "--secret-stdin"}, nil, func(s *sweep) string { return s.other() + "\n" }, secretHolds},
-	{"remove", []string{"remove", "spare"}, addSpare, nil, spareHolds},
+	{"remove", []string{"remove", "spare", "--yes"}, addSpare, nil, spareHolds},
 }
 
 // sweep is one home whose commands are killed again and again.

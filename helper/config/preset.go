@@ -69,6 +69,7 @@ func PresetNames() []string {
 	for _, e := range entries {
 		names = append(names, strings.TrimSuffix(e.Name(), ".toml"))
 	}
+	slices.Sort(names) // "entra" is before "entra-device", unlike their files
 	return names
 }
 

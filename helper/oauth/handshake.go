@@ -44,7 +44,7 @@ func (x *exchange) ownRoots() bool {
 }
 
 const (
-	nameAuthority = "if the certificate comes from your own CA, name its file: ca_file (credhelper edit {profile}); " +
+	nameAuthority = "if the certificate comes from your own CA, name its file: add --ca-file FILE, or ca_file in credhelper edit {profile}; " +
 		"if not, somebody is in between, such as the sign-in page of a guest network"
 	checkAuthority     = "ca_file replaces the system's CAs: is it the right file? credhelper edit {profile}"
 	installAuthorities = "this system trusts no CA at all: install the package ca-certificates"
