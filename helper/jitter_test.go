@@ -19,7 +19,7 @@ func (h *home) margin(t *testing.T) (whole, kept int64) {
 		t.Fatal(err)
 	}
 	defer store.Close()
-	e, err := store.Get("demo", nil)
+	e, err := store.Get(cache.Whole("demo"), nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/credhelper/credhelper/helper"
 	"github.com/credhelper/credhelper/protocol"
+	"github.com/credhelper/credhelper/protocol/printable"
 )
 
 // listCommand lists profiles.
@@ -32,6 +33,7 @@ type listRecord struct {
 	URL     string   `json:"url,omitempty"`
 	Origins []string `json:"origins"`
 	File    string   `json:"file"`
+	Error   string   `json:"error,omitempty"` // why it cannot be used; then the rest is empty
 }
 
 func (s *session) list() error {
@@ -40,20 +42,34 @@ func (s *session) list() error {
 		return err
 	}
 	s.sayStrays(h)
-	all, problems := h.Profiles()
+	names, err := h.ProfileNames()
+	if err != nil {
+		return err
+	}
+	if _, err := h.Settings(); err != nil {
+		return err
+	}
+	var problems []error
 	rows := [][]string{{"PROFILE", "SYSTEM", "ORIGINS"}}
 	records := []listRecord{}
-	for _, p := range all {
+	for p, err := range h.EachProfile(names) {
+		name := names[len(records)]
+		if err != nil {
+			problems = append(problems, err)
+			rows = append(rows, []string{name, "cannot be used", "-"})
+			records = append(records, listRecord{Profile: name, Name: name, Origins: []string{}, Error: printable.Line(err.Error())})
+			continue
+		}
 		origins := p.OriginTexts()
-		rows = append(rows, []string{p.Name, p.Title, orDash(strings.Join(origins, " "))})
-		records = append(records, listRecord{p.Name, p.Name, p.Preset, p.Title, p.URL, origins, p.File})
+		rows = append(rows, []string{name, p.Title, orDash(strings.Join(origins, " "))})
+		records = append(records, listRecord{name, name, p.Preset, p.Title, p.URL, origins, p.File, ""})
 	}
 	switch {
 	case s.flags.json:
 		err = s.printJSON(records)
-	case len(all) > 0:
+	case len(records) > 0:
 		err = s.print(s.screen().table(rows))
-	case len(problems) == 0:
+	default:
 		s.say("No profiles yet. Add one: credhelper add (on a terminal it asks), or credhelper add NAME --preset PRESET ... (credhelper presets lists them)")
 	}
 	if err != nil {
