@@ -23,18 +23,19 @@ func (x *examination) executables() {
 	front, missing := handover.Front()
 	found, err := x.findProgram("credhelper")
 	switch {
-	case err != nil && missing != nil:
+	case missing != nil && err != nil:
 		x.fail("front", missing)
 		return
+	case missing != nil:
+		front = found
 	case err != nil:
 		x.add("front", note, "credhelper is not in PATH; tools find it by its full path only", "add "+filepath.Dir(front)+" to PATH")
-		return
+	default:
+		if real, err := filepath.EvalSymlinks(found); err == nil && real != front {
+			x.add("front", note, "PATH finds "+found+", this one is "+front, "")
+		}
 	}
-	if real, err := filepath.EvalSymlinks(found); err == nil && missing == nil && real != front {
-		x.add("front", note, "PATH finds "+found+", this one is "+front, "")
-		return
-	}
-	x.sameRelease("front", found)
+	x.sameRelease("front", front)
 }
 
 // plugin reports whether connectors that use go-plugin would find their executable. No

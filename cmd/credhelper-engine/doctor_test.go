@@ -128,7 +128,7 @@ func TestDoctorProxy(t *testing.T) {
 	}
 }
 
-// TestDoctorReleases: doctor finds an engine or plugin of another release.
+// TestDoctorReleases: doctor finds a front or plugin of another release, wherever it is.
 func TestDoctorReleases(t *testing.T) {
 	for old, check := range map[string]string{"credhelper": "front ", "credhelper-plugin": "plugin"} {
 		t.Run(old, func(t *testing.T) {
@@ -150,10 +150,12 @@ func TestDoctorReleases(t *testing.T) {
 				t.Fatal(err)
 			}
 			t.Cleanup(h.Close)
-			h.Env = append(h.Env, "PATH="+dir)
-			said, _ := h.Run("", "doctor")
-			if want := "note  " + check; !strings.Contains(said, want) || strings.Count(said, "another release than the engine") != 1 {
-				t.Errorf("no %q:\n%s", want, said)
+			for _, path := range []string{dir, t.TempDir()} { // in PATH or not
+				h.Env = append(h.Env, "PATH="+path)
+				said, _ := h.Run("", "doctor")
+				if want := "note  " + check; !strings.Contains(said, want) || strings.Count(said, "another release than the engine") != 1 {
+					t.Errorf("PATH=%s: no %q:\n%s", path, want, said)
+				}
 			}
 		})
 	}
