@@ -2,7 +2,9 @@ package cache
 
 import (
 	"cmp"
+	"runtime"
 	"slices"
+	"sync"
 )
 
 // A bucket is nonce 12 | AES-256-GCM of: count 2 | count hashes of 8 | zeros. Which
@@ -39,10 +41,7 @@ func (h hostHash) in(buckets int) int { return int(h.bucket) & (buckets - 1) }
 // spread distributes keys among the smallest number of buckets, a power of two, that can
 // hold them; nil if that is more than most.
 func spread(keys []string, most int) [][]hostHash {
-	hashes := make([]hostHash, len(keys))
-	for i, key := range keys {
-		hashes[i] = hashOf(key)
-	}
+	hashes := hashesOf(keys)
 	slices.SortFunc(hashes, func(a, b hostHash) int { return cmp.Compare(a.hash, b.hash) })
 	hashes = slices.CompactFunc(hashes, func(a, b hostHash) bool { return a.hash == b.hash })
 	for n := 1; n <= most; n *= 2 {
@@ -60,6 +59,23 @@ func spread(keys []string, most int) [][]hostHash {
 		return buckets
 	}
 	return nil
+}
+
+// hashesOf hashes keys, of which there may be hundreds of thousands, on all processors.
+func hashesOf(keys []string) []hostHash {
+	hashes := make([]hostHash, len(keys))
+	const least = 4096 // for which another goroutine is worth it
+	chunk := max(least, len(keys)/runtime.GOMAXPROCS(0)+1)
+	var all sync.WaitGroup
+	for from := 0; from < len(keys); from += chunk {
+		all.Go(func() {
+			for i := from; i < min(from+chunk, len(keys)); i++ {
+				hashes[i] = hashOf(keys[i])
+			}
+		})
+	}
+	all.Wait()
+	return hashes
 }
 
 // holds reports whether a host's key is in its bucket.
