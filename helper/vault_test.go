@@ -258,6 +258,14 @@ func TestVaultNodes(t *testing.T) {
 	active.Redirect(f.vault.URL())
 	f.wait(2 * time.Hour) // the cached token is over, and so is the login
 	wantError(t, f.fetch(), protocol.ErrPolicy, "it redirects to "+f.vault.URL())
+
+	stranger := sourcetest.NewVault(sourcetest.VaultOptions{Logins: []sourcetest.Login{approle}})
+	t.Cleanup(stranger.Close)
+	f.vault.Redirect(stranger.URL())
+	wantError(t, f.fetch(), protocol.ErrPolicy, "it redirects to "+stranger.URL())
+	if n := len(stranger.Requests()); n != 0 {
+		t.Errorf("%d requests at a node that nobody named", n)
+	}
 }
 
 // TestVaultLogins: each way to log in, over TLS with a CA of its own, in a namespace,
