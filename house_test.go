@@ -87,7 +87,7 @@ var packages = []packageRule{
 	{path: "cmd/internal/wiring", may: []string{"protocol", "protocol/printable", "protocol/origin", "helper/config"}, not: []string{"net/http", "os/exec"}},
 	{path: "cmd/credhelper", may: []string{"protocol", "protocol/origin", "helper/cache", "helper/logfile", "cmd/internal/process", "cmd/internal/handover"}, not: []string{"net/http", "net", "os/user", "encoding/json"}},
 	{path: "cmd/credhelper-engine", may: []string{""}},
-	{path: "cmd/credhelper-plugin", may: join(sys, []string{"helper/private", "protocol", "protocol/printable", "protocol/secret", "protocol/connector", "protocol/door", "helper", "helper/config", "helper/guest",
+	{path: "cmd/credhelper-plugin", may: join(sys, []string{"helper/private", "helper/cache", "protocol", "protocol/printable", "protocol/secret", "protocol/connector", "protocol/door", "helper", "helper/config", "helper/guest",
 		"cmd/internal/handover", "cmd/internal/inner", "cmd/internal/process"})},
 	{path: "internal/program", may: []string{"helper/cache"}, tests: true},
 	{path: "internal/crowd", may: []string{"helper", "protocol", "protocol/bearer", "protocol/connector"}, tests: true},

@@ -5,7 +5,6 @@ import (
 	"encoding/hex"
 	"os"
 	"path/filepath"
-	"strings"
 	"time"
 
 	"github.com/credhelper/credhelper/helper/cache"
@@ -28,15 +27,7 @@ import (
 // package helper/keyring/desktop, which adds to its start-up time. Errors wrap
 // protocol.ErrPolicy: the environment names no home.
 func FromEnvironment(environ []string, uid int) (Config, error) {
-	env := func(name string) string {
-		name += "="
-		for _, entry := range environ {
-			if value, found := strings.CutPrefix(entry, name); found {
-				return value
-			}
-		}
-		return ""
-	}
+	env := cache.Variables(environ)
 	dirs, err := cache.FindDirs(env, uid)
 	if err != nil {
 		return Config{}, protocol.Policy(err.Error())

@@ -25,6 +25,13 @@ func (s *session) setPassphrase(ctx context.Context, keyFile bool) error {
 	if err != nil {
 		return keyringTrouble(fileKeyring, err)
 	}
+	if !keyFile && !keyring.StaysUnlocked {
+		return &protocol.Error{
+			Kind: protocol.ErrPolicy,
+			Text: "a keyring with a passphrase would never be open here: this system has no kernel keyring, where an unlocked key can wait",
+			Hint: "keep the key file, which only you can read",
+		}
+	}
 	if err := s.unlockFirst(ctx, file); err != nil {
 		return err
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/credhelper/credhelper/cmd/internal/inner"
 	"github.com/credhelper/credhelper/cmd/internal/process"
 	"github.com/credhelper/credhelper/helper"
+	"github.com/credhelper/credhelper/helper/cache"
 	"github.com/credhelper/credhelper/protocol"
 )
 
@@ -92,7 +93,7 @@ func (s *session) env(name string) string {
 }
 
 func (s *session) lookup(name string) (value string, found bool) {
-	return inner.Lookup(s.environ, name)
+	return cache.Lookup(s.environ, name)
 }
 
 // interactive reports whether prompts are allowed: not in CI, not with --no-input.

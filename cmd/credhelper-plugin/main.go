@@ -19,6 +19,7 @@ import (
 	"github.com/credhelper/credhelper/cmd/internal/handover"
 	"github.com/credhelper/credhelper/cmd/internal/inner"
 	"github.com/credhelper/credhelper/helper"
+	"github.com/credhelper/credhelper/helper/cache"
 	"github.com/credhelper/credhelper/protocol"
 	"github.com/credhelper/credhelper/protocol/connector"
 )
@@ -80,8 +81,7 @@ func (p *plugin) open(verb string) (*helper.Helper, error) {
 
 // serve answers the host until ctx is done or the host is gone.
 func (p *plugin) serve(ctx context.Context, h *helper.Helper) error {
-	runtimeDir, _ := inner.Lookup(p.environ, "XDG_RUNTIME_DIR")
-	dir, err := socketDir(runtimeDir, time.Now())
+	dir, err := socketDir(cache.Variables(p.environ)("XDG_RUNTIME_DIR"), time.Now())
 	if err != nil {
 		return policy("plugin: " + err.Error())
 	}

@@ -15,6 +15,7 @@ import (
 
 	"github.com/credhelper/credhelper/cmd/internal/inner"
 	"github.com/credhelper/credhelper/helper"
+	"github.com/credhelper/credhelper/helper/cache"
 	"github.com/credhelper/credhelper/helper/guest"
 	"github.com/credhelper/credhelper/protocol"
 	"github.com/credhelper/credhelper/protocol/door"
@@ -26,7 +27,7 @@ func (p *plugin) proxy(argument string) error {
 	if err := inner.ReadArgument(argument, &call); err != nil {
 		return err
 	}
-	if debug, _ := inner.Lookup(p.environ, "GODEBUG"); strings.Contains(debug, "http2debug") {
+	if debug, _ := cache.Lookup(p.environ, "GODEBUG"); strings.Contains(debug, "http2debug") {
 		return policy("GODEBUG=http2debug prints tokens: take it out of the environment")
 	}
 	h, err := p.open("proxy")
@@ -151,7 +152,7 @@ func (s *service) api(ctx context.Context, r *guest.Row) (*door.API, error) {
 
 // ready tells a service manager that the door is served (sd_notify(3)).
 func (p *plugin) ready() {
-	if address, _ := inner.Lookup(p.environ, "NOTIFY_SOCKET"); strings.HasPrefix(address, "/") || strings.HasPrefix(address, "@") {
+	if address, _ := cache.Lookup(p.environ, "NOTIFY_SOCKET"); strings.HasPrefix(address, "/") || strings.HasPrefix(address, "@") {
 		notify(address, "READY=1")
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"strconv"
+	"strings"
 
 	"github.com/credhelper/credhelper/helper/private"
 )
@@ -19,6 +20,28 @@ type Dirs struct {
 	Runtime string // a directory that ends with the session or with the machine's uptime; may not exist
 }
 
+// Lookup returns a variable of an environment of entries "NAME=value". Windows writes some
+// names in capitals and compares all of them without regard to case.
+func Lookup(environ []string, name string) (value string, found bool) {
+	for _, entry := range environ {
+		if len(entry) <= len(name) || entry[len(name)] != '=' {
+			continue
+		}
+		if entry[:len(name)] == name || runtime.GOOS == "windows" && strings.EqualFold(entry[:len(name)], name) {
+			return entry[len(name)+1:], true
+		}
+	}
+	return "", false
+}
+
+// Variables returns the lookup in an environment that FindDirs needs.
+func Variables(environ []string) func(name string) string {
+	return func(name string) string {
+		value, _ := Lookup(environ, name)
+		return value
+	}
+}
+
 // ErrNoHome says that the environment names no home directory.
 var ErrNoHome = errors.New("HOME is not set to an absolute path; set HOME or CREDHELPER_HOME")
 
@@ -30,6 +53,10 @@ var ErrNoHome = errors.New("HOME is not set to an absolute path; set HOME or CRE
 // must not depend on the machine.
 func FindDirs(env func(string) string, uid int) (Dirs, error) {
 	d := Dirs{Runtime: env("XDG_RUNTIME_DIR")}
+	if runtime.GOOS == "darwin" {
+		// What "getconf DARWIN_USER_TEMP_DIR" prints: /var/folders/xx/.../T/.
+		d.Runtime = filepath.Clean(env("TMPDIR"))
+	}
 	if !filepath.IsAbs(d.Runtime) {
 		// cron and sudo-to-self have no XDG_RUNTIME_DIR but the same directory, and
 		// must find the same key.

@@ -85,7 +85,7 @@ func (d Dirs) sealingKey(ctx context.Context, e *Entry) (sealingKey, [16]byte, e
 	if key, ok := kernelKey(keyName(home), randomBytes, life); ok {
 		return key, home, nil
 	}
-	for _, p := range [...]place{placeRuntime, placeShared} {
+	for _, p := range filePlaces {
 		if key, ok := d.fileKey(p, home); ok {
 			return key, home, nil
 		}
@@ -117,7 +117,7 @@ func keyLife(dir private.Dir, e *Entry) (life time.Duration, err error) {
 // an entry written with a wrong clock does not count.
 const maxKeyLife = 26 * 60 * 60
 
-// fileKey returns the key in a file on a tmpfs, or creates it.
+// fileKey returns the key in a file of its own, or creates it.
 func (d Dirs) fileKey(p place, home [16]byte) (sealingKey, bool) {
 	key := sealingKey{place: p}
 	if d.fetchKey(&key, home) {
@@ -129,8 +129,11 @@ func (d Dirs) fileKey(p place, home [16]byte) (sealingKey, bool) {
 		return key, false
 	}
 	defer dir.Close()
-	ok := randomBytes(key.key[:]) == nil && dir.Replace(keyName(home), key.key[:]) == nil
-	return key, ok
+	if randomBytes(key.key[:]) != nil {
+		return key, false
+	}
+	content, err := keyFileContent(key.key[:])
+	return key, err == nil && dir.Replace(keyName(home), content) == nil
 }
 
 // KeyPlace describes the place where the key of sealed tokens is, or would be, kept.
@@ -154,7 +157,7 @@ func (s *Store) ForgetKey(ctx context.Context) error {
 		return err
 	}
 	forgetKernelKey(keyName(home))
-	for _, p := range [...]place{placeRuntime, placeShared} {
+	for _, p := range filePlaces {
 		if dir, err := s.dirs.keyDirectory(p); err == nil {
 			err = dir.Remove(keyName(home))
 			dir.Close()

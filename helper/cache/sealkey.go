@@ -16,6 +16,8 @@ const (
 	placeKernel  place = 'K' // the user's kernel keyring; gone with the machine's uptime
 	placeRuntime place = 'R' // a 0600 file in the user's runtime directory, a tmpfs
 	placeShared  place = 'S' // a 0600 file in /dev/shm/credhelper-UID, a tmpfs
+	placeUser    place = 'U' // a file that the system encrypts for this user (Windows: DPAPI)
+	placeTemp    place = 'T' // a 0600 file in the user's own temporary directory (macOS)
 	placeKeyFile place = 'F' // derived from the key file that opens the file keyring
 )
 
@@ -28,6 +30,10 @@ func (p place) String() string {
 		return "file in the runtime directory (tmpfs)"
 	case placeShared:
 		return "file in /dev/shm (tmpfs)"
+	case placeUser:
+		return "file encrypted for this user (DPAPI)"
+	case placeTemp:
+		return "file in the user's temporary directory"
 	case placeKeyFile:
 		return "derived from the key file of the file keyring"
 	}
@@ -47,14 +53,14 @@ func (d Dirs) fetchKey(key *sealingKey, home [16]byte) bool {
 	switch key.place {
 	case placeKernel:
 		return readKernelKey(key.serial, &key.key)
-	case placeRuntime, placeShared:
+	case placeRuntime, placeShared, placeUser, placeTemp:
 		dir, err := d.keyDirectory(key.place)
 		if err != nil {
 			return false
 		}
 		defer dir.Close()
-		content, err := dir.Read(keyName(home), keySize)
-		return err == nil && copy(key.key[:], content) == keySize
+		content, err := dir.Read(keyName(home), maxKeyFile)
+		return err == nil && readKeyFile(content, &key.key)
 	case placeKeyFile:
 		return d.deriveKey(key, home)
 	}

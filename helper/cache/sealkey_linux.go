@@ -120,6 +120,16 @@ func forgetKernelKey(name string) {
 	}
 }
 
+// filePlaces are the places of a file with the key, in the order in which they are tried.
+var filePlaces = [...]place{placeRuntime, placeShared}
+
+// maxKeyFile is the size of such a file in bytes.
+const maxKeyFile = keySize
+
+func readKeyFile(content []byte, key *[keySize]byte) bool { return copy(key[:], content) == keySize }
+
+func keyFileContent(key []byte) ([]byte, error) { return key, nil }
+
 // keyDirectory opens the directory of the key's file, and refuses one that is not on a
 // tmpfs: on a disk the key would survive a restart.
 func (d Dirs) keyDirectory(p place) (private.Dir, error) {

@@ -1,16 +1,19 @@
-//go:build !linux
+//go:build !linux && !windows
 
 package cache
 
 import (
 	"crypto/rand"
+	"runtime"
 	"time"
 
 	"github.com/credhelper/credhelper/helper/private"
 )
 
-// Other systems have neither a kernel keyring nor a tmpfs that ends with the uptime, so
-// only the key derived from the file keyring's key file is used.
+// These systems have neither a kernel keyring nor a tmpfs that ends with the uptime. On
+// macOS the temporary directory is the user's own, is not backed up and is emptied after
+// three days without use; it is on a disk. Elsewhere only the key derived from the file
+// keyring's key file is used.
 
 func readKernelKey(int32, *[keySize]byte) bool { return false }
 
@@ -20,8 +23,19 @@ func kernelKey(string, func([]byte) error, time.Duration) (sealingKey, bool) {
 
 func forgetKernelKey(string) {}
 
-func (d Dirs) keyDirectory(place) (private.Dir, error) {
-	return private.Dir{}, ErrNoSealingKey
+var filePlaces = [...]place{placeTemp}
+
+const maxKeyFile = keySize
+
+func readKeyFile(content []byte, key *[keySize]byte) bool { return copy(key[:], content) == keySize }
+
+func keyFileContent(key []byte) ([]byte, error) { return key, nil }
+
+func (d Dirs) keyDirectory(p place) (private.Dir, error) {
+	if p != placeTemp || runtime.GOOS != "darwin" {
+		return private.Dir{}, ErrNoSealingKey
+	}
+	return private.Open(d.Runtime)
 }
 
 func (d Dirs) makeKeyDirectory(place) {}

@@ -2,8 +2,6 @@ package cache
 
 import "os"
 
-// Untested: this system is only cross-compiled and vetted.
-
 func stampOf(path string) Stamp {
 	info, err := os.Stat(path)
 	if err != nil {

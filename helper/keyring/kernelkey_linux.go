@@ -11,6 +11,9 @@ import (
 // errReadOnly is the error of a read-only disk.
 var errReadOnly error = unix.EROFS
 
+// StaysUnlocked reports whether an unlocked file keyring is open to later processes.
+const StaysUnlocked = true
+
 // kernelKeyPerm permits everything to a possessor of the key, and view, read, write,
 // search and link to the same uid. By default the uid may only view it, and a process
 // whose session keyring does not link the user keyring (cron, services, su) possesses

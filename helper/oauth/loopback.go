@@ -10,7 +10,6 @@ import (
 	"net/url"
 	"strings"
 	"sync"
-	"syscall"
 	"time"
 
 	"github.com/credhelper/credhelper/protocol/printable"
@@ -38,7 +37,7 @@ func ListenLoopback(ctx context.Context, redirect string) (net.Listener, string,
 	var config net.ListenConfig
 	listener, err := config.Listen(ctx, "tcp", net.JoinHostPort(host, orText(u.Port(), "0")))
 	if err != nil {
-		if errors.Is(err, syscall.EADDRINUSE) {
+		if errors.Is(err, errAddrInUse) {
 			return nil, "", &Error{Kind: Policy, Reason: "another program uses the port of redirect, " + printable.Value(u.Host),
 				Cure: "end it if it is an earlier sign-in, or choose another port: credhelper edit {profile}"}
 		}

@@ -69,8 +69,8 @@ func (x *exchange) explainLoss(ctx context.Context, e *Error, err error) {
 
 // lost reports whether the connection was closed by the other side or the network.
 func lost(err error) bool {
-	return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, syscall.ECONNRESET) ||
-		errors.Is(err, syscall.EPIPE) || errors.Is(err, syscall.ECONNABORTED)
+	return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, errConnReset) ||
+		errors.Is(err, errPipe) || errors.Is(err, errConnAborted)
 }
 
 func timedOut(err error) bool {

@@ -12,7 +12,7 @@ import (
 
 // Dir is an open directory of ours. Windows has no modes: a folder below the user's
 // profile is protected by the access control list that it inherits, which is not
-// checked here. This file is only compiled and vetted, never run.
+// checked here.
 type Dir struct {
 	root *os.Root
 	path string

@@ -8,7 +8,10 @@ import (
 
 // Lock is a held lock. It is on a file of its own that is never deleted, and the kernel
 // releases it when its holder dies.
-type Lock struct{ f *os.File }
+type Lock struct {
+	f    *os.File
+	path string
+}
 
 // Lock takes the lock called name. It waits for other processes until the context ends,
 // in the order of their arrival, and then returns ErrLocked; ErrNoLocks if the file
@@ -31,7 +34,7 @@ func (d Dir) lock(ctx context.Context, name string, wait bool) (*Lock, error) {
 			return nil, err
 		}
 		if d.Holds(name, f) {
-			return &Lock{f}, nil
+			return &Lock{f, d.At(name)}, nil
 		}
 		// The file was deleted while we waited: our lock is on a file that no other
 		// process will find.
@@ -83,7 +86,7 @@ func (l *Lock) Unlock() {
 }
 
 // Path returns the path of the lock's file.
-func (l *Lock) Path() string { return l.f.Name() }
+func (l *Lock) Path() string { return l.path }
 
 // Touch changes the ctime and the size of the lock's file, so that its stamp changes,
 // even twice within a tick of the clock.

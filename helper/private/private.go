@@ -123,8 +123,9 @@ func Folder(path string) (Dir, error) {
 // Path returns the path under which the directory was opened.
 func (d Dir) Path() string { return d.path }
 
-// At returns the path of name, for messages and stamps.
-func (d Dir) At(name string) string { return d.path + string(os.PathSeparator) + name }
+// At returns the path of name, for messages and stamps, with a slash on Windows, too,
+// where a stamp must be that of a path made elsewhere.
+func (d Dir) At(name string) string { return d.path + "/" + name }
 
 // Replace replaces the content of name: a reader, also after a kill or with a full
 // disk, finds the old content or the new, never a part. It replaces a symbolic link

@@ -4,7 +4,6 @@
 package inner
 
 import (
-	"strings"
 	"time"
 
 	"github.com/credhelper/credhelper/cmd/internal/handover"
@@ -48,15 +47,4 @@ func Begin(self string, argv, environ []string, now time.Time, choosers ...strin
 		return Call{}, err
 	}
 	return Call{Handover: h, Name: argv[2], Args: argv[3:]}, nil
-}
-
-// Lookup returns the value of a variable in an environment of entries "NAME=value".
-func Lookup(environ []string, name string) (value string, found bool) {
-	name += "="
-	for _, entry := range environ {
-		if v, ok := strings.CutPrefix(entry, name); ok {
-			return v, true
-		}
-	}
-	return "", false
 }

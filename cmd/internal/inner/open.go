@@ -15,7 +15,7 @@ import (
 
 // Dirs returns the directories of the home that the environment names.
 func Dirs(environ []string) (cache.Dirs, error) {
-	d, err := cache.FindDirs(variables(environ), process.UserID())
+	d, err := cache.FindDirs(cache.Variables(environ), process.UserID())
 	if err != nil {
 		return d, protocol.Policy(err.Error())
 	}
@@ -56,17 +56,9 @@ func OpenKeyring(ctx context.Context, environ []string, now func() time.Time, se
 	if backend, _ := keyring.BackendNamed(settings.Keyring); backend.Desktop {
 		return desktop.Open(ctx, backend.Name, desktop.Config{State: dirs.State, Now: now, Environ: environ})
 	}
-	file, err := helper.OpenFile(ctx, dirs, variables(environ))
+	file, err := helper.OpenFile(ctx, dirs, cache.Variables(environ))
 	if err != nil {
 		return nil, err
 	}
 	return keyring.WithDeadline(file, keyringTime), nil
-}
-
-// variables returns a lookup function for an environment.
-func variables(environ []string) func(string) string {
-	return func(name string) string {
-		value, _ := Lookup(environ, name)
-		return value
-	}
 }

