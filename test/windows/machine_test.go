@@ -29,6 +29,7 @@ func TestMain(m *testing.M) {
 // user is somebody with a home of his own.
 type user struct {
 	t       *testing.T
+	bin     string // directory of the executables
 	environ []string
 }
 
@@ -42,12 +43,12 @@ func newUser(t *testing.T) *user {
 			t.Fatal(err)
 		}
 	}
-	return &user{t: t}
+	return &user{t: t, bin: bin}
 }
 
 // newHome has a home below a path with blanks, parentheses and other alphabets.
 func newHome(t *testing.T) *user {
-	return &user{t, []string{"CREDHELPER_HOME=" + windowsPath(filepath.Join(t.TempDir(), "Größe (1) мир"))}}
+	return &user{t, bin, []string{"CREDHELPER_HOME=" + windowsPath(filepath.Join(t.TempDir(), "Größe (1) мир"))}}
 }
 
 // appData returns the AppData folder of Wine's user.
@@ -74,7 +75,7 @@ func (u *user) run(program, input string, args ...string) answer {
 	u.t.Helper()
 	ctx, cancel := context.WithTimeout(u.t.Context(), 2*time.Minute)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, "wine", append([]string{filepath.Join(bin, program)}, args...)...)
+	cmd := exec.CommandContext(ctx, "wine", append([]string{filepath.Join(u.bin, program)}, args...)...)
 	cmd.Env = append(os.Environ(), u.environ...)
 	cmd.Stdin = strings.NewReader(input)
 	cmd.WaitDelay = time.Second

@@ -26,7 +26,7 @@ type toolLink struct {
 // apply creates the link, and reports whether it was missing. It never replaces a file
 // that is not a link to credhelper.
 func (l toolLink) apply() (changed bool, err error) {
-	old, err := os.Readlink(l.path)
+	old, err := linkTarget(l.path, l.target)
 	switch {
 	case err == nil && old == l.target:
 		return false, nil
@@ -41,7 +41,7 @@ func (l toolLink) apply() (changed bool, err error) {
 	}
 	temp := filepath.Join(filepath.Dir(l.path), "."+filepath.Base(l.path)+".new")
 	_ = os.Remove(temp)
-	if err := os.Symlink(l.target, temp); err != nil {
+	if err := makeLink(l.target, temp); err != nil {
 		return false, err
 	}
 	return true, os.Rename(temp, l.path)
@@ -49,7 +49,7 @@ func (l toolLink) apply() (changed bool, err error) {
 
 // undo removes the link, unless another configuration still needs it.
 func (l toolLink) undo() (changed bool, err error) {
-	old, err := os.Readlink(l.path)
+	old, err := linkTarget(l.path, l.target)
 	if err != nil || !isOurs(old) {
 		return false, nil
 	}

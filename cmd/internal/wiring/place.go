@@ -41,7 +41,7 @@ func (p *Place) suffixed(link string) string {
 
 // link returns a link of that name in the directory for links.
 func (p *Place) link(name, word string, users ...string) toolLink {
-	return toolLink{path: filepath.Join(p.links, name), target: p.credhelper, users: users, word: word}
+	return toolLink{path: filepath.ToSlash(filepath.Join(p.links, name)) + exe, target: p.credhelper, users: users, word: word}
 }
 
 // under returns a path below the home directory.
@@ -51,10 +51,27 @@ func (p *Place) under(parts ...string) string {
 
 // config returns a path below the configuration directory.
 func (p *Place) config(parts ...string) string {
+	if windows {
+		return p.roaming(parts...)
+	}
 	if dir := p.env("XDG_CONFIG_HOME"); filepath.IsAbs(dir) {
 		return filepath.Join(append([]string{dir}, parts...)...)
 	}
 	return p.under(append([]string{".config"}, parts...)...)
+}
+
+// roaming returns a path below the directory where programs of Windows keep settings.
+func (p *Place) roaming(parts ...string) string {
+	return filepath.Join(append([]string{p.file("APPDATA", p.under("AppData", "Roaming"))}, parts...)...)
+}
+
+// dotfile returns the path of a tool's file below the home directory, and on Windows of
+// the one, under another name, among the settings.
+func (p *Place) dotfile(name, onWindows string) string {
+	if windows {
+		return p.roaming(onWindows)
+	}
+	return p.under(name)
 }
 
 // file returns the path in the tool's own variable, else its default path.

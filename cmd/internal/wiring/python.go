@@ -136,7 +136,11 @@ func (p *Place) indexURL() string {
 }
 
 func (p *Place) pipFile() string {
-	return p.file("PIP_CONFIG_FILE", p.config("pip", "pip.conf"))
+	name := "pip.conf"
+	if windows {
+		name = "pip.ini"
+	}
+	return p.file("PIP_CONFIG_FILE", p.config("pip", name))
 }
 func (p *Place) uvFile() string { return p.file("UV_CONFIG_FILE", p.config("uv", "uv.toml")) }
 

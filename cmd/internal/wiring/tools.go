@@ -1,6 +1,7 @@
 package wiring
 
 import (
+	"path/filepath"
 	"strings"
 
 	"github.com/credhelper/credhelper/protocol"
@@ -135,14 +136,14 @@ func wireCargo(p *Place) (Plan, error) {
 }
 
 func wireTerraform(p *Place) (Plan, error) {
-	return wireHashicorp(p, "terraform", p.file("TF_CLI_CONFIG_FILE", p.under(".terraformrc")))
+	return wireHashicorp(p, "terraform", p.file("TF_CLI_CONFIG_FILE", p.dotfile(".terraformrc", "terraform.rc")))
 }
 
 // wireTofu uses the file that OpenTofu reads now: a new .tofurc would hide a
 // .terraformrc.
 func wireTofu(p *Place) (Plan, error) {
-	file := p.under(".tofurc")
-	if other := p.under(".terraformrc"); !isFile(file) && isFile(other) {
+	file := p.dotfile(".tofurc", "tofu.rc")
+	if other := p.dotfile(".terraformrc", "terraform.rc"); !isFile(file) && isFile(other) {
 		file = other
 	}
 	return wireHashicorp(p, "opentofu", p.file("TF_CLI_CONFIG_FILE", file))
@@ -163,9 +164,9 @@ func wireHashicorp(p *Place, tool, file string) (Plan, error) {
 		return only(text, block)
 	}
 	link := toolLink{
-		path:   p.under(".terraform.d", "plugins", "terraform-credentials-credhelper"),
+		path:   filepath.ToSlash(p.dotfile(".terraform.d", "terraform.d")) + "/plugins/terraform-credentials-credhelper" + exe,
 		target: p.credhelper,
-		users:  []string{p.under(".terraformrc"), p.under(".tofurc"), file},
+		users:  []string{p.dotfile(".terraformrc", "terraform.rc"), p.dotfile(".tofurc", "tofu.rc"), file},
 		word:   "credentials_helper \"credhelper\"",
 	}
 	return Plan{

@@ -5,7 +5,6 @@ package wiring
 
 import (
 	"errors"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -31,7 +30,7 @@ type Options struct {
 // NewPlace returns the place that the options describe.
 func NewPlace(o Options) *Place {
 	return &Place{
-		name: o.Name, profile: o.Profile, credhelper: o.Credhelper, links: linkDir(o.Home, o.Credhelper),
+		name: o.Name, profile: o.Profile, credhelper: filepath.ToSlash(o.Credhelper), links: linkDir(o.Home, o.Credhelper),
 		home: o.Home, bearerFile: o.BearerFile, gitVersion: o.GitVersion, kubeClusters: o.KubeClusters, env: o.Env,
 	}
 }
@@ -88,9 +87,10 @@ func (p *Place) checkBearer(tool *Tool) (err error) {
 
 // linkDir returns the directory for links: that of credhelper if it is in the user's
 // own home, else the one that systems add to PATH for users (file-hierarchy(7)). setup
-// never changes a directory that all users share.
+// never changes a directory that all users share, except on Windows, where only a link
+// beside credhelper finds the engine.
 func linkDir(home, credhelper string) string {
-	if dir := filepath.Dir(credhelper); strings.HasPrefix(dir, home+string(filepath.Separator)) {
+	if dir := filepath.Dir(credhelper); windows || strings.HasPrefix(dir, home+string(filepath.Separator)) {
 		return dir
 	}
 	return filepath.Join(home, ".local", "bin")
@@ -108,8 +108,7 @@ func (w Plan) Text() string {
 	var b strings.Builder
 	b.WriteString("# " + w.about + "\n" + w.shell)
 	for _, l := range w.links {
-		b.WriteString("mkdir -p " + typed(filepath.Dir(l.path)) + "\n")
-		b.WriteString("ln -s " + typed(l.target) + " " + typed(l.path) + "\n")
+		b.WriteString(linkLines(l))
 	}
 	for _, e := range w.edits {
 		b.WriteString("# in " + e.path + ":\n" + e.show)
@@ -191,7 +190,7 @@ func (w Plan) There() (paths []string) {
 		}
 	}
 	for _, l := range w.links {
-		if target, err := os.Readlink(l.path); err == nil && isOurs(target) {
+		if target, err := linkTarget(l.path, l.target); err == nil && isOurs(target) {
 			paths = append(paths, l.path)
 		}
 	}
