@@ -83,7 +83,7 @@ func TestKeyringByBadAgePlugin(t *testing.T) {
 	server, h := newServer(t), desktopHome(t, []string{"PATH=/usr/bin:/bin", "XDG_RUNTIME_DIR=/nonexistent"})
 	callWithin(t, h, 0, "", "keyring", "use", "file")
 	callWithin(t, h, 0, secretA, addArgs(server)...)
-	for _, name := range []string{"slow", "pin", "noisy", "garbage"} {
+	for _, name := range []string{"slow", "leaving", "pin", "noisy", "garbage"} {
 		if r := callWithin(t, h, 5, "", "keyring", "use", "file", "--identity", agePlugin(t, name)); strings.Contains(r.stderr, "c4n4ry") {
 			t.Errorf("%s: its own words are shown: %s", name, r.stderr)
 		}

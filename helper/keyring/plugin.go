@@ -113,7 +113,7 @@ func (c conversation) run(machine string, opening []*age.Stanza, hear func(*age.
 	ctx, cancel := context.WithTimeout(c.ctx, limit)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, c.plugin.Program, "--age-plugin="+machine)
-	cmd.Env, cmd.Dir, cmd.WaitDelay = c.environ, string(filepath.Separator), 250*time.Millisecond
+	cmd.Env, cmd.Dir, cmd.WaitDelay = childEnviron(c.environ, nil), string(filepath.Separator), 250*time.Millisecond
 	ownGroup(cmd)
 	in, err := cmd.StdinPipe()
 	if err != nil {
@@ -126,6 +126,10 @@ func (c conversation) run(machine string, opening []*age.Stanza, hear func(*age.
 	if err := cmd.Start(); err != nil {
 		return unavailable(err)
 	}
+	// A process that the plugin left behind may hold the pipes open, out of reach of a
+	// signal to the plugin's group.
+	hangUp := context.AfterFunc(ctx, func() { in.Close(); out.Close() })
+	defer hangUp()
 	err = c.talk(in, bufio.NewReader(io.LimitReader(out, maxConversation)), opening, hear)
 	in.Close()
 	late := time.AfterFunc(pluginGrace, func() { _ = killGroup(cmd) })

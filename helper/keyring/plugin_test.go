@@ -114,12 +114,16 @@ func TestPluginIsAges(t *testing.T) {
 // TestPluginFails: a plugin that does not open what it sealed changes nothing, and no error
 // contains its messages.
 func TestPluginFails(t *testing.T) {
-	for _, name := range []string{"broken", "silent", "garbage", "noisy", "pin", "touch", "slow"} {
+	for _, name := range []string{"broken", "silent", "garbage", "noisy", "pin", "touch", "slow", "leaving"} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			h, f := withKeyFile(t)
 			set(t, f, 1, canary)
-			err := h.open(t).UsePlugin(bg, pluginCalled(t, name), nil)
+			p := pluginCalled(t, name)
+			err := h.open(t).UsePlugin(bg, p, nil)
+			if _, ended := os.Stat(p.Program + ".ended"); ended == nil {
+				t.Error("the process that it left behind was waited for")
+			}
 			if !errors.Is(err, keyring.ErrLocked) && !errors.Is(err, keyring.ErrDamaged) || strings.Contains(err.Error(), "c4n4ry") {
 				t.Errorf("UsePlugin: %v", err)
 			}

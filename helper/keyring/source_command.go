@@ -37,9 +37,9 @@ var childVariables = [...]string{
 
 // childEnviron returns the childVariables of environ and those in names. Relative and
 // empty elements of PATH are removed, because they would mean the current directory
-// (T5).
+// (T5). It never returns nil, with which a command would get all of this process's.
 func childEnviron(environ, names []string) []string {
-	var kept []string
+	kept := []string{}
 	for _, entry := range environ {
 		name, value, _ := strings.Cut(entry, "=")
 		if !slices.Contains(childVariables[:], name) && !slices.Contains(names, name) {

@@ -228,6 +228,23 @@ func TestSourceCommandEnvironment(t *testing.T) {
 	}
 }
 
+// TestSourceCommandWithoutEnvironment: where none of the variables is set that a command may
+// get, it gets none, and not those of this process.
+func TestSourceCommandWithoutEnvironment(t *testing.T) {
+	t.Setenv("MY_SECRET", canary)
+	out := filepath.Join(t.TempDir(), "environment")
+	path := script(t, "env >"+out+"; echo value")
+	for _, environ := range [][]string{nil, {"MY_SECRET=" + canary}} {
+		if _, err := read(t, keyring.Surroundings{Environ: environ}, "command", path); err != nil {
+			t.Fatal(err)
+		}
+		text, err := os.ReadFile(out)
+		if err != nil || !strings.Contains(string(text), "PWD=/") || strings.Contains(string(text), canary) {
+			t.Errorf("the child has %q, %v", text, err)
+		}
+	}
+}
+
 // TestSourceCommandNames: a command also gets the variables that its profile names, and only
 // those.
 func TestSourceCommandNames(t *testing.T) {

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"time"
@@ -12,12 +13,17 @@ import (
 	"filippo.io/age/plugin"
 )
 
+// outlives is the argument of a plugin's child that outlives it. At its end it makes
+// NAME.ended.
+const outlives = "outlives"
+
 // AgePlugin makes a test binary a plugin of age, written with age's own framework, if
 // it was started by a name of age-plugin-NAME: played says so, and code is its exit.
 // Beside the program it leaves what it was given, in NAME.environ.
 //
 // NAME is what it does: "good" seals and opens; "pin" asks for the PIN 1234 first;
-// "touch" opens only if somebody was told; "slow" does not end; "broken" seals and does
+// "touch" opens only if somebody was told; "slow" does not end; "leaving"
+// leaves behind a process that holds its stdout, and does not end; "broken" seals and does
 // not open; "silent" ends without a word; "garbage" speaks another language; "noisy"
 // has a canary in its error.
 func AgePlugin(args, environ []string, out io.Writer) (code int, played bool) {
@@ -25,11 +31,23 @@ func AgePlugin(args, environ []string, out io.Writer) (code int, played bool) {
 	if !is || len(args) != 2 {
 		return 0, false
 	}
+	if args[1] == outlives {
+		time.Sleep(30 * time.Second)
+		_ = os.WriteFile(args[0]+".ended", nil, 0o600) // the test may be over, with its directory
+		return 0, true
+	}
 	if os.WriteFile(args[0]+".environ", []byte(strings.Join(environ, "\n")+"\n"), 0o600) != nil {
 		return 1, true
 	}
 	switch name {
 	case "slow":
+		time.Sleep(time.Hour)
+	case "leaving":
+		child := exec.Command("setsid", args[0], outlives) // out of reach of a signal to our group
+		child.Stdout = out
+		if child.Start() != nil {
+			return 1, true
+		}
 		time.Sleep(time.Hour)
 	case "silent":
 		return 0, true
