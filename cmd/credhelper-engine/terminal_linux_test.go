@@ -274,6 +274,42 @@ func TestTooLongForATerminal(t *testing.T) {
 	}
 }
 
+// TestPastedLines: echo is off when the question is shown, and of several pasted lines only
+// the first is read; the others are not left to the shell, which would show and run them.
+func TestPastedLines(t *testing.T) {
+	p := sit(t, newHome(t), addArgs(jamaServer(t))...)
+	p.see("not shown: ")
+	if p.echoes() {
+		t.Error("what answers the question at once is shown")
+	}
+	const lines = "first\nsecond\nthird"
+	waiting := func() int {
+		n, err := unix.IoctlGetInt(int(p.slave.Fd()), unix.TIOCINQ)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return n
+	}
+	_ = p.cmd.Process.Signal(syscall.SIGSTOP) // so that all are there before one is read
+	p.types(lines + "\n")
+	for range 500 {
+		if waiting() > len(lines) {
+			break
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	if n := waiting(); n != len(lines)+1 {
+		t.Fatalf("%d bytes wait: the test is blind", n)
+	}
+	_ = p.cmd.Process.Signal(syscall.SIGCONT)
+	if code := p.ends(); code != 7 {
+		t.Errorf("exit %d: %s", code, p.screen.String())
+	}
+	if n := waiting(); n != 0 {
+		t.Errorf("%d bytes are left to the shell", n)
+	}
+}
+
 // TestRefusedSecretIsNotKept: the person is told why, and nothing is stored.
 func TestRefusedSecretIsNotKept(t *testing.T) {
 	server, home := jamaServer(t), newHome(t)

@@ -4,10 +4,9 @@ package terminal
 
 import "golang.org/x/sys/unix"
 
-// readHidden reads one line without echo. It returns an empty line if Ctrl-D was typed
-// at its beginning; Ctrl-D after text ends the line. It does not use term.ReadPassword,
-// which keeps reading after Ctrl-D.
-func readHidden(fd int) ([]byte, error) {
+// hide switches echo off. restore switches it on again and discards what was typed and not
+// read: lines that were pasted behind the first would be shown, and run by the shell.
+func hide(fd int) (restore func(), err error) {
 	before, err := unix.IoctlGetTermios(fd, getTermios)
 	if err != nil {
 		return nil, err
@@ -19,7 +18,13 @@ func readHidden(fd int) ([]byte, error) {
 	if err := unix.IoctlSetTermios(fd, setTermios, &hidden); err != nil {
 		return nil, err
 	}
-	defer func() { _ = unix.IoctlSetTermios(fd, setTermios, before) }()
+	return func() { _ = unix.IoctlSetTermios(fd, flushTermios, before) }, nil
+}
+
+// readLine reads one line from a terminal. It returns an empty line if Ctrl-D was typed
+// at its beginning; Ctrl-D after text ends the line. It does not use term.ReadPassword,
+// which keeps reading after Ctrl-D.
+func readLine(fd int) ([]byte, error) {
 	// In this mode one read returns one line, or the text before Ctrl-D.
 	line := make([]byte, longestLine+1)
 	for {

@@ -2,6 +2,8 @@ package terminal
 
 import "golang.org/x/term"
 
-// readHidden reads one line without echo. Untested: this system is only cross-compiled
-// and vetted.
-func readHidden(fd int) ([]byte, error) { return term.ReadPassword(fd) }
+// hide does nothing: readLine does. Untested: this system is only cross-compiled and vetted.
+func hide(int) (restore func(), err error) { return func() {}, nil }
+
+// readLine reads one line without echo.
+func readLine(fd int) ([]byte, error) { return term.ReadPassword(fd) }

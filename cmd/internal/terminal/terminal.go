@@ -43,10 +43,15 @@ func AskSecret(question string, ending []os.Signal, exit func(int)) ([]byte, err
 		return nil, err
 	}
 	defer restore()
+	show, err := hide(fd) // before the question, which a program may answer at once
+	if err != nil {
+		return nil, ErrNone
+	}
+	defer show()
 	if _, err := io.WriteString(tty.out, question+": "); err != nil {
 		return nil, ErrNone
 	}
-	typed, err := readHidden(fd)
+	typed, err := readLine(fd)
 	if err == nil && len(typed) > 0 {
 		// Always as many, so that the length is not shown.
 		_, _ = io.WriteString(tty.out, "********")
