@@ -22,16 +22,20 @@ type document struct {
 	content []byte
 	lines   map[string]int // dotted key -> line from 1
 	order   []string       // the keys in their order
+
+	counted, line int // how many bytes, and the line breaks in them
 }
 
 // readDocument decodes a configuration file strictly: TOML 1.0, case-sensitive keys, no
 // key that the target does not have.
 func readDocument(path string, content []byte, into any) (*document, error) {
-	d, err := decode(path, content, into)
-	if err != nil {
+	d := newDocument(path, content)
+	if !d.index() { // go-toml, too, would take long for it
+		return nil, d.wrong("", "a key has more than %d parts", mostParts)
+	}
+	if err := d.decode(into); err != nil {
 		return nil, err
 	}
-	d.index()
 	// go-toml compares keys without case and ignores unknown ones.
 	t := reflect.TypeOf(into)
 	for _, key := range d.order {
@@ -44,12 +48,22 @@ func readDocument(path string, content []byte, into any) (*document, error) {
 
 // decode decodes a file of our own, whose keys and their lines do not matter.
 func decode(path string, content []byte, into any) (*document, error) {
-	content = bytes.TrimPrefix(content, byteOrderMark)
-	d := &document{path: path, content: content, lines: map[string]int{}}
-	if err := toml.Unmarshal(content, into); err != nil {
-		return nil, d.decodeError(err, reflect.TypeOf(into))
+	d := newDocument(path, content)
+	if err := d.decode(into); err != nil {
+		return nil, err
 	}
 	return d, nil
+}
+
+func newDocument(path string, content []byte) *document {
+	return &document{path: path, content: bytes.TrimPrefix(content, byteOrderMark), lines: map[string]int{}}
+}
+
+func (d *document) decode(into any) error {
+	if err := toml.Unmarshal(d.content, into); err != nil {
+		return d.decodeError(err, reflect.TypeOf(into))
+	}
+	return nil
 }
 
 // wrong returns an error about a key of the file.
@@ -109,45 +123,60 @@ func (d *document) unknown(key string, known map[string]bool) error {
 // tables.
 var parsers = sync.Pool{New: func() any { return new(unstable.Parser) }}
 
-// index walks the file's syntax tree for the lines of keys.
-func (d *document) index() {
+// index walks the file's syntax tree for the lines of keys. It ends at the first syntax
+// error, and is false if a key has more than mostParts.
+func (d *document) index() bool {
 	p := parsers.Get().(*unstable.Parser)
 	defer parsers.Put(p)
 	p.Reset(d.content)
 	table := ""
 	for p.NextExpression() {
 		e := p.Expression()
+		ok := true
 		switch e.Kind {
 		case unstable.Table, unstable.ArrayTable:
-			table = d.note(e.Key(), "")
+			table, ok = d.note(e.Key(), "")
 		case unstable.KeyValue:
-			d.noteValue(e, table)
+			ok = d.noteValue(e, table)
+		}
+		if !ok {
+			return false
 		}
 	}
+	return true
 }
 
-func (d *document) noteValue(e *unstable.Node, table string) {
-	key := d.note(e.Key(), table)
-	d.noteMembers(e.Value(), key)
+func (d *document) noteValue(e *unstable.Node, table string) bool {
+	key, ok := d.note(e.Key(), table)
+	return ok && d.noteMembers(e.Value(), key)
 }
 
-func (d *document) noteMembers(value *unstable.Node, key string) {
-	switch value.Kind {
-	case unstable.InlineTable:
-		for members := value.Children(); members.Next(); {
-			d.noteValue(members.Node(), key)
+func (d *document) noteMembers(value *unstable.Node, key string) bool {
+	children := value.Children()
+	for children.Next() {
+		ok := true
+		switch value.Kind {
+		case unstable.InlineTable:
+			ok = d.noteValue(children.Node(), key)
+		case unstable.Array:
+			ok = d.noteMembers(children.Node(), key)
 		}
-	case unstable.Array:
-		for items := value.Children(); items.Next(); {
-			d.noteMembers(items.Node(), key)
+		if !ok {
+			return false
 		}
 	}
+	return true
 }
 
 // quotedDot replaces a dot inside a quoted key, where it is not a separator.
 const quotedDot = "\x00"
 
-func (d *document) note(parts unstable.Iterator, table string) string {
+// mostParts is some times as many parts as a key of ours has.
+const mostParts = 16
+
+// note notes the line of a key, and returns its dotted form; false if it has too many
+// parts.
+func (d *document) note(parts unstable.Iterator, table string) (key string, ok bool) {
 	key, line := table, 0
 	for parts.Next() {
 		n := parts.Node()
@@ -155,13 +184,23 @@ func (d *document) note(parts unstable.Iterator, table string) string {
 			key += "."
 		}
 		key += strings.ReplaceAll(string(n.Data), ".", quotedDot)
-		line = 1 + bytes.Count(d.content[:n.Raw.Offset], []byte{'\n'})
+		line = d.lineAt(int(n.Raw.Offset))
+		if strings.Count(key, ".") >= mostParts {
+			return key, false
+		}
 	}
 	if _, seen := d.lines[key]; !seen {
 		d.lines[key] = line
 		d.order = append(d.order, key)
 	}
-	return key
+	return key, true
+}
+
+// lineAt returns the line of a byte, from 1. Later calls are for later bytes.
+func (d *document) lineAt(offset int) int {
+	d.line += bytes.Count(d.content[d.counted:max(d.counted, offset)], []byte{'\n'})
+	d.counted = max(d.counted, offset)
+	return d.line + 1
 }
 
 // wanted returns the required type of a key's value, in TOML's terms; "" for an unknown
