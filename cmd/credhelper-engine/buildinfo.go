@@ -4,8 +4,9 @@ import (
 	"bytes"
 	"encoding/binary"
 	"errors"
-	"os"
 	"runtime/debug"
+
+	"github.com/credhelper/credhelper/helper/private"
 )
 
 // errNoBuildInfo says that a file is not a Go executable with modules.
@@ -22,9 +23,12 @@ const (
 	sentinel        = 16
 )
 
+// longestExecutable is some times what ours have, in bytes.
+const longestExecutable = 64 << 20
+
 // readBuildInfo returns the module, with its version, from which an executable was built.
 func readBuildInfo(path string) (*debug.BuildInfo, error) {
-	content, err := os.ReadFile(path)
+	content, err := private.ReadProvided(path, longestExecutable) // PATH may find anything there
 	if err != nil {
 		return nil, err
 	}

@@ -1,8 +1,9 @@
 package wiring
 
 import (
+	"cmp"
 	"encoding/json"
-	"os"
+	"io/fs"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -97,10 +98,10 @@ func (c kubeCluster) authority(dir string) (string, error) {
 	if !filepath.IsAbs(path) {
 		path = filepath.Join(dir, path)
 	}
-	content, err := os.ReadFile(path)
-	if err != nil {
-		return "", err
+	content, exists, err := readConfig(path) // which a kubeconfig of somebody else may name
+	if err != nil || !exists {
+		return "", cmp.Or(err, fs.ErrNotExist)
 	}
-	b, err := json.Marshal(content) // in Base64
+	b, err := json.Marshal([]byte(content)) // in Base64
 	return strings.Trim(string(b), `"`), err
 }

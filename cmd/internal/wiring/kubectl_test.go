@@ -9,11 +9,14 @@ import (
 )
 
 // TestSetupKubectlRecords: setup records the CA of each cluster that the profile owns, from
-// the data or from the file, and of no other cluster (S17).
+// the data or from the file, and of no other cluster (S17). A file that is no certificate's
+// is not read.
 func TestSetupKubectlRecords(t *testing.T) {
 	place := testPlace(t)
-	if err := writeConfig(filepath.Join(place.home, ".kube", "ca.pem"), "PEM of a file\n"); err != nil {
-		t.Fatal(err)
+	for name, content := range map[string]string{"ca.pem": "PEM of a file\n", "huge.pem": strings.Repeat("x", configLimit+1)} {
+		if err := writeConfig(filepath.Join(place.home, ".kube", name), content); err != nil {
+			t.Fatal(err)
+		}
 	}
 	place.kubeClusters = func() string {
 		return `[{"name":"a","cluster":{"server":"https://git.example.com","certificate-authority-data":"QUJD"}},
@@ -22,7 +25,8 @@ func TestSetupKubectlRecords(t *testing.T) {
 			{"name":"public","cluster":{"server":"https://eu.cdn.example.com"}},
 			{"name":"stranger","cluster":{"server":"https://evil.test","certificate-authority-data":"RVZJTA=="}},
 			{"name":"unchecked","cluster":{"server":"https://git.example.com","insecure-skip-tls-verify":true}},
-			{"name":"gone","cluster":{"server":"https://git.example.com","certificate-authority":"/nowhere/ca.pem"}}]`
+			{"name":"gone","cluster":{"server":"https://git.example.com","certificate-authority":"/nowhere/ca.pem"}},
+			{"name":"huge","cluster":{"server":"https://git.example.com","certificate-authority":"huge.pem"}}]`
 	}
 	plan, err := wireKubectl(place)
 	if err != nil {
