@@ -106,6 +106,15 @@ func garbage(conn net.Conn) { _, _ = conn.Write(bytes.Repeat([]byte("\xff\x00gar
 
 func closing(conn net.Conn) { conn.Close() }
 
+func flood(conn net.Conn) { // lists how it could be authenticated to, without an end
+	_, _ = conn.Read(make([]byte, 64))
+	for {
+		if _, err := conn.Write(bytes.Repeat([]byte("EXTERNAL "), 1000)); err != nil {
+			return
+		}
+	}
+}
+
 func drip(conn net.Conn) {
 	for {
 		if _, err := conn.Write([]byte("O")); err != nil {
@@ -135,6 +144,7 @@ func TestBadBus(t *testing.T) {
 		{"garbage", "unix:path=" + bus(t, garbage), empty},
 		{"closes at once", "unix:path=" + bus(t, closing), empty},
 		{"drips", "unix:path=" + bus(t, drip), empty},
+		{"floods", "unix:path=" + bus(t, flood), empty},
 		{"two silent ones", "unix:path=" + bus(t, silent) + ";unix:path=" + bus(t, silent), empty},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net"
 	"slices"
 	"strings"
 	"time"
@@ -46,7 +47,7 @@ func newSecretClient(ctx context.Context) (*secretClient, error) {
 	if err != nil {
 		return nil, err
 	}
-	bus, err := dbus.NewConn(conn)
+	bus, err := dbus.NewConn(&bounded{conn, longestTalk})
 	if err != nil {
 		conn.Close()
 		return nil, err
@@ -57,6 +58,25 @@ func newSecretClient(ctx context.Context) (*secretClient, error) {
 		return nil, err
 	}
 	return c, nil
+}
+
+// longestTalk is the most that a bus may say to a client, in bytes: about the names of
+// thirty thousand items. The library reads what a bus sends as fast as it comes.
+const longestTalk = 16 << 20
+
+// bounded is a connection from which no more than left bytes are read.
+type bounded struct {
+	net.Conn
+	left int
+}
+
+func (b *bounded) Read(p []byte) (int, error) {
+	if b.left == 0 {
+		return 0, errors.New("the session bus says too much")
+	}
+	n, err := b.Conn.Read(p[:min(len(p), b.left)])
+	b.left -= n
+	return n, err
 }
 
 func (c *secretClient) close() {

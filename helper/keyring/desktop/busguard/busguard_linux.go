@@ -184,11 +184,13 @@ func answers(name string, deadline time.Time) bool {
 		return false
 	}
 	uid := hex.EncodeToString([]byte(strconv.Itoa(os.Getuid())))
-	if _, err := io.WriteString(conn, "\x00AUTH EXTERNAL "+uid+"\r\n"); err != nil {
-		return false
-	}
-	if line, err := readLine(conn); err != nil || !strings.HasPrefix(line, "OK ") {
-		return false
+	for _, step := range [...]struct{ said, heard string }{{"\x00AUTH\r\n", "REJECTED "}, {"AUTH EXTERNAL " + uid + "\r\n", "OK "}} {
+		if _, err := io.WriteString(conn, step.said); err != nil {
+			return false
+		}
+		if line, err := readLine(conn); err != nil || !strings.HasPrefix(line, step.heard) {
+			return false
+		}
 	}
 	if _, err := conn.Write(append([]byte("BEGIN\r\n"), hello()...)); err != nil {
 		return false
