@@ -84,10 +84,21 @@ func diagAnswer(b []byte, remote, local netip.AddrPort) (uid int, inode uint32) 
 		return 0, 0
 	}
 	a := b[netlinkHead:]
-	if string(a[answerIDAt:answerIDAt+36]) != string(sockID(remote, local)) {
+	id := a[answerIDAt:]
+	if binary.BigEndian.Uint16(id) != remote.Port() || addrOf(a[0], id[4:]) != remote.Addr().Unmap() ||
+		binary.BigEndian.Uint16(id[2:]) != local.Port() || addrOf(a[0], id[20:]) != local.Addr().Unmap() {
 		return 0, 0
 	}
 	return int(binary.NativeEndian.Uint32(a[answerUIDAt:])), binary.NativeEndian.Uint32(a[answerInodeAt:])
+}
+
+// addrOf reads an address of the kernel's answer. That of an IPv6 socket which speaks IPv4,
+// as Java's do, is mapped.
+func addrOf(family byte, b []byte) netip.Addr {
+	if family == unix.AF_INET {
+		return netip.AddrFrom4([4]byte(b[:4]))
+	}
+	return netip.AddrFrom16([16]byte(b[:16])).Unmap()
 }
 
 // holder says which process listens at an address, as far as we may know.
