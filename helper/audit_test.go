@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/credhelper/credhelper/helper"
+	"github.com/credhelper/credhelper/helper/logfile"
 	"github.com/credhelper/credhelper/helper/oauth/oauthtest"
 	"github.com/credhelper/credhelper/protocol"
 )
@@ -152,5 +153,27 @@ func TestLogOfManyMegabytes(t *testing.T) {
 	h.write(h.dirs.Log(), strings.Repeat(line+strings.Repeat("x", 1000)+"\"}\n", 12<<10))
 	if n := len(h.log()); n != 12<<10 {
 		t.Errorf("%d lines", n)
+	}
+}
+
+// TestRecentLog: what looks for something recent reads the end of a log that has grown to
+// gigabytes, and not all of it.
+func TestRecentLog(t *testing.T) {
+	h := ready(t, oauthtest.Options{})
+	const line = `{"time":"2026-11-23T08:01:41Z","event":"fetch","profile":"NAME"}` + "\n"
+	h.write(h.dirs.Log(), strings.Replace(line, "NAME", "old", 1))
+	if err := os.Truncate(h.dirs.Log(), 300<<20); err != nil { // a hole, which takes no room
+		t.Fatal(err)
+	}
+	f, err := os.OpenFile(h.dirs.Log(), os.O_WRONLY|os.O_APPEND, 0)
+	if err == nil {
+		_, err = f.WriteString("\n" + strings.Replace(line, "NAME", "new", 1))
+	}
+	if err = errors.Join(err, f.Close()); err != nil {
+		t.Fatal(err)
+	}
+	got := ""
+	if err := h.helper().LogButHits(func(r logfile.Record) bool { got += r.Profile; return true }); err != nil || got != "new" {
+		t.Errorf("%q, %v", got, err)
 	}
 }

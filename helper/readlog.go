@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"math"
 
 	"github.com/credhelper/credhelper/helper/logfile"
 	"github.com/credhelper/credhelper/protocol"
@@ -17,20 +18,28 @@ import (
 // false. Invalid lines are skipped. Errors wrap protocol.ErrPolicy.
 func (h *Helper) Log(yield func(logfile.Record) bool) error { return h.eachRecord(nil, yield) }
 
-// LogButHits is Log without the answers from the cache, which a large log has by the
-// hundred thousand, and which are not decoded.
+// recentLog is how much of each file of a log is read by those that want something recent, in
+// bytes: log_size may be 16 GiB, which nobody waits for.
+const recentLog = 256 << 20
+
+// LogButHits is Log for the last 256 MiB of each file and without the answers from the
+// cache, which a large log has by the hundred thousand, and which are not decoded.
 func (h *Helper) LogButHits(yield func(logfile.Record) bool) error {
 	hit := []byte(`"event":"` + eventHit + `"`)
-	return readLog(h.config.Dirs.Log(), func(line []byte) bool {
+	return readLog(h.config.Dirs.Log(), recentLog, func(line []byte) bool {
 		var r logfile.Record
 		return bytes.Contains(line, hit) || json.Unmarshal(line, &r) != nil || yield(r)
 	})
 }
 
-// eachRecord is Log for the lines that contain a text, which avoids decoding the
-// others.
+// eachRecord is Log for the lines that contain a text, which avoids decoding the others,
+// in the last 256 MiB of each file; for all lines without a text.
 func (h *Helper) eachRecord(with []byte, yield func(logfile.Record) bool) error {
-	return readLog(h.config.Dirs.Log(), func(line []byte) bool {
+	most := int64(math.MaxInt64)
+	if with != nil {
+		most = recentLog
+	}
+	return readLog(h.config.Dirs.Log(), most, func(line []byte) bool {
 		var r logfile.Record
 		return !bytes.Contains(line, with) || json.Unmarshal(line, &r) != nil || yield(r)
 	})
@@ -39,8 +48,8 @@ func (h *Helper) eachRecord(with []byte, yield func(logfile.Record) bool) error 
 // longestLine is more bytes than a line of the log has.
 const longestLine = 64 << 10
 
-// readLog calls yield for each line of both files of a log.
-func readLog(path string, yield func(line []byte) bool) error {
+// readLog calls yield for each line of both files of a log, in at most their last bytes.
+func readLog(path string, most int64, yield func(line []byte) bool) error {
 	files, err := logfile.Open(path)
 	for _, f := range files {
 		defer f.Close()
@@ -49,6 +58,9 @@ func readLog(path string, yield func(line []byte) bool) error {
 		return protocol.Policy("cannot read the log: " + err.Error())
 	}
 	for _, f := range files {
+		if info, err := f.Stat(); err == nil && info.Size() > most {
+			_, _ = f.Seek(-most, io.SeekEnd) // into a line, which is passed over
+		}
 		lines := bufio.NewReaderSize(f, longestLine)
 		for {
 			line, err := lines.ReadSlice('\n')

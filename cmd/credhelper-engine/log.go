@@ -35,6 +35,7 @@ func (s *session) logCommand() *cobra.Command {
 		Example:           "  credhelper log jama --since 24h --event refused,failed",
 		GroupID:           groupKeep,
 		Args:              between(0, 1),
+		Annotations:       patient, // it may have 32 GiB
 		ValidArgsFunction: s.completeProfiles,
 		RunE:              func(_ *cobra.Command, args []string) error { return s.log(args, f) },
 	}

@@ -28,6 +28,10 @@ func namesIn(dir string) ([]string, error) {
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
+	if errors.Is(err, fs.ErrPermission) {
+		return nil, &protocol.Error{Kind: protocol.ErrPolicy, Text: "cannot " + err.Error(),
+			Hint: "whoever owns it can let you list it; CREDHELPER_ETC=none leaves the administrator's out"}
+	}
 	if err != nil {
 		return nil, protocol.Policy("cannot " + err.Error())
 	}
