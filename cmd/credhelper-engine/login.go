@@ -3,6 +3,7 @@ package main
 import (
 	"cmp"
 	"context"
+	"errors"
 	"io"
 	"os"
 	"strings"
@@ -11,6 +12,7 @@ import (
 	"github.com/cli/browser"
 	"github.com/spf13/cobra"
 
+	"github.com/credhelper/credhelper/cmd/internal/terminal"
 	"github.com/credhelper/credhelper/helper"
 	"github.com/credhelper/credhelper/helper/config"
 	"github.com/credhelper/credhelper/helper/failure"
@@ -132,6 +134,10 @@ func (s *session) signInByPaste(ctx context.Context, p *config.Profile, client *
 	s.sayPainted(in.URL)
 	s.say("It ends at a page that cannot be opened, " + redirect + "?...: copy that address from the browser.")
 	address, err := s.askSecret("Paste it, not shown")
+	if errors.Is(err, terminal.ErrNone) || errors.Is(err, terminal.ErrTooLong) {
+		return nil, &protocol.Error{Kind: protocol.ErrMalformed, Text: "login --paste: there is no terminal, or the address is too long for one, which takes 4,094 bytes",
+			Hint: "with ssh -L for the port of the address above, a browser anywhere can come back: credhelper login " + p.Name + " --no-browser"}
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -113,6 +113,10 @@ func TestLoginPaste(t *testing.T) {
 		{"another state", func(a string) string { return strings.Replace(a, "state=", "state=x", 1) }, 6, "another state", 0},
 		{"another address", func(a string) string { return strings.Replace(a, "127.0.0.1", "127.0.0.2", 1) }, 6, "not where this sign-in ends", 0},
 		{"the code alone", func(a string) string { return "code" }, 6, "not where this sign-in ends", 0},
+		{"the code in another parameter", func(a string) string { return strings.Replace(a, "code=", "id_token=", 1) }, 6, "without a code", 0},
+		{"two codes", func(a string) string { return a + "&code=x" }, 6, "more than once", 0},
+		{"nothing", func(a string) string { return "" }, 2, "nothing was typed", 0},
+		{"too long", func(a string) string { return a + "&x=" + strings.Repeat("x", 5000) }, 2, "too long for one", 0},
 		{"what the browser shows", func(a string) string { return " " + a + " " }, 0, "Signed in: me.", 1},
 	} {
 		t.Run(c.name, func(t *testing.T) {

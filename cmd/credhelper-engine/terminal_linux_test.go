@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -274,6 +276,15 @@ func TestTooLongForATerminal(t *testing.T) {
 	}
 }
 
+// stopped reports whether all threads of the process are.
+func (p *person) stopped() bool {
+	states, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/stat", p.cmd.Process.Pid))
+	return len(states) > 0 && !slices.ContainsFunc(states, func(path string) bool {
+		text, _ := os.ReadFile(path)
+		return !strings.Contains(string(text), ") T ")
+	})
+}
+
 // TestPastedLines: echo is off when the question is shown, and of several pasted lines only
 // the first is read; the others are not left to the shell, which would show and run them.
 func TestPastedLines(t *testing.T) {
@@ -291,6 +302,12 @@ func TestPastedLines(t *testing.T) {
 		return n
 	}
 	_ = p.cmd.Process.Signal(syscall.SIGSTOP) // so that all are there before one is read
+	for range 500 {
+		if p.stopped() {
+			break
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
 	p.types(lines + "\n")
 	for range 500 {
 		if waiting() > len(lines) {

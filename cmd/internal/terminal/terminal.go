@@ -24,6 +24,13 @@ var ErrNone = &protocol.Error{
 	Hint: "give the secret with --secret-stdin or --secret-file FILE",
 }
 
+// ErrTooLong is the error for what a terminal does not pass on as a whole.
+var ErrTooLong = &protocol.Error{
+	Kind: protocol.ErrMalformed,
+	Text: "the secret is too long to be typed into a terminal",
+	Hint: "use --secret-file or --secret-stdin",
+}
+
 // longestLine is the longest line that a terminal in canonical mode accepts; the kernel
 // silently drops the rest of a longer one.
 const longestLine = 4095
@@ -65,7 +72,7 @@ func AskSecret(question string, ending []os.Signal, exit func(int)) ([]byte, err
 	}
 	if len(typed) >= longestLine {
 		clear(typed)
-		return nil, protocol.Malformed("the secret is too long to be typed into a terminal; use --secret-file or --secret-stdin")
+		return nil, ErrTooLong
 	}
 	return typed, nil
 }
