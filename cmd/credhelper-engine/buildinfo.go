@@ -6,7 +6,7 @@ import (
 	"errors"
 	"runtime/debug"
 
-	"github.com/credhelper/credhelper/helper/private"
+	"github.com/credhelper/credhelper/helper/trust"
 )
 
 // errNoBuildInfo says that a file is not a Go executable with modules.
@@ -28,7 +28,7 @@ const longestExecutable = 64 << 20
 
 // readBuildInfo returns the module, with its version, from which an executable was built.
 func readBuildInfo(path string) (*debug.BuildInfo, error) {
-	content, err := private.ReadProvided(path, longestExecutable) // PATH may find anything there
+	content, err := trust.ReadProvided(path, longestExecutable) // PATH may find anything there
 	if err != nil {
 		return nil, err
 	}

@@ -7,7 +7,7 @@ import (
 	"syscall"
 	"testing"
 
-	"github.com/credhelper/credhelper/helper/private"
+	"github.com/credhelper/credhelper/helper/trust"
 )
 
 // TestReadBuildInfoOfNoFile: what PATH finds may be anything, and doctor neither waits for
@@ -19,7 +19,7 @@ func TestReadBuildInfoOfNoFile(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for path, want := range map[string]error{pipe: private.ErrUnsafe, "/dev/zero": private.ErrUnsafe, dir: private.ErrUnsafe, huge: private.ErrTooLarge} {
+	for path, want := range map[string]error{pipe: trust.ErrUnsafe, "/dev/zero": trust.ErrUnsafe, dir: trust.ErrUnsafe, huge: trust.ErrTooLarge} {
 		if _, err := readBuildInfo(path); !errors.Is(err, want) {
 			t.Errorf("%s: %v, want %v", path, err, want)
 		}
