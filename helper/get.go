@@ -156,24 +156,3 @@ func (q *query) findOwner(ctx context.Context) error {
 	}
 	return q.surveyed(ctx)
 }
-
-// routed finds the profile by a route.
-func (q *query) routed() bool {
-	if q.store == nil {
-		return false
-	}
-	u := q.request.URL
-	name := q.store.Owner(u, q.clock())
-	if name == "" {
-		return false
-	}
-	p, err := q.Profile(name)
-	if err != nil || p.ByName {
-		return false
-	}
-	if q.origin, err = home.Owns(p, u); err != nil {
-		return false
-	}
-	q.profile = p
-	return true
-}

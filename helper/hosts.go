@@ -139,3 +139,24 @@ func (h *Helper) refreshed(ctx context.Context, u origin.URL) (*home.Claims, err
 
 // Refresh looks at all profiles, so that what was edited in place counts at once.
 func (h *Helper) Refresh(ctx context.Context) { _, _ = h.refreshed(ctx, origin.URL{}) }
+
+// routed finds the profile by a route.
+func (q *query) routed() bool {
+	if q.store == nil {
+		return false
+	}
+	u := q.request.URL
+	name := q.store.Owner(u, q.clock())
+	if name == "" {
+		return false
+	}
+	p, err := q.Profile(name)
+	if err != nil || p.ByName {
+		return false
+	}
+	if q.origin, err = home.Owns(p, u); err != nil {
+		return false
+	}
+	q.profile = p
+	return true
+}

@@ -8,7 +8,6 @@ import (
 	"sync"
 	"unicode"
 
-	"github.com/credhelper/credhelper/helper/oauth"
 	"github.com/credhelper/credhelper/protocol/printable"
 )
 
@@ -79,14 +78,6 @@ func (r *Resolver) Profile(name, place string, content []byte) (*Profile, error)
 		}
 	}
 	return p, p.check(d)
-}
-
-// usualAuth returns the client authentication of a profile that names none.
-func usualAuth(grant string) string {
-	if g, _ := oauth.FindGrant(grant); g.Clientless {
-		return "none"
-	}
-	return "client_secret_basic"
 }
 
 // checkTexts refuses control characters and invalid UTF-8 in every string.

@@ -8,6 +8,7 @@ import (
 	"github.com/pelletier/go-toml/v2"
 
 	"github.com/credhelper/credhelper/helper/keyring"
+	"github.com/credhelper/credhelper/helper/oauth"
 	"github.com/credhelper/credhelper/protocol"
 )
 
@@ -165,4 +166,12 @@ func WithKeyring(path, text, backend string) (string, error) {
 		return "", protocol.Policy(path + ": write " + line + " into it by hand")
 	}
 	return text, nil
+}
+
+// usualAuth returns the client authentication of a profile that names none.
+func usualAuth(grant string) string {
+	if g, _ := oauth.FindGrant(grant); g.Clientless {
+		return "none"
+	}
+	return "client_secret_basic"
 }

@@ -2,6 +2,7 @@ package private
 
 import (
 	"errors"
+	"io"
 	"os"
 	"time"
 
@@ -48,7 +49,11 @@ func (d Dir) Read(name string, limit int) ([]byte, error) {
 		return nil, err
 	}
 	defer f.Close()
-	return trust.ReadAll(f, limit)
+	content, err := io.ReadAll(io.LimitReader(f, int64(limit)+1))
+	if err == nil && len(content) > limit {
+		err = trust.TooLarge(d.At(name), limit)
+	}
+	return content, err
 }
 
 // ReadAt fills b from a file.

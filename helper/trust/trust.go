@@ -8,8 +8,6 @@ package trust
 
 import (
 	"errors"
-	"io"
-	"os"
 	"strconv"
 )
 
@@ -41,14 +39,4 @@ func Unsafe(path, what string) error { return &finding{ErrUnsafe, path + " " + w
 // TooLarge returns ErrTooLarge for a path.
 func TooLarge(path string, limit int) error {
 	return &finding{ErrTooLarge, path + " has more than " + strconv.Itoa(limit) + " bytes"}
-}
-
-// ReadAll reads an open file to its end, whatever its reported size. A file of more than
-// limit bytes is ErrTooLarge.
-func ReadAll(f *os.File, limit int) ([]byte, error) {
-	content, err := io.ReadAll(io.LimitReader(f, int64(limit)+1))
-	if err == nil && len(content) > limit {
-		err = TooLarge(f.Name(), limit)
-	}
-	return content, err
 }

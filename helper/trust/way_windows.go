@@ -1,6 +1,7 @@
 package trust
 
 import (
+	"io"
 	"os"
 	"path/filepath"
 )
@@ -26,7 +27,7 @@ func ReadProvided(path string, limit int) ([]byte, error) {
 	if info, err := f.Stat(); err == nil && !info.Mode().IsRegular() {
 		return nil, Unsafe(path, "is not a regular file")
 	}
-	return ReadAll(f, limit)
+	return readAll(f, limit)
 }
 
 // ProvidedDir reads many provided files of one directory.
@@ -45,3 +46,13 @@ func (d ProvidedDir) Read(name string, limit int) ([]byte, error) {
 
 // Writable is not known before it is tried.
 func Writable(string) error { return nil }
+
+// readAll reads an open file to its end, whatever its reported size. A file of more than
+// limit bytes is ErrTooLarge.
+func readAll(f *os.File, limit int) ([]byte, error) {
+	content, err := io.ReadAll(io.LimitReader(f, int64(limit)+1))
+	if err == nil && len(content) > limit {
+		err = TooLarge(f.Name(), limit)
+	}
+	return content, err
+}

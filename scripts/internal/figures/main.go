@@ -24,8 +24,8 @@ type limit struct{ lines, names, cycle int }
 // limits are those of packages that have been too entangled in the past.
 var limits = map[string]limit{
 	"helper":         {3300, 66, 1},
-	"helper/config":  {2500, 64, 2},
-	"helper/home":    {1300, 41, 6},
+	"helper/config":  {2500, 65, 2},
+	"helper/home":    {1400, 41, 6},
 	"helper/server":  {1250, 21, 4},
 	"helper/failure": {200, 16, 1},
 	"helper/private": {550, 44, 2},
