@@ -45,7 +45,7 @@ func (q *query) record(event string) logfile.Record {
 
 // recordOf returns the log record of a request.
 func recordOf(r protocol.Request) logfile.Record {
-	line := logfile.Record{Profile: printable.Value(r.Profile)}
+	line := logfile.Record{Profile: printable.Value(r.Profile), Text: r.Words()}
 	if r.URL != (origin.URL{}) {
 		line.URI = r.URL.String()
 	}

@@ -479,3 +479,23 @@ func TestNarrowWithoutEffect(t *testing.T) {
 		}
 	}
 }
+
+// TestNarrowLogged: the line of each token says what was asked for, whether it is fetched
+// or comes from the cache, and that of the whole token says nothing more.
+func TestNarrowLogged(t *testing.T) {
+	h := readyWide(t, oauthtest.Options{})
+	h.write(h.dirs.Settings(), "keyring = \"file\"\naudit = \"all\"\n")
+	for _, r := range []protocol.Request{named, narrowed("read", "b")} {
+		h.mustGet(r)
+		h.mustGet(r)
+	}
+	var got []string
+	for _, line := range h.log() {
+		if line.Event == "fetch" || line.Event == "hit" {
+			got = append(got, line.Event+" "+line.Text)
+		}
+	}
+	if want := "fetch , hit , fetch scope read, audience b, hit scope read, audience b"; strings.Join(got, ", ") != want {
+		t.Errorf("%q, want %q", got, want)
+	}
+}

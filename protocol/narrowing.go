@@ -55,3 +55,19 @@ func (n *Narrowing) SetAudience(text string) error {
 	n.Audience = text
 	return nil
 }
+
+// Words returns the narrowing for the log, shortened; "" if there is none.
+func (n Narrowing) Words() string {
+	const most = 256
+	text := ""
+	if n.Scope != "" {
+		text = "scope " + n.Scope[:min(len(n.Scope), most)]
+	}
+	if n.Audience != "" {
+		if text != "" {
+			text += ", "
+		}
+		text += "audience " + n.Audience[:min(len(n.Audience), most)]
+	}
+	return text
+}

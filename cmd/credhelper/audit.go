@@ -13,7 +13,7 @@ import (
 // logHit appends the line about a token that is given from the cache. Its error is a
 // refusal of the token.
 func logHit(path, dialect string, r protocol.Request, e *cache.Entry, now time.Time) error {
-	line := logfile.Record{Event: logfile.Hit, Profile: e.Profile, Source: logfile.FromCache, Token: e.Fingerprint, Expires: e.Expires}
+	line := logfile.Record{Event: logfile.Hit, Profile: e.Profile, Source: logfile.FromCache, Token: e.Fingerprint, Expires: e.Expires, Text: r.Words()}
 	if r.URL != (origin.URL{}) {
 		line.URI = r.URL.String()
 	}
