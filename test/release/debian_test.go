@@ -96,8 +96,16 @@ func knows(t *testing.T, m *machine) {
 			t.Errorf("%s: %v, no %q in\n%s", c.script, err, c.says, out)
 		}
 	}
-	out := m.must("root", "cd /usr/share/man/man1 && ls | grep -c credhelper; man -w credhelper-keyring-use")
-	t.Logf("pages of the manual: %s", out)
+	// Completion and manual know the same verbs.
+	verbs := strings.Fields(m.must("user", `credhelper __complete '' 2>/dev/null | cut -f1 | grep -v '^:'`))
+	for _, verb := range verbs {
+		if out, err := m.run("user", "man -w credhelper-"+verb); err != nil {
+			t.Errorf("%s has no page in the manual: %s", verb, out)
+		}
+	}
+	if len(verbs) < 30 {
+		t.Errorf("%d verbs: the test is blind", len(verbs))
+	}
 }
 
 // completes: commands and profiles are completed, in three shells.
