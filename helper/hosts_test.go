@@ -331,6 +331,7 @@ func TestRoutesOfEditedProfiles(t *testing.T) {
 			claiming := func(origin string) string {
 				return "client_id = \"client\"\norigins = [\"" + origin + "\"]\ntoken_url = \"{endpoint}\"\n"
 			}
+			h.profiles(20) // so that the routes have no stamps of them
 			h.profile("first", claiming(c.first))
 			h.profile("then", claiming("https://other.example"))
 			for i := range c.others {
