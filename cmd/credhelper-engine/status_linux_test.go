@@ -54,9 +54,9 @@ func TestStatusOnATerminal(t *testing.T) {
 	p.endsWith(130)
 }
 
-// TestStatusBadInput: status of the executables where something is wrong with what is
-// asked, with a profile or with their number, on a small terminal and in a pipe: it is
-// readable, ends in time, and says first what needs a person, each with its command.
+// TestStatusBadInput: with wrong arguments, a broken profile or many profiles, on a small
+// terminal and in a pipe, the output of status is readable, ends in time, and begins with
+// what needs a person, each with its command.
 func TestStatusBadInput(t *testing.T) {
 	home := newHome(t)
 	write := func(name, content string) {
@@ -125,8 +125,8 @@ func TestStatusBadInput(t *testing.T) {
 	}
 }
 
-// TestStatusClash: two profiles that claim one origin are marked in status, in both rows,
-// with what helps; a third one is not.
+// TestStatusClash: status marks two profiles that claim one origin in both rows, with
+// advice; a third one is not marked.
 func TestStatusClash(t *testing.T) {
 	home := newHome(t)
 	if err := os.MkdirAll(home+"/config/profiles", 0o700); err != nil {

@@ -63,13 +63,13 @@ func (s *session) answerTool(d *protocol.Dialect, call protocol.Call) int {
 	return s.end(reply, err)
 }
 
-// readCall reads and decodes a call. A person who has to type it is told so, and has the
-// time for that; a tool's terminal is never its stdin.
+// readCall reads and decodes a call. A person who has to type it is told so, and gets the
+// time for that; tools never have a terminal as stdin.
 func (s *session) readCall(d *protocol.Dialect, call *protocol.Call, want protocol.Stdin) (*protocol.Dialect, protocol.Request, error) {
 	fd, start := int(s.stdin.Fd()), s.start
 	types := want.Until != protocol.Nothing && isTerminal(s.stdin)
 	if types {
-		s.say("Reading the request from the terminal; Ctrl-D ends it, Ctrl-C gives up. What it is made of: credhelper " + d.Name + " --help")
+		s.say("Reading the request from the terminal; Ctrl-D ends it, Ctrl-C cancels. For its form: credhelper " + d.Name + " --help")
 		start = s.now().Add(process.TypingTime)
 	}
 	d, r, err := process.ReadCall(d, call, want, fd, start)
@@ -79,7 +79,7 @@ func (s *session) readCall(d *protocol.Dialect, call *protocol.Call, want protoc
 	return d, r, err
 }
 
-// withNames adds to an error the names that a call of credhelper's own dialects could
+// withNames adds to an error the names that a call of one of credhelper's own dialects may
 // have meant.
 func (s *session) withNames(r protocol.Request, err error) error {
 	var e *protocol.Error

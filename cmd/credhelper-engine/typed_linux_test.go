@@ -8,16 +8,11 @@ import (
 	"time"
 )
 
-// TestRequestIsTyped: a person who calls what reads stdin is told so, has the time to
-// type it, and gets the answer; a tool's pipe that stays silent is given up as before.
+// TestRequestIsTyped: a person who runs a command that reads stdin is told so, has time to
+// type, and gets the answer; a tool whose pipe stays silent is still given up after 2 s.
 func TestRequestIsTyped(t *testing.T) {
 	server, home := jamaServer(t), newHome(t)
-	p := sit(t, home, addArgs(server)...)
-	p.see("not shown: ")
-	p.types(typed + "\n")
-	if code := p.ends(); code != 0 {
-		t.Fatal(p.screen.String())
-	}
+	addTyped(t, home, server)
 	for _, c := range []struct{ args, text, want string }{
 		{"get", "{\"profile\":\n\"jama\"}\n\x04", `"profile":"jama"`},
 		{"git get", "protocol=http\nhost=" + strings.TrimPrefix(server.URL(), "http://") + "\n\n", "password="},
@@ -25,7 +20,7 @@ func TestRequestIsTyped(t *testing.T) {
 	} {
 		p := seat(t, home, nil, func(cmd *exec.Cmd, terminal *os.File) { cmd.Stdin, cmd.Stdout = terminal, terminal }, strings.Fields(c.args)...)
 		p.see("Reading the request from the terminal; Ctrl-D ends it")
-		time.Sleep(2200 * time.Millisecond) // longer than a tool may take
+		time.Sleep(2200 * time.Millisecond) // longer than a tool may
 		for _, line := range strings.SplitAfter(c.text, "\n") {
 			if _, err := p.master.WriteString(line); err != nil {
 				t.Fatal(err)
@@ -36,7 +31,7 @@ func TestRequestIsTyped(t *testing.T) {
 			t.Errorf("%s: exit %d, %q", c.args, code, p.screen.String())
 		}
 	}
-	p = seat(t, home, nil, func(cmd *exec.Cmd, terminal *os.File) { cmd.Stdin, cmd.Stdout = terminal, terminal }, "get")
+	p := seat(t, home, nil, func(cmd *exec.Cmd, terminal *os.File) { cmd.Stdin, cmd.Stdout = terminal, terminal }, "get")
 	p.see("Reading the request")
 	p.types("\x03")
 	if code := p.ends(); code != 130 && code != -1 {

@@ -7,7 +7,7 @@ import (
 	"github.com/credhelper/credhelper/protocol"
 )
 
-// ErrTyped says that a person has to type the request, which is the engine's to say.
+// ErrTyped says that a person has to type the request; the engine tells them so.
 var ErrTyped error = typed{}
 
 type typed struct{}

@@ -32,7 +32,8 @@ func WriteOnce(fd int, b []byte) error {
 // StdinTime is the time limit for receiving a request, from the start of the process.
 const StdinTime = 2 * time.Second
 
-// silence is how long nothing may come until we look whether a person has to type it.
+// silence is the time without input after which we check whether a person has to type the
+// request.
 const silence = 300 * time.Millisecond
 
 // ReadRequest reads a request from a descriptor in the way that its dialect requires.
