@@ -23,16 +23,16 @@ type limit struct{ lines, names, cycle int }
 
 // limits are those of packages that have been too entangled in the past.
 var limits = map[string]limit{
-	"helper":         {3300, 66, 1},
-	"helper/config":  {2500, 65, 2},
+	"helper":         {3400, 66, 1},
+	"helper/config":  {2600, 66, 2},
 	"helper/home":    {1400, 41, 6},
 	"helper/server":  {1250, 21, 4},
 	"helper/failure": {200, 16, 1},
-	"helper/private": {550, 44, 2},
+	"helper/private": {560, 44, 2},
 }
 
 // mostHelper is the limit of code lines of helper and the packages below it.
-const mostHelper = 19_700
+const mostHelper = 20_300
 
 // mostBytes are the limits of the stripped executables.
 const mostEngine, mostAll = 12_500_000, 32_000_000
