@@ -46,6 +46,17 @@ func (h *Helper) PutDoorItem(ctx context.Context, item DoorItem, value secret.Te
 	return ofDoor(k.Set(ctx, h.secretKey(string(item)), value))
 }
 
+// DeleteDoorItems deletes them: no guest is known after that.
+func (h *Helper) DeleteDoorItems(ctx context.Context) error {
+	k, err := h.openKeyring(ctx)
+	for _, item := range doorItems {
+		if err == nil {
+			err = k.Delete(ctx, h.secretKey(string(item)))
+		}
+	}
+	return ofDoor(err)
+}
+
 // LockDoor lets one process at a time change the items of the door and its guests.
 func (h *Helper) LockDoor(ctx context.Context) (unlock func(), err error) {
 	store, err := cache.Create(h.config.Dirs)

@@ -52,6 +52,19 @@ func recordOf(r protocol.Request) logfile.Record {
 	return line
 }
 
+// eventGuest is the event of the door: a guest came, or was refused.
+const eventGuest = "guest"
+
+// LogGuest appends a line of the door: what a guest of the profile did, "" if nobody
+// knows whose guest it was, and the exit code of its refusal, 0 if there was none.
+func (h *Helper) LogGuest(by logfile.Caller, profile, text string, exit int) {
+	settings, _ := h.Settings()
+	line := logfile.Record{Event: eventGuest, Profile: profile, Text: printable.Line(text), Exit: exit}
+	if h.logFile.Append(settings.LogLimit(), line.By(by, h.now())) != nil {
+		h.report("the log cannot be written")
+	}
+}
+
 // ofToken is the line with the token that it is about.
 func (h *Helper) ofToken(r logfile.Record, token secret.Text, expires int64) logfile.Record {
 	r.Token, r.Expires = h.fingerprint(token), expires

@@ -95,6 +95,7 @@ var checks = [...]func(*examination){
 	(*examination).sealing,
 	(*examination).secrets,
 	(*examination).profiles,
+	(*examination).guests,
 	(*examination).tools,
 	(*examination).leftovers,
 }

@@ -38,12 +38,12 @@ func (x *examination) executables() {
 	x.sameRelease("front", front)
 }
 
-// plugin reports whether connectors that use go-plugin would find their executable. No
+// plugin reports whether connectors and the door would find their executable. No
 // other program needs it.
 func (x *examination) plugin() {
 	path, err := handover.Find(handover.Plugin)
 	if err != nil {
-		x.add("plugin", note, err.Error()+"; only connectors that use go-plugin need it", "")
+		x.add("plugin", note, err.Error()+"; only plugin, proxy and lend need it", "")
 		return
 	}
 	x.sameRelease("plugin", path)

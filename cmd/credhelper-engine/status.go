@@ -79,6 +79,7 @@ func (s *session) status(ctx context.Context, names []string) error {
 	}
 	if len(names) == 0 {
 		s.sayStrays(h)
+		s.sayGuests(ctx, h)
 	}
 	known := knownFromLog(h)
 	locked := s.lockedWord(ctx, h)

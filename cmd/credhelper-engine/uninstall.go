@@ -171,12 +171,14 @@ func (s *session) removeAll(ctx context.Context, h *helper.Helper, names, own []
 	if err != nil {
 		return err
 	}
-	for _, name := range names {
-		if settings.Keyring == "" || settings.Keyring == fileKeyring {
-			break // its files go with the directories, locked or not
+	if settings.Keyring != "" && settings.Keyring != fileKeyring { // whose files go with the directories, locked or not
+		for _, name := range names {
+			if err := h.DeleteSecret(ctx, name); err != nil {
+				return notStored(err, "the profiles and what else is stored are unchanged")
+			}
 		}
-		if err := h.DeleteSecret(ctx, name); err != nil {
-			return notStored(err, "the profiles and what else is stored are unchanged")
+		if err := h.DeleteDoorItems(ctx); err != nil {
+			return err
 		}
 	}
 	var kept []string
@@ -198,7 +200,7 @@ func (s *session) removeAll(ctx context.Context, h *helper.Helper, names, own []
 // ownNames are the names in the directories of a home (docs/architecture.md, "What is on
 // disk"); those with a slash at the end are removed with all below them.
 var ownNames = [...]string{
-	"config.toml", ".edit-*.toml", "profiles/*.toml", "profiles", "presets/*.toml", "presets",
+	"config.toml", ".edit-*.toml", "profiles/*.toml", "profiles", "presets/*.toml", "presets", "guests/*.toml", "guests",
 	"keyring/", "keyring.key", "keyring.plugin", "oversize/",
 	"run/", "locks/", "exec/", "log", "log" + logfile.Older,
 	".tmp-*", "*/.tmp-*", // of writers that were killed

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net"
 	"net/netip"
+	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -12,6 +13,7 @@ import (
 	"time"
 
 	"github.com/credhelper/credhelper/cmd/internal/inner"
+	"github.com/credhelper/credhelper/helper/cache"
 	"github.com/credhelper/credhelper/helper/guest"
 	"github.com/credhelper/credhelper/protocol"
 	"github.com/credhelper/credhelper/protocol/door"
@@ -36,7 +38,10 @@ func (p *plugin) listen(call inner.ProxyCall) (net.Listener, hosts, error) {
 	if !at.Addr().IsLoopback() {
 		return nil, hosts{}, policy("--listen " + at.String() + " is not an address of this machine alone, and without TLS secrets would be sent in clear")
 	}
-	l, err := net.Listen("tcp", at.String())
+	l, err := p.activated()
+	if l == nil && err == nil {
+		l, err = net.Listen("tcp", at.String())
+	}
 	if errors.Is(err, syscall.EADDRINUSE) {
 		return nil, hosts{}, &protocol.Error{Kind: protocol.ErrPolicy, Text: at.String() + " is taken by " + holder(at),
 			Hint: "end that program, or listen elsewhere: credhelper proxy --listen " + at.Addr().String() + ":PORT"}
@@ -44,13 +49,33 @@ func (p *plugin) listen(call inner.ProxyCall) (net.Listener, hosts, error) {
 	if err != nil {
 		return nil, hosts{}, policy("proxy: " + printable.Line(err.Error()))
 	}
-	own := l.Addr().(*net.TCPAddr).AddrPort()
+	tcp, ok := l.Addr().(*net.TCPAddr)
+	if !ok || !tcp.AddrPort().Addr().Unmap().IsLoopback() {
+		l.Close()
+		return nil, hosts{}, policy("the socket of the service manager is not at an address of this machine alone")
+	}
+	own := netip.AddrPortFrom(tcp.AddrPort().Addr().Unmap(), tcp.AddrPort().Port())
 	names, err := hostsOf(own, call.Names)
 	if err != nil {
 		l.Close()
 		return nil, hosts{}, err
 	}
 	return l, names, nil
+}
+
+// activated returns the socket that a service manager has opened for us (sd_listen_fds(3));
+// nil if there is none. It is held from the machine's start on, so nobody else can be
+// there first, and no request is lost while the door is started again.
+func (p *plugin) activated() (net.Listener, error) {
+	const first = 3
+	of, _ := cache.Lookup(p.environ, "LISTEN_PID")
+	n, _ := cache.Lookup(p.environ, "LISTEN_FDS")
+	if of != strconv.Itoa(os.Getpid()) || n == "" || n == "0" {
+		return nil, nil
+	}
+	f := os.NewFile(first, "socket")
+	defer f.Close()
+	return net.FileListener(f)
 }
 
 // hostsOf lists the values of the Host field for an address and further names.

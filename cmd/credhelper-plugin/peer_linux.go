@@ -111,8 +111,9 @@ func holder(at netip.AddrPort) string {
 			if len(f) < 10 || f[3] != listening || !strings.HasSuffix(f[1], ":"+strings.ToUpper(strconv.FormatUint(0x10000|uint64(at.Port()), 16)[1:])) {
 				continue
 			}
-			if pid, name := processWith(f[9]); pid != "" {
-				return "process " + pid + " (" + name + ")"
+			inode, _ := strconv.ParseUint(f[9], 10, 32)
+			if pid, path := programWith(uint32(inode)); pid != 0 {
+				return "process " + strconv.Itoa(pid) + " (" + filepath.Base(path) + ")"
 			}
 			return "a process of user " + f[7]
 		}
@@ -120,15 +121,21 @@ func holder(at netip.AddrPort) string {
 	return "another process"
 }
 
-// processWith returns the process of ours that has a socket.
-func processWith(inode string) (pid, name string) {
-	links, _ := filepath.Glob("/proc/[0-9]*/fd/*")
-	for _, link := range links {
-		if to, err := os.Readlink(link); err == nil && to == "socket:["+inode+"]" {
-			pid = strings.Split(link, "/")[2]
-			text, _ := os.ReadFile("/proc/" + pid + "/comm")
-			return pid, strings.TrimSpace(string(text))
+// programWith returns a process that has a socket, and its executable, as far as we may
+// know: 0 if it is another user's.
+func programWith(inode uint32) (pid int, executable string) {
+	want := "socket:[" + strconv.FormatUint(uint64(inode), 10) + "]"
+	processes, _ := filepath.Glob("/proc/[0-9]*/fd")
+	for _, dir := range processes {
+		links, _ := os.ReadDir(dir)
+		for _, link := range links {
+			if to, err := os.Readlink(dir + "/" + link.Name()); err == nil && to == want {
+				process := filepath.Dir(dir)
+				pid, _ = strconv.Atoi(filepath.Base(process))
+				executable, _ = os.Readlink(process + "/exe")
+				return pid, executable
+			}
 		}
 	}
-	return "", ""
+	return 0, ""
 }

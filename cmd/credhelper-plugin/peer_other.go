@@ -8,3 +8,5 @@ import "net/netip"
 func ownerOf(_, _ netip.AddrPort) (uid int, inode uint32, asked bool) { return 0, 0, false }
 
 func holder(netip.AddrPort) string { return "another process" }
+
+func programWith(uint32) (pid int, executable string) { return 0, "" }

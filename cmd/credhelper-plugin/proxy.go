@@ -69,12 +69,15 @@ type service struct {
 
 	mu   sync.Mutex
 	apis map[string]ownedAPI // by profile
+
+	journal journal
 }
 
 // ownedAPI is the API of a profile as its files said when it was made.
 type ownedAPI struct {
 	*door.API
 	binding [32]byte
+	limit   int
 }
 
 func newService(h *helper.Helper, hosts hosts) *service {
@@ -87,6 +90,7 @@ func (s *service) handler() http.Handler {
 		Admit:     s.admit,
 		TokenPath: func(path string) bool { return s.book.TokenPath(context.Background(), path) },
 		Host:      s.hosts.has,
+		Log:       s.log,
 		Now:       time.Now,
 		Sleep: func(ctx context.Context, d time.Duration) {
 			select {
@@ -117,6 +121,9 @@ func (s *service) admit(ctx context.Context, c door.Claim) (*door.Guest, error) 
 	if !a.Real() {
 		g.Issue = a.Token
 	}
+	if len(a.Azure) > 0 {
+		g.Identity = a.Identity
+	}
 	if g.API, err = s.api(ctx, a.Row); err != nil {
 		return nil, err
 	}
@@ -131,7 +138,7 @@ func (s *service) api(ctx context.Context, r *guest.Row) (*door.API, error) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if known := s.apis[r.Profile]; known.API != nil && known.binding == binding {
+	if known := s.apis[r.Profile]; known.API != nil && known.binding == binding && known.limit == r.Of.Limit {
 		return known.API, nil
 	}
 	send, err := s.helper.API(ctx, r.Of)
@@ -142,11 +149,12 @@ func (s *service) api(ctx context.Context, r *guest.Row) (*door.API, error) {
 	if field == "" {
 		field = "Authorization"
 	}
-	api, err := door.NewAPI(s.helper, r.Profile, base, field, "", send)
+	api, err := door.NewAPI(door.APIConfig{Answerer: s.helper, Profile: r.Profile, Base: base, Field: field,
+		ErrorBody: r.Of.DoorError(), Limit: r.Of.Limit, Send: send})
 	if err != nil {
 		return nil, err
 	}
-	s.apis[r.Profile] = ownedAPI{api, binding}
+	s.apis[r.Profile] = ownedAPI{api, binding, r.Of.Limit}
 	return api, nil
 }
 

@@ -101,6 +101,7 @@ var laterMembers = [...]struct {
 	{"assertion.from", bindsToken, func(p *Profile) string { return strings.Join(p.From, "\x00") }},
 	{"token", bindsToken, func(p *Profile) string { return strings.Join(p.Token, "\x00") }},
 	{"allow_token_types", bindsNothing, nil},
+	{"limit", bindsNothing, nil},
 	{"timeout", bindsNothing, nil},
 	{"by_name", bindsNothing, nil},   // it takes claims away and gives none
 	{"audiences", bindsNothing, nil}, // the one that a request is narrowed to is that token's audience

@@ -57,3 +57,12 @@ func (p *Profile) ProbeHint(status int, message string) string {
 	}
 	return ""
 }
+
+// DoorError returns the body of an error as the product's API writes it; "" if the
+// preset does not know.
+func (p *Profile) DoorError() string {
+	if p.preset == nil {
+		return ""
+	}
+	return p.preset.DoorError
+}

@@ -3,6 +3,7 @@ package config
 import (
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -179,6 +180,17 @@ func (p *Profile) takeRefreshOn(d *document, f *File) error {
 		}
 	}
 	p.RefreshOn = slices.Compact(slices.Sorted(slices.Values(f.RefreshOn)))
+	return nil
+}
+
+func (p *Profile) takeLimit(d *document, f *File) (err error) {
+	if f.Limit == "" {
+		return nil
+	}
+	number, perSecond := strings.CutSuffix(f.Limit, "/s")
+	if p.Limit, err = strconv.Atoi(number); err != nil || !perSecond || p.Limit < 1 || p.Limit > 10000 {
+		return d.wrong("limit", `has to be a number of requests a second: "10/s"`)
+	}
 	return nil
 }
 

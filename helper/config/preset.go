@@ -33,6 +33,10 @@ type Preset struct {
 
 	Discover bool `toml:"discover,omitempty"` // ask the issuer for its endpoints when a profile is added
 
+	// DoorError is the body of an error as the product writes it, for programs that expect
+	// its API at credhelper proxy: JSON with {status}, {name} and {message} in it.
+	DoorError string `toml:"door_error,omitempty"`
+
 	// Needs are the keys of the profile that the preset cannot know.
 	Needs []struct {
 		Key string `toml:"key"` // as in a profile

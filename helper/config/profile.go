@@ -71,6 +71,7 @@ type Profile struct {
 	// usually nil.
 	RefreshOn []int
 
+	Limit      int           // requests a second that credhelper proxy sends to the API; 0: any number
 	GitQuit    bool          // git asks no other helper when this profile fails
 	Timeout    time.Duration // of an answer that needs a fetch; 0: 8 s
 	ClientCert []string      // source of the key and certificate for TLS, in addition to the client authentication; may be nil

@@ -64,8 +64,9 @@ type File struct {
 	Timeout    any `toml:"timeout,omitempty" reads:"-"`          // of an answer: seconds, or "20s"
 	ClientCert any `toml:"client_cert,omitempty" reads:"secret"` // source of a key with its certificate, for TLS
 
-	RefreshOn []int `toml:"refresh_on,omitempty" reads:"-"` // HTTP statuses
-	GitQuit   *bool `toml:"git_quit,omitempty" reads:"-"`   // false: git asks its next helper, or the user
+	RefreshOn []int  `toml:"refresh_on,omitempty" reads:"-"` // HTTP statuses
+	Limit     string `toml:"limit,omitempty" reads:"-"`      // of requests through the door: "10/s"
+	GitQuit   *bool  `toml:"git_quit,omitempty" reads:"-"`   // false: git asks its next helper, or the user
 
 	AllowMissingTokenType *bool    `toml:"allow_missing_token_type,omitempty" reads:"-"`
 	AllowFormReply        *bool    `toml:"allow_form_reply,omitempty" reads:"-"`

@@ -71,7 +71,7 @@ func (r *Resolver) Profile(name, place string, content []byte) (*Profile, error)
 	p.sources = whole.sources()
 	r.note(p.sources)
 	for _, step := range [...]func(*document, *File) error{
-		p.takeAddresses, p.takeClient, p.takeAssertion, p.takeSignIn, p.takeSecret, p.takeHeader, p.takeRefreshOn, p.takeLives, p.takeToken, p.takeConnection, p.takeTLS, p.takeAnswers, p.takeProbe,
+		p.takeAddresses, p.takeClient, p.takeAssertion, p.takeSignIn, p.takeSecret, p.takeHeader, p.takeRefreshOn, p.takeLimit, p.takeLives, p.takeToken, p.takeConnection, p.takeTLS, p.takeAnswers, p.takeProbe,
 	} {
 		if err := step(d, &whole); err != nil {
 			return nil, err

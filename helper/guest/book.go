@@ -7,6 +7,7 @@ import (
 	"crypto/subtle"
 	"errors"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -16,12 +17,16 @@ import (
 	"github.com/credhelper/credhelper/helper/config"
 	"github.com/credhelper/credhelper/helper/home"
 	"github.com/credhelper/credhelper/protocol"
+	"github.com/credhelper/credhelper/protocol/printable"
 	"github.com/credhelper/credhelper/protocol/secret"
 )
 
 // lookEvery is how long what was read of the guests is used: the longest time for which
 // a revoked guest is still answered.
 const lookEvery = 100 * time.Millisecond
+
+// readTime is the time limit for reading what has changed, with the keyring.
+const readTime = 4 * time.Second
 
 // ErrUnknown says that an id, a secret or a token is not that of a guest who is accepted
 // now. It does not say which of them is wrong.
@@ -41,6 +46,9 @@ type Book struct {
 
 	paths map[string]bool // of the token endpoints
 	keys  *keys           // nil until a row needed them
+
+	keyless error     // why they could not be read; nil if they were
+	failed  time.Time // when that was
 }
 
 // Row is a guest, and whether it is accepted.
@@ -88,6 +96,9 @@ func (b *Book) look(ctx context.Context) {
 	if err != nil {
 		files = nil // unreadable directories have no guests
 	}
+	// All guests wait for what is read here, whatever becomes of the one that asked.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), readTime)
+	defer cancel()
 	b.renew(ctx, files)
 	b.read = now
 }
@@ -156,15 +167,11 @@ func (b *Book) readRow(ctx context.Context, f home.GuestFile, fresh *bool) *Row 
 		}
 	}
 	r.Of = profiles[0]
-	if !*fresh || b.keys == nil {
-		if b.keys, err = readKeys(ctx, b.Helper); err != nil {
-			r.Refused = err
-			return r
-		}
-		*fresh = true
+	if r.Refused = b.readKeys(ctx, fresh); r.Refused != nil {
+		return r
 	}
 	r.keys = b.keys
-	if !f.System && !r.keys.sealed(g, profiles) {
+	if !(f.System && f.RootOwned()) && !r.keys.sealed(g, profiles) {
 		r.Refused = &protocol.Error{Kind: protocol.ErrPolicy,
 			Text: "guest " + g.Name + ": its file, or what its profile is bound to, was changed by other means than credhelper lend",
 			Hint: "see what it may do, and accept it: credhelper lend --accept " + g.Name}
@@ -173,6 +180,24 @@ func (b *Book) readRow(ctx context.Context, f home.GuestFile, fresh *bool) *Row 
 		r.stamps = stamps
 	}
 	return r
+}
+
+// retryTime is how long a keyring that was locked or silent is not asked again.
+const retryTime = time.Second
+
+// readKeys reads the keys once for a renewal.
+func (b *Book) readKeys(ctx context.Context, fresh *bool) (err error) {
+	if b.keyless != nil && b.Now().Sub(b.failed) < retryTime {
+		return b.keyless
+	}
+	if *fresh && b.keys != nil {
+		return nil
+	}
+	if b.keys, err = readKeys(ctx, b.Helper); err != nil {
+		b.failed = b.Now()
+	}
+	b.keyless, *fresh = err, err == nil
+	return err
 }
 
 // Admitted is a guest that proved who it is.
@@ -284,6 +309,31 @@ func (r *Row) Path() string {
 		return ""
 	}
 	return strings.TrimSuffix(u.EscapedPath(), "/")
+}
+
+// Identity returns the profile that the guest gets for a resource of Azure: the one with
+// the resource's scope, and, if client is not "", with this client id. Two are
+// protocol.ErrAmbiguous.
+func (r *Row) Identity(resource, client string) (string, error) {
+	var found []string
+	for _, p := range r.Azure {
+		if client != "" && p.ClientID != client {
+			continue
+		}
+		if slices.Contains(p.Scopes, resource+"/.default") || slices.Contains(p.Scopes, strings.TrimSuffix(resource, "/")+"/.default") {
+			found = append(found, p.Name)
+		}
+	}
+	resource = printable.Value(resource)
+	switch len(found) {
+	case 0:
+		return "", &protocol.Error{Kind: protocol.ErrNoProfile, Text: "guest " + r.Name + " has no profile with the scope " + resource + "/.default",
+			Hint: "lend it one: --azure NAME"}
+	case 1:
+		return found[0], nil
+	}
+	return "", &protocol.Error{Kind: protocol.ErrAmbiguous, Text: "profiles " + strings.Join(found, " and ") + " of guest " + r.Name + " both have " + resource,
+		Hint: "say which by client_id"}
 }
 
 // Ended reports whether the guest's time is over.

@@ -1,6 +1,7 @@
 package guest
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"crypto/sha256"
@@ -48,7 +49,7 @@ func (l *Lender) Lend(ctx context.Context, name string, f config.GuestFile) (sec
 		}
 	}
 	text, hash := newSecret()
-	f.Secret = hash
+	f.ID, f.Secret = cmp.Or(f.ID, "lend-"+name), hash
 	return text, l.write(ctx, name, f)
 }
 

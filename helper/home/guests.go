@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/credhelper/credhelper/helper/config"
+	"github.com/credhelper/credhelper/helper/trust"
 	"github.com/credhelper/credhelper/protocol"
 	"github.com/credhelper/credhelper/protocol/printable"
 )
@@ -64,6 +65,10 @@ func (f GuestFile) Read() (*config.Guest, error) {
 	}
 	return g, nil
 }
+
+// RootOwned reports whether only root could have written the file: such a guest needs no
+// seal.
+func (f GuestFile) RootOwned() bool { return trust.RootOwned(f.Path) }
 
 // Guest reads the guest of that name. For an unknown name the error is
 // protocol.ErrUnknown.

@@ -26,37 +26,55 @@ import (
 // API is the API of a profile, for all guests of that profile.
 type API struct {
 	scheme, host string
-	errorBody    string // what the product's errors look like; see NewAPI
+	field        string
+	errorBody    string
 	transport    *bearer.Transport
 }
 
-// NewAPI returns the API at base, a scheme and a host, of a profile. Send sends the
-// requests, with the token in the named header field. errorBody is the body of an error
-// as the product writes it, with {status}, {name} and {message} in it; "" for ours.
-func NewAPI(a protocol.Answerer, profile, base, field, errorBody string, send http.RoundTripper) (*API, error) {
-	u, err := url.Parse(base)
+// APIConfig is what a door knows of a profile's API.
+type APIConfig struct {
+	Answerer protocol.Answerer
+	Profile  string
+	Base     string // scheme and host
+	Field    string // the header field with the token
+	// ErrorBody is the body of an error as the product writes it, with {status}, {name}
+	// and {message} in it; "" for ours.
+	ErrorBody string
+	Limit     int               // requests a second; 0: any number
+	Send      http.RoundTripper // sends the requests
+}
+
+// NewAPI returns the API of a profile.
+func NewAPI(c APIConfig) (*API, error) {
+	u, err := url.Parse(c.Base)
 	if err != nil || u.Host == "" {
-		return nil, &protocol.Error{Kind: protocol.ErrPolicy, Text: "profile " + profile + " has no address of an API"}
+		return nil, &protocol.Error{Kind: protocol.ErrPolicy, Text: "profile " + c.Profile + " has no address of an API"}
 	}
+	last := &hop{field: c.Field, under: c.Send, limit: limiter{each: perRequest(c.Limit)}}
 	return &API{
-		scheme: u.Scheme, host: u.Host, errorBody: errorBody,
-		transport: &bearer.Transport{Answerer: a, Profile: profile, Base: noEcho{field, send}},
+		scheme: u.Scheme, host: u.Host, field: c.Field, errorBody: c.ErrorBody,
+		transport: &bearer.Transport{Answerer: c.Answerer, Profile: c.Profile, Base: last},
 	}, nil
 }
 
-// noEcho drops the fields of a response that contain the token.
-type noEcho struct {
+// hop sends a request with its token. It keeps the limit, and drops the fields of a
+// response that contain the token.
+type hop struct {
 	field string
 	under http.RoundTripper
+	limit limiter
 }
 
 // RoundTrip implements http.RoundTripper.
-func (n noEcho) RoundTrip(r *http.Request) (*http.Response, error) {
-	answer, err := n.under.RoundTrip(r)
+func (h *hop) RoundTrip(r *http.Request) (*http.Response, error) {
+	if err := h.limit.wait(r.Context()); err != nil {
+		return nil, err
+	}
+	answer, err := h.under.RoundTrip(r)
 	if err != nil {
 		return nil, err
 	}
-	sent := r.Header.Get(n.field)
+	sent := r.Header.Get(h.field)
 	if i := strings.LastIndexByte(sent, ' '); i >= 0 {
 		sent = sent[i+1:]
 	}
@@ -89,7 +107,7 @@ func (h *Handler) serveAPI(w http.ResponseWriter, r *http.Request) {
 		err = buffer(r)
 	}
 	if err != nil {
-		h.log(r, nameOf(g), err)
+		h.log(r, g, err)
 		writeAPI(w, g, err)
 		return
 	}
@@ -101,7 +119,7 @@ func (h *Handler) serveAPI(w http.ResponseWriter, r *http.Request) {
 		Transport:      g.API.transport,
 		ModifyResponse: func(answer *http.Response) error { g.clean(answer, r); return nil },
 		ErrorHandler: func(w http.ResponseWriter, _ *http.Request, err error) {
-			h.log(r, g.Name, err)
+			h.log(r, g, err)
 			writeAPI(w, g, err)
 		},
 		BufferPool: &buffers,
@@ -174,14 +192,12 @@ func (g *Guest) rewrite(p *httputil.ProxyRequest, c Claim) {
 	for _, name := range ownFields {
 		out.Header.Del(name)
 	}
-	out.Header.Del(g.API.field())
+	out.Header.Del(g.API.field)
 	dropWith(out.Header, c.Secret.Reveal())
 	if _, sent := out.Header["User-Agent"]; !sent {
 		out.Header.Set("User-Agent", "") // none of Go's
 	}
 }
-
-func (a *API) field() string { return a.transport.Base.(noEcho).field }
 
 // clean makes the guest's response of the API's.
 func (g *Guest) clean(answer *http.Response, in *http.Request) {

@@ -76,7 +76,7 @@ func refuseAzure(_ Claim, err error) Reply {
 	switch {
 	case errors.Is(err, ErrClaim):
 		r.Status = 401
-	case errors.Is(err, protocol.ErrMalformed), errors.Is(err, protocol.ErrAmbiguous):
+	case errors.Is(err, protocol.ErrMalformed), errors.Is(err, protocol.ErrNoProfile), errors.Is(err, protocol.ErrAmbiguous):
 	case passes(err):
 		r.Status, r.RetryAfter = 503, retryAfter(err)
 	default:

@@ -32,12 +32,13 @@ type Guest struct {
 	Identity func(resource, client string) (profile string, err error)
 }
 
-// Event is something for the log.
+// Event is something for the log: a guest's first request on a connection, or a request
+// that was refused.
 type Event struct {
-	Guest string // "" if nobody was admitted
-	Peer  Peer
-	Path  string
-	Err   error
+	Guest   string // "" if nobody was admitted
+	Profile string
+	Peer    Peer
+	Err     error // nil: it was admitted
 }
 
 // Handler serves a door. Its Listener has checked the connection.
@@ -51,7 +52,7 @@ type Handler struct {
 	TokenPath func(path string) bool
 	// Host reports whether a Host field, in lower case, is the door's own.
 	Host func(host string) bool
-	// Log gets each refusal; may be nil.
+	// Log gets each event; may be nil.
 	Log func(Event)
 	// Now and Sleep are the clock.
 	Now   func() time.Time
@@ -61,7 +62,7 @@ type Handler struct {
 // ServeHTTP implements http.Handler.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if status, text := h.vet(r); status != 0 {
-		h.log(r, "", malformed(text))
+		h.log(r, nil, malformed(text))
 		w.Header().Set("Connection", "close")
 		write(w, Reply{Status: status, Body: plainBody(status, "credhelper: "+text)})
 		return
@@ -78,7 +79,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		h.serveLocal(w, r, d, a)
 		return
 	}
-	h.log(r, "", err)
+	h.log(r, nil, err)
 	write(w, Reply{Status: 400, Body: plainBody(400, sentence(err))})
 }
 
@@ -134,7 +135,7 @@ func (h *Handler) serveLocal(w http.ResponseWriter, r *http.Request, d *Door, a 
 		grant, err = h.grant(r.Context(), d, g, wish)
 	}
 	if err != nil {
-		h.log(r, nameOf(g), err)
+		h.log(r, g, err)
 		write(w, d.Refuse(c, err))
 		return
 	}
@@ -155,8 +156,16 @@ func (h *Handler) admit(r *http.Request, c Claim) (*Guest, error) {
 	if err != nil {
 		return nil, err
 	}
-	if own, ok := r.Context().Value(connKey{}).(*conn); ok && !own.claim(g.Name) {
+	own, ok := r.Context().Value(connKey{}).(*conn)
+	if !ok {
+		return g, nil
+	}
+	first, ok := own.claim(g.Name)
+	if !ok {
 		return nil, &protocol.Error{Kind: protocol.ErrBusy, Text: "guest " + g.Name + " has too many connections"}
+	}
+	if first && h.Log != nil {
+		h.Log(Event{Guest: g.Name, Profile: g.Profile, Peer: own.peer})
 	}
 	return g, nil
 }
@@ -210,19 +219,17 @@ func write(w http.ResponseWriter, r Reply) {
 	_, _ = w.Write(r.Body)
 }
 
-func (h *Handler) log(r *http.Request, guest string, err error) {
+// log logs a refusal; g is nil if nobody was admitted.
+func (h *Handler) log(r *http.Request, g *Guest, err error) {
 	if h.Log == nil || err == nil {
 		return
 	}
-	peer, _ := PeerOf(r.Context())
-	h.Log(Event{Guest: guest, Peer: peer, Path: r.URL.EscapedPath(), Err: err})
-}
-
-func nameOf(g *Guest) string {
-	if g == nil {
-		return ""
+	e := Event{Err: err}
+	e.Peer, _ = PeerOf(r.Context())
+	if g != nil {
+		e.Guest, e.Profile = g.Name, g.Profile
 	}
-	return g.Name
+	h.Log(e)
 }
 
 // vet refuses a request that no guest sends, before anything of it is used; 0 if there

@@ -133,22 +133,17 @@ func (l *Listener) drop(c *conn) {
 	}
 }
 
-// claim makes the connection one of the guest's. It is false if there are too many.
-func (c *conn) claim(guest string) bool {
+// claim makes the connection one of the guest's; first reports whether it was nobody's
+// before. ok is false if there are too many.
+func (c *conn) claim(guest string) (first, ok bool) {
 	l := c.listener
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if c.guest == guest {
-		return true
-	}
-	if c.guest != "" { // another guest on the same connection, behind a local proxy
-		return true
-	}
-	if l.total >= mostKnown || l.known[guest] >= mostOfOne {
-		return false
-	}
-	if !c.timer.Stop() {
-		return false // it is being closed
+	switch {
+	case c.guest != "": // perhaps another guest, behind a local proxy
+		return false, true
+	case l.total >= mostKnown, l.known[guest] >= mostOfOne, !c.timer.Stop(): // or it is being closed
+		return false, false
 	}
 	l.drop(c)
 	if l.known == nil {
@@ -157,7 +152,7 @@ func (c *conn) claim(guest string) bool {
 	c.guest = guest
 	l.known[guest]++
 	l.total++
-	return true
+	return true, true
 }
 
 // connKey is the context key of a request's connection.

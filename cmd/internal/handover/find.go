@@ -15,7 +15,7 @@ import (
 // The executables that can be executed in place of another.
 const (
 	Engine = "credhelper-engine" // everything except answers from the cache
-	Plugin = "credhelper-plugin" // connectors through go-plugin; only they need gRPC
+	Plugin = "credhelper-plugin" // connectors through go-plugin, which need gRPC, and the door
 )
 
 // To executes the named executable in place of this process. It passes one handover
