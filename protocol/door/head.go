@@ -58,7 +58,7 @@ func checkHead(head []byte) (f framing, err error) {
 	var seen [len(once)]bool
 	for _, line := range lines[1:] {
 		name, value, ok := strings.Cut(line, ":")
-		if !ok || !token(name) || !fieldValue(value) {
+		if !ok || !fieldName(name) || !fieldValue(value) {
 			return f, errHead // a folded line begins with a space
 		}
 		name = strings.ToLower(name)
@@ -129,6 +129,19 @@ func token(s string) bool {
 	for i := range len(s) {
 		c := s[i]
 		if c <= ' ' || c >= 0x7f || strings.IndexByte("\"(),/:;<=>?@[\\]{}", c) >= 0 {
+			return false
+		}
+	}
+	return s != ""
+}
+
+// fieldName reports whether s is a field's name of letters, digits, '-' and '_'. A token
+// may have other characters, but some servers take them for nothing, and nginx drops
+// such a field.
+func fieldName(s string) bool {
+	for i := range len(s) {
+		c := s[i]
+		if !('a' <= c|0x20 && c|0x20 <= 'z' || '0' <= c && c <= '9' || c == '-' || c == '_') {
 			return false
 		}
 	}
