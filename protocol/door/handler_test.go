@@ -74,7 +74,10 @@ func newScene(t *testing.T) *scene {
 	t.Helper()
 	s := &scene{t: t}
 	s.api = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		body, _ := io.ReadAll(r.Body)
+		body, err := io.ReadAll(r.Body)
+		if err != nil {
+			return // it broke off, which is no request
+		}
 		s.mu.Lock()
 		s.got, s.bodies = append(s.got, r), append(s.bodies, string(body))
 		s.mu.Unlock()
