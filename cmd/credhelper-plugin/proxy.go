@@ -104,7 +104,7 @@ func (s *service) handler() http.Handler {
 // admit returns the guest with a claim, if the connection is one that it may use.
 func (s *service) admit(ctx context.Context, c door.Claim) (*door.Guest, error) {
 	a, err := s.book.BySecret(ctx, c.ID, c.Secret)
-	if errors.Is(err, guest.ErrUnknown) && c.ID == "" {
+	if errors.Is(err, guest.ErrUnknown) && c.ID == "" && c.ForAPI {
 		a, err = s.book.ByToken(ctx, c.Secret)
 	}
 	if err == nil && !mayUse(ctx, a) {

@@ -196,6 +196,9 @@ func TestDoor(t *testing.T) {
 			t.Errorf("%s: %+v", name, a)
 		}
 	}
+	if a := d.send(t, "POST", "/rest/oauth/token", "Bearer "+token, url.Values{"grant_type": {"client_credentials"}}); a.status != 401 || !strings.Contains(a.body, "invalid_client") {
+		t.Errorf("a local token renews itself: %+v", a)
+	}
 	if len(d.server.Calls()) != 3 || d.server.Count() != 1 {
 		t.Error("a refusal reached the server")
 	}
@@ -431,7 +434,7 @@ func TestDoorAzure(t *testing.T) {
 		More: `scopes = ["https://graph.example/.default"]`}); err != nil {
 		t.Fatal(err)
 	}
-	_, secret := d.lend(t, "sdk", "--azure", "graph")
+	id, secret := d.lend(t, "sdk", "--azure", "graph")
 	time.Sleep(100 * time.Millisecond)
 	ask := func(secret, resource string) answer {
 		return d.send(t, "GET", "/msi/token?api-version=2019-08-01&resource="+url.QueryEscape(resource), "", nil, func(r *http.Request) { r.Header.Set("X-IDENTITY-HEADER", secret) })
@@ -440,10 +443,13 @@ func TestDoorAzure(t *testing.T) {
 	if a := ask(secret, "https://graph.example"); a.status != 200 || !strings.Contains(a.body, `"access_token":"`+real+`"`) {
 		t.Errorf("%+v", a)
 	}
+	d.id, d.secret, id, secret = id, secret, d.id, d.secret
+	local := d.token(t)
+	d.id, d.secret, secret = id, secret, d.secret
 	for name, c := range map[string]struct {
 		secret, resource string
 		status           int
-	}{"another resource": {secret, "https://vault.example", 400}, "another guest": {d.secret, "https://graph.example", 403}, "a wrong secret": {"chl_x", "https://graph.example", 401}} {
+	}{"its own local token": {local, "https://graph.example", 401}, "another resource": {secret, "https://vault.example", 400}, "another guest": {d.secret, "https://graph.example", 403}, "a wrong secret": {"chl_x", "https://graph.example", 401}} {
 		if a := ask(c.secret, c.resource); a.status != c.status {
 			t.Errorf("%s: %+v", name, a)
 		}

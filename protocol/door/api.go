@@ -96,6 +96,7 @@ func dropWith(h http.Header, text string) {
 // serveAPI passes a request on to the API of its guest.
 func (h *Handler) serveAPI(w http.ResponseWriter, r *http.Request) {
 	c, err := claimOf(r.Header.Get("Authorization"))
+	c.ForAPI = true
 	var g *Guest
 	if err == nil {
 		g, err = h.admit(r, c)
@@ -179,9 +180,12 @@ func buffer(r *http.Request) error {
 }
 
 // ownFields are fields of a request that never go to the API, besides those of the
-// connection, which httputil.ReverseProxy removes.
+// connection, which httputil.ReverseProxy removes: credentials, where the request came
+// from, and what some servers take for another path or method than those that the guest
+// may use.
 var ownFields = [...]string{"Authorization", "Cookie", "Proxy-Authorization", "Forwarded", "Via", "X-Forwarded-For", "X-Forwarded-Host",
-	"X-Forwarded-Proto", "X-Forwarded-Port", "X-Forwarded-Prefix", "X-Forwarded-Server", "X-Real-Ip", "X-Identity-Header", "Secret"}
+	"X-Forwarded-Proto", "X-Forwarded-Port", "X-Forwarded-Prefix", "X-Forwarded-Server", "X-Real-Ip", "X-Identity-Header", "Secret",
+	"X-Original-Url", "X-Rewrite-Url", "X-Http-Method", "X-Http-Method-Override", "X-Method-Override"}
 
 // rewrite makes the API's request of the guest's: the same path and query, at the API's
 // address, without the guest's credentials.
@@ -193,6 +197,10 @@ func (g *Guest) rewrite(p *httputil.ProxyRequest, c Claim) {
 		out.Header.Del(name)
 	}
 	out.Header.Del(g.API.field)
+	if !strings.EqualFold(out.Header.Get("Upgrade"), "websocket") { // h2c, which Java offers, would be a way past the door
+		out.Header.Del("Upgrade")
+		out.Header.Del("Connection")
+	}
 	dropWith(out.Header, c.Secret.Reveal())
 	if _, sent := out.Header["User-Agent"]; !sent {
 		out.Header.Set("User-Agent", "") // none of Go's

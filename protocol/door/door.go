@@ -33,6 +33,9 @@ type Claim struct {
 	ID     string      // client id; "" if the carrier has none
 	Secret secret.Text // the guest's secret, or a local token
 	Basic  bool        // it came as Basic, so a refusal asks for Basic (RFC 6749 5.2)
+	// ForAPI is true for a request to the API, where a local token is a proof. It is none
+	// where tokens are issued: it would renew itself, or become the server's.
+	ForAPI bool
 }
 
 // Wish is what the caller asks for, once its claim is accepted.

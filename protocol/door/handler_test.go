@@ -244,6 +244,8 @@ func TestFields(t *testing.T) {
 		"Connection: Authorization", "Connection: close, authorization", "Connection: x-keep\nX-Keep: 1", "Proxy-Authorization: Basic eDp5", "Cookie: a=b",
 		"X-Forwarded-For: 1.2.3.4", "Forwarded: for=1.2.3.4", "Via: 1.1 x", "X-Real-IP: 1.2.3.4", "X-Mine: " + localSecret, "X-Mine: a " + localSecret + " b",
 		"X-Identity-Header: a", "Secret: a", "TE: gzip", "Keep-Alive: 1", "Proxy-Connection: keep-alive",
+		"X-Original-URL: /b", "X-Rewrite-URL: /b", "X-HTTP-Method: DELETE", "X-HTTP-Method-Override: DELETE", "X-Method-Override: DELETE",
+		"Connection: Upgrade, HTTP2-Settings\nUpgrade: h2c\nHTTP2-Settings: AAMAAABkAAQAAP__",
 	} {
 		s.raw("GET /a HTTP/1.1\n" + bearerLine + f + "\n\n")
 		got := s.last()
