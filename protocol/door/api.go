@@ -172,7 +172,7 @@ func buffer(r *http.Request) error {
 	}
 	body, err := io.ReadAll(r.Body)
 	if err != nil {
-		return malformed("the body did not come whole")
+		return protocol.Malformed("the body did not come whole")
 	}
 	r.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(body)), nil }
 	r.Body, _ = r.GetBody()
@@ -269,6 +269,8 @@ func upgrading(w http.ResponseWriter, r *http.Request) http.ResponseWriter {
 
 // Unwrap is for http.ResponseController.
 func (u upgraded) Unwrap() http.ResponseWriter { return u.ResponseWriter }
+
+var _ http.Hijacker = upgraded{}
 
 // Hijack implements http.Hijacker.
 func (u upgraded) Hijack() (net.Conn, *bufio.ReadWriter, error) {

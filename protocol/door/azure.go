@@ -20,7 +20,6 @@ import (
 // The profile is the one whose scope is the resource's ".default". It always gets the
 // server's token, because these tokens are sent elsewhere.
 var azureDoor = &Door{
-	Name:   "azure",
 	Match:  func(a Ask) bool { return a.Path == AzurePath },
 	Decode: decodeAzure,
 	Encode: encodeAzure,
@@ -38,7 +37,7 @@ const (
 
 func decodeAzure(a Ask) (c Claim, w Wish, err error) {
 	if a.Method != "GET" {
-		return c, w, malformed("a managed identity is asked for with GET")
+		return c, w, protocol.Malformed("a managed identity is asked for with GET")
 	}
 	client := "client_id"
 	switch version := a.Query.Get("api-version"); version {
@@ -47,11 +46,11 @@ func decodeAzure(a Ask) (c Claim, w Wish, err error) {
 	case "2017-09-01":
 		c.Secret, client, w.Form = secret.New(a.Header["Secret"]), "clientid", azure2017
 	default:
-		return c, w, malformed("api-version is 2019-08-01 or 2017-09-01")
+		return c, w, protocol.Malformed("api-version is 2019-08-01 or 2017-09-01")
 	}
 	w.Resource, w.Client = a.Query.Get("resource"), a.Query.Get(client)
 	if w.Resource == "" {
-		return c, w, malformed("resource is missing")
+		return c, w, protocol.Malformed("resource is missing")
 	}
 	return c, w, nil
 }

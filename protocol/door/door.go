@@ -11,7 +11,6 @@ import (
 	"errors"
 	"net/url"
 
-	"github.com/credhelper/credhelper/protocol"
 	"github.com/credhelper/credhelper/protocol/secret"
 )
 
@@ -63,7 +62,6 @@ type Reply struct {
 
 // Door is a local API. All functions are pure.
 type Door struct {
-	Name string
 	// Match reports whether a request is for this API.
 	Match func(Ask) bool
 	// Decode reads the request. Its errors wrap ErrMalformed, ErrGrant or ErrClaim.
@@ -83,9 +81,6 @@ var (
 	// ErrGrant: the request asks for another grant than client_credentials.
 	ErrGrant = errors.New("only grant_type=client_credentials is answered here")
 )
-
-// malformed is an error of a request that is not understood.
-func malformed(text string) error { return &protocol.Error{Kind: protocol.ErrMalformed, Text: text} }
 
 // find returns the row that a request is for; nil if it is for the API.
 func find(a Ask) *Door {

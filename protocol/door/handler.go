@@ -62,7 +62,7 @@ type Handler struct {
 // ServeHTTP implements http.Handler.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if status, text := h.vet(r); status != 0 {
-		h.log(r, nil, malformed(text))
+		h.log(r, nil, protocol.Malformed(text))
 		w.Header().Set("Connection", "close")
 		write(w, Reply{Status: status, Body: plainBody(status, "credhelper: "+text)})
 		return
@@ -103,7 +103,7 @@ func askOf(r *http.Request, token bool) (a Ask, err error) {
 	}
 	body, err := io.ReadAll(io.LimitReader(r.Body, formLimit+1))
 	if err != nil || len(body) > formLimit {
-		return a, malformed("the body is not a form of at most 16 KiB")
+		return a, protocol.Malformed("the body is not a form of at most 16 KiB")
 	}
 	a.Form, err = single(string(body))
 	return a, err
@@ -113,11 +113,11 @@ func askOf(r *http.Request, token bool) (a Ask, err error) {
 func single(text string) (url.Values, error) {
 	all, err := url.ParseQuery(text)
 	if err != nil {
-		return nil, malformed("the parameters are not encoded like those of a form")
+		return nil, protocol.Malformed("the parameters are not encoded like those of a form")
 	}
 	for _, values := range all {
 		if len(values) > 1 {
-			return nil, malformed("a parameter is repeated")
+			return nil, protocol.Malformed("a parameter is repeated")
 		}
 	}
 	return all, nil

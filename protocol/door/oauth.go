@@ -17,7 +17,6 @@ import (
 // secret as Basic or in the body (2.3.1). A scope, an audience and other parameters are
 // the profile's and are not read.
 var oauthDoor = &Door{
-	Name:   "oauth",
 	Match:  func(a Ask) bool { return a.Token },
 	Decode: decodeOAuth,
 	Encode: encodeOAuth,
@@ -26,17 +25,17 @@ var oauthDoor = &Door{
 
 func decodeOAuth(a Ask) (c Claim, w Wish, err error) {
 	if a.Method != "POST" {
-		return c, w, malformed("a token request is a POST")
+		return c, w, protocol.Malformed("a token request is a POST")
 	}
 	if a.Form == nil {
-		return c, w, malformed("a token request has a body in application/x-www-form-urlencoded")
+		return c, w, protocol.Malformed("a token request has a body in application/x-www-form-urlencoded")
 	}
 	if c, err = claimOf(a.Header["Authorization"]); err != nil {
 		return c, w, err
 	}
 	if id, text := a.Form.Get("client_id"), a.Form.Get("client_secret"); text != "" {
 		if !c.Secret.IsZero() {
-			return c, w, malformed("the client authenticates in two ways") // RFC 6749 2.3
+			return c, w, protocol.Malformed("the client authenticates in two ways") // RFC 6749 2.3
 		}
 		c = Claim{ID: id, Secret: secret.New(text)}
 	}
@@ -61,7 +60,7 @@ func claimOf(field string) (c Claim, err error) {
 		raw, err := base64.StdEncoding.DecodeString(strings.TrimLeft(value, " "))
 		id, text, pair := strings.Cut(string(raw), ":")
 		if err != nil || !pair {
-			return c, malformed("the value of Basic is not the base64 of id:secret")
+			return c, protocol.Malformed("the value of Basic is not the base64 of id:secret")
 		}
 		if decoded, err := url.QueryUnescape(id); err == nil {
 			id = decoded
@@ -72,7 +71,7 @@ func claimOf(field string) (c Claim, err error) {
 		c.Secret = secret.New(strings.TrimLeft(value, " "))
 		return c, nil
 	}
-	return c, malformed("Authorization is neither Basic nor Bearer")
+	return c, protocol.Malformed("Authorization is neither Basic nor Bearer")
 }
 
 func encodeOAuth(_ Wish, g Grant) Reply {

@@ -59,7 +59,8 @@ func TestVectors(t *testing.T) {
 			}
 			continue
 		}
-		if d == nil || !strings.HasPrefix(filepath.Base(name), d.Name+"-") {
+		row, _, _ := strings.Cut(filepath.Base(name), "-")
+		if d == nil || d != map[string]*Door{"oauth": oauthDoor, "azure": azureDoor}[row] {
 			t.Errorf("%s: no row, or another one", name)
 			continue
 		}
@@ -123,7 +124,7 @@ func FuzzDoors(f *testing.F) {
 			}
 			r := d.Refuse(c, err)
 			if r.Status < 400 || len(r.Body) == 0 || r.Body[0] != '{' || c.Secret.Len() > 16 && strings.Contains(string(r.Body), c.Secret.Reveal()) {
-				t.Errorf("%s: %d %s", d.Name, r.Status, r.Body)
+				t.Errorf("%d %s", r.Status, r.Body)
 			}
 		}
 	})
