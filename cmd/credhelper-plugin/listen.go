@@ -132,18 +132,10 @@ func (s *service) check(c net.Conn) (door.Peer, error) {
 		return peer, errNotOurs
 	}
 	peer.UID, peer.Inode = uid, inode
-	if uid != userOf() && !s.serves(uid) {
+	if uid != userOf() && !s.book.Serves(context.Background(), uid) {
 		return peer, errNotOurs
 	}
 	return peer, nil
-}
-
-// serves reports whether some guest is used by this user of the machine.
-func (s *service) serves(uid int) bool {
-	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Second)
-	defer cancel()
-	rows, _ := s.book.Rows(ctx)
-	return slices.ContainsFunc(rows, func(r *guest.Row) bool { return r.Refused == nil && slices.Contains(r.Users, uid) })
 }
 
 // onThisMachine reports whether an address is one of this machine's, so that the kernel

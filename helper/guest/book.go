@@ -115,8 +115,8 @@ func (b *Book) renew(ctx context.Context, files []home.GuestFile) {
 			r = b.readRow(ctx, f, &fresh)
 		}
 		b.rows[f.Name] = r
-		if r.Guest == nil {
-			continue
+		if r.Guest == nil || !r.sealed() {
+			continue // a file that lend did not make takes nothing from a guest
 		}
 		if b.byID[r.ID] == nil {
 			b.byID[r.ID] = r
@@ -130,6 +130,11 @@ func (b *Book) renew(ctx context.Context, files []home.GuestFile) {
 			}
 		}
 	}
+}
+
+// sealed reports whether the guest is accepted, or would be if the keyring were open.
+func (r *Row) sealed() bool {
+	return r.Refused == nil || errors.Is(r.Refused, protocol.ErrLocked) || errors.Is(r.Refused, protocol.ErrBusy)
 }
 
 // current reports whether none of the files that a row was read from has changed.
@@ -259,7 +264,21 @@ func (b *Book) Lives(ctx context.Context, a Admitted) bool {
 	if a.hash != r.Secrets[0] && (a.hash != r.Secrets[1] || !b.Now().Before(r.Replaced)) {
 		return false
 	}
-	return r.Refused == nil || errors.Is(r.Refused, protocol.ErrLocked) || errors.Is(r.Refused, protocol.ErrBusy)
+	return r.sealed()
+}
+
+// Serves reports whether some guest is used by this user of the machine. It reads no more
+// than requests do, since everybody on the machine may ask.
+func (b *Book) Serves(ctx context.Context, uid int) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.look(ctx)
+	for _, r := range b.rows {
+		if r.Guest != nil && r.Refused == nil && slices.Contains(r.Users, uid) {
+			return true
+		}
+	}
+	return false
 }
 
 // TokenPath reports whether a path is that of the token endpoint of some guest's profile.
@@ -273,7 +292,7 @@ func (b *Book) TokenPath(ctx context.Context, path string) bool {
 // admit checks that a guest is accepted now.
 func (b *Book) admit(r *Row, hash [32]byte) (Admitted, error) {
 	switch {
-	case errors.Is(r.Refused, protocol.ErrLocked), errors.Is(r.Refused, protocol.ErrBusy):
+	case r.Refused != nil && r.sealed():
 		return Admitted{}, r.Refused
 	case r.Refused != nil, r.Ended(b.Now()):
 		return Admitted{}, ErrUnknown

@@ -174,6 +174,12 @@ func TestSeal(t *testing.T) {
 	if rows, _ := p.book.Rows(t.Context()); len(rows) != 2 || rows[0].Refused != nil || rows[1].Refused == nil {
 		t.Errorf("a planted copy: %+v", rows)
 	}
+	if !p.knows(s) {
+		t.Error("a planted copy takes the place of the guest")
+	}
+	if p.book.Serves(t.Context(), 65534) {
+		t.Error("another user of the machine is served, and no guest says so")
+	}
 	if err := os.Remove(filepath.Join(p.dirs.Config, "guests/spy.toml")); err != nil {
 		t.Fatal(err)
 	}
