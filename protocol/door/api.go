@@ -80,8 +80,42 @@ func (h *hop) RoundTrip(r *http.Request) (*http.Response, error) {
 	}
 	if sent != "" {
 		dropWith(answer.Header, sent)
+		if answer.StatusCode != http.StatusSwitchingProtocols {
+			answer.Body = &trailing{answer.Body, answer, sent}
+		}
 	}
 	return answer, nil
+}
+
+// trailing is the body of a response, whose trailers are known at its end: those that
+// contain the token are dropped.
+type trailing struct {
+	io.ReadCloser
+	answer *http.Response
+	token  string
+}
+
+// Read implements io.Reader.
+func (t *trailing) Read(b []byte) (int, error) {
+	n, err := t.ReadCloser.Read(b)
+	if err != nil {
+		dropWith(t.answer.Trailer, t.token)
+	}
+	return n, err
+}
+
+// lastOnly drops the responses before the last one (1xx), whose fields nobody has looked
+// at.
+type lastOnly struct{ http.ResponseWriter }
+
+// Unwrap is for http.ResponseController.
+func (l lastOnly) Unwrap() http.ResponseWriter { return l.ResponseWriter }
+
+// WriteHeader implements http.ResponseWriter.
+func (l lastOnly) WriteHeader(status int) {
+	if status >= 200 || status == http.StatusSwitchingProtocols {
+		l.ResponseWriter.WriteHeader(status)
+	}
 }
 
 // dropWith drops the fields that contain a text.
@@ -125,7 +159,7 @@ func (h *Handler) serveAPI(w http.ResponseWriter, r *http.Request) {
 		},
 		BufferPool: &buffers,
 	}
-	proxy.ServeHTTP(upgrading(w, r), r.WithContext(ctx))
+	proxy.ServeHTTP(lastOnly{upgrading(w, r)}, r.WithContext(ctx))
 }
 
 // errForbidden: the guest may not send this request.

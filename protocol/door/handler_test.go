@@ -301,7 +301,26 @@ func TestAnswers(t *testing.T) {
 			}
 		}
 	}
-	s.guest.Cookies = true
+	echoes := s.answers
+	s.answers = func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Link", "</"+realToken+">")
+		w.WriteHeader(http.StatusEarlyHints)
+		w.Header().Del("Link")
+		w.Header().Set("Trailer", "X-Told, X-Sum")
+		_, _ = io.WriteString(w, "body")
+		w.Header().Set("X-Told", realToken)
+		w.Header().Set("X-Sum", "1")
+		w.Header().Set(http.TrailerPrefix+"X-Untold", realToken)
+	}
+	r := s.raw("GET /a HTTP/1.1\n" + bearerLine + "\n")
+	body, err := io.ReadAll(r.Body)
+	if err != nil || r.StatusCode != 200 || string(body) != "body" {
+		t.Errorf("with hints and trailers: %d %q, %v", r.StatusCode, body, err)
+	}
+	if r.Trailer.Get("X-Sum") != "1" || strings.Contains(fmt.Sprint(r.Header, r.Trailer), realToken) {
+		t.Errorf("the guest got %v, and after the body %v", r.Header, r.Trailer)
+	}
+	s.guest.Cookies, s.answers = true, echoes
 	if r := s.raw("GET /a HTTP/1.1\n" + bearerLine + "\n"); r.Header.Get("Set-Cookie") != "a=b" {
 		t.Error("cookies = true: none came")
 	}
