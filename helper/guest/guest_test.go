@@ -28,7 +28,8 @@ type place struct {
 	now    time.Time
 	items  map[string]secret.Text
 	locked bool
-	sets   int // Set fails from the nth call on; 0: never
+	sets   int    // Set fails from the nth call on; 0: never
+	stored func() // runs after each Set that succeeds; may be nil
 	helper *helper.Helper
 	lender *guest.Lender
 	book   *guest.Book
@@ -53,6 +54,9 @@ func (p *place) Set(_ context.Context, key string, v secret.Text) error {
 		}
 	}
 	p.items[key] = v
+	if p.stored != nil {
+		p.stored()
+	}
 	return nil
 }
 
@@ -352,6 +356,29 @@ func TestKilled(t *testing.T) {
 		if err != nil || !p.knows(third) || p.knows(first) || p.knows(second) {
 			t.Errorf("after that: %v", err)
 		}
+	}
+}
+
+// TestKilledBetween: where the keyring has the new number, and the file is still the old
+// one, the old secret works.
+func TestKilledBetween(t *testing.T) {
+	p := newPlace(t)
+	first := p.lend(config.GuestFile{})
+	dir := p.dirs.Guests()
+	p.stored = func() { // nothing can be written there any more
+		p.stored = nil
+		if err := errors.Join(os.Rename(dir, dir+".away"), os.WriteFile(dir, nil, 0o600)); err != nil {
+			t.Error(err)
+		}
+	}
+	if _, _, err := p.lender.Rotate(t.Context(), "jci", 0); err == nil {
+		t.Error("the file was written all the same")
+	}
+	if err := errors.Join(os.Remove(dir), os.Rename(dir+".away", dir)); err != nil {
+		t.Fatal(err)
+	}
+	if !p.knows(first) {
+		t.Error("the old secret is dead")
 	}
 }
 
