@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
-	"os/signal"
 	"strings"
 	"testing"
 
@@ -43,10 +42,6 @@ func TestStatusOnATerminal(t *testing.T) {
 			t.Errorf("%v: %q", environ, text)
 		}
 	}
-	// If SIGINT is ignored, as in many a CI, a child inherits that.
-	interrupts := make(chan os.Signal, 1)
-	signal.Notify(interrupts, os.Interrupt)
-	defer signal.Stop(interrupts)
 	p := onTerminal(nil, "status", "--watch")
 	p.see("\x1b[H\x1b[2J")
 	p.see("2 profiles: 1 ready, 1 needs you")

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -68,6 +69,10 @@ func seat(t *testing.T, home string, environ []string, prepare func(cmd *exec.Cm
 	p.cmd.ExtraFiles = []*os.File{slave}
 	p.cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Setctty: true, Ctty: 3}
 	prepare(p.cmd, slave)
+	// If SIGINT is ignored, as in many a CI, a child inherits that.
+	interrupts := make(chan os.Signal, 1)
+	signal.Notify(interrupts, os.Interrupt)
+	defer signal.Stop(interrupts)
 	if err := p.cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
