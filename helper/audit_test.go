@@ -3,7 +3,6 @@ package helper_test
 import (
 	"context"
 	"errors"
-	"io/fs"
 	"os"
 	"strings"
 	"testing"
@@ -11,6 +10,7 @@ import (
 
 	"github.com/credhelper/credhelper/helper"
 	"github.com/credhelper/credhelper/helper/logfile"
+	"github.com/credhelper/credhelper/helper/logfile/logread"
 	"github.com/credhelper/credhelper/helper/oauth/oauthtest"
 	"github.com/credhelper/credhelper/protocol"
 )
@@ -23,9 +23,7 @@ const (
 // spoilLog puts a directory in the place of the log, which stops root, too.
 func (h *home) spoilLog() {
 	h.t.Helper()
-	if err := os.Remove(h.dirs.Log()); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		h.t.Fatal(err)
-	}
+	removeOpen(h.dirs.Log())
 	if err := os.Mkdir(h.dirs.Log(), 0o700); err != nil {
 		h.t.Fatal(err)
 	}
@@ -34,6 +32,7 @@ func (h *home) spoilLog() {
 // TestAuditRequired: with audit "required" there is no token without its line, however it
 // is come by; the error names the log. With "all" there is one.
 func TestAuditRequired(t *testing.T) {
+	t.Parallel() // mostly waiting
 	for name, get := range map[string]func(*home) (protocol.Credential, error){
 		"from the cache": func(h *home) (protocol.Credential, error) { return h.get(named) },
 		"fetched": func(h *home) (protocol.Credential, error) {
@@ -67,6 +66,7 @@ func TestAuditRequired(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			for settings, given := range map[string]bool{settingsAll: true, settingsRequired: false} {
 				h := ready(t, oauthtest.Options{})
 				h.write(h.dirs.Settings(), settings)
@@ -173,7 +173,7 @@ func TestRecentLog(t *testing.T) {
 		t.Fatal(err)
 	}
 	got := ""
-	if err := h.helper().LogButHits(func(r logfile.Record) bool { got += r.Profile; return true }); err != nil || got != "new" {
+	if err := logread.ButHits(h.dirs.Log(), func(r logfile.Record) bool { got += r.Profile; return true }); err != nil || got != "new" {
 		t.Errorf("%q, %v", got, err)
 	}
 }

@@ -150,7 +150,7 @@ func TestOtherScopesOtherToken(t *testing.T) {
 // it prints, so a token of before is not given any more.
 func TestOtherEnvironmentOtherToken(t *testing.T) {
 	h := newHome(t, oauthtest.Options{})
-	program := filepath.Join(t.TempDir(), "print")
+	program := filepath.ToSlash(filepath.Join(t.TempDir(), "print"))
 	if err := os.WriteFile(program, []byte("#!/bin/sh\necho secret\n"), 0o700); err != nil {
 		t.Fatal(err)
 	}

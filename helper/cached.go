@@ -16,7 +16,16 @@ import (
 // It is what the front does, for long-running programs and a hundred times faster: a
 // result is used for 100 ms.
 func (h *Helper) Cached(r protocol.Request) (protocol.Credential, bool) {
-	e, c, ok := h.peek(r)
+	if r.Repeats || h.config.NoStore {
+		return protocol.Credential{}, false
+	}
+	now := h.now()
+	e := h.entryOf(cache.Item{Profile: h.profileOf(r, now), Narrowing: r.Narrowing}, now)
+	if e == nil {
+		return protocol.Credential{}, false
+	}
+	// The boot clock was checked when the entry was read (A21).
+	c, ok := e.Answer(r, cache.Clock{Unix: now.Unix()})
 	if ok && e.Audit {
 		line := recordOf(r)
 		line.Event, line.Source, line.Profile, line.Token, line.Expires = eventHit, fromCache, e.Profile, e.Fingerprint, e.Expires
@@ -27,23 +36,17 @@ func (h *Helper) Cached(r protocol.Request) (protocol.Credential, bool) {
 	return c, ok
 }
 
-// Peek is Cached for a comparison: the token is not logged, so it must not be given.
-func (h *Helper) Peek(r protocol.Request) (protocol.Credential, bool) {
-	_, c, ok := h.peek(r)
-	return c, ok
-}
-
-func (h *Helper) peek(r protocol.Request) (e *cache.Entry, c protocol.Credential, ok bool) {
-	if r.Repeats || h.config.NoStore {
-		return nil, c, false
+// Peek returns the token that is cached for a request, also one that is near its end, or
+// whose profile's file was written again. It is for a comparison: the token is not logged,
+// so it must not be given.
+func (h *Helper) Peek(r protocol.Request) (token secret.Text, ok bool) {
+	if store, err := cache.Open(h.config.Dirs); err == nil {
+		defer store.Close()
+		if e, err := store.Find(cache.Item{Profile: h.profileOf(r, h.now()), Narrowing: r.Narrowing}, h.env); err == nil {
+			return e.Token, true
+		}
 	}
-	now := h.now()
-	if e = h.entryOf(cache.Item{Profile: h.profileOf(r, now), Narrowing: r.Narrowing}, now); e == nil {
-		return nil, c, false
-	}
-	// The boot clock was checked when the entry was read (A21).
-	c, ok = e.Answer(r, cache.Clock{Unix: now.Unix()})
-	return e, c, ok
+	return token, false
 }
 
 // profileOf returns the profile that a request names, or that owns its URL by a route;
@@ -53,8 +56,8 @@ func (h *Helper) profileOf(r protocol.Request, now time.Time) string {
 		return r.Profile
 	}
 	host := r.URL.Host()
-	kept := recall(&h.memory, &h.memory.hosts, host)
-	if kept == nil || !kept.young(now) {
+	hosts := recall(&h.memory, &h.memory.hosts, host)
+	if hosts == nil || !hosts.young(now) {
 		store, err := cache.Open(h.config.Dirs)
 		if err != nil {
 			return ""
@@ -64,10 +67,10 @@ func (h *Helper) profileOf(r protocol.Request, now time.Time) string {
 		if err != nil {
 			return ""
 		}
-		kept = &keptOwners{readAt(now), owners}
-		keep(&h.memory, &h.memory.hosts, host, kept)
+		hosts = &keptOwners{readAt(now), owners}
+		keep(&h.memory, &h.memory.hosts, host, hosts)
 	}
-	return kept.Of(r.URL)
+	return hosts.Of(r.URL)
 }
 
 // entryOf returns an item's entry that can be given as it is; nil if there is none.
@@ -75,8 +78,8 @@ func (h *Helper) entryOf(item cache.Item, now time.Time) *cache.Entry {
 	if item.Profile == "" {
 		return nil
 	}
-	if kept := recall(&h.memory, &h.memory.entries, item); kept != nil && kept.young(now) {
-		return kept.Entry
+	if entry := recall(&h.memory, &h.memory.entries, item); entry != nil && entry.young(now) {
+		return entry.Entry
 	}
 	store, err := cache.Open(h.config.Dirs)
 	if err != nil {

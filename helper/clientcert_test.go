@@ -9,7 +9,6 @@ import (
 	"crypto/x509/pkix"
 	"encoding/pem"
 	"math/big"
-	"path/filepath"
 	"testing"
 	"time"
 
@@ -45,7 +44,7 @@ func keyWithCertificate(t *testing.T, life time.Duration) (content string, cert 
 // says what is missing, and nothing about the secret.
 func TestClientCert(t *testing.T) {
 	h := newHome(t, oauthtest.Options{Certificate: "good", TLS: func(c *tls.Config) { c.ClientAuth = tls.RequireAnyClientCert }})
-	ca, file, over := filepath.Join(h.dirs.Config, "ca.pem"), filepath.Join(h.dirs.Config, "client.pem"), filepath.Join(h.dirs.Config, "over.pem")
+	ca, file, over := h.dirs.Config+"/ca.pem", h.dirs.Config+"/client.pem", h.dirs.Config+"/over.pem"
 	content, cert := keyWithCertificate(t, time.Hour)
 	h.write(ca, string(h.server.RootsPEM()))
 	h.write(file, content)

@@ -10,6 +10,7 @@ import (
 
 	"github.com/credhelper/credhelper/helper"
 	"github.com/credhelper/credhelper/helper/config"
+	"github.com/credhelper/credhelper/helper/config/presets"
 	"github.com/credhelper/credhelper/helper/oauth"
 	"github.com/credhelper/credhelper/helper/oauth/oauthtest"
 )
@@ -89,7 +90,7 @@ func TestAddLines(t *testing.T) {
 		t.Fatalf("docs/presets.md shows %d presets", len(own))
 	}
 	h.write(h.dirs.Presets()+"/wiki.toml", own[0])
-	for path, least := range map[string]int{"README.md": 8, "docs/presets.md": len(config.PresetNames()) + 1} {
+	for path, least := range map[string]int{"README.md": 8, "docs/presets.md": len(presets.Names()) + 1} {
 		used := map[string]bool{}
 		lines := addLine.FindAllStringSubmatch(page(t, path), -1)
 		for _, m := range lines {
@@ -199,7 +200,7 @@ func TestProfilePage(t *testing.T) {
 		h.write(h.dirs.Profiles()+"/demo.toml", text)
 		var err error
 		if p, err = h.helper().Profile("demo"); err != nil {
-			t.Errorf("%v in\n%s", err, text)
+			t.Fatalf("%v in\n%s", err, text)
 		}
 	}
 	for _, b := range p.Bounds() {

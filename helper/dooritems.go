@@ -20,17 +20,13 @@ const (
 	DoorCA   DoorItem = "\x00door-ca"
 )
 
-// doorItems lists them, for those that move secrets.
-var doorItems = [...]DoorItem{DoorKeys, DoorCA}
+// doorItems lists them.
+var doorItems = []string{string(DoorKeys), string(DoorCA)}
 
 // DoorItem returns an item of the door; zero if there is none. Errors wrap a sentinel of
 // package protocol: a locked keyring is ErrLocked.
 func (h *Helper) DoorItem(ctx context.Context, item DoorItem) (secret.Text, error) {
-	k, err := h.openKeyring(ctx)
-	if err != nil {
-		return secret.Text{}, ofDoor(err)
-	}
-	value, err := k.Get(ctx, h.secretKey(string(item)))
+	value, err := h.keys.Get(ctx, string(item))
 	if errors.Is(err, keyring.ErrNotFound) {
 		return secret.Text{}, nil
 	}
@@ -39,22 +35,12 @@ func (h *Helper) DoorItem(ctx context.Context, item DoorItem) (secret.Text, erro
 
 // PutDoorItem stores an item of the door.
 func (h *Helper) PutDoorItem(ctx context.Context, item DoorItem, value secret.Text) error {
-	k, err := h.openKeyring(ctx)
-	if err != nil {
-		return ofDoor(err)
-	}
-	return ofDoor(k.Set(ctx, h.secretKey(string(item)), value))
+	return ofDoor(h.keys.Set(ctx, string(item), value))
 }
 
 // DeleteDoorItems deletes them: no guest is known after that.
 func (h *Helper) DeleteDoorItems(ctx context.Context) error {
-	k, err := h.openKeyring(ctx)
-	for _, item := range doorItems {
-		if err == nil {
-			err = k.Delete(ctx, h.secretKey(string(item)))
-		}
-	}
-	return ofDoor(err)
+	return ofDoor(h.keys.Delete(ctx, doorItems...))
 }
 
 // LockDoor lets one process at a time change the items of the door and its guests.

@@ -3,6 +3,7 @@ package helper_test
 import (
 	"context"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -120,7 +121,7 @@ func TestEdit(t *testing.T) {
 		t.Fatal(err)
 	}
 	text, path, err := h.helper().ProfileText("demo")
-	if err != nil || path != h.dirs.Profiles()+"/demo.toml" || !strings.Contains(string(text), "read") {
+	if err != nil || filepath.ToSlash(path) != h.dirs.Profiles()+"/demo.toml" || !strings.Contains(string(text), "read") {
 		t.Errorf("%s %s %v", path, text, err)
 	}
 }

@@ -81,11 +81,11 @@ func (q *query) hit(e *cache.Entry) (protocol.Credential, error) {
 
 // logHit logs a token that this request did not fetch.
 func (q *query) logHit(token secret.Text, expires int64) error {
-	if !q.settings.Audited() {
+	if q.settings.Audit == "" {
 		return nil
 	}
 	line := q.ofToken(q.record(eventHit), token, expires)
-	line.Source = fromCache
+	line.Source, line.Token = fromCache, q.nameOf(token)
 	return q.logUse(line)
 }
 
@@ -99,7 +99,7 @@ func (q *query) newEntry(token secret.Text, issued, expires int64) *cache.Entry 
 		Binding:   q.binding,
 		Token:     token,
 		Wide:      p.WideToken,
-		Audit:     q.settings.Audited(),
+		Audit:     q.settings.Audit != "",
 		Required:  q.settings.Audit == config.AuditRequired,
 		ByName:    p.ByName,
 		Username:  p.Username,
@@ -113,7 +113,7 @@ func (q *query) newEntry(token secret.Text, issued, expires int64) *cache.Entry 
 		BootedAt:  q.clock().BootedAt,
 	}
 	if e.Audit {
-		e.Fingerprint, e.LogLimit = q.fingerprint(token), q.settings.LogLimit()
+		e.Fingerprint, e.LogLimit = q.nameOf(token), q.settings.LogLimit()
 	}
 	// The front does not know a profile's min_ttl, only when to execute the engine.
 	want := min(int64(p.MinTTL/time.Second), most(issued, expires))

@@ -13,6 +13,7 @@ import (
 	"github.com/credhelper/credhelper/helper/oauth"
 	"github.com/credhelper/credhelper/protocol"
 	"github.com/credhelper/credhelper/protocol/printable"
+	"github.com/credhelper/credhelper/protocol/retryafter"
 )
 
 // FromEnvironment returns the Config for a Go program that imports this package, so
@@ -63,7 +64,7 @@ func OpenFile(ctx context.Context, dirs cache.Dirs, env func(string) string) (*k
 		KeyFile: dirs.KeyFile(),
 		Environ: keyring.ChildEnviron(env),
 		Now:     time.Now,
-		Sleep:   sleep,
+		Sleep:   retryafter.Wait,
 	}
 	if dir := env("CREDENTIALS_DIRECTORY"); filepath.IsAbs(dir) {
 		path := filepath.Join(dir, keyringCredential)
@@ -80,15 +81,4 @@ func OpenFile(ctx context.Context, dirs cache.Dirs, env func(string) string) (*k
 		c.Home = hex.EncodeToString(id[:])
 	}
 	return keyring.OpenFile(c)
-}
-
-func sleep(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
 }

@@ -12,7 +12,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/credhelper/credhelper/helper"
+	"github.com/credhelper/credhelper/helper/expiry"
 	"github.com/credhelper/credhelper/helper/oauth/oauthtest"
 	"github.com/credhelper/credhelper/protocol/secret"
 )
@@ -24,21 +24,21 @@ func TestUrgency(t *testing.T) {
 	now := time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
 	for _, c := range []struct {
 		left  time.Duration // 0: not known
-		want  helper.Urgency
+		want  expiry.Urgency
 		word  string
 		words string
 	}{
-		{0, helper.Calm, "", ""},
-		{31 * day, helper.Calm, "", "secret expires in 31 days"},
-		{30*day + time.Second, helper.Calm, "", "secret expires in 30 days"},
-		{30 * day, helper.Noted, "soon", "secret expires in 30 days"},
-		{7*day + time.Second, helper.Noted, "soon", "secret expires in 7 days"},
-		{7 * day, helper.Pressing, "pressing", "secret expires in 7 days"},
-		{time.Hour, helper.Pressing, "pressing", "secret expires in 60 min"},
-		{-time.Second, helper.Over, "over", "secret expired 1 s ago"},
-		{-40 * day, helper.Over, "over", "secret expired 40 days ago"},
+		{0, expiry.Calm, "", ""},
+		{31 * day, expiry.Calm, "", "secret expires in 31 days"},
+		{30*day + time.Second, expiry.Calm, "", "secret expires in 30 days"},
+		{30 * day, expiry.Noted, "soon", "secret expires in 30 days"},
+		{7*day + time.Second, expiry.Noted, "soon", "secret expires in 7 days"},
+		{7 * day, expiry.Pressing, "pressing", "secret expires in 7 days"},
+		{time.Hour, expiry.Pressing, "pressing", "secret expires in 60 min"},
+		{-time.Second, expiry.Over, "over", "secret expired 1 s ago"},
+		{-40 * day, expiry.Over, "over", "secret expired 40 days ago"},
 	} {
-		e := helper.Expiry{What: "secret"}
+		e := expiry.Date{What: "secret"}
 		if c.left != 0 {
 			e.At = now.Add(c.left)
 		}
@@ -145,7 +145,7 @@ func TestCertificateEnds(t *testing.T) {
 			if err != nil || !list[0].CertificateExpires.Equal(c.want) {
 				t.Errorf("%v, %v; want %v", list[0].CertificateExpires, err, c.want)
 			}
-			if !c.want.IsZero() && list[0].Expiry() != (helper.Expiry{What: "certificate", At: ends}) {
+			if !c.want.IsZero() && list[0].Expiry() != (expiry.Date{What: "certificate", At: ends}) {
 				t.Errorf("the nearer end is %+v", list[0].Expiry())
 			}
 		})

@@ -11,6 +11,7 @@ import (
 	"github.com/credhelper/credhelper/helper/config"
 	"github.com/credhelper/credhelper/helper/failure"
 	"github.com/credhelper/credhelper/helper/oauth"
+	"github.com/credhelper/credhelper/helper/pools"
 	"github.com/credhelper/credhelper/protocol"
 	"github.com/credhelper/credhelper/protocol/printable"
 	"github.com/credhelper/credhelper/protocol/secret"
@@ -33,15 +34,15 @@ func (q *query) fetchLocked(ctx context.Context, lock *cache.Lock) (*oauth.Token
 		}
 		marked = false
 	}
-	shown, err := q.readProof(ctx)
+	proof, err := q.readProof(ctx)
 	if marked && (err != nil && !errors.Is(err, protocol.ErrNoSecret) && !errors.Is(err, protocol.ErrPolicy) && !errors.Is(err, protocol.ErrLogin) ||
-		err == nil && shown.marked(q.profile.Name, mark)) {
+		err == nil && proof.marked(q.profile.Name, mark)) {
 		return nil, waiting(q.profile, mark, q.now())
 	}
 	if err != nil {
 		return nil, err
 	}
-	token, err := q.askServer(ctx, shown)
+	token, err := q.askServer(ctx, proof)
 	if err != nil {
 		return nil, err
 	}
@@ -59,15 +60,21 @@ func unlockable(p *config.Profile) error {
 // fetched returns the answer with a new token.
 func (q *query) fetched(token *oauth.Token) protocol.Credential {
 	c := q.newEntry(token.Access, token.Sent.Unix(), token.Expires.Unix()).Credential(q.clock())
-	c.Origin, c.Source = q.origin, fromNetwork
+	if c.Origin, c.Source = q.origin, fromNetwork; q.fromPool != nil && !q.fromPool.Fetched {
+		c.Source = fromPool
+	}
 	return c
 }
 
 // insteadOfFailure returns the answer if no token could be fetched: one that is still
 // valid is better than none (A23). old may be nil.
-func (q *query) insteadOfFailure(old *cache.Entry, cause error) (protocol.Credential, error) {
-	if old == nil || !old.Usable(q.clock(), 0) {
+func (q *query) insteadOfFailure(ctx context.Context, lock *cache.Lock, old *cache.Entry, cause error) (protocol.Credential, error) {
+	if q.renews || old == nil || !old.Usable(q.clock(), 0) {
 		return protocol.Credential{}, cause
+	}
+	if errors.As(cause, new(*pools.Busy)) {
+		q.putOffLocked(ctx, lock, old)
+		return q.hit(old)
 	}
 	q.leaveAlone(cause)
 	line := q.ofToken(q.record(""), old.Token, old.Expires)
@@ -75,6 +82,17 @@ func (q *query) insteadOfFailure(old *cache.Entry, cause error) (protocol.Creden
 	q.logFailure(line, cause)
 	q.report(cause.Error() + "; the cached token is still good for " + failure.Span(time.Unix(old.Expires, 0).Sub(q.now())))
 	return q.hit(old)
+}
+
+// putOffLocked seals the entry again, so that the next calls do not ask the pool for some
+// seconds: another host asks the server.
+func (q *query) putOffLocked(ctx context.Context, lock *cache.Lock, e *cache.Entry) {
+	const later = 3 // seconds
+	if e == nil || lock == nil || !q.stillSame() {
+		return
+	}
+	e.Refresh = min(q.now().Unix()+later, e.Expires)
+	_ = q.store.Put(ctx, lock, e)
 }
 
 // keepLocked seals a new token. The token is given even if that fails (F2). lock is nil
@@ -87,6 +105,9 @@ func (q *query) keepLocked(ctx context.Context, lock *cache.Lock, token *oauth.T
 		_ = q.store.DropMark(q.profile.Name)
 	}
 	q.store.Sweep(q.now()) // files left by killed processes (F1)
+	if q.fromPool != nil {
+		q.records().KeepLocked(ctx, *q.fromPool, q.now().Unix(), token.Expires.Unix())
+	}
 	entry := q.newEntry(token.Access, token.Sent.Unix(), token.Expires.Unix())
 	if lock == nil || !q.stillSame() {
 		q.noteUncachedLocked(entry)
@@ -114,12 +135,15 @@ type proof struct {
 
 // mark identifies the refused secret.
 func (s proof) mark(profile string) uint16 {
-	shown := s.secret.Reveal() + s.refresh.Reveal()
+	text := s.shown()
 	for _, p := range s.subject {
-		shown += string(p.Digest[:])
+		text += string(p.Digest[:])
 	}
-	return cache.SecretMark(profile, shown)
+	return cache.SecretMark(profile, text)
 }
+
+// shown is the secret and the refresh token.
+func (s proof) shown() string { return s.secret.Reveal() + s.refresh.Reveal() }
 
 // proxyMark identifies the credential that a proxy refused: with another one, or
 // without, the server is asked at once.
@@ -141,7 +165,7 @@ func (q *query) readProof(ctx context.Context) (s proof, err error) {
 		}
 	}
 	now, err := q.inUse(ctx, q.profile)
-	s.secret, s.expires = now.secret, now.expires
+	s.secret, s.expires = now.Text, now.Expires
 	if proxy, _ := q.ProxyOf(q.profile); proxy != nil && proxy.User != nil { // if the address cannot be parsed, the request fails
 		s.proxy = proxy.User.String()
 	}
@@ -360,6 +384,9 @@ func marked(p *config.Profile, m cache.Mark, now time.Time) error {
 		}
 	case m.Asked:
 		verb = "asked to wait"
+	}
+	if p.Pool.Reader {
+		hint = "on a keeper of the pool: " + hint
 	}
 	until := time.Unix(m.Until, 0).UTC()
 	text := fmt.Sprintf("profile %s: %s %s ago, not asked again until %sZ (%s); the earlier reason: %s",

@@ -88,7 +88,12 @@ func (q *query) drop(ctx context.Context) error {
 	if e == nil || !q.request.Refused.Of(e.Token) {
 		return nil
 	}
-	q.log(q.ofToken(q.record("reject"), e.Token, e.Expires))
+	line := q.ofToken(q.record("reject"), e.Token, e.Expires)
+	if q.profile.Pool.Name != "" {
+		line.Token, line.Pool = q.nameOf(e.Token), q.profile.Pool.Name
+		q.records().RefuseLocked(ctx, e, q.now().Unix())
+	}
+	q.log(line)
 	if err := q.store.Drop(q.item, q.subject); err != nil {
 		return failure.Store(err)
 	}

@@ -15,6 +15,11 @@ import (
 // process's start, without a prompt. Its errors wrap a sentinel of package protocol and
 // are one line.
 func (h *Helper) Get(ctx context.Context, r protocol.Request) (protocol.Credential, error) {
+	return h.get(ctx, r, false)
+}
+
+// get is Get, or with renews RenewPool.
+func (h *Helper) get(ctx context.Context, r protocol.Request, renews bool) (protocol.Credential, error) {
 	if c, ok := h.Cached(r); ok {
 		return c, nil
 	}
@@ -34,7 +39,7 @@ func (h *Helper) Get(ctx context.Context, r protocol.Request) (protocol.Credenti
 		return protocol.Credential{}, err
 	}
 	defer q.close()
-	q.began = began
+	q.began, q.renews = began, renews
 	if own := q.profile.Timeout; own > 0 && h.asked(r) == 0 { // the profile sets a time limit
 		h.setTimeLimit(own)
 		ctx, cancel = h.deadline(caller, own)
@@ -73,18 +78,18 @@ func (q *query) answer(ctx context.Context) (protocol.Credential, error) {
 		}
 		defer lock.Unlock()
 		now := q.cached() // another process may have fetched one meanwhile (A22)
-		if q.answers(now) {
+		if q.answers(now) && !q.renews {
 			return q.hit(now)
 		}
-		token, err := q.fetchLocked(ctx, lock) // the mark, the secret, the server
+		token, err := q.obtainLocked(ctx, lock) // the pool, the mark, the secret, the server
 		if err != nil {
-			return q.insteadOfFailure(now, err)
+			return q.insteadOfFailure(ctx, lock, now, err)
 		}
 		q.keepLocked(ctx, lock, token)
 		if err := q.logUse(q.ofFetch(token)); err != nil {
 			return protocol.Credential{}, err
 		}
-		return q.fetched(token), nil
+		return q.fetched(token), q.unshared()
 	})
 }
 

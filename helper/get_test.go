@@ -206,6 +206,7 @@ func TestRefreshMargin(t *testing.T) {
 // TestStaleIfError (A23): while the server is down, a token that is still good is
 // answered with a warning; one that is not, is not.
 func TestStaleIfError(t *testing.T) {
+	t.Parallel() // mostly waiting
 	h := ready(t, oauthtest.Options{Lifetime: time.Hour})
 	old := h.mustGet(named)
 	if err := h.server.Always("status-500"); err != nil {
@@ -302,6 +303,7 @@ func TestBusy(t *testing.T) {
 // TestKeyringTrouble (F7, F9, S4): a keyring that is locked, gone, silent or
 // empty is an exit code of its own, in time, with the command to type.
 func TestKeyringTrouble(t *testing.T) {
+	t.Parallel() // mostly waiting
 	for _, c := range []struct {
 		name  string
 		spoil func(*memory)
@@ -320,6 +322,7 @@ func TestKeyringTrouble(t *testing.T) {
 		}, protocol.ErrPolicy, []string{"not written by credhelper", "nothing was deleted"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
 			h := ready(t, oauthtest.Options{})
 			c.spoil(h.keyring)
 			_, err := h.get(named)

@@ -17,6 +17,7 @@
 package helper
 
 import (
+	"cmp"
 	"context"
 	"net/http"
 	"sync"
@@ -28,7 +29,10 @@ import (
 	"github.com/credhelper/credhelper/helper/keyring"
 	"github.com/credhelper/credhelper/helper/logfile"
 	"github.com/credhelper/credhelper/helper/oauth"
+	"github.com/credhelper/credhelper/helper/pool"
+	"github.com/credhelper/credhelper/helper/pools"
 	"github.com/credhelper/credhelper/helper/server"
+	"github.com/credhelper/credhelper/helper/stored"
 	"github.com/credhelper/credhelper/protocol"
 	"github.com/credhelper/credhelper/protocol/printable"
 	"github.com/credhelper/credhelper/protocol/secret"
@@ -60,6 +64,11 @@ type Config struct {
 	// when a secret is needed; after a failure, and with RunsLong, it is called again
 	// when one is needed.
 	Keyring func(context.Context, config.Settings) (keyring.Keyring, error)
+
+	// Pool returns the store of a pool, of which nothing is asked yet; nil: this program
+	// opens no pools. Host is this host's name there.
+	Pool func(c config.Pool, password secret.Text, ask server.Asker) (pool.Store, error)
+	Host func() string
 
 	// RunsLong is for programs that continue after an answer: shortly before a token
 	// expires they are answered at once, and the next one is fetched in the background.
@@ -104,6 +113,7 @@ type Config struct {
 type Helper struct {
 	*home.Home
 	*server.Servers
+	Pools  *pools.Pools // of the settings, in which hosts share tokens
 	config Config
 
 	logFile   logfile.Writer
@@ -113,26 +123,10 @@ type Helper struct {
 	rejecting sync.Mutex // locked while an early report is counted
 	surveying sync.Mutex // locked while a request looks at all profiles
 
-	opening sync.Mutex
-	keyring keyring.Keyring // after it was opened
+	keys *stored.Keyrings
 }
 
 var _ protocol.Answerer = (*Helper)(nil)
-
-// New returns a Helper. It accesses no file.
-func New(c Config) *Helper {
-	if c.Clock == nil {
-		c.Clock = cache.ClockAt
-	}
-	var kept server.Shelf // with NoStore in memory
-	if !c.NoStore {
-		kept = shelf(c.Dirs)
-	}
-	files := &home.Home{Dirs: c.Dirs, Now: c.Now, Processors: c.Processors}
-	servers := server.New(files, server.Config{Now: c.Now, Sleep: c.Sleep, Env: c.Env, Environ: c.Environ, HTTP: c.HTTP,
-		CommandSaid: c.CommandSaid, Report: c.Report, Explain: c.Explain, Kept: kept})
-	return &Helper{Home: files, Servers: servers, config: c, logFile: logfile.Writer{Path: c.Dirs.Log()}}
-}
 
 // Wait waits for fetches in the background, 8 s at most.
 func (h *Helper) Wait() {
@@ -152,9 +146,7 @@ func (h *Helper) asked(r protocol.Request) time.Duration {
 // deadline limits an answer to the rest of limit, or of 8 s if that is 0, since the
 // start of the process.
 func (h *Helper) deadline(ctx context.Context, limit time.Duration) (context.Context, context.CancelFunc) {
-	if limit == 0 {
-		limit = server.AnswerTime
-	}
+	limit = cmp.Or(limit, server.AnswerTime)
 	if !h.config.Start.IsZero() {
 		limit -= h.now().Sub(h.config.Start)
 	}

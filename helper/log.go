@@ -1,11 +1,13 @@
 package helper
 
 import (
+	"cmp"
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
 	"errors"
+	"io/fs"
 	"math/rand/v2"
 	"os"
 
@@ -13,7 +15,9 @@ import (
 	"github.com/credhelper/credhelper/helper/config"
 	"github.com/credhelper/credhelper/helper/failure"
 	"github.com/credhelper/credhelper/helper/logfile"
+	"github.com/credhelper/credhelper/helper/logfile/logread"
 	"github.com/credhelper/credhelper/helper/oauth"
+	"github.com/credhelper/credhelper/helper/pool"
 	"github.com/credhelper/credhelper/protocol"
 	"github.com/credhelper/credhelper/protocol/origin"
 	"github.com/credhelper/credhelper/protocol/printable"
@@ -27,6 +31,9 @@ const (
 	eventRefused = "refused" // the server refused permanently
 	eventFailed  = "failed"  // any other failure
 
+	eventPool = "pool"      // another host's token came from the pool
+	eventLost = "pool lost" // the pool's store does not answer
+
 	eventIdentity = "identity" // the API said whose token it is
 )
 
@@ -34,6 +41,7 @@ const (
 const (
 	fromCache   = logfile.FromCache
 	fromNetwork = "network"
+	fromPool    = "pool"    // of another host
 	notGiven    = "refused" // no token was given: text and exit have the reason
 )
 
@@ -45,7 +53,7 @@ func (q *query) record(event string) logfile.Record {
 
 // recordOf returns the log record of a request.
 func recordOf(r protocol.Request) logfile.Record {
-	line := logfile.Record{Profile: printable.Value(r.Profile), Text: r.Words()}
+	line := logfile.Record{Profile: printable.Value(r.Profile), Guest: r.Guest, Text: r.Words()}
 	if r.URL != (origin.URL{}) {
 		line.URI = r.URL.String()
 	}
@@ -55,11 +63,11 @@ func recordOf(r protocol.Request) logfile.Record {
 // eventGuest is the event of the door: a guest came, or was refused.
 const eventGuest = "guest"
 
-// LogGuest appends a line of the door: what a guest of the profile did, "" if nobody
+// LogGuest appends a line of the door: what a guest of a profile did, both "" if nobody
 // knows whose guest it was, and the exit code of its refusal, 0 if there was none.
-func (h *Helper) LogGuest(by logfile.Caller, profile, text string, exit int) {
+func (h *Helper) LogGuest(by logfile.Caller, guest, profile, text string, exit int) {
 	settings, _ := h.Settings()
-	line := logfile.Record{Event: eventGuest, Profile: profile, Text: printable.Line(text), Exit: exit}
+	line := logfile.Record{Event: eventGuest, Guest: guest, Profile: profile, Text: printable.Line(text), Exit: exit}
 	if h.logFile.Append(settings.LogLimit(), line.By(by, h.now())) != nil {
 		h.report("the log cannot be written")
 	}
@@ -81,8 +89,34 @@ func (h *Helper) obtained(r logfile.Record, token *oauth.Token) logfile.Record {
 // ofFetch is the line of a token that was fetched for the request.
 func (q *query) ofFetch(token *oauth.Token) logfile.Record {
 	r := q.obtained(q.record(eventFetch), token)
-	r.Source = fromNetwork
+	if r.Source = fromNetwork; q.fromPool == nil {
+		return r
+	}
+	r.Pool, r.Number, r.Host = q.profile.Pool.Name, q.fromPool.Number, q.fromPool.By
+	r.Token = q.fromPool.Fingerprint
+	if !q.fromPool.Fetched {
+		r.Event, r.Source = eventPool, fromPool
+	}
 	return r
+}
+
+// logLoss logs that a pool's store was lost.
+func (h *Helper) logLoss(name string, l pool.Loss) {
+	h.log(logfile.Record{Event: eventLost, Pool: name, Text: printable.Line(l.Text)})
+}
+
+// nameOf returns the name of a token in the log: that of all hosts for one of a pool.
+func (q *query) nameOf(token secret.Text) string {
+	if q.profile.Pool.Name != "" {
+		last, known := q.records().Last()
+		if q.fromPool != nil {
+			last, known = *q.fromPool, true
+		}
+		if known && last.Of(token) {
+			return last.Fingerprint
+		}
+	}
+	return q.fingerprint(token)
 }
 
 // fingerprint returns 32 bits of a keyed hash: enough to see whether two lines concern
@@ -125,11 +159,9 @@ func (h *Helper) logFailure(r logfile.Record, err error) {
 	if errors.Is(err, protocol.ErrRefused) {
 		r.Event = eventRefused
 	}
-	if r.Source == "" {
-		r.Source = notGiven
-	}
-	if asked := new(failure.TokenFailure); errors.As(err, &asked) {
-		r.Correlation, r.Tries = asked.Correlation, asked.Tries
+	r.Source = cmp.Or(r.Source, notGiven)
+	if e := new(failure.TokenFailure); errors.As(err, &e) {
+		r.Correlation, r.Tries = e.Correlation, e.Tries
 	}
 	r.Exit, r.Text = protocol.ExitCode(err), printable.Line(err.Error())
 	h.log(r)
@@ -139,7 +171,7 @@ func (h *Helper) logFailure(r logfile.Record, err error) {
 func (h *Helper) log(r logfile.Record) {
 	settings, err := h.Settings()
 	if err != nil {
-		settings.Audit = config.AuditAll // rather too much is kept than too little
+		settings.Audit = config.AuditRequired // the longest log
 	}
 	_ = h.append(r, settings.LogLimit())
 }
@@ -148,7 +180,11 @@ func (h *Helper) append(r logfile.Record, limit int64) error {
 	if h.config.NoStore {
 		return nil
 	}
-	return h.logFile.Append(limit, r.By(h.config.Caller, h.now()))
+	by := h.config.Caller
+	if r.Guest != "" { // it is not the program that started the door
+		by = logfile.Caller{Dialect: by.Dialect}
+	}
+	return h.logFile.Append(limit, r.By(by, h.now()))
 }
 
 // logUse appends the line of a token that is about to be given. An error means that it
@@ -173,12 +209,32 @@ func (q *query) unlogged() error {
 	}
 }
 
+// IssuedType returns the issued_token_type of a token in the log (RFC 8693 2.2.1); ""
+// if the server sent none, or the line is gone.
+func (h *Helper) IssuedType(token secret.Text) (kind string) {
+	print := h.fingerprint(token)
+	_ = logread.With(h.config.Dirs.Log(), print, func(r logfile.Record) bool {
+		if r.Token == print && r.Issued != "" {
+			kind = printable.Value(r.Issued)
+		}
+		return true
+	})
+	return kind
+}
+
 // cacheStore opens the cache if it exists; else nil.
 func (h *Helper) cacheStore() (*cache.Store, error) {
 	if h.config.NoStore {
 		return nil, nil
 	}
-	return openStore(h.config.Dirs)
+	store, err := cache.Open(h.config.Dirs)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, failure.Store(err)
+	}
+	return store, nil
 }
 
 // formerStore is cacheStore for revocations: a missing cache may be restored, so it is

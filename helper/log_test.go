@@ -17,6 +17,7 @@ import (
 	"github.com/credhelper/credhelper/helper"
 	"github.com/credhelper/credhelper/helper/cache"
 	"github.com/credhelper/credhelper/helper/logfile"
+	"github.com/credhelper/credhelper/helper/logfile/logread"
 	"github.com/credhelper/credhelper/helper/oauth"
 	"github.com/credhelper/credhelper/helper/oauth/oauthtest"
 	"github.com/credhelper/credhelper/protocol"
@@ -24,7 +25,7 @@ import (
 
 func (h *home) log() (list []logfile.Record) {
 	h.t.Helper()
-	if err := h.helper().Log(func(r logfile.Record) bool { list = append(list, r); return true }); err != nil {
+	if err := logread.All(h.dirs.Log(), func(r logfile.Record) bool { list = append(list, r); return true }); err != nil {
 		h.t.Fatal(err)
 	}
 	return list
@@ -332,6 +333,7 @@ func TestLogWriter(t *testing.T) {
 		Dirs:   cache.Dirs{Config: root + "/config", Data: root + "/data", State: root + "/state", System: root + "/etc", Runtime: root + "/runtime"},
 		Now:    time.Now,
 		Caller: logfile.Caller{Dialect: "test", PID: os.Getpid(), Executable: os.Args[0]},
+		Report: func(text string) { t.Error(text) }, // such as why there is no line
 	})
 	for range logLines {
 		if c, err := a.Get(context.Background(), named); err != nil || c.Source != "cache" {

@@ -29,10 +29,10 @@ func (h *Helper) MoveSecrets(ctx context.Context, backend string) (moved []strin
 		return nil, h.UseKeyring(backend)
 	}
 	m := move{Helper: h, before: settings.Keyring, after: backend}
-	if m.from, err = h.openOf(ctx, settings); err != nil {
+	if m.from, err = h.keys.OpenOf(ctx, settings); err != nil {
 		return nil, ofKeyring(m.before, err)
 	}
-	if m.to, err = h.openOf(ctx, config.Settings{Keyring: backend}); err != nil {
+	if m.to, err = h.keys.OpenOf(ctx, config.Settings{Keyring: backend}); err != nil {
 		return nil, ofKeyring(m.after, err)
 	}
 	store, err := cache.Create(h.config.Dirs)
@@ -77,7 +77,7 @@ type move struct {
 // profile copies one profile's items, under its lock, which is nil if there are none.
 func (m *move) profile(ctx context.Context, store *cache.Store, name string) (lock *cache.Lock, err error) {
 	for _, item := range [...]string{name, signInItem(name)} {
-		if _, err := m.from.Get(ctx, m.secretKeyIn(m.before, item)); errors.Is(err, keyring.ErrNotFound) {
+		if _, err := m.from.Get(ctx, m.keys.KeyIn(m.before, item)); errors.Is(err, keyring.ErrNotFound) {
 			continue
 		}
 		if lock == nil {
@@ -85,7 +85,7 @@ func (m *move) profile(ctx context.Context, store *cache.Store, name string) (lo
 				return nil, fmt.Errorf("profile %s: %w", name, err)
 			}
 		}
-		if err := m.item(ctx, item); err != nil {
+		if err := m.copy(ctx, item); err != nil {
 			lock.Unlock()
 			return nil, err
 		}
@@ -99,11 +99,7 @@ func (m *move) doorItems(ctx context.Context) (unlock func(), err error) {
 		return nil, err
 	}
 	for _, item := range doorItems {
-		_, err := m.from.Get(ctx, m.secretKeyIn(m.before, string(item)))
-		if errors.Is(err, keyring.ErrNotFound) {
-			continue
-		}
-		if err := m.item(ctx, string(item)); err != nil {
+		if err := m.copy(ctx, item); err != nil {
 			unlock()
 			return nil, fmt.Errorf("the door: %w", err)
 		}
@@ -111,13 +107,16 @@ func (m *move) doorItems(ctx context.Context) (unlock func(), err error) {
 	return unlock, nil
 }
 
-// item copies one item and reads it back.
-func (m *move) item(ctx context.Context, item string) error {
-	value, err := m.from.Get(ctx, m.secretKeyIn(m.before, item))
+// copy copies one item, if there is one, and reads it back.
+func (m *move) copy(ctx context.Context, item string) error {
+	value, err := m.from.Get(ctx, m.keys.KeyIn(m.before, item))
+	if errors.Is(err, keyring.ErrNotFound) {
+		return nil
+	}
 	if err != nil {
 		return ofKeyring(m.before, err)
 	}
-	key := m.secretKeyIn(m.after, item)
+	key := m.keys.KeyIn(m.after, item)
 	if err := m.to.Set(ctx, key, value); err != nil {
 		return ofKeyring(m.after, err)
 	}
@@ -131,7 +130,7 @@ func (m *move) item(ctx context.Context, item string) error {
 // clear deletes the old copies.
 func (m *move) clear(ctx context.Context) {
 	for _, item := range m.copied {
-		if err := m.from.Delete(ctx, m.secretKeyIn(m.before, item)); err != nil {
+		if err := m.from.Delete(ctx, m.keys.KeyIn(m.before, item)); err != nil {
 			m.report("an old copy is still in " + m.before + ": " + printable.Line(err.Error()))
 		}
 	}

@@ -81,3 +81,48 @@ func TestMoveSignIn(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// TestMoveDoor: the keys of the door go along, and with them each guest and token of
+// theirs; whatever goes wrong on the way leaves them where they were.
+func TestMoveDoor(t *testing.T) {
+	h := ready(t, oauthtest.Options{})
+	other := &memory{items: map[string]secret.Text{}}
+	var wrong error // of the new keyring
+	own := h.config()
+	own.Keyring = func(_ context.Context, s config.Settings) (keyring.Keyring, error) {
+		if s.Keyring == "pass" && wrong != nil {
+			return deaf{other, wrong}, nil
+		}
+		if s.Keyring == "pass" {
+			return other, nil
+		}
+		return h.keyring, nil
+	}
+	items := map[helper.DoorItem]string{helper.DoorKeys: "the keys of seals and local tokens", helper.DoorCA: "the key of the CA"}
+	for item, value := range items {
+		if err := helper.New(own).PutDoorItem(t.Context(), item, secret.New(value)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	check := func(when string, left, there int) {
+		t.Helper()
+		for item, want := range items {
+			if value, err := helper.New(own).DoorItem(t.Context(), item); err != nil || value.Reveal() != want {
+				t.Errorf("%s: %q is %q, %v", when, item, value.Reveal(), err)
+			}
+		}
+		if len(h.keyring.items) != left || len(other.items) != there {
+			t.Errorf("%s: %d left, %d there", when, len(h.keyring.items), len(other.items))
+		}
+	}
+	wrong = keyring.ErrUnavailable
+	if _, err := helper.New(own).MoveSecrets(t.Context(), "pass"); !errors.Is(err, keyring.ErrUnavailable) {
+		t.Fatal(err)
+	}
+	check("to one that fails", 3, 0)
+	wrong = nil
+	if _, err := helper.New(own).MoveSecrets(t.Context(), "pass"); err != nil {
+		t.Fatal(err)
+	}
+	check("moved", 0, 3)
+}

@@ -57,8 +57,12 @@ func breakages(t *testing.T) map[string]breakage {
 			time.Sleep(5 * time.Second)
 			_, _ = io.WriteString(c, goodAnswer(r.URL.Path))
 		}},
-		"no HTTP":  {answer: says("220 smtp.example.com ESMTP\r\n")},
-		"a page":   {answer: says("HTTP/1.1 200 OK\r\nContent-Type: text/html\r\n\r\n<html>Welcome to our hotel</html>")},
+		"no HTTP": {answer: says("220 smtp.example.com ESMTP\r\n")},
+		"a page":  {answer: says("HTTP/1.1 200 OK\r\nContent-Type: text/html\r\n\r\n<html>Welcome to our hotel</html>")},
+		"101": {answer: func(c *hung, r *http.Request) {
+			says("HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: other\r\n\r\n")(c, r)
+			_, _ = io.Copy(io.Discard, c)
+		}},
 		"redirect": {answer: says("HTTP/1.1 302 Found\r\nLocation: https://hotel.example/\r\nContent-Length: 0\r\n\r\n")},
 
 		"proxy: connection refused": {proxy: proxied, dial: fails(os.NewSyscallError("connect", syscall.ECONNREFUSED))},

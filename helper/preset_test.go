@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/credhelper/credhelper/helper/config"
+	"github.com/credhelper/credhelper/helper/config/presets"
 	"github.com/credhelper/credhelper/helper/oauth/oauthtest"
 	"github.com/credhelper/credhelper/protocol"
 )
@@ -30,7 +31,7 @@ var given = map[string]config.File{
 		Scopes: []string{"https://graph.microsoft.com/User.Read", "offline_access"}},
 	"jira-miniorange-user": {URL: "https://jira.example.com", ClientID: "jira-cli", TokenURL: "https://login.example/oauth/token",
 		AuthorizationURL: "https://login.example/oauth/authorize"},
-	"jira-miniorange-jwt":    {URL: "https://jira.example.com", ClientID: "credhelper", Assertion: &config.AssertionFile{Sub: "anna"}},
+	"jira-miniorange-jwt":    {URL: "https://jira.example.com", ClientID: "credhelper"},
 	"jira-dc-user":           {URL: "https://jira.example.com/jira", ClientID: "service"},
 	"google-service-account": {URL: "https://www.googleapis.com", ClientID: "robot@project.iam.gserviceaccount.com", Scopes: []string{"https://www.googleapis.com/auth/drive.readonly"}},
 	"keycloak":               {URL: "https://api.example.com", ClientID: "me", Issuer: "https://sso.example.com/realms/main"},
@@ -41,7 +42,7 @@ var given = map[string]config.File{
 // TestPresets compares every embedded preset, filled in, with its golden file:
 // what a user's profile would be. A change there moves somebody's secret.
 func TestPresets(t *testing.T) {
-	names := config.PresetNames()
+	names := presets.Names()
 	if len(names) < len(given) {
 		t.Fatalf("%d presets", len(names))
 	}
@@ -53,6 +54,11 @@ func TestPresets(t *testing.T) {
 				t.Fatal("no values for it in this test")
 			}
 			f.Preset = name
+			if name == "jira-miniorange-jwt" {
+				if err := f.Set("assertion.sub", "anna"); err != nil {
+					t.Fatal(err)
+				}
+			}
 			p, err := h.helper().Draft("demo", f)
 			if err != nil {
 				t.Fatal(err)
@@ -81,19 +87,19 @@ func TestPresets(t *testing.T) {
 	}
 }
 
-func builtinPresets(t *testing.T) (presets []*config.Preset) {
+func builtinPresets(t *testing.T) (list []*config.Preset) {
 	t.Helper()
-	for _, name := range config.PresetNames() {
-		p, err := config.BuiltinPreset(name)
+	for _, name := range presets.Names() {
+		p, err := presets.Read(name)
 		if err != nil {
 			t.Fatal(err)
 		}
-		presets = append(presets, p)
+		list = append(list, p)
 	}
-	if len(presets) == 0 {
+	if len(list) == 0 {
 		t.Fatal("no presets")
 	}
-	return presets
+	return list
 }
 
 // TestPresetFacts: each says where its facts are from, and what to ask a person

@@ -38,25 +38,35 @@ type TestResult struct {
 // the cache, and ignores marks, because a person asked. Errors of the probe are
 // protocol.ErrProbe; those of the token endpoint are the same as Get's.
 func (h *Helper) Try(ctx context.Context, p *config.Profile, s secret.Text) (TestResult, error) {
-	t := TestResult{Profile: p.Name, TokenURL: p.TokenURL, ProbeResult: server.ProbeResult{ProbeURL: p.ProbeURL()}}
 	token, err := h.token(ctx, p, s)
 	if err != nil {
 		err = failure.Token(p, err)
 		h.logFailure(logfile.Record{Profile: p.Name}, err)
-		return t, err
+		return untested(p), err
 	}
-	t.note(token, h.now())
-	probed, err := h.Probe(ctx, p, token.Access)
-	t.ProbeResult = probed
+	return h.tested(ctx, p, token)
+}
+
+// untested is the result of a test that has no token yet.
+func untested(p *config.Profile) TestResult {
+	return TestResult{Profile: p.Name, TokenURL: p.TokenURL, ProbeResult: server.ProbeResult{ProbeURL: p.ProbeURL()}}
+}
+
+// tested asks the API which account a token belongs to.
+func (h *Helper) tested(ctx context.Context, p *config.Profile, token *oauth.Token) (t TestResult, err error) {
+	t = untested(p)
+	t.Life, t.Tries, t.Skew, t.Scope = token.Expires.Sub(h.now()), token.Tries, token.Skew, printable.Value(token.Scope)
+	if t.Warnings = token.Warnings; token.EndsEarly() != "" {
+		t.Warnings = append(slices.Clone(t.Warnings), token.EndsEarly())
+	}
+	t.Issued, t.token = printable.Value(token.Issued), token
+	t.ProbeResult, err = h.Probe(ctx, p, token.Access)
 	return t, err
 }
 
-// Identify asks the API which account the token of a new sign-in belongs to.
+// Identify asks the API which account a new token belongs to, and logs it.
 func (h *Helper) Identify(ctx context.Context, p *config.Profile, token *oauth.Token) (TestResult, error) {
-	t := TestResult{Profile: p.Name, TokenURL: p.TokenURL, ProbeResult: server.ProbeResult{ProbeURL: p.ProbeURL()}}
-	t.note(token, h.now())
-	probed, err := h.Probe(ctx, p, token.Access)
-	t.ProbeResult = probed
+	t, err := h.tested(ctx, p, token)
 	h.logIdentity(t)
 	return t, err
 }
@@ -95,6 +105,7 @@ func (h *Helper) keepToken(ctx context.Context, lock *cache.Lock, profile string
 		return
 	}
 	defer q.close()
+	q.shareLocked(ctx, token)
 	q.keepLocked(ctx, lock, token)
 	q.log(q.ofFetch(token))
 }
@@ -106,22 +117,17 @@ func (h *Helper) Test(ctx context.Context, name string) (TestResult, error) {
 	if err != nil {
 		return TestResult{Profile: name}, err
 	}
-	t := TestResult{Profile: name, TokenURL: p.TokenURL, ProbeResult: server.ProbeResult{ProbeURL: p.ProbeURL()}}
 	q, err := h.newQuery(ctx, protocol.Request{Verb: protocol.Get, Profile: name})
 	if err != nil {
-		return t, err
+		return untested(p), err
 	}
 	defer q.close()
 	token, err := q.renew(ctx)
 	if err != nil {
 		h.logFailure(q.record(""), err)
-		return t, err
+		return untested(p), err
 	}
-	t.note(token, h.now())
-	probed, err := h.Probe(ctx, p, token.Access)
-	t.ProbeResult = probed
-	h.logIdentity(t)
-	return t, err
+	return h.Identify(ctx, p, token)
 }
 
 // renew fetches a token regardless of cache and mark, under the lock.
@@ -132,6 +138,10 @@ func (q *query) renew(ctx context.Context) (*oauth.Token, error) {
 	defer cancel()
 	if q.store == nil && q.profile.Interactive() {
 		return nil, unlockable(q.profile)
+	}
+	if q.profile.Pool.Reader {
+		return nil, &protocol.Error{Kind: protocol.ErrPolicy, Text: "profile " + q.profile.Name + ": this host is a reader of pool " + q.profile.Pool.Name + ", and asks no server",
+			Hint: "its token: credhelper token " + q.profile.Name}
 	}
 	lock, err := q.lock(ctx, false)
 	if err != nil {
@@ -146,14 +156,7 @@ func (q *query) renew(ctx context.Context) (*oauth.Token, error) {
 	if err != nil {
 		return nil, err
 	}
+	q.shareLocked(ctx, token)
 	q.keepLocked(ctx, lock, token)
 	return token, q.logUse(q.ofFetch(token))
-}
-
-func (t *TestResult) note(token *oauth.Token, now time.Time) {
-	t.Life, t.Tries, t.Skew, t.Scope = token.Expires.Sub(now), token.Tries, token.Skew, printable.Value(token.Scope)
-	if t.Warnings = token.Warnings; token.EndsEarly() != "" {
-		t.Warnings = append(slices.Clone(t.Warnings), token.EndsEarly())
-	}
-	t.Issued, t.token = printable.Value(token.Issued), token
 }

@@ -10,6 +10,7 @@ import (
 	"os"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/credhelper/credhelper/helper"
 	"github.com/credhelper/credhelper/helper/cache"
@@ -103,6 +104,26 @@ func TestProbeEchoes(t *testing.T) {
 			t.Errorf("%d: %s", status, shown)
 		}
 	}
+}
+
+// TestProbeSwitches: an API that changes to another protocol, and then is silent, is not
+// waited for.
+func TestProbeSwitches(t *testing.T) {
+	h := newHome(t, oauthtest.Options{})
+	api := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		conn, _, err := w.(http.Hijacker).Hijack()
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		fmt.Fprint(conn, "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: other\r\n\r\n")
+		time.AfterFunc(3*time.Second, func() { conn.Close() }) // who waits for it gets another answer
+	}))
+	defer api.Close()
+	h.profile("demo", fmt.Sprintf("url = %q\ntoken_url = %q\nclient_id = \"client\"\nprobe = { path = \"/me\" }\n", api.URL, h.server.TokenURL()))
+	h.store("demo", "secret")
+	_, err := h.helper().Test(context.Background(), "demo")
+	wantError(t, err, protocol.ErrProbe, "101 from ", "another protocol")
 }
 
 // TestTest asks the server although a token is cached, and keeps the new one.

@@ -9,6 +9,7 @@ import (
 	"github.com/credhelper/credhelper/helper/config"
 	"github.com/credhelper/credhelper/helper/failure"
 	"github.com/credhelper/credhelper/helper/home"
+	"github.com/credhelper/credhelper/helper/pools"
 	"github.com/credhelper/credhelper/protocol"
 	"github.com/credhelper/credhelper/protocol/printable"
 )
@@ -25,9 +26,11 @@ type query struct {
 	subject  cache.Subject // on whose behalf; nil for a profile without subjects
 	readable bool          // the subject could be read
 	settings config.Settings
-	store    *cache.Store // nil with NoStore, and in a read-only home
-	seen     *cache.Entry // the entry that the request found first; may be nil
-	ahead    bool         // seen is still valid: the request only renews it early
+	store    *cache.Store  // nil with NoStore, and in a read-only home
+	fromPool *pools.Record // the token is the profile's pool's; nil: it is not
+	seen     *cache.Entry  // the entry that the request found first; may be nil
+	ahead    bool          // seen is still valid: the request only renews it early
+	renews   bool          // the profile's pool has to get the token
 
 	claims *home.Claims // of all profiles; nil if a route led to this one
 
@@ -51,6 +54,9 @@ func (q *query) close() {
 	}
 	q.store.Close()
 }
+
+// records returns what is remembered about the item's tokens of a pool.
+func (q *query) records() pools.Records { return pools.Records{Store: q.store, Item: q.item} }
 
 // lock takes the profile's lock; with try it does not wait. The error is ErrBusy if
 // another process holds it. Nil without an error means that nothing is stored, or that

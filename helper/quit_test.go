@@ -11,6 +11,7 @@ import (
 
 // TestQuit (H2): which failures of a profile say that nobody else is to be asked.
 func TestQuit(t *testing.T) {
+	t.Parallel() // mostly waiting
 	for name, c := range map[string]struct {
 		profile string
 		prepare func(*home)
@@ -28,6 +29,7 @@ func TestQuit(t *testing.T) {
 		"broken":           {"url = 1\n", func(*home) {}, protocol.ErrPolicy, false},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			h := newHome(t, oauthtest.Options{})
 			h.profile("demo", c.profile)
 			c.prepare(h)

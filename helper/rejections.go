@@ -1,6 +1,7 @@
 package helper
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 
@@ -177,14 +178,10 @@ func (q *query) blocked() error {
 	if row == nil {
 		return nil
 	}
-	where := row.Origin
-	if where == "" {
-		where = "the API"
-	}
 	return &protocol.Error{
 		Kind: protocol.ErrRefused,
 		Text: printable.Line(fmt.Sprintf("profile %s: %s refuses good tokens: the one that was fetched %s ago was reported as refused %d times",
-			q.profile.Name, where, failure.Span(failure.Seconds(now-r.Issued)), row.Count)),
+			q.profile.Name, cmp.Or(row.Origin, "the API"), failure.Span(failure.Seconds(now-r.Issued)), row.Count)),
 		Hint: printable.Line("check the account's rights there, and the token's scopes and audience; to ask for another token at once: credhelper test " +
 			q.profile.Name),
 		RetryAfter: wait,

@@ -9,6 +9,7 @@ import (
 	"github.com/credhelper/credhelper/helper/failure"
 	"github.com/credhelper/credhelper/helper/keyring"
 	"github.com/credhelper/credhelper/helper/oauth"
+	"github.com/credhelper/credhelper/helper/stored"
 	"github.com/credhelper/credhelper/protocol/printable"
 	"github.com/credhelper/credhelper/protocol/secret"
 )
@@ -19,69 +20,46 @@ import (
 // a new one is stored in the keyring before its access token is given out, and only one
 // process at a time renews (A10, A18, A22).
 
-// signInKey returns the key of a profile's sign-in in the keyring.
-func (h *Helper) signInKey(profile string) string { return h.secretKey(signInItem(profile)) }
-
-// signInItem replaces the profile's name in the key of the sign-in.
+// signInItem is the item of a profile's sign-in in the keyring.
 func signInItem(profile string) string { return profile + "\x00sign-in" }
 
 // refresh reads the refresh token of a profile. It is bound to the profile's settings,
 // as every secret is (T14).
 func (h *Helper) refresh(ctx context.Context, p *config.Profile) (secret.Text, error) {
-	kept, err := h.signIn(ctx, p)
-	return kept.current.secret, err
+	item, err := h.signIn(ctx, p)
+	return item.Current.Text, err
 }
 
 // signedIn returns when a sign-in was last renewed.
 func (h *Helper) signedIn(ctx context.Context, p *config.Profile) (time.Time, error) {
-	kept, err := h.signIn(ctx, p)
-	return kept.current.created, err
+	item, err := h.signIn(ctx, p)
+	return item.Current.Created, err
 }
 
 // signIn returns a sign-in in the keyring: the refresh token, and the previous one.
 // Without an error there is a current one.
-func (h *Helper) signIn(ctx context.Context, p *config.Profile) (envelope, error) {
-	k, err := h.openKeyring(ctx)
-	if err != nil {
-		return envelope{}, failure.Keyring(p, err)
-	}
-	value, err := k.Get(ctx, h.signInKey(p.Name))
+func (h *Helper) signIn(ctx context.Context, p *config.Profile) (stored.Item, error) {
+	e, err := h.readItem(ctx, p.Name, signInItem(p.Name))
 	if errors.Is(err, keyring.ErrNotFound) {
-		return envelope{}, failure.Login(p, "nobody is signed in")
-	}
-	var e *envelope
-	if err == nil {
-		e, err = decodeEnvelope(p.Name, value)
+		return stored.Item{}, failure.Login(p, "nobody is signed in")
 	}
 	if err != nil {
-		return envelope{}, failure.Keyring(p, err)
+		return stored.Item{}, failure.Keyring(p, err)
 	}
-	if changed, _ := p.Changes(e.bound); changed != nil {
-		return envelope{}, failure.Login(p, "it was changed since somebody signed in ("+changed[0].Name+")")
+	if changed, _ := p.Changes(e.Bound); changed != nil {
+		return stored.Item{}, failure.Login(p, "it was changed since somebody signed in ("+changed[0].Name+")")
 	}
 	return *e, nil
 }
 
-// putRefresh stores a refresh token and, beside it, the one that it replaces; zero:
-// none. The keyring replaces the item in one step, so a kill leaves the old or the new.
+// putRefresh stores a refresh token and, beside it, the one that it replaces; zero: none.
 func (h *Helper) putRefresh(ctx context.Context, p *config.Profile, refresh, former secret.Text) error {
-	k, err := h.openKeyring(ctx)
-	if err != nil {
-		return failure.Keyring(p, err)
-	}
 	now := h.now().UTC()
-	e := &envelope{profile: p.Name, bound: p.Bounds(), current: storedSecret{refresh, now, time.Time{}}}
+	e := &stored.Item{Profile: p.Name, Bound: p.Bounds(), Current: stored.Secret{Text: refresh, Created: now}}
 	if !former.IsZero() {
-		e.previous = storedSecret{former, now, time.Time{}}
+		e.Previous = stored.Secret{Text: former, Created: now}
 	}
-	value, err := e.encode()
-	if err != nil {
-		return failure.About(p.Name, err, "")
-	}
-	if err := k.Set(ctx, h.signInKey(p.Name), value); err != nil {
-		return failure.Keyring(p, err)
-	}
-	return nil
+	return h.putItem(ctx, p, signInItem(p.Name), e)
 }
 
 // renewSignIn requests an access token with the refresh token. If the server rejects it
@@ -137,11 +115,11 @@ func isDead(err error) bool {
 // process, which rotated it without our lock (A22), and the previous one, in case its
 // response was misread. It is nil if they cannot be read.
 func (q *query) otherRefreshes(ctx context.Context, tried secret.Text) (list []secret.Text) {
-	kept, err := q.signIn(ctx, q.profile)
+	item, err := q.signIn(ctx, q.profile)
 	if err != nil {
 		return nil
 	}
-	for _, other := range [...]secret.Text{kept.current.secret, kept.previous.secret} {
+	for _, other := range [...]secret.Text{item.Current.Text, item.Previous.Text} {
 		if !other.IsZero() && !other.Equal(tried) {
 			list = append(list, other)
 		}
@@ -157,7 +135,7 @@ func (q *query) keepRotated(ctx context.Context, used, next secret.Text) error {
 		return nil
 	}
 	// The caller may have gone, but the server has replaced the token all the same.
-	keeping, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*keyringTime)
+	keeping, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*stored.CallTime)
 	defer cancel()
 	err := q.putRefresh(keeping, q.profile, next, used)
 	if err != nil {

@@ -30,7 +30,7 @@ func (q *query) restamp(ctx context.Context, e *cache.Entry) {
 
 // audits reports whether an entry says what the settings say of the log.
 func (q *query) audits(e *cache.Entry) bool {
-	if !q.settings.Audited() {
+	if q.settings.Audit == "" {
 		return !e.Audit
 	}
 	return e.Audit && e.Required == (q.settings.Audit == config.AuditRequired) && e.LogLimit == q.settings.LogLimit()

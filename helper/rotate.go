@@ -11,6 +11,7 @@ import (
 	"github.com/credhelper/credhelper/helper/logfile"
 	"github.com/credhelper/credhelper/helper/oauth"
 	"github.com/credhelper/credhelper/helper/server"
+	"github.com/credhelper/credhelper/helper/stored"
 	"github.com/credhelper/credhelper/protocol"
 	"github.com/credhelper/credhelper/protocol/printable"
 	"github.com/credhelper/credhelper/protocol/secret"
@@ -24,7 +25,7 @@ import (
 type change struct {
 	event string // for the log
 	// next returns the new item for the stored one. It runs under the profile's lock.
-	next func(*envelope) (*envelope, error)
+	next func(*stored.Item) (*stored.Item, error)
 	// anew permits a change if nothing is stored, or a damaged item; next then gets
 	// nil. Storing the secret again is the way to recover.
 	anew bool
@@ -42,7 +43,7 @@ func (h *Helper) changeSecret(ctx context.Context, p *config.Profile, c change) 
 		return err
 	}
 	defer release(store, lock)
-	old, err := h.readEnvelope(ctx, p)
+	old, err := h.readItem(ctx, p.Name, p.Name)
 	if err != nil && !(c.anew && unusable(err)) {
 		return failure.Keyring(p, err)
 	}
@@ -50,7 +51,7 @@ func (h *Helper) changeSecret(ctx context.Context, p *config.Profile, c change) 
 	if err != nil {
 		return err
 	}
-	if err := h.putEnvelope(ctx, p, e); err != nil {
+	if err := h.putItem(ctx, p, p.Name, e); err != nil {
 		return err
 	}
 	err = h.forgetLocked(store, lock, p.Name, c.event)
@@ -81,12 +82,12 @@ func (h *Helper) Rotate(ctx context.Context, p *config.Profile, s secret.Text, e
 	if !p.InKeyring() {
 		return rotated, protocol.Policy("profile " + p.Name + ": its secret is not in the keyring but comes from " + printable.Value(p.Secret[0]))
 	}
-	next := func(old *envelope) (*envelope, error) {
-		e := &envelope{profile: p.Name, bound: p.Bounds(), current: storedSecret{s, h.now().UTC(), expires}}
+	next := func(old *stored.Item) (*stored.Item, error) {
+		e := &stored.Item{Profile: p.Name, Bound: p.Bounds(), Current: stored.Secret{Text: s, Created: h.now().UTC(), Expires: expires}}
 		rotated = Rotated{First: old == nil}
 		if old != nil {
-			if _, refusal := p.Changes(old.bound); refusal == nil {
-				rotated.Replaced = e.follow(old)
+			if _, refusal := p.Changes(old.Bound); refusal == nil {
+				rotated.Replaced = e.Follow(old)
 			}
 		}
 		return e, nil
@@ -101,39 +102,20 @@ func (h *Helper) Rotate(ctx context.Context, p *config.Profile, s secret.Text, e
 // Holds reports whether the profile has this secret in use already, bound to its current
 // settings, and with this expiry, unless that is zero.
 func (h *Helper) Holds(ctx context.Context, p *config.Profile, s secret.Text, expires time.Time) (bool, error) {
-	e, err := h.readEnvelope(ctx, p)
+	e, err := h.readItem(ctx, p.Name, p.Name)
 	if unusable(err) {
 		return false, nil
 	}
 	if err != nil {
 		return false, failure.Keyring(p, err)
 	}
-	_, refusal := p.Changes(e.bound)
-	return refusal == nil && e.current.secret.Equal(s) && (expires.IsZero() || expires.Equal(e.current.expires)), nil
-}
-
-// follow makes e the successor of old, and reports whether an unconfirmed secret was
-// discarded.
-func (e *envelope) follow(old *envelope) (replaced bool) {
-	settled, other := old.current, old.previous
-	if !other.secret.IsZero() && !old.rolledBack {
-		settled, other = other, settled
-	}
-	switch {
-	case e.current.secret.Equal(old.current.secret): // the same again, to record its expiry
-		e.previous, e.rolledBack, e.current.created = old.previous, old.rolledBack, old.current.created
-		return false
-	case e.current.secret.Equal(settled.secret):
-		e.previous, e.rolledBack = other, true
-		return false
-	}
-	e.previous = settled
-	return !other.secret.IsZero()
+	_, refusal := p.Changes(e.Bound)
+	return refusal == nil && e.Current.Text.Equal(s) && (expires.IsZero() || expires.Equal(e.Current.Expires)), nil
 }
 
 // HasSecret reports whether the keyring has a usable secret for a profile.
 func (h *Helper) HasSecret(ctx context.Context, p *config.Profile) (bool, error) {
-	_, err := h.readEnvelope(ctx, p)
+	_, err := h.readItem(ctx, p.Name, p.Name)
 	if err != nil && !unusable(err) {
 		return false, failure.Keyring(p, err)
 	}
@@ -148,51 +130,40 @@ func (h *Helper) ConfirmSecret(ctx context.Context, p *config.Profile) (bool, er
 		return false, err
 	}
 	defer release(store, lock)
-	e, err := h.envelope(ctx, p)
-	if err != nil || e.previous.secret.IsZero() {
+	e, err := h.item(ctx, p)
+	if err != nil || e.Previous.Text.IsZero() {
 		return false, err
 	}
-	e.previous, e.rolledBack = storedSecret{}, false
-	if err := h.putEnvelope(ctx, p, e); err != nil {
+	e.Previous, e.RolledBack = stored.Secret{}, false
+	if err := h.putItem(ctx, p, p.Name, e); err != nil {
 		return false, err
 	}
 	h.log(logfile.Record{Event: "secret confirmed", Profile: p.Name}) // its token stays valid
 	return true, nil
 }
 
-// earlierSecret returns the secret that RollbackSecret would restore.
-func earlierSecret(p *config.Profile, e *envelope) (storedSecret, error) {
-	if e.previous.secret.IsZero() {
-		return storedSecret{}, &protocol.Error{Kind: protocol.ErrNoSecret, Text: "profile " + p.Name + ": there is no earlier secret to go back to"}
-	}
-	if _, refusal := p.Changes(e.bound); refusal != nil {
-		return storedSecret{}, refusal
-	}
-	return e.previous, nil
-}
-
 // TryEarlier is Try with the secret that RollbackSecret would restore.
 func (h *Helper) TryEarlier(ctx context.Context, p *config.Profile) (TestResult, error) {
-	e, err := h.envelope(ctx, p)
+	e, err := h.item(ctx, p)
 	if err != nil {
 		return TestResult{Profile: p.Name}, err
 	}
-	earlier, err := earlierSecret(p, e)
+	earlier, err := e.Earlier(p)
 	if err != nil {
 		return TestResult{Profile: p.Name}, err
 	}
-	return h.Try(ctx, p, earlier.secret)
+	return h.Try(ctx, p, earlier.Text)
 }
 
 // RollbackSecret restores the previous secret. It keeps the current one as the previous
 // one, so that a second call undoes the first.
 func (h *Helper) RollbackSecret(ctx context.Context, p *config.Profile) error {
-	return h.changeSecret(ctx, p, change{event: "secret rolled back", next: func(e *envelope) (*envelope, error) {
-		earlier, err := earlierSecret(p, e)
+	return h.changeSecret(ctx, p, change{event: "secret rolled back", next: func(e *stored.Item) (*stored.Item, error) {
+		earlier, err := e.Earlier(p)
 		if err != nil {
 			return nil, err
 		}
-		e.current, e.previous, e.rolledBack = earlier, e.current, !e.rolledBack
+		e.Current, e.Previous, e.RolledBack = earlier, e.Current, !e.RolledBack
 		return e, nil
 	}})
 }
@@ -202,33 +173,27 @@ func (h *Helper) Changes(ctx context.Context, p *config.Profile) ([]config.Chang
 	if !p.InKeyring() {
 		return nil, nil
 	}
-	e, err := h.envelope(ctx, p)
+	e, err := h.item(ctx, p)
 	if err != nil {
 		return nil, err
 	}
-	changes, _ := p.Changes(e.bound)
+	changes, _ := p.Changes(e.Bound)
 	return changes, nil
 }
 
 // Rebind binds the stored secret to the profile's current settings. The caller has
 // shown Changes to a person, who agreed.
 func (h *Helper) Rebind(ctx context.Context, p *config.Profile) error {
-	return h.changeSecret(ctx, p, change{event: "secret rebound", next: func(e *envelope) (*envelope, error) {
-		e.bound = p.Bounds()
+	return h.changeSecret(ctx, p, change{event: "secret rebound", next: func(e *stored.Item) (*stored.Item, error) {
+		e.Bound = p.Bounds()
 		return e, nil
 	}})
 }
 
 // DeleteSecret removes the profile's secret from the keyring, and its tokens.
 func (h *Helper) DeleteSecret(ctx context.Context, name string) error {
-	k, err := h.openKeyring(ctx)
-	if err != nil {
+	if err := h.keys.Delete(ctx, name, signInItem(name)); err != nil {
 		return failure.About(name, err, "")
-	}
-	for _, key := range [...]string{h.secretKey(name), h.signInKey(name)} {
-		if err := k.Delete(ctx, key); err != nil {
-			return failure.About(name, err, "")
-		}
 	}
 	return h.forget(ctx, name, "secret deleted")
 }

@@ -142,6 +142,9 @@ func (q *query) withoutWaiting() (protocol.Credential, error) {
 	if q.ahead {
 		return q.hit(q.seen)
 	}
+	if q.renews {
+		return protocol.Credential{}, q.busy()
+	}
 	if e := q.cached(); e != nil && e.Usable(q.clock(), 0) {
 		return q.hit(e)
 	}

@@ -101,11 +101,7 @@ func (h *Helper) SignOut(ctx context.Context, p *config.Profile) (revoked int, p
 		revoked, problem = h.revoke(ctx, p, refresh, access)
 	}
 	if p.Interactive() {
-		k, err := h.openKeyring(ctx)
-		if err == nil {
-			err = k.Delete(ctx, h.signInKey(p.Name))
-		}
-		if err != nil {
+		if err := h.keys.Delete(ctx, signInItem(p.Name)); err != nil {
 			return revoked, problem, failure.Keyring(p, err)
 		}
 	}
@@ -157,11 +153,11 @@ func (h *Helper) Introspect(ctx context.Context, p *config.Profile, token secret
 		return nil, err
 	}
 	h.explain("profile " + p.Name + ": asks " + p.IntrospectionURL + " about the token")
-	said, err := client.Introspect(ctx, p.IntrospectionURL, token)
+	answer, err := client.Introspect(ctx, p.IntrospectionURL, token)
 	if err != nil {
 		return nil, endpointError(p, "introspection endpoint", err)
 	}
-	return said, nil
+	return answer, nil
 }
 
 // endpointError is a failure of an endpoint beside the token endpoint.

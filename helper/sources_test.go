@@ -32,7 +32,7 @@ func TestEveryMemberIsTagged(t *testing.T) {
 				if member.Type.Kind() != reflect.Interface {
 					t.Errorf("%s%s: a source of a secret is a list, or a text: any", prefix, key)
 				}
-			case "file":
+			case "file", "pool":
 				if member.Type.Kind() != reflect.String {
 					t.Errorf("%s%s: a path is a string", prefix, key)
 				}
@@ -42,7 +42,7 @@ func TestEveryMemberIsTagged(t *testing.T) {
 				}
 			case "-":
 			default:
-				t.Errorf("%s%s: reads:%q says neither secret nor file nor environment nor -", prefix, key, reads)
+				t.Errorf("%s%s: reads:%q says neither secret nor file nor environment nor pool nor -", prefix, key, reads)
 			}
 			seen++
 			walk(member.Type, prefix+key+".")
@@ -71,6 +71,7 @@ var elsewhere = []struct{ key, value string }{
 	{"assertion.from", `["github", "https://evil.example"]`},
 	{"client_cert", `["file", "/home/me/.ssh/client.pem"]`},
 	{"ca_file", `"/home/me/ca.pem"`},
+	{"pool", `"ci"`},
 	{"assertion.from", `["command", "/bin/sh", "-c", "touch /tmp/ran"]`},
 	{"assertion.from", `"keyrings"`},
 	{"assertion.key", `["file", "/home/me/.ssh/id_rsa"]`},
@@ -80,7 +81,7 @@ var elsewhere = []struct{ key, value string }{
 // TestElsewhereIsComplete: the list above has every tagged member.
 func TestElsewhereIsComplete(t *testing.T) {
 	var tagged []string
-	for _, typ := range []reflect.Type{reflect.TypeFor[config.File](), reflect.TypeFor[config.AssertionFile]()} {
+	for _, typ := range []reflect.Type{reflect.TypeFor[config.File](), reflect.TypeOf(config.File{}.Assertion).Elem()} {
 		for i := range typ.NumField() {
 			if reads := typ.Field(i).Tag.Get("reads"); reads != "-" {
 				key, _, _ := strings.Cut(typ.Field(i).Tag.Get("toml"), ",")
@@ -199,7 +200,7 @@ func TestSources(t *testing.T) {
 		t.Fatal(err)
 	}
 	var got []string
-	for _, s := range p.Sources() {
+	for _, s := range p.Sources {
 		got = append(got, s.String())
 	}
 	want := `secret = ["keyring"]; ca_file = ["file" "` + h.dirs.Config + `/ca.pem"]; assertion.key = ["file" "/k.pem"]; assertion.cert = ["file" "/c.pem"]`

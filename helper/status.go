@@ -7,6 +7,7 @@ import (
 
 	"github.com/credhelper/credhelper/helper/cache"
 	"github.com/credhelper/credhelper/helper/config"
+	"github.com/credhelper/credhelper/helper/expiry"
 	"github.com/credhelper/credhelper/helper/failure"
 	"github.com/credhelper/credhelper/helper/home"
 	"github.com/credhelper/credhelper/protocol"
@@ -49,9 +50,15 @@ type TokenStatus struct {
 	Refused bool          // the wait is for a refusal
 	Over    bool          // the sign-in is over: nothing is asked until somebody signs in, and Wait is 0
 	Reason  string        // what the server said
+	Hint    string        // what to do about a refusal; may be empty
+
+	Pool string    // of the profile; "" for most
+	By   string    // the host that fetched the cached token for the pool; "" if it did not come from there
+	Lost time.Time // since when the pool's store is lost; zero if it is not
+	Stop bool      // without the store this host asks no server
 }
 
-// Status tells how the named profiles stand, or all.
+// Status returns the state of the named profiles, or of all.
 func (h *Helper) Status(ctx context.Context, names ...string) ([]Status, error) {
 	all := len(names) == 0
 	if all {
@@ -113,15 +120,15 @@ func (h *Helper) status(ctx context.Context, store *cache.Store, p *config.Profi
 		s.CertificateExpires = h.CertificateEnd(ctx, p, secret.Text{})
 		return s
 	}
-	e, err := h.envelope(ctx, p)
+	e, err := h.item(ctx, p)
 	if err != nil {
 		s.SecretErr = err
 		return s
 	}
-	s.SecretCreated, s.SecretExpires = e.current.created, endOf(p, e.current)
-	s.Changes, _ = p.Changes(e.bound)
-	s.HasPrevious, s.RolledBack = !e.previous.secret.IsZero(), e.rolledBack
-	s.CertificateExpires = h.CertificateEnd(ctx, p, e.current.secret)
+	s.SecretCreated, s.SecretExpires = e.Current.Created, e.Current.End(p)
+	s.Changes, _ = p.Changes(e.Bound)
+	s.HasPrevious, s.RolledBack = !e.Previous.Text.IsZero(), e.RolledBack
+	s.CertificateExpires = h.CertificateEnd(ctx, p, e.Current.Text)
 	return s
 }
 
@@ -131,17 +138,29 @@ func (h *Helper) tokenStatus(store *cache.Store, p *config.Profile) (t TokenStat
 	}
 	q := &query{Helper: h, profile: p, store: store}
 	q.identify()
+	ahead := false
 	if m, holds := q.mark(); holds {
+		ahead = m.Ahead
 		t.Wait, t.Refused = time.Unix(m.Until, 0).Sub(h.now()), m.Refused
 		if t.Over = untilSignedIn(m); t.Over {
 			t.Wait = 0
 		}
-		t.Reason = m.Reason
+		t.Reason, t.Hint = m.Reason, m.Hint
+	}
+	if t.Pool = p.Pool.Name; t.Pool != "" {
+		if last, known := q.records().Last(); known && !last.Alone {
+			t.By = last.By
+		}
+		if loss, lost := h.Pools.Loss(t.Pool); lost {
+			t.Lost, t.Stop = time.Unix(loss.Since, 0).UTC(), p.Pool.Reader || !p.Pool.Alone
+		}
 	}
 	if e := q.cached(); e != nil {
 		t.Issued, t.Expires = time.Unix(e.Issued, 0).UTC(), time.Unix(e.Expires, 0).UTC()
 		t.Life, t.Left = t.Expires.Sub(t.Issued), max(t.Expires.Sub(h.now()), 0)
-		t.Cached = e.Usable(h.clock(), 0)
+		if t.Cached = e.Usable(h.clock(), 0); t.Cached && !t.Refused && ahead {
+			t.Wait = 0 // only the next token waits
+		}
 	}
 	return t
 }
@@ -234,6 +253,6 @@ func (h *Helper) Lock(ctx context.Context) error {
 }
 
 // Expiry returns the earlier expiry of a profile's secret and certificate.
-func (s Status) Expiry() Expiry {
-	return nearer(Expiry{"secret", s.SecretExpires}, Expiry{"certificate", s.CertificateExpires})
+func (s Status) Expiry() expiry.Date {
+	return expiry.Nearer(expiry.Date{What: "secret", At: s.SecretExpires}, expiry.Date{What: "certificate", At: s.CertificateExpires})
 }

@@ -3,10 +3,15 @@ package helper_test
 import (
 	"bytes"
 	"fmt"
+	"io"
 	"io/fs"
+	"net"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -23,7 +28,7 @@ type fleet struct {
 }
 
 var approle = sourcetest.Login{Mount: "approle", Body: map[string]string{"role_id": "role-1", "secret_id": "secret-id-1"},
-	Paths: []string{"kv/data/demo"}, Lease: time.Hour}
+	Policy: sourcetest.Policy{Read: []string{"kv/data/demo"}}, Lease: time.Hour}
 
 // newFleet has a profile "demo", a secret in kv/data/demo and a login by AppRole. change
 // may change what the Vault takes and what config.toml says.
@@ -184,10 +189,10 @@ func TestVaultForbidden(t *testing.T) {
 // TestVaultWrongProof: a refused login is not tried in a loop, which could lock it; another
 // secret id is tried at once. What was sent is in no error.
 func TestVaultWrongProof(t *testing.T) {
-	f := newFleet(t, nil)
+	f := newFleet(t, func(o *sourcetest.VaultOptions) string { o.Echo = true; return "" })
 	f.write(f.dirs.Config+"/secret-id", canary+"\n")
 	for range 5 {
-		wantError(t, f.fetch(), protocol.ErrLocked, "auth/approle/login: 400", "invalid role or secret ID")
+		wantError(t, f.fetch(), protocol.ErrLocked, "auth/approle/login: 400", "invalid secret id")
 	}
 	f.logins(t, 1)
 	f.write(f.dirs.Config+"/secret-id", "secret-id-1\n")
@@ -197,6 +202,56 @@ func TestVaultWrongProof(t *testing.T) {
 	f.logins(t, 2)
 	if log, _ := os.ReadFile(f.dirs.Log()); bytes.Contains(log, []byte(canary)) {
 		t.Error("it is in the log")
+	}
+}
+
+// TestVaultLoginTrouble: a server in trouble may have given a lease that nobody knows of,
+// so it is not asked for another one at once, whatever it says or does.
+func TestVaultLoginTrouble(t *testing.T) {
+	says := func(text string) func(net.Conn) { return func(c net.Conn) { _, _ = io.WriteString(c, text) } }
+	for _, c := range []struct {
+		name   string
+		answer func(net.Conn)
+		pause  time.Duration
+	}{
+		{"500", says("HTTP/1.1 500 No\r\nContent-Length: 0\r\n\r\n"), 2 * time.Second},
+		{"429", says("HTTP/1.1 429 No\r\nContent-Length: 0\r\n\r\n"), 2 * time.Second},
+		{"429, in 9 s", says("HTTP/1.1 429 No\r\nContent-Length: 0\r\nRetry-After: 9\r\n\r\n"), 9 * time.Second},
+		{"503, in a year", says("HTTP/1.1 503 No\r\nContent-Length: 0\r\nRetry-After: 31536000\r\n\r\n"), 30 * time.Second},
+		{"a page", says("HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: 6\r\n\r\n<html>"), 2 * time.Second},
+		{"no token", says("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"), 2 * time.Second},
+		{"404", says("HTTP/1.1 404 No\r\nContent-Length: 16\r\n\r\n{\"errors\":[\"x\"]}"), 30 * time.Second},
+		{"it closes", func(net.Conn) {}, 2 * time.Second},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			f := newFleet(t, nil)
+			f.stop()
+			var logins atomic.Int64
+			s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+				logins.Add(1)
+				conn, _, err := w.(http.Hijacker).Hijack()
+				if err == nil {
+					c.answer(conn)
+					conn.Close()
+				}
+			}))
+			t.Cleanup(s.Close)
+			f.write(f.dirs.Settings(), fmt.Sprintf("keyring = \"file\"\n[vault.%q]\nauth = [\"approle\", \"role-1\", [\"file\", %q]]\n", s.URL, f.dirs.Config+"/secret-id"))
+			f.profile("demo", plain+fmt.Sprintf("secret = [\"vault\", %q, \"kv/data/demo#client_secret\"]\n", s.URL))
+			for range 5 {
+				wantError(t, f.fetch(), protocol.ErrLocked)
+			}
+			if n := logins.Load(); n != 1 {
+				t.Errorf("%d logins at once", n)
+			}
+			f.wait(c.pause - time.Second)
+			wantError(t, f.fetch(), protocol.ErrLocked, "not asked again for ", "the earlier reason: ")
+			f.wait(time.Second)
+			wantError(t, f.fetch(), protocol.ErrLocked)
+			if n := logins.Load(); n != 2 {
+				t.Errorf("%d logins after %v", n, c.pause)
+			}
+		})
 	}
 }
 
@@ -271,7 +326,7 @@ func TestVaultNodes(t *testing.T) {
 // TestVaultLogins: each way to log in, over TLS with a CA of its own, in a namespace,
 // below another mount.
 func TestVaultLogins(t *testing.T) {
-	paths := []string{"kv/data/demo"}
+	allowed := sourcetest.Policy{Read: []string{"kv/data/demo"}}
 	for _, c := range []struct {
 		name, section string
 		login         sourcetest.Login
@@ -279,15 +334,15 @@ func TestVaultLogins(t *testing.T) {
 	}{
 		{"a token", `auth = ["token", ["env", "VAULT_TOKEN"]]`, sourcetest.Login{}, 0},
 		{"AppRole below another mount", `auth = ["approle", "r", ["env", "PROOF"]]` + "\nmount = \"ci/approle\"",
-			sourcetest.Login{Mount: "ci/approle", Body: map[string]string{"role_id": "r", "secret_id": "proof"}, Paths: paths, Lease: time.Hour}, 1},
+			sourcetest.Login{Mount: "ci/approle", Body: map[string]string{"role_id": "r", "secret_id": "proof"}, Policy: allowed, Lease: time.Hour}, 1},
 		{"a JWT", `auth = ["jwt", "ci", ["env", "PROOF"]]`,
-			sourcetest.Login{Mount: "jwt", Body: map[string]string{"role": "ci", "jwt": "proof"}, Paths: paths, Lease: time.Hour}, 1},
+			sourcetest.Login{Mount: "jwt", Body: map[string]string{"role": "ci", "jwt": "proof"}, Policy: allowed, Lease: time.Hour}, 1},
 		{"a pod of Kubernetes", `auth = ["kubernetes", "ci", ["env", "PROOF"]]`,
-			sourcetest.Login{Mount: "kubernetes", Body: map[string]string{"role": "ci", "jwt": "proof"}, Paths: paths, Lease: 0}, 1},
+			sourcetest.Login{Mount: "kubernetes", Body: map[string]string{"role": "ci", "jwt": "proof"}, Policy: allowed, Lease: 0}, 1},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			f := newFleet(t, func(o *sourcetest.VaultOptions) string {
-				o.TLS, o.Namespace, o.Logins, o.Tokens = true, "team/ci", []sourcetest.Login{c.login}, map[string][]string{"hvs.given": paths}
+				o.TLS, o.Namespace, o.Logins, o.Tokens = true, "team/ci", []sourcetest.Login{c.login}, map[string]sourcetest.Policy{"hvs.given": allowed}
 				return c.section + "\nnamespace = \"team/ci\"\n"
 			})
 			f.env["VAULT_TOKEN"], f.env["PROOF"] = "hvs.given", "proof"

@@ -130,6 +130,7 @@ func TestWaitsStopNoPerson(t *testing.T) {
 // TestFailureIsShared (A22): twenty processes that want the same token of a server
 // that is not well ask as often as one.
 func TestFailureIsShared(t *testing.T) {
+	t.Parallel() // mostly waiting
 	for _, behaviour := range []string{"status-503", "reset-late"} {
 		h := ready(t, oauthtest.Options{})
 		h.always(behaviour)

@@ -36,10 +36,11 @@ func byName(name string) (d *Dialect, profile string, ok bool) {
 		if d.Link == "" {
 			continue
 		}
-		if name == d.Link {
+		rest, ok := strings.CutPrefix(name, d.Link)
+		if ok && rest == "" {
 			return d, "", true
 		}
-		if profile, ok := strings.CutPrefix(name, d.Link+"-"); ok && ValidProfile(profile) {
+		if profile, hyphen := strings.CutPrefix(rest, "-"); ok && hyphen && ValidProfile(profile) {
 			return d, profile, true
 		}
 	}

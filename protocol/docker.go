@@ -51,17 +51,22 @@ var docker = Dialect{
 
 // Texts that docker's clients compare literally.
 const (
-	dockerNotFound = "credentials not found in native keychain"
-	dockerNoServer = "no credentials server URL"
-	dockerNoUser   = "no credentials username"
+	dockerNotFound             = "credentials not found in native keychain"
+	dockerNoServer dockerLacks = "no credentials server URL"
+	dockerNoUser   dockerLacks = "no credentials username"
 )
 
-// Literals, because calls of Malformed and Policy would run at every start of the front.
-var (
-	errNoServer = &Error{Kind: ErrMalformed, Text: dockerNoServer}
-	errNoUser   = &Error{Kind: ErrMalformed, Text: dockerNoUser}
-	errReadOnly = &Error{Kind: ErrPolicy, Text: "read-only: tokens come from the profile; nothing was saved, and no login is needed"}
-)
+// dockerLacks says what a request lacks. It is a constant, because a variable with an
+// Error would be initialized at every start of the front.
+type dockerLacks string
+
+func (e dockerLacks) Error() string { return string(e) }
+func (dockerLacks) Unwrap() error   { return ErrMalformed }
+
+// readOnly is the answer to a login.
+func readOnly() error {
+	return Policy("read-only: tokens come from the profile; nothing was saved, and no login is needed")
+}
 
 // dockerStore is the shape of store.
 const dockerStore = "store"
@@ -111,17 +116,17 @@ func decodeDocker(call Call) (Request, error) {
 func readStore(r *Request, stdin []byte) error {
 	doc, err := strictjson.Parse(stdin)
 	if err != nil || doc.Kind() != strictjson.Object {
-		return errReadOnly
+		return readOnly()
 	}
 	switch {
 	case strings.TrimSpace(textMember(doc, "ServerURL")) == "":
-		return errNoServer
+		return dockerNoServer
 	case strings.TrimSpace(textMember(doc, "Username")) == "":
-		return errNoUser
+		return dockerNoUser
 	}
 	offered := textMember(doc, "Secret")
 	if !secret.ValidToken(offered, true) || readServer(r, textMember(doc, "ServerURL")) != nil {
-		return errReadOnly
+		return readOnly()
 	}
 	r.Shape, r.Offered = dockerStore, secret.New(offered)
 	return nil
@@ -130,7 +135,7 @@ func readStore(r *Request, stdin []byte) error {
 // readServer parses the key by which a client looks for a registry.
 func readServer(r *Request, server string) error {
 	if server == "" {
-		return errNoServer
+		return dockerNoServer
 	}
 	if strings.Contains(server, "://") {
 		return setURL(r, server)
@@ -153,7 +158,7 @@ func encodeDocker(r Request, c Credential) ([]byte, error) {
 	}
 	if r.Shape == dockerStore {
 		if !c.Secret.Equal(r.Offered) {
-			return nil, errReadOnly
+			return nil, readOnly()
 		}
 		return nil, nil
 	}
@@ -174,14 +179,14 @@ func encodeDocker(r Request, c Credential) ([]byte, error) {
 // would see it a second time.
 func refuseDocker(r Request, err error) Reply {
 	if r.Shape == dockerStore && notOurs(err) {
-		err = errReadOnly
+		err = readOnly()
 	}
 	switch {
 	case notOurs(err) && r.Verb == Forget:
 		return Reply{Quiet: true}
 	case notOurs(err):
 		return Reply{Stdout: []byte(dockerNotFound + "\n"), Exit: 1, Quiet: true}
-	case errors.Is(err, errNoServer), errors.Is(err, errNoUser):
+	case errors.Is(err, dockerNoServer), errors.Is(err, dockerNoUser):
 		return Reply{Stdout: []byte(err.Error() + "\n"), Exit: 1, Quiet: true}
 	}
 	text := "credhelper: " + sentence(err)

@@ -76,8 +76,8 @@ func (e *Error) Unwrap() error { return e.Kind }
 // The given hint is for an error that has none.
 func About(what string, err error, hint string) *Error {
 	e := &Error{Hint: printable.Line(hint)}
-	if known := new(Error); errors.As(err, &known) {
-		e.Kind, e.Hint, e.RetryAfter = known.Kind, cmp.Or(known.Hint, e.Hint), known.RetryAfter
+	if cause := new(Error); errors.As(err, &cause) {
+		e.Kind, e.Hint, e.RetryAfter = cause.Kind, cmp.Or(cause.Hint, e.Hint), cause.RetryAfter
 	}
 	e.Text = printable.Line(what + ": " + err.Error())
 	return e

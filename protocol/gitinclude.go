@@ -1,7 +1,6 @@
 package protocol
 
 import (
-	"slices"
 	"strings"
 
 	"github.com/credhelper/credhelper/protocol/origin"
@@ -36,17 +35,19 @@ func gitPlaces(c Credential) (places []string) {
 			all = append(all, o)
 		}
 	}
-	slices.SortStableFunc(all, func(a, b origin.Origin) int {
+	before := func(a, b origin.Origin) bool {
 		_, wildA := a.Wildcard()
 		_, wildB := b.Wildcard()
-		switch {
-		case wildA && !wildB:
-			return 1
-		case wildB && !wildA:
-			return -1
+		if wildA != wildB {
+			return wildB
 		}
-		return len(b.Path()) - len(a.Path())
-	})
+		return len(a.Path()) > len(b.Path())
+	}
+	for i := range all { // they are few, and a sort for one more type takes 8 KB of the front
+		for ; i > 0 && before(all[i], all[i-1]); i-- {
+			all[i], all[i-1] = all[i-1], all[i]
+		}
+	}
 	for _, o := range all {
 		places = append(places, o.String())
 	}

@@ -53,7 +53,7 @@ func clusterFlags(args []string) (marks, rest []string, err error) {
 
 // recorded returns an error unless the cluster's mark is among those in the arguments.
 func recorded(r *Request, cluster strictjson.Value, marks []string) error {
-	var said [3]string
+	var texts [3]string
 	for i, name := range [...]string{"certificate-authority-data", "tls-server-name", "proxy-url"} {
 		v, ok := cluster.Get(name)
 		if !ok {
@@ -63,9 +63,9 @@ func recorded(r *Request, cluster strictjson.Value, marks []string) error {
 		if err != nil {
 			return Malformed("KUBERNETES_EXEC_INFO: " + name + " is not a text")
 		}
-		said[i] = text
+		texts[i] = text
 	}
-	mark := ClusterMark(said[0], said[1], said[2])
+	mark := ClusterMark(texts[0], texts[1], texts[2])
 	if mark == "" || slices.Contains(marks, mark) {
 		return nil
 	}

@@ -267,12 +267,12 @@ func decodeReject(call Call) (Request, error) {
 		r.Refused.Current = true
 		return r, nil
 	}
-	refused := strings.TrimRight(string(call.Stdin), "\r\n")
-	refused = strings.TrimPrefix(refused, "Bearer ")
-	if !secret.ValidToken(refused, true) {
+	token := strings.TrimRight(string(call.Stdin), "\r\n")
+	token = strings.TrimPrefix(token, "Bearer ")
+	if !secret.ValidToken(token, true) {
 		return Request{}, &Error{Kind: ErrMalformed, Text: "stdin holds no token; pipe the refused token into this command",
 			Hint: "if you do not have it: credhelper reject NAME --current"}
 	}
-	r.Refused.Token = secret.New(refused)
+	r.Refused.Token = secret.New(token)
 	return r, nil
 }

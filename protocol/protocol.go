@@ -55,6 +55,7 @@ type Request struct {
 	Profile string     // narrows (O14): it must own URL if there is one
 	Narrowing
 	Username string  // as sent by the tool; only chooses between profiles with equal claims
+	Guest    string  // the guest of the door that it is for; for the log only
 	Refused  Refusal // the token that was refused; another one is requested
 	// Asker identifies the calling process and what it asks for, for a tool that cannot
 	// say which token it means; "" for other tools, and if the process is unknown. If

@@ -29,8 +29,7 @@ func hintOf(err error) string {
 // textMember returns the string of an object's member; "" if it is missing, of another
 // type, or contains control characters.
 func textMember(v strictjson.Value, key string) string {
-	m, _ := v.Get(key)
-	text, _ := m.Text()
+	text, _ := v.At(key).Text()
 	return text
 }
 

@@ -10,6 +10,7 @@ import (
 	"github.com/credhelper/credhelper/cmd/internal/terminal"
 	"github.com/credhelper/credhelper/helper"
 	"github.com/credhelper/credhelper/helper/config"
+	"github.com/credhelper/credhelper/helper/config/presets"
 	"github.com/credhelper/credhelper/helper/home"
 	"github.com/credhelper/credhelper/protocol"
 	"github.com/credhelper/credhelper/protocol/origin"
@@ -67,7 +68,7 @@ func (s *session) addCommand() *cobra.Command {
 	flags.BoolVar(&f.byName, "by-name", false, "use it only by its name, for no URL: a second account on a server")
 	flags.BoolVar(&f.replace, "replace", false, "replace a profile of that name, and its secret")
 	s.secretFlagsOf(c)
-	_ = c.RegisterFlagCompletionFunc("preset", cobra.FixedCompletions(config.PresetNames(), cobra.ShellCompDirectiveNoFileComp))
+	_ = c.RegisterFlagCompletionFunc("preset", cobra.FixedCompletions(presets.Names(), cobra.ShellCompDirectiveNoFileComp))
 	return c
 }
 
@@ -92,6 +93,9 @@ func (s *session) add(ctx context.Context, name string, f addFlags) error {
 		return err
 	}
 	text, err := s.readProof(draft, func() error { return choice.ready(ctx, s, h, draft) })
+	if err == nil && !s.typed { // before the server is asked in vain
+		err = choice.accepts(ctx, h, draft)
+	}
 	if errors.Is(err, terminal.ErrNone) && f.noVerify {
 		if err := h.AddProfile(ctx, draft, secret.Text{}); err != nil {
 			return err
@@ -129,7 +133,7 @@ func (s *session) noteDoubts(h *helper.Helper, draft *config.Profile) {
 	for _, w := range append(seldomMeant(draft), h.Unguarded()...) {
 		s.say("Note: " + w)
 	}
-	for _, source := range draft.Sources() {
+	for _, source := range draft.Sources {
 		if shared := source.ReadableByOthers(); shared != "" {
 			s.say("Note: " + shared)
 		}
@@ -148,7 +152,7 @@ func seldomMeant(p *config.Profile) (list []string) {
 // person signs in, or one whose credential is elsewhere.
 func (s *session) addWithoutSecret(ctx context.Context, h *helper.Helper, draft *config.Profile, noVerify bool) error {
 	if s.secret.stdin || s.secret.file != "" || s.secret.key != "" {
-		return malformed("client_auth " + draft.ClientAuth + " has no secret; there is none to store")
+		return protocol.Malformed("client_auth " + draft.ClientAuth + " has no secret; there is none to store")
 	}
 	if !draft.Interactive() {
 		return s.addWithSource(ctx, h, draft, noVerify)
@@ -168,7 +172,7 @@ func (s *session) addWithoutSecret(ctx context.Context, h *helper.Helper, draft 
 // addWithSource adds a profile whose secret is not in the keyring.
 func (s *session) addWithSource(ctx context.Context, h *helper.Helper, draft *config.Profile, noVerify bool) error {
 	if s.secret.stdin || s.secret.file != "" {
-		return malformed("the profile's secret comes from " + draft.Secret[0] + "; there is none to store")
+		return protocol.Malformed("the profile's secret comes from " + draft.Secret[0] + "; there is none to store")
 	}
 	if err := h.AddProfile(ctx, draft, secret.Text{}); err != nil {
 		return err

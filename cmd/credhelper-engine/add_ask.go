@@ -9,6 +9,7 @@ import (
 	"github.com/credhelper/credhelper/cmd/internal/terminal"
 	"github.com/credhelper/credhelper/helper"
 	"github.com/credhelper/credhelper/helper/config"
+	"github.com/credhelper/credhelper/helper/config/presets"
 	"github.com/credhelper/credhelper/protocol"
 	"github.com/credhelper/credhelper/protocol/printable"
 )
@@ -37,7 +38,7 @@ func (s *session) askForProfile(c *cobra.Command, args []string, f *addFlags) (n
 		if err := s.printPresets(h); err != nil {
 			return "", err
 		}
-		if f.preset, err = s.askFor("Which preset? (oidc or oauth2 for any other server)", "", config.PresetNames()); err != nil {
+		if f.preset, err = s.askFor("Which preset? (oidc or oauth2 for any other server)", "", presets.Names()); err != nil {
 			return "", err
 		}
 	}
@@ -67,18 +68,24 @@ func (s *session) askNeeds(h *helper.Helper, f *addFlags) error {
 		if !file.Lacks(need.Key) {
 			continue
 		}
-		answer, err := s.askFor(strings.ToUpper(need.Ask[:1])+need.Ask[1:]+":", "", nil)
-		if err != nil {
-			return err
+		answer := ""
+		for isAddress := need.Key == "issuer" || strings.HasSuffix(need.Key, "url"); answer == ""; {
+			if answer, err = s.askFor(strings.ToUpper(need.Ask[:1])+need.Ask[1:]+":", "", nil); err != nil {
+				return err
+			}
+			if isAddress && !strings.Contains(answer, "://") {
+				s.say("An address begins with https://")
+				answer = ""
+			}
 		}
 		f.set = append(f.set, need.Key+"="+answer)
 	}
 	return nil
 }
 
-// askFor asks until there is an answer, which must be one of known unless that is nil. usual
+// askFor asks until there is an answer, which must be one of choices unless that is nil. usual
 // is the answer for an empty line. Ctrl-D cancels.
-func (s *session) askFor(question, usual string, known []string) (string, error) {
+func (s *session) askFor(question, usual string, choices []string) (string, error) {
 	if usual != "" {
 		question += " [" + usual + "]"
 	}
@@ -93,7 +100,7 @@ func (s *session) askFor(question, usual string, known []string) (string, error)
 		if answer == "" {
 			answer = usual
 		}
-		if answer != "" && (known == nil || slices.Contains(known, answer)) {
+		if answer != "" && (choices == nil || slices.Contains(choices, answer)) {
 			return answer, nil
 		}
 		if answer != "" {

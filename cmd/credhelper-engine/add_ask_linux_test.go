@@ -16,6 +16,8 @@ func TestAddConverses(t *testing.T) {
 	p.see("There is no jam")
 	p.types("jama\n")
 	p.see("The address of your Jama")
+	p.types("jama.example.com\n")
+	p.see("An address begins with https://")
 	p.types(server.URL() + "\n")
 	p.see("The client id of the API credentials")
 	p.types(" client \n")

@@ -7,6 +7,7 @@ import (
 
 	"github.com/credhelper/credhelper/helper"
 	"github.com/credhelper/credhelper/helper/config"
+	"github.com/credhelper/credhelper/helper/config/presets"
 	"github.com/credhelper/credhelper/helper/oauth"
 	"github.com/credhelper/credhelper/protocol"
 	"github.com/credhelper/credhelper/protocol/printable"
@@ -19,7 +20,7 @@ func (s *session) newDraft(ctx context.Context, h *helper.Helper, name string, f
 	if err != nil {
 		return nil, err
 	}
-	replaces := f.replace || s.replaces(ctx, h, name)
+	replaces := f.replace || s.replaces(h, name)
 	draft.Replaces = replaces
 	err = h.CheckNew(draft)
 	if !errors.Is(err, protocol.ErrAmbiguous) || !s.personSits() {
@@ -38,7 +39,7 @@ func (s *session) newDraft(ctx context.Context, h *helper.Helper, name string, f
 
 // replaces asks whether to replace a profile that never got a token, as after a mistyped
 // address.
-func (s *session) replaces(ctx context.Context, h *helper.Helper, name string) bool {
+func (s *session) replaces(h *helper.Helper, name string) bool {
 	if h.Removable(name) != nil || !knownFromLog(h)[name].fetched.IsZero() || !s.personSits() {
 		return false
 	}
@@ -68,7 +69,7 @@ func (s *session) draft(ctx context.Context, h *helper.Helper, name string, f ad
 	for _, pair := range f.set {
 		key, value, ok := strings.Cut(pair, "=")
 		if !ok {
-			return nil, malformed("--set wants KEY=VALUE")
+			return nil, protocol.Malformed("--set wants KEY=VALUE")
 		}
 		if err := file.Set(key, value); err != nil {
 			return nil, err
@@ -78,7 +79,7 @@ func (s *session) draft(ctx context.Context, h *helper.Helper, name string, f ad
 		return nil, &protocol.Error{
 			Kind: protocol.ErrMalformed,
 			Text: "add: which preset?",
-			Hint: "--preset is one of " + strings.Join(config.PresetNames(), ", ") + "; with oauth2, set everything with --set",
+			Hint: "--preset is one of " + strings.Join(presets.Names(), ", ") + "; with oauth2, set everything with --set",
 		}
 	}
 	if err := lacking(h, &file); err != nil {

@@ -8,6 +8,8 @@ import (
 	"strings"
 
 	"github.com/credhelper/credhelper/helper/logfile"
+	"github.com/credhelper/credhelper/helper/logfile/logread"
+	"github.com/credhelper/credhelper/protocol"
 )
 
 // writeBundle writes an archive for a support ticket: the findings, the profiles and
@@ -20,7 +22,7 @@ func (x *examination) writeBundle(path string) error {
 	}
 	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
-		return policy("--bundle: " + err.Error())
+		return protocol.Policy("--bundle: " + err.Error())
 	}
 	packed := gzip.NewWriter(f)
 	archive := tar.NewWriter(packed)
@@ -41,7 +43,7 @@ func (x *examination) writeBundle(path string) error {
 	}
 	if err != nil {
 		os.Remove(path)
-		return policy("--bundle: " + err.Error())
+		return protocol.Policy("--bundle: " + err.Error())
 	}
 	return nil
 }
@@ -64,7 +66,7 @@ func (x *examination) bundleParts() ([]bundlePart, error) {
 	}
 	const lines = 500
 	var log []string
-	_ = x.helper.Log(func(r logfile.Record) bool {
+	_ = logread.All(x.helper.Dirs.Log(), func(r logfile.Record) bool {
 		if line, err := json.Marshal(r); err == nil {
 			log = lastOf(append(log, string(line)), lines, 2*lines)
 		}

@@ -1,12 +1,12 @@
 package main
 
 import (
-	"errors"
-	"os/exec"
 	"slices"
 	"strings"
 
+	"github.com/credhelper/credhelper/cmd/internal/inner"
 	"github.com/credhelper/credhelper/helper"
+	"github.com/credhelper/credhelper/helper/cache"
 )
 
 // A program that credhelper starts for the user, such as a command, an editor or a
@@ -17,7 +17,7 @@ import (
 func (s *session) childEnvironment(h *helper.Helper, keep ...string) []string {
 	environ := slices.Clone(s.environ)
 	for _, name := range s.secretVariables(h, keep...) {
-		environ = withoutVariable(environ, name)
+		environ = inner.WithoutVariable(environ, name)
 	}
 	return environ
 }
@@ -25,8 +25,13 @@ func (s *session) childEnvironment(h *helper.Helper, keep ...string) []string {
 // secretVariables lists the variables that are set and from which profiles take
 // secrets, except those in keep. --verbose prints them.
 func (s *session) secretVariables(h *helper.Helper, keep ...string) (names []string) {
+	kept := make([]string, len(keep))
+	for i, name := range keep {
+		kept[i] = name + "="
+	}
 	for _, name := range h.SourceVariables() {
-		if _, set := s.lookup(name); set && !slices.Contains(keep, name) {
+		_, set := s.lookup(name)
+		if _, wanted := cache.Lookup(kept, name); set && !wanted {
 			names = append(names, name)
 		}
 	}
@@ -34,29 +39,4 @@ func (s *session) secretVariables(h *helper.Helper, keep ...string) (names []str
 		s.say("credhelper: not passed on, because a profile reads a secret there: " + strings.Join(names, ", "))
 	}
 	return names
-}
-
-func withoutVariable(environ []string, name string) []string {
-	kept := make([]string, 0, len(environ)+2)
-	for _, entry := range environ {
-		if !strings.HasPrefix(entry, name+"=") {
-			kept = append(kept, entry)
-		}
-	}
-	return kept
-}
-
-// childExit returns the exit code of a command that ran: its own, or 128+n.
-func childExit(err error) (int, error) {
-	var exit *exec.ExitError
-	if err == nil {
-		return 0, nil
-	}
-	if !errors.As(err, &exit) {
-		return 0, err
-	}
-	if code := exit.ExitCode(); code >= 0 {
-		return code, nil
-	}
-	return 128 + killedBy(exit.ProcessState), nil
 }

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"io"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -14,19 +13,6 @@ import (
 	"github.com/credhelper/credhelper/protocol"
 	"github.com/credhelper/credhelper/protocol/printable"
 )
-
-// The groups of commands in the help.
-const (
-	groupUse    = "use"
-	groupManage = "manage"
-	groupKeep   = "keep"
-	groupTools  = "tools"
-)
-
-// patient marks the commands that wait for a person, or for a command of the user; all
-// others end after 8 s. A value names a flag: without this flag the command asks no
-// one, and ends after 8 s too.
-var patient = map[string]string{"patient": ""}
 
 const about = "credhelper keeps OAuth client secrets in an encrypted keyring, fetches a token\n" +
 	"once, keeps it sealed until it ends, and gives it only to the origin it belongs to.\n\n" +
@@ -67,8 +53,8 @@ func (s *session) commands() *cobra.Command {
 			text = "--" + wrong.GetFlag().Name + " takes no such value"
 		}
 		hint := ""
-		if unknown := (*pflag.NotExistError)(nil); errors.As(err, &unknown) {
-			hint = protocol.AdviceForFlag(unknown.GetSpecifiedName())
+		if flag := (*pflag.NotExistError)(nil); errors.As(err, &flag) {
+			hint = protocol.AdviceForFlag(flag.GetSpecifiedName())
 		}
 		return &protocol.Error{Kind: protocol.ErrMalformed, Text: place + text, Hint: cmp.Or(hint, "see "+c.CommandPath()+" --help")}
 	})
@@ -87,7 +73,7 @@ func (s *session) commands() *cobra.Command {
 		s.addCommand(), s.presetsCommand(), s.listCommand(), s.showCommand(), s.editCommand(), s.removeCommand(), s.rotateCommand(), s.lendCommand(), s.loginCommand(), s.logoutCommand(),
 		s.rebindCommand(), s.exportCommand(), s.importCommand(), s.setupCommand(),
 		s.statusCommand(), s.explainCommand(), s.doctorCommand(), s.logCommand(),
-		s.unlockCommand(), s.lockCommand(), s.cacheCommand(), s.keyringCommand(),
+		s.unlockCommand(), s.lockCommand(), s.cacheCommand(), s.keyringCommand(), s.poolCommand(),
 		s.versionCommand(), s.completionCommand(), s.manCommand(), s.uninstallCommand(),
 	)
 	root.AddCommand(s.dialectCommands()...)
@@ -139,7 +125,7 @@ func (s *session) prepare(c *cobra.Command, _ []string) error {
 	if s.flags.timeout != "" {
 		d, err := seconds(s.flags.timeout)
 		if err != nil || d == 0 {
-			return malformed("--timeout wants whole seconds, or a number with s, m or h")
+			return protocol.Malformed("--timeout wants whole seconds, or a number with s, m or h")
 		}
 		limit = d
 	} else if s.patient {
@@ -151,104 +137,8 @@ func (s *session) prepare(c *cobra.Command, _ []string) error {
 	return nil
 }
 
-// seconds parses "90", "90s", "5m" or "1h".
-func seconds(text string) (time.Duration, error) {
-	if strings.Trim(text, "0123456789") == "" {
-		text += "s"
-	}
-	d, err := time.ParseDuration(text)
-	if err == nil && (d < 0 || d > 7*24*time.Hour || d%time.Second != 0) {
-		err = malformed("out of range")
-	}
-	return d, err
-}
-
 // answerWriter is the stdout of cobra's help.
 type answerWriter struct{ s *session }
 
 // Write implements io.Writer.
 func (w answerWriter) Write(p []byte) (int, error) { return len(p), w.s.print(string(p)) }
-
-// requestFlags are the flags of the commands that fetch a token.
-type requestFlags struct {
-	profile string
-	minTTL  string
-	refresh bool
-	narrow  protocol.Narrowing
-}
-
-func (r *requestFlags) register(c *cobra.Command) {
-	c.Flags().StringVar(&r.profile, "profile", "", "the profile's `NAME`")
-	c.Flags().StringVar(&r.minTTL, "min-ttl", "", "the token must live this many seconds more")
-	c.Flags().Var(narrowing(r.narrow.AddScope), "scope", "only this `SCOPE` of the profile's scopes (repeatable)")
-	c.Flags().Var(narrowing(r.narrow.SetAudience), "audience", "for this `AUDIENCE`, which the profile lists in audiences")
-	c.Flags().BoolVar(&r.refresh, "refresh", false, "fetch a new token even if there is a good one")
-	if c.Annotations == nil {
-		c.Annotations = patient
-	}
-}
-
-// narrowing is a flag that narrows the request.
-type narrowing func(text string) error
-
-// Set implements pflag.Value.
-func (n narrowing) Set(text string) error { return n(text) }
-
-func (n narrowing) String() string { return "" }
-
-// Type implements pflag.Value.
-func (n narrowing) Type() string { return "string" }
-
-// request makes a request from the flags, for a profile or for any ("").
-func (r *requestFlags) request(name string) (protocol.Request, error) {
-	request := protocol.Request{Verb: protocol.Get, Profile: name, Refresh: r.refresh, Narrowing: r.narrow}
-	if r.profile != "" && name != "" && r.profile != name {
-		return request, malformed("two profiles named: " + printable.Value(r.profile) + " and " + printable.Value(name))
-	}
-	if name != "" && !protocol.ValidProfile(name) {
-		return request, malformed("not a profile's name: " + printable.Value(name))
-	}
-	if r.minTTL != "" {
-		d, err := seconds(r.minTTL)
-		if err != nil {
-			return request, malformed("--min-ttl wants whole seconds, or a number with s, m or h")
-		}
-		request.MinTTL = int64(d / time.Second)
-	}
-	return request, nil
-}
-
-// usage returns the error for wrong arguments: the command's usage line, from Use.
-func usage(c *cobra.Command) error {
-	path := c.CommandPath()
-	line := strings.TrimSuffix(path, c.Name()) + c.Use
-	return &protocol.Error{Kind: protocol.ErrMalformed, Text: "usage: " + line, Hint: "see " + path + " --help"}
-}
-
-// between accepts from least to most arguments.
-func between(least, most int) cobra.PositionalArgs {
-	return func(c *cobra.Command, args []string) error {
-		if len(args) < least || len(args) > most {
-			return usage(c)
-		}
-		return nil
-	}
-}
-
-// nameBeforeDash requires "--", with at most one argument before it.
-func nameBeforeDash(c *cobra.Command, _ []string) error {
-	if at := c.ArgsLenAtDash(); at < 0 || at > 1 {
-		return usage(c)
-	}
-	return nil
-}
-
-// splitAtDash separates the profile's name, "" if there is none, from the arguments
-// after "--".
-func splitAtDash(c *cobra.Command, args []string) (name string, rest []string) {
-	at := c.ArgsLenAtDash()
-	if at > 0 {
-		name = args[0]
-	}
-	return name, args[at:]
-}

@@ -57,6 +57,12 @@ func (s *session) curl(ctx context.Context, name string, args []string, flags re
 	if err != nil {
 		return err
 	}
+	if windows && read.Stdin {
+		return &protocol.Error{
+			Kind: protocol.ErrMalformed, Text: "curl: on Windows curl reads the token on stdin, so nothing else can come from there",
+			Hint: "give it as a file: @FILE",
+		}
+	}
 	call := curlCall{s: s, args: read}
 	if call.request, err = flags.request(name); err != nil {
 		return err
@@ -122,14 +128,14 @@ func (c *curlCall) address(ctx context.Context, h *helper.Helper) (err error) {
 			return err
 		}
 		if p.URL == "" {
-			return policy("profile " + p.Name + " has no url that " + printable.Value(url) + " could be relative to")
+			return protocol.Policy("profile " + p.Name + " has no url that " + printable.Value(url) + " could be relative to")
 		}
 		// All leading slashes: "//evil.test/" must not become an address of its own.
 		url = strings.TrimRight(p.URL, "/") + "/" + strings.TrimLeft(url, "/")
 	}
 	u, reason := origin.ParseURL(url)
 	if reason != origin.Release {
-		return policy("no token for this URL: " + reason.String())
+		return protocol.Policy("no token for this URL: " + reason.String())
 	}
 	if path := u.Path(); c.args.Upload && (path == "" || strings.HasSuffix(path, "/")) {
 		return &protocol.Error{
@@ -178,14 +184,14 @@ func curlVersion(ctx context.Context, program string, environ []string) (v [2]in
 	cmd.Env = environ
 	out, err := cmd.Output()
 	if err != nil {
-		return v, policy(program + " --version: " + err.Error())
+		return v, protocol.Policy(program + " --version: " + err.Error())
 	}
 	fields := bytes.Fields(out)
 	if len(fields) > 1 {
 		for i, part := range strings.SplitN(string(fields[1]), ".", 3)[:min(2, bytes.Count(fields[1], []byte("."))+1)] {
 			for _, digit := range []byte(part) {
 				if digit < '0' || digit > '9' || v[i] > 1e6 {
-					return v, policy(program + " does not say its version")
+					return v, protocol.Policy(program + " does not say its version")
 				}
 				v[i] = 10*v[i] + int(digit-'0')
 			}
@@ -205,13 +211,13 @@ var curlVariables = [...]string{
 
 func (s *session) curlEnvironment(h *helper.Helper) []string {
 	secrets := s.secretVariables(h)
-	var kept []string
+	var files []string
 	for _, name := range curlVariables {
 		if value, found := s.lookup(name); found && !slices.Contains(secrets, name) {
-			kept = append(kept, name+"="+value)
+			files = append(files, name+"="+value)
 		}
 	}
-	return kept
+	return files
 }
 
 // config returns the configuration that curl reads from the descriptor. It follows the

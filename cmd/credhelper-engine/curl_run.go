@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/credhelper/credhelper/cmd/internal/curl"
+	"github.com/credhelper/credhelper/cmd/internal/inner"
 	"github.com/credhelper/credhelper/protocol"
 )
 
@@ -29,11 +30,11 @@ type curlResult struct {
 func (c *curlCall) run(ctx context.Context, credential protocol.Credential) (curlResult, error) {
 	plumbing, err := newCurlPlumbing()
 	if err != nil {
-		return curlResult{}, policy("curl: " + err.Error())
+		return curlResult{}, protocol.Policy("curl: " + err.Error())
 	}
 	defer plumbing.close()
 	if err := plumbing.give(c.config(credential, plumbing.headersPath)); err != nil {
-		return curlResult{}, policy("curl: " + err.Error())
+		return curlResult{}, protocol.Policy("curl: " + err.Error())
 	}
 	argv := append([]string{"--disable"}, c.args.Pass...)
 	argv = append(argv, "--config", plumbing.configPath)
@@ -41,25 +42,28 @@ func (c *curlCall) run(ctx context.Context, credential protocol.Credential) (cur
 	cmd.Env = c.environ
 	cmd.Stdin, cmd.Stderr = c.s.stdin, c.s.stderr
 	plumbing.attach(cmd)
+	if err := inner.ForBatch(cmd); err != nil {
+		return curlResult{}, err
+	}
 	gate := &curlGate{out: c.s.stdout, headers: plumbing, follow: c.args.Follow, repeat: c.args.Repeat, show: c.args.Dump == "-", doubts: credential.RefreshesOn}
 	cmd.Stdout = gate
 	redact := curl.NewRedactor(func(b []byte) error { _, err := c.s.stderr.Write(b); return err }, c.secrets(credential)...)
 	if c.args.Verbose {
 		cmd.Stderr = redact
 	}
-	signals := holdSignals()
-	defer signals.stop()
+	signals := inner.HoldSignals()
+	defer signals.Stop()
 	err = cmd.Start() // under our core limit: a core file of curl would contain the token
 	plumbing.started()
 	if err != nil {
-		return curlResult{}, policy("cannot run " + c.program + ": " + err.Error())
+		return curlResult{}, inner.CannotRun(c.program, err)
 	}
-	signals.passTo(cmd.Process)
+	signals.PassTo(cmd.Process)
 	err = cmd.Wait()
 	redact.Flush()
-	result := curlResult{held: !gate.open, output: gate.held, headers: plumbing.headers(), err: gate.err}
-	if result.code, err = childExit(err); err != nil && gate.err == nil {
-		return curlResult{}, policy("curl: " + err.Error())
+	result := curlResult{held: !gate.open, output: gate.buffer, headers: plumbing.headers(), err: gate.err}
+	if result.code, err = inner.ChildExit(err); err != nil && gate.err == nil {
+		return curlResult{}, protocol.Policy("curl: " + err.Error())
 	}
 	result.status, _ = curl.FinalStatus(result.headers, false)
 	return result, nil
@@ -85,7 +89,7 @@ func (r curlResult) finish(s *session, dump string) error {
 		r.output = append(bytes.Clone(r.headers), r.output...)
 	} else if dump != "" && dump != "-" {
 		if err := os.WriteFile(dump, r.headers, 0o666); err != nil {
-			return policy("--dump-header: " + err.Error())
+			return protocol.Policy("--dump-header: " + err.Error())
 		}
 	}
 	if len(r.output) > 0 {
@@ -110,7 +114,7 @@ type curlGate struct {
 	doubts  func(status int) bool
 	show    bool // --dump-header -: the headers are written before the body
 	open    bool
-	held    []byte
+	buffer  []byte
 	err     error
 }
 
@@ -118,16 +122,16 @@ type curlGate struct {
 func (g *curlGate) Write(p []byte) (int, error) {
 	if !g.open {
 		status, final := curl.FinalStatus(g.headers.headers(), g.follow)
-		if g.repeat && (!final || g.doubts(status)) && len(g.held)+len(p) <= longestHeld {
-			g.held = append(g.held, p...)
+		if g.repeat && (!final || g.doubts(status)) && len(g.buffer)+len(p) <= longestHeld {
+			g.buffer = append(g.buffer, p...)
 			return len(p), nil
 		}
 		g.open = true
-		before := g.held
+		before := g.buffer
 		if g.show {
 			before = append(g.headers.headers(), before...)
 		}
-		g.held = nil
+		g.buffer = nil
 		if _, g.err = g.out.Write(before); g.err != nil {
 			return 0, g.err
 		}

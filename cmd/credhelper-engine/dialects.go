@@ -39,7 +39,7 @@ func ownDialect(d *protocol.Dialect) bool { return d.Link == "" }
 // ownFlags removes the flags that only the engine knows from a dialect's arguments, and
 // answers --help.
 func (s *session) ownFlags(d *protocol.Dialect, args []string) ([]string, error) {
-	kept, err := process.CutEngineFlags(args, func(name, value string) error {
+	rest, err := process.CutEngineFlags(args, func(name, value string) error {
 		switch name {
 		case "-h", "--help":
 			if err := s.print(dialectHelp(d)); err != nil {
@@ -65,9 +65,9 @@ func (s *session) ownFlags(d *protocol.Dialect, args []string) ([]string, error)
 		return nil, err
 	}
 	if (s.secret.stdin || s.secret.file != "" || s.secret.key != "") && !s.flags.noStore {
-		return nil, malformed("--secret-stdin, --secret-file and --key-file belong to --no-store here; rotate stores a secret")
+		return nil, protocol.Malformed("--secret-stdin, --secret-file and --key-file belong to --no-store here; rotate stores a secret")
 	}
-	return kept, nil
+	return rest, nil
 }
 
 // dialectHelp returns the help of one of credhelper's own dialects.

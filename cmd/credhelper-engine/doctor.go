@@ -122,7 +122,7 @@ func (s *session) doctor(ctx context.Context, x *examination, bundle string) err
 		s.say("Wrote " + bundle + ". Look through it before you send it.")
 	}
 	if n := x.count(bad); n > 0 {
-		return policy(fmt.Sprintf("%d of %d checks failed", n, len(x.findings)))
+		return protocol.Policy(fmt.Sprintf("%d of %d checks failed", n, len(x.findings)))
 	}
 	return nil
 }
@@ -189,7 +189,7 @@ func (x *examination) sealing() {
 		return
 	}
 	if err != nil {
-		x.fail("cache", policy(err.Error()))
+		x.fail("cache", protocol.Policy(err.Error()))
 		return
 	}
 	defer store.Close()
@@ -198,6 +198,8 @@ func (x *examination) sealing() {
 		mend := "give this user a runtime directory (tmpfs) or a kernel keyring"
 		if errors.Is(err, syscall.EROFS) {
 			mend = "name a place that can be written: CREDHELPER_HOME"
+		} else if windows {
+			mend = "run it as a user whose profile is loaded: its keys are there (DPAPI)"
 		}
 		x.add("cache", bad, "tokens are not cached between calls: "+err.Error(), mend)
 		return
@@ -209,8 +211,9 @@ func (x *examination) sealing() {
 func (x *examination) secrets() {
 	settings, err := x.helper.Settings()
 	if err != nil || settings.Keyring == "" {
-		if err == nil && desktop.SecretServiceAnswers(x.ctx) == nil {
-			x.add("keyring", note, "a desktop keyring (Secret Service) answers", "")
+		if err == nil && desktop.DefaultAnswers(x.ctx) == nil {
+			session, _ := keyring.BackendNamed(desktop.Default)
+			x.add("keyring", note, "a "+session.Title+" answers", "")
 		}
 		return
 	}

@@ -10,6 +10,7 @@ import (
 	"github.com/credhelper/credhelper/cmd/internal/handover"
 	"github.com/credhelper/credhelper/cmd/internal/wiring"
 	"github.com/credhelper/credhelper/helper/private"
+	"github.com/credhelper/credhelper/helper/trust"
 )
 
 // executables reports where they are, and whether other users could have changed them.
@@ -20,6 +21,9 @@ func (x *examination) executables() {
 		return
 	}
 	x.add("engine", good, release()+" in "+self, "")
+	if _, err := trust.Way(self); err != nil { // on Windows, where it is no reason not to start
+		x.add("engine", warn, err.Error(), "install credhelper where only you and administrators can write, such as %LOCALAPPDATA%\\Programs")
+	}
 	front, missing := handover.Front()
 	found, err := x.findProgram("credhelper")
 	switch {
@@ -86,16 +90,22 @@ func (x *examination) places() {
 	}
 }
 
-// present records a directory and its mode.
+// present records a directory and its mode, or that it cannot be written: then only what is
+// there already can be used.
 func (x *examination) present(check, path string) {
 	info, err := os.Stat(path)
+	unwritable := trust.Writable(path)
 	switch {
+	case unwritable != nil && (err == nil || errors.Is(err, fs.ErrNotExist)):
+		x.add(check, warn, "cannot "+unwritable.Error(), "")
 	case errors.Is(err, fs.ErrNotExist):
 		x.add(check, good, path+" (not there yet)", "")
 	case err != nil:
 		x.fail(check, err)
 	case !info.IsDir():
 		x.add(check, bad, path+" is not a directory", "")
+	case windows: // which has no modes
+		x.add(check, good, path, "")
 	default:
 		x.add(check, good, fmt.Sprintf("%s (%04o)", path, info.Mode().Perm()), "")
 	}

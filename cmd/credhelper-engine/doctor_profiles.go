@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -10,9 +11,21 @@ import (
 
 	"github.com/credhelper/credhelper/helper"
 	"github.com/credhelper/credhelper/helper/config"
+	"github.com/credhelper/credhelper/helper/expiry"
 	"github.com/credhelper/credhelper/helper/failure"
 	"github.com/credhelper/credhelper/helper/home"
 )
+
+// timeServer is the command that shows whether the clock is kept by a time server.
+func timeServer() string {
+	switch runtime.GOOS {
+	case "windows":
+		return "w32tm /query /status"
+	case "darwin":
+		return "systemsetup -getusingnetworktime"
+	}
+	return "timedatectl"
+}
 
 // profiles reports for each what is wrong with it or its secret.
 func (x *examination) profiles() {
@@ -53,6 +66,7 @@ func (x *examination) profiles() {
 		x.profile(all[i], list[i])
 	}
 	x.sources(all)
+	x.pools(all)
 	x.endpoints(all)
 }
 
@@ -69,13 +83,13 @@ func (x *examination) profile(p *config.Profile, st helper.Status) {
 		x.fail("profile", st.SecretErr)
 	case len(st.Changes) > 0:
 		x.add("profile", bad, p.Name+": its secret was stored for other "+st.Changes[0].Name, "credhelper rebind "+p.Name)
-	case urgency == helper.Over:
+	case urgency == expiry.Over:
 		x.add("profile", bad, p.Name+": its "+end.Words(now), renewalOf(st, end))
 	case st.Token.Wait > 0:
-		x.add("profile", bad, p.Name+": not asked again for "+failure.Span(st.Token.Wait)+": "+st.Token.Reason, "credhelper test "+p.Name)
-	case urgency > helper.Calm:
+		x.add("profile", bad, p.Name+": not asked again for "+failure.Span(st.Token.Wait)+": "+st.Token.Reason, onKeeper(p)+whatNext(p.Name, st.Token))
+	case urgency > expiry.Calm:
 		result := note
-		if urgency == helper.Pressing {
+		if urgency == expiry.Pressing {
 			result = warn
 		}
 		x.add("profile", result, p.Name+": its "+end.Words(now), renewalOf(st, end))
@@ -84,8 +98,17 @@ func (x *examination) profile(p *config.Profile, st helper.Status) {
 	}
 }
 
+// onKeeper begins a hint for a host that only reads its pool: a keeper has to follow it. It
+// is "" for other hosts.
+func onKeeper(p *config.Profile) string {
+	if p.Pool.Reader {
+		return "on a keeper of pool " + p.Pool.Name + ": "
+	}
+	return ""
+}
+
 // renewalOf returns what to do about a secret or certificate that expires.
-func renewalOf(st helper.Status, end helper.Expiry) string {
+func renewalOf(st helper.Status, end expiry.Date) string {
 	switch {
 	case st.Source != "keyring":
 		return "put a new " + end.What + " where the profile takes it from: credhelper show " + st.Profile
@@ -115,8 +138,11 @@ func (x *examination) sources(all []*config.Profile) {
 	untried := 0
 	var tried []*triedSource
 	for _, p := range all {
-		for _, source := range p.Sources() {
-			if (source.RunsCommand() || source.AsksServer()) && !x.online {
+		for _, source := range p.Sources {
+			if p.Pool.Reader && !source.Elsewhere() {
+				continue // this host needs none
+			}
+			if source.ReachesOut() && !x.online {
 				untried++
 			} else {
 				tried = append(tried, &triedSource{p, source, nil})
@@ -129,7 +155,7 @@ func (x *examination) sources(all []*config.Profile) {
 			x.fail("source", t.err)
 		} else if shared := t.source.ReadableByOthers(); shared != "" {
 			x.add("source", warn, t.profile.Name+": "+shared, "chmod go-r "+t.source.Words[1]+", unless nobody else is on this machine")
-		} else if !t.source.InKeyring() {
+		} else if !t.source.Elsewhere() {
 			x.add("source", good, t.profile.Name+": "+t.source.Key+" can be read", "")
 		}
 	}
@@ -198,7 +224,7 @@ func (x *examination) endpoints(all []*config.Profile) {
 			if r.Skew < 0 {
 				where = "ahead of"
 			}
-			x.add("clock", bad, fmt.Sprintf("this machine's clock is %s %s that of %s", failure.Span(off), where, r.Host), "set the clock; timedatectl shows whether it is kept by a time server")
+			x.add("clock", bad, fmt.Sprintf("this machine's clock is %s %s that of %s", failure.Span(off), where, r.Host), "set the clock; "+timeServer()+" shows whether it is kept by a time server")
 		default:
 			x.add("network", good, what+" answers, for "+strings.Join(r.Profiles[:min(3, len(r.Profiles))], ", "), "")
 		}

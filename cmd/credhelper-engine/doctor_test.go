@@ -130,18 +130,22 @@ func TestDoctorProxy(t *testing.T) {
 
 // TestDoctorReleases: doctor finds a front or plugin of another release, wherever it is.
 func TestDoctorReleases(t *testing.T) {
+	exe := ""
+	if windows {
+		exe = ".exe"
+	}
 	for old, check := range map[string]string{"credhelper": "front ", "credhelper-plugin": "plugin"} {
 		t.Run(old, func(t *testing.T) {
 			dir := t.TempDir()
 			for _, name := range program.Executables {
-				content, err := os.ReadFile(filepath.Join(bin, name))
+				content, err := os.ReadFile(filepath.Join(bin, name+exe))
 				if err != nil {
 					t.Fatal(err)
 				}
 				if name == old {
 					content = otherRelease(t, content)
 				}
-				if err := os.WriteFile(filepath.Join(dir, name), content, 0o755); err != nil {
+				if err := os.WriteFile(filepath.Join(dir, name+exe), content, 0o755); err != nil {
 					t.Fatal(err)
 				}
 			}

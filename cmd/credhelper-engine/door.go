@@ -2,16 +2,18 @@ package main
 
 import (
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/credhelper/credhelper/cmd/internal/handover"
 	"github.com/credhelper/credhelper/cmd/internal/inner"
+	"github.com/credhelper/credhelper/protocol"
 )
 
 // proxyCommand serves the door (docs/door.md), in the third executable.
 func (s *session) proxyCommand() *cobra.Command {
 	call := inner.ProxyCall{}
 	c := &cobra.Command{
-		Use:   "proxy [--listen HOST:PORT] [--name NAME[:PORT]]",
+		Use:   "proxy [--listen HOST:PORT] [--name NAME[:PORT]] [--tls]",
 		Short: "serve programs that have only a URL and two text fields, at a local address",
 		Long: "For programs that can call no helper: at one local address they find the token\n" +
 			"endpoint of their authorization server, the API itself with the token added, and\n" +
@@ -23,13 +25,33 @@ func (s *session) proxyCommand() *cobra.Command {
 		Args:        between(0, 0),
 		RunE: func(*cobra.Command, []string) error {
 			if s.flags.noStore || s.flags.timeout != "" {
-				return malformed("proxy takes neither --no-store nor --timeout")
+				return protocol.Malformed("proxy takes neither --no-store nor --timeout")
 			}
 			return s.becomeDoor("proxy", call)
 		},
 	}
 	c.Flags().StringVar(&call.Listen, "listen", inner.DefaultListen, "listen at `HOST:PORT`")
 	c.Flags().StringArrayVar(&call.Names, "name", nil, "be reached by this `NAME`, too, as the Host field has it (repeatable)")
+	c.Flags().BoolVar(&call.TLS, "tls", false, "serve HTTPS, with a certificate of this home's CA")
+	c.AddCommand(s.caCommand())
+	return c
+}
+
+// caCommand prints the door's CA, and makes it.
+func (s *session) caCommand() *cobra.Command {
+	call := inner.CACall{}
+	c := &cobra.Command{
+		Use:   "ca [--new] [--name NAME]",
+		Short: "print the CA that guests of credhelper proxy --tls have to trust",
+		Long: "Prints a certificate, and how programs are told to trust it. It can vouch for\n" +
+			"loopback and for the names that it was made for, and for nothing else. The first\n" +
+			"use makes it; --new makes another one, which all guests have to be given.",
+		Example: "  credhelper proxy ca > door-ca.pem",
+		Args:    between(0, 0),
+		RunE:    func(*cobra.Command, []string) error { return s.becomeDoor("ca", call) },
+	}
+	c.Flags().BoolVar(&call.New, "new", false, "make another CA")
+	c.Flags().StringArrayVar(&call.Names, "name", nil, "a new one is for this `NAME`, too (repeatable)")
 	return c
 }
 
@@ -49,6 +71,9 @@ func (s *session) lendCommand() *cobra.Command {
 			if len(args) == 1 {
 				call.Profile = args[0]
 			}
+			if err := noEmptyFlags(c); err != nil {
+				return err
+			}
 			call.JSON, call.SecretFile, call.Terminal = s.flags.json, s.secret.file, isTerminal(s.stdout)
 			return s.becomeDoor("lend", call)
 		},
@@ -67,13 +92,26 @@ func (s *session) lendCommand() *cobra.Command {
 	f.StringSliceVar(&call.Users, "user", nil, "also from processes of this `USER` of the machine (repeatable)")
 	f.StringSliceVar(&call.Azure, "azure", nil, "give the profile `NAME` as a managed identity of Azure (repeatable)")
 	f.BoolVar(&call.Cookies, "cookies", false, "pass the API's cookies on")
+	f.BoolVar(&call.InPath, "in-path", false, "its secret may be in the path, for a program that can send no credentials")
 	return c
 }
 
-// becomeDoor returns only if it fails, or on systems that cannot replace a process.
-func (s *session) becomeDoor(verb string, call any) error {
+// noEmptyFlags fails if a flag was given an empty value, as --expires "$UNSET" is: without
+// that flag the guest could do more.
+func noEmptyFlags(c *cobra.Command) (err error) {
+	c.Flags().Visit(func(f *pflag.Flag) {
+		if text := f.Value.String(); text == "" || text == "[]" {
+			err = protocol.Malformed("--" + f.Name + " is empty")
+		}
+	})
+	return err
+}
+
+// becomeDoor executes the third executable for a call, with further arguments behind it. It
+// returns only if that fails, or on systems that cannot replace a process.
+func (s *session) becomeDoor(verb string, call any, more ...string) error {
 	h := handover.Handover{Limits: s.limits, Start: s.start}
-	code, err := handover.To(handover.Plugin, h, s.environ, "credhelper", []string{verb, inner.Argument(call)}, nil)
+	code, err := handover.To(handover.Plugin, h, s.environ, "credhelper", append([]string{verb, inner.Argument(call)}, more...), nil)
 	if err != nil {
 		return err
 	}

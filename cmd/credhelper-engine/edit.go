@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/credhelper/credhelper/cmd/internal/inner"
 	"github.com/credhelper/credhelper/helper"
 	"github.com/credhelper/credhelper/helper/config"
 	"github.com/credhelper/credhelper/protocol"
@@ -46,7 +47,7 @@ func (s *session) edit(ctx context.Context, name string) error {
 	}
 	draft, err := os.CreateTemp(dirs.Config, ".edit-*.toml") // 0600
 	if err != nil {
-		return policy(err.Error())
+		return err
 	}
 	path := draft.Name()
 	_, err = draft.Write(text)
@@ -55,16 +56,16 @@ func (s *session) edit(ctx context.Context, name string) error {
 	}
 	if err != nil {
 		os.Remove(path)
-		return policy(err.Error())
+		return protocol.Policy(err.Error())
 	}
 	for {
-		if err := s.runEditor(h, path); err != nil {
+		if err := s.runEditor(h, name, path); err != nil {
 			os.Remove(path)
 			return err
 		}
 		edited, err := os.ReadFile(path)
 		if err != nil {
-			return policy(err.Error())
+			return protocol.Policy(err.Error())
 		}
 		if string(edited) == string(text) {
 			os.Remove(path)
@@ -83,14 +84,30 @@ func (s *session) edit(ctx context.Context, name string) error {
 	}
 }
 
+// editor returns the program that the user's variables name and its arguments, which are
+// separated by spaces; nil if they name none. The path of a program may have spaces, too,
+// as on Windows.
+func (s *session) editor() []string {
+	for _, name := range [...]string{"VISUAL", "EDITOR"} {
+		value := strings.TrimSpace(s.env(name))
+		if _, err := os.Stat(value); err == nil && filepath.IsAbs(value) {
+			return []string{value}
+		}
+		if words := strings.Fields(value); len(words) > 0 {
+			return words
+		}
+	}
+	return nil
+}
+
 // keepDraft says where the edited text is, because it was not saved as the profile.
 func keepDraft(err error, path string) error {
-	kept := &protocol.Error{Kind: protocol.ErrPolicy, Text: err.Error() + "; nothing was changed, your text is in " + path}
-	var known *protocol.Error
-	if errors.As(err, &known) {
-		kept.Kind, kept.Hint = known.Kind, known.Hint
+	e := &protocol.Error{Kind: protocol.ErrPolicy, Text: err.Error() + "; nothing was changed, your text is in " + path}
+	var cause *protocol.Error
+	if errors.As(err, &cause) {
+		e.Kind, e.Hint = cause.Kind, cause.Hint
 	}
-	return kept
+	return e
 }
 
 // afterEdit warns if the stored secret does not match the profile any more.
@@ -106,21 +123,17 @@ func (s *session) afterEdit(ctx context.Context, h *helper.Helper, p *config.Pro
 	return nil
 }
 
-// runEditor runs the user's editor without a shell: a program and its arguments,
-// separated by spaces (T5).
-func (s *session) runEditor(h *helper.Helper, path string) error {
-	var command []string
-	for _, name := range [...]string{"VISUAL", "EDITOR"} {
-		if words := strings.Fields(s.env(name)); len(words) > 0 {
-			command = words
-			break
-		}
-	}
+// runEditor runs the user's editor on the draft of a profile, without a shell (T5).
+func (s *session) runEditor(h *helper.Helper, profile, path string) error {
+	command := s.editor()
 	if command == nil && !isTerminal(s.stdin) {
-		return &protocol.Error{Kind: protocol.ErrMalformed, Text: "edit: there is no terminal to edit on", Hint: "set EDITOR, or put the file in place yourself: credhelper show NAME says where it is"}
+		return &protocol.Error{Kind: protocol.ErrMalformed, Text: "edit: there is no terminal to edit on", Hint: "set EDITOR, or put the file in place yourself: credhelper show " + profile + " --full says where it is"}
 	}
 	if command == nil {
 		command = []string{"vi"}
+		if windows {
+			command = []string{"notepad.exe"}
+		}
 	}
 	program, err := s.findProgram(command[0])
 	if err != nil {
@@ -129,14 +142,17 @@ func (s *session) runEditor(h *helper.Helper, path string) error {
 	cmd := exec.Command(program, append(command[1:], path)...)
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = s.stdin, s.stdout, s.stderr
 	cmd.Env = s.childEnvironment(h)
-	signals := holdSignals()
-	defer signals.stop()
-	if err := s.limits.ForChild(cmd.Start); err != nil {
-		return policy("cannot run " + program + ": " + err.Error())
+	if err := inner.ForBatch(cmd); err != nil {
+		return err
 	}
-	signals.passTo(cmd.Process)
-	if code, err := childExit(cmd.Wait()); err != nil || code != 0 {
-		return policy(fmt.Sprintf("%s exited with %d; nothing was changed", filepath.Base(program), code))
+	signals := inner.HoldSignals()
+	defer signals.Stop()
+	if err := s.limits.ForChild(cmd.Start); err != nil {
+		return inner.CannotRun(program, err)
+	}
+	signals.PassTo(cmd.Process)
+	if code, err := inner.ChildExit(cmd.Wait()); err != nil || code != 0 {
+		return protocol.Policy(fmt.Sprintf("%s exited with %d; nothing was changed", filepath.Base(program), code))
 	}
 	return nil
 }

@@ -5,11 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/credhelper/credhelper/helper"
-	"github.com/credhelper/credhelper/helper/config"
 	"github.com/credhelper/credhelper/helper/failure"
 	"github.com/credhelper/credhelper/protocol"
 	"github.com/credhelper/credhelper/protocol/printable"
@@ -32,6 +32,10 @@ func (s *session) explain(ctx context.Context, url string) error {
 	if err != nil {
 		return err
 	}
+	if p, err := h.Profile(url); err == nil {
+		return &protocol.Error{Kind: protocol.ErrPolicy, Text: p.Name + " is a profile, and explain is about a URL",
+			Hint: "which URLs are its own: credhelper show " + p.Name}
+	}
 	x := h.Explain(ctx, url)
 	var lines []string
 	if x.Err == nil {
@@ -41,14 +45,14 @@ func (s *session) explain(ctx context.Context, url string) error {
 				here++
 			}
 		}
-		line := "profile " + x.Owner + "  owns " + config.BothForms(x.Origin)
+		line := "profile " + x.Owner + "  owns " + bothForms(x.Origin)
 		if here > 0 {
 			line += fmt.Sprintf("   (the closest of %d on this host)", here+1)
 		}
 		lines = append(lines, line)
 	}
 	for _, o := range x.Also {
-		line := "also there: " + o.Profile + " owns " + config.BothForms(o.Origin)
+		line := "also there: " + o.Profile + " owns " + bothForms(o.Origin)
 		if o.Reason != "" {
 			line += ": " + o.Reason
 		}
@@ -66,8 +70,8 @@ func (s *session) explain(ctx context.Context, url string) error {
 		for _, line := range lines {
 			s.say(line)
 		}
-		if known := new(protocol.Error); errors.As(x.Err, &known) && strings.Contains(known.Hint, "credhelper explain") {
-			return &protocol.Error{Kind: known.Kind, Text: known.Text, Hint: "profiles and what they own: credhelper list"}
+		if e := new(protocol.Error); errors.As(x.Err, &e) && strings.Contains(e.Hint, "credhelper explain") {
+			return &protocol.Error{Kind: e.Kind, Text: e.Text, Hint: "profiles and what they own: credhelper list"}
 		}
 		return x.Err
 	}
@@ -77,11 +81,26 @@ func (s *session) explain(ctx context.Context, url string) error {
 func explainToken(t helper.TokenStatus) string {
 	switch {
 	case t.Cached:
-		return "cached, " + failure.Span(t.Left) + " left; would be answered without network"
+		return "cached, " + failure.Span(t.Left) + " left" + poolWords(t) + "; would be answered without network"
 	case t.Over:
 		return "none: the sign-in is over; the server said: " + printable.Line(t.Reason)
 	case t.Wait > 0:
 		return "not asked for again for " + failure.Span(t.Wait) + "; the earlier reason: " + printable.Line(t.Reason)
 	}
-	return "none cached; would be fetched"
+	return "none cached" + poolWords(t) + "; would be fetched"
+}
+
+// poolWords says with whom a token is shared; "" if it is not.
+func poolWords(t helper.TokenStatus) string {
+	switch {
+	case t.Pool == "":
+		return ""
+	case t.Stop:
+		return ", waiting since " + t.Lost.Format(time.TimeOnly) + "Z: the store of pool " + t.Pool + " is lost"
+	case !t.Lost.IsZero():
+		return ", alone since " + t.Lost.Format(time.TimeOnly) + "Z: the store of pool " + t.Pool + " is lost"
+	case t.By == "":
+		return ", pool " + t.Pool
+	}
+	return ", pool " + t.Pool + ", fetched by " + printable.Line(t.By)
 }

@@ -44,7 +44,7 @@ func (s *session) importFile(path string, local bool) error {
 	in := s.stdin
 	if path != "-" {
 		if in, err = os.Open(path); err != nil {
-			return policy(err.Error())
+			return err
 		}
 		defer in.Close()
 	}
@@ -69,7 +69,7 @@ func (s *session) importFile(path string, local bool) error {
 func (s *session) allowSource(profile string, source config.Source) error {
 	const longest = 1000
 	if len(source.String()) > longest {
-		return policy("profile " + profile + ": " + source.Key + " is too long to be shown on a terminal; nothing was added")
+		return protocol.Policy("profile " + profile + ": " + source.Key + " is too long to be shown on a terminal; nothing was added")
 	}
 	what := "is this profile to read it at each fetch?"
 	if source.Secret {
@@ -78,10 +78,10 @@ func (s *session) allowSource(profile string, source config.Source) error {
 	yes, err := s.askYes("profile " + profile + ": " + source.String() + ": " + what)
 	if errors.Is(err, terminal.ErrNone) {
 		return &protocol.Error{Kind: protocol.ErrMalformed, Text: "import --" + allowLocal + ": there is no terminal for a prompt",
-			Hint: "put the profile's file in place yourself: docs/profiles.md"}
+			Hint: "put the profile's file in place yourself: credhelper help profiles"}
 	}
 	if err == nil && !yes {
-		err = policy("profile " + profile + ": " + source.Key + " was not agreed to; nothing was added")
+		err = protocol.Policy("profile " + profile + ": " + source.Key + " was not agreed to; nothing was added")
 	}
 	return err
 }
@@ -91,10 +91,10 @@ func readWhole(in *os.File, name string) ([]byte, error) {
 	const most = 1 << 20
 	text, err := io.ReadAll(io.LimitReader(in, most+1))
 	if err != nil {
-		return nil, policy(name + ": " + err.Error())
+		return nil, protocol.Policy(name + ": " + err.Error())
 	}
 	if len(text) > most {
-		return nil, malformed(name + " is too large to be an export")
+		return nil, protocol.Malformed(name + " is too large to be an export")
 	}
 	return text, nil
 }

@@ -73,16 +73,16 @@ func (s *session) inspect(ctx context.Context, name string) error {
 	if isJWT {
 		found.Header, found.Claims = claimMap(claims.Header), claimMap(claims.Payload)
 	}
-	said, problem := h.Introspect(ctx, p, c.Secret)
+	answer, problem := h.Introspect(ctx, p, c.Secret)
 	if p.ClientAuth == "none" && errors.Is(problem, protocol.ErrRefused) {
 		// RFC 7662 2.1: the caller must authenticate, which a public client cannot.
 		s.say("The server says nothing of the token: it does not answer public clients (" + problem.Error() + ")")
 		problem = nil
 	}
-	if said != nil {
-		found.Server = &introspection{Active: said.Active, Scope: said.Scope, ClientID: said.ClientID, Username: said.Username, Subject: said.Subject}
-		if !said.Expires.IsZero() {
-			found.Server.Expires = said.Expires.Format(time.RFC3339)
+	if answer != nil {
+		found.Server = &introspection{Active: answer.Active, Scope: answer.Scope, ClientID: answer.ClientID, Username: answer.Username, Subject: answer.Subject}
+		if !answer.Expires.IsZero() {
+			found.Server.Expires = answer.Expires.Format(time.RFC3339)
 		}
 	}
 	if s.flags.json {
@@ -95,7 +95,7 @@ func (s *session) inspect(ctx context.Context, name string) error {
 		return err
 	case problem != nil:
 		return problem
-	case said != nil && !said.Active:
+	case answer != nil && !answer.Active:
 		return &protocol.Error{Kind: protocol.ErrInactive, Text: "profile " + name + ": the server says that the token is not active",
 			Hint: "fetch another: credhelper token " + name + " --refresh"}
 	}

@@ -16,7 +16,7 @@ import (
 func (s *session) readProof(p *config.Profile, first func() error) (secret.Text, error) {
 	switch {
 	case s.secret.key != "" && !p.SecretIsKey():
-		return secret.Text{}, malformed("--key-file: the profile proves itself with " + p.ClientAuth + ", not with a private key")
+		return secret.Text{}, protocol.Malformed("--key-file: the profile proves itself with " + p.ClientAuth + ", not with a private key")
 	case s.secret.key != "":
 		return s.readKeyFile(s.secret.key)
 	case !p.SecretIsKey():

@@ -2,12 +2,10 @@ package main
 
 import (
 	"context"
-	"errors"
 	"strings"
 
 	"github.com/spf13/cobra"
 
-	"github.com/credhelper/credhelper/helper/config"
 	"github.com/credhelper/credhelper/helper/failure"
 	"github.com/credhelper/credhelper/helper/keyring"
 	"github.com/credhelper/credhelper/helper/keyring/desktop"
@@ -35,9 +33,9 @@ func (s *session) keyringCommand() *cobra.Command {
 	use := &cobra.Command{
 		Use:               "use BACKEND",
 		Example:           "  credhelper keyring use file",
-		Short:             "keep secrets in " + strings.Join(backendNames(), ", ") + "; those stored so far are moved",
+		Short:             "keep secrets in " + strings.Join(keyring.BackendNames(), ", ") + "; those stored so far are moved",
 		Args:              between(1, 1),
-		ValidArgsFunction: cobra.FixedCompletions(append(backendNames(), kwallet), cobra.ShellCompDirectiveNoFileComp),
+		ValidArgsFunction: cobra.FixedCompletions(append(keyring.BackendNames(), kwallet), cobra.ShellCompDirectiveNoFileComp),
 		Annotations:       patient,
 		RunE: func(c *cobra.Command, args []string) error {
 			if identity != "" {
@@ -54,6 +52,7 @@ func (s *session) keyringCommand() *cobra.Command {
 		Use:         "passphrase",
 		Example:     "  credhelper keyring passphrase\n  credhelper keyring passphrase --key-file",
 		Short:       "set or change the passphrase of the encrypted file keyring",
+		Long:        "Sets or changes the passphrase of the encrypted file keyring. The new one is asked for\non the terminal, or read with --secret-stdin or --secret-file.",
 		Args:        between(0, 0),
 		Annotations: patient,
 		RunE: func(c *cobra.Command, _ []string) error {
@@ -74,15 +73,8 @@ func (s *session) whichKeyring(ctx context.Context) error {
 	if err := s.sayKeyring(ctx, h); err != nil {
 		return err
 	}
-	s.say("To keep secrets elsewhere: credhelper keyring use " + strings.Join(backendNames(), " | "))
+	s.say("To keep secrets elsewhere: credhelper keyring use " + strings.Join(keyring.BackendNames(), " | "))
 	return nil
-}
-
-func backendNames() (names []string) {
-	for _, b := range keyring.Backends {
-		names = append(names, b.Name)
-	}
-	return names
 }
 
 // kwallet is another name for the Secret Service, if KWallet provides it.
@@ -91,13 +83,15 @@ const kwallet = "kwallet"
 func (s *session) useKeyring(ctx context.Context, name string, volatile, leave bool) error {
 	if name == kwallet {
 		if err := desktop.KWalletAnswers(ctx); err != nil {
-			return keyringTrouble(kwallet, err)
+			return otherKeyringTrouble(kwallet, "", err)
 		}
 		name = "secret-service"
 	}
 	backend, known := keyring.BackendNamed(name)
 	if !known {
-		return malformed("no keyring backend " + printable.Value(name) + "; there are " + strings.Join(backendNames(), ", "))
+		return &protocol.Error{Kind: protocol.ErrMalformed,
+			Text: "no keyring backend " + printable.Value(name) + "; there are " + strings.Join(keyring.BackendNames(), ", "),
+			Hint: didYouMean(name, keyring.BackendNames())}
 	}
 	if backend.Volatile && !volatile {
 		return &protocol.Error{
@@ -106,121 +100,35 @@ func (s *session) useKeyring(ctx context.Context, name string, volatile, leave b
 			Hint: "if that is wanted: credhelper keyring use " + name + " --volatile",
 		}
 	}
+	before, err := s.keyringInUse()
+	if err != nil {
+		return err
+	}
 	h, err := s.open()
 	if err != nil {
 		return err
 	}
-	before, err := h.Settings()
-	if err != nil {
-		return err
-	}
 	if err := s.prepareKeyring(ctx, name); err != nil {
-		return keyringTrouble(name, err)
+		return otherKeyringTrouble(name, before, err)
 	}
 	if leave {
 		if err := h.UseKeyring(name); err != nil {
 			return err
 		}
-		s.say("Keyring: " + s.describeKeyring(ctx, name) + ". What is stored in " + before.Keyring + " stays there.")
+		s.say("Keyring: " + s.describeKeyring(ctx, name) + ". What is stored in " + before + " stays there.")
 		return nil
 	}
 	moved, err := h.MoveSecrets(ctx, name)
 	if err != nil {
 		return &protocol.Error{
-			Kind: failure.KindOf(keyringTrouble(before.Keyring, err)),
+			Kind: failure.KindOf(keyringTrouble(before, err)),
 			Text: err.Error() + " (nothing was changed)",
 			Hint: "unlock it (credhelper unlock), or leave its secrets where they are: credhelper keyring use " + name + " --leave-secrets",
 		}
 	}
 	s.say("Keyring: " + s.describeKeyring(ctx, name) + ".")
 	if len(moved) > 0 {
-		s.say("Moved from " + before.Keyring + ": the secrets of " + strings.Join(moved, ", ") + ".")
+		s.say("Moved from " + before + ": the secrets of " + strings.Join(moved, ", ") + ".")
 	}
 	return nil
-}
-
-// prepareKeyring checks that a keyring answers, and creates what it needs. A file
-// keyring without passphrase and key file gets a generated key file, like an ssh key
-// without passphrase.
-func (s *session) prepareKeyring(ctx context.Context, name string) error {
-	if err := s.createHome(); err != nil {
-		return err
-	}
-	if name == fileKeyring {
-		file, err := s.openFile(ctx)
-		if err != nil {
-			return err
-		}
-		opener, err := file.Opener(ctx)
-		if err != nil || opener != keyring.OpenedByNothing {
-			return err
-		}
-		return file.UseKeyFile(ctx)
-	}
-	k, err := s.openKeyring(ctx, config.Settings{Keyring: name})
-	if err != nil {
-		return err
-	}
-	_, err = k.Names(ctx)
-	return err
-}
-
-const fileKeyring = "file"
-
-// keyringTrouble explains why the wanted keyring cannot be used.
-func keyringTrouble(name string, err error) error {
-	var known *protocol.Error
-	if errors.As(err, &known) {
-		return err
-	}
-	kind := protocol.ErrLocked
-	if errors.Is(err, keyring.ErrUnsafe) || errors.Is(err, keyring.ErrDamaged) || errors.Is(err, keyring.ErrInvalid) {
-		kind = protocol.ErrPolicy
-	}
-	text := err.Error()
-	if !errors.As(err, new(*keyring.NamedError)) {
-		text = "keyring " + name + ": " + text
-	}
-	hint := "see what is wrong: credhelper doctor"
-	switch {
-	case errors.Is(err, keyring.ErrPassphrase):
-		hint = "nothing was changed; try again: credhelper unlock"
-	case errors.Is(err, keyring.ErrKeyGone):
-		hint = "" // the error has better advice
-	}
-	return &protocol.Error{Kind: kind, Text: text, Hint: hint}
-}
-
-// describeKeyring describes a keyring and what opens it.
-func (s *session) describeKeyring(ctx context.Context, name string) string {
-	backend, _ := keyring.BackendNamed(name)
-	if name != fileKeyring {
-		return backend.Title
-	}
-	switch opener, err := s.fileOpener(ctx); {
-	case errors.Is(err, keyring.ErrKeyGone):
-		return backend.Title + ", its key is gone"
-	case err != nil:
-		return backend.Title + ", " + printable.Line(err.Error())
-	case opener == keyring.OpenedByNothing:
-		return backend.Title + ", empty"
-	default:
-		return backend.Title + ", opened by " + string(opener)
-	}
-}
-
-// fileOpener returns what opens the file keyring, or why nothing can.
-func (s *session) fileOpener(ctx context.Context) (keyring.Opener, error) {
-	file, err := s.openFile(ctx)
-	if err != nil {
-		return keyring.OpenedByNothing, err
-	}
-	return file.Opener(ctx)
-}
-
-func orNone(name string) string {
-	if name == "" {
-		return "none"
-	}
-	return name
 }

@@ -13,19 +13,24 @@ import (
 
 // keyringChoice is the keyring that a first secret goes to.
 type keyringChoice struct {
-	name  string
-	fresh bool // chosen by this call, not written yet
-	said  bool
+	name    string
+	fresh   bool // chosen by this call, not written yet
+	keyless bool // an encrypted file that was chosen by hand and has neither key nor secrets
+	said    bool
 }
 
-// chooseKeyring chooses a keyring if none was chosen yet: a Secret Service that
-// answers, else the encrypted file. Nothing is written before there is a secret to
+// chooseKeyring chooses a keyring if none was chosen yet: the session's if it answers,
+// else the encrypted file. Nothing is written before there is a secret to
 // store, but a keyring that does not accept one is reported before a person types it.
 func (s *session) chooseKeyring(ctx context.Context, h *helper.Helper) (*keyringChoice, error) {
 	settings, err := h.Settings()
 	if err == nil && settings.Keyring == fileKeyring {
-		if _, err := s.fileOpener(ctx); errors.Is(err, keyring.ErrKeyGone) {
+		opener, err := s.fileOpener(ctx)
+		switch {
+		case errors.Is(err, keyring.ErrKeyGone):
 			return nil, keyringTrouble(fileKeyring, err)
+		case err == nil && opener == keyring.OpenedByNothing:
+			return &keyringChoice{name: fileKeyring, keyless: true}, nil
 		}
 	}
 	if err != nil || settings.Keyring != "" {
@@ -34,9 +39,9 @@ func (s *session) chooseKeyring(ctx context.Context, h *helper.Helper) (*keyring
 	if err := s.homeIsOurs(); err != nil {
 		return nil, err
 	}
-	switch err := desktop.SecretServiceAnswers(ctx); {
+	switch err := desktop.DefaultAnswers(ctx); {
 	case err == nil:
-		return &keyringChoice{name: "secret-service", fresh: true}, nil
+		return &keyringChoice{name: desktop.Default, fresh: true}, nil
 	case errors.Is(err, keyring.ErrLocked):
 		// It exists, but a person would have to unlock it: the choice is theirs.
 		return nil, &protocol.Error{
@@ -50,23 +55,37 @@ func (s *session) chooseKeyring(ctx context.Context, h *helper.Helper) (*keyring
 
 // announce reports the choice, once.
 func (k *keyringChoice) announce(s *session) {
-	if !k.fresh || k.said {
+	if !k.fresh && !k.keyless || k.said {
 		return
 	}
 	k.said = true
-	if k.name != fileKeyring {
-		s.say("Keyring: your desktop's keyring answers, so secrets go there (Secret Service).")
+	session, _ := keyring.BackendNamed(desktop.Default)
+	switch {
+	case k.name != fileKeyring:
+		s.say("Keyring: the " + session.Title + " answers, so secrets go there.")
 		return
+	case k.keyless:
+		s.say("Keyring: config.toml chooses the encrypted file (age), which gets its key now.")
+	default:
+		s.say("Keyring: no " + session.Title + " answers here, so secrets go into an encrypted file (age).")
 	}
-	s.say("Keyring: no desktop keyring answers here, so secrets go into an encrypted file (age).")
-	s.say("         Opened by a key file only you can read. Set a passphrase any time: credhelper keyring passphrase")
+	opened := "         Opened by a key file only you can read."
+	if keyring.StaysUnlocked {
+		opened += " Set a passphrase any time: credhelper keyring passphrase"
+	}
+	s.say(opened)
 }
 
 // ready reports the choice, and fails if the secret of p could not be stored there, so
 // that no one types a secret which is then lost.
 func (k *keyringChoice) ready(ctx context.Context, s *session, h *helper.Helper, p *config.Profile) error {
 	k.announce(s)
-	if k.fresh {
+	return k.accepts(ctx, h, p)
+}
+
+// accepts fails if the secret of p could not be stored there.
+func (k *keyringChoice) accepts(ctx context.Context, h *helper.Helper, p *config.Profile) error {
+	if k.fresh || k.keyless {
 		return nil
 	}
 	return h.CanStore(ctx, p)
@@ -75,11 +94,14 @@ func (k *keyringChoice) ready(ctx context.Context, s *session, h *helper.Helper,
 // store prepares the keyring, writes the choice and stores the secret. If this fails, a
 // choice made by this call is undone.
 func (k *keyringChoice) store(ctx context.Context, s *session, h *helper.Helper, store func() error) error {
-	if !k.fresh {
-		return store()
+	if k.fresh || k.keyless {
+		if err := s.prepareKeyring(ctx, k.name); err != nil {
+			return keyringTrouble(k.name, err)
+		}
 	}
-	if err := s.prepareKeyring(ctx, k.name); err != nil {
-		return keyringTrouble(k.name, err)
+	if !k.fresh {
+		k.announce(s)
+		return store()
 	}
 	undo, err := h.FirstKeyring(k.name)
 	if err != nil {

@@ -41,7 +41,11 @@ func (s *session) lock(ctx context.Context) error {
 	}
 	switch opener {
 	case keyring.OpenedByKeyFile, keyring.OpenedByPlugin, keyring.OpenedByCredential:
-		s.say("Cached tokens are gone. The keyring itself is opened by " + string(opener) + " and has no lock: credhelper keyring passphrase sets one.")
+		gone := "Cached tokens are gone. The keyring itself is opened by " + string(opener) + " and has no lock"
+		if keyring.StaysUnlocked {
+			gone += ": credhelper keyring passphrase sets one"
+		}
+		s.say(gone + ".")
 	case keyring.OpenedByNothing:
 		s.say("Cached tokens are gone. There is no encrypted keyring here that could be locked.")
 	default:

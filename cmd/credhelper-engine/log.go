@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -10,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/credhelper/credhelper/helper/logfile"
+	"github.com/credhelper/credhelper/helper/logfile/logread"
 	"github.com/credhelper/credhelper/protocol"
 	"github.com/credhelper/credhelper/protocol/printable"
 )
@@ -37,7 +39,12 @@ func (s *session) logCommand() *cobra.Command {
 		Args:              between(0, 1),
 		Annotations:       patient, // it may have 32 GiB
 		ValidArgsFunction: s.completeProfiles,
-		RunE:              func(_ *cobra.Command, args []string) error { return s.log(args, f) },
+		RunE: func(c *cobra.Command, args []string) error {
+			if f.last < 1 && c.Flags().Changed("last") {
+				return protocol.Malformed("-n wants a number of lines, from 1; without it all are shown")
+			}
+			return s.log(args, f)
+		},
 	}
 	c.Flags().IntVarP(&f.last, "last", "n", 0, "only the last `N` lines")
 	c.Flags().StringVar(&f.since, "since", "", "only lines since `TIME`: 90m, 24h, 7d ago, or a date, YYYY-MM-DD")
@@ -51,7 +58,7 @@ func (s *session) log(args []string, f logFlags) error {
 		name = args[0]
 	}
 	if name != "" && !protocol.ValidProfile(name) {
-		return malformed("not a profile's name: " + printable.Value(name))
+		return protocol.Malformed("not a profile's name: " + printable.Value(name))
 	}
 	since, err := s.sinceTime(f.since)
 	if err != nil {
@@ -61,8 +68,10 @@ func (s *session) log(args []string, f logFlags) error {
 	if err != nil {
 		return err
 	}
+	events := map[string]bool{}
 	var records []logfile.Record
-	err = h.Log(func(r logfile.Record) bool {
+	err = logread.All(h.Dirs.Log(), func(r logfile.Record) bool {
+		events[r.Event] = true
 		if (name == "" || r.Profile == name) && !r.Time.Before(since) && (len(f.events) == 0 || slices.Contains(f.events, r.Event)) {
 			records = append(records, r)
 			if f.last > 0 {
@@ -77,6 +86,9 @@ func (s *session) log(args []string, f logFlags) error {
 	if f.last > 0 {
 		records = lastOf(records, f.last, f.last)
 	}
+	if len(records) == 0 {
+		s.sayNothingFits(f.events, events)
+	}
 	var b strings.Builder
 	for _, r := range records {
 		if !s.flags.json {
@@ -90,6 +102,18 @@ func (s *session) log(args []string, f logFlags) error {
 		b.Write(append(line, '\n'))
 	}
 	return s.print(b.String())
+}
+
+// sayNothingFits says that no line of the log is what was asked for, and which event a
+// misspelt one may be.
+func (s *session) sayNothingFits(asked []string, there map[string]bool) {
+	text := "Note: no line of the log fits."
+	for _, event := range asked {
+		if near := didYouMean(event, slices.Collect(maps.Keys(there))); !there[event] && near != "" {
+			text += " No event there is " + printable.Value(event) + "; " + near
+		}
+	}
+	s.say(text)
 }
 
 // lastOf returns the last n rows of a list that has grown beyond limit. The log may be much
@@ -120,7 +144,7 @@ func (s *session) sinceTime(text string) (time.Time, error) {
 		ago *= 24
 	}
 	if err != nil || ago < 0 {
-		return time.Time{}, malformed("--since wants how long ago (90m, 24h, 7d), or a date, YYYY-MM-DD")
+		return time.Time{}, protocol.Malformed("--since wants how long ago (90m, 24h, 7d), or a date, YYYY-MM-DD")
 	}
 	return s.now().Add(-ago), nil
 }
@@ -135,6 +159,9 @@ func logLine(r logfile.Record) string {
 	}
 	add(r.URI)
 	add(logCaller(r))
+	if r.Guest != "" && r.Event != "guest" { // its text says who
+		add("for guest " + r.Guest)
+	}
 	if r.Source == "cache" {
 		add("from the cache")
 	}

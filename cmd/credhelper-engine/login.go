@@ -56,7 +56,7 @@ func (s *session) login(ctx context.Context, name string, f loginFlags) error {
 		return err
 	}
 	if f.paste && p.Grant == "device_code" {
-		return malformed("--paste is for a sign-in that ends in a browser; this one shows a code for any device")
+		return protocol.Malformed("--paste is for a sign-in that ends in a browser; this one shows a code for any device")
 	}
 	if !s.interactive() && (!f.noBrowser || f.paste) {
 		return &protocol.Error{Kind: protocol.ErrLogin, Text: "profile " + name + ": signing in needs a person, and there is none (CI or --no-input)",

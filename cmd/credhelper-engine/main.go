@@ -8,11 +8,10 @@ import (
 	"time"
 
 	"github.com/credhelper/credhelper/cmd/internal/handover"
-	"github.com/credhelper/credhelper/cmd/internal/process"
+	_ "github.com/credhelper/credhelper/cmd/internal/stack"
 )
 
 func main() {
-	process.GrowStack(2)
 	environ, limited := handover.CutOneProcessor(os.Environ())
 	if limited { // no child inherits it
 		_ = os.Unsetenv(handover.Processors)

@@ -8,11 +8,13 @@ import (
 	"time"
 
 	"github.com/credhelper/credhelper/cmd/internal/inner"
+	"github.com/credhelper/credhelper/cmd/internal/process"
 	"github.com/credhelper/credhelper/helper"
 	"github.com/credhelper/credhelper/helper/cache"
 	"github.com/credhelper/credhelper/helper/config"
 	"github.com/credhelper/credhelper/helper/keyring"
 	"github.com/credhelper/credhelper/helper/private"
+	"github.com/credhelper/credhelper/protocol"
 	"github.com/credhelper/credhelper/protocol/secret"
 )
 
@@ -23,6 +25,9 @@ func (s *session) dirs() (cache.Dirs, error) { return inner.Dirs(s.environ) }
 func (s *session) open() (*helper.Helper, error) {
 	if s.helper != nil {
 		return s.helper, nil
+	}
+	if s.flags.noStore {
+		s.environ = withHome(s.environ)
 	}
 	config, err := inner.Config(s.environ, s.now)
 	if err != nil {
@@ -50,6 +55,23 @@ func (s *session) open() (*helper.Helper, error) {
 	}
 	s.helper = helper.New(config)
 	return s.helper, nil
+}
+
+// withHome returns the environment of a run that stores nothing. Such a run needs no home,
+// and in a container, or as a service of Windows, it often has none: it then gets one that
+// does not exist, and that only root or an administrator could make.
+func withHome(environ []string) []string {
+	if _, err := cache.FindDirs(cache.Variables(environ), process.UserID()); !errors.Is(err, cache.ErrNoHome) {
+		return environ
+	}
+	names, none := []string{"HOME"}, "/nonexistent"
+	if windows {
+		names, none = []string{"AppData", "LocalAppData"}, `C:\Windows\nonexistent`
+	}
+	for _, name := range names {
+		environ = inner.WithVariable(environ, name, none)
+	}
+	return environ
 }
 
 // somebodyLooks reports whether stderr is a person's terminal and is not stored:
@@ -113,7 +135,7 @@ func (s *session) createHome() error {
 	}
 	store, err := cache.Create(dirs)
 	if err != nil {
-		return policy(err.Error())
+		return protocol.Policy(err.Error())
 	}
 	store.Close()
 	return nil
@@ -132,7 +154,7 @@ func (s *session) homeIsOurs() error {
 			continue
 		}
 		if err != nil {
-			return policy(err.Error())
+			return protocol.Policy(err.Error())
 		}
 		dir.Close()
 	}

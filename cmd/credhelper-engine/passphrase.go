@@ -10,29 +10,21 @@ import (
 
 // setPassphrase asks twice, because a typing error could not be found later.
 func (s *session) setPassphrase(ctx context.Context, keyFile bool) error {
-	h, err := s.open()
+	inUse, err := s.keyringInUse()
 	if err != nil {
 		return err
 	}
-	settings, err := h.Settings()
-	if err != nil {
-		return err
-	}
-	if settings.Keyring != fileKeyring {
-		return policy("the keyring in use is " + orNone(settings.Keyring) + ", which has no passphrase that credhelper can set")
+	if inUse != fileKeyring {
+		return protocol.Policy("the keyring in use is " + orNone(inUse) + ", which has no passphrase that credhelper can set")
 	}
 	file, err := s.openFile(ctx)
 	if err != nil {
 		return keyringTrouble(fileKeyring, err)
 	}
 	if !keyFile && !keyring.StaysUnlocked {
-		return &protocol.Error{
-			Kind: protocol.ErrPolicy,
-			Text: "a keyring with a passphrase would never be open here: this system has no kernel keyring, where an unlocked key can wait",
-			Hint: "keep the key file, which only you can read",
-		}
+		return neverOpen("keep the key file, which only you can read")
 	}
-	if err := s.unlockFirst(ctx, file); err != nil {
+	if err := s.unlockFirst(ctx, file, keyFile); err != nil {
 		return err
 	}
 	if keyFile {
@@ -63,8 +55,9 @@ func (s *session) keyFilePath() string {
 	return dirs.KeyFile()
 }
 
-// unlockFirst unlocks a keyring for this process only.
-func (s *session) unlockFirst(ctx context.Context, file *keyring.File) error {
+// unlockFirst unlocks a keyring for this process only. Where no new passphrase follows,
+// --secret-stdin and --secret-file have the present one.
+func (s *session) unlockFirst(ctx context.Context, file *keyring.File, only bool) error {
 	opener, err := file.Opener(ctx)
 	if err != nil {
 		return keyringTrouble(fileKeyring, err)
@@ -72,10 +65,10 @@ func (s *session) unlockFirst(ctx context.Context, file *keyring.File) error {
 	if opener != keyring.OpenedByPassphrase {
 		return nil
 	}
-	if s.secret.stdin || s.secret.file != "" {
+	if !only && (s.secret.stdin || s.secret.file != "") {
 		return &protocol.Error{Kind: protocol.ErrLocked, Text: "the keyring is locked", Hint: "unlock it first: credhelper unlock"}
 	}
-	passphrase, err := s.askSecret("Passphrase of the keyring, as it is now")
+	passphrase, err := s.readSecret("Passphrase of the keyring, as it is now", nil)
 	if err != nil {
 		return err
 	}
@@ -98,7 +91,7 @@ func (s *session) newPassphrase() (secret.Text, error) {
 		return secret.Text{}, err
 	}
 	if !first.Equal(second) {
-		return secret.Text{}, malformed("the two differ; nothing was changed")
+		return secret.Text{}, protocol.Malformed("the two differ; nothing was changed")
 	}
 	return first, nil
 }

@@ -4,6 +4,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/credhelper/credhelper/cmd/internal/handover"
+	"github.com/credhelper/credhelper/protocol"
 	"github.com/credhelper/credhelper/protocol/connector/contract"
 )
 
@@ -25,7 +26,7 @@ func (s *session) pluginCommand() *cobra.Command {
 		Args:        between(0, 0),
 		RunE: func(*cobra.Command, []string) error {
 			if s.flags.noStore || s.flags.timeout != "" {
-				return malformed("plugin takes neither --no-store nor --timeout")
+				return protocol.Malformed("plugin takes neither --no-store nor --timeout")
 			}
 			if proto {
 				return s.print(contract.Proto)

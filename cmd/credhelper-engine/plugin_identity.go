@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/credhelper/credhelper/helper/keyring"
+	"github.com/credhelper/credhelper/protocol"
 	"github.com/credhelper/credhelper/protocol/printable"
 	"github.com/credhelper/credhelper/protocol/secret"
 )
@@ -11,7 +12,7 @@ import (
 // usePlugin makes a plugin of age open the file keyring, and chooses that keyring.
 func (s *session) usePlugin(ctx context.Context, name, named string, leave bool) error {
 	if name != fileKeyring {
-		return malformed("--identity goes with: credhelper keyring use " + fileKeyring)
+		return protocol.Malformed("--identity goes with: credhelper keyring use " + fileKeyring)
 	}
 	plugin, err := keyring.FindPlugin(named, s.env("PATH"))
 	if err != nil {
@@ -24,7 +25,7 @@ func (s *session) usePlugin(ctx context.Context, name, named string, leave bool)
 	if err != nil {
 		return keyringTrouble(fileKeyring, err)
 	}
-	if err := s.unlockFirst(ctx, file); err != nil {
+	if err := s.unlockFirst(ctx, file, true); err != nil {
 		return err
 	}
 	if err := file.UsePlugin(ctx, plugin, s.person()); err != nil {

@@ -6,7 +6,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/credhelper/credhelper/helper"
-	"github.com/credhelper/credhelper/helper/config"
+	"github.com/credhelper/credhelper/helper/config/presets"
 	"github.com/credhelper/credhelper/protocol/printable"
 )
 
@@ -30,7 +30,7 @@ func (s *session) presetsCommand() *cobra.Command {
 
 func (s *session) printPresets(h *helper.Helper) error {
 	rows := [][]string{{"PRESET", "PRODUCT", "NEEDS"}}
-	for _, name := range config.PresetNames() {
+	for _, name := range presets.Names() {
 		preset, err := h.Preset(name)
 		if err != nil {
 			return err

@@ -55,7 +55,7 @@ func (s *session) rebind(ctx context.Context, name string, yes bool) error {
 	if !yes {
 		sure, err := s.askYes("Use the secret for that from now on?")
 		if err != nil || !sure {
-			return errors.Join(err, policy("profile "+name+": the secret stays bound to what it was stored for"))
+			return errors.Join(err, protocol.Policy("profile "+name+": the secret stays bound to what it was stored for"))
 		}
 	}
 	if err := h.Rebind(ctx, p); err != nil {

@@ -41,12 +41,15 @@ func (s *session) remove(ctx context.Context, name string, yes bool) error {
 			return &protocol.Error{Kind: protocol.ErrMalformed, Text: "nothing was removed", Hint: "without a question: credhelper remove " + name + " --yes"}
 		}
 	}
-	wired := s.wiringsOf(ctx, name)
+	setups, guests := s.wiringsOf(ctx, name), s.lent(ctx, h).of(name)
 	if err := h.RemoveProfile(ctx, name); err != nil {
 		return err
 	}
 	s.say("Profile " + name + " is removed.")
-	for _, w := range wired {
+	for _, guest := range guests {
+		s.say("Note: it was lent to guest " + guest + ", which would get it again from a new profile of that name; take it back: credhelper lend --revoke " + guest)
+	}
+	for _, w := range setups {
 		s.say("Note: " + w.tool + " still asks for it (" + strings.Join(w.plan.There(), ", ") + "); undo that: credhelper setup " + w.tool + " " + name + " --remove")
 	}
 	return nil

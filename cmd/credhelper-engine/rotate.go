@@ -9,6 +9,7 @@ import (
 
 	"github.com/credhelper/credhelper/helper"
 	"github.com/credhelper/credhelper/helper/config"
+	"github.com/credhelper/credhelper/helper/expiry"
 	"github.com/credhelper/credhelper/protocol"
 )
 
@@ -56,15 +57,15 @@ func (s *session) rotate(ctx context.Context, name string, f rotateFlags) error 
 	}
 	switch {
 	case f.confirm && f.rollback:
-		return malformed("--confirm and --rollback: one of them")
+		return protocol.Malformed("--confirm and --rollback: one of them")
 	case f.expires != "" && (f.confirm || f.rollback):
-		return malformed("--expires is said of a new secret")
+		return protocol.Malformed("--expires is said of a new secret")
 	case f.confirm:
 		return s.confirm(ctx, h, p)
 	case f.rollback:
 		return s.rollBack(ctx, h, p, f)
 	case !p.InKeyring():
-		return policy("profile " + name + ": its secret comes from " + p.Secret[0] + "; change it there")
+		return protocol.Policy("profile " + name + ": its secret comes from " + p.Secret[0] + "; change it there")
 	}
 	return s.storeNew(ctx, h, p, f)
 }
@@ -81,6 +82,9 @@ func (s *session) storeNew(ctx context.Context, h *helper.Helper, p *config.Prof
 		return err
 	}
 	text, err := s.readProof(p, func() error { return choice.ready(ctx, s, h, p) })
+	if err == nil && !s.typed { // before the server is asked in vain
+		err = choice.accepts(ctx, h, p)
+	}
 	if err != nil {
 		return err
 	}
@@ -179,7 +183,7 @@ func (s *session) rollBack(ctx context.Context, h *helper.Helper, p *config.Prof
 		return err
 	}
 	s.say("The earlier secret of " + p.Name + " is in use again; rotate --rollback undoes this.")
-	if list, err := h.Status(ctx, p.Name); err == nil && list[0].Expiry().Urgency(s.now()) > helper.Calm {
+	if list, err := h.Status(ctx, p.Name); err == nil && list[0].Expiry().Urgency(s.now()) > expiry.Calm {
 		s.say("Note: its " + list[0].Expiry().Words(s.now()) + ".")
 	}
 	return doubt

@@ -4,10 +4,10 @@ import (
 	"encoding/json"
 	"errors"
 	"strings"
+	"time"
 
 	"github.com/credhelper/credhelper/cmd/internal/inner"
 	"github.com/credhelper/credhelper/cmd/internal/process"
-	"github.com/credhelper/credhelper/protocol"
 )
 
 // exitCode is the error of a command that has already reported everything except its
@@ -60,9 +60,6 @@ func writeAll(fd int, b []byte) error {
 	return process.WriteOnce(fd, b)
 }
 
-func malformed(text string) error { return &protocol.Error{Kind: protocol.ErrMalformed, Text: text} }
-func policy(text string) error    { return &protocol.Error{Kind: protocol.ErrPolicy, Text: text} }
-
 // printJSON writes an answer as indented JSON.
 func (s *session) printJSON(v any) error {
 	var b strings.Builder
@@ -73,4 +70,12 @@ func (s *session) printJSON(v any) error {
 		return err
 	}
 	return s.print(b.String())
+}
+
+// stamp formats a time for JSON, "" for the zero time.
+func stamp(t time.Time) string {
+	if t.IsZero() {
+		return ""
+	}
+	return t.UTC().Format(time.RFC3339)
 }

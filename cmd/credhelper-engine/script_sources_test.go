@@ -27,7 +27,7 @@ func vaultLogin(mount, role, proof string, paths []string) sourcetest.Login {
 	if mount == "approle" {
 		body = map[string]string{"role_id": role, "secret_id": proof}
 	}
-	return sourcetest.Login{Mount: mount, Body: body, Paths: paths, Lease: time.Hour, Renewable: true}
+	return sourcetest.Login{Mount: mount, Body: body, Policy: sourcetest.Policy{Read: paths, Write: paths}, Lease: time.Hour, Renewable: true}
 }
 
 func cmdVault(ts *testscript.TestScript, _ bool, args []string) {

@@ -52,6 +52,7 @@ import (
 //	refused CODE CMD...  the same, and stdout is empty, stderr one line and at most one hint
 //	storm N CMD...       runs a command N times at once; all succeed with one output
 //	mode FILE MODE       sets and "mode? FILE MODE" checks a file's mode
+//	install FROM TO      copies an executable
 //	age NAME             makes a profile's cached token two minutes older
 //	silent-socket FILE   a Unix socket that takes connections and says nothing
 //	manager              is a service manager: sets NOTIFY_SOCKET
@@ -64,6 +65,7 @@ import (
 //	vault-requests NAME END N             so many requests came whose path has that end
 //	runner NAME TOKEN    starts the endpoint of a job's ID tokens; $NAME is its address
 //	id-tokens NAME N     it issued so many
+//	$NOFILE              matches the system's words for a file that is not there
 //	hosts NAME [http2]   starts a web server that echoes headers (see cmdHosts); $NAME is its
 //	                     address, $NAME_HOST its host and port, $NAME_CA its certificate
 
@@ -152,6 +154,7 @@ func TestScripts(t *testing.T) {
 			"manager":       cmdManager,
 			"notified":      cmdNotified,
 			"replace":       cmdReplace,
+			"install":       cmdInstall,
 			"age":           cmdAge,
 
 			"vault":          cmdVault,
@@ -183,7 +186,7 @@ func setup(env *testscript.Env) error {
 	env.Values[managers{}] = map[string]*net.UnixConn{}
 	env.Values[sourcesKey{}] = map[string]any{}
 	env.Vars = append(env.Vars,
-		"PATH="+bin+":/usr/local/bin:/usr/bin:/bin",
+		"PATH="+bin+string(os.PathListSeparator)+tools(),
 		"BIN="+bin,
 		"EXAMPLES="+examples,
 		"HOME="+filepath.Join(env.WorkDir, "user"),
@@ -192,8 +195,29 @@ func setup(env *testscript.Env) error {
 		"CI=1",                // no prompts on the terminal in which the tests run
 		"XDG_RUNTIME_DIR="+filepath.Join(env.WorkDir, "no-runtime-dir"),
 		"LANG=C",
+		"NOFILE=no such file or directory",
 	)
+	if runtime.GOOS == "windows" {
+		folders := filepath.Join(env.WorkDir, "user", "AppData")
+		env.Vars = append(env.Vars,
+			// A backslash means something in TOML and in patterns.
+			"WORK="+filepath.ToSlash(env.WorkDir), "CREDHELPER_HOME="+filepath.ToSlash(home),
+			"USERPROFILE="+filepath.Join(env.WorkDir, "user"),
+			"APPDATA="+filepath.Join(folders, "Roaming"),
+			"LOCALAPPDATA="+filepath.Join(folders, "Local"),
+			`NOFILE=((The system cannot find the (file|path) specified|File not found|Path not found)\.)`,
+		)
+	}
 	return nil
+}
+
+// tools is the part of PATH with the tools that scripts call. For Windows
+// test/windows/unix stands in for them.
+func tools() string {
+	if runtime.GOOS == "windows" {
+		return os.Getenv("PATH")
+	}
+	return "/usr/local/bin:/usr/bin:/bin"
 }
 
 // forgetKeys removes the keys of a script's homes from the kernel's keyring, which has room
@@ -395,6 +419,9 @@ func cmdRefused(ts *testscript.TestScript, _ bool, args []string) {
 func cmdStorm(ts *testscript.TestScript, _ bool, args []string) {
 	n, err := strconv.Atoi(args[0])
 	ts.Check(err)
+	if runtime.GOOS == "windows" {
+		n = min(n, 8) // Wine starts so many within the 8 s of a call
+	}
 	type result struct {
 		out string
 		err error
@@ -502,6 +529,17 @@ func cmdReplace(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Check(os.WriteFile(path, []byte(strings.ReplaceAll(text, args[1], args[2])), 0o600))
 }
 
+// cmdInstall copies an executable. A process that another script starts meanwhile would have
+// the copy open for writing for a moment, and what is open so cannot be executed ("text file
+// busy").
+func cmdInstall(ts *testscript.TestScript, _ bool, args []string) {
+	content, err := os.ReadFile(ts.MkAbs(args[0]))
+	ts.Check(err)
+	syscall.ForkLock.RLock()
+	defer syscall.ForkLock.RUnlock()
+	ts.Check(os.WriteFile(ts.MkAbs(args[1]), content, 0o755))
+}
+
 // TestOrdinaryUser fails if the caller wants these tests run by an ordinary user and this is
 // root, who passes every check of modes.
 func TestOrdinaryUser(t *testing.T) {
@@ -510,10 +548,11 @@ func TestOrdinaryUser(t *testing.T) {
 	}
 }
 
-// TestNoScriptForAnotherSystem fails on systems other than Linux, which the scripts need.
+// TestNoScriptForAnotherSystem fails on systems other than Linux and Windows, which the
+// scripts are written for.
 func TestNoScriptForAnotherSystem(t *testing.T) {
-	if runtime.GOOS != "linux" {
-		t.Fatal("the scripts are for Linux; other systems are cross-compiled only")
+	if runtime.GOOS != "linux" && runtime.GOOS != "windows" {
+		t.Fatal("the scripts are for Linux and Windows; other systems are cross-compiled only")
 	}
 }
 

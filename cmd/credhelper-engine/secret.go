@@ -34,12 +34,12 @@ func (s *session) askSecret(question string) (secret.Text, error) {
 	if !s.interactive() {
 		return secret.Text{}, terminal.ErrNone
 	}
-	typed, err := terminal.AskSecret(question, endingSignals[:], s.exit)
+	text, err := terminal.AskSecret(question, endingSignals[:], s.exit)
 	if err != nil {
 		return secret.Text{}, err
 	}
-	defer clear(typed)
-	return cleanSecret(typed)
+	defer clear(text)
+	return cleanSecret(text)
 }
 
 // askYes asks a question and reports whether the answer was "y" or "yes".
@@ -55,17 +55,9 @@ func (s *session) askYes(question string) (bool, error) {
 func cleanSecret(raw []byte) (secret.Text, error) {
 	text, err := keyring.CleanSecret(raw)
 	if err != nil {
-		return secret.Text{}, malformed(keyring.Detail(err).Error())
+		return secret.Text{}, protocol.Malformed(keyring.Detail(err).Error())
 	}
 	return text, nil
-}
-
-// secretFlags are the ways in which a secret is passed. None is a value in argv or in
-// the environment, which others can read (T6, T7).
-type secretFlags struct {
-	stdin bool
-	file  string
-	key   string // file with a private key
 }
 
 // readSecret reads the secret from the source that the flags name, or asks for it.
@@ -139,7 +131,7 @@ func (s *session) checkEnds(text secret.Text) (secret.Text, error) {
 func (s *session) secretBytes() (raw []byte, given bool, err error) {
 	switch {
 	case s.secret.stdin && s.secret.file != "":
-		return nil, false, malformed("--secret-stdin and --secret-file: one of them")
+		return nil, false, protocol.Malformed("--secret-stdin and --secret-file: one of them")
 	case s.secret.stdin:
 		raw, err = readLimited(s.stdin, "stdin")
 		return raw, true, err
@@ -171,10 +163,10 @@ func readLimited(r io.Reader, name string) ([]byte, error) {
 	const limit = keyring.MaxSecret + 2 // plus the line break
 	raw, err := io.ReadAll(io.LimitReader(r, limit+1))
 	if err != nil {
-		return nil, policy(name + ": " + err.Error())
+		return nil, protocol.Policy(name + ": " + err.Error())
 	}
 	if len(raw) > limit {
-		return nil, malformed(fmt.Sprintf("%s: more than the %d bytes that a secret may have", name, keyring.MaxSecret))
+		return nil, protocol.Malformed(fmt.Sprintf("%s: more than the %d bytes that a secret may have", name, keyring.MaxSecret))
 	}
 	return raw, nil
 }
@@ -194,9 +186,9 @@ func (s *session) expiryDate(text string) (time.Time, error) {
 	t, err := time.Parse(time.DateOnly, text)
 	switch {
 	case err != nil:
-		return t, malformed("--expires wants a date, YYYY-MM-DD")
+		return t, protocol.Malformed("--expires wants a date, YYYY-MM-DD")
 	case !t.After(s.now()):
-		return t, malformed("--expires " + text + " is past")
+		return t, protocol.Malformed("--expires " + text + " is past")
 	}
 	return t, nil
 }

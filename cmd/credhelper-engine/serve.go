@@ -31,7 +31,7 @@ func (s *session) serveCommand() *cobra.Command {
 		Args:        between(0, 0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if s.flags.noStore || s.flags.timeout != "" {
-				return malformed("serve takes neither --no-store nor --timeout")
+				return protocol.Malformed("serve takes neither --no-store nor --timeout")
 			}
 			if !stdio {
 				return &protocol.Error{
@@ -72,9 +72,9 @@ func (s *session) serveLines(ctx context.Context) error {
 // who types requests Ctrl-C works as usual. The signals are caught rather than ignored,
 // because the commands that print secrets would inherit that.
 func (s *session) keepFromSignals() {
-	taken := make(chan os.Signal, 1)
-	signal.Notify(taken, syscall.SIGPIPE)
+	signals := make(chan os.Signal, 1)
+	signal.Notify(signals, syscall.SIGPIPE)
 	if !term.IsTerminal(int(s.stdin.Fd())) {
-		signal.Notify(taken, os.Interrupt)
+		signal.Notify(signals, os.Interrupt)
 	}
 }

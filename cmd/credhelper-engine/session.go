@@ -1,19 +1,15 @@
 package main
 
 import (
-	"context"
 	"os"
-	"path/filepath"
 	"runtime"
 	"runtime/debug"
+	"sync"
 	"time"
 
-	"github.com/credhelper/credhelper/cmd/internal/handover"
-	"github.com/credhelper/credhelper/cmd/internal/inner"
 	"github.com/credhelper/credhelper/cmd/internal/process"
 	"github.com/credhelper/credhelper/helper"
 	"github.com/credhelper/credhelper/helper/cache"
-	"github.com/credhelper/credhelper/protocol"
 )
 
 // session is one run of the engine: its process, as given by main, and the flags.
@@ -32,7 +28,7 @@ type session struct {
 	flags    commonFlags
 	secret   secretFlags
 	typed    bool           // the secret was typed at a prompt, and is stored nowhere else
-	answered *answered      // guards the single answer to a tool
+	guard    *answerGuard   // guards the single answer to a tool
 	after    func()         // runs after the answer was written; may be nil
 	helper   *helper.Helper // created by the first s.open
 	limit    time.Duration  // the time at which dog ends the process
@@ -52,38 +48,6 @@ type commonFlags struct {
 
 	orCached bool // with --refresh: the cached token is given if none can be fetched
 	timeout  string
-}
-
-// choosers are the commands that try the session bus while no keyring has been chosen.
-var choosers = []string{"add", "rotate", "doctor"}
-
-// run is the program, without the global state of the process.
-func run(argv []string, s *session) int {
-	call, err := inner.Begin(handover.Engine, argv, s.environ, s.now(), choosers...)
-	if err != nil {
-		return s.fail(err)
-	}
-	s.start, s.limits, s.answered = call.Start, call.Limits, new(answered)
-	return s.dispatch(filepath.Base(call.Name), call.Args)
-}
-
-// dispatch answers a tool if the call names a dialect, else runs a command.
-func (s *session) dispatch(name string, args []string) int {
-	if dialect, call, ok := protocol.Choose(name, args, s.env); ok {
-		return s.answerTool(dialect, call)
-	}
-	ctx, cancel := context.WithCancel(context.Background())
-	defer cancel()
-	root := s.commands()
-	root.SetArgs(args)
-	err := root.ExecuteContext(ctx)
-	if code, isExit := asExit(err); isExit {
-		return code
-	}
-	if err != nil {
-		return s.fail(err)
-	}
-	return 0
 }
 
 // env returns a variable of the environment.
@@ -121,3 +85,17 @@ func (s *session) manyFiles() int {
 
 // windows reports whether this is Windows, for which special cases are untested.
 const windows = runtime.GOOS == "windows"
+
+// answerGuard lets only one answer through: the tool's, or the watchdog's.
+type answerGuard struct {
+	once sync.Once
+	code int
+}
+
+// secretFlags are the ways in which a secret is passed. None is a value in argv or in
+// the environment, which others can read (T6, T7).
+type secretFlags struct {
+	stdin bool
+	file  string
+	key   string // file with a private key
+}

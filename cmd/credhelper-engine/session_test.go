@@ -16,7 +16,7 @@ func TestWatch(t *testing.T) { synctest.Test(t, testWatch) }
 
 func testWatch(t *testing.T) {
 	exited := make(chan int, 1)
-	s := &session{now: time.Now, start: time.Now(), answered: new(answered), exit: func(code int) { exited <- code }}
+	s := &session{now: time.Now, start: time.Now(), guard: new(answerGuard), exit: func(code int) { exited <- code }}
 	refused := make(chan error, 1)
 	ctx, cancel := s.watch(200*time.Millisecond, func(err error) int {
 		refused <- err
@@ -46,7 +46,8 @@ func TestOneAnswer(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &session{stdout: out, stderr: out, answered: new(answered)}
+	defer out.Close()
+	s := &session{stdout: out, stderr: out, guard: new(answerGuard)}
 	if code := s.reply(protocol.Reply{Stdout: []byte("first"), Exit: 3}, nil); code != 3 {
 		t.Errorf("exit %d", code)
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"os/exec"
@@ -11,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/credhelper/credhelper/cmd/internal/handover"
+	"github.com/credhelper/credhelper/cmd/internal/inner"
 	"github.com/credhelper/credhelper/cmd/internal/wiring"
 	"github.com/credhelper/credhelper/protocol"
 	"github.com/credhelper/credhelper/protocol/printable"
@@ -51,14 +53,14 @@ func (s *session) setupCommand() *cobra.Command {
 
 func (s *session) setup(ctx context.Context, flags setupFlags, args []string) error {
 	if flags.write && flags.remove {
-		return malformed("--write or --remove, not both")
+		return protocol.Malformed("--write or --remove, not both")
 	}
 	tool := wiring.Find(args[0])
 	if tool == nil {
 		return &protocol.Error{
 			Kind: protocol.ErrMalformed,
 			Text: "setup does not support " + printable.Value(args[0]),
-			Hint: "it supports " + strings.Join(wiring.Names(), ", "),
+			Hint: cmp.Or(didYouMean(args[0], wiring.Names()), "it supports "+strings.Join(wiring.Names(), ", ")),
 		}
 	}
 	if len(args) < 2 && tool.NeedsProfile() {
@@ -99,7 +101,7 @@ func (s *session) setup(ctx context.Context, flags setupFlags, args []string) er
 // can still have its wiring removed.
 func (s *session) setupPlace(ctx context.Context, names []string, flags setupFlags) (*wiring.Place, error) {
 	o := wiring.Options{
-		Home: s.env("HOME"), Env: s.env, BearerFile: flags.bearerFile,
+		Home: s.env("HOME"), Env: s.env, BearerFile: flags.bearerFile, Door: "http://" + inner.DefaultListen,
 		GitVersion:   func() string { return s.ask(ctx, "git", "version") },
 		KubeClusters: func() string { return s.ask(ctx, "kubectl", "config", "view", "--raw", "-o", "jsonpath={.clusters}") },
 	}
@@ -107,7 +109,7 @@ func (s *session) setupPlace(ctx context.Context, names []string, flags setupFla
 		o.Home = s.env("USERPROFILE")
 	}
 	if !filepath.IsAbs(o.Home) {
-		return nil, policy("there is no home directory to write to")
+		return nil, protocol.Policy("there is no home directory to write to")
 	}
 	front, err := handover.Front()
 	if err != nil {
@@ -118,7 +120,7 @@ func (s *session) setupPlace(ctx context.Context, names []string, flags setupFla
 		return wiring.NewPlace(o), nil
 	}
 	if o.Name = names[0]; !protocol.ValidProfile(o.Name) {
-		return nil, malformed("not a profile's name: " + printable.Value(o.Name))
+		return nil, protocol.Malformed("not a profile's name: " + printable.Value(o.Name))
 	}
 	h, err := s.open()
 	if err != nil {
@@ -135,7 +137,10 @@ func (s *session) printPlan(p *wiring.Place, plan wiring.Plan) error {
 	if err := s.print(plan.Text()); err != nil {
 		return err
 	}
-	if !plan.IsShell() {
+	switch {
+	case plan.IsShell() && windows:
+		s.say("These lines are for sh, as in Git Bash.")
+	case !plan.IsShell():
 		s.say("Nothing was changed. Apply it with --write, undo it with --remove.")
 	}
 	s.sayAll(plan.Unfound(p))
@@ -143,11 +148,11 @@ func (s *session) printPlan(p *wiring.Place, plan wiring.Plan) error {
 }
 
 func (s *session) applyPlan(p *wiring.Place, plan wiring.Plan) error {
-	said, err := plan.Apply()
+	report, err := plan.Apply()
 	if err != nil {
 		return err
 	}
-	if err := s.print(said); err != nil {
+	if err := s.print(report); err != nil {
 		return err
 	}
 	s.sayAll(plan.Next())
@@ -156,9 +161,9 @@ func (s *session) applyPlan(p *wiring.Place, plan wiring.Plan) error {
 }
 
 func (s *session) undoPlan(plan wiring.Plan) error {
-	said, left, failed := plan.Undo()
+	report, left, failed := plan.Undo()
 	s.sayAll(left)
-	return errors.Join(failed, s.print(said))
+	return errors.Join(failed, s.print(report))
 }
 
 func (s *session) sayAll(lines []string) {

@@ -1,10 +1,11 @@
 package main
 
 import (
+	"strings"
+
 	"github.com/pelletier/go-toml/v2"
 	"github.com/spf13/cobra"
-
-	"github.com/credhelper/credhelper/helper/config"
+	"golang.org/x/net/idna"
 )
 
 // showCommand shows a profile.
@@ -43,11 +44,33 @@ func (s *session) show(name string, full bool) error {
 	}
 	if full {
 		for _, o := range p.OriginTexts() {
-			if both := config.BothForms(o); both != o {
+			if both := bothForms(o); both != o {
 				text = append([]byte("# "+both+"\n"), text...)
 			}
 		}
 		text = append([]byte("# "+p.File+"\n"), text...)
 	}
 	return s.print(string(text))
+}
+
+// bothForms returns a punycode address followed by its Unicode form (O13); any other
+// address unchanged.
+func bothForms(address string) string {
+	if !strings.Contains(address, "xn--") {
+		return address
+	}
+	start := 0
+	if i := strings.Index(address, "://"); i >= 0 {
+		start = i + 3
+	}
+	host, _, _ := strings.Cut(address[start:], "/")
+	host = strings.TrimPrefix(host, "*.")
+	if i := strings.LastIndexByte(host, ':'); i >= 0 {
+		host = host[:i]
+	}
+	unicode, err := idna.Registration.ToUnicode(host)
+	if err != nil || unicode == host {
+		return address
+	}
+	return address + " (" + unicode + ")"
 }

@@ -2,18 +2,11 @@ package main
 
 import (
 	"os"
+	"syscall"
 )
 
-// Untested: this system is only cross-compiled and vetted.
-
-var (
-	endingSignals = [...]os.Signal{os.Interrupt}
-	passedSignals = [...]os.Signal{os.Interrupt}
-)
-
-// reachedByTerminal is always true: a console sends Ctrl-C to every program in it.
-func reachedByTerminal(os.Signal) bool { return true }
-
-func killedBy(*os.ProcessState) int { return 0 }
+// endingSignals are Ctrl-C and Ctrl-Break, and the end of the console, of the session or of
+// the machine, which Go calls SIGTERM.
+var endingSignals = [...]os.Signal{os.Interrupt, syscall.SIGTERM}
 
 func hasTerminal() bool { return true }

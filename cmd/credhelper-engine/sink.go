@@ -21,6 +21,8 @@ type sinkFlags struct {
 	requestFlags
 	file, format string
 	once, keep   bool
+
+	makeDir, groupRead bool
 }
 
 // sinkCommand keeps a token in a file, for programs that read one.
@@ -42,19 +44,24 @@ func (s *session) sinkCommand() *cobra.Command {
 				return usage(c)
 			}
 			if f.once && f.keep {
-				return malformed("--once always keeps the file; --keep is for the other case")
+				return protocol.Malformed("--once always keeps the file; --keep is for the other case")
+			}
+			if f.groupRead && windows {
+				return protocol.Policy("--group-read: this system's files have no group that could read them")
 			}
 			if s.flags.timeout != "" && !f.once {
-				return malformed("--timeout belongs to --once; sink itself has no end")
+				return protocol.Malformed("--timeout belongs to --once; sink itself has no end")
 			}
 			return s.sink(c.Context(), f, args)
 		},
 		ValidArgsFunction: s.completeProfiles,
 	}
 	f.register(c)
-	c.Flags().StringVar(&f.file, "file", "", "the `FILE`; its directory must exist and be closed to other users")
+	c.Flags().StringVar(&f.file, "file", "", "the `FILE`; other users must not be able to write in its directory")
 	c.Flags().StringVar(&f.format, "format", "", "token (default), header, headers-json, curl-config, env, env-fish,\n"+
 		"env-powershell, netrc, git-include or json")
+	c.Flags().BoolVar(&f.makeDir, "make-dir", false, "create the file's directory, with mode 0700, if it is missing")
+	c.Flags().BoolVar(&f.groupRead, "group-read", false, "let the directory's group read the file: mode 0640, and 0750\nfor a directory that is created")
 	c.Flags().BoolVar(&f.once, "once", false, "write it once and exit, for cron")
 	c.Flags().BoolVar(&f.keep, "keep", false, "leave the file when sink ends")
 	return c
@@ -71,9 +78,9 @@ func (s *session) sink(ctx context.Context, f sinkFlags, args []string) error {
 	}
 	path, err := filepath.Abs(f.file)
 	if err != nil {
-		return policy("--file: " + err.Error())
+		return protocol.Policy("--file: " + err.Error())
 	}
-	target := sinkTarget(path, request)
+	target := sinkTarget(tokenfile.File{Path: path, MakeDir: f.makeDir, GroupRead: f.groupRead}, request)
 	if err := target.Prepare(); err != nil {
 		return err
 	}
@@ -112,9 +119,9 @@ func (s *session) sink(ctx context.Context, f sinkFlags, args []string) error {
 }
 
 // sinkTarget returns the target, whose content is an answer of the header command.
-func sinkTarget(path string, request protocol.Request) *tokenfile.Target {
+func sinkTarget(file tokenfile.File, request protocol.Request) *tokenfile.Target {
 	return &tokenfile.Target{
-		File:   tokenfile.File{Path: path},
+		File:   file,
 		Encode: func(c protocol.Credential) ([]byte, error) { return headerDialect().Encode(request, c) },
 	}
 }
@@ -158,17 +165,17 @@ func headerDialect() *protocol.Dialect {
 // it is ignored.
 func (s *session) sinkSignals(ctx context.Context) (_ context.Context, ask <-chan struct{}, stop func()) {
 	ctx, cancel := context.WithCancel(ctx)
-	came, asks := make(chan os.Signal, 4), make(chan struct{}, 1)
+	signals, asks := make(chan os.Signal, 4), make(chan struct{}, 1)
 	for _, sig := range endingSignals {
 		if sig != syscall.SIGHUP || !signal.Ignored(sig) {
-			signal.Notify(came, sig)
+			signal.Notify(signals, sig)
 		}
 	}
 	renews := !hasTerminal()
 	go func() {
 		for {
 			select {
-			case sig := <-came:
+			case sig := <-signals:
 				if sig != syscall.SIGHUP || !renews {
 					cancel()
 					return
@@ -182,5 +189,5 @@ func (s *session) sinkSignals(ctx context.Context) (_ context.Context, ask <-cha
 			}
 		}
 	}()
-	return ctx, asks, func() { signal.Stop(came); cancel() }
+	return ctx, asks, func() { signal.Stop(signals); cancel() }
 }

@@ -132,7 +132,7 @@ func TestSinkForGit(t *testing.T) {
 	stranger := newBearerSite(t, dir, "")
 	site := newBearerSite(t, dir, stranger.URL)
 
-	target := sinkTarget(filepath.Join(dir, "bearer"), protocol.Request{Shape: "git-include"})
+	target := sinkTarget(tokenfile.File{Path: filepath.Join(dir, "bearer")}, protocol.Request{Shape: "git-include"})
 	err := target.Put(protocol.Credential{
 		Profile: "work", Scheme: "Bearer", Secret: secret.New("t0k"), Expires: 1893456000,
 		Origins: []string{site.URL, site.URL + "/app.git"},

@@ -8,7 +8,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/credhelper/credhelper/helper"
-	"github.com/credhelper/credhelper/helper/logfile"
 	"github.com/credhelper/credhelper/protocol"
 	"github.com/credhelper/credhelper/protocol/printable"
 )
@@ -63,6 +62,8 @@ type statusRecord struct {
 	LastFetched   string `json:"last_fetched,omitempty"`
 	Identity      string `json:"identity,omitempty"` // what the API said last, in add, test, rotate or login
 	Needs         string `json:"needs,omitempty"`    // what a person has to type
+
+	Guests []statusGuest `json:"guests,omitempty"` // of the door
 }
 
 func (s *session) status(ctx context.Context, names []string) error {
@@ -77,11 +78,12 @@ func (s *session) status(ctx context.Context, names []string) error {
 	if err != nil {
 		return err
 	}
+	guests := s.lent(ctx, h)
 	if len(names) == 0 {
 		s.sayStrays(h)
-		s.sayGuests(ctx, h)
+		s.sayGuests(ctx, h, guests)
 	}
-	known := knownFromLog(h)
+	history := knownFromLog(h)
 	locked := s.lockedWord(ctx, h)
 	now := s.now()
 	var problems []error
@@ -94,9 +96,13 @@ func (s *session) status(ctx context.Context, names []string) error {
 		if errors.Is(st.Err, protocol.ErrUnknown) {
 			return st.Err // the name was given on the command line
 		}
-		row := s.statusRow(st, locked, known[st.Profile], now)
-		record := recordOf(st, known[st.Profile].fetched, now)
-		record.Identity, record.Needs = printable.Line(known[st.Profile].identity), row.advice
+		row := s.statusRow(st, locked, history[st.Profile], now)
+		record := recordOf(st, history[st.Profile].fetched, now)
+		record.Identity, record.Needs = printable.Line(history[st.Profile].identity), row.advice
+		var note string
+		if note, record.Guests = s.guestsOf(guests, st.Profile); note != "" {
+			row.notes = append(row.notes, note)
+		}
 		rows, records = append(rows, row), append(records, record)
 	}
 	switch {
@@ -156,35 +162,6 @@ func (s *session) sayKeyring(ctx context.Context, h *helper.Helper) error {
 	return s.print(s.screen().wrap("keyring: "+printable.Line(s.describeKeyring(ctx, settings.Keyring))) + "\n")
 }
 
-// logged is what the log knows of a profile.
-type logged struct {
-	fetched  time.Time // when a token was fetched last
-	identity string    // whom the API called the token's account last
-}
-
-// knownFromLog returns what the log knows of each profile since it was made.
-func knownFromLog(h *helper.Helper) map[string]logged {
-	known := map[string]logged{}
-	_ = h.LogButHits(func(r logfile.Record) bool {
-		l := known[r.Profile]
-		switch r.Event {
-		case "fetch":
-			l.fetched = r.Time
-		case "identity":
-			l.identity = r.Text
-		case "removed":
-			l = logged{}
-		case "secret rebound", "login", "logout": // it may be another account's now
-			l.identity = ""
-		default:
-			return true
-		}
-		known[r.Profile] = l
-		return true
-	})
-	return known
-}
-
 func recordOf(st helper.Status, last, now time.Time) statusRecord {
 	r := statusRecord{
 		Profile: st.Profile, System: st.System, Token: "none", Source: st.Source,
@@ -220,12 +197,4 @@ func recordOf(st helper.Status, last, now time.Time) statusRecord {
 		}
 	}
 	return r
-}
-
-// stamp formats a time for JSON, "" for the zero time.
-func stamp(t time.Time) string {
-	if t.IsZero() {
-		return ""
-	}
-	return t.UTC().Format(time.RFC3339)
 }

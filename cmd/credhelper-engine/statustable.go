@@ -1,7 +1,6 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -10,6 +9,7 @@ import (
 	"time"
 
 	"github.com/credhelper/credhelper/helper"
+	"github.com/credhelper/credhelper/helper/expiry"
 	"github.com/credhelper/credhelper/helper/failure"
 	"github.com/credhelper/credhelper/helper/keyring"
 	"github.com/credhelper/credhelper/protocol"
@@ -47,7 +47,7 @@ const (
 
 var columnHeads = [columns]string{"PROFILE", "SYSTEM", "TOKEN", "SECRET", "LAST FETCHED", "IDENTITY"}
 
-func (s *session) statusRow(st helper.Status, locked string, known logged, now time.Time) statusRow {
+func (s *session) statusRow(st helper.Status, locked string, past history, now time.Time) statusRow {
 	c := s.screen()
 	if st.Err != nil {
 		row := statusRow{need: needsPerson, notes: []string{printable.Line(st.Err.Error())}}
@@ -56,7 +56,7 @@ func (s *session) statusRow(st helper.Status, locked string, known logged, now t
 		return row
 	}
 	row := statusRow{cells: [columns]string{st.Profile, orDash(st.System), s.tokenCell(c, st, now), s.secretCell(c, st, locked, now),
-		s.ago(known.fetched, now), orDash(printable.Line(known.identity))}}
+		s.ago(past.fetched, now), orDash(printable.Line(past.identity))}}
 	row.need, row.advice = needOf(st, locked, now)
 	if st.Clash != nil {
 		row.notes = append(row.notes, printable.Line(st.Clash.Error()))
@@ -81,18 +81,30 @@ func needOf(st helper.Status, locked string, now time.Time) (need, string) {
 		return needsPerson, "credhelper doctor"
 	case len(st.Changes) > 0:
 		return needsPerson, "credhelper rebind " + name
-	case st.Expiry().Urgency(now) == helper.Over:
+	case st.Expiry().Urgency(now) == expiry.Over:
 		return needsPerson, renewal(st)
 	case st.Token.Wait > 0 && st.Token.Refused:
-		return needsPerson, "credhelper test " + name
+		return needsPerson, whatNext(name, st.Token)
 	case st.Clash != nil:
 		return needsPerson, "credhelper edit " + name
 	case st.Token.Wait > 0:
 		return needsSoon, ""
-	case st.Expiry().Urgency(now) > helper.Calm:
+	case st.Token.Stop && !st.Token.Cached:
+		return needsPerson, "credhelper doctor " + name
+	case st.Expiry().Urgency(now) > expiry.Calm:
 		return needsSoon, renewal(st)
 	}
 	return needsNothing, ""
+}
+
+// whatNext returns the command that ends a wait after a failure: test, or rotate if the
+// server would refuse the same secret again.
+func whatNext(name string, t helper.TokenStatus) string {
+	rotate := "credhelper rotate " + name
+	if t.Refused && strings.Contains(t.Hint, rotate) {
+		return rotate
+	}
+	return "credhelper test " + name
 }
 
 // renewal is the command that replaces what ends.
@@ -106,22 +118,28 @@ func renewal(st helper.Status) string {
 // statusTable formats the rows for the terminal, or with all columns for a pipe.
 func (s *session) statusTable(rows []statusRow) string {
 	c := s.screen()
-	slices.SortStableFunc(rows, func(a, b statusRow) int { return cmp.Compare(b.need, a.need) })
 	var count [needsPerson + 1]int
-	for _, row := range rows {
-		count[row.need]++
+	var ordered []statusRow
+	for n := int(needsPerson); n >= 0; n-- {
+		for _, row := range rows {
+			if row.need == need(n) {
+				ordered = append(ordered, row)
+				count[n]++
+			}
+		}
 	}
-	shown := rows
+	rows = ordered
+	visible := rows
 	if c.height > 0 && len(rows)+4 > c.height {
-		shown = rows[:min(len(rows), max(len(rows)-count[needsNothing], c.height))]
+		visible = rows[:min(len(rows), max(len(rows)-count[needsNothing], c.height))]
 	}
-	text := c.fit(shown)
+	text := c.fit(visible)
 	// Those that are ready would push the others off the screen.
-	for c.height > 0 && len(shown) > max(len(rows)-count[needsNothing], 1) && strings.Count(text, "\n")+5 > c.height {
-		shown = shown[:len(shown)-1]
-		text = c.fit(shown)
+	for c.height > 0 && len(visible) > max(len(rows)-count[needsNothing], 1) && strings.Count(text, "\n")+5 > c.height {
+		visible = visible[:len(visible)-1]
+		text = c.fit(visible)
 	}
-	if hidden := len(rows) - len(shown); hidden > 0 {
+	if hidden := len(rows) - len(visible); hidden > 0 {
 		text += c.wrap(fmt.Sprintf("... and %d more that are ready: credhelper status | less", hidden)) + "\n"
 	}
 	return text + c.wrap(countLine(len(rows), count)) + "\n"
@@ -265,11 +283,11 @@ func (s *session) tokenCell(c screen, st helper.Status, now time.Time) string {
 	case t.Wait > 0:
 		cell = c.paint(yellow, "wait "+failure.Span(t.Wait))
 	case t.Cached:
-		cell = c.bar(int64(t.Left), int64(t.Life), 14) + failure.Span(t.Left)
+		cell = c.bar(int64(t.Left), int64(t.Life), 14) + failure.Span(t.Left) + poolWords(t)
 	case st.SecretErr != nil || len(st.Changes) > 0:
 		return "-" // it would not be
 	default:
-		return "fetched when asked"
+		return "fetched when asked" + poolWords(st.Token)
 	}
 	if s.flags.verbose {
 		end := t.Expires
@@ -318,11 +336,11 @@ func (s *session) secretCell(c screen, st helper.Status, locked string, now time
 		text += " (" + end.At.UTC().Format(time.RFC3339) + ")"
 	}
 	switch end.Urgency(now) {
-	case helper.Noted:
+	case expiry.Noted:
 		return c.paint(yellow, text)
-	case helper.Pressing:
+	case expiry.Pressing:
 		return c.paint(yellow, text+" (!)")
-	case helper.Over:
+	case expiry.Over:
 		return c.paint(red, text+" (!)")
 	}
 	return text

@@ -15,6 +15,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/credhelper/credhelper/cmd/internal/inner"
 	"github.com/credhelper/credhelper/helper/oauth/oauthtest"
 )
 
@@ -149,7 +150,7 @@ func (p *person) ends() int {
 			p.screen.Write(b)
 		case err := <-p.done:
 			p.drain()
-			code, err := childExit(err)
+			code, err := inner.ChildExit(err)
 			if err != nil {
 				p.t.Fatal(err)
 			}
@@ -168,18 +169,23 @@ func (p *person) endsWith(want int) {
 	}
 }
 
-// drain reads what the terminal still shows of a process that has ended. The last message
-// ends the line of a prompt; on a busy machine it may come late.
+// drain reads what the terminal still shows of a process that has ended: all that comes
+// before a mark which is written behind it.
 func (p *person) drain() {
-	for idle := 0; idle < 40; {
+	p.t.Helper()
+	const mark = "\x1e"
+	if _, err := p.slave.WriteString(mark); err != nil {
+		p.t.Fatal(err)
+	}
+	for {
 		select {
 		case b := <-p.read:
-			p.screen.Write(b)
-			idle = 0
-		case <-time.After(50 * time.Millisecond):
-			if idle++; p.screen.Len() == 0 || strings.HasSuffix(p.screen.String(), "\n") {
+			before, _, found := strings.Cut(string(b), mark)
+			if p.screen.WriteString(before); found {
 				return
 			}
+		case <-p.timeout:
+			p.t.Fatalf("the terminal does not show its end: %q", p.screen.String())
 		}
 	}
 }
@@ -471,6 +477,7 @@ token_url = "`+server.URL()+`/token"
 // TestTypedSecretIsNotLost: add and rotate offer to store a typed secret that cannot be
 // tested because the network is down.
 func TestTypedSecretIsNotLost(t *testing.T) {
+	t.Parallel() // mostly waiting
 	const question = "Store the new secret without asking the server?"
 	for answer, want := range map[string]string{"y\n": "stored, but not verified", "n\n": "nothing was stored; try again", "\x04": "nothing was stored; try again"} {
 		server, home := jamaServer(t), newHome(t)

@@ -7,7 +7,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/credhelper/credhelper/cmd/internal/process"
@@ -19,12 +18,6 @@ import (
 // answerTime is the time limit of every call without a person: Bazel stops waiting
 // after 10 s, while git, docker and kubectl wait forever (R2).
 const answerTime = 8 * time.Second
-
-// answered lets only one answer through: the tool's, or the watchdog's.
-type answered struct {
-	once sync.Once
-	code int
-}
 
 // answerTool answers a request that the front could not answer from the cache. Nothing
 // called from here prompts.
@@ -90,20 +83,20 @@ func (s *session) withNames(r protocol.Request, err error) error {
 	if opened != nil {
 		return err
 	}
-	names, listed := h.ProfileNames()
+	names, listErr := h.ProfileNames()
 	const most = 8
-	named := *e
+	withHint := *e
 	switch {
-	case listed != nil:
+	case listErr != nil:
 		return err
 	case len(names) == 0:
-		named.Hint = "there is no profile yet: credhelper add"
+		withHint.Hint = "there is no profile yet: credhelper add"
 	case len(names) > most:
-		named.Hint = "profiles: " + strings.Join(names[:most], ", ") + " and " + strconv.Itoa(len(names)-most) + " more: credhelper list"
+		withHint.Hint = "profiles: " + strings.Join(names[:most], ", ") + " and " + strconv.Itoa(len(names)-most) + " more: credhelper list"
 	default:
-		named.Hint = "profiles: " + strings.Join(names, ", ")
+		withHint.Hint = "profiles: " + strings.Join(names, ", ")
 	}
-	return &named
+	return &withHint
 }
 
 // end writes an answer, and then runs what was deferred until after it.
@@ -174,7 +167,7 @@ func (s *session) get(ctx context.Context, h *helper.Helper, d *protocol.Dialect
 	old.Refresh = false
 	was, cached := h.Peek(old)
 	c, err := h.Get(ctx, r)
-	if err != nil || c.Source == "network" || !cached || !c.Secret.Equal(was.Secret) {
+	if err != nil || c.Source == "network" || !cached || !c.Secret.Equal(was) {
 		if why != "" {
 			s.say("credhelper: " + why)
 		}
@@ -199,7 +192,7 @@ func (s *session) refuse(d *protocol.Dialect, r protocol.Request, err error) int
 // reply writes one answer, in one write, and returns the exit code. All state has been
 // saved before (R7).
 func (s *session) reply(r protocol.Reply, err error) int {
-	a := s.answered
+	a := s.guard
 	a.once.Do(func() {
 		a.code = process.WriteReply(int(s.stdout.Fd()), r, err, func(err error) { s.fail(err) })
 	})
@@ -219,7 +212,7 @@ func (s *session) converse(d *protocol.Dialect, call protocol.Call, want protoco
 		if line == nil && err == nil {
 			return 0
 		}
-		s.start, s.answered = s.now(), new(answered)
+		s.start, s.guard = s.now(), new(answerGuard)
 		call.Stdin = line
 		if code := s.lineAnswer(d, call, err); code != 0 {
 			return code
@@ -256,7 +249,7 @@ func readLine(lines *bufio.Reader, limit int) ([]byte, error) {
 		line = append(line, part...)
 		switch {
 		case len(line) > limit+1:
-			return line, malformed("the request is too long")
+			return line, protocol.Malformed("the request is too long")
 		case err == nil:
 			return line[:len(line)-1], nil
 		case errors.Is(err, bufio.ErrBufferFull):

@@ -11,6 +11,7 @@ import (
 // TestRequestIsTyped: a person who runs a command that reads stdin is told so, has time to
 // type, and gets the answer; a tool whose pipe stays silent is still given up after 2 s.
 func TestRequestIsTyped(t *testing.T) {
+	t.Parallel() // mostly waiting
 	server, home := jamaServer(t), newHome(t)
 	addTyped(t, home, server)
 	for _, c := range []struct{ args, text, want string }{

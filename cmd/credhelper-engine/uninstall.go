@@ -16,6 +16,7 @@ import (
 	"github.com/credhelper/credhelper/helper"
 	"github.com/credhelper/credhelper/helper/cache"
 	"github.com/credhelper/credhelper/helper/logfile"
+	"github.com/credhelper/credhelper/protocol"
 	"github.com/credhelper/credhelper/protocol/printable"
 )
 
@@ -40,14 +41,14 @@ func (s *session) uninstallCommand() *cobra.Command {
 	return c
 }
 
-// wired is the wiring of a tool that is there.
-type wired struct {
+// toolSetup is the wiring of a tool that is there.
+type toolSetup struct {
 	tool string
 	plan wiring.Plan
 }
 
 // wiringsOf returns what is wired for a profile, or for none ("").
-func (s *session) wiringsOf(ctx context.Context, name string) (list []wired) {
+func (s *session) wiringsOf(ctx context.Context, name string) (list []toolSetup) {
 	var names []string
 	if name != "" {
 		names = []string{name}
@@ -62,7 +63,7 @@ func (s *session) wiringsOf(ctx context.Context, name string) (list []wired) {
 			continue
 		}
 		if plan, err := tool.Plan(place); err == nil && !plan.IsShell() && len(plan.There()) > 0 {
-			list = append(list, wired{tool.Name(), plan})
+			list = append(list, toolSetup{tool.Name(), plan})
 		}
 	}
 	return list
@@ -81,7 +82,7 @@ func (s *session) uninstall(ctx context.Context, dry, yes bool) error {
 	if err != nil {
 		return err
 	}
-	var found []wired
+	var found []toolSetup
 	var paths []string
 	for _, name := range append(slices.Clone(names), "") {
 		for _, w := range s.wiringsOf(ctx, name) {
@@ -181,17 +182,17 @@ func (s *session) removeAll(ctx context.Context, h *helper.Helper, names, own []
 			return err
 		}
 	}
-	var kept []string
+	var rest []string
 	for _, dir := range own {
 		left, err := removeOwn(dir)
 		if err != nil {
-			return policy(err.Error())
+			return protocol.Policy(err.Error())
 		}
-		kept = append(kept, left...)
+		rest = append(rest, left...)
 	}
 	s.say("Removed: the profiles, their secrets, the log (" + strings.Join(own, ", ") + ").")
-	if len(kept) > 0 {
-		s.say("Kept, as credhelper did not write it: " + strings.Join(kept, ", "))
+	if len(rest) > 0 {
+		s.say("Kept, as credhelper did not write it: " + strings.Join(rest, ", "))
 	}
 	s.say("The executables: remove the package, or the files credhelper, credhelper-engine and credhelper-plugin.")
 	return nil
@@ -237,6 +238,7 @@ func removeOwn(dir string) (left []string, err error) {
 	for _, entry := range entries {
 		left = append(left, printable.Value(filepath.Join(dir, entry.Name())))
 	}
+	root.Close() // Windows removes no directory that is open
 	if len(left) == 0 {
 		err = errors.Join(err, os.Remove(dir))
 	}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/credhelper/credhelper/helper/failure"
 	"github.com/credhelper/credhelper/helper/keyring"
+	"github.com/credhelper/credhelper/protocol"
 )
 
 // unlockCommand unlocks the encrypted file keyring for some time.
@@ -17,13 +18,14 @@ func (s *session) unlockCommand() *cobra.Command {
 		Use:         "unlock [--for TIME]",
 		Example:     "  credhelper unlock --for 1h",
 		Short:       "open the encrypted file keyring with its passphrase, for up to 8 hours",
+		Long:        "Opens the encrypted file keyring with its passphrase, for up to 8 hours. It is asked\nfor on the terminal, or read with --secret-stdin or --secret-file.",
 		GroupID:     groupKeep,
 		Args:        between(0, 0),
 		Annotations: patient,
 		RunE: func(c *cobra.Command, _ []string) error {
 			keep, err := seconds(life)
 			if err != nil || keep <= 0 || keep > keyring.MaxUnlocked {
-				return malformed("--for can be 8h at most")
+				return protocol.Malformed("--for can be 8h at most")
 			}
 			return s.unlock(c.Context(), keep)
 		},
@@ -33,20 +35,16 @@ func (s *session) unlockCommand() *cobra.Command {
 }
 
 func (s *session) unlock(ctx context.Context, keep time.Duration) error {
-	h, err := s.open()
+	inUse, err := s.keyringInUse()
 	if err != nil {
 		return err
 	}
-	settings, err := h.Settings()
-	if err != nil {
-		return err
-	}
-	if settings.Keyring == "" {
+	if inUse == "" {
 		s.say("Nothing to unlock: no keyring has been chosen yet.")
 		return nil
 	}
-	if settings.Keyring != fileKeyring {
-		return policy("the keyring in use is " + settings.Keyring + "; credhelper does not unlock it")
+	if inUse != fileKeyring {
+		return protocol.Policy("the keyring in use is " + inUse + "; credhelper does not unlock it")
 	}
 	if err := s.createHome(); err != nil {
 		return err
@@ -56,6 +54,9 @@ func (s *session) unlock(ctx context.Context, keep time.Duration) error {
 		return keyringTrouble(fileKeyring, err)
 	}
 	if file.HasPlugin() {
+		if !keyring.StaysUnlocked {
+			return neverOpen("choose a plugin that asks nobody, or: credhelper keyring use file")
+		}
 		if err := file.UnlockByPlugin(ctx, s.person(), keep); err != nil {
 			return keyringTrouble(fileKeyring, err)
 		}
@@ -74,6 +75,9 @@ func (s *session) unlock(ctx context.Context, keep time.Duration) error {
 		s.say("Nothing to unlock: nothing was stored yet.")
 		return nil
 	}
+	if !keyring.StaysUnlocked {
+		return neverOpen("open it by a key file: credhelper keyring passphrase --key-file")
+	}
 	passphrase, err := s.readSecret("Passphrase of the keyring", nil)
 	if err != nil {
 		return err
@@ -83,4 +87,13 @@ func (s *session) unlock(ctx context.Context, keep time.Duration) error {
 	}
 	s.say("The keyring is open for " + failure.Span(keep) + ". Close it earlier with: credhelper lock")
 	return nil
+}
+
+// neverOpen refuses what is of use only to a keyring that stays unlocked.
+func neverOpen(hint string) error {
+	return &protocol.Error{
+		Kind: protocol.ErrPolicy,
+		Text: "an unlocked keyring would be locked again at once: this system has no kernel keyring, where its key could wait",
+		Hint: hint,
+	}
 }

@@ -78,14 +78,14 @@ func (s *session) sayTested(t helper.TestResult) {
 	if t.Life <= 0 {
 		return
 	}
-	from, issued := "", ""
+	from, kind := "", ""
 	if t.TokenURL != "" { // else no server was asked
 		from = "from " + printable.Line(t.TokenURL) + ", "
 	}
 	if t.Issued != "" {
-		issued = ", issued as " + printable.Line(t.Issued)
+		kind = ", issued as " + printable.Line(t.Issued)
 	}
-	s.sayPainted(ok + "  token      " + from + "valid " + failure.Span(t.Life) + issued)
+	s.sayPainted(ok + "  token      " + from + "valid " + failure.Span(t.Life) + kind)
 	for _, w := range t.Warnings {
 		s.say("Note: " + w)
 	}
@@ -103,9 +103,9 @@ func lastPart(url string) string {
 // notStored adds to an error that the secret was not stored.
 func notStored(err error, what string) error {
 	e := &protocol.Error{Text: err.Error() + "; " + what}
-	var known *protocol.Error
-	if errors.As(err, &known) {
-		e.Kind, e.Hint = known.Kind, known.Hint
+	var cause *protocol.Error
+	if errors.As(err, &cause) {
+		e.Kind, e.Hint = cause.Kind, cause.Hint
 	}
 	return e
 }

@@ -7,7 +7,8 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/credhelper/credhelper/helper/config"
+	"github.com/credhelper/credhelper/helper/config/presets"
+	"github.com/credhelper/credhelper/helper/keyring"
 	"github.com/credhelper/credhelper/helper/oauth"
 	"github.com/credhelper/credhelper/protocol"
 )
@@ -47,8 +48,8 @@ func (s *session) version() error {
 		Version:  release(),
 		Go:       runtime.Version(),
 		System:   runtime.GOOS + "/" + runtime.GOARCH,
-		Presets:  config.PresetNames(),
-		Keyrings: backendNames(),
+		Presets:  presets.Names(),
+		Keyrings: keyring.BackendNames(),
 	}
 	for _, d := range protocol.Dialects {
 		r.Dialects = append(r.Dialects, dialectName{d.Name, d.Title, d.Words, d.Link})

@@ -4,7 +4,8 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
-	"os/user"
+	"net"
+	"net/netip"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -13,10 +14,10 @@ import (
 	"github.com/credhelper/credhelper/cmd/internal/inner"
 	"github.com/credhelper/credhelper/cmd/internal/process"
 	"github.com/credhelper/credhelper/helper"
-	"github.com/credhelper/credhelper/helper/config"
 	"github.com/credhelper/credhelper/helper/guest"
 	"github.com/credhelper/credhelper/helper/private"
 	"github.com/credhelper/credhelper/protocol"
+	"github.com/credhelper/credhelper/protocol/door"
 	"github.com/credhelper/credhelper/protocol/printable"
 	"github.com/credhelper/credhelper/protocol/secret"
 )
@@ -36,16 +37,11 @@ func (p *plugin) lend(argument string) error {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), lendTime)
 	defer cancel()
-	l := lending{p, call, h, &guest.Lender{Helper: h, Now: time.Now}}
-	chosen := 0
-	for _, word := range [...]string{call.To, call.Rotate, call.Revoke, call.Accept} {
-		if word != "" {
-			chosen++
-		}
+	l := lendRun{p, call, h, &guest.Lender{Helper: h, Now: time.Now}}
+	if err := checkFlags(call); err != nil {
+		return err
 	}
 	switch {
-	case chosen > 1, (call.Profile != "") != (call.To != ""), call.Overlap != "" && call.Rotate == "":
-		return &protocol.Error{Kind: protocol.ErrMalformed, Text: "usage: credhelper lend NAME --to GUEST, or one of --rotate, --revoke, --accept", Hint: "see credhelper lend --help"}
 	case call.To != "":
 		return l.make(ctx)
 	case call.Rotate != "":
@@ -62,8 +58,8 @@ func (p *plugin) lend(argument string) error {
 	return l.list(ctx)
 }
 
-// lending is one call of lend.
-type lending struct {
+// lendRun is one call of lend.
+type lendRun struct {
 	*plugin
 	call   inner.LendCall
 	helper *helper.Helper
@@ -72,19 +68,32 @@ type lending struct {
 
 // mayShow fails if the secret would have nowhere to go: it is printed to a terminal, or
 // where a flag says that a machine reads it.
-func (l *lending) mayShow() error {
-	if l.call.Terminal || l.call.JSON || l.call.SecretFile != "" {
+func (l *lendRun) mayShow() error {
+	if l.call.SecretFile != "" {
+		dir, _, err := l.secretPlace()
+		if err == nil {
+			dir.Close()
+		}
+		return err
+	}
+	if l.call.Terminal || l.call.JSON {
 		return nil
 	}
 	return &protocol.Error{Kind: protocol.ErrPolicy, Text: "stdout is no terminal, and may be kept: the secret is not printed there",
 		Hint: "for a program: --json; into a private file: --secret-file FILE"}
 }
 
-func (l *lending) make(ctx context.Context) error {
-	if err := l.mayShow(); err != nil {
+func (l *lendRun) make(ctx context.Context) error {
+	if err := guest.Free(l.helper, l.call.To); err != nil {
+		return err
+	}
+	if _, err := l.helper.Profile(l.call.Profile); err != nil {
 		return err
 	}
 	f, err := l.file()
+	if err == nil {
+		err = l.mayShow()
+	}
 	if err != nil {
 		return err
 	}
@@ -92,27 +101,45 @@ func (l *lending) make(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return l.show(ctx, l.call.To, text)
+	if err = l.show(ctx, l.call.To, text); err != nil {
+		_ = l.lender.Revoke(ctx, l.call.To) // nobody has its secret
+	}
+	return err
 }
 
-func (l *lending) rotate(ctx context.Context) error {
-	if err := l.mayShow(); err != nil {
-		return err
-	}
+// rotate gives a guest a new secret, and with --expires another end.
+func (l *lendRun) rotate(ctx context.Context) error {
 	overlap, err := span(cmp.Or(l.call.Overlap, "0s"))
 	if err != nil {
 		return malformed("--overlap wants a time such as 1h")
 	}
-	_, text, err := l.lender.Rotate(ctx, l.call.Rotate, overlap)
+	if overlap > guest.LongestOverlap {
+		return malformed("--overlap is 30d at most: until then the old secret works, too")
+	}
+	expires, err := l.expires()
 	if err != nil {
 		return err
 	}
-	return l.show(ctx, l.call.Rotate, text)
+	before, err := guest.Read(l.helper, l.call.Rotate)
+	if err == nil {
+		err = l.mayShow()
+	}
+	if err != nil {
+		return err
+	}
+	_, text, err := l.lender.Rotate(ctx, l.call.Rotate, overlap, expires)
+	if err != nil {
+		return err
+	}
+	if err = l.show(ctx, l.call.Rotate, text); err != nil {
+		_ = l.lender.Unrotate(ctx, before) // nobody has the new secret
+	}
+	return err
 }
 
 // accept shows a guest's file and seals it.
-func (l *lending) accept(ctx context.Context) error {
-	g, err := l.helper.Guest(l.call.Accept)
+func (l *lendRun) accept(ctx context.Context) error {
+	g, err := guest.Read(l.helper, l.call.Accept)
 	if err != nil {
 		return err
 	}
@@ -126,33 +153,8 @@ func (l *lending) accept(ctx context.Context) error {
 	return l.print(string(text) + "Guest " + g.Name + " is accepted.\n")
 }
 
-// file returns what the flags say of a new guest.
-func (l *lending) file() (f config.GuestFile, err error) {
-	c := l.call
-	f = config.GuestFile{Profile: c.Profile, ID: "lend-" + c.To, Token: c.Token, Methods: c.Methods, Paths: c.Paths, From: c.From, Azure: c.Azure, Cookies: c.Cookies}
-	if c.Expires != "" {
-		ends, err := end(c.Expires, time.Now())
-		if err != nil {
-			return f, malformed("--expires wants a time such as 90d or 12h, or a date, YYYY-MM-DD")
-		}
-		f.Expires = ends.UTC().Format(time.RFC3339)
-	}
-	for _, name := range c.Users {
-		uid, err := strconv.Atoi(name)
-		if err != nil {
-			known, unknown := user.Lookup(name)
-			if unknown != nil {
-				return f, malformed("--user: no user " + printable.Value(name))
-			}
-			uid, _ = strconv.Atoi(known.Uid)
-		}
-		f.Users = append(f.Users, uid)
-	}
-	return f, nil
-}
-
-// shown is what a guest is told of, once.
-type shown struct {
+// lendReply is what lend prints about a guest, once.
+type lendReply struct {
 	Guest    string `json:"guest"`
 	Profile  string `json:"profile"`
 	ID       string `json:"client_id"`
@@ -162,15 +164,28 @@ type shown struct {
 	Expires  string `json:"expires,omitempty"`
 }
 
-// show tells a new secret.
-func (l *lending) show(ctx context.Context, name string, text secret.Text) error {
+// door returns where the guest looks for the door: at the default address, or, from other
+// machines, at the first name of the CA.
+func (l *lendRun) door(ctx context.Context, r *guest.Row) string {
+	if len(r.Networks) == 0 {
+		return "http://" + inner.DefaultListen
+	}
+	host, port := "HOST", netip.MustParseAddrPort(inner.DefaultListen).Port()
+	if a, err := guest.Authority(ctx, l.helper); err == nil && a != nil && len(a.Names()) > 0 {
+		host = a.Names()[0]
+	}
+	return "https://" + net.JoinHostPort(host, strconv.Itoa(int(port)))
+}
+
+// show prints a new secret, or writes it to --secret-file, with what the guest needs.
+func (l *lendRun) show(ctx context.Context, name string, text secret.Text) error {
 	rows, _ := (&guest.Book{Helper: l.helper, Now: time.Now}).Rows(ctx)
-	var s shown
+	var s lendReply
 	for _, r := range rows {
 		if r.Name == name && r.Of != nil {
-			s = shown{Guest: name, Profile: r.Profile, ID: r.ID, Expires: r.Expires, TokenURL: "http://" + inner.DefaultListen + r.TokenPath()}
+			s = lendReply{Guest: name, Profile: r.Profile, ID: r.ID, Expires: r.Expires, TokenURL: l.door(ctx, r) + r.TokenPath()}
 			if r.Base() != "" {
-				s.URL = "http://" + inner.DefaultListen + r.Path()
+				s.URL = l.door(ctx, r) + l.inPath(r, text) + r.Path()
 			}
 		}
 	}
@@ -197,47 +212,51 @@ func (l *lending) show(ctx context.Context, name string, text secret.Text) error
 	return l.print(out + "Token URL      " + s.TokenURL + "\n")
 }
 
-// writeSecret writes the secret into a private file, in a directory in which nobody else
-// can replace it.
-func (l *lending) writeSecret(text secret.Text) error {
-	path, err := filepath.Abs(l.call.SecretFile)
-	if err != nil {
-		return policy("--secret-file: " + printable.Line(err.Error()))
+// inPath is where a guest's URL has its secret, which is not shown if it is in a file.
+func (l *lendRun) inPath(r *guest.Row, text secret.Text) string {
+	switch {
+	case !r.InPath:
+		return ""
+	case l.call.SecretFile != "":
+		return door.InPath + "SECRET"
 	}
-	dir, err := private.Place(filepath.Dir(path))
-	if err != nil {
-		return policy("--secret-file: " + printable.Line(err.Error()))
-	}
-	defer dir.Close()
-	return dir.ReplaceAndSync(filepath.Base(path), []byte(text.Reveal()+"\n"))
+	return door.InPath + text.Reveal()
 }
 
-// print writes an answer.
-func (l *lending) print(text string) error {
-	if err := process.WriteOnce(int(l.stdout.Fd()), []byte(text)); err != nil {
-		return policy("stdout: " + err.Error())
+// writeSecret writes the secret into a private file.
+func (l *lendRun) writeSecret(text secret.Text) error {
+	dir, name, err := l.secretPlace()
+	if err != nil {
+		return err
+	}
+	defer dir.Close()
+	if err := dir.ReplaceAndSync(name, []byte(text.Reveal()+"\n")); err != nil {
+		return policy("--secret-file: " + printable.Line(err.Error()))
 	}
 	return nil
 }
 
-// span parses a time span such as 90d, 12h or 30m.
-func span(text string) (time.Duration, error) {
-	if days, ok := strings.CutSuffix(text, "d"); ok {
-		n, err := strconv.ParseUint(days, 10, 14)
-		return time.Duration(n) * 24 * time.Hour, err
+// secretPlace returns the directory for the secret's file, in which nobody else can replace
+// it. The name is a file's, or free: a link or a device, as /dev/stdout is, stays.
+func (l *lendRun) secretPlace() (dir private.Dir, name string, err error) {
+	path, err := filepath.Abs(l.call.SecretFile)
+	if err == nil {
+		dir, err = private.Place(filepath.Dir(path))
 	}
-	d, err := time.ParseDuration(text)
-	if err == nil && d < 0 {
-		err = strconv.ErrRange
+	if err != nil {
+		return dir, "", policy("--secret-file: " + printable.Line(err.Error()))
 	}
-	return d, err
+	if name = filepath.Base(path); !dir.IsFile(name) {
+		dir.Close()
+		return dir, "", policy("--secret-file: " + printable.Value(path) + " is there, and is no ordinary file")
+	}
+	return dir, name, nil
 }
 
-// end parses when something ends: after a time span, or on a date.
-func end(text string, now time.Time) (time.Time, error) {
-	if day, err := time.Parse(time.DateOnly, text); err == nil {
-		return day, nil
+// print writes an answer.
+func (p *plugin) print(text string) error {
+	if err := process.WriteOnce(int(p.stdout.Fd()), []byte(text)); err != nil {
+		return policy("stdout: " + err.Error())
 	}
-	d, err := span(text)
-	return now.Add(d), err
+	return nil
 }

@@ -12,8 +12,8 @@ import (
 	"github.com/credhelper/credhelper/protocol/printable"
 )
 
-// listed is a guest in the list.
-type listed struct {
+// guestRow is a guest in the list.
+type guestRow struct {
 	Guest   string   `json:"guest"`
 	Profile string   `json:"profile"`
 	ID      string   `json:"client_id"`
@@ -21,15 +21,19 @@ type listed struct {
 	Methods []string `json:"methods,omitempty"`
 	Paths   []string `json:"paths,omitempty"`
 	Expires string   `json:"expires,omitempty"`
-	State   string   `json:"state"` // "ok", "ended", or why it is refused
+	Used    string   `json:"last_used,omitempty"` // RFC 3339; "" if that is not known
+	State   string   `json:"state"`               // "ok", "ended", or why it is refused
 }
 
 // list prints the guests.
-func (l *lending) list(ctx context.Context) error {
+func (l *lendRun) list(ctx context.Context) error {
 	rows, problems := (&guest.Book{Helper: l.helper, Now: time.Now}).Rows(ctx)
-	all := []listed{}
+	all := []guestRow{}
 	for _, r := range rows {
-		one := listed{r.Name, r.Profile, r.ID, cmp.Or(r.Token, "local"), r.Methods, r.Paths, r.Expires, "ok"}
+		one := guestRow{r.Name, r.Profile, r.ID, cmp.Or(r.Token, "local"), r.Methods, r.Paths, r.Expires, "", "ok"}
+		if !r.Used.IsZero() {
+			one.Used = r.Used.UTC().Format(time.RFC3339)
+		}
 		switch {
 		case r.Refused != nil:
 			one.State = printable.Line(r.Refused.Error())
@@ -45,10 +49,14 @@ func (l *lending) list(ctx context.Context) error {
 		}
 		return l.print(string(b) + "\n")
 	}
+	if len(all)+len(problems) == 0 {
+		return l.print("No guests yet. Lend a profile to one: credhelper lend NAME --to GUEST\n")
+	}
 	var b strings.Builder
-	fmt.Fprintf(&b, "%-16s %-16s %-6s %-21s %s\n", "GUEST", "PROFILE", "TOKEN", "EXPIRES", "STATE")
+	const form = "%-16s %-16s %-6s %-21s %-21s %s\n"
+	fmt.Fprintf(&b, form, "GUEST", "PROFILE", "TOKEN", "LAST USED", "EXPIRES", "STATE")
 	for _, g := range all {
-		fmt.Fprintf(&b, "%-16s %-16s %-6s %-21s %s\n", g.Guest, g.Profile, g.Token, cmp.Or(g.Expires, "never"), g.State)
+		fmt.Fprintf(&b, form, g.Guest, g.Profile, g.Token, cmp.Or(g.Used, "-"), cmp.Or(g.Expires, "never"), g.State)
 	}
 	for _, err := range problems {
 		fmt.Fprintf(&b, "%s\n", printable.Line(err.Error()))

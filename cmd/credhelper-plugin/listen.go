@@ -20,26 +20,21 @@ import (
 	"github.com/credhelper/credhelper/protocol/printable"
 )
 
-// hosts are the values of the Host field by which the door may be reached. No other one
-// is answered: a name that an attacker's DNS points to this machine is not ours.
-type hosts struct {
-	own  string // of the door itself
-	list []string
-}
-
-func (h hosts) has(host string) bool { return slices.Contains(h.list, host) }
-
-// listen listens where the call says, which is this machine only.
+// listen listens where the call says, or takes the socket of a service manager. Beyond
+// this machine it is only TLS that is served.
 func (p *plugin) listen(call inner.ProxyCall) (net.Listener, hosts, error) {
+	if path, ok := strings.CutPrefix(call.Listen, socketScheme); ok {
+		return p.listenAtSocket(path, call)
+	}
 	at, err := netip.ParseAddrPort(strings.Replace(call.Listen, "localhost:", "127.0.0.1:", 1))
 	if err != nil {
 		return nil, hosts{}, malformed("--listen wants an address and a port, such as " + inner.DefaultListen)
 	}
-	if !at.Addr().IsLoopback() {
-		return nil, hosts{}, policy("--listen " + at.String() + " is not an address of this machine alone, and without TLS secrets would be sent in clear")
-	}
 	l, err := p.activated()
 	if l == nil && err == nil {
+		if err := mayListen(at.Addr(), call); err != nil {
+			return nil, hosts{}, err
+		}
 		l, err = net.Listen("tcp", at.String())
 	}
 	if errors.Is(err, syscall.EADDRINUSE) {
@@ -49,18 +44,42 @@ func (p *plugin) listen(call inner.ProxyCall) (net.Listener, hosts, error) {
 	if err != nil {
 		return nil, hosts{}, policy("proxy: " + printable.Line(err.Error()))
 	}
-	tcp, ok := l.Addr().(*net.TCPAddr)
-	if !ok || !tcp.AddrPort().Addr().Unmap().IsLoopback() {
-		l.Close()
-		return nil, hosts{}, policy("the socket of the service manager is not at an address of this machine alone")
-	}
-	own := netip.AddrPortFrom(tcp.AddrPort().Addr().Unmap(), tcp.AddrPort().Port())
-	names, err := hostsOf(own, call.Names)
+	names, err := listenerHosts(l, call)
 	if err != nil {
 		l.Close()
-		return nil, hosts{}, err
 	}
-	return l, names, nil
+	return l, names, err
+}
+
+// listenerHosts returns the Host fields for a listener, whose address a service manager may
+// have chosen.
+func listenerHosts(l net.Listener, call inner.ProxyCall) (hosts, error) {
+	tcp, ok := l.Addr().(*net.TCPAddr)
+	if !ok {
+		return hosts{}, policy("the socket of the service manager is not one of TCP")
+	}
+	at := tcp.AddrPort()
+	own := netip.AddrPortFrom(at.Addr().Unmap().WithZone(""), at.Port())
+	if err := mayListen(own.Addr(), call); err != nil {
+		return hosts{}, err
+	}
+	return hostsOf(own, call)
+}
+
+// mayListen refuses an address that other machines reach, if secrets would be sent in
+// clear, or nobody said by which name the door is known there.
+func mayListen(a netip.Addr, call inner.ProxyCall) error {
+	switch {
+	case a.Unmap().IsLoopback():
+		return nil
+	case !call.TLS:
+		return &protocol.Error{Kind: protocol.ErrPolicy, Text: a.String() + " is not an address of this machine alone, and without TLS secrets would be sent in clear",
+			Hint: "add --tls; what guests on other machines need: credhelper help door"}
+	case a.Unmap().IsUnspecified() && len(call.Names) == 0:
+		return &protocol.Error{Kind: protocol.ErrPolicy, Text: a.String() + " is every address of this machine, and none by which the door is known",
+			Hint: "say which: --name NAME"}
+	}
+	return nil
 }
 
 // activated returns the socket that a service manager has opened for us (sd_listen_fds(3));
@@ -73,58 +92,34 @@ func (p *plugin) activated() (net.Listener, error) {
 	if of != strconv.Itoa(os.Getpid()) || n == "" || n == "0" {
 		return nil, nil
 	}
+	if n != "1" {
+		return nil, errors.New("the service manager has opened " + n + " sockets; the door has one")
+	}
 	f := os.NewFile(first, "socket")
 	defer f.Close()
 	return net.FileListener(f)
 }
 
-// hostsOf lists the values of the Host field for an address and further names.
-func hostsOf(own netip.AddrPort, names []string) (h hosts, err error) {
-	port := strconv.Itoa(int(own.Port()))
-	h.own = own.String()
-	h.list = []string{h.own}
-	if own.Addr().IsLoopback() {
-		h.list = append(h.list, "localhost:"+port)
-	}
-	for _, name := range names {
-		name = strings.ToLower(name)
-		if host, given, err := net.SplitHostPort(name); err == nil {
-			if n, err := strconv.ParseUint(given, 10, 16); err != nil || n == 0 || !hostName(host) {
-				return h, malformed("--name wants NAME or NAME:PORT")
-			}
-			h.list = append(h.list, name)
-			continue
-		}
-		if !hostName(name) {
-			return h, malformed("--name wants NAME or NAME:PORT")
-		}
-		h.list = append(h.list, net.JoinHostPort(name, port))
-	}
-	return h, nil
-}
-
-// hostName reports whether s is a host name or an address, and no pattern.
-func hostName(s string) bool {
-	if _, err := netip.ParseAddr(s); err == nil {
-		return true
-	}
-	return s != "" && len(s) <= 253 && strings.Trim(s, "abcdefghijklmnopqrstuvwxyz0123456789-.") == "" && s[0] != '.' && s[0] != '-'
-}
-
 // check finds out who the other end of a connection is. It refuses a user of this
 // machine who is neither us nor a user of one of the guests, before a byte is read.
 func (s *service) check(c net.Conn) (door.Peer, error) {
+	if socket, ok := c.(*net.UnixConn); ok {
+		return s.checkSocket(socket)
+	}
 	peer := door.Peer{Addr: c.RemoteAddr(), UID: -1}
 	remote, ok := c.RemoteAddr().(*net.TCPAddr)
 	local, ok2 := c.LocalAddr().(*net.TCPAddr)
 	if !ok || !ok2 {
 		return peer, errNotOurs
 	}
-	peer.Local = onThisMachine(remote.AddrPort().Addr().Unmap())
-	if !peer.Local {
-		return peer, errNotOurs
-	}
 	uid, inode, asked := ownerOf(remote.AddrPort(), local.AddrPort())
+	peer.Local = inode != 0 || onThisMachine(addressOf(remote))
+	if !peer.Local {
+		if s.hosts.scheme != "https" || !s.book.ServesFrom(context.Background(), addressOf(remote)) {
+			return peer, errNotOurs
+		}
+		return peer, nil
+	}
 	if !asked { // not Linux
 		return peer, nil
 	}
@@ -132,6 +127,14 @@ func (s *service) check(c net.Conn) (door.Peer, error) {
 		return peer, errNotOurs
 	}
 	peer.UID, peer.Inode = uid, inode
+	if s.serves != nil {
+		// Another user's process may not even cost us the search for it.
+		if us := userOf(); uid != us && us != 0 || !s.serves(inode) {
+			s.log(door.Event{Peer: peer, Err: errNotOurs})
+			return peer, errNotOurs
+		}
+		return peer, nil
+	}
 	if uid != userOf() && !s.book.Serves(context.Background(), uid) {
 		return peer, errNotOurs
 	}
@@ -154,17 +157,24 @@ func onThisMachine(a netip.Addr) bool {
 	})
 }
 
-// mayUse reports whether a guest may use the connection of a request.
+// addressOf returns the address of a connection's end, as interfaces and networks have it.
+func addressOf(a *net.TCPAddr) netip.Addr { return a.AddrPort().Addr().Unmap().WithZone("") }
+
+// mayUse reports whether a guest may use the connection of a request. Only the connection's
+// own address counts, whatever a proxy says in the request.
 func mayUse(ctx context.Context, a guest.Admitted) bool {
 	peer, ok := door.PeerOf(ctx)
 	if !ok {
 		return false
 	}
-	if peer.Local {
-		return peer.UID < 0 || peer.UID == userOf() || slices.Contains(a.Users, peer.UID)
+	if peer.Local && peer.UID >= 0 && peer.UID != userOf() && !slices.Contains(a.Users, peer.UID) {
+		return false
 	}
-	remote, ok := peer.Addr.(*net.TCPAddr)
-	return ok && slices.ContainsFunc(a.Networks, func(n netip.Prefix) bool { return n.Contains(remote.AddrPort().Addr().Unmap()) })
+	var from netip.Addr // zero at a Unix socket
+	if remote, ok := peer.Addr.(*net.TCPAddr); ok {
+		from = addressOf(remote)
+	}
+	return a.MayComeFrom(from, peer.Local)
 }
 
 // notify sends one datagram to a service manager. Errors are ignored: a service also

@@ -11,7 +11,6 @@ import (
 	"os"
 	"os/signal"
 	"runtime"
-	"slices"
 	"sync"
 	"syscall"
 	"time"
@@ -26,31 +25,42 @@ import (
 
 func main() {
 	p := plugin{os.Stdout, os.Stderr, os.Environ()}
-	if err := p.run(os.Args); err != nil {
-		os.Exit(inner.Fail(p.stderr, err))
+	code, err := p.run(os.Args)
+	if err != nil {
+		code = inner.Fail(p.stderr, err)
 	}
+	os.Exit(code)
 }
 
-// plugin is one run. It keeps its streams because go-plugin replaces the variables of
-// package os.
+// plugin is one run.
 type plugin struct {
 	stdout, stderr *os.File
 	environ        []string
 }
 
-func (p *plugin) run(argv []string) error {
+// run returns the exit code of a call that succeeded: not 0 only for a command's own.
+func (p *plugin) run(argv []string) (code int, err error) {
 	call, err := inner.Begin(handover.Plugin, argv, p.environ, time.Now())
 	if err != nil {
-		return err
+		return 0, err
 	}
-	switch {
-	case len(call.Args) == 2 && call.Args[0] == "proxy":
-		return p.proxy(call.Args[1])
-	case len(call.Args) == 2 && call.Args[0] == "lend":
-		return p.lend(call.Args[1])
-	case !slices.Equal(call.Args, []string{"plugin"}):
-		return policy("type credhelper, not " + handover.Plugin)
+	switch verb := call.Args[0]; {
+	case verb == "exec" && len(call.Args) >= leastExec:
+		return p.exec(call)
+	case verb == "proxy" && len(call.Args) == 2:
+		return 0, p.proxy(call.Args[1])
+	case verb == "ca" && len(call.Args) == 2:
+		return 0, p.ca(call.Args[1])
+	case verb == "lend" && len(call.Args) == 2:
+		return 0, p.lend(call.Args[1])
+	case verb == "plugin" && len(call.Args) == 1:
+		return 0, p.connector()
 	}
+	return 0, policy("type credhelper, not " + handover.Plugin)
+}
+
+// connector answers the connector that started us.
+func (p *plugin) connector() error {
 	ctx, end := context.WithCancel(context.Background())
 	defer end()
 	inner.WatchHost(os.Getppid(), end)
@@ -98,6 +108,7 @@ func (p *plugin) serve(ctx context.Context, h *helper.Helper) error {
 	runtime.GOMAXPROCS(1)
 	return connector.Serve(ctx, connector.ServeConfig{
 		Answerer:  h,
+		Stdout:    p.stdout,
 		SocketDir: dir,
 		HostLives: func() bool { return hasReader(p.stdout) },
 	})

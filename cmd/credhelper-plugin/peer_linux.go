@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/binary"
+	"net"
 	"net/netip"
 	"os"
 	"path/filepath"
@@ -124,18 +125,55 @@ func holder(at netip.AddrPort) string {
 // programWith returns a process that has a socket, and its executable, as far as we may
 // know: 0 if it is another user's.
 func programWith(inode uint32) (pid int, executable string) {
-	want := "socket:[" + strconv.FormatUint(uint64(inode), 10) + "]"
-	processes, _ := filepath.Glob("/proc/[0-9]*/fd")
-	for _, dir := range processes {
-		links, _ := os.ReadDir(dir)
-		for _, link := range links {
-			if to, err := os.Readlink(dir + "/" + link.Name()); err == nil && to == want {
-				process := filepath.Dir(dir)
-				pid, _ = strconv.Atoi(filepath.Base(process))
-				executable, _ = os.Readlink(process + "/exe")
-				return pid, executable
-			}
+	want := socketLink(inode)
+	processes, _ := filepath.Glob("/proc/[0-9]*")
+	for _, process := range processes {
+		if pid, err := strconv.Atoi(filepath.Base(process)); err == nil && holds(pid, want) {
+			return pid, executableOf(pid)
 		}
 	}
 	return 0, ""
+}
+
+// socketLink is what a descriptor of a socket links to.
+func socketLink(inode uint32) string {
+	return "socket:[" + strconv.FormatUint(uint64(inode), 10) + "]"
+}
+
+// holds reports whether a process has a descriptor of what links to want.
+func holds(pid int, want string) bool {
+	dir := "/proc/" + strconv.Itoa(pid) + "/fd/"
+	links, _ := os.ReadDir(dir)
+	for _, link := range links {
+		if to, err := os.Readlink(dir + link.Name()); err == nil && to == want {
+			return true
+		}
+	}
+	return false
+}
+
+// executableOf returns the executable of a process, "" if it is another user's.
+func executableOf(pid int) string {
+	path, _ := os.Readlink("/proc/" + strconv.Itoa(pid) + "/exe")
+	return path
+}
+
+// peerOf asks the kernel who connected to a Unix socket, or who listens at one
+// (SO_PEERCRED in unix(7)). A uid of -1 is nobody, a pid of 0 a process of another
+// container.
+func peerOf(c *net.UnixConn) (uid, pid int, asked bool) {
+	uid = -1
+	raw, err := c.SyscallConn()
+	if err != nil {
+		return uid, 0, true
+	}
+	err = raw.Control(func(fd uintptr) {
+		if cred, err := unix.GetsockoptUcred(int(fd), unix.SOL_SOCKET, unix.SO_PEERCRED); err == nil {
+			uid, pid = int(cred.Uid), int(cred.Pid)
+		}
+	})
+	if err != nil {
+		return -1, 0, true
+	}
+	return uid, pid, true
 }

@@ -1,8 +1,10 @@
 package main
 
 import (
+	"encoding/binary"
 	"net"
 	"os"
+	"slices"
 	"testing"
 
 	"golang.org/x/sys/unix"
@@ -46,5 +48,52 @@ func TestOwnerOf(t *testing.T) {
 			t.Errorf("%s: uid %d, inode %d, %v", name, uid, inode, asked)
 		}
 		unix.Close(fd)
+	}
+}
+
+// TestNobody (D1): a connection whose other end is closed has no owner, and is refused, for
+// root as well; and an answer of the kernel about something else is none.
+func TestNobody(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	theirs, err := net.Dial("tcp", l.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	ours, err := l.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ours.Close()
+	s := &service{}
+	if peer, err := s.check(ours); err != nil || peer.UID != os.Getuid() || peer.Inode == 0 {
+		t.Fatalf("while it is open: %+v, %v", peer, err)
+	}
+	theirs.Close()
+	if peer, err := s.check(ours); err == nil {
+		t.Errorf("closed: %+v", peer)
+	}
+	remote, local := ours.RemoteAddr().(*net.TCPAddr).AddrPort(), ours.LocalAddr().(*net.TCPAddr).AddrPort()
+	good := make([]byte, netlinkHead+answerSize)
+	binary.NativeEndian.PutUint16(good[4:], sockDiagBy)
+	a := good[netlinkHead:]
+	a[0] = unix.AF_INET
+	copy(a[answerIDAt:], sockID(remote, local))
+	binary.NativeEndian.PutUint32(a[answerInodeAt:], 7)
+	if _, inode := diagAnswer(good, remote, local); inode != 7 {
+		t.Fatalf("a good answer says inode %d", inode)
+	}
+	for name, at := range map[string]int{"another port": netlinkHead + answerIDAt, "another address": netlinkHead + answerIDAt + 7, "an error": 4} {
+		bad := slices.Clone(good)
+		bad[at]++
+		if uid, inode := diagAnswer(bad, remote, local); inode != 0 {
+			t.Errorf("%s: uid %d, inode %d", name, uid, inode)
+		}
+	}
+	if _, inode := diagAnswer(good[:len(good)-1], remote, local); inode != 0 {
+		t.Errorf("cut: inode %d", inode)
 	}
 }

@@ -2,12 +2,14 @@ package main
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"io"
 	"log"
 	"net/http"
 	"os"
 	"os/signal"
+	"runtime/debug"
 	"strings"
 	"sync"
 	"syscall"
@@ -27,8 +29,8 @@ func (p *plugin) proxy(argument string) error {
 	if err := inner.ReadArgument(argument, &call); err != nil {
 		return err
 	}
-	if debug, _ := cache.Lookup(p.environ, "GODEBUG"); strings.Contains(debug, "http2debug") {
-		return policy("GODEBUG=http2debug prints tokens: take it out of the environment")
+	if err := p.checkDebug(); err != nil {
+		return err
 	}
 	h, err := p.open("proxy")
 	if err != nil {
@@ -39,14 +41,22 @@ func (p *plugin) proxy(argument string) error {
 	if err != nil {
 		return err
 	}
+	defer listener.Close()
+	var secured *tls.Config // nil: plain HTTP
+	if call.TLS {
+		if secured, err = p.secure(h, hosts); err != nil {
+			return err
+		}
+	}
 	ctx, end := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	defer end()
-	s := newService(h, hosts)
-	server := door.NewServer(s.handler())
-	server.ErrorLog = log.New(io.Discard, "", 0) // of single connections
+	p.collectLess()
+	s := newService(h, &guest.Book{Helper: h, Now: time.Now}, hosts)
+	defer s.book.WriteUses()
+	server := s.server()
 	served := make(chan error, 1)
-	go func() { served <- server.Serve(&door.Listener{Listener: listener, Check: s.check}) }()
-	inner.Say(p.stderr, "credhelper: the door is at http://"+hosts.own)
+	go func() { served <- server.Serve(&door.Listener{Listener: listener, Check: s.check, TLS: secured}) }()
+	inner.Say(p.stderr, "credhelper: the door is at "+hosts.url)
 	p.ready()
 	select {
 	case err := <-served:
@@ -55,17 +65,29 @@ func (p *plugin) proxy(argument string) error {
 	}
 	stop, cancel := context.WithTimeout(context.Background(), inner.EndTime)
 	defer cancel()
-	if server.Shutdown(stop) != nil {
-		_ = server.Close()
+	_ = door.Shutdown(stop, server) // what is still open ends with the process
+	return nil
+}
+
+// checkDebug refuses to run where Go itself would print tokens.
+func (p *plugin) checkDebug() error {
+	if debug, _ := cache.Lookup(p.environ, "GODEBUG"); strings.Contains(debug, "http2debug") {
+		return policy("GODEBUG=http2debug prints tokens: take it out of the environment")
 	}
 	return nil
 }
 
 // service is what the door's handler needs of this home.
 type service struct {
-	helper *helper.Helper
-	book   *guest.Book
-	hosts  hosts
+	verb     string // for the log
+	helper   *helper.Helper
+	answerer protocol.Answerer // the helper, or less of it
+	less     protocol.Narrowing
+	book     *guest.Book
+	hosts    hosts
+	// serves reports whether the process with a socket is served; nil: all of our user's
+	// and of the guests' users are.
+	serves func(inode uint32) bool
 
 	mu   sync.Mutex
 	apis map[string]ownedAPI // by profile
@@ -80,18 +102,34 @@ type ownedAPI struct {
 	limit   int
 }
 
-func newService(h *helper.Helper, hosts hosts) *service {
-	return &service{helper: h, book: &guest.Book{Helper: h, Now: time.Now}, hosts: hosts, apis: map[string]ownedAPI{}}
+func newService(h *helper.Helper, book *guest.Book, hosts hosts) *service {
+	return &service{verb: "proxy", helper: h, answerer: h, book: book, hosts: hosts, apis: map[string]ownedAPI{}}
+}
+
+// collectLess makes the garbage collector run less often, unless the user has said how
+// often: hardly anything that a request allocates is needed after it, and a collection
+// looks at all that this executable has.
+func (p *plugin) collectLess() {
+	if _, said := cache.Lookup(p.environ, "GOGC"); !said {
+		debug.SetGCPercent(400)
+	}
+}
+
+// server returns the server of the door.
+func (s *service) server() *http.Server {
+	server := door.NewServer(s.handler())
+	server.ErrorLog = log.New(io.Discard, "", 0) // of single connections
+	return server
 }
 
 func (s *service) handler() http.Handler {
 	return &door.Handler{
-		Answerer:  s.helper,
+		Answerer:  s.answerer,
 		Admit:     s.admit,
 		TokenPath: func(path string) bool { return s.book.TokenPath(context.Background(), path) },
 		Host:      s.hosts.has,
 		Log:       s.log,
-		Now:       time.Now,
+		Now:       s.book.Now,
 		Sleep: func(ctx context.Context, d time.Duration) {
 			select {
 			case <-ctx.Done():
@@ -107,17 +145,23 @@ func (s *service) admit(ctx context.Context, c door.Claim) (*door.Guest, error) 
 	if errors.Is(err, guest.ErrUnknown) && c.ID == "" && c.ForAPI {
 		a, err = s.book.ByToken(ctx, c.Secret)
 	}
-	if err == nil && !mayUse(ctx, a) {
-		err = guest.ErrUnknown
+	switch {
+	case err != nil:
+	case s.serves == nil && !mayUse(ctx, a):
+		err = a.Unknown("not from one of its users or networks")
+	case c.InPath && !a.InPath:
+		err = a.Unknown("its secret may not be in the path")
 	}
-	if errors.Is(err, guest.ErrUnknown) {
-		return nil, door.ErrClaim
+	if why := new(guest.Unknown); errors.As(err, &why) {
+		return nil, stranger{why}
 	}
 	if err != nil {
 		return nil, err
 	}
-	g := &door.Guest{Name: a.Name, Profile: a.Profile, Methods: a.Methods, Paths: a.Paths, Cookies: a.Cookies,
-		Lives: func(ctx context.Context) bool { return s.book.Lives(ctx, a) }}
+	s.book.Used(a)
+	g := &door.Guest{Name: a.Name, Profile: a.Profile, Narrowing: a.Narrowing, Methods: a.Methods, Paths: a.Paths, Cookies: a.Cookies,
+		Narrow: func(n protocol.Narrowing) (protocol.Narrowing, error) { return s.narrow(a.Row, n) },
+		Lives:  func(ctx context.Context) bool { return s.book.Lives(ctx, a) }}
 	if !a.Real() {
 		g.Issue = a.Token
 	}
@@ -130,16 +174,30 @@ func (s *service) admit(ctx context.Context, c door.Claim) (*door.Guest, error) 
 	return g, nil
 }
 
+// narrow returns what a guest's request leaves of what the door has, and its profile
+// allows.
+func (s *service) narrow(r *guest.Row, n protocol.Narrowing) (protocol.Narrowing, error) {
+	n, ok := within(s.less, n)
+	if !ok {
+		return n, &protocol.Error{Kind: door.ErrScope, Text: "this door has a token for less: " + s.less.Words()}
+	}
+	left, err := r.Narrow(n)
+	if e := new(protocol.Error); errors.As(err, &e) {
+		return n, &protocol.Error{Kind: door.ErrScope, Text: e.Text, Hint: e.Hint}
+	}
+	return left, err
+}
+
 // api returns the API of a guest's profile; nil if it has no address.
 func (s *service) api(ctx context.Context, r *guest.Row) (*door.API, error) {
-	base, binding := r.Base(), r.Of.TokenBinding()
-	if base == "" {
-		return nil, nil
-	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if known := s.apis[r.Profile]; known.API != nil && known.binding == binding && known.limit == r.Of.Limit {
-		return known.API, nil
+	if api := s.apis[r.Profile]; api.API != nil && api.binding == r.Binding && api.limit == r.Of.Limit {
+		return api.API, nil
+	}
+	base := r.Base()
+	if base == "" {
+		return nil, nil
 	}
 	send, err := s.helper.API(ctx, r.Of)
 	if err != nil {
@@ -149,12 +207,12 @@ func (s *service) api(ctx context.Context, r *guest.Row) (*door.API, error) {
 	if field == "" {
 		field = "Authorization"
 	}
-	api, err := door.NewAPI(door.APIConfig{Answerer: s.helper, Profile: r.Profile, Base: base, Field: field,
-		ErrorBody: r.Of.DoorError(), Limit: r.Of.Limit, Send: send})
+	api, err := door.NewAPI(door.APIConfig{Answerer: s.answerer, Profile: r.Profile, Base: base, Field: field,
+		ErrorBody: r.Of.DoorError, RefreshOn: r.Of.RefreshOn, Limit: r.Of.Limit, Send: send, Now: s.book.Now})
 	if err != nil {
 		return nil, err
 	}
-	s.apis[r.Profile] = ownedAPI{api, binding, r.Of.Limit}
+	s.apis[r.Profile] = ownedAPI{api, r.Binding, r.Of.Limit}
 	return api, nil
 }
 

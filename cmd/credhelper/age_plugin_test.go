@@ -39,59 +39,60 @@ func TestKeyringByAgePlugin(t *testing.T) {
 		}
 		return err == nil
 	}
-	callWithin(t, h, 0, "", "keyring", "use", "file")
-	callWithin(t, h, 0, secretA, addArgs(server)...)
+	exits(t, h, 0, "", "keyring", "use", "file")
+	exits(t, h, 0, secretA, addArgs(server)...)
 	key, err := os.ReadFile(h.Dirs.KeyFile())
 	if err != nil {
 		t.Fatal(err)
 	}
-	if r := callWithin(t, h, 0, "", "keyring", "use", "file", "--identity", plugin); !strings.Contains(r.stderr, "opened by a plugin of age") {
+	if r := exits(t, h, 0, "", "keyring", "use", "file", "--identity", plugin); !strings.Contains(r.stderr, "opened by a plugin of age") {
 		t.Errorf("keyring use: %s", r.stderr)
 	}
 	ran()
-	callWithin(t, h, 0, "", "token", "jama")
+	exits(t, h, 0, "", "token", "jama")
 	if ran() {
 		t.Error("the plugin ran for a cached token")
 	}
-	callWithin(t, h, 0, "", "cache", "clear")
-	callWithin(t, h, 0, "", "token", "jama")
+	exits(t, h, 0, "", "cache", "clear")
+	exits(t, h, 0, "", "token", "jama")
 	if got := server.lastSecret(); got != secretA || !ran() {
 		t.Errorf("the server was shown %q; the test may be blind", got)
 	}
-	callWithin(t, h, 0, secretB, "rotate", "jama", "--secret-stdin")
-	if r := callWithin(t, h, 0, "", "doctor"); !strings.Contains(r.stdout, "opened by a plugin of age") {
+	exits(t, h, 0, secretB, "rotate", "jama", "--secret-stdin")
+	if r := exits(t, h, 0, "", "doctor"); !strings.Contains(r.stdout, "opened by a plugin of age") {
 		t.Errorf("doctor: %s", r.stdout)
 	}
 	nowhere(t, h.Dir, strings.TrimSpace(string(key)), secretA, secretB)
 
-	callWithin(t, h, 0, "", "cache", "clear")
+	exits(t, h, 0, "", "cache", "clear")
 	if err := os.Rename(plugin, plugin+"-away"); err != nil {
 		t.Fatal(err)
 	}
-	if r := callWithin(t, h, 5, "", "token", "jama"); !strings.Contains(r.stderr, plugin) {
+	if r := exits(t, h, 5, "", "token", "jama"); !strings.Contains(r.stderr, plugin) {
 		t.Errorf("token without the plugin: %s", r.stderr)
 	}
 	if err := os.Rename(plugin+"-away", plugin); err != nil {
 		t.Fatal(err)
 	}
-	callWithin(t, h, 0, "", "token", "jama")
+	exits(t, h, 0, "", "token", "jama")
 }
 
 // TestKeyringByBadAgePlugin: a plugin that hangs, prompts or fails is an error, not a hang,
 // and the keyring stays as it was.
 func TestKeyringByBadAgePlugin(t *testing.T) {
+	t.Parallel() // mostly waiting
 	server, h := newServer(t), desktopHome(t, []string{"PATH=/usr/bin:/bin", "XDG_RUNTIME_DIR=/nonexistent"})
-	callWithin(t, h, 0, "", "keyring", "use", "file")
-	callWithin(t, h, 0, secretA, addArgs(server)...)
+	exits(t, h, 0, "", "keyring", "use", "file")
+	exits(t, h, 0, secretA, addArgs(server)...)
 	for _, name := range []string{"slow", "leaving", "pin", "noisy", "garbage"} {
-		if r := callWithin(t, h, 5, "", "keyring", "use", "file", "--identity", agePlugin(t, name)); strings.Contains(r.stderr, "c4n4ry") {
+		if r := exits(t, h, 5, "", "keyring", "use", "file", "--identity", agePlugin(t, name)); strings.Contains(r.stderr, "c4n4ry") {
 			t.Errorf("%s: its own words are shown: %s", name, r.stderr)
 		}
-		callWithin(t, h, 0, "", "cache", "clear")
-		callWithin(t, h, 0, "", "token", "jama")
+		exits(t, h, 0, "", "cache", "clear")
+		exits(t, h, 0, "", "token", "jama")
 	}
-	callWithin(t, h, 2, "", "keyring", "use", "secret-service", "--identity", "age-plugin-good")
-	callWithin(t, h, 5, "", "keyring", "use", "file", "--identity", "age-plugin-none")
+	exits(t, h, 2, "", "keyring", "use", "secret-service", "--identity", "age-plugin-good")
+	exits(t, h, 5, "", "keyring", "use", "file", "--identity", "age-plugin-none")
 }
 
 // nowhere fails if a file below dir contains one of the texts in clear.

@@ -47,14 +47,16 @@ func (f *front) unowned(r protocol.Request) error {
 
 // disputed reports whether a tool's message that a token was accepted matters, which is
 // so only if a token was reported as refused before. Usually none was, and the engine
-// need not run.
+// need not run. If it is not known which profile owns the URL, the engine finds out.
 func (f *front) disputed(r protocol.Request) bool {
 	if f.store == nil {
 		return false
 	}
-	profile := f.store.ProfileOf(r, cache.ClockAt(f.start))
+	now := cache.ClockAt(f.start)
+	profile := f.store.ProfileOf(r, now)
 	if profile == "" {
-		return false
+		_, none := f.store.Unowned(r.URL, now)
+		return !none
 	}
 	_, found := f.store.Rejections(cache.Item{Profile: profile, Narrowing: r.Narrowing})
 	return found

@@ -93,8 +93,8 @@ func TestKeyringCredentialRecipe(t *testing.T) {
 			home := filepath.Join(tools, "home")
 			h.Env = []string{"PATH=" + tools + ":" + bin + ":/usr/sbin:/usr/bin:/sbin:/bin", "HOME=" + home, "XDG_RUNTIME_DIR=/nonexistent",
 				"SEALED=" + sealed, "SYSTEMD_CREDENTIAL_SECRET=" + tools + "/credential.secret", "LC_ALL=C.UTF-8"}
-			callWithin(t, h, 0, "", "keyring", "use", "file")
-			callWithin(t, h, 0, secretA, addArgs(server)...)
+			exits(t, h, 0, "", "keyring", "use", "file")
+			exits(t, h, 0, secretA, addArgs(server)...)
 			sh := func(script string) {
 				t.Helper()
 				cmd := exec.Command("/bin/sh", "-euc", script)
@@ -105,17 +105,17 @@ func TestKeyringCredentialRecipe(t *testing.T) {
 			}
 			sh(blocks[i])
 			nowhere(t, home, "AGE-SECRET-KEY-1")
-			callWithin(t, h, 0, "", "cache", "clear")
-			callWithin(t, h, 5, "", "token", "jama")
+			exits(t, h, 0, "", "cache", "clear")
+			exits(t, h, 5, "", "token", "jama")
 
 			// What systemd does with LoadCredentialEncrypted=.
 			given := filepath.Join(tools, "credentials")
 			sh("umask 077; mkdir " + given + "; systemd-creds decrypt --name=credhelper-keyring " + sealed + " " + given + "/credhelper-keyring")
 			h.Env = append(h.Env, "CREDENTIALS_DIRECTORY="+given)
-			if r := callWithin(t, h, 0, "", "token", "jama"); !server.knows(r.token()) {
+			if r := exits(t, h, 0, "", "token", "jama"); !server.knows(r.token()) {
 				t.Errorf("token: %q", r.stdout)
 			}
-			if r := callWithin(t, h, 0, "", "doctor"); !strings.Contains(r.stdout, "opened by a systemd credential") {
+			if r := exits(t, h, 0, "", "doctor"); !strings.Contains(r.stdout, "opened by a systemd credential") {
 				t.Errorf("doctor: %s", r.stdout)
 			}
 		})

@@ -44,28 +44,28 @@ func whole(t *testing.T, desktop *keyringtest.Session, collection string) {
 	for name, env := range map[string][]string{"address": desktop.Env, "runtime directory": desktop.WithoutAddress()} {
 		t.Run(name, func(t *testing.T) {
 			server, h := newServer(t), desktopHome(t, env)
-			if r := callWithin(t, h, 0, secretA, addArgs(server)...); !strings.Contains(r.stderr, "your desktop's keyring answers") {
+			if r := exits(t, h, 0, secretA, addArgs(server)...); !strings.Contains(r.stderr, "the desktop keyring (Secret Service) answers") {
 				t.Errorf("add took another keyring: %s", r.stderr)
 			}
 			if n := itemsOf(t, desktop, collection); n != 1 {
 				t.Errorf("the desktop holds %d secrets, want 1", n)
 			}
-			callWithin(t, h, 0, "", "cache", "clear")
-			if r := callWithin(t, h, 0, "", "token", "jama"); !server.knows(r.token()) {
+			exits(t, h, 0, "", "cache", "clear")
+			if r := exits(t, h, 0, "", "token", "jama"); !server.knows(r.token()) {
 				t.Errorf("token: %q", r.stdout)
 			}
-			callWithin(t, h, 0, secretB, "rotate", "jama", "--secret-stdin")
-			callWithin(t, h, 0, "", "cache", "clear")
-			callWithin(t, h, 0, "", "token", "jama")
+			exits(t, h, 0, secretB, "rotate", "jama", "--secret-stdin")
+			exits(t, h, 0, "", "cache", "clear")
+			exits(t, h, 0, "", "token", "jama")
 			if got := server.lastSecret(); got != secretB {
 				t.Errorf("after rotate the server was shown %q", got)
 			}
-			if r := callWithin(t, h, 0, "", "doctor"); !strings.Contains(r.stdout, "desktop keyring (Secret Service), answered in") {
+			if r := exits(t, h, 0, "", "doctor"); !strings.Contains(r.stdout, "desktop keyring (Secret Service), answered in") {
 				t.Errorf("doctor: %s", r.stdout)
 			}
-			callWithin(t, h, 0, "", "keyring", "use", "file")
-			callWithin(t, h, 0, "", "keyring", "use", "secret-service")
-			callWithin(t, h, 0, "", "remove", "jama", "--yes")
+			exits(t, h, 0, "", "keyring", "use", "file")
+			exits(t, h, 0, "", "keyring", "use", "secret-service")
+			exits(t, h, 0, "", "remove", "jama", "--yes")
 			if n := itemsOf(t, desktop, collection); n != 0 {
 				t.Errorf("after remove the desktop holds %d secrets", n)
 			}
@@ -81,10 +81,10 @@ func TestDesktopKWallet(t *testing.T) {
 	whole(t, desktop, "kdewallet")
 
 	server, h := newServer(t), desktopHome(t, desktop.Env)
-	callWithin(t, h, 0, "", "keyring", "use", "kwallet")
-	callWithin(t, h, 0, secretA, addArgs(server)...)
-	callWithin(t, h, 0, "", "cache", "clear")
-	callWithin(t, h, 0, "", "token", "jama")
+	exits(t, h, 0, "", "keyring", "use", "kwallet")
+	exits(t, h, 0, secretA, addArgs(server)...)
+	exits(t, h, 0, "", "cache", "clear")
+	exits(t, h, 0, "", "token", "jama")
 	if n := itemsOf(t, desktop, "kdewallet"); n != 1 {
 		t.Errorf("the desktop holds %d secrets, want 1", n)
 	}
@@ -92,19 +92,19 @@ func TestDesktopKWallet(t *testing.T) {
 	desktop.Close()
 
 	closed := startKWallet(t, dir, false)
-	callWithin(t, h, 0, "", "cache", "clear")
+	exits(t, h, 0, "", "cache", "clear")
 	fresh := desktopHome(t, closed.Env)
-	if r := callWithin(t, h, 5, "", "token", "jama"); !strings.Contains(r.stderr, `unlock the desktop's keyring "kdewallet"`) {
+	if r := exits(t, h, 5, "", "token", "jama"); !strings.Contains(r.stderr, `unlock the desktop's keyring "kdewallet"`) {
 		t.Errorf("token does not say what to do: %s", r.stderr)
 	}
-	callWithin(t, h, 5, secretB, "rotate", "jama", "--secret-stdin")
-	callWithin(t, fresh, 5, secretA, addArgs(server)...)
-	callWithin(t, fresh, 5, "", "keyring", "use", "kwallet")
+	exits(t, h, 5, secretB, "rotate", "jama", "--secret-stdin")
+	exits(t, fresh, 5, secretA, addArgs(server)...)
+	exits(t, fresh, 5, "", "keyring", "use", "kwallet")
 	untouched(t, fresh)
 	closed.Close()
 
 	startKWallet(t, dir, true) // the next sign-in, after which a tool is the first to ask
-	callWithin(t, h, 0, "", "token", "jama")
+	exits(t, h, 0, "", "token", "jama")
 	if got := server.lastSecret(); got != secretA {
 		t.Errorf("the secret is %q now", got)
 	}
@@ -131,7 +131,7 @@ func TestDesktopKeePassXC(t *testing.T) {
 	desktop := startKeePassXC(t, t.TempDir(), "ConfirmAccessItem=false", "ConfirmDeleteItem=false")
 	whole(t, desktop, "my_20vault")
 	h := desktopHome(t, desktop.Env)
-	if r := callWithin(t, h, 5, "", "keyring", "use", "kwallet"); !strings.Contains(r.stderr, "KWallet does not answer") {
+	if r := exits(t, h, 5, "", "keyring", "use", "kwallet"); !strings.Contains(r.stderr, "KWallet does not answer") {
 		t.Errorf("keyring use kwallet: %s", r.stderr)
 	}
 	untouched(t, h)
@@ -143,7 +143,7 @@ func TestDesktopKeePassXC(t *testing.T) {
 func TestDesktopKeePassXCAsks(t *testing.T) {
 	desktop := startKeePassXC(t, t.TempDir(), "ConfirmDeleteItem=false")
 	server, h := newServer(t), desktopHome(t, desktop.Env)
-	if r := callWithin(t, h, 5, secretA, addArgs(server)...); !strings.Contains(r.stderr, "without asking") {
+	if r := exits(t, h, 5, secretA, addArgs(server)...); !strings.Contains(r.stderr, "without asking") {
 		t.Errorf("add does not say what to do: %s", r.stderr)
 	}
 	untouched(t, h)

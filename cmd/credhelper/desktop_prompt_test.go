@@ -236,14 +236,14 @@ func TestDesktopKeyringPrompts(t *testing.T) {
 	service, bus := startPrompting(t)
 	server, h := newServer(t), desktopHome(t, bus.Env)
 	service.promptOn("CreateItem")
-	callWithin(t, h, 5, secretA, addArgs(server)...)
+	exits(t, h, 5, secretA, addArgs(server)...)
 	if service.asked(t) == 0 {
 		t.Error("add: no prompt was started: the test is blind")
 	}
 	untouched(t, h)
 	service.promptOn("")
-	callWithin(t, h, 0, secretA, addArgs(server)...)
-	callWithin(t, h, 0, "", "cache", "clear")
+	exits(t, h, 0, secretA, addArgs(server)...)
+	exits(t, h, 0, "", "cache", "clear")
 	for _, c := range []struct {
 		on     string
 		prompt bool
@@ -254,15 +254,15 @@ func TestDesktopKeyringPrompts(t *testing.T) {
 		{"Delete", true, []string{"remove", "jama", "--yes"}},
 	} {
 		service.promptOn(c.on)
-		callWithin(t, h, 5, secretB, c.args...)
+		exits(t, h, 5, secretB, c.args...)
 		if asked := service.asked(t) > 0; asked != c.prompt {
 			t.Errorf("%v: a prompt was started: %v, want %v", c.args, asked, c.prompt)
 		}
 	}
 	service.promptOn("CreateItem")
-	callWithin(t, h, 0, secretB, "rotate", "jama", "--secret-stdin")
+	exits(t, h, 0, secretB, "rotate", "jama", "--secret-stdin")
 	service.promptOn("")
-	callWithin(t, h, 0, "", "token", "jama", "--refresh")
+	exits(t, h, 0, "", "token", "jama", "--refresh")
 	if got := server.lastSecret(); got != secretB {
 		t.Errorf("the secret is %q now", got)
 	}
@@ -274,7 +274,7 @@ func TestDesktopKeyringForAnother(t *testing.T) {
 	service, bus := startPrompting(t)
 	server, h := newServer(t), desktopHome(t, bus.Env)
 	service.promptOn("Access")
-	if r := callWithin(t, h, 5, secretA, addArgs(server)...); !strings.Contains(r.stderr, "without asking") {
+	if r := exits(t, h, 5, secretA, addArgs(server)...); !strings.Contains(r.stderr, "without asking") {
 		t.Errorf("add does not say what to do: %s", r.stderr)
 	}
 	untouched(t, h)
@@ -295,9 +295,9 @@ func desktopHome(t *testing.T, env []string) *program.Home {
 	return h
 }
 
-// callWithin runs credhelper with a text on stdin, and fails unless it exits with the code.
+// exits runs credhelper with a text on stdin, and fails unless it exits with the code.
 // If it reached its own limit of 8 s, that would be another code.
-func callWithin(t *testing.T, h *program.Home, code int, stdin string, args ...string) result {
+func exits(t *testing.T, h *program.Home, code int, stdin string, args ...string) result {
 	t.Helper()
 	cmd := h.Command(args...)
 	cmd.Stdin = strings.NewReader(stdin)

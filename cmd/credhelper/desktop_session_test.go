@@ -39,28 +39,28 @@ func TestDesktopKeyring(t *testing.T) {
 	for name, env := range map[string][]string{"address": desktop.Env, "runtime directory": desktop.WithoutAddress()} {
 		t.Run(name, func(t *testing.T) {
 			server, h := newServer(t), desktopHome(t, env)
-			if r := callWithin(t, h, 0, "", "doctor"); !strings.Contains(r.stdout, "desktop keyring (Secret Service) answers") {
+			if r := exits(t, h, 0, "", "doctor"); !strings.Contains(r.stdout, "desktop keyring (Secret Service) answers") {
 				t.Errorf("doctor, before a keyring is chosen: %s", r.stdout)
 			}
-			if r := callWithin(t, h, 0, secretA, addArgs(server)...); !strings.Contains(r.stderr, "your desktop's keyring answers") {
+			if r := exits(t, h, 0, secretA, addArgs(server)...); !strings.Contains(r.stderr, "the desktop keyring (Secret Service) answers") {
 				t.Errorf("add took another keyring: %s", r.stderr)
 			}
 			if got := server.lastSecret(); got != secretA {
 				t.Errorf("the server was shown %q", got)
 			}
-			callWithin(t, h, 0, "", "cache", "clear")
-			if r := callWithin(t, h, 0, "", "token", "jama"); !server.knows(r.token()) {
+			exits(t, h, 0, "", "cache", "clear")
+			if r := exits(t, h, 0, "", "token", "jama"); !server.knows(r.token()) {
 				t.Errorf("token: %q", r.stdout)
 			}
-			callWithin(t, h, 0, secretB, "rotate", "jama", "--secret-stdin")
-			callWithin(t, h, 0, "", "cache", "clear")
-			if r := callWithin(t, h, 0, "capability[]=authtype\nprotocol=https\nhost=api.example.com\n\n", "git-credential-credhelper", "get"); !strings.Contains(r.stdout, "token-canary") {
+			exits(t, h, 0, secretB, "rotate", "jama", "--secret-stdin")
+			exits(t, h, 0, "", "cache", "clear")
+			if r := exits(t, h, 0, "capability[]=authtype\nprotocol=https\nhost=api.example.com\n\n", "git-credential-credhelper", "get"); !strings.Contains(r.stdout, "token-canary") {
 				t.Errorf("git: %q", r.stdout)
 			}
 			if got := server.lastSecret(); got != secretB {
 				t.Errorf("after rotate the server was shown %q", got)
 			}
-			if r := callWithin(t, h, 0, "", "doctor"); !strings.Contains(r.stdout, "desktop keyring (Secret Service), answered in") {
+			if r := exits(t, h, 0, "", "doctor"); !strings.Contains(r.stdout, "desktop keyring (Secret Service), answered in") {
 				t.Errorf("doctor: %s", r.stdout)
 			}
 			if left, _ := filepath.Glob(h.Dirs.Keyring() + "/*"); left != nil {
@@ -69,11 +69,11 @@ func TestDesktopKeyring(t *testing.T) {
 			if n := items(t, desktop); n != 1 {
 				t.Errorf("the desktop holds %d secrets, want 1", n)
 			}
-			callWithin(t, h, 0, "", "remove", "jama", "--yes")
+			exits(t, h, 0, "", "remove", "jama", "--yes")
 			if n := items(t, desktop); n != 0 {
 				t.Errorf("after remove the desktop holds %d secrets", n)
 			}
-			callWithin(t, h, 3, "", "token", "jama")
+			exits(t, h, 3, "", "token", "jama")
 		})
 	}
 }
@@ -82,13 +82,13 @@ func TestDesktopKeyring(t *testing.T) {
 func TestDesktopKeyringMoved(t *testing.T) {
 	desktop, server := desktopSession(t, t.TempDir(), true), newServer(t)
 	h := desktopHome(t, desktop.Env)
-	callWithin(t, h, 0, "", "keyring", "use", "file")
-	callWithin(t, h, 0, secretA, addArgs(server)...)
-	if r := callWithin(t, h, 0, "", "keyring", "use", "secret-service"); !strings.Contains(r.stderr, "Moved from file: the secrets of jama.") {
+	exits(t, h, 0, "", "keyring", "use", "file")
+	exits(t, h, 0, secretA, addArgs(server)...)
+	if r := exits(t, h, 0, "", "keyring", "use", "secret-service"); !strings.Contains(r.stderr, "Moved from file: the secrets of jama.") {
 		t.Errorf("keyring use secret-service: %s", r.stderr)
 	}
-	callWithin(t, h, 0, "", "cache", "clear")
-	callWithin(t, h, 0, "", "token", "jama")
+	exits(t, h, 0, "", "cache", "clear")
+	exits(t, h, 0, "", "token", "jama")
 	if n := items(t, desktop); n != 1 {
 		t.Errorf("the desktop holds %d secrets, want 1", n)
 	}
@@ -100,19 +100,19 @@ func TestDesktopKeyringLocked(t *testing.T) {
 	dir := t.TempDir()
 	first, server := desktopSession(t, dir, true), newServer(t)
 	h := desktopHome(t, first.Env)
-	callWithin(t, h, 0, secretA, addArgs(server)...)
-	callWithin(t, h, 0, "", "cache", "clear")
+	exits(t, h, 0, secretA, addArgs(server)...)
+	exits(t, h, 0, "", "cache", "clear")
 	first.Close()
 	second := desktopSession(t, dir, false)
 
 	for _, args := range [][]string{{"token", "jama"}, {"rotate", "jama", "--secret-stdin"}, {"remove", "jama", "--yes"}} {
-		if r := callWithin(t, h, 5, secretB, args...); !strings.Contains(r.stderr, "unlock") {
+		if r := exits(t, h, 5, secretB, args...); !strings.Contains(r.stderr, "unlock") {
 			t.Errorf("%v does not say what to do: %s", args, r.stderr)
 		}
 	}
 	fresh := desktopHome(t, second.Env)
 	for _, args := range [][]string{addArgs(server), {"keyring", "use", "secret-service"}} {
-		if r := callWithin(t, fresh, 5, secretA, args...); !strings.Contains(r.stderr, "unlock") {
+		if r := exits(t, fresh, 5, secretA, args...); !strings.Contains(r.stderr, "unlock") {
 			t.Errorf("%v does not say what to do: %s", args, r.stderr)
 		}
 	}
@@ -123,17 +123,17 @@ func TestDesktopKeyringLocked(t *testing.T) {
 func TestDesktopKeyringHangs(t *testing.T) {
 	desktop, server := desktopSession(t, t.TempDir(), true), newServer(t)
 	h := desktopHome(t, desktop.Env)
-	callWithin(t, h, 0, secretA, addArgs(server)...)
-	callWithin(t, h, 0, "", "cache", "clear")
+	exits(t, h, 0, secretA, addArgs(server)...)
+	exits(t, h, 0, "", "cache", "clear")
 	if err := desktop.Daemon.Process.Signal(syscall.SIGSTOP); err != nil {
 		t.Fatal(err)
 	}
-	callWithin(t, h, 5, "", "token", "jama")
-	callWithin(t, h, 5, secretB, "rotate", "jama", "--secret-stdin")
+	exits(t, h, 5, "", "token", "jama")
+	exits(t, h, 5, secretB, "rotate", "jama", "--secret-stdin")
 	if err := desktop.Daemon.Process.Signal(syscall.SIGCONT); err != nil {
 		t.Fatal(err)
 	}
-	callWithin(t, h, 0, "", "token", "jama")
+	exits(t, h, 0, "", "token", "jama")
 	if got := server.lastSecret(); got != secretA {
 		t.Errorf("the secret is %q now", got)
 	}
@@ -151,13 +151,13 @@ func TestDesktopSourceCommand(t *testing.T) {
 	for name, env := range map[string][]string{"address": desktop.Env, "runtime directory": desktop.WithoutAddress()} {
 		t.Run(name, func(t *testing.T) {
 			h := desktopHome(t, env)
-			callWithin(t, h, 0, "", "keyring", "use", "file")
+			exits(t, h, 0, "", "keyring", "use", "file")
 			err := h.AddProfile(program.Profile{Name: "jama", Origin: "https://api.example.com", TokenURL: server.URL + "/token", ClientID: "client",
 				More: `secret = ["command", "` + need(t, "secret-tool") + `", "lookup", "app", "jama"]`})
 			if err != nil {
 				t.Fatal(err)
 			}
-			if r := callWithin(t, h, 0, "", "token", "jama"); !server.knows(r.token()) {
+			if r := exits(t, h, 0, "", "token", "jama"); !server.knows(r.token()) {
 				t.Errorf("token: %q", r.stdout)
 			}
 		})

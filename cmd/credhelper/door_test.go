@@ -39,19 +39,7 @@ type jamaDoor struct {
 // newJamaDoor makes the home, lends to jci with these flags, and opens the door.
 func newJamaDoor(t *testing.T, flags ...string) *jamaDoor {
 	t.Helper()
-	server, err := oauthtest.New(oauthtest.Options{Product: "jama", Fault: t.Errorf})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(server.Close)
-	h, err := program.NewHome(t.TempDir(), bin)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(h.Close)
-	if _, err := h.Run("secret", "add", "jama", "--preset", "jama", "--url", server.APIURL(), "--client-id", "client", "--secret-stdin", "--no-verify"); err != nil {
-		t.Fatal(err)
-	}
+	h, server := jamaHome(t)
 	d := &jamaDoor{home: h, server: server, client: &http.Client{Transport: &http.Transport{}}}
 	t.Cleanup(d.client.CloseIdleConnections)
 	d.id, d.secret = d.lend(t, "jci", flags...)
@@ -301,7 +289,7 @@ func TestDoorFlood(t *testing.T) {
 	if d.server.Count() != 0 || len(d.server.Calls()) != 0 {
 		t.Errorf("%d token requests, %d calls", d.server.Count(), len(d.server.Calls()))
 	}
-	if log := d.run(t, "log", "--event", "guest", "--json"); !strings.Contains(log, "is not known here") || strings.Contains(log, d.secret) {
+	if log := d.run(t, "log", "--event", "guest", "--json"); !strings.Contains(log, "guest jci: a wrong secret") || !strings.Contains(log, `"guest":"jci"`) || strings.Contains(log, d.secret) {
 		t.Errorf("the log: %s", log)
 	}
 }
@@ -390,7 +378,7 @@ func TestLend(t *testing.T) {
 	}
 	for _, args := range [][]string{
 		{"lend", "jama"}, {"lend", "--to", "x"}, {"lend", "nobody", "--to", "x", "--json"}, {"lend", "jama", "--to", "../x", "--json"}, {"lend", "jama", "--to", "jci", "--json"},
-		{"lend", "jama", "--to", "x", "--rotate", "y"}, {"lend", "--revoke", "nobody"}, {"lend", "--rotate", "nobody", "--json"}, {"lend", "jama", "--to", "x", "--from", "0.0.0.0/0", "--json"},
+		{"lend", "jama", "--to", "x", "--rotate", "y"}, {"lend", "--revoke", "nobody"}, {"lend", "--rotate", "nobody", "--json"}, {"lend", "jama", "--to", "x", "--from", "0.0.0.0/0", "--json"}, {"lend", "jama", "--to", "x", "--from", "::ffff:0.0.0.0/97", "--json"},
 		{"lend", "jama", "--to", "x", "--expires", "soon", "--json"}, {"lend", "jama", "--to", "x", "--user", "no such user", "--json"}, {"lend", "jama", "--to", "x", "--method", "get", "--json"},
 	} {
 		if r := finish(t, d.home.Command(args...)); r.code != 2 && r.code != 3 && r.code != 9 || r.stdout != "" || strings.Count(r.stderr, "\n") > 2 {

@@ -4,6 +4,7 @@ package main_test
 
 import (
 	"os"
+	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -79,5 +80,27 @@ func TestHitTouchesNothing(t *testing.T) {
 	}
 	if n := s.requests() - before; n != 0 {
 		t.Errorf("%d token requests on hits", n)
+	}
+}
+
+// TestStackGrowsFirst: front and engine grow their stack before the first package that
+// needs a larger one is initialized, in an order that the paths of packages decide.
+func TestStackGrowsFirst(t *testing.T) {
+	cmd := exec.Command(filepath.Join(bin, "credhelper"), "version")
+	cmd.Env = append(os.Environ(), "GODEBUG=inittrace=1")
+	var trace strings.Builder
+	cmd.Stderr = &trace
+	if err := cmd.Run(); err != nil {
+		t.Fatalf("%v: %s", err, trace.String())
+	}
+	starts := strings.Split(trace.String(), "init internal/bytealg ")[1:]
+	if len(starts) != 2 {
+		t.Fatalf("%d processes, want the front and the engine: the test is blind\n%s", len(starts), trace.String())
+	}
+	for i, start := range starts {
+		grown, needed := strings.Index(start, "/cmd/internal/stack @"), strings.Index(start, "init internal/godebug @")
+		if grown < 0 || needed < grown {
+			t.Errorf("executable %d grows its stack too late:\n%s", i+1, start)
+		}
 	}
 }

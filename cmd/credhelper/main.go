@@ -4,6 +4,11 @@
 //
 // It links only the standard library, without net/http, and golang.org/x/sys, because
 // every further package slows down every call (docs/performance.md).
+//
+// A call ends before the number of processors changes, and Go's goroutine that would notice
+// takes a hundredth of it.
+//
+//go:debug updatemaxprocs=0
 package main
 
 import (
@@ -12,14 +17,15 @@ import (
 	"slices"
 	"time"
 
+	"github.com/credhelper/credhelper/cmd/internal/entry"
 	"github.com/credhelper/credhelper/cmd/internal/handover"
 	"github.com/credhelper/credhelper/cmd/internal/process"
+	_ "github.com/credhelper/credhelper/cmd/internal/stack"
 	"github.com/credhelper/credhelper/helper/cache"
 	"github.com/credhelper/credhelper/protocol"
 )
 
 func main() {
-	process.GrowStack(1)
 	front := front{
 		args:  os.Args,
 		env:   os.Getenv,
@@ -112,7 +118,9 @@ func (f *front) other() string {
 // passes on the bytes already read from stdin. It returns only if that fails, or, on
 // systems that cannot replace a process, with the exit code of the child.
 func (f *front) handOver(executable, name string, stdin []byte) int {
-	code, err := handover.To(executable, handover.Handover{Limits: f.limits, Start: f.start}, os.Environ(), name, f.args, stdin)
+	entry.Leave()
+	environ, _ := handover.CutOneProcessor(os.Environ()) // which is of package entry
+	code, err := handover.To(executable, handover.Handover{Limits: f.limits, Start: f.start}, environ, name, f.args, stdin)
 	if err != nil {
 		return f.fail(err)
 	}

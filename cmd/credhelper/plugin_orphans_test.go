@@ -68,6 +68,7 @@ func enginesOf(t *testing.T, h *program.Home) (list []string) {
 // TestPluginOrphans: hosts that are killed at any moment after the plugin was forked leave
 // no plugin and no socket (T20).
 func TestPluginOrphans(t *testing.T) {
+	t.Parallel() // mostly waiting
 	h, dir := ownHome(t), sockets(t)
 	self, err := os.Executable()
 	if err != nil {

@@ -14,6 +14,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -71,7 +72,11 @@ func borrow(from, to string) error {
 	for _, name := range program.Executables {
 		content, err := os.ReadFile(filepath.Join(from, name))
 		if err == nil {
+			// Or a process that another test starts meanwhile has the file open for writing, so
+			// that it cannot be executed ("text file busy").
+			syscall.ForkLock.RLock()
 			err = os.WriteFile(filepath.Join(to, name), content, 0o755)
+			syscall.ForkLock.RUnlock()
 		}
 		if err != nil {
 			return err
@@ -211,6 +216,7 @@ func warmHome(t testing.TB, s *server) *program.Home {
 type result struct {
 	stdout, stderr string
 	code           int // -1: by a signal
+	took           time.Duration
 }
 
 // token is the token on stdout; "" if there is none.
@@ -221,12 +227,13 @@ func finish(t testing.TB, cmd *exec.Cmd) result {
 	t.Helper()
 	var out, said bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &said
+	began := time.Now()
 	err := cmd.Run()
 	var exit *exec.ExitError
 	if err != nil && !errors.As(err, &exit) {
 		t.Fatal(err)
 	}
-	return result{out.String(), said.String(), cmd.ProcessState.ExitCode()}
+	return result{out.String(), said.String(), cmd.ProcessState.ExitCode(), time.Since(began)}
 }
 
 // traced returns a call of credhelper under strace, whose log goes to the file log.

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/credhelper/credhelper/helper/cache"
 	"github.com/credhelper/credhelper/internal/program"
 	"github.com/credhelper/credhelper/protocol"
 	"github.com/credhelper/credhelper/protocol/secret"
@@ -171,6 +172,35 @@ func TestRefusedInVain(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestAcceptedWithoutRoute: the message that a token was accepted counts also where the
+// front does not know which profile owns the URL, which is so after each change of a
+// profile; for a host of nobody it is silent.
+func TestAcceptedWithoutRoute(t *testing.T) {
+	s := newServer(t)
+	h := newHome(t, s)
+	first, _ := call(t, h, "", "token", "jama")
+	token := strings.TrimSpace(first)
+	for range 3 {
+		call(t, h, token, "reject", "jama")
+	}
+	if _, err := h.Run("", "token", "https://api.example.com/"); err == nil {
+		t.Fatal("the reports do not count")
+	}
+	store, err := cache.Open(h.Dirs)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer store.Close()
+	if err := store.DropRoutes(); err != nil {
+		t.Fatal(err)
+	}
+	call(t, h, gitHost+"username=oauth2\npassword="+token+"\n\n", "git-credential-credhelper", "store")
+	if _, err := h.Run("", "token", "https://api.example.com/"); err != nil {
+		t.Errorf("after store: %v", err)
+	}
+	call(t, h, "protocol=https\nhost=other.example.com\npassword="+token+"\n\n", "git-credential-credhelper", "store")
 }
 
 // TestGitQuit (H2): if the profile fails, the real git stops with our reason and asks nobody

@@ -79,7 +79,9 @@ func TestUnownedByTheFront(t *testing.T) {
 				if c.env != "" {
 					cmd.Env = append(cmd.Env, c.env)
 				}
-				return finish(t, cmd)
+				r := finish(t, cmd)
+				r.took = 0 // not what is compared
+				return r
 			}
 			forgetHosts(t, h)
 			want := say(h)

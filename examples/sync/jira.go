@@ -23,14 +23,15 @@ type issue struct {
 }
 
 type fields struct {
-	Project     *named   `json:"project,omitempty"`
-	Type        *named   `json:"issuetype,omitempty"`
-	Summary     string   `json:"summary"`
-	Description string   `json:"description"`
-	Labels      []string `json:"labels,omitempty"`
+	Project     *reference `json:"project,omitempty"`
+	Type        *reference `json:"issuetype,omitempty"`
+	Summary     string     `json:"summary"`
+	Description string     `json:"description"`
+	Labels      []string   `json:"labels,omitempty"`
 }
 
-type named struct {
+// reference names a project or a type of issue.
+type reference struct {
 	Key  string `json:"key,omitempty"`
 	Name string `json:"name,omitempty"`
 }
@@ -79,10 +80,10 @@ func (j *jira) find(ctx context.Context, labels []string) (map[string]issue, err
 			return nil, err
 		}
 		if !nobody(header) {
-			return byLabel(answer.Issues, labels), nil
+			return byLabel(answer.Issues), nil
 		}
 		if try == 2 {
-			return nil, &refusal{profile: j.profile, status: http.StatusUnauthorized, said: "it answers as to nobody"}
+			return nil, &refusal{profile: j.profile, status: http.StatusUnauthorized, reason: "it answers as to nobody"}
 		}
 		if _, err := j.who(ctx); err != nil { // 401 renews the token
 			return nil, err
@@ -95,7 +96,7 @@ func nobody(h http.Header) bool {
 	return h.Get("X-Seraph-LoginReason") == "AUTHENTICATED_FAILED" || h.Get("X-AUSERNAME") == "anonymous"
 }
 
-func byLabel(issues []issue, labels []string) map[string]issue {
+func byLabel(issues []issue) map[string]issue {
 	found := map[string]issue{}
 	for _, i := range issues {
 		for _, l := range i.Fields.Labels {
@@ -108,7 +109,7 @@ func byLabel(issues []issue, labels []string) map[string]issue {
 // create makes an issue with a label.
 func (j *jira) create(ctx context.Context, summary, description, label string) error {
 	made := issue{Fields: fields{
-		Project: &named{Key: j.key}, Type: &named{Name: "Task"}, Summary: summary, Description: description, Labels: []string{label},
+		Project: &reference{Key: j.key}, Type: &reference{Name: "Task"}, Summary: summary, Description: description, Labels: []string{label},
 	}}
 	_, err := j.call(ctx, http.MethodPost, "/rest/api/2/issue", made, nil)
 	return err

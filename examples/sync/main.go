@@ -113,11 +113,11 @@ func (j *journal) line(level, system, text string) {
 // failed logs why something failed, and what to type next if that is known.
 func (j *journal) failed(system string, err error) {
 	text := plainly(err)
-	var known *protocol.Error
+	var e *protocol.Error
 	var refused *refusal
 	switch {
-	case errors.As(err, &known) && known.Hint != "":
-		text += "; " + known.Hint
+	case errors.As(err, &e) && e.Hint != "":
+		text += "; " + e.Hint
 	case errors.As(err, &refused):
 		text += "; " + refused.next()
 	}

@@ -16,7 +16,7 @@ import (
 type refusal struct {
 	profile string
 	status  int
-	said    string // by the API; "" if it said nothing that can be read
+	reason  string // by the API; "" if it said nothing that can be read
 	id      string // by which the API's own log finds the request; "" if it gave none
 }
 
@@ -40,8 +40,8 @@ func (r *refusal) Error() string {
 		text = "the API refused"
 	}
 	text += fmt.Sprintf(" (HTTP %d)", r.status)
-	if r.said != "" {
-		text += ": " + r.said
+	if r.reason != "" {
+		text += ": " + r.reason
 	}
 	if r.id != "" {
 		text += " [" + r.id + "]"
@@ -74,7 +74,7 @@ func (r *refusal) next() string {
 var correlation = [...]string{"X-AREQUESTID", "Atl-Traceid", "X-Request-Id", "X-Correlation-Id"}
 
 func refusedBy(s *system, answer *http.Response, content []byte) *refusal {
-	r := &refusal{profile: s.profile, status: answer.StatusCode, said: message(content)}
+	r := &refusal{profile: s.profile, status: answer.StatusCode, reason: message(content)}
 	for _, name := range correlation {
 		if id := oneLine(answer.Header.Get(name), 64); id != "" {
 			r.id = name + " " + id

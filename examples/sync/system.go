@@ -69,9 +69,9 @@ func worthAsking(err error) (after time.Duration, later bool) {
 	if errors.As(err, &refused) || !errors.Is(err, protocol.ErrUnreachable) && !errors.Is(err, protocol.ErrBusy) {
 		return 0, false
 	}
-	var known *protocol.Error
-	if errors.As(err, &known) {
-		after = time.Duration(known.RetryAfter) * time.Second
+	var e *protocol.Error
+	if errors.As(err, &e) {
+		after = time.Duration(e.RetryAfter) * time.Second
 	}
 	return after, after < 20*time.Second
 }

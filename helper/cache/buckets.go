@@ -80,8 +80,8 @@ func hashesOf(keys []string) []hostHash {
 
 // holds reports whether a host's key is in its bucket.
 func (s *Store) holds(h *Hosts, key *sealingKey, host string) (bool, error) {
-	wanted := hashOf(host)
-	i := wanted.in(h.buckets)
+	hash := hashOf(host)
+	i := hash.in(h.buckets)
 	var sealed [bucketSize]byte
 	if s.dir.ReadAt(bucketsFile, sealed[:], int64(i)*bucketSize) != nil {
 		return false, ErrMiss
@@ -96,7 +96,7 @@ func (s *Store) holds(h *Hosts, key *sealingKey, host string) (bool, error) {
 	}
 	b := scanner{rest: string(text)}
 	for range b.uint16() {
-		if b.uint64() == wanted.hash {
+		if b.uint64() == hash.hash {
 			return true, nil
 		}
 	}

@@ -18,6 +18,7 @@ type Dirs struct {
 	State   string // run/, log, key file
 	System  string // the administrator's profiles/ and presets/; "" with CREDHELPER_ETC=none
 	Runtime string // a directory that ends with the session or with the machine's uptime; may not exist
+	Apart   bool   // below CREDHELPER_HOME: one of maybe several homes of a user
 }
 
 // Lookup returns a variable of an environment of entries "NAME=value". Windows writes some
@@ -43,7 +44,14 @@ func Variables(environ []string) func(name string) string {
 }
 
 // ErrNoHome says that the environment names no home directory.
-var ErrNoHome = errors.New("HOME is not set to an absolute path; set HOME or CREDHELPER_HOME")
+var ErrNoHome = errors.New(noHome())
+
+func noHome() string {
+	if runtime.GOOS == "windows" {
+		return "AppData and LocalAppData are not set; set CREDHELPER_HOME, or ask with --no-store"
+	}
+	return "HOME is not set to an absolute path; set HOME or CREDHELPER_HOME, or ask with --no-store"
+}
 
 // FindDirs returns the directories for the environment of a process of user uid.
 //
@@ -76,17 +84,19 @@ func FindDirs(env func(string) string, uid int) (Dirs, error) {
 		d.Config = home + "/config"
 		d.Data = home + "/data"
 		d.State = home + "/state"
+		d.Apart = true
 		return d, nil
 	}
 	if runtime.GOOS == "windows" {
 		return windowsDirs(d, env)
 	}
-	home := env("HOME")
+	home := strings.TrimRight(env("HOME"), "/") // "" is the root directory, or no home
+	rooted := filepath.IsAbs(env("HOME"))
 	place := func(variable, below string) string {
 		if dir := env(variable); filepath.IsAbs(dir) {
 			return dir + "/credhelper"
 		}
-		if !filepath.IsAbs(home) {
+		if !rooted {
 			return ""
 		}
 		return home + below + "/credhelper"
@@ -114,7 +124,7 @@ func systemDir(env func(string) string) string {
 func windowsDirs(d Dirs, env func(string) string) (Dirs, error) {
 	roaming, local := env("AppData"), env("LocalAppData")
 	if !filepath.IsAbs(roaming) || !filepath.IsAbs(local) {
-		return Dirs{}, errors.New("AppData and LocalAppData are not set; set CREDHELPER_HOME")
+		return Dirs{}, ErrNoHome
 	}
 	d.Config = filepath.Join(roaming, "credhelper")
 	d.Data = filepath.Join(local, "credhelper", "data")

@@ -1,6 +1,9 @@
 package cache
 
 import (
+	"time"
+	"unsafe"
+
 	"github.com/credhelper/credhelper/protocol"
 	"github.com/credhelper/credhelper/protocol/origin"
 	"github.com/credhelper/credhelper/protocol/secret"
@@ -76,8 +79,10 @@ func (e *Entry) encode() []byte {
 	return appendStamps(b, append([]Stamp{e.Lock}, e.Stamps...))
 }
 
+// decodeEntry decodes what encode wrote. The texts of the entry are parts of b, which is
+// not changed any more: a copy would be another one of the token, in each answer.
 func decodeEntry(b []byte) (*Entry, bool) {
-	s := scanner{rest: string(b)}
+	s := scanner{rest: unsafe.String(unsafe.SliceData(b), len(b))}
 	e, narrowed := &Entry{}, false
 	s.flags(&e.Wide, &e.Audit, &e.Rejected, &e.ByName, &e.Required, &narrowed)
 	copy(e.Binding[:], s.take(len(e.Binding)))
@@ -122,42 +127,49 @@ func (e *Entry) fits() bool {
 	return size < maxEntrySize
 }
 
-// leastLeft is the remaining lifetime, in seconds, that a token must have to be given,
-// unless its whole lifetime is shorter (A20).
-const leastLeft = 30
+// leastLeft is the remaining lifetime that a token must have to be given.
+const leastLeft = 30 * time.Second
 
-// RefreshTime returns when a token that was requested at issued and expires at expires
-// should be replaced: a tenth of its lifetime before its expiry, at most 5 minutes and
-// at least 30 s, except that a token with a lifetime under a minute is used for nine
-// tenths of it (A20). All times are Unix seconds.
-func RefreshTime(issued, expires int64) int64 {
-	life := expires - issued
-	margin := min(life/10, 300)
+// LeastLeft returns how long a token with this lifetime must still be valid to be given:
+// 30 s, or one second if it lives for a minute at most.
+func LeastLeft(life time.Duration) time.Duration {
+	if life <= 2*leastLeft {
+		return time.Second
+	}
+	return leastLeft
+}
+
+// least is LeastLeft in seconds.
+func least(life int64) int64 { return int64(LeastLeft(time.Duration(life)*time.Second) / time.Second) }
+
+// Margin returns how long before its expiry a token with this lifetime is replaced: a
+// tenth of it, at most 5 minutes and at least 30 s, except that a token with a lifetime
+// under a minute is used for nine tenths of it (A20).
+func Margin(life time.Duration) time.Duration {
+	margin := min(life/10, 5*time.Minute)
 	if life > 2*leastLeft {
 		margin = max(margin, leastLeft)
 	}
-	return expires - margin
+	return margin
+}
+
+// RefreshTime returns when a token that was requested at issued and expires at expires
+// should be replaced. All times are Unix seconds.
+func RefreshTime(issued, expires int64) int64 {
+	return expires - int64(Margin(time.Duration(expires-issued)*time.Second)/time.Second)
 }
 
 // Spread returns by how many seconds the replacement of a token may be put off after
 // RefreshTime, so that homes that got their tokens in one second do not all come back in
 // one: half of the time in which the token can still be given.
 func Spread(issued, expires int64) int64 {
-	least := int64(leastLeft)
-	if expires-issued <= 2*leastLeft {
-		least = 1
-	}
-	return max(0, expires-RefreshTime(issued, expires)-least) / 2
+	return max(0, expires-RefreshTime(issued, expires)-least(expires-issued)) / 2
 }
 
 // Usable reports whether the token may be given at now to a caller that needs it for
 // minTTL more seconds.
 func (e *Entry) Usable(now Clock, minTTL int64) bool {
-	least := int64(leastLeft)
-	if e.Expires-e.Issued <= 2*leastLeft {
-		least = 1
-	}
-	return e.credible(now) && now.Unix+max(minTTL, least) <= e.Expires
+	return e.credible(now) && now.Unix+max(minTTL, least(e.Expires-e.Issued)) <= e.Expires
 }
 
 // Fresh reports whether the token is Usable and outside its refresh margin.

@@ -68,7 +68,7 @@ func (s *Store) Narrowed(profile string) (list []*Entry) {
 	names, _ := s.narrowedFiles(profile, 't')
 	for _, name := range names {
 		if f, err := s.unseal(name); err == nil {
-			if e, err := s.entry(profile, nil, f); err == nil {
+			if e, err := s.entry(profile, name, nil, f); err == nil {
 				list = append(list, e)
 			}
 		}

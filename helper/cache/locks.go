@@ -27,8 +27,13 @@ func (d Dirs) Used() bool { return stampOf(d.Locks()).Inode != 0 }
 // lockName returns the name of a profile's lock file, which is never deleted.
 func lockName(profile string) string { return ProfileKey(profile).file('l') }
 
-// lockPath returns its path, as it is stored in entries.
-func (d Dirs) lockPath(profile string) string { return d.Locks() + "/" + lockName(profile) }
+// isLockPath reports whether path is that of the lock of the profile which has a slot, as
+// entries store it. It neither hashes the profile's name again nor makes the path: this is done for each hit.
+func (d Dirs) isLockPath(path, slot string) bool {
+	below, ok := strings.CutPrefix(path, d.State)
+	name, ours := strings.CutPrefix(below, "/locks/l-")
+	return ok && ours && len(name) == 2*len(Key{}) && strings.HasPrefix(slot[len("t-"):], name)
+}
 
 // locks opens the directory of locks, and creates it in a home that has state.
 func (d Dirs) locks() (private.Dir, error) {

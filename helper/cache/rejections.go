@@ -92,13 +92,13 @@ func (r *Rejections) Block(now int64) bool {
 // Renew makes these the rejections of another token. It is for a token that cannot be
 // cached and is fetched again at each call: reports of the last minute still count.
 func (r *Rejections) Renew(token string, issued, expires int64) {
-	kept := r.Rows[:0]
+	rest := r.Rows[:0]
 	for _, row := range r.Rows {
 		if Young(row.Last, issued) {
-			kept = append(kept, row)
+			rest = append(rest, row)
 		}
 	}
-	r.Token, r.Issued, r.Expires, r.Rows = token, issued, expires, kept
+	r.Token, r.Issued, r.Expires, r.Rows = token, issued, expires, rest
 }
 
 // Rejections returns an item's; false if there are none that can be read.

@@ -98,8 +98,8 @@ func (k *sealingKey) open(name string, sealed []byte) (text []byte, ok bool) {
 	if err != nil {
 		return nil, false
 	}
-	additional := append(sealed[:headerSize:headerSize], name...)
 	body := sealed[headerSize+nonceSize:]
+	additional := append(append(sealed, sealed[:headerSize]...), name...)[len(sealed):]
 	text, err = aead.Open(body[:0], sealed[headerSize:headerSize+nonceSize], body, additional)
 	return text, err == nil
 }

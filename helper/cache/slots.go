@@ -30,7 +30,7 @@ func slotName(item Item, i int) string {
 func (s *Store) Find(item Item, env func(string) string) (*Entry, error) {
 	return s.inSlots(item, func(slot string, f openedFile) (*Entry, error) {
 		if f.kind == kindEntry {
-			return s.entry(item.Profile, nil, f)
+			return s.entry(item.Profile, slot, nil, f)
 		}
 		subject, ok := decodeSubject(item.Profile, f.text)
 		if ok {
@@ -48,7 +48,7 @@ func (s *Store) Find(item Item, env func(string) string) (*Entry, error) {
 func (s *Store) Get(item Item, subject Subject) (*Entry, error) {
 	return s.inSlots(item, func(slot string, f openedFile) (*Entry, error) {
 		if len(subject) == 0 {
-			return s.entry(item.Profile, nil, f)
+			return s.entry(item.Profile, slot, nil, f)
 		}
 		return s.subjectEntry(item.Profile, slot, subject, f)
 	})
@@ -76,7 +76,7 @@ func (s *Store) subjectEntry(profile, slot string, subject Subject, f openedFile
 	if err != nil {
 		return nil, err
 	}
-	return s.entry(profile, subject, f)
+	return s.entry(profile, slot, subject, f)
 }
 
 // Holds reports whether any place has a sealed file for the profile.

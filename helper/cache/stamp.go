@@ -12,12 +12,8 @@ type Stamp struct {
 	Size   int64  // bytes
 }
 
-// fresh is the age below which a ctime is not trusted: kernels advance ctime in ticks
-// of up to 10 ms, so a second change in the same tick would go unnoticed.
-const fresh = 10 * time.Millisecond
-
 // TakeStamp stamps the file at path. ok is false if a further change might not show,
-// because the last one was less than 10 ms before now.
+// because the last one was less than fresh before now.
 func TakeStamp(path string, now time.Time) (stamp Stamp, ok bool) {
 	stamp = stampOf(path)
 	age := now.UnixNano() - stamp.Ctime

@@ -2,7 +2,15 @@
 
 package cache
 
-import "golang.org/x/sys/unix"
+import (
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// fresh is the age below which a ctime is not trusted: kernels advance ctime in ticks
+// of up to 10 ms, so a second change in the same tick would go unnoticed.
+const fresh = 10 * time.Millisecond
 
 func stampOf(path string) Stamp {
 	var st unix.Stat_t

@@ -56,15 +56,15 @@ func (s *Store) unsealAtMost(name string, limit int) (openedFile, error) {
 	return f, nil
 }
 
-// entry decodes a subject's decrypted entry.
-func (s *Store) entry(profile string, subject Subject, f openedFile) (*Entry, error) {
+// entry decodes a subject's decrypted entry, which is in a slot or beside it.
+func (s *Store) entry(profile, slot string, subject Subject, f openedFile) (*Entry, error) {
 	if f.kind != kindEntry {
 		return nil, ErrMiss
 	}
 	e, ok := decodeEntry(f.text)
 	// The lock file must be this home's: another home's entry can be opened with that
 	// home's key, which the same user can read.
-	if !ok || e.Profile != profile || e.Lock.Path != s.dirs.lockPath(profile) || e.Lock.Inode == 0 || !e.Lock.True() {
+	if !ok || e.Profile != profile || !s.dirs.isLockPath(e.Lock.Path, slot) || e.Lock.Inode == 0 || !e.Lock.True() {
 		return nil, ErrMiss
 	}
 	e.Subject = subject

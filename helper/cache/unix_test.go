@@ -47,7 +47,7 @@ func TestModes(t *testing.T) {
 		put(t, s, entry("jama"))
 		unix.Umask(old)
 		for path, want := range map[string]os.FileMode{
-			dirs.State: 0o700, dirs.Run(): 0o700, dirs.Locks(): 0o700, dirs.lockPath("jama"): 0o600,
+			dirs.State: 0o700, dirs.Run(): 0o700, dirs.Locks(): 0o700, dirs.Locks() + "/" + lockName("jama"): 0o600,
 			filepath.Join(dirs.Run(), ProfileKey("jama").file('t')): 0o600,
 		} {
 			if info, err := os.Stat(path); err != nil || info.Mode().Perm() != want {
@@ -211,7 +211,7 @@ func TestLockFileDeleted(t *testing.T) {
 		waiter <- l
 	}()
 	time.Sleep(20 * time.Millisecond)
-	if err := os.Remove(dirs.lockPath("jama")); err != nil {
+	if err := os.Remove(dirs.Locks() + "/" + lockName("jama")); err != nil {
 		t.Fatal(err)
 	}
 	first.Unlock()

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"errors"
 	"net/url"
 	"strings"
 
@@ -25,6 +26,9 @@ func parseOrigin(s string) (origin.Origin, string) {
 		return origin.Origin{}, problem
 	}
 	o, err := origin.Parse(ascii)
+	if refused := new(origin.Error); errors.As(err, &refused) && refused.Reason == origin.PlainHTTP {
+		return origin.Origin{}, "is plain http, which is allowed to this machine only: write https"
+	}
 	if err != nil {
 		return origin.Origin{}, err.Error()
 	}
@@ -121,28 +125,6 @@ func asciiHost(s string) (string, string) {
 		return "", "the host is no internationalized name in its one canonical spelling (IDNA 2008): lower case, composed, no look-alike forms"
 	}
 	return s[:start] + wild + ascii + port + s[end:], ""
-}
-
-// BothForms returns a punycode address followed by its Unicode form (O13); any other
-// address unchanged.
-func BothForms(address string) string {
-	if !strings.Contains(address, "xn--") {
-		return address
-	}
-	start := 0
-	if i := strings.Index(address, "://"); i >= 0 {
-		start = i + 3
-	}
-	host, _, _ := strings.Cut(address[start:], "/")
-	host = strings.TrimPrefix(host, "*.")
-	if i := strings.LastIndexByte(host, ':'); i >= 0 {
-		host = host[:i]
-	}
-	unicode, err := idna.Registration.ToUnicode(host)
-	if err != nil || unicode == host {
-		return address
-	}
-	return address + " (" + unicode + ")"
 }
 
 func isASCII(s string) bool {

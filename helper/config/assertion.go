@@ -5,7 +5,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/credhelper/credhelper/helper/keyring"
+	"github.com/credhelper/credhelper/helper/configfile"
 	"github.com/credhelper/credhelper/helper/oauth"
 )
 
@@ -22,75 +22,68 @@ func (p *Profile) NeedsKey() bool {
 // SecretIsKey reports whether the profile's secret is its private key.
 func (p *Profile) SecretIsKey() bool { return p.NeedsKey() && p.Key == nil }
 
-// NeedsSecret reports whether there is a secret: public clients, and those with their
-// key or assertion elsewhere, have none.
+// NeedsSecret reports whether there is a secret: public clients, those with their key or
+// assertion elsewhere, and readers of a pool have none.
 func (p *Profile) NeedsSecret() bool {
+	if p.Pool.Reader {
+		return false
+	}
 	auth, _ := oauth.FindClientAuth(p.ClientAuth)
 	return auth.NeedsSecret || p.SecretIsKey()
 }
 
 // takeAssertion reads how the client signs, and the sources of assertions that others
 // sign.
-func (p *Profile) takeAssertion(d *document, f *File) error {
+func (p *Profile) takeAssertion(d *configfile.Document, f *File) error {
 	var ok bool
 	if p.Subject, ok = sourceOf(f.SubjectToken); !ok {
-		return d.wrong("subject_token", `is a list such as ["file", "/path"]`)
+		return d.Wrong("subject_token", "is a list such as %s", fileSource())
 	}
 	p.Exchange = oauth.Use{SubjectType: f.SubjectTokenType, Requested: f.RequestedTokenType}
 	if p.Grant == "token_exchange" && p.Subject == nil {
-		return d.wrong("subject_token", "is missing: where the token to be exchanged comes from")
+		return d.Wrong("subject_token", "is missing: where the token to be exchanged comes from")
 	}
 	if a := f.Assertion; a != nil {
 		p.Assertion = oauth.Assertion{
 			Alg: a.Alg, KeyID: a.Kid, Thumbprint: a.Thumbprint, Audience: a.Aud, Issuer: a.Iss, Subject: a.Sub, ScopeClaim: yes(a.ScopeClaim),
 		}
 		if p.Assertion.Life, ok = duration(a.Life); !ok {
-			return d.wrong("assertion.life", `is whole seconds, or a string such as "90s", "5m"`)
+			return d.Wrong("assertion.life", `is whole seconds, or a string such as "90s", "5m"`)
 		}
 		for _, name := range sortedKeys(a.Claims) {
 			p.Assertion.Claims = append(p.Assertion.Claims, [2]string{name, a.Claims[name]})
 		}
 		if p.Key, ok = sourceOf(a.Key); !ok {
-			return d.wrong("assertion.key", `is a list such as ["file", "/path"]; without it the profile's secret is the key`)
+			return d.Wrong("assertion.key", "is a list such as %s; without it the profile's secret is the key", fileSource())
 		}
 		if p.From, ok = sourceOf(a.From); !ok {
-			return d.wrong("assertion.from", `is a list such as ["file", "/path"]`)
+			return d.Wrong("assertion.from", "is a list such as %s", fileSource())
 		}
 		if p.Cert = a.Cert; p.Cert != "" && !filepath.IsAbs(p.Cert) {
-			return d.wrong("assertion.cert", "is an absolute path")
+			return d.Wrong("assertion.cert", "is an absolute path")
 		}
 	}
 	return p.checkProof(d, f)
 }
 
-func (p *Profile) checkProof(d *document, f *File) error {
+func (p *Profile) checkProof(d *configfile.Document, f *File) error {
 	auth, _ := oauth.FindClientAuth(p.ClientAuth)
 	signs := p.NeedsKey() || p.ClientAuth == "client_secret_jwt" || auth.Federated || p.Grant == "jwt_bearer"
 	switch {
 	case f.Assertion != nil && !signs:
-		return d.wrong("assertion", "client_auth %q signs no assertions", p.ClientAuth)
+		return d.Wrong("assertion", "client_auth %q signs no assertions", p.ClientAuth)
 	case auth.Federated && p.From == nil:
-		return d.wrong("assertion.from", "is missing: client_auth %q shows an assertion from there", p.ClientAuth)
+		return d.Wrong("assertion.from", "is missing: client_auth %q shows an assertion from there", p.ClientAuth)
 	case !auth.Federated && p.Grant != "jwt_bearer" && p.From != nil:
-		return d.wrong("assertion.from", `belongs to client_auth "federation" or "spiffe", or grant "jwt_bearer"`)
+		return d.Wrong("assertion.from", `belongs to client_auth "federation" or "spiffe", or grant "jwt_bearer"`)
 	}
 	return nil
 }
 
-// sourceOf returns the words of a source; nil if there is none.
-func sourceOf(v any) ([]string, bool) {
-	words, ok := textList(v)
-	if !ok || words == nil {
-		return nil, ok
-	}
-	_, err := keyring.NewSource(words, keyring.Surroundings{})
-	return words, err == nil
-}
-
-// assertionFile returns the settings of takeAssertion in the form of the file.
-func (p *Profile) assertionFile() *AssertionFile {
+// settledAssertion returns the settings of takeAssertion in the form of the file.
+func (p *Profile) settledAssertion() *assertionFile {
 	a := p.Assertion
-	f := &AssertionFile{Cert: p.Cert, Alg: a.Alg, Kid: a.KeyID, Thumbprint: a.Thumbprint, Aud: a.Audience, Iss: a.Issuer, Sub: a.Subject}
+	f := &assertionFile{Cert: p.Cert, Alg: a.Alg, Kid: a.KeyID, Thumbprint: a.Thumbprint, Aud: a.Audience, Iss: a.Issuer, Sub: a.Subject}
 	if a.ScopeClaim {
 		f.ScopeClaim = &a.ScopeClaim
 	}

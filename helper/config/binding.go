@@ -100,6 +100,7 @@ var laterMembers = [...]struct {
 	{"assertion.cert", bindsToken, func(p *Profile) string { return p.Cert }},
 	{"assertion.from", bindsToken, func(p *Profile) string { return strings.Join(p.From, "\x00") }},
 	{"token", bindsToken, func(p *Profile) string { return strings.Join(p.Token, "\x00") }},
+	{"pool", bindsToken, func(p *Profile) string { return p.Pool.Name }},
 	{"allow_token_types", bindsNothing, nil},
 	{"limit", bindsNothing, nil},
 	{"timeout", bindsNothing, nil},

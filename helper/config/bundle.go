@@ -2,10 +2,8 @@ package config
 
 import (
 	"fmt"
-	"strings"
 
-	"github.com/pelletier/go-toml/v2"
-
+	"github.com/credhelper/credhelper/helper/configfile"
 	"github.com/credhelper/credhelper/protocol"
 )
 
@@ -24,7 +22,7 @@ func WriteBundle(profiles []*Profile) ([]byte, error) {
 	for _, p := range profiles {
 		all.Profiles[p.Name] = p.settled()
 	}
-	text, err := toml.Marshal(all)
+	text, err := configfile.Marshal(all)
 	return append([]byte("# credhelper profiles, without their secrets\n"), text...), err
 }
 
@@ -37,24 +35,24 @@ func ReadBundle(text []byte, allow func(profile string, s Source) error) (map[st
 		return nil, protocol.Malformed("the document is too large to be an export")
 	}
 	var all bundle
-	d, err := readDocument("import", text, &all)
+	d, err := configfile.Parse("import", text, &all)
 	if err != nil {
 		return nil, err
 	}
 	if all.Version != bundleVersion || len(all.Profiles) == 0 {
 		return nil, protocol.Malformed("the document is no export of credhelper's profiles")
 	}
-	return all.Profiles, d.checkSources(all.Profiles, allow)
+	return all.Profiles, checkSources(d, all.Profiles, allow)
 }
 
 // checkSources calls allow for each key of the document that refers to this machine, or
 // refuses the first.
-func (d *document) checkSources(profiles map[string]File, allow func(string, Source) error) error {
+func checkSources(d *configfile.Document, profiles map[string]File, allow func(string, Source) error) error {
 	first, key, count := 0, "", 0
 	for _, name := range sortedKeys(profiles) {
 		f := profiles[name]
 		for _, s := range f.sources() {
-			if s.InKeyring() {
+			if s.inKeyring() {
 				continue
 			}
 			if allow != nil {
@@ -63,8 +61,8 @@ func (d *document) checkSources(profiles map[string]File, allow func(string, Sou
 				}
 				continue
 			}
-			here := "profiles." + strings.ReplaceAll(name, ".", quotedDot) + "." + s.Key
-			if line := d.lines[here]; count == 0 || line < first {
+			here := "profiles." + configfile.Quoted(name) + "." + s.Key
+			if line := d.Line(here); count == 0 || line < first {
 				first, key = line, here
 			}
 			count++
@@ -77,7 +75,7 @@ func (d *document) checkSources(profiles map[string]File, allow func(string, Sou
 	if count > 1 {
 		more = fmt.Sprintf(" (and %d more such members)", count-1)
 	}
-	e := d.wrong(key, "a document may not say what to run or read on this machine%s; nothing was added", more).(*protocol.Error)
+	e := d.Wrong(key, "a document may not say what to run or read on this machine%s; nothing was added", more).(*protocol.Error)
 	e.Hint = "if you trust it, look at each and agree to it: credhelper import FILE --allow-local-sources"
 	return e
 }

@@ -57,12 +57,3 @@ func (p *Profile) ProbeHint(status int, message string) string {
 	}
 	return ""
 }
-
-// DoorError returns the body of an error as the product's API writes it; "" if the
-// preset does not know.
-func (p *Profile) DoorError() string {
-	if p.preset == nil {
-		return ""
-	}
-	return p.preset.DoorError
-}

@@ -4,8 +4,7 @@ import (
 	"bytes"
 	"time"
 
-	"github.com/pelletier/go-toml/v2"
-
+	"github.com/credhelper/credhelper/helper/configfile"
 	"github.com/credhelper/credhelper/helper/oauth"
 	"github.com/credhelper/credhelper/protocol"
 	"github.com/credhelper/credhelper/protocol/printable"
@@ -22,7 +21,7 @@ func (r *Resolver) Draft(name string, f File) (*Profile, error) {
 	if err != nil {
 		return nil, protocol.About("profile "+name, err, "")
 	}
-	p, err := r.Profile(name, "profile "+name, content)
+	p, err := r.profile(name, "profile "+name, content, configfile.ParseOwn)
 	if err != nil {
 		return nil, err
 	}
@@ -31,7 +30,7 @@ func (r *Resolver) Draft(name string, f File) (*Profile, error) {
 		return nil, protocol.About("profile "+name, err, "")
 	}
 	content = append([]byte("# profiles/"+name+".toml -- no secrets here\n"), content...)
-	return r.Profile(name, "profile "+name, content)
+	return r.profile(name, "profile "+name, content, configfile.ParseOwn)
 }
 
 // settle writes the values that the secret is bound to into the file.
@@ -45,7 +44,7 @@ func (f *File) settle(p *Profile) {
 	f.Grant, f.ClientAuth, f.Scopes, f.Audience = p.Grant, auth.Name, p.Scopes, p.Audience
 	f.Redirect = p.Redirect
 	if p.file.Assertion != nil || p.preset != nil && p.preset.Profile.Assertion != nil {
-		f.Assertion = p.assertionFile()
+		f.Assertion = p.settledAssertion()
 	}
 	if p.RawBasic {
 		f.BasicEncoding = "raw"
@@ -91,7 +90,7 @@ func (p *Profile) Resolved() ([]byte, error) {
 			*t.into = int64(t.d / time.Second)
 		}
 	}
-	return toml.Marshal(&f)
+	return configfile.Marshal(&f)
 }
 
 // settled returns the profile's file with the values that its secret is bound to.

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/credhelper/credhelper/helper/configfile"
 	"github.com/credhelper/credhelper/helper/keyring"
 	"github.com/credhelper/credhelper/helper/oauth"
 	"github.com/credhelper/credhelper/protocol/origin"
@@ -17,11 +18,11 @@ import (
 // were applied, and reports errors with line and key. Together they accept nothing that
 // a later step would have to check again.
 
-func (p *Profile) takeAddresses(d *document, f *File) error {
+func (p *Profile) takeAddresses(d *configfile.Document, f *File) error {
 	var problem string
 	if f.URL != "" {
 		if p.URL, problem = parseBase(f.URL); problem != "" {
-			return d.wrong("url", "%s", problem)
+			return d.Wrong("url", "%s", problem)
 		}
 	}
 	written := f.Origins
@@ -34,7 +35,7 @@ func (p *Profile) takeAddresses(d *document, f *File) error {
 	for _, s := range *written {
 		o, problem := parseOrigin(s)
 		if problem != "" {
-			return d.wrong("origins", "%q: %s", printable.Value(s), problem)
+			return d.Wrong("origins", "%q: %s", printable.Value(s), problem)
 		}
 		if !slices.Contains(p.Origins, o) {
 			p.Origins = append(p.Origins, o)
@@ -45,9 +46,10 @@ func (p *Profile) takeAddresses(d *document, f *File) error {
 		key, text string
 		into      *string
 	}{
+		{"issuer", f.Issuer, &p.Issuer}, // first, because a preset may make the others of it
 		{"token_url", f.TokenURL, &p.TokenURL}, {"authorization_url", f.AuthorizationURL, &p.AuthorizationURL},
 		{"device_url", f.DeviceURL, &p.DeviceURL}, {"revocation_url", f.RevocationURL, &p.RevocationURL},
-		{"introspection_url", f.IntrospectionURL, &p.IntrospectionURL}, {"issuer", f.Issuer, &p.Issuer},
+		{"introspection_url", f.IntrospectionURL, &p.IntrospectionURL},
 	} {
 		if e.text == "" {
 			continue
@@ -56,44 +58,48 @@ func (p *Profile) takeAddresses(d *document, f *File) error {
 		if e.key == "issuer" {
 			read = parseIssuer
 		}
-		if *e.into, problem = read(e.text); problem != "" {
-			return d.wrong(e.key, "%s", problem)
+		if *e.into, problem = read(e.text); problem == "" {
+			continue
 		}
+		if p.URL != "" && p.file.Lacks(e.key) && strings.HasPrefix(e.text, p.URL) {
+			return d.Wrong("url", "%s", problem) // of which the preset makes this one
+		}
+		return d.Wrong(e.key, "%s", problem)
 	}
 	if grant, _ := oauth.FindGrant(f.Grant); p.TokenURL == "" && grant.Make == nil {
-		return d.wrong("token_url", "is missing, and there is no preset that knows it")
+		return d.Wrong("token_url", "is missing, and there is no preset that knows it")
 	}
 	return nil
 }
 
-func (p *Profile) takeClient(d *document, f *File) error {
+func (p *Profile) takeClient(d *configfile.Document, f *File) error {
 	p.ClientID = f.ClientID
 	p.Grant, p.ClientAuth, p.Scopes, p.Audience, p.Audiences = f.Grant, f.ClientAuth, f.Scopes, f.Audience, f.Audiences
 	grant, known := oauth.FindGrant(p.Grant)
 	if p.ClientID == "" && !grant.Clientless {
-		return d.wrong("client_id", "is missing")
+		return d.Wrong("client_id", "is missing")
 	}
 	if !known {
-		return d.wrong("grant", "%q is none of %s", printable.Value(p.Grant), strings.Join(grantNames(), ", "))
+		return d.Wrong("grant", "%q is none of %s", printable.Value(p.Grant), strings.Join(grantNames(), ", "))
 	}
 	if _, known := oauth.FindClientAuth(p.ClientAuth); !known {
-		return d.wrong("client_auth", "%q is none of %s", printable.Value(p.ClientAuth), strings.Join(clientAuthNames(), ", "))
+		return d.Wrong("client_auth", "%q is none of %s", printable.Value(p.ClientAuth), strings.Join(clientAuthNames(), ", "))
 	}
 	switch f.BasicEncoding {
 	case "", "form":
 	case "raw":
 		p.RawBasic = true
 	default:
-		return d.wrong("basic_encoding", `is "form" (RFC 6749 2.3.1) or "raw"`)
+		return d.Wrong("basic_encoding", `is "form" (RFC 6749 2.3.1) or "raw"`)
 	}
 	var ok bool
 	if p.Resource, ok = textList(f.Resource); !ok {
-		return d.wrong("resource", "is a string or a list of strings")
+		return d.Wrong("resource", "is a string or a list of strings")
 	}
 	for _, name := range sortedKeys(f.Params) {
 		values, ok := textList(f.Params[name])
 		if !ok {
-			return d.wrong("params."+name, "is a string or a list of strings")
+			return d.Wrong("params."+name, "is a string or a list of strings")
 		}
 		for _, v := range values {
 			p.Params = append(p.Params, [2]string{name, v})
@@ -102,31 +108,31 @@ func (p *Profile) takeClient(d *document, f *File) error {
 	return nil
 }
 
-func (p *Profile) takeSecret(d *document, f *File) error {
+func (p *Profile) takeSecret(d *configfile.Document, f *File) error {
 	var ok bool
 	if p.Secret, ok = textList(f.Secret); !ok || len(p.Secret) == 0 {
-		return d.wrong("secret", `is "keyring", or a list such as ["file", "/path"]`)
+		return d.Wrong("secret", `is "keyring", or a list such as %s`, fileSource())
 	}
 	if !p.InKeyring() {
 		if _, err := keyring.NewSource(p.Secret, keyring.Surroundings{}); err != nil {
-			return d.wrong("secret", "%s", printable.Value(err.Error()))
+			return d.Wrong("secret", "%s", printable.Value(err.Error()))
 		}
 	}
 	if p.SecretExpires, ok = day(f.SecretExpires); !ok {
-		return d.wrong("secret_expires", "is a date, YYYY-MM-DD")
+		return d.Wrong("secret_expires", "is a date, YYYY-MM-DD")
 	}
 	return p.takeSecretEnvironment(d, f)
 }
 
 // takeSecretEnvironment reads the names of the variables for commands.
-func (p *Profile) takeSecretEnvironment(d *document, f *File) error {
+func (p *Profile) takeSecretEnvironment(d *configfile.Document, f *File) error {
 	p.SecretEnvironment = f.SecretEnvironment
-	if len(p.SecretEnvironment) > 0 && !slices.ContainsFunc(f.sources(), Source.RunsCommand) {
-		return d.wrong("secret_environment", "is for the commands that print secrets, and this profile has none")
+	if len(p.SecretEnvironment) > 0 && !slices.ContainsFunc(f.sources(), Source.runsCommand) {
+		return d.Wrong("secret_environment", "is for the commands that print secrets, and this profile has none")
 	}
 	for _, name := range p.SecretEnvironment {
 		if err := keyring.CheckVariable(name); err != nil {
-			return d.wrong("secret_environment", "%s", printable.Value(keyring.Detail(err).Error()))
+			return d.Wrong("secret_environment", "%s", printable.Value(keyring.Detail(err).Error()))
 		}
 	}
 	return nil
@@ -134,10 +140,10 @@ func (p *Profile) takeSecretEnvironment(d *document, f *File) error {
 
 // takeHeader parses "NAME" or "NAME: TEMPLATE". A sealed entry can store a word and the
 // token, so a template can contain only these.
-func (p *Profile) takeHeader(d *document, f *File) error {
+func (p *Profile) takeHeader(d *configfile.Document, f *File) error {
 	p.Username, p.Scheme = f.Username, "Bearer"
 	if strings.ContainsRune(p.Username, ':') || !isASCII(p.Username) || len(p.Username) > 255 {
-		return d.wrong("username", "is ASCII without a colon, as Basic needs it (RFC 7617 2)")
+		return d.Wrong("username", "is ASCII without a colon, as Basic needs it (RFC 7617 2)")
 	}
 	if f.Header == "" {
 		return nil
@@ -147,12 +153,12 @@ func (p *Profile) takeHeader(d *document, f *File) error {
 		word, found := strings.CutSuffix(strings.TrimSpace(template), "{token}")
 		word, spaced := strings.CutSuffix(word, " ")
 		if !found || word != "" && !(spaced && isToken(word)) {
-			return d.wrong("header", `is "NAME" or "NAME: WORD {token}"`)
+			return d.Wrong("header", `is "NAME" or "NAME: WORD {token}"`)
 		}
 		p.Scheme = word
 	}
 	if !isToken(name) || slices.Contains(framing[:], strings.ToLower(name)) {
-		return d.wrong("header", "%q cannot be the header that carries a token", printable.Value(name))
+		return d.Wrong("header", "%q cannot be the header that carries a token", printable.Value(name))
 	}
 	if !strings.EqualFold(name, "Authorization") {
 		p.Header = name
@@ -173,28 +179,28 @@ func isToken(s string) bool {
 	return s != ""
 }
 
-func (p *Profile) takeRefreshOn(d *document, f *File) error {
+func (p *Profile) takeRefreshOn(d *configfile.Document, f *File) error {
 	for _, status := range f.RefreshOn {
 		if status < 400 || status > 499 || status == 401 || status == 429 {
-			return d.wrong("refresh_on", "%d does not say that a token is dead: 403 and 404 may, and 401 always does", status)
+			return d.Wrong("refresh_on", "%d does not say that a token is dead: 403 and 404 may, and 401 always does", status)
 		}
 	}
 	p.RefreshOn = slices.Compact(slices.Sorted(slices.Values(f.RefreshOn)))
 	return nil
 }
 
-func (p *Profile) takeLimit(d *document, f *File) (err error) {
+func (p *Profile) takeLimit(d *configfile.Document, f *File) (err error) {
 	if f.Limit == "" {
 		return nil
 	}
 	number, perSecond := strings.CutSuffix(f.Limit, "/s")
 	if p.Limit, err = strconv.Atoi(number); err != nil || !perSecond || p.Limit < 1 || p.Limit > 10000 {
-		return d.wrong("limit", `has to be a number of requests a second: "10/s"`)
+		return d.Wrong("limit", `has to be a number of requests a second: "10/s"`)
 	}
 	return nil
 }
 
-func (p *Profile) takeLives(d *document, f *File) error {
+func (p *Profile) takeLives(d *configfile.Document, f *File) error {
 	for _, t := range [...]struct {
 		key   string
 		value any
@@ -202,7 +208,7 @@ func (p *Profile) takeLives(d *document, f *File) error {
 	}{{"min_ttl", f.MinTTL, &p.MinTTL}, {"default_ttl", f.DefaultTTL, &p.DefaultTTL}, {"max_ttl", f.MaxTTL, &p.MaxTTL}} {
 		var ok bool
 		if *t.into, ok = duration(t.value); !ok {
-			return d.wrong(t.key, `is whole seconds, or a string such as "90s", "5m", "1h"`)
+			return d.Wrong(t.key, `is whole seconds, or a string such as "90s", "5m", "1h"`)
 		}
 	}
 	return nil
@@ -213,18 +219,18 @@ func (p *Profile) takeLives(d *document, f *File) error {
 const longestGuess = time.Hour
 
 // takeToken reads the source of a token that another program made.
-func (p *Profile) takeToken(d *document, f *File) error {
+func (p *Profile) takeToken(d *configfile.Document, f *File) error {
 	var ok bool
 	if p.Token, ok = sourceOf(f.Token); !ok {
-		return d.wrong("token", `is a list such as ["file", "/path"]`)
+		return d.Wrong("token", "is a list such as %s", fileSource())
 	}
 	switch isGiven := p.Grant == "given"; {
 	case isGiven && p.Token == nil:
-		return d.wrong("token", "is missing: where the token comes from")
+		return d.Wrong("token", "is missing: where the token comes from")
 	case !isGiven && p.Token != nil:
-		return d.wrong("token", `belongs to grant "given"`)
+		return d.Wrong("token", `belongs to grant "given"`)
 	case isGiven && p.DefaultTTL > longestGuess:
-		return d.wrong("default_ttl", "is at most 1h for a token that another program made")
+		return d.Wrong("default_ttl", "is at most 1h for a token that another program made")
 	}
 	return nil
 }
@@ -233,38 +239,38 @@ func (p *Profile) takeToken(d *document, f *File) error {
 const longestTimeout = 10 * time.Minute
 
 // takeTLS reads the settings of connections to the endpoints, and the time limit.
-func (p *Profile) takeTLS(d *document, f *File) error {
+func (p *Profile) takeTLS(d *configfile.Document, f *File) error {
 	var ok bool
 	if p.Timeout, ok = duration(f.Timeout); !ok || p.Timeout > longestTimeout {
-		return d.wrong("timeout", `is whole seconds, or a string such as "20s", at most 10 minutes`)
+		return d.Wrong("timeout", `is whole seconds, or a string such as "20s", at most 10 minutes`)
 	}
 	auth, _ := oauth.FindClientAuth(p.ClientAuth)
 	p.ClientCert, ok = sourceOf(f.ClientCert)
 	switch {
 	case !ok || len(p.ClientCert) == 1:
-		return d.wrong("client_cert", `is a list such as ["file", "/path"]: a file with the key and its certificate`)
+		return d.Wrong("client_cert", "is a list such as %s: a file with the key and its certificate", fileSource())
 	case p.ClientCert == nil:
 	case auth.TLS:
-		return d.wrong("client_cert", "client_auth %q shows a certificate of its own", p.ClientAuth)
+		return d.Wrong("client_cert", "client_auth %q shows a certificate of its own", p.ClientAuth)
 	case !strings.HasPrefix(p.TokenURL, "https:"):
-		return d.wrong("client_cert", "needs a token_url with https")
+		return d.Wrong("client_cert", "needs a token_url with https")
 	}
 	return nil
 }
 
-func (p *Profile) takeConnection(d *document, f *File) error {
+func (p *Profile) takeConnection(d *configfile.Document, f *File) error {
 	const largestBundle = 1 << 20
 	p.CAFile, p.Proxy = f.CAFile, f.Proxy
 	if problem := parseProxy(p.Proxy); problem != "" {
-		return d.wrong("proxy", "%s", problem)
+		return d.Wrong("proxy", "%s", problem)
 	}
 	if p.CAFile != "" {
 		if !filepath.IsAbs(p.CAFile) { // T4: do not depend on the current directory
-			return d.wrong("ca_file", "is an absolute path")
+			return d.Wrong("ca_file", "is an absolute path")
 		}
 		var err error
-		if p.CA, err = ReadProvided(p.CAFile, largestBundle); err != nil {
-			return d.wrong("ca_file", "%s", printable.Line(err.Error()))
+		if p.CA, err = configfile.Read(p.CAFile, largestBundle); err != nil {
+			return d.Wrong("ca_file", "%s", printable.Line(err.Error()))
 		}
 	}
 	p.Notes, p.GitQuit = f.Notes, f.GitQuit == nil || *f.GitQuit
@@ -272,15 +278,15 @@ func (p *Profile) takeConnection(d *document, f *File) error {
 }
 
 // takeAnswers reads the settings for servers that deviate from the standards.
-func (p *Profile) takeAnswers(d *document, f *File) error {
+func (p *Profile) takeAnswers(d *configfile.Document, f *File) error {
 	p.AllowMissingTokenType, p.AllowFormReply = yes(f.AllowMissingTokenType), yes(f.AllowFormReply)
 	p.RequireScopes, p.AllowTokenTypes, p.SendsIssuer = yes(f.RequireScopes), f.AllowTokenTypes, yes(f.SendsIssuer)
 	if p.SendsIssuer && p.Issuer == "" {
-		return d.wrong("sends_issuer", "needs issuer, with which iss is compared")
+		return d.Wrong("sends_issuer", "needs issuer, with which iss is compared")
 	}
 	for _, t := range p.AllowTokenTypes {
 		if oauth.NeverBearer(t) {
-			return d.wrong("allow_token_types", "%q is never that of a bearer token: it is bound to a key, or no access token", printable.Value(t))
+			return d.Wrong("allow_token_types", "%q is never that of a bearer token: it is bound to a key, or no access token", printable.Value(t))
 		}
 	}
 	for _, name := range sortedKeys(f.TokenRequestHeaders) {
@@ -291,13 +297,13 @@ func (p *Profile) takeAnswers(d *document, f *File) error {
 	case "wide":
 		p.WideToken = true
 	default:
-		return d.wrong("token_charset", `can only be "wide" (0x21-0x7E)`)
+		return d.Wrong("token_charset", `can only be "wide" (0x21-0x7E)`)
 	}
 	return nil
 }
 
 // takeProbe checks that the probe's token goes only to an origin of the profile.
-func (p *Profile) takeProbe(d *document, f *File) error {
+func (p *Profile) takeProbe(d *configfile.Document, f *File) error {
 	if f.Probe == nil || f.Probe.Path == "" {
 		return nil
 	}
@@ -310,10 +316,10 @@ func (p *Profile) takeProbe(d *document, f *File) error {
 		p.Probe.Method = "GET"
 	case "GET", "HEAD":
 	default:
-		return d.wrong("probe.method", `is "GET" or "HEAD": a probe changes nothing`)
+		return d.Wrong("probe.method", `is "GET" or "HEAD": a probe changes nothing`)
 	}
 	if p.URL == "" {
-		return d.wrong("probe", "needs url, which its path is taken under")
+		return d.Wrong("probe", "needs url, which its path is taken under")
 	}
 	u, r := origin.ParseURL(p.ProbeURL())
 	if r == origin.Release && p.Probe.Path[0] != '/' {
@@ -323,7 +329,7 @@ func (p *Profile) takeProbe(d *document, f *File) error {
 		_, r = origin.Best(p.Origins, u)
 	}
 	if r != origin.Release {
-		return d.wrong("probe", "lies outside the profile's origins: %s", r)
+		return d.Wrong("probe", "lies outside the profile's origins: %s", r)
 	}
 	return nil
 }
@@ -337,9 +343,9 @@ func (p *Profile) ProbeURL() string {
 }
 
 // check lets package oauth check the complete profile.
-func (p *Profile) check(d *document) error {
+func (p *Profile) check(d *configfile.Document) error {
 	if err := p.Client().CheckSettings(); err != nil {
-		return d.wrong("", "%s", printable.Value(err.Error()))
+		return d.Wrong("", "%s", printable.Value(err.Error()))
 	}
 	return nil
 }

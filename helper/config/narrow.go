@@ -18,15 +18,15 @@ func (p *Profile) Narrow(n protocol.Narrowing) (*Profile, error) {
 	}
 	own := *p
 	if n.Scope != "" {
-		asked := strings.Fields(n.Scope)
-		for _, s := range asked {
+		scopes := strings.Fields(n.Scope)
+		for _, s := range scopes {
 			if !slices.Contains(p.Scopes, s) {
 				return nil, p.tooWide("scope", s, "scopes", p.Scopes)
 			}
 		}
 		own.Scopes, own.leftOut = nil, nil
 		for _, s := range p.Scopes {
-			if slices.Contains(asked, s) {
+			if slices.Contains(scopes, s) {
 				own.Scopes = append(own.Scopes, s)
 			} else {
 				own.leftOut = append(own.leftOut, s)

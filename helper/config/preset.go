@@ -2,20 +2,13 @@ package config
 
 import (
 	"bytes"
-	"embed"
-	"io/fs"
 	"slices"
 	"strings"
 
-	"github.com/credhelper/credhelper/helper/cache"
+	"github.com/credhelper/credhelper/helper/configfile"
 	"github.com/credhelper/credhelper/helper/oauth"
 	"github.com/credhelper/credhelper/protocol/printable"
 )
-
-// embedded are the presets that are part of the program: one file for each product.
-//
-//go:embed presets/*.toml
-var embedded embed.FS
 
 // Preset is what is known about a product: a profile with placeholders, and advice for
 // its errors. {url}, {tenant}, {cloud} and {issuer} in the texts of Profile are
@@ -63,36 +56,12 @@ type hint struct {
 	Say    string `toml:"say"`              // one sentence; "{profile}" is the profile's name
 }
 
-// PresetNames returns the names of the embedded presets in ascending order.
-func PresetNames() []string {
-	entries, err := fs.ReadDir(embedded, "presets")
-	if err != nil {
-		return nil
-	}
-	var names []string
-	for _, e := range entries {
-		names = append(names, strings.TrimSuffix(e.Name(), ".toml"))
-	}
-	slices.Sort(names) // "entra" is before "entra-device", unlike their files
-	return names
-}
-
-// BuiltinPreset returns the embedded preset of that name; fs.ErrNotExist if there is
-// none.
-func BuiltinPreset(name string) (*Preset, error) {
-	content, err := embedded.ReadFile("presets/" + name + ".toml")
-	if err != nil {
-		return nil, err
-	}
-	return ReadPreset(name, "", content)
-}
-
 // ReadPreset parses and checks a preset; path is "" for an embedded one.
 func ReadPreset(name, path string, content []byte) (*Preset, error) {
 	p := &Preset{}
-	place, read := path, readDocument
+	place, read := path, configfile.Parse
 	if place == "" { // TestEmbeddedPresets has read it strictly
-		place, read = "preset "+name, decode
+		place, read = "preset "+name, configfile.ParseOwn
 	}
 	d, err := read(place, content, p)
 	if err != nil {
@@ -102,22 +71,22 @@ func ReadPreset(name, path string, content []byte) (*Preset, error) {
 	p.plain = !bytes.ContainsRune(content, '\\') && !slices.ContainsFunc(placeholders[:], func(s string) bool { return bytes.Contains(content, []byte(s)) })
 	switch {
 	case p.Title == "":
-		return nil, d.wrong("title", "is missing")
+		return nil, d.Wrong("title", "is missing")
 	case len(p.Source) == 0 || p.Date == "":
-		return nil, d.wrong("source", "source or date is missing: the pages that its facts are from, and the date of reading them")
+		return nil, d.Wrong("source", "source or date is missing: the pages that its facts are from, and the date of reading them")
 	case p.Profile.Preset != "":
-		return nil, d.wrong("profile.preset", "a preset does not build on another")
+		return nil, d.Wrong("profile.preset", "a preset does not build on another")
 	case p.Profile.ClientID != "" && path != "":
-		return nil, d.wrong("profile.client_id", "belongs in the profile")
+		return nil, d.Wrong("profile.client_id", "belongs in the profile")
 	}
 	for _, s := range p.Profile.sources() {
 		if s.Secret { // the preset's author could run a program, or send a file
-			return nil, d.wrong("profile."+s.Key, "a preset does not say where secrets are; the profile does")
+			return nil, d.Wrong("profile."+s.Key, "a preset does not say where secrets are; the profile does")
 		}
 	}
 	if g := p.Profile.Grant; g != "" {
 		if _, known := oauth.FindGrant(g); !known {
-			return nil, d.wrong("profile.grant", "%q is none of %s", printable.Value(g), strings.Join(grantNames(), ", "))
+			return nil, d.Wrong("profile.grant", "%q is none of %s", printable.Value(g), strings.Join(grantNames(), ", "))
 		}
 	}
 	return p, nil
@@ -135,14 +104,4 @@ func clientAuthNames() (names []string) {
 		names = append(names, a.Name)
 	}
 	return names
-}
-
-// Basis is a hash of the embedded presets, which differ from release to release.
-func Basis() [16]byte {
-	var texts []string
-	for _, name := range PresetNames() {
-		text, _ := embedded.ReadFile("presets/" + name + ".toml")
-		texts = append(texts, name, string(text))
-	}
-	return cache.KeyOf("presets", texts...)
 }

@@ -1,33 +1,6 @@
 package config
 
-import (
-	"slices"
-	"testing"
-)
-
-// TestEmbeddedPresets: the presets of the program are as strict as a user's, which is not
-// checked again when they are used.
-func TestEmbeddedPresets(t *testing.T) {
-	names := PresetNames()
-	if !slices.Contains(names, "oauth2") {
-		t.Fatalf("the test is blind: %q", names)
-	}
-	for _, name := range names {
-		content, err := embedded.ReadFile("presets/" + name + ".toml")
-		if err != nil {
-			t.Fatal(err)
-		}
-		p, err := ReadPreset(name, "/presets/"+name+".toml", content)
-		if err != nil {
-			t.Errorf("%s: %v", name, err)
-			continue
-		}
-		own, err := BuiltinPreset(name)
-		if err != nil || own.Title != p.Title || own.plain != p.plain {
-			t.Errorf("%s: %+v, %v", name, own, err)
-		}
-	}
-}
+import "testing"
 
 // TestPlaceholders: a preset is used as it is only if nothing in it is to be replaced,
 // however that is written.

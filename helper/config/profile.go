@@ -7,6 +7,7 @@
 package config
 
 import (
+	"cmp"
 	"strings"
 	"time"
 
@@ -23,6 +24,7 @@ type Profile struct {
 	Preset     string // "" if there is none
 	PresetFile string // path of the preset's file; "" if it is embedded, or if there is none
 	Title      string // of the system, for people
+	DoorError  string // body of an error as the product's API writes it; "" if the preset does not know
 
 	URL      string          // base of relative URLs, without a trailing slash; may be empty
 	Origins  []origin.Origin // where the token may go; none: only by name (O1)
@@ -71,6 +73,7 @@ type Profile struct {
 	// usually nil.
 	RefreshOn []int
 
+	Pool       Pool          // with whom it shares its tokens; its name is "" for most
 	Limit      int           // requests a second that credhelper proxy sends to the API; 0: any number
 	GitQuit    bool          // git asks no other helper when this profile fails
 	Timeout    time.Duration // of an answer that needs a fetch; 0: 8 s
@@ -88,8 +91,10 @@ type Profile struct {
 	RequireScopes         bool
 	WideToken             bool // token_charset = "wide"
 
-	Probe Probe
+	Probe probe
 	Notes string
+
+	Sources []Source // the keys of file, preset and defaults that refer to this machine, in the order of the file
 
 	Stamps []cache.Stamp // of the files it was read from; nil if they might not show the next change
 
@@ -99,7 +104,6 @@ type Profile struct {
 	file    File     // the same, decoded
 	preset  *Preset  // may be nil
 	leftOut []string // scopes that Narrow took away; usually nil
-	sources []Source // of the file, the preset and the defaults
 }
 
 // InKeyring reports whether the secret is stored in the keyring.
@@ -117,11 +121,7 @@ func (p *Profile) OriginTexts() []string {
 // HeaderText returns the header as written in a profile, "Authorization: Bearer
 // {token}".
 func (p *Profile) HeaderText() string {
-	name := p.Header
-	if name == "" {
-		name = "Authorization"
-	}
-	return name + ": " + strings.TrimLeft(p.Scheme+" {token}", " ")
+	return cmp.Or(p.Header, "Authorization") + ": " + strings.TrimLeft(p.Scheme+" {token}", " ")
 }
 
 // System returns the title for tables: the preset's, or the host of the token URL.
@@ -131,7 +131,3 @@ func (p *Profile) System() string {
 	}
 	return hostOf(p.TokenURL)
 }
-
-// Sources returns the keys of the profile, of its preset and of the defaults that refer
-// to this machine, in the order of the file.
-func (p *Profile) Sources() []Source { return p.sources }

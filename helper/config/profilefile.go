@@ -9,8 +9,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/pelletier/go-toml/v2"
-
+	"github.com/credhelper/credhelper/helper/configfile"
 	"github.com/credhelper/credhelper/protocol"
 	"github.com/credhelper/credhelper/protocol/printable"
 )
@@ -61,8 +60,9 @@ type File struct {
 	CAFile string `toml:"ca_file,omitempty" reads:"file"`
 	Proxy  string `toml:"proxy,omitempty" reads:"-"` // "none" or a URL
 
-	Timeout    any `toml:"timeout,omitempty" reads:"-"`          // of an answer: seconds, or "20s"
-	ClientCert any `toml:"client_cert,omitempty" reads:"secret"` // source of a key with its certificate, for TLS
+	Pool       string `toml:"pool,omitempty" reads:"pool"`          // of hosts that share tokens: a section of config.toml
+	Timeout    any    `toml:"timeout,omitempty" reads:"-"`          // of an answer: seconds, or "20s"
+	ClientCert any    `toml:"client_cert,omitempty" reads:"secret"` // source of a key with its certificate, for TLS
 
 	RefreshOn []int  `toml:"refresh_on,omitempty" reads:"-"` // HTTP statuses
 	Limit     string `toml:"limit,omitempty" reads:"-"`      // of requests through the door: "10/s"
@@ -80,13 +80,13 @@ type File struct {
 	RequestedTokenType string `toml:"requested_token_type,omitempty" reads:"-"`
 	Token              any    `toml:"token,omitempty" reads:"secret"` // source of a token that another program made (grant "given")
 
-	Assertion *AssertionFile `toml:"assertion,omitempty" reads:"-"`
-	Probe     *Probe         `toml:"probe,omitempty" reads:"-"`
+	Assertion *assertionFile `toml:"assertion,omitempty" reads:"-"`
+	Probe     *probe         `toml:"probe,omitempty" reads:"-"`
 	Notes     string         `toml:"notes,omitempty" reads:"-"`
 }
 
-// AssertionFile has the settings of assertions and the source of the key.
-type AssertionFile struct {
+// assertionFile has the settings of assertions and the source of the key.
+type assertionFile struct {
 	Key        any               `toml:"key,omitempty" reads:"secret"`   // a source's list; nil: the profile's secret is the key
 	Cert       string            `toml:"cert,omitempty" reads:"file"`    // absolute path, PEM or DER
 	Alg        string            `toml:"alg,omitempty" reads:"-"`        // row of oauth.Algs
@@ -101,15 +101,15 @@ type AssertionFile struct {
 	From       any               `toml:"from,omitempty" reads:"secret"` // source of an assertion of another issuer
 }
 
-// Probe is a harmless request that shows which account the token belongs to.
-type Probe struct {
+// probe is a harmless request that shows which account the token belongs to.
+type probe struct {
 	Method   string   `toml:"method,omitempty" reads:"-"`   // "GET" if empty
 	Path     string   `toml:"path,omitempty" reads:"-"`     // below the profile's url; "" for no probe
 	Identity []string `toml:"identity,omitempty" reads:"-"` // dotted JSON members that name the account, or templates with them in braces
 }
 
 // encode encodes the profile as TOML.
-func (f *File) encode() ([]byte, error) { return toml.Marshal(f) }
+func (f *File) encode() ([]byte, error) { return configfile.Marshal(f) }
 
 // fill sets the members that are missing in f to those of under.
 func (f *File) fill(under *File) {
@@ -129,11 +129,28 @@ func fillGaps(to, from reflect.Value) {
 	}
 }
 
+// Lacks reports whether the file lacks a key.
+func (f *File) Lacks(key string) bool {
+	v := reflect.ValueOf(f).Elem()
+	if rest, of := strings.CutPrefix(key, "assertion."); of {
+		if f.Assertion == nil {
+			return true
+		}
+		v, key = reflect.ValueOf(f.Assertion).Elem(), rest
+	}
+	for i, tag := range configfile.Tags(v.Type()) {
+		if tag.Key == key {
+			return v.Field(i).IsZero()
+		}
+	}
+	return true
+}
+
 // Set sets the value of a key from text: lists are separated by spaces and commas, or
 // written as in TOML, ["a", "b"]; params are NAME=VALUE. An unknown key is an error
 // with the nearest known one.
 func (f *File) Set(key, value string) error {
-	known := keysOf(reflect.TypeFor[File]())
+	keys := configfile.Keys(reflect.TypeFor[File]())
 	switch name, rest, dotted := strings.Cut(key, "."); {
 	case dotted && name == "params":
 		if f.Params == nil {
@@ -153,18 +170,18 @@ func (f *File) Set(key, value string) error {
 	case key == "cert", key == "key", dotted && name == "assertion":
 		return f.setAssertion(strings.TrimPrefix(key, "assertion."), value)
 	case key == "probe" || key == "probe.path":
-		f.Probe = &Probe{Path: value}
+		f.Probe = &probe{Path: value}
 		return nil
-	case !known[key] || dotted:
+	case !keys[key] || dotted:
 		text := fmt.Sprintf("unknown key %q", key)
-		if near := Nearest(key, known); near != "" {
+		if near := configfile.Nearest(key, keys); near != "" {
 			text += "; did you mean " + near + "?"
 		}
 		return protocol.Malformed(text)
 	}
 	v := reflect.ValueOf(f).Elem()
-	for i, tag := range tagsOf(v.Type()) {
-		if tag.name == key {
+	for i, tag := range configfile.Tags(v.Type()) {
+		if tag.Key == key {
 			return setText(v.Field(i), key, value)
 		}
 	}
@@ -175,7 +192,7 @@ func (f *File) Set(key, value string) error {
 // signing with it, unless the client authentication is set.
 func (f *File) setAssertion(key, value string) error {
 	if f.Assertion == nil {
-		f.Assertion = &AssertionFile{}
+		f.Assertion = &assertionFile{}
 	}
 	if (key == "cert" || key == "key") && f.ClientAuth == "" && f.Grant == "" {
 		f.ClientAuth = "private_key_jwt"
@@ -188,10 +205,10 @@ func (f *File) setAssertion(key, value string) error {
 		return nil
 	}
 	v := reflect.ValueOf(f.Assertion).Elem()
-	for i, tag := range tagsOf(v.Type()) {
+	for i, tag := range configfile.Tags(v.Type()) {
 		switch {
-		case tag.name != key || tag.name == "claims":
-		case tag.name == "key" || tag.name == "from":
+		case tag.Key != key || tag.Key == "claims":
+		case tag.Key == "key" || tag.Key == "from":
 			list := words(value)
 			if len(list) == 1 && !strings.HasPrefix(value, "[") {
 				list = []string{"file", value}
@@ -256,7 +273,7 @@ func tomlList(s string) (list []string, written bool) {
 		return nil, false
 	}
 	var into struct{ V []string }
-	if toml.Unmarshal([]byte("V = "+s), &into) != nil {
+	if _, err := configfile.ParseOwn("", []byte("V = "+s), &into); err != nil {
 		return nil, false
 	}
 	return into.V, true
@@ -326,7 +343,7 @@ func day(v any) (time.Time, bool) {
 	switch v := v.(type) {
 	case nil:
 		return time.Time{}, true
-	case toml.LocalDate:
+	case configfile.LocalDate:
 		return v.AsTime(time.UTC), true
 	case time.Time:
 		return v.UTC(), true

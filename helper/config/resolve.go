@@ -2,12 +2,15 @@ package config
 
 import (
 	"cmp"
+	"errors"
 	"reflect"
 	"slices"
 	"strings"
 	"sync"
 	"unicode"
 
+	"github.com/credhelper/credhelper/helper/configfile"
+	"github.com/credhelper/credhelper/protocol"
 	"github.com/credhelper/credhelper/protocol/printable"
 )
 
@@ -46,71 +49,83 @@ func (r *Resolver) note(sources []Source) {
 }
 
 // Profile resolves a profile: its file, then its preset, then the settings. place is
-// the path for messages, and may be invented for drafts.
+// the path for messages.
 func (r *Resolver) Profile(name, place string, content []byte) (*Profile, error) {
+	p, err := r.profile(name, place, content, configfile.Parse)
+	if wrong := new(protocol.Error); errors.As(err, &wrong) && wrong.Hint == "" {
+		wrong.Hint = "correct it: credhelper edit " + name
+	}
+	return p, err
+}
+
+// profile is Profile with one of the functions that parse a document.
+func (r *Resolver) profile(name, place string, content []byte, parse func(string, []byte, any) (*configfile.Document, error)) (*Profile, error) {
 	p := &Profile{Name: name, text: content}
-	d, err := readDocument(place, content, &p.file)
+	d, err := parse(place, content, &p.file)
 	r.note(p.file.sources())
 	if err != nil {
 		return nil, err
 	}
-	if err := d.checkTexts(reflect.ValueOf(&p.file), ""); err != nil {
+	if err := checkTexts(d, reflect.ValueOf(&p.file), ""); err != nil {
 		return nil, err
 	}
 	whole := p.file
 	if whole.Preset != "" {
 		if p.preset, err = r.preset(whole.Preset); err != nil {
-			return nil, d.caused("preset", err)
+			return nil, d.Caused("preset", err)
 		}
 		if err := p.preset.complete(&whole, d); err != nil {
 			return nil, err
 		}
-		p.Preset, p.PresetFile, p.Title = p.preset.Name, p.preset.Path, p.preset.Title
+		p.Preset, p.PresetFile, p.Title, p.DoorError = p.preset.Name, p.preset.Path, p.preset.Title, p.preset.DoorError
 	}
 	r.Settings.complete(&whole)
-	p.sources = whole.sources()
-	r.note(p.sources)
-	for _, step := range [...]func(*document, *File) error{
+	p.Sources = whole.sources()
+	r.note(p.Sources)
+	for _, step := range [...]func(*configfile.Document, *File) error{
 		p.takeAddresses, p.takeClient, p.takeAssertion, p.takeSignIn, p.takeSecret, p.takeHeader, p.takeRefreshOn, p.takeLimit, p.takeLives, p.takeToken, p.takeConnection, p.takeTLS, p.takeAnswers, p.takeProbe,
 	} {
 		if err := step(d, &whole); err != nil {
 			return nil, err
 		}
 	}
+	if err := p.takePool(d, &whole, &r.Settings); err != nil {
+		return nil, err
+	}
 	return p, p.check(d)
 }
 
 // checkTexts refuses control characters and invalid UTF-8 in every string.
-func (d *document) checkTexts(v reflect.Value, key string) error {
+func checkTexts(d *configfile.Document, v reflect.Value, key string) error {
 	switch v.Kind() {
 	case reflect.Pointer, reflect.Interface:
 		if !v.IsNil() {
-			return d.checkTexts(v.Elem(), key)
+			return checkTexts(d, v.Elem(), key)
 		}
 	case reflect.String:
 		for _, c := range v.String() {
 			if unicode.IsControl(c) && !(key == "notes" && c == '\n') || c == unicode.ReplacementChar {
-				return d.wrong(key, "holds a control character")
+				return d.Wrong(key, "holds a control character")
 			}
 		}
 	case reflect.Slice:
 		for i := range v.Len() {
-			if err := d.checkTexts(v.Index(i), key); err != nil {
+			if err := checkTexts(d, v.Index(i), key); err != nil {
 				return err
 			}
 		}
 	case reflect.Map:
 		for _, k := range v.MapKeys() {
-			if err := d.checkTexts(v.MapIndex(k), key+"."+k.String()); err != nil {
+			if err := checkTexts(d, v.MapIndex(k), key+"."+k.String()); err != nil {
 				return err
 			}
 		}
 	case reflect.Struct:
-		for i, tag := range tagsOf(v.Type()) {
-			if !tag.exported || v.Field(i).IsZero() {
+		for i, tag := range configfile.Tags(v.Type()) {
+			if !tag.Exported || v.Field(i).IsZero() {
 				continue // of a date, or not there
 			}
-			if err := d.checkTexts(v.Field(i), strings.TrimPrefix(key+"."+tag.name, ".")); err != nil {
+			if err := checkTexts(d, v.Field(i), strings.TrimPrefix(key+"."+tag.Key, ".")); err != nil {
 				return err
 			}
 		}
@@ -119,29 +134,29 @@ func (d *document) checkTexts(v reflect.Value, key string) error {
 }
 
 // complete fills in the missing values of a file from the preset.
-func (preset *Preset) complete(f *File, d *document) error {
+func (preset *Preset) complete(f *File, d *configfile.Document) error {
 	for _, n := range preset.Needs {
 		if f.Lacks(n.Key) {
-			return d.wrong("", "preset %s needs %s: %s", preset.Name, n.Key, n.Ask)
+			return d.Wrong("", "preset %s needs %s: %s", preset.Name, n.Key, n.Ask)
 		}
 	}
 	if strings.Trim(f.Tenant, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-") != "" || strings.HasPrefix(f.Tenant, ".") {
-		return d.wrong("tenant", "is a GUID or a domain name")
+		return d.Wrong("tenant", "is a GUID or a domain name")
 	}
 	under := &preset.Profile
 	tenant, cloud := cmp.Or(f.Tenant, under.Tenant), cmp.Or(f.Cloud, under.Cloud)
 	host, known := preset.Clouds[cloud]
 	if cloud != "" && !known {
-		return d.wrong("cloud", "%q is none of %s", printable.Value(cloud), strings.Join(sortedKeys(preset.Clouds), ", "))
+		return d.Wrong("cloud", "%q is none of %s", printable.Value(cloud), strings.Join(sortedKeys(preset.Clouds), ", "))
 	}
 	base := cmp.Or(f.URL, strings.ReplaceAll(under.URL, "{tenant}", tenant))
 	if base != "" && base != "{url}" {
 		canonical, problem := parseBase(base)
 		if problem != "" {
-			return d.wrong("url", "%s", problem)
+			return d.Wrong("url", "%s", problem)
 		}
 		if before, inside := preset.before(canonical); inside {
-			return d.wrong("url", "the address of %s is what comes before %s: %s", preset.Title, preset.Before, printable.Value(before))
+			return d.Wrong("url", "the address of %s is what comes before %s: %s", preset.Title, preset.Before, printable.Value(before))
 		}
 		base = canonical
 	}
@@ -165,23 +180,6 @@ func (preset *Preset) before(base string) (string, bool) {
 	return scheme + "://" + host + strings.TrimSuffix(start, "/"), inside && preset.Before != ""
 }
 
-// Lacks reports whether the file lacks a key.
-func (f *File) Lacks(key string) bool {
-	v := reflect.ValueOf(f).Elem()
-	if rest, of := strings.CutPrefix(key, "assertion."); of {
-		if f.Assertion == nil {
-			return true
-		}
-		v, key = reflect.ValueOf(f.Assertion).Elem(), rest
-	}
-	for i, tag := range tagsOf(v.Type()) {
-		if tag.name == key {
-			return v.Field(i).IsZero()
-		}
-	}
-	return true
-}
-
 // replaceTexts replaces a preset's placeholders, in a copy, because a preset is used by
 // many profiles.
 func replaceTexts(v reflect.Value, r *strings.Replacer) {
@@ -194,7 +192,7 @@ func replaceTexts(v reflect.Value, r *strings.Replacer) {
 			replaceTexts(reflect.ValueOf(&own).Elem(), r)
 			v.Set(reflect.ValueOf(&own))
 		}
-		if a, ok := v.Interface().(*AssertionFile); ok && a != nil {
+		if a, ok := v.Interface().(*assertionFile); ok && a != nil {
 			own := *a
 			replaceTexts(reflect.ValueOf(&own).Elem(), r)
 			v.Set(reflect.ValueOf(&own))

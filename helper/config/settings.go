@@ -5,18 +5,16 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/pelletier/go-toml/v2"
-
+	"github.com/credhelper/credhelper/helper/configfile"
 	"github.com/credhelper/credhelper/helper/keyring"
 	"github.com/credhelper/credhelper/helper/oauth"
-	"github.com/credhelper/credhelper/protocol"
 )
 
 // Settings is the content of config.toml, which applies to all profiles.
 type Settings struct {
 	// Keyring is a name in keyring.Backends; "" if none was chosen.
 	Keyring string `toml:"keyring,omitempty"`
-	// Audit is AuditAll, AuditRequired, or "".
+	// Audit is "all", AuditRequired, or "": answers from the cache are not logged.
 	Audit string `toml:"audit,omitempty"`
 	// LogSize is the size at which the log is turned over: bytes, or a text such as
 	// "16 MiB"; LogLimit reads it.
@@ -29,20 +27,40 @@ type Settings struct {
 	} `toml:"defaults,omitempty"`
 	// Vault has a section for each server of the sources of kind "vault"; VaultAt finds
 	// one.
-	Vault map[string]VaultFile `toml:"vault,omitempty"`
+	Vault map[string]vaultFile `toml:"vault,omitempty"`
+
+	// Pool has a section for each pool of hosts that share tokens; Pools has them checked.
+	Pool map[string]poolFile `toml:"pool,omitempty"`
 
 	vaults []Vault
+	pools  []Pool
+}
+
+// Pools returns all pools, in the order of their names.
+func (s Settings) Pools() []Pool { return s.pools }
+
+// VaultAt returns the section for the address in a source; false if there is none.
+func (s Settings) VaultAt(address string) (Vault, bool) { return vaultAt(s.vaults, address) }
+
+// Variables returns the environment variables from which the settings take secrets.
+func (s Settings) Variables() (names []string) {
+	for _, v := range s.vaults {
+		names = append(names, Source{Words: v.Source}.Variables()...)
+	}
+	for _, p := range s.pools {
+		for _, words := range [...][]string{p.Auth, p.Key, p.KeyBefore} {
+			names = append(names, Source{Words: words}.Variables()...)
+		}
+	}
+	return names
 }
 
 // The values of Settings.Audit. Both also log answers from the cache; with AuditRequired
 // no token is given whose line could not be written.
 const (
-	AuditAll      = "all"
+	auditAll      = "all"
 	AuditRequired = "required"
 )
-
-// Audited reports whether answers from the cache are logged, too.
-func (s Settings) Audited() bool { return s.Audit != "" }
 
 // The sizes of the log, in bytes.
 const (
@@ -57,7 +75,7 @@ func (s Settings) LogLimit() int64 {
 	if n, ok := size(s.LogSize); ok && n > 0 {
 		return n
 	}
-	if s.Audited() {
+	if s.Audit != "" {
 		return auditedLog
 	}
 	return usualLog
@@ -112,60 +130,26 @@ func (s *Settings) complete(f *File) {
 // ReadSettings parses a config.toml; path is for messages.
 func ReadSettings(path string, content []byte) (Settings, error) {
 	var s Settings
-	d, err := readDocument(path, content, &s)
+	d, err := configfile.Parse(path, content, &s)
 	if err != nil {
 		return Settings{}, err
 	}
 	if _, known := keyring.BackendNamed(s.Keyring); s.Keyring != "" && !known {
-		return Settings{}, d.wrong("keyring", "%q is none of %s", s.Keyring, strings.Join(backendNames(), ", "))
+		return Settings{}, d.Wrong("keyring", "%q is none of %s", s.Keyring, strings.Join(keyring.BackendNames(), ", "))
 	}
-	if s.Audit != "" && s.Audit != AuditAll && s.Audit != AuditRequired {
-		return Settings{}, d.wrong("audit", `%q is neither "all" nor "required"`, s.Audit)
+	if s.Audit != "" && s.Audit != auditAll && s.Audit != AuditRequired {
+		return Settings{}, d.Wrong("audit", `%q is neither "all" nor "required"`, s.Audit)
 	}
 	if _, ok := size(s.LogSize); !ok {
-		return Settings{}, d.wrong("log_size", `want a number of bytes or a string such as "16 MiB", from 64 KiB to 16 GiB`)
+		return Settings{}, d.Wrong("log_size", `want a number of bytes or a string such as "16 MiB", from 64 KiB to 16 GiB`)
 	}
-	if err := s.takeVaults(d); err != nil {
+	if s.vaults, err = takeVaults(d, s.Vault, s.Defaults.CAFile, s.Defaults.Proxy); err != nil {
+		return Settings{}, err
+	}
+	if s.pools, err = takePools(d, s.Pool, s.vaults, s.Defaults.CAFile); err != nil {
 		return Settings{}, err
 	}
 	return s, nil
-}
-
-func backendNames() (names []string) {
-	for _, b := range keyring.Backends {
-		names = append(names, b.Name)
-	}
-	return names
-}
-
-// WithKeyring returns the text of a config.toml with another backend and all other
-// lines unchanged; path is for messages.
-func WithKeyring(path, text, backend string) (string, error) {
-	if _, known := keyring.BackendNamed(backend); !known {
-		return "", protocol.Malformed("no keyring backend " + backend + "; there are " + strings.Join(backendNames(), ", "))
-	}
-	if _, err := ReadSettings(path, []byte(text)); err != nil {
-		return "", err
-	}
-	line := "keyring = \"" + backend + "\""
-	var lines []string
-	done := false
-	for _, l := range strings.Split(strings.TrimSuffix(text, "\n"), "\n") {
-		key, _, _ := strings.Cut(l, "=")
-		if strings.Trim(key, " \t\"'") == "keyring" && !done {
-			l, done = line, true
-		}
-		lines = append(lines, l)
-	}
-	if !done { // a key of the root table must precede the first table
-		lines = append([]string{line}, lines...)
-	}
-	text = strings.TrimRight(strings.Join(lines, "\n"), "\n") + "\n"
-	var check Settings
-	if err := toml.Unmarshal([]byte(text), &check); err != nil || check.Keyring != backend {
-		return "", protocol.Policy(path + ": write " + line + " into it by hand")
-	}
-	return text, nil
 }
 
 // usualAuth returns the client authentication of a profile that names none.

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"github.com/credhelper/credhelper/helper/configfile"
 	"github.com/credhelper/credhelper/protocol/printable"
 
 	"github.com/credhelper/credhelper/helper/oauth"
@@ -12,23 +13,23 @@ func (p *Profile) Interactive() bool {
 	return grant.Interactive
 }
 
-func (p *Profile) takeSignIn(d *document, f *File) error {
+func (p *Profile) takeSignIn(d *configfile.Document, f *File) error {
 	switch {
 	case p.Grant == "refresh_token":
-		return d.wrong("grant", `"refresh_token" is how a sign-in is renewed; say how it begins: "authorization_code" or "device_code"`)
+		return d.Wrong("grant", `"refresh_token" is how a sign-in is renewed; say how it begins: "authorization_code" or "device_code"`)
 	case p.Grant == "authorization_code" && p.AuthorizationURL == "":
-		return d.wrong("authorization_url", "is missing, and there is no preset that knows it")
+		return d.Wrong("authorization_url", "is missing, and there is no preset that knows it")
 	case p.Grant == "device_code" && p.DeviceURL == "":
-		return d.wrong("device_url", "is missing, and there is no preset that knows it")
+		return d.Wrong("device_url", "is missing, and there is no preset that knows it")
 	case f.Redirect != "" && p.Grant != "authorization_code":
-		return d.wrong("redirect", `belongs to grant "authorization_code"`)
+		return d.Wrong("redirect", `belongs to grant "authorization_code"`)
 	}
 	if p.Redirect = f.Redirect; p.Redirect == "" {
 		return nil
 	}
 	sign := oauth.AuthorizationRequest{AuthorizationURL: p.AuthorizationURL, Redirect: p.Redirect}
 	if _, err := p.Client().Begin(sign); err != nil {
-		return d.wrong("redirect", "%s", printable.Value(err.Error()))
+		return d.Wrong("redirect", "%s", printable.Value(err.Error()))
 	}
 	return nil
 }

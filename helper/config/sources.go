@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/credhelper/credhelper/helper/configfile"
 	"github.com/credhelper/credhelper/helper/keyring"
 	"github.com/credhelper/credhelper/protocol/printable"
 )
@@ -19,6 +20,7 @@ import (
 //	                as keyring.NewSource takes it, or "keyring"
 //	reads:"file"    the path of a local file that is not secret
 //	reads:"environment"  names of variables that the profile's commands get
+//	reads:"pool"    a section [pool.NAME] of config.toml
 //	reads:"-"       nothing but the profile
 //
 // All code that must know which keys refer to this machine uses Sources, so that this
@@ -27,24 +29,31 @@ import (
 // Source is a key of a profile that refers to this machine.
 type Source struct {
 	Key    string   // as in the file, such as "assertion.from"
-	Words  []string // as in keyring.NewSource, or "keyring"; for a file {"file", PATH}; for variables of commands {"environment", NAME...}
+	Words  []string // as in keyring.NewSource, or "keyring"; for a file {"file", PATH}; for variables of commands {"environment", NAME...}; for a pool {"pool", NAME}
 	Secret bool     // the value is a secret, and may be sent to a server
 }
 
 // inKeyring is the word for a secret in the keyring.
 const inKeyring = "keyring"
 
-// InKeyring reports whether the secret is stored in the keyring, which gives it only to
+// inKeyring reports whether the secret is stored in the keyring, which gives it only to
 // the profile that it was stored for.
-func (s Source) InKeyring() bool { return slices.Equal(s.Words, []string{inKeyring}) }
+func (s Source) inKeyring() bool { return slices.Equal(s.Words, []string{inKeyring}) }
 
-// RunsCommand reports whether reading the source runs a program.
-func (s Source) RunsCommand() bool { return s.kind() == "command" }
+// runsCommand reports whether reading the source runs a program.
+func (s Source) runsCommand() bool { return s.kind() == "command" }
 
-// AsksServer reports whether reading the source asks a server.
-func (s Source) AsksServer() bool {
-	return s.kind() == keyring.KindVault || s.kind() == keyring.KindGitHub
+// ReachesOut reports whether reading the source runs a program or asks a server.
+func (s Source) ReachesOut() bool {
+	return s.runsCommand() || s.kind() == keyring.KindVault || s.kind() == keyring.KindGitHub
 }
+
+// kindPool is the first word for a pool, whose other hosts get the profile's tokens.
+const kindPool = "pool"
+
+// Elsewhere reports whether there is nothing to read at this key: the secret is stored in
+// the keyring, or it is the pool with which the profile shares its tokens.
+func (s Source) Elsewhere() bool { return s.inKeyring() || s.kind() == kindPool }
 
 func (s Source) kind() string {
 	if len(s.Words) == 0 {
@@ -90,28 +99,40 @@ func sourcesIn(v reflect.Value, prefix string) (list []Source) {
 	if v = reflect.Indirect(v); v.Kind() != reflect.Struct {
 		return nil
 	}
-	for i, tag := range tagsOf(v.Type()) {
+	for i, tag := range configfile.Tags(v.Type()) {
 		value := v.Field(i)
 		if value.IsZero() {
 			continue
 		}
-		key := prefix + tag.name
+		key := prefix + tag.Key
 		switch {
-		case tag.reads == "secret":
+		case tag.Reads == "secret":
 			// A value that is not a list of strings has no words, and so is not the
 			// keyring either.
 			words, _ := textList(value.Interface())
 			list = append(list, Source{Key: key, Words: words, Secret: true})
-		case tag.reads == "file":
+		case tag.Reads == "file":
 			list = append(list, Source{Key: key, Words: []string{"file", value.String()}})
-		case tag.reads == environment:
+		case tag.Reads == environment:
 			words, _ := textList(value.Interface())
 			list = append(list, Source{Key: key, Words: append([]string{environment}, words...), Secret: true})
+		case tag.Reads == kindPool:
+			list = append(list, Source{Key: key, Words: []string{kindPool, value.String()}, Secret: true})
 		default:
 			list = append(list, sourcesIn(value, key+".")...)
 		}
 	}
 	return list
+}
+
+// sourceOf returns the words of a source; nil if there is none.
+func sourceOf(v any) ([]string, bool) {
+	words, ok := textList(v)
+	if !ok || words == nil {
+		return nil, ok
+	}
+	_, err := keyring.NewSource(words, keyring.Surroundings{})
+	return words, err == nil
 }
 
 // ReadableByOthers returns a warning if the source is a secret file that other users

@@ -3,6 +3,8 @@ package config
 import (
 	"strings"
 	"testing"
+
+	"github.com/credhelper/credhelper/helper/configfile"
 )
 
 // TestKeysOfManyParts: a document whose keys have thousands of parts is refused before
@@ -16,7 +18,7 @@ func TestKeysOfManyParts(t *testing.T) {
 		"tables":       "params = " + strings.Repeat("{a=", 20) + "1" + strings.Repeat("}", 20) + "\n",
 	} {
 		var f File
-		if _, err := readDocument("x.toml", []byte(content), &f); err == nil || err.Error() != "x.toml: a key has more than 16 parts" {
+		if _, err := configfile.Parse("x.toml", []byte(content), &f); err == nil || err.Error() != "x.toml: a key has more than 16 parts" {
 			t.Errorf("%s: %.200v", name, err)
 		}
 		if _, err := ReadBundle([]byte("credhelper = 1\n"+content), nil); err == nil || err.Error() != "import: a key has more than 16 parts" {
@@ -29,12 +31,12 @@ func TestKeysOfManyParts(t *testing.T) {
 // in inline tables.
 func TestLinesOfKeys(t *testing.T) {
 	var f File
-	d, err := readDocument("x.toml", []byte("notes = \"\"\"\na\nb\"\"\"\n\nparams = { a = \"1\", b = [\"2\"] }\n[assertion]\nalg = \"RS256\"\n\n[probe]\npath = \"/\"\n"), &f)
+	d, err := configfile.Parse("x.toml", []byte("notes = \"\"\"\na\nb\"\"\"\n\nparams = { a = \"1\", b = [\"2\"] }\n[assertion]\nalg = \"RS256\"\n\n[probe]\npath = \"/\"\n"), &f)
 	if err != nil {
 		t.Fatal(err)
 	}
 	for key, want := range map[string]int{"notes": 1, "params": 5, "params.a": 5, "params.b": 5, "assertion": 6, "assertion.alg": 7, "probe.path": 10} {
-		if got := d.lines[key]; got != want {
+		if got := d.Line(key); got != want {
 			t.Errorf("%s is in line %d, want %d", key, got, want)
 		}
 	}

@@ -1,16 +1,17 @@
 package config
 
 import (
+	"cmp"
 	"path/filepath"
 	"strings"
 
+	"github.com/credhelper/credhelper/helper/configfile"
 	"github.com/credhelper/credhelper/helper/keyring"
-	"github.com/credhelper/credhelper/protocol/printable"
 )
 
-// VaultFile is a section [vault."ADDRESS"] of config.toml: how to log in to a server of
+// vaultFile is a section [vault."ADDRESS"] of config.toml: how to log in to a server of
 // HashiCorp Vault or OpenBao, from which sources of the kind "vault" read.
-type VaultFile struct {
+type vaultFile struct {
 	Auth      []any    `toml:"auth"`                // ["approle", ROLE-ID, SOURCE] and others: see vaultLogins
 	Mount     string   `toml:"mount,omitempty"`     // path of the auth method; "": its usual one
 	Namespace string   `toml:"namespace,omitempty"` // of the secrets and the login
@@ -45,10 +46,10 @@ var vaultLogins = [...]struct {
 	{"kubernetes", true, []string{"file", "/var/run/secrets/kubernetes.io/serviceaccount/token"}, `["kubernetes", "ROLE"]`},
 }
 
-// VaultAt returns the section for the address in a source; false if there is none.
-func (s Settings) VaultAt(address string) (Vault, bool) {
+// vaultAt returns the section for the address in a source; false if there is none.
+func vaultAt(all []Vault, address string) (Vault, bool) {
 	canonical, _ := parseBase(address)
-	for _, v := range s.vaults {
+	for _, v := range all {
 		if v.Address == canonical {
 			return v, true
 		}
@@ -56,53 +57,40 @@ func (s Settings) VaultAt(address string) (Vault, bool) {
 	return Vault{}, false
 }
 
-// Variables returns the environment variables from which the settings take secrets.
-func (s Settings) Variables() (names []string) {
-	for _, v := range s.vaults {
-		names = append(names, Source{Words: v.Source}.Variables()...)
-	}
-	return names
-}
-
-// takeVaults checks the sections for Vault.
-func (s *Settings) takeVaults(d *document) error {
-	for _, address := range sortedKeys(s.Vault) {
-		f := s.Vault[address]
-		key := "vault." + strings.ReplaceAll(address, ".", quotedDot)
-		v := Vault{Mount: f.Mount, Namespace: f.Namespace, CAFile: f.CAFile, Proxy: f.Proxy}
+// takeVaults checks the sections for Vault. usualCA and usualProxy are the ca_file and proxy
+// of those that have none.
+func takeVaults(d *configfile.Document, sections map[string]vaultFile, usualCA, usualProxy string) (all []Vault, err error) {
+	for _, address := range sortedKeys(sections) {
+		f := sections[address]
+		key := "vault." + configfile.Quoted(address)
+		v := Vault{Mount: f.Mount, Namespace: f.Namespace, CAFile: cmp.Or(f.CAFile, usualCA), Proxy: cmp.Or(f.Proxy, usualProxy)}
 		var problem string
 		if v.Address, problem = parseBase(address); problem != "" {
-			return d.wrong(key, "%s", problem)
+			return nil, d.Wrong(key, "%s", problem)
 		}
 		if problem = v.takeAuth(f.Auth); problem != "" {
-			return d.wrong(key+".auth", "%s", problem)
+			return nil, d.Wrong(key+".auth", "%s", problem)
 		}
 		for _, node := range f.Nodes {
 			canonical, problem := parseBase(node)
 			if problem != "" {
-				return d.wrong(key+".nodes", "%q: %s", printable.Value(node), problem)
+				return nil, d.Wrong(key+".nodes", "%s", problem)
 			}
 			v.Nodes = append(v.Nodes, canonical)
 		}
-		if v.CAFile == "" {
-			v.CAFile = s.Defaults.CAFile
-		}
-		if v.Proxy == "" {
-			v.Proxy = s.Defaults.Proxy
-		}
 		switch {
 		case v.CAFile != "" && !filepath.IsAbs(v.CAFile):
-			return d.wrong(key+".ca_file", "is an absolute path")
+			return nil, d.Wrong(key+".ca_file", "is an absolute path")
 		case parseProxy(v.Proxy) != "":
-			return d.wrong(key+".proxy", "%s", parseProxy(v.Proxy))
+			return nil, d.Wrong(key+".proxy", "%s", parseProxy(v.Proxy))
 		case !isPath(v.Mount) || v.Mount == "":
-			return d.wrong(key+".mount", "is the path of the auth method, such as approle")
+			return nil, d.Wrong(key+".mount", "is the path of the auth method, such as approle")
 		case !isPath(v.Namespace):
-			return d.wrong(key+".namespace", "is a path such as team/ci")
+			return nil, d.Wrong(key+".namespace", "is a path such as team/ci")
 		}
-		s.vaults = append(s.vaults, v)
+		all = append(all, v)
 	}
-	return nil
+	return all, nil
 }
 
 // takeAuth reads how to log in; the text says what is wrong. Neither a role id nor a
@@ -115,10 +103,7 @@ func (v *Vault) takeAuth(auth []any) (problem string) {
 			continue
 		}
 		rest := auth[1:]
-		v.Login, v.Source = login.name, login.source
-		if v.Mount == "" {
-			v.Mount = login.name
-		}
+		v.Login, v.Source, v.Mount = login.name, login.source, cmp.Or(v.Mount, login.name)
 		var ok bool
 		if login.role && len(rest) > 0 {
 			v.Role, ok = rest[0].(string)
@@ -129,7 +114,7 @@ func (v *Vault) takeAuth(auth []any) (problem string) {
 		}
 		if len(rest) == 1 {
 			if v.Source, ok = sourceOf(rest[0]); !ok || len(v.Source) < 2 || v.Source[0] == keyring.KindVault {
-				return "is " + login.usage + `, with a SOURCE such as ["file", "/path"]`
+				return "is " + login.usage + ", with a SOURCE such as " + fileSource()
 			}
 			rest = nil
 		}

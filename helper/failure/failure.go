@@ -31,9 +31,9 @@ func About(profile string, err error, hint string) error {
 
 // KindOf returns the sentinel for an error; nil for a bug.
 func KindOf(err error) error {
-	var known *protocol.Error
-	if errors.As(err, &known) {
-		return known.Kind
+	var e *protocol.Error
+	if errors.As(err, &e) {
+		return e.Kind
 	}
 	for _, t := range [...]struct{ is, kind error }{
 		{cache.ErrLocked, protocol.ErrBusy},
@@ -55,7 +55,7 @@ func KindOf(err error) error {
 
 // Keyring explains why a secret cannot be read, with advice.
 func Keyring(p *config.Profile, err error) error {
-	hint := "see what is wrong: credhelper doctor"
+	hint := whatIsWrong(err)
 	switch {
 	case errors.Is(err, keyring.ErrNotFound) && p.InKeyring():
 		hint = "store it: credhelper rotate " + p.Name
@@ -78,9 +78,22 @@ func Keyring(p *config.Profile, err error) error {
 	return About(p.Name, err, hint)
 }
 
+// whatIsWrong is the advice if an error says nothing better.
+func whatIsWrong(err error) string {
+	if Full(err) {
+		return "make room there"
+	}
+	return "see what is wrong: credhelper doctor"
+}
+
+// Full reports whether a disk, or the user's part of it, is full.
+func Full(err error) bool {
+	return errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT)
+}
+
 // Store explains why the cache cannot be used.
 func Store(err error) error {
-	e := &protocol.Error{Kind: protocol.ErrPolicy, Text: printable.Line("cache: " + err.Error()), Hint: "see what is wrong: credhelper doctor"}
+	e := &protocol.Error{Kind: protocol.ErrPolicy, Text: printable.Line("cache: " + err.Error()), Hint: whatIsWrong(err)}
 	if ReadOnly(err) {
 		e.Hint = "nothing can be written there; CREDHELPER_HOME can name another directory, and token --no-store needs none"
 	}
@@ -114,14 +127,14 @@ func Token(p *config.Profile, err error) error {
 	if grant, _ := oauth.FindGrant(p.Grant); e.Kind == oauth.Policy && e.Status == 0 || grant.Make != nil {
 		place = "" // it was not contacted
 	}
-	known := &protocol.Error{
+	public := &protocol.Error{
 		Kind: kind,
 		Text: printable.Line("profile " + p.Name + ": " + place + e.Error()),
 		Hint: printable.Line(hint),
 
 		RetryAfter: int64((e.Hold() + time.Second - 1) / time.Second),
 	}
-	return &TokenFailure{known, e.CorrelationID, e.Tries}
+	return &TokenFailure{public, e.CorrelationID, e.Tries}
 }
 
 // Login returns the error if a person must sign in.
@@ -139,14 +152,14 @@ var interactiveCodes = [...]string{"invalid_grant", "access_denied", "expired_to
 
 // TokenFailure is a failed token request with further values for the log.
 type TokenFailure struct {
-	known       *protocol.Error
+	public      *protocol.Error
 	Correlation string
 	Tries       int
 }
 
-func (f *TokenFailure) Error() string { return f.known.Error() }
+func (f *TokenFailure) Error() string { return f.public.Error() }
 
-func (f *TokenFailure) Unwrap() error { return f.known }
+func (f *TokenFailure) Unwrap() error { return f.public }
 
 // OAuthKind is the sentinel that an error of package oauth stands for.
 func OAuthKind(e *oauth.Error) error {

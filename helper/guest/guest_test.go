@@ -3,12 +3,15 @@ package guest_test
 import (
 	"context"
 	"crypto/sha256"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/credhelper/credhelper/helper"
@@ -47,6 +50,9 @@ func (p *place) Get(_ context.Context, key string) (secret.Text, error) {
 }
 
 func (p *place) Set(_ context.Context, key string, v secret.Text) error {
+	if p.locked {
+		return keyring.ErrLocked
+	}
 	if p.sets > 0 {
 		if p.sets--; p.sets == 0 {
 			p.sets = 1 // and so does each later call
@@ -112,7 +118,7 @@ func (p *place) read(name string) string {
 // later moves the clock by more than what was read is used for.
 func (p *place) later() { p.now = p.now.Add(150 * time.Millisecond) }
 
-func (p *place) lend(f config.GuestFile) secret.Text {
+func (p *place) lend(f guest.File) secret.Text {
 	p.t.Helper()
 	f.Profile = "jama"
 	text, err := p.lender.Lend(p.t.Context(), "jci", f)
@@ -143,7 +149,7 @@ func (p *place) token(text secret.Text) secret.Text {
 	if err != nil {
 		p.t.Fatal(err)
 	}
-	token, _, err := a.Token(p.now.Unix() + 3600)
+	token, _, err := a.Token(protocol.Narrowing{}, p.now.Unix()+3600)
 	if err != nil {
 		p.t.Fatal(err)
 	}
@@ -154,8 +160,16 @@ func (p *place) token(text secret.Text) secret.Text {
 // there, or changed, gets nothing until a person accepts it.
 func TestSeal(t *testing.T) {
 	p := newPlace(t)
-	s := p.lend(config.GuestFile{Methods: []string{"GET"}, Paths: []string{"/rest/v1"}, Expires: p.now.Add(time.Hour).UTC().Format(time.RFC3339)})
+	s := p.lend(guest.File{Methods: []string{"GET"}, Paths: []string{"/rest/v1"}, Expires: p.now.Add(time.Hour).UTC().Format(time.RFC3339)})
 	good := p.read(jci)
+	bound := func() [32]byte {
+		a, err := p.book.BySecret(t.Context(), "lend-jci", s)
+		if err != nil || a.Binding != a.Of.TokenBinding() {
+			t.Errorf("the binding is not the profile's: %v", err)
+		}
+		return a.Binding
+	}
+	before := bound()
 	for name, change := range map[string][2]string{
 		"a method": {"['GET']", "['GET', 'DELETE']"}, "the paths": {"/rest/v1", "/"}, "the token": {"profile = ", "token = 'real'\nprofile = "},
 		"the end": {"expires = '2", "expires = '3"}, "a user": {"profile = ", "users = [65534]\nprofile = "}, "the profile": {"'jama'", "'graph'"},
@@ -194,18 +208,21 @@ func TestSeal(t *testing.T) {
 	if err := p.lender.Accept(t.Context(), "jci"); err != nil || !p.knows(s) {
 		t.Errorf("accepted: %v", err)
 	}
+	if bound() == before {
+		t.Error("the profile has changed, and its binding has not")
+	}
 }
 
 // TestGone (D14): what was replaced or taken back stays dead, also where its file comes
 // back from a backup, and where the guest is made again.
 func TestGone(t *testing.T) {
 	p := newPlace(t)
-	first := p.lend(config.GuestFile{})
+	first := p.lend(guest.File{})
 	token, backup := p.token(first), p.read(jci)
 	if !p.knows(first) || !p.knows(token) {
 		t.Fatal("they do not count at all")
 	}
-	_, second, err := p.lender.Rotate(t.Context(), "jci", 0)
+	_, second, err := p.lender.Rotate(t.Context(), "jci", 0, "")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -229,7 +246,7 @@ func TestGone(t *testing.T) {
 	if err := p.lender.Revoke(t.Context(), "jci"); err != nil {
 		t.Fatal(err)
 	}
-	third := p.lend(config.GuestFile{})
+	third := p.lend(guest.File{})
 	if p.knows(first) || p.knows(token) || p.knows(second) || !p.knows(third) {
 		t.Error("lent again, the old ones count, or the new one does not")
 	}
@@ -239,9 +256,9 @@ func TestGone(t *testing.T) {
 // token outlives it.
 func TestOverlap(t *testing.T) {
 	p := newPlace(t)
-	first := p.lend(config.GuestFile{})
+	first := p.lend(guest.File{})
 	before := p.token(first)
-	if _, _, err := p.lender.Rotate(t.Context(), "jci", 10*time.Minute); err != nil {
+	if _, _, err := p.lender.Rotate(t.Context(), "jci", 10*time.Minute, ""); err != nil {
 		t.Fatal(err)
 	}
 	if !p.knows(first) || !p.knows(before) {
@@ -253,22 +270,51 @@ func TestOverlap(t *testing.T) {
 	if p.knows(first) || p.knows(before) || p.knows(during) {
 		t.Error("after the overlap the old ones count")
 	}
+	if err := p.lender.Revoke(t.Context(), "jci"); err != nil {
+		t.Fatal(err)
+	}
+	p.lend(guest.File{Expires: p.now.Add(time.Hour).UTC().Format(time.RFC3339)})
+	if g, _, err := p.lender.Rotate(t.Context(), "jci", 10*time.Hour, ""); err != nil || g.Until != g.Expires {
+		t.Errorf("the old secret ends at %s, the guest at %s, %v", g.Until, g.Expires, err)
+	}
+}
+
+// TestReaches: a path is of use to a guest if the profile's token goes there, or below it.
+func TestReaches(t *testing.T) {
+	p := newPlace(t)
+	for origins, reached := range map[string]string{
+		`["https://example.jamacloud.com"]`:                                               "all",
+		`["https://example.jamacloud.com/rest/v1"]`:                                       "/ /rest /rest/v1 /rest/v1/users",
+		`["https://example.jamacloud.com/a", "https://other.jamacloud.com/rest"]`:         "/ /a",
+		`["https://example.jamacloud.com/a/b", "https://example.jamacloud.com/rest/v10"]`: "/ /a /rest /rest/v10",
+	} {
+		p.write("profiles/jama.toml", "preset = \"oauth2\"\nurl = \"https://example.jamacloud.com\"\norigins = "+origins+"\ntoken_url = \"https://example.jamacloud.com/token\"\nclient_id = \"client\"\n")
+		of, err := p.helper.Profile("jama")
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, path := range []string{"/", "/rest", "/rest/v1", "/rest/v10", "/rest/v1/users", "/a", "/other"} {
+			if got, want := (&guest.Row{Of: of}).Reaches(path), reached == "all" || slices.Contains(strings.Fields(reached), path); got != want {
+				t.Errorf("%s, %s: %v", origins, path, got)
+			}
+		}
+	}
 }
 
 // TestEnds: a guest ends when its file says so, a token with its own end or the guest's.
 func TestEnds(t *testing.T) {
 	p := newPlace(t)
-	s := p.lend(config.GuestFile{Expires: p.now.Add(30 * time.Minute).UTC().Format(time.RFC3339)})
+	s := p.lend(guest.File{Expires: p.now.Add(30 * time.Minute).UTC().Format(time.RFC3339)})
 	a, err := p.book.BySecret(t.Context(), "", s)
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, c := range []struct{ server, want time.Duration }{{10 * time.Minute, 10 * time.Minute}, {time.Hour, 30 * time.Minute}} {
-		if _, ends, err := a.Token(p.now.Add(c.server).Unix()); err != nil || ends > p.now.Add(c.want).Unix() || ends < p.now.Add(c.want).Unix()-2 {
+		if _, ends, err := a.Token(protocol.Narrowing{}, p.now.Add(c.server).Unix()); err != nil || ends > p.now.Add(c.want).Unix() || ends < p.now.Add(c.want).Unix()-2 {
 			t.Errorf("the server's token ends in %v, the local one in %d s, %v", c.server, ends-p.now.Unix(), err)
 		}
 	}
-	short, _, _ := a.Token(p.now.Unix() + 60)
+	short, _, _ := a.Token(protocol.Narrowing{}, p.now.Unix()+60)
 	p.now = p.now.Add(61 * time.Second)
 	if p.knows(short) || !p.knows(s) || !p.book.Lives(t.Context(), a) {
 		t.Error("a token lives too long, or its guest ends with it")
@@ -282,7 +328,7 @@ func TestEnds(t *testing.T) {
 // TestWho: id, secret and token have to be those of one guest.
 func TestWho(t *testing.T) {
 	p := newPlace(t)
-	s := p.lend(config.GuestFile{})
+	s := p.lend(guest.File{})
 	token := p.token(s).Reveal()
 	for name, c := range map[string]struct{ id, text string }{
 		"a wrong secret": {"lend-jci", s.Reveal() + "x"}, "a wrong id": {"lend-jc", s.Reveal()}, "no secret": {"lend-jci", ""}, "the token as secret": {"lend-jci", token},
@@ -310,7 +356,7 @@ func TestWho(t *testing.T) {
 // TestRestart (D16): tokens need no record, so a door that was killed accepts them.
 func TestRestart(t *testing.T) {
 	p := newPlace(t)
-	token := p.token(p.lend(config.GuestFile{}))
+	token := p.token(p.lend(guest.File{}))
 	p.restart()
 	if !p.knows(token) {
 		t.Error("another process does not know the token")
@@ -321,7 +367,7 @@ func TestRestart(t *testing.T) {
 // the same as a wrong secret.
 func TestLocked(t *testing.T) {
 	p := newPlace(t)
-	s := p.lend(config.GuestFile{})
+	s := p.lend(guest.File{})
 	p.restart()
 	p.locked = true
 	if _, err := p.book.BySecret(t.Context(), "lend-jci", s); !errors.Is(err, protocol.ErrLocked) {
@@ -342,9 +388,9 @@ func TestLocked(t *testing.T) {
 func TestKilled(t *testing.T) {
 	for n := 1; n <= 2; n++ {
 		p := newPlace(t)
-		first := p.lend(config.GuestFile{})
+		first := p.lend(guest.File{})
 		p.sets = n
-		_, second, err := p.lender.Rotate(t.Context(), "jci", 0)
+		_, second, err := p.lender.Rotate(t.Context(), "jci", 0, "")
 		p.sets = 0
 		if err == nil {
 			t.Fatalf("call %d of Set does not fail", n)
@@ -352,7 +398,7 @@ func TestKilled(t *testing.T) {
 		if old, now := p.knows(first), p.knows(second); old == now {
 			t.Errorf("Set %d failed: the old secret works: %v, the new one: %v", n, old, now)
 		}
-		_, third, err := p.lender.Rotate(t.Context(), "jci", 0)
+		_, third, err := p.lender.Rotate(t.Context(), "jci", 0, "")
 		if err != nil || !p.knows(third) || p.knows(first) || p.knows(second) {
 			t.Errorf("after that: %v", err)
 		}
@@ -363,7 +409,7 @@ func TestKilled(t *testing.T) {
 // one, the old secret works.
 func TestKilledBetween(t *testing.T) {
 	p := newPlace(t)
-	first := p.lend(config.GuestFile{})
+	first := p.lend(guest.File{})
 	dir := p.dirs.Guests()
 	p.stored = func() { // nothing can be written there any more
 		p.stored = nil
@@ -371,7 +417,7 @@ func TestKilledBetween(t *testing.T) {
 			t.Error(err)
 		}
 	}
-	if _, _, err := p.lender.Rotate(t.Context(), "jci", 0); err == nil {
+	if _, _, err := p.lender.Rotate(t.Context(), "jci", 0, ""); err == nil {
 		t.Error("the file was written all the same")
 	}
 	if err := errors.Join(os.Remove(dir), os.Rename(dir+".away", dir)); err != nil {
@@ -387,7 +433,7 @@ func TestKilledBetween(t *testing.T) {
 func TestIdentity(t *testing.T) {
 	p := newPlace(t)
 	p.write("profiles/graph2.toml", strings.Replace(strings.Replace(p.read("profiles/graph.toml"), `"g"`, `"g2"`, 1), "https://graph.example\"]", "https://graph2.example\"]", 1))
-	s := p.lend(config.GuestFile{Azure: []string{"graph", "graph2"}})
+	s := p.lend(guest.File{Azure: []string{"graph", "graph2"}})
 	a, err := p.book.BySecret(t.Context(), "", s)
 	if err != nil {
 		t.Fatal(err)
@@ -430,5 +476,131 @@ func TestSystemGuest(t *testing.T) {
 	}
 	if p.knows(text) {
 		t.Error("a file that everybody can write to counts")
+	}
+}
+
+// TestNarrowed: a local token says what it is narrowed to, nobody can change that, and it
+// ends like others.
+func TestNarrowed(t *testing.T) {
+	p := newPlace(t)
+	a, err := p.book.BySecret(t.Context(), "", p.lend(guest.File{}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	texts := map[string]bool{}
+	for _, n := range []protocol.Narrowing{{}, {Scope: "read"}, {Scope: "read write"}, {Audience: "read"}, {Scope: "read", Audience: "a"}} {
+		token, _, err := a.Token(n, p.now.Unix()+60)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := p.book.ByToken(t.Context(), token)
+		if err != nil || got.Narrowing != n {
+			t.Errorf("%+v: %+v, %v", n, got.Narrowing, err)
+		}
+		texts[token.Reveal()] = true
+	}
+	if len(texts) != 5 {
+		t.Errorf("%d of 5 tokens differ", len(texts))
+	}
+	whole, _, _ := a.Token(protocol.Narrowing{}, p.now.Unix()+60)
+	narrow, _, _ := a.Token(protocol.Narrowing{Scope: "read"}, p.now.Unix()+60)
+	raw, err := base64.RawURLEncoding.DecodeString(strings.TrimPrefix(narrow.Reveal(), "chd_"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	said := func(text string) string { // the same MAC, and something else
+		return "chd_" + base64.RawURLEncoding.EncodeToString(append(slices.Clone(raw[:8+32]), text...))
+	}
+	if said("jci\x00read\x00") != narrow.Reveal() {
+		t.Fatal("the test does not know what a token is like")
+	}
+	for _, text := range []string{
+		said("jci"), said("jci\x00\x00"), said("jci\x00read write\x00"), said("jci\x00\x00read"), said("jci\x00read\x00a"), said("jci\x00read"),
+		whole.Reveal()[:len("chd_")+53] + narrow.Reveal()[len("chd_")+53:],
+	} {
+		if _, err := p.book.ByToken(t.Context(), secret.New(text)); !errors.Is(err, guest.ErrUnknown) {
+			t.Errorf("%s: %v", text, err)
+		}
+	}
+}
+
+// TestUsed: when a guest was used last is known after its door has ended, of each guest by
+// itself, and is forgotten with its secret. A door writes it at once if it is a guest's first
+// use, and else once a minute at most.
+func TestUsed(t *testing.T) { synctest.Test(t, testUsed) }
+
+func testUsed(t *testing.T) {
+	p := newPlace(t)
+	s := p.lend(guest.File{})
+	other, err := p.lender.Lend(t.Context(), "idle", guest.File{Profile: "jama"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.MkdirAll(p.dirs.Run(), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	used := func() (jci, idle time.Time) {
+		rows, _ := (&guest.Book{Helper: p.helper, Now: func() time.Time { return p.now }}).Rows(t.Context())
+		if len(rows) != 2 {
+			t.Fatalf("%d guests", len(rows))
+		}
+		return rows[1].Used, rows[0].Used
+	}
+	use := func(text secret.Text) {
+		p.later()
+		a, err := p.book.BySecret(t.Context(), "", text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		p.book.Used(a)
+		synctest.Wait() // for what is written in the background
+	}
+	path := filepath.Join(p.dirs.Run(), "guests")
+	use(s) // the first use is written at once
+	if _, err := os.Stat(path); err != nil {
+		t.Fatal(err)
+	}
+	p.now = p.now.Add(30 * time.Second)
+	use(s)
+	last := p.now
+	p.book.WriteUses()
+	if jci, idle := used(); jci.Unix() != last.Unix() || !idle.IsZero() {
+		t.Errorf("used %v, %v", jci, idle)
+	}
+	before, _ := os.Stat(path)
+	p.now = p.now.Add(10 * time.Second)
+	use(s)
+	if after, _ := os.Stat(path); !os.SameFile(before, after) {
+		t.Error("it was written again within a minute")
+	}
+	use(other) // but another guest's first use is
+	var idle time.Time
+	if last, idle = used(); idle.IsZero() {
+		t.Error("another guest's first use waits for the next minute")
+	}
+	_, second, err := p.lender.Rotate(t.Context(), "jci", time.Hour, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.restart() // another door, which knows nothing of the first one's uses
+	if jci, _ := used(); jci.Unix() != last.Unix() {
+		t.Errorf("after a rotation with an overlap: %v", jci)
+	}
+	use(second)
+	p.book.WriteUses()
+	if jci, _ := used(); jci.Unix() != p.now.Unix() {
+		t.Errorf("the new secret: %v, want %v", jci, p.now)
+	}
+	if err := os.WriteFile(path, []byte("{damaged"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if jci, _ := used(); !jci.IsZero() {
+		t.Errorf("damaged: %v", jci)
+	}
+	p.now = p.now.Add(time.Second)
+	use(second)
+	p.book.WriteUses()
+	if jci, _ := used(); jci.IsZero() {
+		t.Error("a damaged file is not replaced")
 	}
 }

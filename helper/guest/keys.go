@@ -15,7 +15,9 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"encoding/json"
+	"hash"
 	"slices"
+	"sync"
 
 	"github.com/credhelper/credhelper/helper"
 	"github.com/credhelper/credhelper/helper/config"
@@ -30,6 +32,8 @@ type keys struct {
 	// Guests has for each guest the random number in its seal. There is a second, older
 	// one only between the change of the keyring and that of the file.
 	Guests map[string][]string `json:"guests"`
+
+	macs sync.Map // by purpose and key: a *sync.Pool of *keyed
 }
 
 const keysVersion = 1
@@ -75,21 +79,44 @@ func randomHex(n int) string {
 	return hex.EncodeToString(b)
 }
 
-// mac is a MAC of fields, each with its length before it, by a key of its own purpose.
+// mac is a MAC of fields, each with its length before it, by a key of its own purpose. A
+// door makes one for each request, so they are used again.
 func (k *keys) mac(purpose string, fields ...string) []byte {
-	own := hmac.New(sha256.New, []byte(k.Key))
-	own.Write([]byte(purpose))
-	m := hmac.New(sha256.New, own.Sum(nil))
+	m := k.hash(purpose)
+	defer m.pool.Put(m)
+	m.Reset()
 	for _, f := range fields {
-		m.Write(binary.BigEndian.AppendUint64(nil, uint64(len(f))))
+		m.Write(binary.BigEndian.AppendUint64(m.size[:0], uint64(len(f))))
 		m.Write([]byte(f))
 	}
 	return m.Sum(nil)
 }
 
+// macState is a MAC by the key of one purpose.
+type macState struct {
+	hash.Hash
+	pool *sync.Pool // where it belongs
+	size [8]byte    // room for a length
+}
+
+// hash returns a MAC that nobody uses.
+func (k *keys) hash(purpose string) *macState {
+	id := [2]string{purpose, k.Key}
+	mac, ok := k.macs.Load(id)
+	if !ok {
+		own := hmac.New(sha256.New, []byte(k.Key))
+		own.Write([]byte(purpose))
+		key, pool := own.Sum(nil), new(sync.Pool)
+		pool.New = func() any { return &macState{Hash: hmac.New(sha256.New, key), pool: pool} }
+		mac, _ = k.macs.LoadOrStore(id, pool)
+	}
+	return mac.(*sync.Pool).Get().(*macState)
+}
+
 // seal returns the seal of a guest's file for the profiles that it uses.
-func (k *keys) seal(number, name string, f config.GuestFile, profiles []*config.Profile) (string, error) {
-	text, err := f.Sealed()
+func (k *keys) seal(number, name string, f File, profiles []*config.Profile) (string, error) {
+	f.Seal = "" // the seal is of all other members
+	text, err := f.Encode()
 	if err != nil {
 		return "", err
 	}
@@ -104,9 +131,9 @@ func (k *keys) seal(number, name string, f config.GuestFile, profiles []*config.
 
 // sealed reports whether the seal of a guest is ours, for what its file and its profiles
 // say now.
-func (k *keys) sealed(g *config.Guest, profiles []*config.Profile) bool {
+func (k *keys) sealed(g *Guest, profiles []*config.Profile) bool {
 	return k.Key != "" && slices.ContainsFunc(k.Guests[g.Name], func(number string) bool {
-		want, err := k.seal(number, g.Name, g.GuestFile, profiles)
+		want, err := k.seal(number, g.Name, g.File, profiles)
 		return err == nil && hmac.Equal([]byte(want), []byte(g.Seal))
 	})
 }

@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"github.com/credhelper/credhelper/helper/config"
+	"github.com/credhelper/credhelper/helper/configfile"
 	"github.com/credhelper/credhelper/helper/trust"
 	"github.com/credhelper/credhelper/protocol"
 	"github.com/credhelper/credhelper/protocol/printable"
@@ -22,7 +23,7 @@ func (h *Home) Draft(name string, f config.File) (*config.Profile, error) {
 }
 
 func (h *Home) pathOf(name string) string {
-	return filepath.Join(h.Dirs.Profiles(), name+suffix)
+	return configfile.Path(h.Dirs.Profiles(), name)
 }
 
 // CheckNew reports whether a profile of that name can be added: it must not exist, unless
@@ -39,16 +40,18 @@ func (h *Home) CheckNew(p *config.Profile) error {
 		}
 	case exists:
 		e := &protocol.Error{Kind: protocol.ErrPolicy, Text: "profile " + p.Name + " already exists",
-			Hint: "change it: credhelper edit " + p.Name + "; store another secret: credhelper rotate " + p.Name + "; begin anew: the same with --replace"}
+			Hint: "change it: credhelper edit " + p.Name + "; store another secret: credhelper rotate " + p.Name + "; begin anew: credhelper add " + p.Name + " --replace ..."}
 		if _, _, err := h.ProfileText(p.Name); err != nil {
 			e.Text += ", and cannot be used: " + err.Error()
 			e.Hint = "remove it first: credhelper remove " + p.Name
 		}
 		return e
 	}
+	if err := trust.FileName(h.pathOf(p.Name)); err != nil {
+		return protocol.Policy(err.Error())
+	}
 	if err := trust.Writable(filepath.Dir(h.pathOf(p.Name))); err != nil {
-		return &protocol.Error{Kind: protocol.ErrPolicy, Text: "cannot write profiles: " + err.Error(),
-			Hint: "CREDHELPER_HOME can name another directory"}
+		return &protocol.Error{Kind: protocol.ErrPolicy, Text: "cannot write profiles: " + err.Error(), Hint: "CREDHELPER_HOME can name another directory"}
 	}
 	return h.checkClaims(p)
 }
@@ -68,7 +71,7 @@ func (h *Home) checkClaims(p *config.Profile) error {
 
 // WriteProfile writes a draft as a new profile.
 func (h *Home) WriteProfile(p *config.Profile) error {
-	if err := h.writeOwn(h.pathOf(p.Name), p.Text()); err != nil {
+	if err := configfile.Write(h.pathOf(p.Name), p.Text(), h.Now()); err != nil {
 		return protocol.About("profile "+p.Name, err, "")
 	}
 	return nil
@@ -89,7 +92,7 @@ func (h *Home) EditProfile(name string, text []byte) (*config.Profile, error) {
 	if err := h.checkClaims(p); err != nil {
 		return nil, err
 	}
-	return p, h.writeOwn(path, text)
+	return p, configfile.Write(path, text, h.Now())
 }
 
 // ProfileText returns a profile's file, valid or not, and its path.
@@ -98,8 +101,8 @@ func (h *Home) ProfileText(name string) (text []byte, path string, err error) {
 		return nil, "", h.unknownProfile(printable.Value(name))
 	}
 	for _, dir := range h.profileDirs() {
-		path = filepath.Join(dir, name+suffix)
-		text, err = config.ReadProvided(path, maxConfig)
+		path = configfile.Path(dir, name)
+		text, err = configfile.Read(path, configfile.MaxSize)
 		if !errors.Is(err, fs.ErrNotExist) {
 			return text, path, err
 		}
@@ -122,5 +125,5 @@ func (h *Home) Removable(name string) error {
 
 // DeleteProfile deletes the profile's file.
 func (h *Home) DeleteProfile(name string) error {
-	return removeOwn(h.pathOf(name))
+	return configfile.Remove(h.pathOf(name))
 }

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/credhelper/credhelper/helper/config"
+	"github.com/credhelper/credhelper/helper/configfile"
 	"github.com/credhelper/credhelper/protocol"
 )
 
@@ -51,9 +52,9 @@ func (h *Home) Import(text []byte, allow func(profile string, s config.Source) e
 	}
 	var done []string
 	for _, p := range drafts {
-		if err := h.writeOwn(h.pathOf(p.Name), p.Text()); err != nil {
+		if err := configfile.Write(h.pathOf(p.Name), p.Text(), h.Now()); err != nil {
 			for _, name := range done {
-				_ = removeOwn(h.pathOf(name))
+				_ = configfile.Remove(h.pathOf(name))
 			}
 			return nil, err
 		}

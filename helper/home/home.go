@@ -1,6 +1,6 @@
 // Package home accesses a user's configuration on disk: it reads, checks and writes
 // profiles, presets and settings, one TOML file each, and determines which profile owns
-// a URL. Package config parses them.
+// a URL. Package config says what is in them.
 //
 // It accesses neither secrets nor tokens, and no network. Directories and clock are
 // passed in.

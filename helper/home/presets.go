@@ -3,11 +3,12 @@ package home
 import (
 	"errors"
 	"io/fs"
-	"path/filepath"
 	"slices"
 	"strings"
 
 	"github.com/credhelper/credhelper/helper/config"
+	"github.com/credhelper/credhelper/helper/config/presets"
+	"github.com/credhelper/credhelper/helper/configfile"
 	"github.com/credhelper/credhelper/protocol"
 	"github.com/credhelper/credhelper/protocol/printable"
 )
@@ -15,11 +16,7 @@ import (
 // presetDirs returns the directories of presets that are not embedded, the user's
 // first.
 func (h *Home) presetDirs() []string {
-	dirs := []string{h.Dirs.Presets()}
-	if h.Dirs.System != "" {
-		dirs = append(dirs, filepath.Join(h.Dirs.System, "presets"))
-	}
-	return dirs
+	return configfile.Dirs(h.Dirs.Presets(), h.Dirs.System, "presets")
 }
 
 // Preset returns the preset of that name: embedded, the user's or the system's.
@@ -27,7 +24,7 @@ func (h *Home) Preset(name string) (*config.Preset, error) {
 	if !protocol.ValidProfile(name) {
 		return nil, protocol.Policy("not a preset name: " + printable.Value(name))
 	}
-	builtin, err := config.BuiltinPreset(name)
+	builtin, err := presets.Read(name)
 	if !errors.Is(err, fs.ErrNotExist) {
 		// Whether a file of that name were used would depend on the version.
 		if path, found := h.ownPreset(name); found {
@@ -36,8 +33,8 @@ func (h *Home) Preset(name string) (*config.Preset, error) {
 		return builtin, err
 	}
 	for _, dir := range h.presetDirs() {
-		path := filepath.Join(dir, name+suffix)
-		content, err := config.ReadProvided(path, maxConfig)
+		path := configfile.Path(dir, name)
+		content, err := configfile.Read(path, configfile.MaxSize)
 		if errors.Is(err, fs.ErrNotExist) {
 			continue
 		}
@@ -51,27 +48,27 @@ func (h *Home) Preset(name string) (*config.Preset, error) {
 
 func (h *Home) ownPreset(name string) (path string, found bool) {
 	for _, dir := range h.presetDirs() {
-		names, _ := namesIn(dir)
+		names, _ := configfile.Names(dir)
 		if slices.Contains(names, name) {
-			return filepath.Join(dir, name+suffix), true
+			return configfile.Path(dir, name), true
 		}
 	}
 	return "", false
 }
 
 func (h *Home) noPreset(name string) error {
-	known := map[string]bool{}
-	for _, n := range config.PresetNames() {
-		known[n] = true
+	listed := map[string]bool{}
+	for _, n := range presets.Names() {
+		listed[n] = true
 	}
 	for _, dir := range h.presetDirs() {
-		names, _ := namesIn(dir)
+		names, _ := configfile.Names(dir)
 		for _, n := range names {
-			known[n] = true
+			listed[n] = true
 		}
 	}
-	hint := "there are " + strings.Join(config.PresetNames(), ", ")
-	if near := config.Nearest(name, known); near != "" {
+	hint := "there are " + strings.Join(presets.Names(), ", ")
+	if near := configfile.Nearest(name, listed); near != "" {
 		hint = "did you mean " + near + "?"
 	}
 	return &protocol.Error{Kind: protocol.ErrPolicy, Text: "no preset " + name, Hint: hint}

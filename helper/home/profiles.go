@@ -1,17 +1,16 @@
 package home
 
 import (
-	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
 	"iter"
-	"path/filepath"
 	"slices"
 	"strings"
 
 	"github.com/credhelper/credhelper/helper/cache"
 	"github.com/credhelper/credhelper/helper/config"
+	"github.com/credhelper/credhelper/helper/configfile"
 	"github.com/credhelper/credhelper/protocol"
 	"github.com/credhelper/credhelper/protocol/origin"
 	"github.com/credhelper/credhelper/protocol/printable"
@@ -21,48 +20,21 @@ import (
 // the user's is used. The current directory is never read (T4).
 
 func (h *Home) profileDirs() []string {
-	dirs := []string{h.Dirs.Profiles()}
-	if h.Dirs.System != "" {
-		dirs = append(dirs, filepath.Join(h.Dirs.System, "profiles"))
-	}
-	return dirs
+	return configfile.Dirs(h.Dirs.Profiles(), h.Dirs.System, "profiles")
 }
 
 // ProfileNames lists the names of the profiles' files, in ascending order, without
 // reading them. A copy such as "work (2).toml" is not included (Strays).
 func (h *Home) ProfileNames() ([]string, error) {
-	files, err := h.profileFiles()
+	files, err := configfile.List(h.profileDirs())
 	if err != nil {
 		return nil, err
 	}
 	names := make([]string, len(files))
 	for i, f := range files {
-		names[i] = f.name
+		names[i] = f.Name
 	}
 	return names, nil
-}
-
-// profileFile is a file that would be a profile, and in which of profileDirs it is.
-type profileFile struct {
-	name  string
-	place int
-}
-
-// profileFiles lists the files that would be profiles, in ascending order of names.
-func (h *Home) profileFiles() (all []profileFile, err error) {
-	for place, dir := range h.profileDirs() {
-		names, err := namesIn(dir)
-		if err != nil {
-			return nil, err
-		}
-		for _, name := range names {
-			if protocol.ValidProfile(name) {
-				all = append(all, profileFile{name, place})
-			}
-		}
-	}
-	slices.SortFunc(all, func(a, b profileFile) int { return cmp.Or(strings.Compare(a.name, b.name), a.place-b.place) })
-	return slices.CompactFunc(all, func(a, b profileFile) bool { return a.name == b.name }), nil
 }
 
 // Strays returns a note about files among the profiles that are skipped because their
@@ -70,10 +42,10 @@ func (h *Home) profileFiles() (all []profileFile, err error) {
 func (h *Home) Strays() string {
 	var paths []string
 	for _, dir := range h.profileDirs() {
-		names, _ := namesIn(dir)
+		names, _ := configfile.Names(dir)
 		for _, name := range names {
 			if !protocol.ValidProfile(name) {
-				paths = append(paths, filepath.Join(dir, name+suffix))
+				paths = append(paths, configfile.Path(dir, name))
 			}
 		}
 	}
@@ -166,9 +138,9 @@ func (h *Home) read(r *config.Resolver, name string) (*config.Profile, error) {
 			Hint: "a name is 1 to 64 lower-case letters, digits, '-', '_', '.'"}
 	}
 	for _, dir := range h.profileDirs() {
-		path := filepath.Join(dir, name+suffix)
+		path := configfile.Path(dir, name)
 		stamps := h.stamps(path)
-		content, err := config.ReadProvided(path, maxConfig)
+		content, err := configfile.Read(path, configfile.MaxSize)
 		p, _, err := resolve(r, name, path, content, err)
 		if errors.Is(err, fs.ErrNotExist) {
 			continue
@@ -207,17 +179,17 @@ func (h *Home) presetPath(p *config.Profile) string {
 	if p.Preset == "" || p.PresetFile != "" {
 		return p.PresetFile
 	}
-	return filepath.Join(h.Dirs.Presets(), p.Preset+suffix)
+	return configfile.Path(h.Dirs.Presets(), p.Preset)
 }
 
 func (h *Home) unknownProfile(name string) error {
 	e := &protocol.Error{Kind: protocol.ErrUnknown, Text: "no profile " + name, Hint: "make it: credhelper add " + name}
 	names, _ := h.ProfileNames()
-	known := map[string]bool{}
+	listed := map[string]bool{}
 	for _, n := range names {
-		known[n] = true
+		listed[n] = true
 	}
-	if near := config.Nearest(name, known); near != "" {
+	if near := configfile.Nearest(name, listed); near != "" {
 		e.Hint = "did you mean " + near + "?"
 	} else if len(names) > 0 {
 		e.Hint = printable.Line("there are " + strings.Join(names[:min(len(names), 20)], ", ") + "; to make it: credhelper add " + name)

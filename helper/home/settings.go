@@ -4,10 +4,15 @@ import (
 	"errors"
 	"io/fs"
 	"os"
+	"slices"
+	"strings"
 	"sync"
 
 	"github.com/credhelper/credhelper/helper/cache"
 	"github.com/credhelper/credhelper/helper/config"
+	"github.com/credhelper/credhelper/helper/configfile"
+	"github.com/credhelper/credhelper/helper/keyring"
+	"github.com/credhelper/credhelper/protocol"
 )
 
 // readSettings are the settings as they were last read. A miss needs them four times,
@@ -29,7 +34,7 @@ func (h *Home) Settings() (config.Settings, error) {
 		return h.settings.last, nil
 	}
 	h.settings.stamp = cache.Stamp{}
-	content, err := config.ReadProvided(path, maxConfig)
+	content, err := configfile.Read(path, configfile.MaxSize)
 	if errors.Is(err, fs.ErrNotExist) {
 		return config.Settings{}, nil
 	}
@@ -48,7 +53,7 @@ func (h *Home) Settings() (config.Settings, error) {
 // stored; undo reverts it.
 func (h *Home) FirstKeyring(backend string) (undo func() error, err error) {
 	path := h.Dirs.Settings()
-	old, err := config.ReadProvided(path, maxConfig)
+	old, err := configfile.Read(path, configfile.MaxSize)
 	missing := errors.Is(err, fs.ErrNotExist)
 	if err != nil && !missing {
 		return nil, err
@@ -57,7 +62,7 @@ func (h *Home) FirstKeyring(backend string) (undo func() error, err error) {
 		if missing {
 			return os.Remove(path)
 		}
-		return h.writeOwn(path, old)
+		return configfile.Write(path, old, h.Now())
 	}
 	return undo, h.UseKeyring(backend)
 }
@@ -66,13 +71,39 @@ func (h *Home) FirstKeyring(backend string) (undo func() error, err error) {
 // It moves no secrets.
 func (h *Home) UseKeyring(backend string) error {
 	path := h.Dirs.Settings()
-	old, err := config.ReadProvided(path, maxConfig)
+	old, err := configfile.Read(path, configfile.MaxSize)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	text, err := config.WithKeyring(path, string(old), backend)
+	text, err := withKeyring(path, string(old), backend)
 	if err != nil {
 		return err
 	}
-	return h.writeOwn(path, []byte(text))
+	return configfile.Write(path, []byte(text), h.Now())
+}
+
+// withKeyring returns the text of a config.toml with another backend and all other
+// lines unchanged; path is for messages.
+func withKeyring(path, text, backend string) (string, error) {
+	if _, known := keyring.BackendNamed(backend); !known {
+		return "", protocol.Malformed("no keyring backend " + backend + "; there are " + strings.Join(keyring.BackendNames(), ", "))
+	}
+	if _, err := config.ReadSettings(path, []byte(text)); err != nil {
+		return "", err
+	}
+	line := "keyring = \"" + backend + "\""
+	lines := strings.Split(strings.TrimSuffix(text, "\n"), "\n")
+	if at := slices.IndexFunc(lines, func(l string) bool {
+		key, _, _ := strings.Cut(l, "=")
+		return strings.Trim(key, " \t\"'") == "keyring"
+	}); at >= 0 {
+		lines[at] = line
+	} else { // a key of the root table must precede the first table
+		lines = append([]string{line}, lines...)
+	}
+	text = strings.TrimRight(strings.Join(lines, "\n"), "\n") + "\n"
+	if check, err := config.ReadSettings(path, []byte(text)); err != nil || check.Keyring != backend {
+		return "", protocol.Policy(path + ": write " + line + " into it by hand")
+	}
+	return text, nil
 }

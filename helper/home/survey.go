@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"io/fs"
-	"path/filepath"
 	"runtime"
 	"slices"
 	"strconv"
@@ -13,6 +12,8 @@ import (
 
 	"github.com/credhelper/credhelper/helper/cache"
 	"github.com/credhelper/credhelper/helper/config"
+	"github.com/credhelper/credhelper/helper/config/presets"
+	"github.com/credhelper/credhelper/helper/configfile"
 	"github.com/credhelper/credhelper/helper/trust"
 	"github.com/credhelper/credhelper/protocol"
 )
@@ -27,7 +28,7 @@ import (
 // and Origins contains what has been read so far.
 func (h *Home) Claims(ctx context.Context, was *cache.Origins) (*Claims, error) {
 	s := &survey{home: h, stamps: h.stamps(), common: h.common()} // before anything is read, so that a change in between shows
-	files, err := h.profileFiles()
+	files, err := configfile.List(h.profileDirs())
 	if err == nil {
 		s.resolver, err = h.resolver()
 	}
@@ -41,8 +42,7 @@ func (h *Home) Claims(ctx context.Context, was *cache.Origins) (*Claims, error) 
 type survey struct {
 	home     *Home
 	resolver *config.Resolver
-	paths    []string            // of profileDirs
-	dirs     []trust.ProvidedDir // the same, as far as they can be opened
+	dirs     []trust.ProvidedDir // profileDirs, as far as they can be opened
 	stamps   *stampList
 	common   *stampList
 	now      *cache.Origins
@@ -57,8 +57,8 @@ type row struct {
 	err  error              // why it is not a valid profile
 }
 
-func (s *survey) run(ctx context.Context, files []profileFile, was *cache.Origins) (*Claims, error) {
-	s.now = &cache.Origins{Basis: config.Basis(), Common: s.common.trusted(), Files: make([]cache.FileOrigins, len(files))}
+func (s *survey) run(ctx context.Context, files []configfile.File, was *cache.Origins) (*Claims, error) {
+	s.now = &cache.Origins{Basis: presets.Basis(), Common: s.common.trusted(), Files: make([]cache.FileOrigins, len(files))}
 	s.rows = make([]row, len(files))
 	known := s.recall(files, was)
 	defer s.open()()
@@ -84,8 +84,7 @@ func (s *survey) run(ctx context.Context, files []profileFile, was *cache.Origin
 
 // open opens the directories of the profiles, and returns a function that closes them.
 func (s *survey) open() (end func()) {
-	s.paths = s.home.profileDirs()
-	for _, path := range s.paths {
+	for _, path := range s.home.profileDirs() {
 		dir, err := trust.OpenProvided(path)
 		if err != nil {
 			break // it is empty, or each file says so
@@ -100,25 +99,25 @@ func (s *survey) open() (end func()) {
 }
 
 // read reads a profile's file.
-func (s *survey) read(file profileFile, path string) ([]byte, error) {
-	if file.place >= len(s.dirs) {
-		return config.ReadProvided(path, maxConfig)
+func (s *survey) read(file configfile.File) ([]byte, error) {
+	if file.Place >= len(s.dirs) {
+		return configfile.Read(file.Path, configfile.MaxSize)
 	}
-	return config.ReadProvidedIn(s.dirs[file.place], file.name+suffix, path, maxConfig)
+	return configfile.ReadIn(s.dirs[file.Place], file.Path)
 }
 
 // recall finds what each file said before; false if a file that all profiles depend on
 // has changed since.
-func (s *survey) recall(files []profileFile, was *cache.Origins) bool {
+func (s *survey) recall(files []configfile.File, was *cache.Origins) bool {
 	if was == nil || was.Basis != s.now.Basis || !slices.Equal(was.Common, s.common.list) {
 		return false
 	}
 	old := was.Files
 	for i, f := range files {
-		for len(old) > 0 && old[0].Profile < f.name {
+		for len(old) > 0 && old[0].Profile < f.Name {
 			old = old[1:]
 		}
-		if len(old) > 0 && old[0].Profile == f.name && int(old[0].Place) == f.place {
+		if len(old) > 0 && old[0].Profile == f.Name && int(old[0].Place) == f.Place {
 			s.rows[i].old = &old[0]
 		}
 	}
@@ -127,7 +126,7 @@ func (s *survey) recall(files []profileFile, was *cache.Origins) bool {
 
 // look looks at all files, and first at unknown ones, so that each of several calls that
 // run out of time gets further.
-func (s *survey) look(ctx context.Context, files []profileFile) {
+func (s *survey) look(ctx context.Context, files []configfile.File) {
 	for _, known := range [...]bool{false, true} {
 		var some []int
 		for i := range files {
@@ -140,7 +139,7 @@ func (s *survey) look(ctx context.Context, files []profileFile) {
 }
 
 // lookAt looks at some of the files, with all processors.
-func (s *survey) lookAt(ctx context.Context, files []profileFile, some []int) {
+func (s *survey) lookAt(ctx context.Context, files []configfile.File, some []int) {
 	const chunk = 64
 	var next atomic.Int64
 	worker := func() {
@@ -175,10 +174,9 @@ func (h *Home) processors() int {
 }
 
 // file looks at one file, and reads it if it is unknown or has changed.
-func (s *survey) file(file profileFile, i int) {
+func (s *survey) file(file configfile.File, i int) {
 	r, f := &s.rows[i], &s.now.Files[i]
-	path := s.path(file)
-	stamp := s.home.sealable(path)
+	stamp := s.home.sealable(file.Path)
 	stamp.Path = "" // it follows from Place and Profile
 	r.done = true
 	if old := r.old; old != nil && !old.Broken && old.Stamp == stamp && stamp.Inode != 0 && s.sameBundle(old) {
@@ -186,21 +184,21 @@ func (s *survey) file(file profileFile, i int) {
 		s.home.variables.add(old.Variables)
 		return
 	}
-	content, err := s.read(file, path)
-	p, content, err := resolve(s.resolver, file.name, path, content, err)
+	content, err := s.read(file)
+	p, content, err := resolve(s.resolver, file.Name, file.Path, content, err)
 	if errors.Is(err, fs.ErrNotExist) { // it was removed after its directory was listed
-		err = s.home.unknownProfile(file.name)
+		err = s.home.unknownProfile(file.Name)
 	}
 	if err != nil {
 		r.err = err
-		*f = cache.FileOrigins{Profile: file.name, Broken: true, Unread: content == nil, Origins: config.NamedHosts(string(content))}
+		*f = cache.FileOrigins{Profile: file.Name, Broken: true, Unread: content == nil, Origins: config.NamedHosts(string(content))}
 	} else {
 		*f = *fileOrigins(p)
 		if p.CAFile != "" {
 			f.Bundle = s.home.sealable(p.CAFile)
 		}
 	}
-	f.Place, f.Stamp = byte(file.place), stamp
+	f.Place, f.Stamp = byte(file.Place), stamp
 	r.same = r.old != nil && r.old.Same(f)
 }
 
@@ -229,13 +227,13 @@ const few = 16
 
 // every returns the stamps of all files in which a claim could be made; nil if there are
 // more than few, or if one might not show the next change.
-func (s *survey) every(files []profileFile) (stamps []cache.Stamp) {
+func (s *survey) every(files []configfile.File) (stamps []cache.Stamp) {
 	if s.now.Common == nil {
 		return nil
 	}
-	known := s.home.Dirs.Configuration() // is in each route
+	dirs := s.home.Dirs.Configuration() // is in each route
 	for _, stamp := range s.now.Common {
-		if !slices.Contains(known, stamp.Path) {
+		if !slices.Contains(dirs, stamp.Path) {
 			stamps = append(stamps, stamp)
 		}
 	}
@@ -248,21 +246,16 @@ func (s *survey) every(files []profileFile) (stamps []cache.Stamp) {
 			return nil
 		}
 		stamp := f.Stamp
-		stamp.Path = s.path(file)
+		stamp.Path = file.Path
 		stamps = append(stamps, stamp)
 	}
 	return stamps
 }
 
-// path is that of a profile's file.
-func (s *survey) path(file profileFile) string {
-	return filepath.Join(s.paths[file.place], file.name+suffix)
-}
-
 // fileOrigins returns what the choice between several profiles depends on.
 func fileOrigins(p *config.Profile) *cache.FileOrigins {
 	f := &cache.FileOrigins{Profile: p.Name, Origins: p.OriginTexts(), ByName: p.ByName, Username: p.Username, ClientID: p.ClientID}
-	for _, s := range p.Sources() {
+	for _, s := range p.Sources {
 		f.Variables = append(f.Variables, s.Variables()...)
 	}
 	return f
@@ -294,9 +287,9 @@ func (h *Home) common() *stampList {
 	s.add(h.Dirs.Settings())
 	for _, dir := range h.presetDirs() {
 		s.add(dir)
-		names, _ := namesIn(dir)
+		names, _ := configfile.Names(dir)
 		for _, name := range names {
-			s.add(filepath.Join(dir, name+suffix))
+			s.add(configfile.Path(dir, name))
 		}
 	}
 	return s

@@ -92,12 +92,12 @@ func TestSurveyReadsWhatChanged(t *testing.T) {
 			h := surveyHome(t, 2)
 			writeFile(t, h.Dirs.Presets()+"/old.toml", "")
 			writeFile(t, h.Dirs.Config+"/ca.pem", ca)
-			write(t, h, "p2", "ca_file = \""+h.Dirs.Config+"/ca.pem\"\n")
+			write(t, h, "p2", "ca_file = \""+filepath.ToSlash(h.Dirs.Config)+"/ca.pem\"\n")
 			was := look(t, h, nil).Origins
 			for i := range was.Files {
 				was.Files[i].Username = "*"
 			}
-			time.Sleep(20 * time.Millisecond) // so that a change has another time
+			time.Sleep(50 * time.Millisecond) // so that a change has another time
 			c.change(t, h)
 			claims := look(t, h, was)
 			if got := strings.Join(toldOf(claims), " "); got != c.want {
@@ -136,7 +136,7 @@ func remove(t *testing.T, h *Home, name string) {
 // would not show, so it is read again until one would.
 func TestSurveyDoubtsNewFiles(t *testing.T) {
 	h := surveyHome(t, 2)
-	time.Sleep(20 * time.Millisecond)
+	time.Sleep(50 * time.Millisecond)
 	now := time.Now()
 	h.Now = func() time.Time { return now }
 	write(t, h, "p1", "")
@@ -164,7 +164,7 @@ func TestSurveyOfAnotherRelease(t *testing.T) {
 func TestSurveyMendsBrokenFiles(t *testing.T) {
 	h := surveyHome(t, 1)
 	bundle := filepath.Join(t.TempDir(), "ca.pem")
-	write(t, h, "p1", "ca_file = \""+bundle+"\"\n")
+	write(t, h, "p1", "ca_file = \""+filepath.ToSlash(bundle)+"\"\n")
 	u, _ := origin.ParseURL("https://p1.example.com")
 	claims := look(t, h, nil)
 	if _, _, err := claims.Owner(u, ""); err == nil || !strings.Contains(err.Error(), "ca.pem") {

@@ -35,17 +35,6 @@ func openDirectory(path string, create bool) (*directory, error) {
 	return &directory{d}, directoryError(err)
 }
 
-// openState opens the directory of the key file; with create it creates it if it is
-// missing. Unlike the keyring's own directory it may be a symbolic link of ours, to
-// another disk.
-func openState(path string, create bool) (*directory, error) {
-	d, err := private.Enter(path)
-	if create && errors.Is(err, fs.ErrNotExist) {
-		d, err = private.Make(path)
-	}
-	return &directory{d}, directoryError(err)
-}
-
 // directoryError translates a directory's error for users of a keyring.
 func directoryError(err error) error {
 	switch {

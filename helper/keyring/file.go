@@ -1,6 +1,7 @@
 package keyring
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -64,9 +65,7 @@ const itemSuffix = ".age"
 // OpenFile checks the configuration. It only looks at Dir, if that exists; nothing is
 // created before the first Set or Use.
 func OpenFile(config FileConfig) (*File, error) {
-	if config.WorkFactor == 0 {
-		config.WorkFactor = DefaultWorkFactor
-	}
+	config.WorkFactor = cmp.Or(config.WorkFactor, DefaultWorkFactor)
 	switch {
 	case config.Now == nil || config.Sleep == nil:
 		return nil, fmt.Errorf("%w: the file keyring was given no clock", ErrInvalid)
@@ -80,15 +79,26 @@ func OpenFile(config FileConfig) (*File, error) {
 		return nil, fmt.Errorf("%w: the id of the home is not up to 64 hexadecimal digits", ErrInvalid)
 	}
 	f := &File{config: config}
-	dir, err := openDirectory(config.Dir, false)
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-	case err != nil:
-		return nil, f.in(err)
-	default:
+	dir, err := f.existing()
+	if err != nil {
+		return nil, err
+	}
+	if dir != nil {
 		dir.Close()
 	}
 	return f, nil
+}
+
+// existing opens the directory; nil if there is none.
+func (f *File) existing() (*directory, error) {
+	dir, err := openDirectory(f.config.Dir, false)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, f.in(err)
+	}
+	return dir, nil
 }
 
 // Get opens one item. A missing one is ErrNotFound even while the keyring is locked:
@@ -98,16 +108,15 @@ func (f *File) Get(ctx context.Context, key string) (secret.Text, error) {
 		return secret.Text{}, err
 	}
 	dir, err := openDirectory(f.config.Dir, false)
-	if errors.Is(err, fs.ErrNotExist) {
-		return secret.Text{}, f.in(ErrNotFound)
-	} else if err != nil {
-		return secret.Text{}, f.in(err)
+	var sealed []byte
+	if err == nil {
+		defer dir.Close()
+		sealed, err = dir.read(key+itemSuffix, maxItem)
 	}
-	defer dir.Close()
-	sealed, err := dir.read(key+itemSuffix, maxItem)
 	if errors.Is(err, fs.ErrNotExist) {
-		return secret.Text{}, f.in(ErrNotFound)
-	} else if err != nil {
+		err = ErrNotFound
+	}
+	if err != nil {
 		return secret.Text{}, f.in(err)
 	}
 	identity, err := f.unlocked(ctx, dir)
@@ -157,11 +166,9 @@ func (f *File) Names(ctx context.Context) ([]string, error) {
 	if err := begin(ctx, nil); err != nil {
 		return nil, err
 	}
-	dir, err := openDirectory(f.config.Dir, false)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
-	} else if err != nil {
-		return nil, f.in(err)
+	dir, err := f.existing()
+	if dir == nil {
+		return nil, err
 	}
 	defer dir.Close()
 	names, err := dir.items(itemSuffix)

@@ -238,9 +238,9 @@ func TestBadKeyFile(t *testing.T) {
 		{"readable by all", func(p string) error { return os.Chmod(p, 0o604) }, keyring.ErrUnsafe},
 		{"its folder open to others", func(p string) error { return os.Chmod(filepath.Dir(p), 0o755) }, keyring.ErrUnsafe},
 		{"a symbolic link", func(p string) error { return errors.Join(os.Rename(p, p+"2"), os.Symlink(p+"2", p)) }, keyring.ErrUnsafe},
-		{"empty", func(p string) error { return os.Truncate(p, 0) }, keyring.ErrDamaged},
-		{"cut", func(p string) error { return os.Truncate(p, 40) }, keyring.ErrDamaged},
-		{"too long", func(p string) error { return os.Truncate(p, 5000) }, keyring.ErrDamaged},
+		{"empty", func(p string) error { return os.Truncate(p, 0) }, keyring.ErrKeyGone},
+		{"cut", func(p string) error { return os.Truncate(p, 40) }, keyring.ErrKeyGone},
+		{"too long", func(p string) error { return os.Truncate(p, 5000) }, keyring.ErrKeyGone},
 		{"another key", func(p string) error {
 			return os.WriteFile(p, []byte("AGE-SECRET-KEY-1GQ9778VQXMMJVE8SK7J6VT8UJ4HDQAJUVSFCWCM02D8GEWQ72PVQ2Y5J33\n"), 0o600)
 		}, keyring.ErrDamaged},

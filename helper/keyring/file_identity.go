@@ -10,6 +10,7 @@ import (
 
 	"filippo.io/age"
 
+	"github.com/credhelper/credhelper/helper/private"
 	"github.com/credhelper/credhelper/protocol/secret"
 )
 
@@ -101,11 +102,9 @@ func (f *File) whyLocked(dir *directory) error {
 // Opener returns what opens the keyring at the moment. It does not try a passphrase. A
 // keyring with items that nothing can open is ErrKeyGone, not an empty one.
 func (f *File) Opener(ctx context.Context) (Opener, error) {
-	dir, err := openDirectory(f.config.Dir, false)
-	if errors.Is(err, fs.ErrNotExist) {
-		return OpenedByNothing, nil
-	} else if err != nil {
-		return OpenedByNothing, f.in(err)
+	dir, err := f.existing()
+	if dir == nil {
+		return OpenedByNothing, err
 	}
 	defer dir.Close()
 	if _, err := f.unlocked(ctx, dir); err == nil {
@@ -162,17 +161,34 @@ func (f *File) UseKeyFile(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		state, err := openState(filepath.Dir(f.config.KeyFile), true)
-		if err != nil {
-			return err
-		}
-		defer state.Close()
-		if err := state.write(filepath.Base(f.config.KeyFile), []byte(identity.String()+"\n")); err != nil {
-			return err
-		}
-		f.keep(identity, OpenedByKeyFile)
-		return errors.Join(dir.remove(identityName), state.remove(pluginFile))
+		return f.useFile(dir, identity, OpenedByKeyFile, filepath.Base(f.config.KeyFile), []byte(identity.String()+"\n"), pluginFile)
 	})
+}
+
+// useFile makes a file in the key file's directory open the keyring, in place of a
+// passphrase and of another such file.
+func (f *File) useFile(dir *directory, identity *age.X25519Identity, by Opener, name string, content []byte, former string) error {
+	state, err := f.state(true)
+	if err != nil {
+		return err
+	}
+	defer state.Close()
+	if err := state.write(name, content); err != nil {
+		return err
+	}
+	f.keep(identity, by)
+	return errors.Join(dir.remove(identityName), state.remove(former))
+}
+
+// state opens the directory of the key file; with create it creates it if it is missing.
+// Unlike the keyring's own directory it may be a symbolic link of ours, to another disk.
+func (f *File) state(create bool) (*directory, error) {
+	path := filepath.Dir(f.config.KeyFile)
+	d, err := private.Enter(path)
+	if create && errors.Is(err, fs.ErrNotExist) {
+		d, err = private.Make(path)
+	}
+	return &directory{d}, directoryError(err)
 }
 
 // unlockedOrNew returns the identity, and creates one if there never was one. The
@@ -199,7 +215,7 @@ func (f *File) keep(identity *age.X25519Identity, by Opener) {
 }
 
 func (f *File) removeKeyFile() error {
-	state, err := openState(filepath.Dir(f.config.KeyFile), false)
+	state, err := f.state(false)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	} else if err != nil {
@@ -210,18 +226,23 @@ func (f *File) removeKeyFile() error {
 }
 
 // fromKeyFile reads the generated key file.
-func (f *File) fromKeyFile(_ context.Context, _ *directory) (*age.X25519Identity, error) {
+func (f *File) fromKeyFile(_ context.Context, dir *directory) (*age.X25519Identity, error) {
+	var identity *age.X25519Identity
 	text, err := f.readState(filepath.Base(f.config.KeyFile), maxIdentity)
-	if err != nil || text == nil {
-		return nil, err
+	if text != nil && err == nil {
+		identity, err = parseIdentity(text)
 	}
-	return parseIdentity(text)
+	if errors.Is(err, ErrDamaged) { // as bad as if it were gone, and nothing else opens the items
+		return nil, fmt.Errorf("%w: %s is damaged: bring it back from a backup, or move it and %s aside and store the secrets again",
+			ErrKeyGone, f.config.KeyFile, dir.Path())
+	}
+	return identity, err
 }
 
 // readState reads a file of the key file's directory, of at most limit bytes; nil if
 // there is none.
 func (f *File) readState(name string, limit int) (text []byte, err error) {
-	state, err := openState(filepath.Dir(f.config.KeyFile), false)
+	state, err := f.state(false)
 	if err == nil {
 		defer state.Close()
 		text, err = state.read(name, limit)

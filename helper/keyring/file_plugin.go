@@ -50,19 +50,7 @@ func (f *File) UsePlugin(ctx context.Context, plugin Plugin, person *Person) err
 		if opened.String() != identity.String() {
 			return problem(ErrDamaged, "the plugin returned another key than was encrypted to it")
 		}
-		state, err := openState(filepath.Dir(f.config.KeyFile), true)
-		if err != nil {
-			return err
-		}
-		defer state.Close()
-		if err := state.write(pluginFile, text); err != nil {
-			return err
-		}
-		f.keep(identity, OpenedByPlugin)
-		if err := state.remove(filepath.Base(f.config.KeyFile)); err != nil {
-			return err
-		}
-		return dir.remove(identityName)
+		return f.useFile(dir, identity, OpenedByPlugin, pluginFile, text, filepath.Base(f.config.KeyFile))
 	})
 }
 
@@ -134,8 +122,8 @@ func (f *File) openPlugin(ctx context.Context, text []byte, person *Person) (*ag
 // pluginTrouble returns err if it has a meaning of ours; else the file is damaged, and
 // the text, which is age's, is not shown.
 func pluginTrouble(err error) error {
-	for _, known := range [...]error{ErrLocked, ErrUnavailable, ErrUnsafe} {
-		if errors.Is(err, known) {
+	for _, kind := range [...]error{ErrLocked, ErrUnavailable, ErrUnsafe} {
+		if errors.Is(err, kind) {
 			return err
 		}
 	}

@@ -16,18 +16,25 @@ import (
 
 // ErrPassphrase is the only error for a wrong passphrase (F12). It is also an
 // ErrLocked: the keyring is unchanged.
-var ErrPassphrase = fmt.Errorf("wrong passphrase: %w", ErrLocked)
+var ErrPassphrase error = lockedBecause("wrong passphrase: the keyring is locked")
 
 // MaxUnlocked is the longest time that an unlocked key stays in the kernel: a
 // working day.
 const MaxUnlocked = 8 * time.Hour
 
 // ErrUnlock: Unlock opens the keyring. It is an ErrLocked, too.
-var ErrUnlock = fmt.Errorf("%w by its passphrase", ErrLocked)
+var ErrUnlock error = lockedBecause("the keyring is locked by its passphrase")
 
 // ErrKeyGone says that whatever opened the keyring is gone (F11). It is also an
 // ErrLocked, which unlocking cannot end.
-var ErrKeyGone = fmt.Errorf("%w: its key is gone", ErrLocked)
+var ErrKeyGone error = lockedBecause("the keyring is locked: its key is gone")
+
+// lockedBecause is the text of an ErrLocked that says more. fmt.Errorf at package level
+// would be called at each start of the engine.
+type lockedBecause string
+
+func (e lockedBecause) Error() string { return string(e) }
+func (lockedBecause) Unwrap() error   { return ErrLocked }
 
 // The delay after wrong passphrases doubles with each, up to maxDelay, and is reset
 // after an hour without an attempt. It is stored on disk, because each attempt may come

@@ -166,9 +166,20 @@ var Backends = [...]Backend{
 	// The kernel accepts 32,767 bytes per key, but limits an ordinary user to 20,000
 	// bytes for all keys of all programs (/proc/sys/kernel/keys/maxbytes).
 	{Name: "keyctl", Title: "kernel keyring", Volatile: true, MaxValue: 1024, Desktop: true},
-	// Places of the backends to come: keychain (through /usr/bin/security on stdin,
-	// without cgo), wincred (MaxValue 2,560, less what DPAPI adds). KWallet needs no
-	// row: it answers for the Secret Service.
+	// 2,560 bytes are wincred.h's CRED_MAX_CREDENTIAL_BLOB_SIZE. That no reader finds a
+	// half-written credential is not documented, and not so under Wine.
+	{Name: "wincred", Title: "Credential Manager of Windows", MaxValue: 2560, InPlace: true, Desktop: true},
+	// security reads a command of 4,096 bytes; a value is a part of one, in base64.
+	{Name: "keychain", Title: "Keychain of macOS", MaxValue: 2800, Desktop: true},
+	// KWallet needs no row: it answers for the Secret Service.
+}
+
+// BackendNames returns the names of all rows of Backends.
+func BackendNames() (names []string) {
+	for _, b := range Backends {
+		names = append(names, b.Name)
+	}
+	return names
 }
 
 // BackendNamed returns a row of Backends.

@@ -203,14 +203,15 @@ func (c conversation) ask(s *age.Stanza) *age.Stanza {
 // age-plugin-NAME, which is searched in path, or its absolute path, for a plugin that
 // has only one identity; or the absolute path of an identity file, as for "age -i", with
 // one identity of a plugin.
-func FindPlugin(named, path string) (Plugin, error) {
-	base := filepath.Base(named)
-	name, isPlugin := strings.CutPrefix(base, pluginPrefix)
-	chosen := named
-	if base == named {
+func FindPlugin(file, path string) (Plugin, error) {
+	base := filepath.Base(file)
+	name, isPlugin := strings.CutPrefix(strings.TrimSuffix(base, exe), pluginPrefix)
+	chosen := file
+	if base == file {
 		chosen = ""
-	} else if info, err := os.Stat(named); err == nil && info.Mode().Perm()&0o111 == 0 {
-		isPlugin = false // an identity file may be called after its plugin
+	} else if _, err := os.Stat(file); err == nil {
+		_, err = exec.LookPath(file) // an identity file may be called after its plugin
+		isPlugin = isPlugin && err == nil
 	}
 	if isPlugin {
 		program, err := FindProgram(base, chosen, path)
@@ -219,10 +220,10 @@ func FindPlugin(named, path string) (Plugin, error) {
 		}
 		return Plugin{program, bareIdentity(name)}, err
 	}
-	if !filepath.IsAbs(named) {
-		return Plugin{}, problem(ErrInvalid, "%.100q is neither %sNAME nor the absolute path of an identity file", named, pluginPrefix)
+	if !filepath.IsAbs(file) {
+		return Plugin{}, problem(ErrInvalid, "%.100q is neither %sNAME nor the absolute path of an identity file", file, pluginPrefix)
 	}
-	text, err := readFile(named)
+	text, err := readFile(file)
 	if err != nil {
 		return Plugin{}, err
 	}
@@ -266,13 +267,15 @@ func pluginName(identity string) string {
 func checkPluginName(name string) error {
 	for i := range len(name) {
 		if c := name[i]; (c < 'a' || c > 'z') && (c < '0' || c > '9') && c != '-' && c != '.' && c != '_' && c != '+' {
-			return errPluginName
+			return errPluginName()
 		}
 	}
 	if name == "" {
-		return errPluginName
+		return errPluginName()
 	}
 	return nil
 }
 
-var errPluginName = problem(ErrInvalid, "a plugin's name has letters, digits and any of +-._")
+func errPluginName() error {
+	return problem(ErrInvalid, "a plugin's name has letters, digits and any of +-._")
+}

@@ -26,8 +26,15 @@ func pluginCalled(t *testing.T, name string) keyring.Plugin {
 	if err != nil {
 		t.Fatal(err)
 	}
-	program := filepath.Join(t.TempDir(), "age-plugin-"+name)
-	if err := os.Symlink(exe, program); err != nil {
+	program, makeLink := filepath.Join(t.TempDir(), "age-plugin-"+name), os.Symlink
+	if filepath.Ext(exe) == ".exe" {
+		// Windows permits symbolic links to few, and removes no other link to what runs.
+		program, makeLink = program+".exe", func(from, to string) error {
+			content, err := os.ReadFile(from)
+			return errors.Join(err, os.WriteFile(to, content, 0o700))
+		}
+	}
+	if err := makeLink(exe, program); err != nil {
 		t.Fatal(err)
 	}
 	p, err := keyring.FindPlugin(program, "")
@@ -252,17 +259,17 @@ func TestFindPlugin(t *testing.T) {
 		}
 		return path
 	}
-	const identity = "AGE-PLUGIN-GOOD-1QQPZRY9X8"
+	const identity, list = "AGE-PLUGIN-GOOD-1QQPZRY9X8", string(filepath.ListSeparator)
 	for _, c := range []struct {
 		named, path string
 		want        keyring.Plugin
 		err         error
 	}{
-		{"age-plugin-good", "/nonexistent:" + dir, good, nil},
+		{"age-plugin-good", filepath.Join(dir, "none") + list + dir, good, nil},
 		{good.Program, "", good, nil},
 		{write("identity.txt", "# created: today\n"+identity+"\n"), dir, keyring.Plugin{Program: good.Program, Identity: identity}, nil},
 		{write("age-plugin-good-identity", identity), dir, keyring.Plugin{Program: good.Program, Identity: identity}, nil},
-		{"age-plugin-good", dir + ":", keyring.Plugin{}, keyring.ErrUnsafe},
+		{"age-plugin-good", dir + list, keyring.Plugin{}, keyring.ErrUnsafe},
 		{"age-plugin-none", dir, keyring.Plugin{}, keyring.ErrUnavailable},
 		{"age-plugin-", dir, keyring.Plugin{}, keyring.ErrUnavailable},
 		{"good", dir, keyring.Plugin{}, keyring.ErrInvalid},

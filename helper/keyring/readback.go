@@ -32,19 +32,19 @@ func (k readBack) Set(ctx context.Context, key string, value secret.Text) error 
 // WithOneWriter lets only one process at a time change k, with a lock in dir, a
 // directory of ours, so that the read-back finds the written value. File has its own
 // lock.
-func WithOneWriter(k Keyring, dir string) Keyring { return locking{k, dir, false} }
+func WithOneWriter(k Keyring, dir string) Keyring { return lockOnce{k, dir, false} }
 
 // WithOneUser lets only one process at a time change or read k, for a keyring that
 // writes in place, where a reader could find a partial secret.
-func WithOneUser(k Keyring, dir string) Keyring { return locking{k, dir, true} }
+func WithOneUser(k Keyring, dir string) Keyring { return lockOnce{k, dir, true} }
 
-type locking struct {
+type lockOnce struct {
 	Keyring
 	dir     string
 	readers bool
 }
 
-func (k locking) Get(ctx context.Context, key string) (value secret.Text, err error) {
+func (k lockOnce) Get(ctx context.Context, key string) (value secret.Text, err error) {
 	if !k.readers {
 		return k.Keyring.Get(ctx, key)
 	}
@@ -58,21 +58,21 @@ func (k locking) Get(ctx context.Context, key string) (value secret.Text, err er
 	return value, err
 }
 
-func (k locking) Set(ctx context.Context, key string, value secret.Text) error {
+func (k lockOnce) Set(ctx context.Context, key string, value secret.Text) error {
 	if err := CheckSet(key, value); err != nil {
 		return err
 	}
 	return k.locked(ctx, func() error { return k.Keyring.Set(ctx, key, value) })
 }
 
-func (k locking) Delete(ctx context.Context, key string) error {
+func (k lockOnce) Delete(ctx context.Context, key string) error {
 	if err := CheckKey(key); err != nil {
 		return err
 	}
 	return k.locked(ctx, func() error { return k.Keyring.Delete(ctx, key) })
 }
 
-func (k locking) locked(ctx context.Context, call func() error) error {
+func (k lockOnce) locked(ctx context.Context, call func() error) error {
 	if err := begin(ctx, nil); err != nil {
 		return err
 	}

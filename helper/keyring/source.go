@@ -36,6 +36,8 @@ type Surroundings struct {
 	// Names are variables that the profile passes to its commands, checked by
 	// CheckVariable.
 	Names []string
+	// Stdin is what a command reads; nil: nothing.
+	Stdin []byte
 	// Failed receives the output of a failed command, with at most 4 KiB of stderr; it
 	// may contain secrets. If nil, the command's stderr is discarded.
 	Failed func(stdout, stderr secret.Text)

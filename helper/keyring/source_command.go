@@ -32,26 +32,27 @@ var childVariables = [...]string{
 	"HOME", "USER", "LOGNAME", "PATH", "SHELL", "TMPDIR", "TZ", "LANG", "LC_ALL", "LC_CTYPE",
 	"XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_STATE_HOME", "XDG_CACHE_HOME", "XDG_RUNTIME_DIR",
 	"DBUS_SESSION_BUS_ADDRESS", "GNUPGHOME", "PASSWORD_STORE_DIR", "SSH_AUTH_SOCK",
-	"SystemRoot", "USERPROFILE", "APPDATA", "LOCALAPPDATA", "PROGRAMDATA", "TEMP", "TMP",
+	"SystemRoot", "USERPROFILE", "APPDATA", "LOCALAPPDATA", "PROGRAMDATA", "TEMP", "TMP", "PATHEXT", "ComSpec",
 }
 
 // childEnviron returns the childVariables of environ and those in names. Relative and
 // empty elements of PATH are removed, because they would mean the current directory
 // (T5). It never returns nil, with which a command would get all of this process's.
 func childEnviron(environ, names []string) []string {
-	kept := []string{}
+	rest := []string{}
 	for _, entry := range environ {
 		name, value, _ := strings.Cut(entry, "=")
-		if !slices.Contains(childVariables[:], name) && !slices.Contains(names, name) {
+		is := func(other string) bool { return sameVariable(name, other) }
+		if !slices.ContainsFunc(childVariables[:], is) && !slices.ContainsFunc(names, is) {
 			continue
 		}
-		if name == "PATH" {
+		if is("PATH") {
 			parts := slices.DeleteFunc(filepath.SplitList(value), func(p string) bool { return !filepath.IsAbs(p) })
-			entry = "PATH=" + strings.Join(parts, string(filepath.ListSeparator))
+			entry = name + "=" + strings.Join(parts, string(filepath.ListSeparator))
 		}
-		kept = append(kept, entry)
+		rest = append(rest, entry)
 	}
-	return kept
+	return rest
 }
 
 // ChildEnviron is what the commands of a keyring get of the environment that env knows.
@@ -66,37 +67,60 @@ func ChildEnviron(env func(name string) string) []string {
 }
 
 // RunCommand returns the stdout of a command, at most MaxSecret bytes; argv[0] is
-// absolute. There is no shell, and stdin is empty. The command has its own process
+// absolute. There is no shell, and stdin is empty unless around has it. The command has its own process
 // group, which is killed when the time limit is exceeded, when it writes too much, and
 // when it leaves a child behind that holds its stdout.
 func RunCommand(ctx context.Context, argv []string, around Surroundings) ([]byte, error) {
 	if err := CheckProgram(argv[0]); err != nil {
 		return nil, err
 	}
-	ctx, cancel := context.WithTimeout(ctx, commandLimit)
+	ctx, cancel := context.WithTimeoutCause(ctx, commandLimit, errCommandLimit)
 	defer cancel()
 	out := &limitedBuffer{limit: MaxSecret}
 	cmd := exec.CommandContext(ctx, argv[0], argv[1:]...)
 	cmd.Env = childEnviron(around.Environ, around.Names)
 	cmd.Dir = string(filepath.Separator)
+	if around.Stdin != nil {
+		cmd.Stdin = bytes.NewReader(around.Stdin)
+	}
 	cmd.Stdout = out
 	cmd.WaitDelay = handTime
 	ownGroup(cmd)
+	if err := ForBatch(cmd); err != nil {
+		return nil, err
+	}
 	stderr := listen(cmd, around.Failed != nil)
 	err := cmd.Start()
 	if err != nil {
 		stderr(false)
+		if ctx.Err() != nil {
+			return nil, outOfTime(ctx)
+		}
+		if errors.Is(err, exec.ErrNotFound) { // on Windows, whose words are of %PATH%
+			return nil, problem(ErrUnavailable, "Windows does not start it, because its name does not end in .exe, .bat or .cmd")
+		}
 		return nil, unavailable(err)
 	}
 	err = outcome(ctx, cmd, out, cmd.Wait())
-	said := stderr(err != nil)
+	text := stderr(err != nil)
 	if err != nil {
 		if around.Failed != nil {
-			around.Failed(secret.New(out.buf.String()), secret.New(said))
+			around.Failed(secret.New(out.buf.String()), secret.New(text))
 		}
 		return nil, err
 	}
 	return out.buf.Bytes(), nil
+}
+
+// errCommandLimit is the cause where a command took all of its own time.
+var errCommandLimit = errors.New("the limit of a command")
+
+// outOfTime returns the error for a command whose time is over.
+func outOfTime(ctx context.Context) error {
+	if errors.Is(context.Cause(ctx), errCommandLimit) {
+		return problem(ErrUnavailable, "it did not end within %v", commandLimit)
+	}
+	return problem(ErrUnavailable, "there was no time left for it: the call had to end")
 }
 
 // outcome returns the result of a command; waited is the error of Wait.
@@ -107,12 +131,12 @@ func outcome(ctx context.Context, cmd *exec.Cmd, out *limitedBuffer, waited erro
 		_ = killGroup(cmd)
 		return problem(ErrInvalid, "it wrote more than %d bytes", out.limit)
 	case ctx.Err() != nil && waited != nil:
-		return problem(ErrUnavailable, "it did not end within %v", commandLimit)
+		return outOfTime(ctx)
 	case errors.Is(waited, exec.ErrWaitDelay):
 		_ = killGroup(cmd)
 		return problem(ErrUnavailable, "it left a process behind that keeps its output open")
 	case errors.As(waited, &exit):
-		return problem(ErrUnavailable, "it failed (%v)", exit.ProcessState)
+		return problem(ErrUnavailable, "it failed (%w)", exit)
 	case waited != nil:
 		return unavailable(waited)
 	}
@@ -185,9 +209,8 @@ func FindProgram(name, chosen, path string) (string, error) {
 		}
 	}
 	for _, folder := range filepath.SplitList(path) {
-		candidate := filepath.Join(folder, name)
-		if info, err := os.Stat(candidate); err == nil && info.Mode().IsRegular() && info.Mode().Perm()&0o111 != 0 {
-			return candidate, CheckProgram(candidate)
+		if program, err := exec.LookPath(filepath.Join(folder, name)); err == nil { // on Windows with its .exe
+			return program, CheckProgram(program)
 		}
 	}
 	return "", problem(ErrUnavailable, "there is no program %s in PATH", name)

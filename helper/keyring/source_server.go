@@ -40,6 +40,9 @@ func addressAndField(words []string) string {
 	if len(words) != 2 || !strings.HasPrefix(words[0], "https://") && !strings.HasPrefix(words[0], "http://") {
 		return want
 	}
+	if strings.Contains(words[0], "@") { // it is shown, and logged
+		return want + ", without a user name or password"
+	}
 	path, field := SplitField(words[1])
 	mount, rest, found := strings.Cut(path, "/data/")
 	if !found || mount == "" || rest == "" || field == "" {

@@ -33,6 +33,7 @@ func TestNewSource(t *testing.T) {
 		{[]string{"vault", "https://bao.example:8200", "kv/data/../../sys/raw#x"}, false},
 		{[]string{"vault", "https://bao.example:8200", "/kv/data/jama#x"}, false},
 		{[]string{"vault", "https://bao.example:8200", "kv/data/jama?version=1#x"}, false},
+		{[]string{"vault", "https://user:password@bao.example", "kv/data/jama#x"}, false},
 		{[]string{"vault", "bao.example", "kv/data/jama#x"}, false},
 		{[]string{"vault", "kv/data/jama#x"}, false},
 		{[]string{"github", "api://AzureADTokenExchange"}, true},

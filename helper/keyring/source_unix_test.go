@@ -160,7 +160,7 @@ func TestSourceCommandTimeout(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, name := range []string{"its own", "the caller's"} {
+	for name, says := range map[string]string{"its own": "it did not end within 3s", "the caller's": "there was no time left for it"} {
 		_ = os.Remove(pids)
 		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 		if name == "the caller's" {
@@ -172,10 +172,13 @@ func TestSourceCommandTimeout(t *testing.T) {
 			}()
 		}
 		_, err = source.Read(ctx)
-		if !errors.Is(err, keyring.ErrUnavailable) || errors.Is(ctx.Err(), context.DeadlineExceeded) {
+		if !errors.Is(err, keyring.ErrUnavailable) || !strings.Contains(err.Error(), says) || errors.Is(ctx.Err(), context.DeadlineExceeded) {
 			t.Errorf("%s limit: %v, the caller's: %v", name, err, ctx.Err())
 		}
 		cancel()
+		if _, err := source.Read(ctx); err == nil || !strings.Contains(err.Error(), "there was no time left for it") {
+			t.Errorf("%s limit, afterwards: %v", name, err)
+		}
 		text, err := os.ReadFile(pids)
 		if err != nil {
 			t.Fatal(err)

@@ -2,7 +2,7 @@
 // to at once (docs/log.md).
 //
 // The front links it, so it imports little: no fmt, no encoding/json; each costs every
-// call (docs/performance.md). Whoever reads the log has both (helper.Log).
+// call (docs/performance.md). Package logread, which reads it, has both.
 package logfile
 
 import (
@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/credhelper/credhelper/helper/filelock"
 	"github.com/credhelper/credhelper/helper/private"
 	"github.com/credhelper/credhelper/protocol"
 	"github.com/credhelper/credhelper/protocol/printable"
@@ -45,7 +46,7 @@ func Open(path string) (files []*os.File, err error) {
 			return nil, err
 		}
 		if newer != nil {
-			if lock(newer, private.Shared); !d.Holds(name, newer) {
+			if lock(newer, filelock.Shared); !d.Holds(name, newer) {
 				newer.Close() // it has just become the older one
 				continue
 			}

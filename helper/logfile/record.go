@@ -28,10 +28,14 @@ type Record struct {
 	Time        time.Time `json:"time"`  // UTC, whole seconds
 	Event       string    `json:"event"` // fetch, hit, refused, failed, reject, login, secret stored ...
 	Profile     string    `json:"profile,omitempty"`
-	URI         string    `json:"uri,omitempty"` // scheme and host of the requested URL
+	Guest       string    `json:"guest,omitempty"` // of the door
+	URI         string    `json:"uri,omitempty"`   // scheme and host of the requested URL
 	Dialect     string    `json:"dialect,omitempty"`
 	Caller      Caller    `json:"caller,omitzero"`
-	Source      string    `json:"source,omitempty"`            // of a request: cache, network, refused
+	Source      string    `json:"source,omitempty"`            // of a request: cache, pool, network, refused
+	Pool        string    `json:"pool,omitempty"`              // of hosts that share the token
+	Number      int64     `json:"number,omitempty"`            // of the token in its pool
+	Host        string    `json:"by,omitempty"`                // the host that fetched it
 	Expires     int64     `json:"expires,omitempty"`           // Unix seconds
 	Token       string    `json:"token,omitempty"`             // keyed fingerprint: only distinguishes tokens
 	Issued      string    `json:"issued_token_type,omitempty"` // RFC 8693 2.2.1; from the server
@@ -66,6 +70,7 @@ func (r Record) appendJSON(b []byte) []byte {
 	b = append(b, `","event":`...)
 	b = appendString(b, r.Event)
 	b = appendText(b, "profile", r.Profile)
+	b = appendText(b, "guest", r.Guest)
 	b = appendText(b, "uri", r.URI)
 	b = appendText(b, "dialect", r.Dialect)
 	if r.Caller != (Caller{}) {
@@ -79,6 +84,9 @@ func (r Record) appendJSON(b []byte) []byte {
 		b = append(b, '}')
 	}
 	b = appendText(b, "source", r.Source)
+	b = appendText(b, "pool", r.Pool)
+	b = appendNumber(b, "number", r.Number)
+	b = appendText(b, "by", r.Host)
 	b = appendNumber(b, "expires", r.Expires)
 	b = appendText(b, "token", r.Token)
 	b = appendText(b, "issued_token_type", r.Issued)

@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/credhelper/credhelper/helper/filelock"
 	"github.com/credhelper/credhelper/helper/private"
 )
 
@@ -48,7 +49,7 @@ func (w *Writer) Append(limit int64, r Record) error {
 		if err := w.open(); err != nil {
 			return err
 		}
-		locked := lock(w.file, private.Shared)
+		locked := lock(w.file, filelock.Shared)
 		size, current := w.look()
 		if !current { // another process turned it over
 			w.close()
@@ -60,7 +61,7 @@ func (w *Writer) Append(limit int64, r Record) error {
 		}
 		err := w.write(line)
 		if locked {
-			err = errors.Join(err, private.UnlockFile(w.file))
+			err = errors.Join(err, filelock.Unlock(w.file))
 		}
 		return err
 	}
@@ -107,7 +108,7 @@ func (w *Writer) look() (size int64, current bool) {
 // whether it may be tried again. If it cannot be renamed it grows, which is better than
 // losing a line. Our shared lock is gone in any case.
 func (w *Writer) turn() bool {
-	if !lock(w.file, private.Alone) {
+	if !lock(w.file, filelock.Exclusive) {
 		return false // a current writer will do it with the next line
 	}
 	defer w.close()
@@ -121,7 +122,7 @@ func (w *Writer) turn() bool {
 }
 
 func (w *Writer) write(line []byte) error {
-	n, err := private.Append(w.file, line)
+	n, err := appendOnce(w.file, line)
 	if err == nil && n < len(line) {
 		err = &fs.PathError{Op: "write", Path: w.Path, Err: io.ErrShortWrite}
 	}
@@ -139,7 +140,7 @@ func (w *Writer) cut(n int64) {
 		return
 	}
 	for range tries {
-		if lock(w.file, private.Alone) {
+		if lock(w.file, filelock.Exclusive) {
 			info, err := w.file.Stat()
 			if err == nil && (info.Size() != end || w.file.Truncate(end-n) == nil) {
 				return
@@ -148,18 +149,18 @@ func (w *Writer) cut(n int64) {
 		}
 		time.Sleep(pause)
 	}
-	_, _ = private.Append(w.file, []byte("\n"))
+	_, _ = appendOnce(w.file, []byte("\n"))
 }
 
 // lock tries for a moment. False means that somebody was stopped while holding it, or
 // that the file system has no locks.
-func lock(f *os.File, kind private.LockKind) bool {
+func lock(f *os.File, kind filelock.Kind) bool {
 	for range tries {
-		taken, err := private.TryLockFile(f, kind)
+		taken, err := filelock.Lock(f, kind, false)
 		if taken {
 			return true
 		}
-		if kind == private.Alone || err != nil {
+		if kind == filelock.Exclusive || err != nil {
 			return false
 		}
 		time.Sleep(pause)

@@ -15,7 +15,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/credhelper/credhelper/helper/private"
+	"github.com/credhelper/credhelper/helper/filelock"
 )
 
 const (
@@ -203,7 +203,7 @@ func TestCut(t *testing.T) {
 				t.Fatal(err)
 			}
 			for _, text := range []string{"first\n", "half"} {
-				if n, err := private.Append(w.file, []byte(text)); err != nil || n != len(text) {
+				if n, err := appendOnce(w.file, []byte(text)); err != nil || n != len(text) {
 					t.Fatalf("%d, %v", n, err)
 				}
 			}
@@ -235,7 +235,7 @@ func holdShared(t *testing.T, path string) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { f.Close() })
-	if !lock(f, private.Shared) {
+	if !lock(f, filelock.Shared) {
 		t.Fatal("not locked")
 	}
 }

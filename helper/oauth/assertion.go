@@ -1,19 +1,13 @@
 package oauth
 
 import (
-	"crypto/ecdsa"
-	"crypto/ed25519"
 	"crypto/rand"
-	"crypto/rsa"
 	"crypto/sha1" //nolint:gosec // x5t is SHA-1 by definition (RFC 7515 4.1.7)
 	"crypto/sha256"
 	"encoding/base64"
-	"encoding/json"
 	"slices"
 	"strings"
 	"time"
-
-	"github.com/go-jose/go-jose/v4"
 
 	"github.com/credhelper/credhelper/protocol/secret"
 )
@@ -47,25 +41,6 @@ type Assertion struct {
 // impersonated.
 const NoSubject = "-"
 
-// alg is one way to sign.
-type alg struct {
-	name string
-	is   jose.SignatureAlgorithm
-	fits func(key any) bool
-}
-
-func isRSA(key any) bool { _, ok := key.(*rsa.PrivateKey); return ok }
-
-// algs are the ways to sign with a private key. The first that fits is the default for
-// a key alone; with a certificate PS256 precedes RS256, as Entra requires
-// ("certificate-credentials", Microsoft's page).
-var algs = [...]alg{
-	{"RS256", jose.RS256, isRSA},
-	{"PS256", jose.PS256, isRSA},
-	{"ES256", jose.ES256, func(key any) bool { _, ok := key.(*ecdsa.PrivateKey); return ok }},
-	{"EdDSA", jose.EdDSA, func(key any) bool { _, ok := key.(ed25519.PrivateKey); return ok }},
-}
-
 // Algs returns the valid values of Assertion.Alg.
 func Algs() (names []string) {
 	for _, a := range algs {
@@ -75,7 +50,7 @@ func Algs() (names []string) {
 }
 
 // algFor returns how a key signs, or the reason why it cannot.
-func (a Assertion) algFor(k *Key) (jose.SignatureAlgorithm, string) {
+func (a Assertion) algFor(k *Key) (alg, string) {
 	want := a.Alg
 	if want == "" && isRSA(k.signer) && k.Certificate() != nil {
 		want = "PS256"
@@ -83,12 +58,12 @@ func (a Assertion) algFor(k *Key) (jose.SignatureAlgorithm, string) {
 	for _, row := range algs {
 		switch {
 		case want == "" && row.fits(k.signer), row.name == want && row.fits(k.signer):
-			return row.is, ""
+			return row, ""
 		case row.name == want:
-			return "", "assertion.alg " + quoted(want) + " does not go with this kind of key"
+			return alg{}, "assertion.alg " + quoted(want) + " does not go with this kind of key"
 		}
 	}
-	return "", "assertion.alg " + quoted(want) + " is none of " + strings.Join(Algs(), ", ")
+	return alg{}, "assertion.alg " + quoted(want) + " is none of " + strings.Join(Algs(), ", ")
 }
 
 // checkSettings refuses invalid settings.
@@ -125,10 +100,7 @@ func (a Assertion) check(k *Key, now time.Time) error {
 	if _, reason := a.algFor(k); reason != "" {
 		return policy(reason)
 	}
-	if reason := k.expired(now); reason != "" {
-		return policy(reason)
-	}
-	return nil
+	return k.Valid(now)
 }
 
 // signed returns a new assertion signed by the client's key: a jti can be used only
@@ -138,51 +110,31 @@ func (c *Client) signed() (secret.Text, error) {
 	if reason != "" {
 		return secret.Text{}, policy(reason)
 	}
-	options := c.Assertion.header(c.Key).WithType("JWT")
-	return c.sign(jose.SigningKey{Algorithm: method, Key: c.Key.signer}, options)
+	return method.jwt(c.Key.signer, c.Assertion.header(c.Key), c.claims())
 }
 
 // header identifies the key among the client's keys at the server.
-func (a Assertion) header(k *Key) *jose.SignerOptions {
-	o := &jose.SignerOptions{}
-	if id := a.KeyID; id != "" {
-		o.WithHeader("kid", id)
-	} else if k.id != "" {
-		o.WithHeader("kid", k.id)
+func (a Assertion) header(k *Key) map[string]string {
+	header := map[string]string{}
+	if id := orText(a.KeyID, k.id); id != "" {
+		header["kid"] = id
 	}
 	cert := k.Certificate()
 	if cert == nil || a.Thumbprint == "none" {
-		return o
+		return header
 	}
 	if a.Thumbprint == "x5t" || a.Thumbprint == "both" {
 		sum := sha1.Sum(cert.Raw) //nolint:gosec // an identifier, RFC 7515 4.1.7
-		o.WithHeader("x5t", base64.RawURLEncoding.EncodeToString(sum[:]))
+		header["x5t"] = base64.RawURLEncoding.EncodeToString(sum[:])
 	}
 	if a.Thumbprint != "x5t" {
 		sum := sha256.Sum256(cert.Raw)
-		o.WithHeader("x5t#S256", base64.RawURLEncoding.EncodeToString(sum[:]))
+		header["x5t#S256"] = base64.RawURLEncoding.EncodeToString(sum[:])
 	}
-	return o
+	return header
 }
 
-// sign writes the claims of RFC 7523 3 and signs them.
-func (c *Client) sign(key jose.SigningKey, o *jose.SignerOptions) (secret.Text, error) {
-	signer, err := jose.NewSigner(key, o)
-	if err != nil {
-		return secret.Text{}, policy("the key cannot sign")
-	}
-	claims, err := json.Marshal(c.claims())
-	if err != nil {
-		return secret.Text{}, policy("the claims cannot be written")
-	}
-	signed, err := signer.Sign(claims)
-	if err != nil {
-		return secret.Text{}, policy("the key cannot sign")
-	}
-	compact, err := signed.CompactSerialize()
-	return secret.New(compact), err
-}
-
+// claims returns the claims of RFC 7523 3.
 func (c *Client) claims() map[string]any {
 	a, now := c.Assertion, c.now()
 	claims := map[string]any{
@@ -214,11 +166,11 @@ func (c *Client) claims() map[string]any {
 func (a Assertion) ready() (secret.Text, error) {
 	s, err := a.Ready()
 	if err != nil {
-		return secret.Text{}, asReason(err, "the ready assertion cannot be had")
+		return secret.Text{}, asReason(err, "the assertion cannot be had")
 	}
 	text := strings.TrimSpace(s.Reveal())
 	if !refreshToken(text) || strings.Contains(text, " ") {
-		return secret.Text{}, policy("the ready assertion is not one line of printable ASCII")
+		return secret.Text{}, policy("what assertion.from names is not one line of printable ASCII")
 	}
 	return secret.New(text), nil
 }

@@ -43,9 +43,9 @@ type AuthorizationRequest struct {
 // Begin starts a sign-in with a new state and a new verifier, always S256 (A7). Its
 // errors are *Error of kind Policy; nothing is sent.
 func (c *Client) Begin(s AuthorizationRequest) (*SignIn, error) {
-	asking := *c
-	asking.Grant = authorizationCode.Name
-	if err := asking.CheckSettings(); err != nil {
+	client := *c
+	client.Grant = authorizationCode.Name
+	if err := client.CheckSettings(); err != nil {
 		return nil, err
 	}
 	page, query, _ := strings.Cut(s.AuthorizationURL, "?")
@@ -60,7 +60,7 @@ func (c *Client) Begin(s AuthorizationRequest) (*SignIn, error) {
 		return nil, policy("authorization_url holds a query that cannot be read")
 	}
 	in := &SignIn{
-		Redirect: s.Redirect, client: &asking, issuer: s.Issuer, must: s.MustIssuer,
+		Redirect: s.Redirect, client: &client, issuer: s.Issuer, must: s.MustIssuer,
 		state: secret.New(rand.Text() + rand.Text()), pkce: secret.New(oauth2.GenerateVerifier()),
 	}
 	if in.Start, err = startOf(s.Redirect); err != nil {
@@ -77,7 +77,7 @@ func (c *Client) Begin(s AuthorizationRequest) (*SignIn, error) {
 	}, c.Scopes) {
 		fields.Set(f[0], f[1])
 	}
-	asking.addCommon(fields)
+	client.addCommon(fields)
 	in.URL = page + "?" + fields.Encode()
 	return in, nil
 }
@@ -140,29 +140,29 @@ func (in *SignIn) FinishAt(ctx context.Context, address string) (*Token, error) 
 // check compares the response of RFC 6749 4.1.2 with the request. State comes first:
 // without it nothing else is read.
 func (in *SignIn) check(back url.Values) (secret.Text, *Error) {
-	refused := func(reason string) (secret.Text, *Error) {
+	refuse := func(reason string) (secret.Text, *Error) {
 		return secret.Text{}, &Error{Kind: Refused, Reason: reason}
 	}
 	for name, values := range back {
 		if len(values) > 1 {
-			return refused("the browser came back with " + printable.Value(name) + " more than once (RFC 6749 3.1)")
+			return refuse("the browser came back with " + printable.Value(name) + " more than once (RFC 6749 3.1)")
 		}
 	}
 	if !in.begunHere(back) {
-		return refused("the browser came back with another state: this sign-in was not begun here (RFC 6749 10.12)")
+		return refuse("the browser came back with another state: this sign-in was not begun here (RFC 6749 10.12)")
 	}
 	switch iss, came := back["iss"]; {
 	case came && in.issuer != "" && iss[0] != in.issuer:
-		return refused("the answer is from another server than the one that was asked (RFC 9207 2.4)")
+		return refuse("the answer is from another server than the one that was asked (RFC 9207 2.4)")
 	case !came && in.must:
-		return refused("the answer does not say which server it is from, and this one always does (RFC 9207 2.4)")
+		return refuse("the answer does not say which server it is from, and this one always does (RFC 9207 2.4)")
 	}
 	if code := back.Get("error"); code != "" {
 		return secret.Text{}, &Error{Kind: Refused, Code: in.client.foreign(code), Description: in.client.foreign(back.Get("error_description"))}
 	}
 	code := secret.New(back.Get("code"))
 	if usable("authorization code", code) != nil {
-		return refused("the browser came back without a code")
+		return refuse("the browser came back without a code")
 	}
 	return code, nil
 }

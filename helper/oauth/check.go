@@ -175,8 +175,10 @@ func BadEndpoint(rawURL string) string {
 		return ""
 	case u.Scheme == "http" && loopback(u.Hostname()):
 		return ""
+	case u.Scheme == "http" && u.Hostname() == "localhost":
+		return "is plain http to localhost, a name that is looked up: write 127.0.0.1 in its place"
 	case u.Scheme == "http":
-		return "is plain http, which is allowed to 127.0.0.1 and [::1] only"
+		return "is plain http, which is allowed to 127.0.0.1 and [::1] only: write https"
 	}
 	return "is neither https nor http"
 }

@@ -1,7 +1,6 @@
 package oauth
 
 import (
-	"github.com/go-jose/go-jose/v4"
 	"golang.org/x/oauth2"
 
 	"github.com/credhelper/credhelper/protocol/secret"
@@ -40,8 +39,7 @@ var clientSecretJWT = ClientAuth{
 	KeepsSecret: true,
 	Style:       oauth2.AuthStyleInParams,
 	Fields: func(c *Client) ([][2]string, error) {
-		key := jose.SigningKey{Algorithm: jose.HS256, Key: []byte(c.Secret.Reveal())}
-		signed, err := c.sign(key, (&jose.SignerOptions{}).WithType("JWT"))
+		signed, err := hs256.jwt([]byte(c.Secret.Reveal()), map[string]string{}, c.claims())
 		return assertionFields(jwtBearerType, signed, err)
 	},
 	Suits: func(c *Client) error {

@@ -49,6 +49,6 @@ func shows(t *http.Transport) bool {
 	if t.TLSClientConfig == nil || t.TLSClientConfig.GetClientCertificate == nil {
 		return false
 	}
-	shown, err := t.TLSClientConfig.GetClientCertificate(&tls.CertificateRequestInfo{})
-	return err == nil && len(shown.Certificate) > 0
+	cert, err := t.TLSClientConfig.GetClientCertificate(&tls.CertificateRequestInfo{})
+	return err == nil && len(cert.Certificate) > 0
 }

@@ -104,23 +104,23 @@ func badPage(address string) bool {
 // "access_denied" may also mean a code that the server does not know any more. Its
 // errors are *Error.
 func (c *Client) Poll(ctx context.Context, d *Device) (*Token, error) {
-	asking := *c
-	asking.Grant, asking.Use = deviceCode.Name, Use{Device: d.code}
-	if err := asking.Check(); err != nil {
+	client := *c
+	client.Grant, client.Use = deviceCode.Name, Use{Device: d.code}
+	if err := client.Check(); err != nil {
 		return nil, err
 	}
-	interval, began := d.Interval, asking.now()
+	interval, began := d.Interval, client.now()
 	for tries := 1; ; tries++ {
-		if asking.now().Add(interval).After(d.Expires) {
+		if client.now().Add(interval).After(d.Expires) {
 			return nil, &Error{Kind: Refused, Code: "expired_token", Reason: "nobody signed in before the code ended", URL: endpoint(c.TokenURL), Tries: tries - 1}
 		}
-		if asking.sleep(ctx, interval) != nil {
+		if client.sleep(ctx, interval) != nil {
 			if errors.Is(ctx.Err(), context.DeadlineExceeded) {
-				return nil, &Error{Kind: Refused, Reason: "nobody signed in within " + asking.now().Sub(began).Round(time.Second).String(), Tries: tries - 1}
+				return nil, &Error{Kind: Refused, Reason: "nobody signed in within " + client.now().Sub(began).Round(time.Second).String(), Tries: tries - 1}
 			}
 			return nil, &Error{Kind: Unreachable, Reason: "cancelled", cause: context.Cause(ctx), Tries: tries - 1}
 		}
-		token, failure := asking.try(ctx)
+		token, failure := client.try(ctx)
 		if failure == nil {
 			token.Tries = tries
 			return token, nil

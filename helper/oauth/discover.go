@@ -140,9 +140,9 @@ func (c *Client) get(ctx context.Context, address string) (answer, *Error) {
 		return answer{}, asError(err)
 	}
 	c.setHeaders(r)
-	resp, err := x.base.RoundTrip(r)
-	if err != nil {
-		return answer{}, x.unanswered(ctx, err)
+	resp, failure := x.send(r)
+	if failure != nil {
+		return answer{}, failure
 	}
 	defer resp.Body.Close()
 	return x.read(ctx, resp)

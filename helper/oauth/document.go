@@ -5,6 +5,7 @@ import (
 	"context"
 	"io"
 	"net/http"
+	"time"
 
 	"github.com/credhelper/credhelper/protocol/strictjson"
 )
@@ -14,6 +15,9 @@ import (
 type Document struct {
 	Status int
 	JSON   strictjson.Value // an object; the zero Value if the body is none
+	Fault  string           // why the body was not read, such as that it is too long; ""
+	Date   time.Time        // by the server's clock, in whole seconds; zero if it sent none
+	After  time.Duration    // its Retry-After; 0 if it sent none
 	Target string           // of a redirect, which is not followed: scheme and host, or "another path of the same host"
 }
 
@@ -39,16 +43,16 @@ func (c *Client) Ask(ctx context.Context, method, address string, headers [][2]s
 	for _, h := range headers {
 		r.Header.Set(h[0], h[1])
 	}
-	resp, err := x.base.RoundTrip(r)
-	if err != nil {
-		return Document{}, x.unanswered(ctx, err)
+	resp, failure := x.send(r)
+	if failure != nil {
+		return Document{}, failure
 	}
 	defer resp.Body.Close()
 	a, failure := x.read(ctx, resp)
 	if failure != nil {
 		return Document{}, failure
 	}
-	d := Document{Status: a.status, Target: a.target}
+	d := Document{Status: a.status, Fault: a.fault, Date: a.date, After: a.retryAfter, Target: a.target}
 	if value, err := strictjson.Parse(afterMark(a.body)); a.fault == "" && err == nil && value.Kind() == strictjson.Object {
 		d.JSON = value
 	}

@@ -70,6 +70,9 @@ type Error struct {
 	// used up, but the response did not arrive.
 	Lost bool
 
+	// Down: the connection was refused, or nobody has the server's name.
+	Down bool
+
 	again bool  // another try is allowed by A9 and A10
 	cause error // context.Canceled, context.DeadlineExceeded or ErrEncrypted, nothing that has a foreign text
 }
@@ -98,7 +101,7 @@ func (e *Error) Error() string {
 		break
 	}
 	var where []string
-	if e.Description == "" && e.URL != "" {
+	if (e.Description == "" || e.Code == "") && e.URL != "" { // an error of OAuth with a text came from the right place
 		where = append(where, e.URL)
 	}
 	if e.CorrelationID != "" {

@@ -102,9 +102,9 @@ func (x *exchange) RoundTrip(built *http.Request) (*http.Response, error) {
 	if x.auth.Dress != nil {
 		x.auth.Dress(x.client, r)
 	}
-	resp, err := x.base.RoundTrip(r)
-	if err != nil {
-		return nil, x.unanswered(r.Context(), err)
+	resp, failure := x.send(r)
+	if failure != nil {
+		return nil, failure
 	}
 	defer resp.Body.Close()
 	a, failure := x.read(r.Context(), resp)
@@ -115,6 +115,21 @@ func (x *exchange) RoundTrip(built *http.Request) (*http.Response, error) {
 		return nil, failure
 	}
 	return x.clean(built), nil
+}
+
+// send sends a request, and returns its response unless that is not HTTP. With 101
+// a server switches to a protocol that nobody asked for (RFC 9110 15.2.2), and what
+// follows has no end: net/http gives it to the caller without the request's time limit.
+func (x *exchange) send(r *http.Request) (*http.Response, *Error) {
+	resp, err := x.base.RoundTrip(r)
+	if err != nil {
+		return nil, x.unanswered(r.Context(), err)
+	}
+	if resp.StatusCode == http.StatusSwitchingProtocols {
+		resp.Body.Close()
+		return nil, &Error{Kind: Malformed, Reason: notHTTP}
+	}
+	return resp, nil
 }
 
 // clean returns the response for x/oauth2.

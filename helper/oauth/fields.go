@@ -10,8 +10,8 @@ import (
 	"github.com/credhelper/credhelper/protocol/strictjson"
 )
 
-// known are the members that are used; all others are ignored and never shown.
-var known = [...]string{
+// fieldNames are the members that are used; all others are ignored and never shown.
+var fieldNames = [...]string{
 	"access_token", "token_type", "expires_in", "scope", "refresh_token", "issued_token_type",
 	"error", "error_description", "message", "correlation_id", "id_token",
 }
@@ -83,7 +83,7 @@ func parseJSON(body []byte) (fields, flaw) {
 		}
 	}
 	found[""] = field{shape: text, text: strings.Join(names, " ")}
-	for _, name := range known {
+	for _, name := range fieldNames {
 		if member, ok := value.Get(name); ok {
 			found[name] = jsonField(member)
 		}
@@ -150,7 +150,7 @@ func parseForm(body string) (fields, flaw) {
 		return nil, flawBadForm
 	}
 	found := fields{}
-	for _, name := range known {
+	for _, name := range fieldNames {
 		switch all := values[name]; len(all) {
 		case 0:
 		case 1:

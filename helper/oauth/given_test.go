@@ -116,3 +116,35 @@ func TestSpiffeForm(t *testing.T) {
 		t.Errorf("body\n got %s\nwant %s", body, want)
 	}
 }
+
+// FuzzGiven: whatever another program writes as a token, it is one that a header may carry,
+// for a day at most, or is refused without a word of it.
+func FuzzGiven(f *testing.F) {
+	now := time.Date(2026, 11, 28, 12, 0, 0, 0, time.UTC)
+	for _, seed := range []string{
+		"token\n", jwtUntil(now.Add(time.Hour)), jwtUntil(now.Add(-time.Hour)), jwtUntil(time.Unix(1<<62, 0)), "a.b.c", "\ufeffx", "a\x00b",
+		`{"access_token":"t","expires_in":3600}`, `{"access_token":"t","expires_in":-1}`, `{"access_token":"t","expires_in":9223372036854775807}`,
+		`{"access_token":"t","expires_in":1e99}`, `{"access_token":"t","expires_in":"60"}`, `{"access_token":["t"]}`, `{"access_token":7}`,
+		`{"access_token":"t","expires_at":9223372036854775807}`, `{"access_token":"t","expires_at":1}`, `{"access_token":"t","expiry":"9999-12-31T23:59:59Z"}`,
+		`{"access_token":"t","expiry":"0001-01-01T00:00:00Z"}`, `{"access_token":"t","token_type":"mac","scope":"a b"}`,
+		`{"data":{"access_token":"t","expire_time":"2026-11-28T12:40:00Z"}}`, `{"status":{"token":"t"},"credential":{"access_token":"u"}}`, `{"data":{"data":{}}}`,
+	} {
+		f.Add(seed, true)
+		f.Add(seed, false)
+	}
+	f.Fuzz(func(t *testing.T, content string, fresh bool) {
+		client := given(now, content)
+		client.Use.Fresh = fresh
+		token, err := client.Token(t.Context())
+		if err != nil {
+			if long := strings.TrimSpace(content); len(long) > 40 && strings.Contains(err.Error(), long) || strings.ContainsAny(err.Error(), "\n\r\x00\x1b") {
+				t.Errorf("%q", err)
+			}
+			return
+		}
+		life := token.Expires.Sub(now)
+		if !secret.ValidToken(token.Access.Reveal(), true) || life <= 0 || life > 24*time.Hour || !strings.Contains(content, token.Access.Reveal()) && !strings.Contains(content, `\`) {
+			t.Errorf("%q for %v", token.Access.Reveal(), life)
+		}
+	})
+}

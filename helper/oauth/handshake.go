@@ -44,11 +44,12 @@ func (x *exchange) ownRoots() bool {
 }
 
 const (
-	nameAuthority = "if the certificate comes from your own CA, name its file: add --ca-file FILE, or ca_file in credhelper edit {profile}; " +
+	nameAuthority = "if the certificate comes from your own CA, name its file as ca_file (for add: --ca-file FILE): credhelper edit {profile}; " +
 		"if not, somebody is in between, such as the sign-in page of a guest network"
 	checkAuthority     = "ca_file replaces the system's CAs: is it the right file? credhelper edit {profile}"
 	installAuthorities = "this system trusts no CA at all: install the package ca-certificates"
 	nameHost           = "is this the server's address? credhelper edit {profile}; a guest network's sign-in page also looks so"
+	checkPort          = "is the port the right one? credhelper edit {profile}; only a server on 127.0.0.1 or [::1] may be asked with http://"
 	checkClock         = "is this machine's clock right? If it is, the certificate has to be renewed there"
 )
 
@@ -71,7 +72,7 @@ func untrusted(who string, err error) (reason, advice string) {
 	case errors.As(err, &authority):
 		return who + "'s certificate is signed by an unknown CA", nameAuthority
 	case errors.As(err, &record):
-		return who + " does not speak TLS", ""
+		return who + " does not speak TLS", checkPort
 	case errors.As(err, &verification):
 		return who + "'s certificate is not acceptable", ""
 	}

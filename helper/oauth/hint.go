@@ -65,7 +65,7 @@ var Hints = [...]Hint{
 	{Kind: Refused, Status: 401, Auth: withCertificate, Text: badCertificate},
 	{Kind: Refused, Status: 401, Auth: federated, Text: badFederation},
 	{Kind: Refused, Status: 401, Auth: "none", Text: badPublic},
-	{Kind: Refused, Status: 401, Text: badSecret},
+	{Kind: Refused, Status: 401, Text: badSecretOrAddress},
 	{Kind: Refused, Status: 403, Auth: "client_secret_basic", Text: "check client_auth first, which may have to be \"client_secret_post\", then the credentials and the client's rights; a few servers want basic_encoding = \"raw\" (credhelper edit {profile})"},
 	{Kind: Refused, Status: 403, Text: "check client_auth first, then the credentials and the client's rights at the server (credhelper edit {profile})"},
 }
@@ -77,10 +77,13 @@ const (
 	federated       = "federation|spiffe"
 	withCertificate = "tls_client_auth|self_signed_tls_client_auth"
 
-	badSecret      = "the client id or secret is wrong or was deleted; store a new one: credhelper rotate {profile}"
+	badSecret = "the client id or secret is wrong or was deleted; store a new one: credhelper rotate {profile}"
+	// Of a 401 without invalid_client (RFC 6749 5.2): any page that wants a login says it.
+	badSecretOrAddress = "the client id or secret is wrong or was deleted: credhelper rotate {profile}; or token_url is not the token endpoint: credhelper edit {profile}"
+
 	badSignature   = "the server does not believe the signature: compare assertion.aud, kid and alg with what it wants, and the key with the one registered there (credhelper edit {profile})"
 	badCertificate = "the server does not know the client's certificate: compare it and client_id with the registration there (credhelper edit {profile})"
-	badFederation  = "the server does not trust the ready assertion: compare its iss, sub and aud with what it was told to trust (credhelper edit {profile})"
+	badFederation  = "the server does not trust the assertion: is it over? compare its iss, sub and aud with what it was told to trust (credhelper edit {profile})"
 	badPublic      = "the server knows no such public client: compare client_id with the registration, or the client has to prove itself (client_auth): credhelper edit {profile}"
 )
 
@@ -126,7 +129,7 @@ func find(list []Hint, e *Error) string {
 }
 
 // noAnswer is the advice if no server answered.
-const noAnswer = "try again later; if it stays so, is this the server's address, and does it need a proxy? credhelper show {profile} --full"
+const noAnswer = "try again later; if it stays so, is this the server's address, and does it need a proxy? credhelper edit {profile}"
 
 func (h Hint) fits(e *Error) bool {
 	return (h.Kind == 0 || h.Kind == e.Kind) && (h.Status == 0 || h.Status == e.Status) &&

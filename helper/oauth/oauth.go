@@ -16,6 +16,7 @@ import (
 	"net/url"
 	"time"
 
+	"github.com/credhelper/credhelper/protocol/retryafter"
 	"github.com/credhelper/credhelper/protocol/secret"
 )
 
@@ -152,14 +153,7 @@ func (c *Client) sleep(ctx context.Context, d time.Duration) error {
 	if c.Sleep != nil {
 		return c.Sleep(ctx, d)
 	}
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
+	return retryafter.Wait(ctx, d)
 }
 
 // or returns d, or unset if d is zero.

@@ -23,22 +23,22 @@ const (
 // capitalize what they echo.
 func redactPieces(s string, forms []string) string {
 	text, at := folded(s)
-	known := map[string][]int{} // positions in text at which each piece begins
+	starts := map[string][]int{} // positions in text at which each piece begins
 	for i := range len(text) - piece + 1 {
-		known[text[i:i+piece]] = append(known[text[i:i+piece]], i)
+		starts[text[i:i+piece]] = append(starts[text[i:i+piece]], i)
 	}
 	hidden := make([]bool, len(s))
 	for _, form := range forms {
 		form, _ := folded(form)
 		if len(form) < piece {
-			known[form] = nil
+			starts[form] = nil
 			if len(form) >= tellingLength {
-				known[form] = allOf(text, form)
+				starts[form] = allOf(text, form)
 			}
 		}
 		size := min(piece, len(form))
 		for i := range len(form) - size + 1 {
-			for _, from := range known[form[i:i+size]] {
+			for _, from := range starts[form[i:i+size]] {
 				for j := at[from]; j <= at[from+size-1]; j++ {
 					hidden[j] = true
 				}

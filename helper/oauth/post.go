@@ -45,9 +45,9 @@ func (c *Client) postOnce(ctx context.Context, what, endpointURL string, form ur
 	}
 	c = c.sending(form)
 	x.client = c
-	resp, err := x.base.RoundTrip(r)
-	if err != nil {
-		return fail(x.unanswered(ctx, err))
+	resp, failure := x.send(r)
+	if failure != nil {
+		return fail(failure)
 	}
 	defer resp.Body.Close()
 	a, failure := x.read(ctx, resp)

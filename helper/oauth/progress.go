@@ -20,6 +20,7 @@ type progress struct {
 	wanted    atomic.Bool             // the other side asked for a client certificate
 	shown     atomic.Bool             // and got one
 	written   atomic.Bool             // bytes of the request may have been sent
+	answered  atomic.Bool             // a byte of the response came
 }
 
 type progressKey struct{}
@@ -53,6 +54,7 @@ func (p *progress) watch(ctx context.Context) context.Context {
 		},
 		// The request is written from here on; a hook after writing would miss bytes
 		// sent before a failure.
-		GotConn: func(httptrace.GotConnInfo) { p.written.Store(true) },
+		GotConn:              func(httptrace.GotConnInfo) { p.written.Store(true) },
+		GotFirstResponseByte: func() { p.answered.Store(true) },
 	})
 }

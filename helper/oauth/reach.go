@@ -22,9 +22,9 @@ func (c *Client) Reach(ctx context.Context) (time.Duration, error) {
 		return 0, policy("the token endpoint is not a URL")
 	}
 	r.Header.Set("User-Agent", userAgent)
-	resp, err := x.base.RoundTrip(r)
-	if err != nil {
-		return 0, x.unanswered(ctx, err)
+	resp, failure := x.send(r)
+	if failure != nil {
+		return 0, failure
 	}
 	resp.Body.Close()
 	_, skew := dateOfServer(resp.Header, c.now())

@@ -192,9 +192,9 @@ func (c *Client) compareScopes(r reply, a answer) (reply, *Error) {
 		}
 	}
 	var missing []string
-	for _, asked := range c.Scopes {
-		if !strings.HasSuffix(asked, "/.default") && !slices.Contains(granted, asked) {
-			missing = append(missing, asked)
+	for _, scope := range c.Scopes {
+		if !strings.HasSuffix(scope, "/.default") && !slices.Contains(granted, scope) {
+			missing = append(missing, scope)
 		}
 	}
 	if len(missing) == 0 {

@@ -24,17 +24,17 @@ var shownFields = [...]string{
 // sending returns the client with the values of a form that is about to be sent: echoes
 // of them are not shown, except those that the profile contains anyway.
 func (c *Client) sending(form url.Values) *Client {
-	asking := *c
-	asking.sent = nil
+	client := *c
+	client.sent = nil
 	for name, values := range form {
 		for _, v := range values {
 			written := slices.ContainsFunc(c.Params, func(p [2]string) bool { return p[1] == v })
 			if !written && !slices.Contains(shownFields[:], name) {
-				asking.sent = append(asking.sent, v)
+				client.sent = append(client.sent, v)
 			}
 		}
 	}
-	return &asking
+	return &client
 }
 
 // foreign makes a text of the server's presentable. It redacts secrets first, because

@@ -57,7 +57,9 @@ func TestHints(t *testing.T) {
 		{&oauth.Error{Kind: oauth.Refused, Status: 400, Code: "invalid_client"}, own, "wrong or was deleted;"},
 		{fmt.Errorf("profile jama: %w", &oauth.Error{Kind: oauth.Refused, Status: 403, Auth: "client_secret_basic"}), nil, "basic_encoding"},
 		{&oauth.Error{Kind: oauth.Unreachable, Status: 503}, nil, "try again later"},
-		{&oauth.Error{Kind: oauth.Unreachable}, nil, "credhelper show jama --full"},
+		{&oauth.Error{Kind: oauth.Unreachable}, nil, "credhelper edit jama"},
+		{&oauth.Error{Kind: oauth.Refused, Status: 401}, nil, "or token_url is not the token endpoint: credhelper edit jama"},
+		{&oauth.Error{Kind: oauth.Refused, Status: 401, Code: "invalid_token"}, nil, "or token_url is not the token endpoint: credhelper edit jama"},
 		{errors.New("another"), own, ""},
 		{nil, own, ""},
 	} {

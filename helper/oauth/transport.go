@@ -97,8 +97,8 @@ func Direct(u *url.URL) bool { return u.Hostname() == "localhost" || loopback(u.
 // show answers a server that asks for a client certificate. tls.Config.Certificates
 // would answer only a server that lists the certificate's issuer, which is never the
 // case for a self-signed one.
-func (o HTTPOptions) show(asked *tls.CertificateRequestInfo) (*tls.Certificate, error) {
-	if p := progressOf(asked.Context()); p != nil {
+func (o HTTPOptions) show(request *tls.CertificateRequestInfo) (*tls.Certificate, error) {
+	if p := progressOf(request.Context()); p != nil {
 		p.wanted.Store(true)
 		p.shown.Store(len(o.Certificate.Certificate) > 0)
 	}

@@ -110,7 +110,7 @@ func TestNothingBeforeTLS(t *testing.T) {
 	client := newClient(t, server)
 	client.TokenURL = "https://" + listener.Addr().String() + "/token"
 	_, err = client.Token(t.Context())
-	if err == nil || !strings.Contains(err.Error(), "does not speak TLS") {
+	if err == nil || !strings.Contains(err.Error(), "does not speak TLS") || !strings.Contains(oauth.HintFor(err, "jama", nil), "is the port the right one? credhelper edit jama") {
 		t.Errorf("got %v", err)
 	}
 	if seen := <-got; len(seen) == 0 || bytes.Contains(seen, []byte("c4n4ry")) || bytes.Contains(seen, []byte("client")) {

@@ -7,11 +7,13 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"strconv"
 	"time"
 
 	"golang.org/x/sys/unix"
 
+	"github.com/credhelper/credhelper/helper/filelock"
 	"github.com/credhelper/credhelper/helper/trust"
 )
 
@@ -19,47 +21,83 @@ import (
 type Dir struct {
 	fd   int
 	path string
+
+	group uint32 // what the group may do with a file that is written here
 }
 
-// A rule returns why a directory is not acceptable; "" if it is.
-type rule func(*unix.Stat_t) string
+// ForGroup returns the directory as one in which new content is readable for its group,
+// with mode 0640.
+func (d Dir) ForGroup() Dir {
+	d.group = 0o040
+	return d
+}
 
-func closed(st *unix.Stat_t) string { return trespass(st, "0700") }
+// A rule says which directories are acceptable. It is not a function value, because the
+// argument of one is allocated, at each hit.
+type rule int
 
-func guarded(st *unix.Stat_t) string { return trust.ForeignWriter(st) }
+const (
+	closed   rule = iota // to everyone but us
+	guarded              // to writers other than root and us
+	anybodys             // root's or ours
+)
 
-func anybodys(st *unix.Stat_t) string { return trust.ForeignOwner(st) }
+// breach returns how a directory breaks the rule; "" if it does not.
+func (r rule) breach(st *unix.Stat_t) string {
+	switch r {
+	case guarded:
+		return trust.ForeignWriter(st)
+	case anybodys:
+		return trust.ForeignOwner(st)
+	}
+	return trespass(st, "0700")
+}
 
 func open(path string, r rule) (Dir, error) {
 	fd, err := openAt(unix.AT_FDCWD, path, unix.O_RDONLY|unix.O_DIRECTORY)
-	switch err {
-	case nil:
-	case unix.ENOTDIR, unix.ELOOP:
+	if err == unix.ENOTDIR || err == unix.ELOOP {
 		return Dir{}, trust.Unsafe(path, "is a symbolic link or not a directory")
-	default:
-		return Dir{}, &fs.PathError{Op: "open", Path: path, Err: err}
+	}
+	if err != nil {
+		return Dir{}, failed("open", path, err)
 	}
 	var st unix.Stat_t
-	if err := unix.Fstat(fd, &st); err != nil {
-		unix.Close(fd)
-		return Dir{}, &fs.PathError{Op: "stat", Path: path, Err: err}
+	if err = failed("stat", path, unix.Fstat(fd, &st)); err == nil {
+		if wrong := r.breach(&st); wrong != "" {
+			err = trust.Unsafe(path, wrong)
+		}
 	}
-	if text := r(&st); text != "" {
+	if err != nil {
 		unix.Close(fd)
-		return Dir{}, trust.Unsafe(path, text)
+		return Dir{}, err
 	}
-	return Dir{fd, path}, nil
+	return Dir{fd: fd, path: path}, nil
+}
+
+// failed returns the error of a system call, if there is one.
+func failed(op, path string, err error) error {
+	if err == nil {
+		return nil
+	}
+	return &fs.PathError{Op: op, Path: path, Err: err}
+}
+
+// failed is failed for a file. Its path is composed only for an error: most calls succeed.
+func (d Dir) failed(op, name string, err error) error {
+	if err == nil {
+		return nil
+	}
+	return failed(op, d.At(name), err)
 }
 
 // trespass returns how others could access the file that st describes, whose mode
 // should be want; "" if they cannot.
 func trespass(st *unix.Stat_t, want string) string {
-	switch {
-	case int(st.Uid) != unix.Geteuid():
-		return "belongs to uid " + strconv.Itoa(int(st.Uid)) + ", not to " + strconv.Itoa(unix.Geteuid())
+	switch us := unix.Geteuid(); {
+	case int(st.Uid) != us:
+		return "belongs to uid " + strconv.Itoa(int(st.Uid)) + ", not to " + strconv.Itoa(us)
 	case st.Mode&0o077 != 0:
-		return "has mode 0" + strconv.FormatUint(uint64(st.Mode&0o777), 8) +
-			", open to other users; see who was there, then chmod " + want
+		return "has mode 0" + strconv.FormatUint(uint64(st.Mode&0o777), 8) + ", open to other users; see who was there, then chmod " + want
 	}
 	return ""
 }
@@ -76,42 +114,43 @@ func openAt(at int, path string, flags int) (int, error) {
 	}
 }
 
-// retry repeats a system call that a signal has interrupted.
-func retry(call func() (int, error)) (int, error) {
-	for {
-		n, err := call()
-		if err != unix.EINTR {
-			return n, err
+// makeAll creates a directory and those above it. An unwritable or unreadable one may
+// still contain the next one.
+func makeAll(path string) error {
+	err := makeOne(path, dirMode)
+	if above := filepath.Dir(path); above != path && errors.Is(err, fs.ErrNotExist) {
+		if err = makeAll(above); err == nil {
+			err = makeOne(path, dirMode)
 		}
 	}
+	return err
 }
 
-// makeAll creates a directory and those above it.
-func makeAll(path string) error {
-	var above error // why the first missing one could not be created
-	for i := 1; i <= len(path); i++ {
-		if i < len(path) && path[i] != '/' {
-			continue
+// makeOne creates a directory unless it is there. It sets the mode through a descriptor,
+// because others may be able to put a symbolic link in its place, and keeps a group that the
+// directory above gives (setgid).
+func makeOne(path string, mode uint32) error {
+	err := unix.Mkdir(path, mode)
+	if err == unix.EEXIST {
+		return nil
+	}
+	if err != nil {
+		return failed("mkdir", path, err)
+	}
+	fd, err := openAt(unix.AT_FDCWD, path, unix.O_RDONLY|unix.O_DIRECTORY)
+	if err == unix.EACCES { // the umask denies it to its owner, too, so there is no descriptor
+		if err = unix.Fchmodat(unix.AT_FDCWD, path, mode, unix.AT_SYMLINK_NOFOLLOW); err == unix.EOPNOTSUPP { // Linux before 6.6
+			err = unix.Chmod(path, mode)
 		}
-		err := unix.Mkdir(path[:i], dirMode)
-		if err == nil {
-			err = unix.Chmod(path[:i], dirMode) // the umask may have removed too much
-		} else if err == unix.EEXIST {
-			err = nil
-		}
-		if err != nil {
-			err = &fs.PathError{Op: "mkdir", Path: path[:i], Err: err}
-		}
-		switch {
-		case i < len(path): // an unwritable or unreadable directory may still contain the next one
-			if above == nil || !errors.Is(err, fs.ErrNotExist) {
-				above = err
-			}
-		case above != nil && errors.Is(err, fs.ErrNotExist):
-			return above
-		case err != nil:
-			return err
-		}
+		return failed("chmod", path, err)
+	}
+	if err != nil {
+		return nil // the caller opens it, and says why it cannot
+	}
+	defer unix.Close(fd)
+	var st unix.Stat_t
+	if unix.Fstat(fd, &st) == nil && int(st.Uid) == unix.Geteuid() && uint32(st.Mode)&0o777 != mode {
+		_ = unix.Fchmod(fd, mode|uint32(st.Mode)&unix.S_ISGID) // the umask may have removed too much
 	}
 	return nil
 }
@@ -119,21 +158,22 @@ func makeAll(path string) error {
 // Close closes the directory.
 func (d Dir) Close() { unix.Close(d.fd) }
 
+// spare is the space, in bytes, after the content of a file that was read. The cache appends
+// there what it authenticates besides, without an allocation of its own.
+const spare = 128
+
 // Read reads a file of at most limit bytes that only we could have written. Anything
 // but a regular file is ErrUnsafe, a larger one ErrTooLarge.
 func (d Dir) Read(name string, limit int) ([]byte, error) {
-	fd, st, err := d.openOwn(name, unix.O_RDONLY)
+	fd, st, err := d.openOwn(name, unix.O_RDONLY, "0600")
 	if err != nil {
 		return nil, err
 	}
 	defer unix.Close(fd)
-	if text := trespass(&st, "0600"); text != "" {
-		return nil, trust.Unsafe(d.At(name), text)
-	}
 	if st.Size > int64(limit) {
 		return nil, trust.TooLarge(d.At(name), limit)
 	}
-	buf := make([]byte, st.Size)
+	buf := make([]byte, st.Size, st.Size+spare)
 	n := 0
 	for n < len(buf) {
 		m, err := unix.Read(fd, buf[n:])
@@ -141,7 +181,7 @@ func (d Dir) Read(name string, limit int) ([]byte, error) {
 			continue
 		}
 		if err != nil {
-			return nil, &fs.PathError{Op: "read", Path: d.At(name), Err: err}
+			return nil, d.failed("read", name, err)
 		}
 		if m == 0 {
 			break
@@ -154,48 +194,43 @@ func (d Dir) Read(name string, limit int) ([]byte, error) {
 // ReadAt fills b from a file that only we could have written. A file that ends before
 // is io.ErrUnexpectedEOF.
 func (d Dir) ReadAt(name string, b []byte, offset int64) error {
-	fd, st, err := d.openOwn(name, unix.O_RDONLY)
+	fd, _, err := d.openOwn(name, unix.O_RDONLY, "0600")
 	if err != nil {
 		return err
 	}
 	defer unix.Close(fd)
-	if text := trespass(&st, "0600"); text != "" {
-		return trust.Unsafe(d.At(name), text)
-	}
-	n, err := retry(func() (int, error) { return unix.Pread(fd, b, offset) })
-	if err != nil {
-		return &fs.PathError{Op: "read", Path: d.At(name), Err: err}
-	}
-	if n < len(b) {
+	n, err := trust.Retry(func() (int, error) { return unix.Pread(fd, b, offset) })
+	if err == nil && n < len(b) {
 		return io.ErrUnexpectedEOF
 	}
-	return nil
+	return d.failed("read", name, err)
 }
 
-// openOwn opens a regular file of ours. The caller checks its mode.
-func (d Dir) openOwn(name string, flags int) (fd int, st unix.Stat_t, err error) {
+// openOwn opens a regular file of ours. If others may not access it, want is the mode that
+// it should have; else "".
+func (d Dir) openOwn(name string, flags int, want string) (fd int, st unix.Stat_t, err error) {
 	fd, err = openAt(d.fd, name, flags)
-	switch err {
-	case nil:
-	case unix.ELOOP:
+	if err == unix.ELOOP {
 		return -1, st, trust.Unsafe(d.At(name), "is a symbolic link")
-	default:
-		return -1, st, &fs.PathError{Op: "open", Path: d.At(name), Err: err}
 	}
-	if err = unix.Fstat(fd, &st); err != nil {
-		unix.Close(fd)
-		return -1, st, &fs.PathError{Op: "stat", Path: d.At(name), Err: err}
+	if err != nil {
+		return -1, st, d.failed("open", name, err)
 	}
-	text := ""
+	wrong := ""
+	err = d.failed("stat", name, unix.Fstat(fd, &st))
 	switch {
+	case err != nil:
 	case st.Mode&unix.S_IFMT != unix.S_IFREG:
-		text = "is not a regular file"
-	case int(st.Uid) != unix.Geteuid():
-		text = trespass(&st, "")
+		wrong = "is not a regular file"
+	case want != "", int(st.Uid) != unix.Geteuid():
+		wrong = trespass(&st, want)
 	}
-	if text != "" {
+	if wrong != "" {
+		err = trust.Unsafe(d.At(name), wrong)
+	}
+	if err != nil {
 		unix.Close(fd)
-		return -1, st, trust.Unsafe(d.At(name), text)
+		return -1, st, err
 	}
 	return fd, st, nil
 }
@@ -203,7 +238,7 @@ func (d Dir) openOwn(name string, flags int) (fd int, st unix.Stat_t, err error)
 // OpenFile opens a regular file of ours for longer use. With os.O_CREATE it creates the
 // file if it is missing, and sets its mode to 0600.
 func (d Dir) OpenFile(name string, flags int) (*os.File, error) {
-	fd, st, err := d.openOwn(name, flags)
+	fd, st, err := d.openOwn(name, flags, "")
 	if err != nil {
 		return nil, err
 	}
@@ -215,54 +250,54 @@ func (d Dir) OpenFile(name string, flags int) (*os.File, error) {
 
 // create writes a new file, or leaves none.
 func (d Dir) create(name string, content []byte, sync bool) (release func(), err error) {
-	fd, held, err := d.createLocked(name)
+	fd, lock, err := d.createLocked(name)
 	if err == errSwept {
 		return nil, err
 	}
 	if err != nil {
-		return nil, &fs.PathError{Op: "create", Path: d.At(name), Err: err}
+		return nil, d.failed("create", name, err)
 	}
-	err = unix.Fchmod(fd, fileMode)
+	err = unix.Fchmod(fd, fileMode|d.group)
 	for err == nil && len(content) > 0 {
 		var n int
-		n, err = retry(func() (int, error) { return unix.Write(fd, content) })
+		n, err = trust.Retry(func() (int, error) { return unix.Write(fd, content) })
 		if err == nil && n == 0 {
 			err = io.ErrShortWrite
 		}
 		content = content[max(n, 0):]
 	}
 	if err == nil && sync {
-		_, err = retry(func() (int, error) { return 0, unix.Fsync(fd) })
+		_, err = trust.Retry(func() (int, error) { return 0, unix.Fsync(fd) })
 	}
 	if e := unix.Close(fd); err == nil { // some file systems report only here that they are full
 		err = e
 	}
 	if err != nil {
 		_ = d.remove(name)
-		unix.Close(held)
-		return nil, &fs.PathError{Op: "write", Path: d.At(name), Err: err}
+		unix.Close(lock)
+		return nil, d.failed("write", name, err)
 	}
-	return func() { unix.Close(held) }, nil
+	return func() { unix.Close(lock) }, nil
 }
 
-// createLocked creates a file and locks it, unless the file system has no locks. held
+// createLocked creates a file and locks it, unless the file system has no locks. lock
 // is a second descriptor that keeps the lock. The error is errSwept if a sweep removed
 // the file first.
-func (d Dir) createLocked(name string) (fd, held int, err error) {
+func (d Dir) createLocked(name string) (fd, lock int, err error) {
 	if fd, err = openAt(d.fd, name, unix.O_WRONLY|unix.O_CREAT|unix.O_EXCL); err != nil {
 		return -1, -1, err
 	}
 	var st unix.Stat_t
-	_, err = retry(func() (int, error) { return 0, unix.Flock(fd, unix.LOCK_EX|unix.LOCK_NB) })
+	_, err = trust.Retry(func() (int, error) { return 0, unix.Flock(fd, unix.LOCK_EX|unix.LOCK_NB) })
 	if err == unix.EWOULDBLOCK || err == nil && unix.Fstat(fd, &st) == nil && st.Nlink == 0 {
 		unix.Close(fd)
 		return -1, -1, errSwept
 	}
-	if held, err = unix.FcntlInt(uintptr(fd), unix.F_DUPFD_CLOEXEC, 0); err != nil {
+	if lock, err = unix.FcntlInt(uintptr(fd), unix.F_DUPFD_CLOEXEC, 0); err != nil {
 		_ = d.remove(name)
 		unix.Close(fd)
 	}
-	return fd, held, err
+	return fd, lock, err
 }
 
 // removeAbandoned removes an unfinished file that has no writer any more, and reports
@@ -274,7 +309,7 @@ func (d Dir) removeAbandoned(name string) (removed, live bool) {
 		return false, false
 	}
 	defer f.Close()
-	free, err := lockFile(f, Alone, false)
+	free, err := filelock.Lock(f, filelock.Exclusive, false)
 	if err != nil || !free {
 		return false, err == nil
 	}
@@ -283,39 +318,34 @@ func (d Dir) removeAbandoned(name string) (removed, live bool) {
 
 // Rename renames from to to, replacing it.
 func (d Dir) Rename(from, to string) error {
-	if _, err := retry(func() (int, error) { return 0, unix.Renameat(d.fd, from, d.fd, to) }); err != nil {
-		return &fs.PathError{Op: "rename", Path: d.At(to), Err: err}
-	}
-	return nil
+	_, err := trust.Retry(func() (int, error) { return 0, unix.Renameat(d.fd, from, d.fd, to) })
+	return d.failed("rename", to, err)
 }
 
 func (d Dir) remove(name string) error {
-	_, err := retry(func() (int, error) { return 0, unix.Unlinkat(d.fd, name, 0) })
+	_, err := trust.Retry(func() (int, error) { return 0, unix.Unlinkat(d.fd, name, 0) })
 	if err == unix.EISDIR || err == unix.EPERM { // EPERM is POSIX's error for a directory
 		if e := unix.Unlinkat(d.fd, name, unix.AT_REMOVEDIR); e != unix.ENOTDIR {
 			err = e
 		}
 	}
-	if err != nil {
-		return &fs.PathError{Op: "remove", Path: d.At(name), Err: err}
-	}
-	return nil
+	return d.failed("remove", name, err)
 }
 
 // Sync makes renames and removals durable. Some file systems do not support it.
 func (d Dir) Sync() error {
-	_, err := retry(func() (int, error) { return 0, unix.Fsync(d.fd) })
-	if err != nil && err != unix.EINVAL && err != unix.ENOTSUP {
-		return &fs.PathError{Op: "sync", Path: d.path, Err: err}
+	_, err := trust.Retry(func() (int, error) { return 0, unix.Fsync(d.fd) })
+	if err == unix.EINVAL || err == unix.ENOTSUP {
+		return nil
 	}
-	return nil
+	return failed("sync", d.path, err)
 }
 
 // Names lists the directory, in no particular order.
 func (d Dir) Names() ([]string, error) {
 	fd, err := openAt(d.fd, ".", unix.O_RDONLY|unix.O_DIRECTORY)
 	if err != nil {
-		return nil, &fs.PathError{Op: "open", Path: d.path, Err: err}
+		return nil, failed("open", d.path, err)
 	}
 	list := os.NewFile(uintptr(fd), d.path)
 	defer list.Close()
@@ -325,10 +355,8 @@ func (d Dir) Names() ([]string, error) {
 // Modified returns when a file was last written.
 func (d Dir) Modified(name string) (time.Time, error) {
 	var st unix.Stat_t
-	if err := unix.Fstatat(d.fd, name, &st, unix.AT_SYMLINK_NOFOLLOW); err != nil {
-		return time.Time{}, &fs.PathError{Op: "stat", Path: d.At(name), Err: err}
-	}
-	return time.Unix(0, st.Mtim.Nano()), nil
+	err := unix.Fstatat(d.fd, name, &st, unix.AT_SYMLINK_NOFOLLOW)
+	return time.Unix(0, st.Mtim.Nano()), d.failed("stat", name, err)
 }
 
 // IsFile reports whether name is a regular file or does not exist.
@@ -343,48 +371,4 @@ func (d Dir) Holds(name string, f *os.File) bool {
 	var a, b unix.Stat_t
 	return unix.Fstatat(d.fd, name, &a, unix.AT_SYMLINK_NOFOLLOW) == nil &&
 		unix.Fstat(int(f.Fd()), &b) == nil && a.Dev == b.Dev && a.Ino == b.Ino
-}
-
-// A LockKind is the kind of a lock: shared or exclusive.
-type LockKind int
-
-// The kinds of lock. The kernel releases them when their holder dies.
-const (
-	Shared LockKind = unix.LOCK_SH
-	Alone  LockKind = unix.LOCK_EX
-)
-
-// lockFile locks an open file. It returns false if another process holds the lock and
-// wait is false. An error wraps ErrNoLocks.
-func lockFile(f *os.File, kind LockKind, wait bool) (bool, error) {
-	how := int(kind)
-	if !wait {
-		how |= unix.LOCK_NB
-	}
-	_, err := retry(func() (int, error) { return 0, unix.Flock(int(f.Fd()), how) })
-	switch err {
-	case nil:
-		return true, nil
-	case unix.EWOULDBLOCK:
-		return false, nil
-	}
-	return false, &finding{ErrNoLocks, "lock " + f.Name() + ": " + err.Error()}
-}
-
-func unlockFile(f *os.File) error {
-	_, err := retry(func() (int, error) { return 0, unix.Flock(int(f.Fd()), unix.LOCK_UN) })
-	if err != nil {
-		return &fs.PathError{Op: "unlock", Path: f.Name(), Err: err}
-	}
-	return nil
-}
-
-// Append writes to a file that was opened for appending, with one system call, unlike
-// File.Write: if the disk is full, fewer bytes are written.
-func Append(f *os.File, b []byte) (int, error) {
-	n, err := retry(func() (int, error) { return unix.Write(int(f.Fd()), b) })
-	if err != nil {
-		return 0, &fs.PathError{Op: "write", Path: f.Name(), Err: err}
-	}
-	return n, nil
 }

@@ -3,28 +3,31 @@ package private
 import (
 	"errors"
 	"io"
+	"io/fs"
+	"math/rand/v2"
 	"os"
+	"path/filepath"
 	"time"
+	"unsafe"
 
 	"golang.org/x/sys/windows"
 
 	"github.com/credhelper/credhelper/helper/trust"
 )
 
-// Dir is an open directory of ours. Windows has no modes: a folder below the user's
-// profile is protected by the access control list that it inherits, which is not
-// checked here.
+// Dir is an open directory of ours. Windows has access control lists instead of modes: a
+// directory has one, which its files inherit.
 type Dir struct {
 	root *os.Root
 	path string
 }
 
-// A rule is not used on this system.
-type rule struct{}
+// A rule returns why a directory is not acceptable; "" if it is.
+type rule func(windows.Handle) string
 
-var closed, guarded, anybodys rule
+var closed, guarded, anybodys rule = trust.ForeignReader, trust.ForeignWriter, trust.ForeignOwner
 
-func open(path string, _ rule) (Dir, error) {
+func open(path string, r rule) (Dir, error) {
 	info, err := os.Lstat(path)
 	if err != nil {
 		return Dir{}, err
@@ -33,10 +36,52 @@ func open(path string, _ rule) (Dir, error) {
 		return Dir{}, trust.Unsafe(path, "is a symbolic link or not a directory")
 	}
 	root, err := os.OpenRoot(path)
-	return Dir{root, path}, err
+	if err != nil {
+		return Dir{}, err
+	}
+	itself, err := root.Open(".")
+	if err == nil {
+		if text := r(windows.Handle(itself.Fd())); text != "" {
+			err = trust.Unsafe(path, text)
+		}
+		itself.Close()
+	}
+	if err != nil {
+		root.Close()
+		return Dir{}, err
+	}
+	return Dir{root, path}, nil
 }
 
-func makeAll(path string) error { return os.MkdirAll(path, dirMode) }
+// makeAll creates a directory and those above it, each for this user, the system and its
+// administrators alone, and what is made in them as well.
+func makeAll(path string) error {
+	if info, err := os.Stat(path); err == nil && info.IsDir() {
+		return nil
+	}
+	if parent := filepath.Dir(path); parent != path {
+		if err := makeAll(parent); err != nil {
+			return err
+		}
+	}
+	ours, err := windows.SecurityDescriptorFromString("D:P(A;OICI;FA;;;SY)(A;OICI;FA;;;BA)(A;OICI;FA;;;" + trust.User() + ")")
+	if err != nil {
+		return &fs.PathError{Op: "mkdir", Path: path, Err: err}
+	}
+	name, err := windows.UTF16PtrFromString(path)
+	if err == nil {
+		err = windows.CreateDirectory(name, &windows.SecurityAttributes{Length: uint32(unsafe.Sizeof(windows.SecurityAttributes{})), SecurityDescriptor: ours})
+	}
+	if err != nil && !errors.Is(err, fs.ErrExist) {
+		return &fs.PathError{Op: "mkdir", Path: path, Err: err}
+	}
+	return nil
+}
+
+func makeOne(path string, mode uint32) error { return os.Mkdir(path, os.FileMode(mode)) }
+
+// ForGroup returns the directory itself: this system has no groups' modes.
+func (d Dir) ForGroup() Dir { return d }
 
 // Close closes the directory.
 func (d Dir) Close() { d.root.Close() }
@@ -96,9 +141,28 @@ func (d Dir) create(name string, content []byte, sync bool) (release func(), err
 func (d Dir) removeAbandoned(string) (removed, live bool) { return false, false }
 
 // Rename renames from to to, replacing it.
-func (d Dir) Rename(from, to string) error { return d.root.Rename(from, to) }
+func (d Dir) Rename(from, to string) error {
+	return undisturbed(func() error { return d.root.Rename(from, to) })
+}
 
-func (d Dir) remove(name string) error { return d.root.Remove(name) }
+func (d Dir) remove(name string) error {
+	return undisturbed(func() error { return d.root.Remove(name) })
+}
+
+// undisturbed repeats for up to 2 s a change of a file that others have open for a moment:
+// a reader of ours, or a virus scanner. Windows refuses it meanwhile, unless they permit
+// it.
+func undisturbed(change func() error) error {
+	err := change()
+	for end := time.Now().Add(2 * time.Second); inUse(err) && time.Now().Before(end); err = change() {
+		time.Sleep(rand.N(10 * time.Millisecond))
+	}
+	return err
+}
+
+func inUse(err error) bool {
+	return errors.Is(err, windows.ERROR_SHARING_VIOLATION) || errors.Is(err, windows.ERROR_ACCESS_DENIED)
+}
 
 // Sync does nothing: a directory cannot be flushed on this system.
 func (d Dir) Sync() error { return nil }
@@ -137,37 +201,3 @@ func (d Dir) Holds(name string, f *os.File) bool {
 	info, err := f.Stat()
 	return err == nil && os.SameFile(there, info)
 }
-
-// A LockKind is the kind of a lock: shared or exclusive.
-type LockKind uint32
-
-// The kinds of lock.
-const (
-	Shared LockKind = 0
-	Alone  LockKind = windows.LOCKFILE_EXCLUSIVE_LOCK
-)
-
-// lockFile locks one byte far behind the end: locks are mandatory on this system, and
-// others must be able to read and write.
-func lockFile(f *os.File, kind LockKind, wait bool) (bool, error) {
-	how := uint32(kind)
-	if !wait {
-		how |= windows.LOCKFILE_FAIL_IMMEDIATELY
-	}
-	far := &windows.Overlapped{OffsetHigh: 1 << 30}
-	err := windows.LockFileEx(windows.Handle(f.Fd()), how, 0, 1, 0, far)
-	switch {
-	case err == nil:
-		return true, nil
-	case errors.Is(err, windows.ERROR_LOCK_VIOLATION):
-		return false, nil
-	}
-	return false, &finding{ErrNoLocks, "lock " + f.Name() + ": " + err.Error()}
-}
-
-func unlockFile(f *os.File) error {
-	return windows.UnlockFileEx(windows.Handle(f.Fd()), 0, 1, 0, &windows.Overlapped{OffsetHigh: 1 << 30})
-}
-
-// Append writes to a file that was opened for appending.
-func Append(f *os.File, b []byte) (int, error) { return f.Write(b) }

@@ -4,9 +4,12 @@ import (
 	"context"
 	"errors"
 	"os"
+
+	"github.com/credhelper/credhelper/helper/filelock"
+	"github.com/credhelper/credhelper/helper/trust"
 )
 
-// Lock is a held lock. It is on a file of its own that is never deleted, and the kernel
+// Lock is a lock that is held. It is on a file of its own that is never deleted, and the kernel
 // releases it when its holder dies.
 type Lock struct {
 	f    *os.File
@@ -46,36 +49,43 @@ func (d Dir) lock(ctx context.Context, name string, wait bool) (*Lock, error) {
 // interrupted, so a goroutine waits; if the context ends first, it releases the lock
 // when it gets it.
 func take(ctx context.Context, f *os.File, wait bool) error {
-	taken, err := lockFile(f, Alone, false)
+	taken, err := filelock.Lock(f, filelock.Exclusive, false)
 	if taken {
 		return nil
 	}
-	if err == nil && !wait {
-		err = ErrLocked
-	}
-	if err != nil {
+	if err != nil || !wait {
 		f.Close()
-		return err
+		return lockError(err)
 	}
-	held, abandoned := make(chan error), make(chan struct{})
+	result, abandoned := make(chan error), make(chan struct{})
 	go func() {
-		_, err := lockFile(f, Alone, true)
+		_, err := filelock.Lock(f, filelock.Exclusive, true)
 		select {
-		case held <- err:
+		case result <- err:
 		case <-abandoned:
 			f.Close()
 		}
 	}()
 	select {
-	case err := <-held:
-		if err != nil {
-			f.Close()
+	case err := <-result:
+		if err == nil {
+			return nil
 		}
-		return err
+		f.Close()
+		return lockError(err)
 	case <-ctx.Done():
 		close(abandoned)
 		return ErrLocked
 	}
+}
+
+// lockError is the error for a lock that another process holds, or, with err, for a file
+// system without locks.
+func lockError(err error) error {
+	if err == nil {
+		return ErrLocked
+	}
+	return trust.Finding(ErrNoLocks, err.Error())
 }
 
 // Unlock gives the lock back. Nil is the lock of a place that has no working locks.
@@ -108,10 +118,3 @@ func touch(f *os.File) error {
 	}
 	return err
 }
-
-// UnlockFile releases the lock of an open file.
-func UnlockFile(f *os.File) error { return unlockFile(f) }
-
-// TryLockFile locks an open file; closing the file releases the lock. False means that
-// another process holds it; an error means that there are no locks.
-func TryLockFile(f *os.File, kind LockKind) (bool, error) { return lockFile(f, kind, false) }

@@ -42,15 +42,6 @@ const (
 	fileMode = 0o600
 )
 
-// finding is a sentinel with a path and what was found there.
-type finding struct {
-	kind error
-	text string
-}
-
-func (f *finding) Error() string { return f.text }
-func (f *finding) Unwrap() error { return f.kind }
-
 // Open opens an existing directory. If it is a symbolic link, belongs to another user,
 // or is accessible to others, the error is ErrUnsafe; if it is missing, fs.ErrNotExist.
 // It is for frequent use: the directories above it are not checked.
@@ -87,20 +78,35 @@ func find(path string, r rule) (Dir, error) {
 // Make is Find, but creates the directory if it is missing, with those above it, each
 // with mode 0700. Existing directories are not changed.
 func Make(path string) (Dir, error) {
-	d, err := Find(path)
+	return findOrMake(func() (Dir, error) { return Find(path) }, func() error { return makeAll(path) })
+}
+
+// findOrMake makes what find does not find.
+func findOrMake(find func() (Dir, error), make func() error) (Dir, error) {
+	d, err := find()
 	if !errors.Is(err, fs.ErrNotExist) {
 		return d, err
 	}
-	if err := makeAll(path); err != nil {
+	if err := make(); err != nil {
 		return Dir{}, err
 	}
-	return Find(path)
+	return find()
 }
 
 // Place opens a directory that others may read but in which they cannot replace a file
 // of ours: it is root's or ours, and others cannot write to it. It must not be a
 // symbolic link.
 func Place(path string) (Dir, error) { return find(path, guarded) }
+
+// MakePlace is Place, but creates the directory if it is missing, and none above it: with
+// mode 0700, or 0750 for a group that may read the files (ForGroup).
+func MakePlace(path string, forGroup bool) (Dir, error) {
+	mode := uint32(dirMode)
+	if forGroup {
+		mode |= 0o050
+	}
+	return findOrMake(func() (Dir, error) { return Place(path) }, func() error { return makeOne(path, mode) })
+}
 
 // Folder opens a directory of configuration, and creates it with mode 0700 if it is
 // missing. It may be a symbolic link of ours. doctor and add report if others can write
@@ -110,14 +116,7 @@ func Folder(path string) (Dir, error) {
 	if err != nil {
 		return Dir{}, err
 	}
-	d, err := openAs(path, real, anybodys)
-	if !errors.Is(err, fs.ErrNotExist) {
-		return d, err
-	}
-	if err := makeAll(real); err != nil {
-		return Dir{}, err
-	}
-	return openAs(path, real, anybodys)
+	return findOrMake(func() (Dir, error) { return openAs(path, real, anybodys) }, func() error { return makeAll(real) })
 }
 
 // Path returns the path under which the directory was opened.
@@ -142,8 +141,7 @@ func (d Dir) ReplaceAndSync(name string, content []byte) error {
 }
 
 func (d Dir) replace(name string, content []byte, sync bool) error {
-	temp := tempName()
-	release, err := d.create(temp, content, sync)
+	temp, release, err := "", func() {}, errSwept
 	for err == errSwept {
 		temp = tempName()
 		release, err = d.create(temp, content, sync)
@@ -165,7 +163,7 @@ func (d Dir) replace(name string, content []byte, sync bool) error {
 // errSwept says that a sweep took a new file for an abandoned one before its writer had
 // locked it. The writer needs another name, because the sweep may still remove this
 // one.
-var errSwept error = &finding{ErrLocked, "an unfinished file was swept"}
+var errSwept = trust.Finding(ErrLocked, "an unfinished file was swept")
 
 // tempPrefix is the prefix of unfinished files, which makes them hidden for programs
 // that read every file of a directory.

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/credhelper/credhelper/helper/filelock"
 	"github.com/credhelper/credhelper/helper/private"
 )
 
@@ -80,7 +81,7 @@ func TestSweepByAnotherClock(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer writer.Close()
-	if taken, err := private.TryLockFile(writer, private.Alone); !taken || err != nil {
+	if taken, err := filelock.Lock(writer, filelock.Exclusive, false); !taken || err != nil {
 		t.Fatal(taken, err)
 	}
 	n := d.Sweep(time.Now().Add(5 * time.Hour))

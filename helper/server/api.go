@@ -14,14 +14,7 @@ import (
 // profile's proxy, with its CA and its client certificate, and like NewHTTPClient only
 // HTTP/1.1. Unlike that it keeps connections, and has no time limit for a response.
 func (ss *Servers) API(ctx context.Context, p *config.Profile) (http.RoundTripper, error) {
-	var shown tls.Certificate
-	var err error
-	if p.ClientCert != nil {
-		if shown, err = ss.clientCert(ctx, p); err != nil {
-			return nil, err
-		}
-	}
-	client, err := ss.connection(p, shown)
+	client, err := ss.certified(ctx, p, tls.Certificate{})
 	if err != nil {
 		return nil, err
 	}

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/credhelper/credhelper/helper/config"
+	"github.com/credhelper/credhelper/helper/configfile"
 	"github.com/credhelper/credhelper/helper/oauth"
 	"github.com/credhelper/credhelper/protocol/secret"
 )
@@ -23,7 +24,7 @@ func (ss *Servers) CertificateEnd(ctx context.Context, p *config.Profile, inKeyr
 	case !p.NeedsKey():
 		return time.Time{}
 	case p.Cert != "":
-		content, err := config.ReadProvided(p.Cert, largest)
+		content, err := configfile.Read(p.Cert, largest)
 		if err != nil {
 			return time.Time{}
 		}
@@ -40,7 +41,7 @@ func (ss *Servers) CertificateEnd(ctx context.Context, p *config.Profile, inKeyr
 
 // sourceEnd returns the expiry of the certificate beside a key in a source.
 func (ss *Servers) sourceEnd(ctx context.Context, p *config.Profile, words []string) time.Time {
-	if source := (config.Source{Words: words}); source.RunsCommand() || source.AsksServer() {
+	if source := (config.Source{Words: words}); source.ReachesOut() {
 		return time.Time{}
 	}
 	source, err := ss.Source(p, words)

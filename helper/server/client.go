@@ -6,9 +6,11 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"net/http"
 	"time"
 
 	"github.com/credhelper/credhelper/helper/config"
+	"github.com/credhelper/credhelper/helper/configfile"
 	"github.com/credhelper/credhelper/helper/failure"
 	"github.com/credhelper/credhelper/helper/keyring"
 	"github.com/credhelper/credhelper/helper/oauth"
@@ -25,7 +27,7 @@ func (ss *Servers) Client(ctx context.Context, p *config.Profile, s secret.Text)
 	if auth, _ := oauth.FindClientAuth(p.ClientAuth); auth.NeedsSecret {
 		client.Secret = s
 	}
-	var shown tls.Certificate
+	var cert tls.Certificate
 	if p.NeedsKey() {
 		key, err := ss.key(ctx, p, s)
 		if err != nil {
@@ -33,18 +35,13 @@ func (ss *Servers) Client(ctx context.Context, p *config.Profile, s secret.Text)
 		}
 		client.Key = key
 		if auth, _ := oauth.FindClientAuth(p.ClientAuth); auth.TLS {
-			if shown, err = key.TLS(); err != nil {
+			if cert, err = key.TLS(); err != nil {
 				return nil, keyProblem(p, err)
 			}
 		}
 	}
 	var err error
-	if p.ClientCert != nil {
-		if shown, err = ss.clientCert(ctx, p); err != nil {
-			return nil, err
-		}
-	}
-	if client.HTTP, err = ss.connection(p, shown); err != nil {
+	if client.HTTP, err = ss.certified(ctx, p, cert); err != nil {
 		return nil, err
 	}
 	client.Assertion.Ready = ss.reading(ctx, p, "assertion.from", p.From, keyring.Source.Read)
@@ -54,18 +51,25 @@ func (ss *Servers) Client(ctx context.Context, p *config.Profile, s secret.Text)
 	return client, nil
 }
 
-// tries returns a function that explains each request for a token; nil if no one asked
-// for it.
-func (ss *Servers) tries(p *config.Profile) func(step string, took time.Duration, n int) {
-	if ss.config.Explain == nil {
-		return nil
+// certified is connection with the profile's client certificate, if it has one, in place
+// of cert.
+func (ss *Servers) certified(ctx context.Context, p *config.Profile, cert tls.Certificate) (client *http.Client, err error) {
+	if p.ClientCert != nil {
+		if cert, err = ss.clientCert(ctx, p); err != nil {
+			return nil, failure.About(p.Name, protocol.Policy("client_cert: "+err.Error()), "name the file with the key and its certificate: credhelper edit "+p.Name)
+		}
 	}
+	return ss.connection(p, cert)
+}
+
+// tries returns a function that explains each request for a token.
+func (ss *Servers) tries(p *config.Profile) func(step string, took time.Duration, n int) {
 	return func(step string, took time.Duration, n int) {
 		if step == "wait" {
-			ss.explain(fmt.Sprintf("profile %s: waits %d ms", p.Name, took.Milliseconds()))
+			ss.config.Explain(fmt.Sprintf("profile %s: waits %d ms", p.Name, took.Milliseconds()))
 			return
 		}
-		ss.explain(fmt.Sprintf("profile %s: try %d: %s, after %d ms", p.Name, n, step, took.Milliseconds()))
+		ss.config.Explain(fmt.Sprintf("profile %s: try %d: %s, after %d ms", p.Name, n, step, took.Milliseconds()))
 	}
 }
 
@@ -75,35 +79,28 @@ func (ss *Servers) ExplainClock(p *config.Profile, token *oauth.Token) {
 	if token.Skew != 0 {
 		text = "the server's clock less ours: " + token.Skew.String()
 	}
-	ss.explain("profile " + p.Name + ": " + text + "; the token's end is counted by ours, from the request on")
+	ss.config.Explain("profile " + p.Name + ": " + text + "; the token's end is counted by ours, from the request on")
 }
 
 // clientCert reads the certificate that the connection presents in addition to the
 // client authentication, for gateways.
-func (ss *Servers) clientCert(ctx context.Context, p *config.Profile) (tls.Certificate, error) {
-	wrong := func(err error) (tls.Certificate, error) {
-		return tls.Certificate{}, failure.About(p.Name, protocol.Policy("client_cert: "+err.Error()), "name the file with the key and its certificate: credhelper edit "+p.Name)
-	}
+func (ss *Servers) clientCert(ctx context.Context, p *config.Profile) (none tls.Certificate, err error) {
 	source, err := ss.Source(p, p.ClientCert)
 	if err != nil {
-		return wrong(err)
+		return none, err
 	}
 	content, err := source.ReadKey(ctx)
 	if err != nil {
-		return wrong(err)
+		return none, err
 	}
 	key, err := oauth.ReadKey([]byte(content.Reveal()), secret.Text{})
 	if err != nil {
-		return wrong(err)
+		return none, err
 	}
 	if err := key.Valid(ss.config.Now()); err != nil {
-		return wrong(err)
+		return none, err
 	}
-	shown, err := key.TLS()
-	if err != nil {
-		return wrong(err)
-	}
-	return shown, nil
+	return key.TLS()
 }
 
 // reading returns a function that reads the source in a key of the profile; nil if
@@ -134,8 +131,8 @@ func sourceProblem(member string, words []string, err error) error {
 		cure = "set " + words[1] + " for the program that calls credhelper; " + cure
 	}
 	meaning := failure.KindOf(err)
-	if asked := new(protocol.Error); errors.As(err, &asked) {
-		cure = cmp.Or(asked.Hint, cure)
+	if e := new(protocol.Error); errors.As(err, &e) {
+		cure = cmp.Or(e.Hint, cure)
 	} else if meaning == protocol.ErrNoSecret {
 		meaning = protocol.ErrPolicy // no server said that it is missing: the profile may name the wrong place
 	}
@@ -161,7 +158,7 @@ func (ss *Servers) key(ctx context.Context, p *config.Profile, s secret.Text) (*
 		return key, nil
 	}
 	const largest = 256 << 10
-	content, err := config.ReadProvided(p.Cert, largest)
+	content, err := configfile.Read(p.Cert, largest)
 	if err != nil {
 		return nil, failure.About(p.Name, err, "")
 	}

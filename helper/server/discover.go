@@ -22,10 +22,8 @@ func (ss *Servers) Discover(ctx context.Context, f *config.File) error {
 		return err
 	}
 	p := &config.Profile{Name: "new", CAFile: cmp.Or(f.CAFile, settings.Defaults.CAFile), Proxy: cmp.Or(f.Proxy, settings.Defaults.Proxy)}
-	if p.CAFile != "" {
-		if p.CA, err = config.ReadProvided(p.CAFile, 1<<20); err != nil {
-			return protocol.Policy("ca_file: " + err.Error())
-		}
+	if p.CA, err = readCA(p.CAFile); err != nil {
+		return err
 	}
 	connection, err := ss.connection(p, tls.Certificate{})
 	if err != nil {
@@ -42,7 +40,7 @@ func (ss *Servers) Discover(ctx context.Context, f *config.File) error {
 	}
 	// A person sees where the secret will go; it is bound to these very addresses.
 	for _, e := range m.Elsewhere {
-		ss.report("issuer " + printable.Value(f.Issuer) + " has an endpoint on another host: " + e)
+		ss.config.Report("issuer " + printable.Value(f.Issuer) + " has an endpoint on another host: " + e)
 	}
 	f.Issuer = m.Issuer // as the server itself writes it, with a slash at its end or without
 	if f.SendsIssuer == nil && m.SendsIssuer && m.AuthorizationURL != "" {

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"cmp"
 	"context"
 	"net/http"
 	"net/url"
@@ -11,7 +12,6 @@ import (
 	"github.com/credhelper/credhelper/helper/keyring"
 	"github.com/credhelper/credhelper/helper/oauth"
 	"github.com/credhelper/credhelper/protocol"
-	"github.com/credhelper/credhelper/protocol/printable"
 	"github.com/credhelper/credhelper/protocol/secret"
 )
 
@@ -28,10 +28,8 @@ func (ss *Servers) readGitHub(ctx context.Context, p *config.Profile, audience s
 	if !secret.ValidToken(token.Reveal(), true) {
 		return nil, &protocol.Error{Kind: protocol.ErrPolicy, Text: keyring.GitHubToken + " is no token"}
 	}
-	way := &config.Profile{Name: p.Name, Proxy: p.Proxy, Timeout: sourceTime}
-	client := &oauth.Client{Now: ss.config.Now, Timeout: sourceTime}
-	var err error
-	if client.HTTP, err = ss.connection(way, noCertificate); err != nil {
+	client, err := ss.sourceClient(&config.Profile{Name: p.Name, Proxy: p.Proxy})
+	if err != nil {
 		return nil, err
 	}
 	separator := "?"
@@ -41,16 +39,22 @@ func (ss *Servers) readGitHub(ctx context.Context, p *config.Profile, audience s
 	if reason := oauth.BadEndpoint(address); reason != "" {
 		return nil, &protocol.Error{Kind: protocol.ErrPolicy, Text: keyring.GitHubURL + " " + reason}
 	}
-	ss.explain("profile " + p.Name + ": asks the job's runner for an ID token")
+	ss.config.Explain("profile " + p.Name + ": asks the job's runner for an ID token")
 	d, err := client.Ask(ctx, http.MethodGet, address+separator+"audience="+url.QueryEscape(audience), [][2]string{{"Authorization", "Bearer " + token.Reveal()}}, nil)
 	if err != nil {
 		return nil, unanswered(err, p.Name)
 	}
-	value, _ := d.JSON.Get("value")
-	id, err := value.Text()
-	if d.Status != http.StatusOK || err != nil || id == "" {
-		return nil, &protocol.Error{Kind: protocol.ErrLocked, Text: printable.Line("the runner gives no ID token: " + strconv.Itoa(d.Status)),
-			Hint: "has the job the permission id-token: write, and is it still running?"}
+	if id, err := d.JSON.At("value").Text(); d.Status == http.StatusOK && err == nil && secret.ValidToken(id, true) {
+		return []byte(id), nil
 	}
-	return []byte(id), nil
+	e := &protocol.Error{Kind: protocol.ErrLocked, Text: "the runner gives no ID token: " + strconv.Itoa(d.Status), Hint: "is " + keyring.GitHubURL + " the runner's, and does it work?"}
+	switch {
+	case d.Target != "":
+		e.Text += ", a redirect to " + d.Target + ", which is not followed"
+	case d.Status == http.StatusOK:
+		e.Text += ": " + cmp.Or(d.Fault, "its answer has none")
+	case d.Status < 500 && d.Status != http.StatusTooManyRequests:
+		e.Hint = "has the job the permission id-token: write, and is it still running?"
+	}
+	return nil, e
 }

@@ -46,7 +46,7 @@ func (ss *Servers) Probe(ctx context.Context, p *config.Profile, token secret.Te
 	if err != nil {
 		return t, err
 	}
-	ss.explain("profile " + p.Name + ": asks " + t.ProbeURL + " whom the token is for")
+	ss.config.Explain("profile " + p.Name + ": asks " + t.ProbeURL + " whom the token is for")
 	r, err := http.NewRequestWithContext(ctx, p.Probe.Method, t.ProbeURL, nil)
 	if err != nil {
 		return t, protocol.Policy("profile " + p.Name + ": probe: not an address")
@@ -60,12 +60,15 @@ func (ss *Servers) Probe(ctx context.Context, p *config.Profile, token secret.Te
 	resp, err := connection.Do(r)
 	took := ss.config.Now().Sub(began).Milliseconds()
 	if err != nil {
-		ss.explain(fmt.Sprintf("profile %s: no answer, after %d ms", p.Name, took))
+		ss.config.Explain(fmt.Sprintf("profile %s: no answer, after %d ms", p.Name, took))
 		return t, t.failed(p, "no answer", "is the address right, and does the proxy let it through? credhelper doctor")
 	}
 	defer resp.Body.Close()
-	ss.explain(fmt.Sprintf("profile %s: status %d, after %d ms", p.Name, resp.StatusCode, took))
+	ss.config.Explain(fmt.Sprintf("profile %s: status %d, after %d ms", p.Name, resp.StatusCode, took))
 	t.Status = resp.StatusCode
+	if t.Status == http.StatusSwitchingProtocols { // what follows has no end, and no time limit
+		return t, t.failed(p, "another protocol, which was not asked for", "this address does not answer as the API: check url with credhelper edit "+p.Name)
+	}
 	body, err := io.ReadAll(io.LimitReader(resp.Body, probeLimit+1))
 	if err != nil || len(body) > probeLimit {
 		return t, t.failed(p, "the answer breaks off or is too long", "")

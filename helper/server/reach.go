@@ -35,17 +35,17 @@ func (ss *Servers) Reach(ctx context.Context, profiles []*config.Profile) []Reac
 	type way struct{ host, proxy, roots string }
 	var first []*config.Profile
 	var list []ReachResult
-	known := map[way]int{}
+	index := map[way]int{}
 	for _, p := range profiles {
 		u, err := url.Parse(p.TokenURL)
 		if err != nil || u.Host == "" { // a grant that asks no server
 			continue
 		}
 		w := way{u.Scheme + "://" + u.Host, p.Proxy, string(p.CA)}
-		i, found := known[w]
+		i, found := index[w]
 		if !found {
 			i = len(list)
-			known[w] = i
+			index[w] = i
 			first = append(first, p)
 			list = append(list, ReachResult{Host: w.host, Proxy: ss.ProxyName(p)})
 		}
@@ -84,8 +84,8 @@ func (ss *Servers) reach(ctx context.Context, p *config.Profile) (time.Duration,
 // TrySource reads a source of the profile and discards the value. The error says why
 // the source cannot be used; it is protocol.ErrNoSecret if the source is empty.
 func (ss *Servers) TrySource(ctx context.Context, p *config.Profile, s config.Source) error {
-	if s.InKeyring() || s.Words[0] == "environment" {
-		return nil // Status checks that, and a command may work without a variable
+	if s.Elsewhere() || s.Words[0] == "environment" {
+		return nil // Status and doctor check that, and a command may work without a variable
 	}
 	source, err := ss.Source(p, s.Words)
 	if err == nil {
@@ -93,8 +93,8 @@ func (ss *Servers) TrySource(ctx context.Context, p *config.Profile, s config.So
 	}
 	if err != nil {
 		e := &protocol.Error{Kind: failure.KindOf(err), Text: printable.Line("profile " + p.Name + ": " + s.Key + ": " + err.Error())}
-		if known := new(protocol.Error); errors.As(err, &known) {
-			e.Hint = known.Hint
+		if cause := new(protocol.Error); errors.As(err, &cause) {
+			e.Hint = cause.Hint
 		}
 		return e
 	}

@@ -3,28 +3,27 @@ package server
 import (
 	"context"
 	"sync"
+
+	"github.com/credhelper/credhelper/helper/cache"
 )
 
-// Shelf is where this package keeps a text for later calls: sealed, for all processes of
-// a home. It opens no files itself; the functions are given, and without them texts are
-// kept in memory.
-type Shelf struct {
-	Read  func(name string) (text []byte, known bool)
-	Write func(ctx context.Context, name string, text []byte, from, until int64) error // Unix seconds
-	Lock  func(ctx context.Context, name string) (unlock func(), err error)            // of one name, for all processes
-}
-
-// shelf is a Shelf, or memory where there is none.
+// shelf keeps a text for later calls: sealed in the cache, for all processes of a home, or
+// in memory where there is none.
 type shelf struct {
-	given  Shelf
+	open   func() (*cache.Store, error) // nil without an error: there is no cache
 	locked sync.Mutex
 	mu     sync.Mutex
 	texts  map[string][]byte
 }
 
 func (s *shelf) read(name string) (text []byte, known bool) {
-	if s.given.Read != nil {
-		return s.given.Read(name)
+	store, err := s.open()
+	if err != nil {
+		return nil, false
+	}
+	if store != nil {
+		defer store.Close()
+		return store.Kept(name)
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -32,9 +31,15 @@ func (s *shelf) read(name string) (text []byte, known bool) {
 	return text, known
 }
 
+// write keeps a text that is of use from now until then, in Unix seconds.
 func (s *shelf) write(ctx context.Context, name string, text []byte, from, until int64) error {
-	if s.given.Write != nil {
-		return s.given.Write(ctx, name, text, from, until)
+	store, err := s.open()
+	if err != nil {
+		return err
+	}
+	if store != nil {
+		defer store.Close()
+		return store.Keep(ctx, name, text, from, until)
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -45,9 +50,16 @@ func (s *shelf) write(ctx context.Context, name string, text []byte, from, until
 	return nil
 }
 
+// lock takes the lock of one name.
 func (s *shelf) lock(ctx context.Context, name string) (unlock func(), err error) {
-	if s.given.Lock != nil {
-		return s.given.Lock(ctx, name)
+	store, err := s.open()
+	if err != nil {
+		return nil, err
+	}
+	if store != nil {
+		defer store.Close()
+		lock, err := store.LockKept(ctx, name)
+		return lock.Unlock, err
 	}
 	s.locked.Lock()
 	return s.locked.Unlock, nil

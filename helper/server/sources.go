@@ -18,7 +18,12 @@ import (
 // sourceTime is the time limit of a server that is asked for a secret: as for a command.
 const sourceTime = 3 * time.Second
 
-var noCertificate tls.Certificate
+// sourceClient returns a client that asks for a secret, through a profile's way.
+func (ss *Servers) sourceClient(way *config.Profile) (*oauth.Client, error) {
+	way.Timeout = sourceTime
+	connection, err := ss.connection(way, tls.Certificate{})
+	return &oauth.Client{HTTP: connection, Now: ss.config.Now, Timeout: sourceTime}, err
+}
 
 // ask asks a server for what a source of the profile names.
 func (ss *Servers) ask(p *config.Profile) func(ctx context.Context, kind string, words []string) ([]byte, error) {
@@ -31,15 +36,18 @@ func (ss *Servers) ask(p *config.Profile) func(ctx context.Context, kind string,
 }
 
 // unanswered returns the error for a server that could not be asked for a secret.
+// It returns errors that are not of package oauth as they are.
 func unanswered(err error, profile string) error {
+	cause := new(oauth.Error)
+	if !errors.As(err, &cause) {
+		return err
+	}
 	e := &protocol.Error{Kind: protocol.ErrLocked, Text: printable.Line(err.Error()), Hint: "is it up? credhelper doctor " + profile}
-	if known := new(oauth.Error); errors.As(err, &known) {
-		switch known.Kind {
-		case oauth.Untrusted:
-			e.Kind, e.Hint = protocol.ErrPolicy, "ca_file in config.toml names the authority to trust (docs/sources.md)"
-		case oauth.Policy:
-			e.Kind, e.Hint = protocol.ErrPolicy, strings.ReplaceAll(known.Cure, "{profile}", profile)
-		}
+	switch cause.Kind {
+	case oauth.Untrusted:
+		e.Kind, e.Hint = protocol.ErrPolicy, "ca_file in config.toml names the authority to trust (docs/sources.md)"
+	case oauth.Policy:
+		e.Kind, e.Hint = protocol.ErrPolicy, strings.ReplaceAll(cause.Cure, "{profile}", profile)
 	}
 	return e
 }

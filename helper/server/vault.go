@@ -1,6 +1,7 @@
 package server
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/json"
@@ -19,10 +20,11 @@ import (
 	"github.com/credhelper/credhelper/protocol/strictjson"
 )
 
-// vault is a server of HashiCorp Vault or OpenBao while one secret is read from it.
+// vault is a server of HashiCorp Vault or OpenBao while something is asked of it.
 type vault struct {
 	*Servers
-	profile *config.Profile
+	profile *config.Profile // whose sources prove the login; for a pool it has only its name
+	about   string          // "profile NAME" or "pool NAME"
 	at      config.Vault
 	base    string // the address that answers: at.Address, or a node that it redirected to
 	client  *oauth.Client
@@ -39,59 +41,58 @@ func (ss *Servers) readVault(ctx context.Context, p *config.Profile, address, wo
 		return nil, &protocol.Error{Kind: protocol.ErrPolicy, Text: "config.toml has no section for it",
 			Hint: "say there how to log in: [vault.\"" + printable.Value(address) + "\"] (docs/sources.md)"}
 	}
-	v, err := ss.openVault(p, at)
+	v, err := ss.openVault(p, "profile "+p.Name, at)
 	if err != nil {
 		return nil, err
 	}
 	path, field := keyring.SplitField(word)
-	ss.explain("profile " + p.Name + ": asks " + at.Address + " for " + path)
-	d, err := v.authorized(ctx, path)
+	ss.config.Explain(v.about + ": asks " + at.Address + " for " + path)
+	d, token, err := v.authorized(ctx, http.MethodGet, path, nil)
 	if err != nil {
-		return nil, err
+		return nil, unanswered(err, p.Name)
+	}
+	if refusal := v.refused(d, path, token); refusal != nil {
+		return nil, refusal
 	}
 	return v.field(d, path, field)
 }
 
-func (ss *Servers) openVault(p *config.Profile, at config.Vault) (*vault, error) {
-	way := &config.Profile{Name: p.Name, Proxy: at.Proxy, Timeout: sourceTime}
-	if at.CAFile != "" {
-		var err error
-		if way.CA, err = config.ReadProvided(at.CAFile, 1<<20); err != nil {
-			return nil, protocol.Policy("ca_file: " + err.Error())
-		}
-	}
-	client := &oauth.Client{Now: ss.config.Now, Timeout: sourceTime}
-	var err error
-	if client.HTTP, err = ss.connection(way, noCertificate); err != nil {
+func (ss *Servers) openVault(p *config.Profile, about string, at config.Vault) (*vault, error) {
+	roots, err := readCA(at.CAFile)
+	if err != nil {
 		return nil, err
 	}
-	return &vault{ss, p, at, at.Address, client}, nil
+	client, err := ss.sourceClient(&config.Profile{Name: p.Name, Proxy: at.Proxy, CA: roots})
+	if err != nil {
+		return nil, err
+	}
+	return &vault{ss, p, about, at, at.Address, client}, nil
 }
 
-// authorized reads a path with the token of a source, or with that of a login.
-func (v *vault) authorized(ctx context.Context, path string) (oauth.Document, error) {
+// authorized makes a request with the token of a source, or with that of a login, and
+// returns which it was. Its errors are those of send and login.
+func (v *vault) authorized(ctx context.Context, method, path string, body []byte) (d oauth.Document, token secret.Text, err error) {
 	if v.at.Login == "token" {
-		token, err := v.proof(ctx)
-		if err != nil {
-			return oauth.Document{}, err
+		if token, err = v.proof(ctx); err == nil {
+			d, err = v.send(ctx, method, path, token, body)
 		}
-		d, err := v.send(ctx, http.MethodGet, path, token, nil)
-		return d, v.refused(err, d, path, token)
+		return d, token, err
 	}
-	kept, _ := v.kept()
-	if kept.usable(v.config.Now()) {
-		kept = v.renewed(ctx, kept)
-		d, err := v.send(ctx, http.MethodGet, path, secret.New(kept.Token), nil)
-		if err != nil || d.Status != http.StatusForbidden {
-			return d, v.refused(err, d, path, secret.New(kept.Token))
+	last, _ := v.kept()
+	if last.usable(v.config.Now()) {
+		last = v.renewed(ctx, last)
+		token = secret.New(last.Token)
+		if d, err = v.send(ctx, method, path, token, body); err != nil || d.Status != http.StatusForbidden {
+			return d, token, err
 		}
 	}
-	fresh, err := v.login(ctx, kept, path)
-	if err != nil {
-		return oauth.Document{}, err
+	fresh, err := v.login(ctx, last)
+	if err != nil || fresh.Token == last.Token { // that the server has just refused
+		return d, token, err
 	}
-	d, err := v.send(ctx, http.MethodGet, path, secret.New(fresh.Token), nil)
-	return d, v.refused(err, d, path, secret.New(fresh.Token))
+	token = secret.New(fresh.Token)
+	d, err = v.send(ctx, method, path, token, body)
+	return d, token, err
 }
 
 // proof reads what the login is proved with.
@@ -108,8 +109,8 @@ func (v *vault) proof(ctx context.Context) (secret.Text, error) {
 }
 
 // send makes one request, and one more if the server redirects to a node that the
-// settings name.
-func (v *vault) send(ctx context.Context, method, path string, token secret.Text, body map[string]string) (oauth.Document, error) {
+// settings name. Its errors are *oauth.Error, for none that answers, and *protocol.Error.
+func (v *vault) send(ctx context.Context, method, path string, token secret.Text, body []byte) (oauth.Document, error) {
 	headers := [][2]string{{"X-Vault-Request", "true"}}
 	if v.at.Namespace != "" {
 		headers = append(headers, [2]string{"X-Vault-Namespace", v.at.Namespace})
@@ -117,23 +118,13 @@ func (v *vault) send(ctx context.Context, method, path string, token secret.Text
 	if !token.IsZero() {
 		headers = append(headers, [2]string{"X-Vault-Token", token.Reveal()})
 	}
-	var content []byte
-	if body != nil {
-		var err error
-		if content, err = json.Marshal(body); err != nil {
-			return oauth.Document{}, err
-		}
-	}
 	for hop := 0; ; hop++ {
-		d, err := v.client.Ask(ctx, method, v.base+"/v1/"+path, headers, content)
-		if err != nil {
-			return d, unanswered(err, v.profile.Name)
-		}
-		if d.Status < 300 || d.Status > 399 {
-			return d, nil
+		d, err := v.client.Ask(ctx, method, v.base+"/v1/"+path, headers, body)
+		if err != nil || d.Status < 300 || d.Status > 399 {
+			return d, err
 		}
 		if hop > 0 || !slices.Contains(v.at.Nodes, d.Target) {
-			return d, &protocol.Error{Kind: protocol.ErrPolicy, Text: printable.Line("it redirects to " + d.Target + ", which is not followed"),
+			return d, &protocol.Error{Kind: protocol.ErrPolicy, Text: printable.Line("it redirects to " + cmp.Or(d.Target, "what is no address") + ", which is not followed"),
 				Hint: "if that is a node of the same cluster, name it in nodes of [vault.\"" + v.at.Address + "\"] in config.toml"}
 		}
 		v.base = d.Target
@@ -142,22 +133,26 @@ func (v *vault) send(ctx context.Context, method, path string, token secret.Text
 
 // refused returns the error for a response without a secret; nil for one with it, or
 // for a deleted one, which field explains.
-func (v *vault) refused(err error, d oauth.Document, path string, sent ...secret.Text) error {
-	if err != nil {
-		return err
-	}
+func (v *vault) refused(d oauth.Document, path string, sent ...secret.Text) *protocol.Error {
 	e := &protocol.Error{Kind: protocol.ErrLocked, Text: path + ": " + strconv.Itoa(d.Status)}
 	switch {
-	case d.Status == http.StatusOK, d.Status == http.StatusNotFound:
+	case d.JSON.Kind() != strictjson.Object && (d.Status == http.StatusOK || d.Status == http.StatusNotFound): // a page of a proxy
+		e.Text, e.Hint = "it answered "+strconv.Itoa(d.Status)+" with what is none of Vault's answers", "is this Vault's address, and is there a proxy on the way?"
+		if d.Fault != "" {
+			e.Text += ": " + d.Fault
+		}
+	case d.Status == http.StatusOK, d.Status == http.StatusNotFound && v.said(d, sent) == "":
 		return nil
+	case d.Status == http.StatusNotFound: // "no handler for route": nothing is mounted there
+		e.Hint = "is it mounted there? bao secrets list, bao auth list; vault secrets list, vault auth list"
 	case d.Status == http.StatusServiceUnavailable:
 		e.Text, e.Hint = "it is sealed, or not ready (503)", "somebody has to unseal it: bao status, vault status"
 	case d.Status == http.StatusForbidden:
 		e.Text += " permission denied"
 		e.Hint = "the policy of this login has to allow reading " + path
 	}
-	if said := v.said(d, sent); said != "" && d.Status != http.StatusForbidden {
-		e.Text += ": " + said
+	if text := v.said(d, sent); text != "" && d.Status != http.StatusForbidden {
+		e.Text += ": " + text
 	}
 	e.Text = printable.Line(e.Text)
 	return e
@@ -165,8 +160,7 @@ func (v *vault) refused(err error, d oauth.Document, path string, sent ...secret
 
 // said returns the first error of a response, without what was sent.
 func (v *vault) said(d oauth.Document, sent []secret.Text) string {
-	list, _ := d.JSON.Get("errors")
-	for element := range list.Elements() {
+	for element := range d.JSON.At("errors").Elements() {
 		if text, err := element.Text(); err == nil {
 			return printable.Value(oauth.Redact(text, sent...))
 		}
@@ -180,11 +174,9 @@ func (v *vault) field(d oauth.Document, path, field string) ([]byte, error) {
 	missing := func(what string) ([]byte, error) {
 		return nil, &protocol.Error{Kind: protocol.ErrNoSecret, Text: printable.Line(path + what), Hint: printable.Line("put it there: bao kv put, vault kv put")}
 	}
-	outer, _ := d.JSON.Get("data")
-	content, _ := outer.Get("data")
+	content := d.JSON.At("data", "data")
 	if content.Kind() != strictjson.Object {
-		metadata, _ := outer.Get("metadata")
-		if gone, _ := metadata.Get("deletion_time"); gone.Kind() == strictjson.String {
+		if d.JSON.At("data", "metadata", "deletion_time").Kind() == strictjson.String {
 			return missing(": its current version is deleted")
 		}
 		return missing(": there is nothing")

@@ -2,13 +2,16 @@ package server
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"net/http"
 	"time"
 
 	"github.com/credhelper/credhelper/helper/failure"
 	"github.com/credhelper/credhelper/helper/oauth"
+	"github.com/credhelper/credhelper/helper/pool"
 	"github.com/credhelper/credhelper/protocol"
 	"github.com/credhelper/credhelper/protocol/printable"
 	"github.com/credhelper/credhelper/protocol/secret"
@@ -16,13 +19,15 @@ import (
 )
 
 // A login costs the server a lease, and servers count refused ones. So the token of a
-// login is kept, sealed, until its lease ends, for all processes of the home, and
-// whatever happens there is one login in 30 s.
+// login is kept, sealed, until its lease ends, for all processes of the home, and after a
+// refused one there is none for 30 s. A server in trouble may have given a lease that
+// nobody knows of, so it is left alone, too, for a moment.
 
 const (
-	loginPause = 30 * time.Second
-	loginLong  = 24 * time.Hour   // the longest that a token is kept
-	loginSlack = 10 * time.Second // before its end a token is not used any more
+	loginPause   = 30 * time.Second
+	loginTrouble = 2 * time.Second  // a server in trouble may ask for more, up to loginPause
+	loginLong    = 24 * time.Hour   // the longest that a token is kept
+	loginSlack   = 10 * time.Second // before its end a token is not used any more; half a short lease
 )
 
 // login is what is known of the last one. Times are Unix seconds.
@@ -34,10 +39,20 @@ type login struct {
 	Renewable bool   // the server can lengthen it
 	Refused   string // why the last one failed; "" if it did not
 	Proof     []byte // digest of what it was proved with
+
+	// Of one that failed:
+	Pause int64     // seconds until the next one; 0: loginPause
+	Means pool.Kind // for a pool whose store asks for it
 }
 
 func (l login) usable(now time.Time) bool {
-	return l.Token != "" && now.Add(loginSlack).Unix() < l.Ends && now.Unix() >= l.At-2
+	slack := min(int64(loginSlack/time.Second), l.Lease/2)
+	return l.Token != "" && now.Unix()+slack < l.Ends && now.Unix() >= l.At-2
+}
+
+// pause returns how long no other login is tried with the same proof.
+func (l login) pause() time.Duration {
+	return cmp.Or(time.Duration(l.Pause)*time.Second, loginPause)
 }
 
 // kept returns the last login of this home; false if there is none.
@@ -55,16 +70,17 @@ func (v *vault) keep(ctx context.Context, l login) {
 		err = v.shelf.write(ctx, v.keptName(), text, now.Unix(), until)
 	}
 	if err != nil {
-		v.report("profile " + v.profile.Name + ": the login at " + v.at.Address + " could not be kept: " + printable.Line(err.Error()))
+		v.config.Report(v.about + ": the login at " + v.at.Address + " could not be kept: " + printable.Line(err.Error()))
 	}
 }
 
 // login logs in, unless another process did meanwhile, or it was done a moment ago.
-// refused is the kept one that the server refused; its zero value is none.
-func (v *vault) login(ctx context.Context, refused login, path string) (login, error) {
+// refused is the kept one that the server refused, which is returned if there may be no
+// other one yet; its zero value is none.
+func (v *vault) login(ctx context.Context, refused login) (login, error) {
 	unlock, err := v.shelf.lock(ctx, v.keptName())
 	if err != nil {
-		return login{}, &protocol.Error{Kind: protocol.ErrLocked, Text: "another process is logging in for too long"}
+		return login{}, &noLogin{&protocol.Error{Kind: protocol.ErrLocked, Text: "another process is logging in for too long"}, pool.Silent}
 	}
 	defer unlock()
 	last, known := v.kept()
@@ -76,15 +92,15 @@ func (v *vault) login(ctx context.Context, refused login, path string) (login, e
 	if err != nil {
 		return login{}, err
 	}
-	if since := now.Unix() - last.At; known && since >= 0 && since < int64(loginPause/time.Second) && bytes.Equal(last.Proof, digestOf(proof)) {
+	if since := now.Unix() - last.At; known && since >= 0 && since < int64(last.pause()/time.Second) && bytes.Equal(last.Proof, digestOf(proof)) {
 		switch {
 		case last.Refused != "":
 			return login{}, v.held(last, now)
-		case last.usable(now): // and refused
-			return login{}, v.refused(nil, oauth.Document{Status: http.StatusForbidden}, path)
+		case last.usable(now):
+			return refused, nil
 		}
 	}
-	v.explain("profile " + v.profile.Name + ": logs in at " + v.at.Address + " by " + v.at.Login)
+	v.config.Explain(v.about + ": logs in at " + v.at.Address + " by " + v.at.Login)
 	next, err := v.ask(ctx, proof, now)
 	if err == nil {
 		v.keep(ctx, next)
@@ -94,53 +110,73 @@ func (v *vault) login(ctx context.Context, refused login, path string) (login, e
 
 // held is the error while no other login is tried after a refused one.
 func (v *vault) held(l login, now time.Time) error {
-	wait := time.Unix(l.At, 0).Add(loginPause).Sub(now)
-	return &protocol.Error{Kind: protocol.ErrLocked, RetryAfter: int64(wait/time.Second) + 1,
+	wait := time.Unix(l.At, 0).Add(l.pause()).Sub(now)
+	return &noLogin{&protocol.Error{Kind: protocol.ErrLocked, RetryAfter: int64(wait/time.Second) + 1,
 		Text: printable.Line("not asked again for " + failure.Span(wait) + "; the earlier reason: " + l.Refused),
-		Hint: "another secret id, token or role is tried at once"}
+		Hint: "another secret id, token or role is tried at once"}, l.Means}
 }
 
-// ask sends the request of a login. A refusal is kept, too.
+// ask sends the request of a login. A failure is kept, too.
 func (v *vault) ask(ctx context.Context, proof secret.Text, now time.Time) (login, error) {
 	body := map[string]string{"role": v.at.Role, "jwt": proof.Reveal()}
 	if v.at.Login == "approle" {
 		body = map[string]string{"role_id": v.at.Role, "secret_id": proof.Reveal()}
 	}
 	path := "auth/" + v.at.Mount + "/login"
-	d, err := v.send(ctx, http.MethodPost, path, secret.Text{}, body)
+	content, _ := json.Marshal(body) // a map of strings always marshals
+	failed := login{At: now.Unix(), Proof: digestOf(proof), Pause: int64(loginTrouble / time.Second)}
+	d, err := v.send(ctx, http.MethodPost, path, secret.Text{}, content)
+	if silent := new(oauth.Error); errors.As(err, &silent) && silent.Kind == oauth.Unreachable && !silent.Down {
+		failed.Refused, failed.Means = silent.Reason, pool.Silent // it may have logged us in
+		v.keep(context.WithoutCancel(ctx), failed)
+	}
 	if err != nil {
 		return login{}, err
 	}
 	l, ok := leaseOf(d, now)
-	l.Proof = digestOf(proof)
-	if ok {
+	if l.Proof = failed.Proof; ok {
 		return l, nil
 	}
-	err = v.refused(nil, d, path, proof)
-	if err == nil {
-		err = &protocol.Error{Kind: protocol.ErrLocked, Text: path + ": the answer has no token"}
+	e := v.refusedLogin(d, path, proof)
+	failed.Refused, failed.Means = e.Text, kindOf(d.Status)
+	switch {
+	case failed.Means != pool.Wrong: // it may ask to wait
+		failed.Pause = int64(min(max(d.After, loginTrouble), loginPause) / time.Second)
+	case d.Status >= 400:
+		failed.Pause = 0
 	}
-	if d.Status >= 400 && d.Status < 500 && d.Status != http.StatusTooManyRequests {
-		v.keep(ctx, login{At: now.Unix(), Refused: err.Error(), Proof: l.Proof})
+	e.RetryAfter = int64(failed.pause() / time.Second)
+	v.keep(ctx, failed)
+	return login{}, &noLogin{e, failed.Means}
+}
+
+// refusedLogin returns the error for a response to a login that has no token.
+func (v *vault) refusedLogin(d oauth.Document, path string, proof secret.Text) *protocol.Error {
+	e := v.refused(d, path, proof)
+	if e == nil {
+		e = &protocol.Error{Kind: protocol.ErrLocked, Text: path + ": the answer has no token"}
 	}
-	return login{}, err
+	switch d.Status {
+	case http.StatusBadRequest, http.StatusUnauthorized:
+		e.Hint = "is what auth of [vault.\"" + v.at.Address + "\"] in config.toml names right, and not over? a secret id or token can end"
+	case http.StatusForbidden: // a policy is not asked yet
+		e.Hint = "is an auth method mounted there (bao auth list, vault auth list), and does its role take this login? mount of [vault.\"" + v.at.Address + "\"] in config.toml"
+	}
+	return e
 }
 
 // leaseOf reads a token and its lease in the response to a login or a renewal.
 func leaseOf(d oauth.Document, now time.Time) (l login, ok bool) {
-	auth, _ := d.JSON.Get("auth")
+	auth := d.JSON.At("auth")
 	if d.Status != http.StatusOK || auth.Kind() != strictjson.Object {
 		return l, false
 	}
-	token, _ := auth.Get("client_token")
-	l.Token, _ = token.Text()
-	lease, _ := auth.Get("lease_duration")
-	l.Lease, _ = lease.Int()
+	l.Token, _ = auth.At("client_token").Text()
+	l.Lease, _ = auth.At("lease_duration").Int()
 	if longest := int64(loginLong / time.Second); l.Lease <= 0 || l.Lease > longest { // 0: it never ends
 		l.Lease = longest
 	}
-	renewable, _ := auth.Get("renewable")
-	l.Renewable, _ = renewable.Bool()
+	l.Renewable, _ = auth.At("renewable").Bool()
 	l.At, l.Ends = now.Unix(), now.Unix()+l.Lease
 	return l, secret.ValidToken(l.Token, true)
 }
@@ -167,8 +203,8 @@ func (v *vault) renewed(ctx context.Context, l login) login {
 		return l
 	}
 	now := v.config.Now()
-	v.explain("profile " + v.profile.Name + ": renews the login at " + v.at.Address)
-	d, err := v.send(ctx, http.MethodPost, "auth/token/renew-self", secret.New(l.Token), map[string]string{})
+	v.config.Explain(v.about + ": renews the login at " + v.at.Address)
+	d, err := v.send(ctx, http.MethodPost, "auth/token/renew-self", secret.New(l.Token), []byte("{}"))
 	if err != nil {
 		return l
 	}

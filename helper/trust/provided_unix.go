@@ -53,11 +53,11 @@ func readProvided(at int, name, path string, w walk, limit int) ([]byte, error) 
 // writer of a pipe.
 func openAt(at int, name string, flags int) (int, error) {
 	flags |= unix.O_NOFOLLOW | unix.O_NONBLOCK | unix.O_NOCTTY | unix.O_CLOEXEC
-	return retry(func() (int, error) { return unix.Openat(at, name, flags, 0) })
+	return Retry(func() (int, error) { return unix.Openat(at, name, flags, 0) })
 }
 
-// retry repeats a system call that a signal has interrupted.
-func retry(call func() (int, error)) (int, error) {
+// Retry repeats a system call that a signal has interrupted.
+func Retry(call func() (int, error)) (int, error) {
 	for {
 		n, err := call()
 		if err != unix.EINTR {
@@ -70,7 +70,7 @@ func retry(call func() (int, error)) (int, error) {
 func readDescriptor(fd int, path string, size int64, limit int) ([]byte, error) {
 	content := make([]byte, 0, min(max(size, 0), int64(limit))+1) // one more, to see the end
 	for {
-		n, err := retry(func() (int, error) { return unix.Read(fd, content[len(content):cap(content)]) })
+		n, err := Retry(func() (int, error) { return unix.Read(fd, content[len(content):cap(content)]) })
 		if err != nil {
 			return nil, &fs.PathError{Op: "read", Path: path, Err: err}
 		}
@@ -139,3 +139,6 @@ func Links(path string) (string, error) {
 	w, err := linked(path)
 	return w.real, err
 }
+
+// FileName never fails here: a file has any name.
+func FileName(string) error { return nil }

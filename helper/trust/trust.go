@@ -33,6 +33,9 @@ type finding struct {
 func (f *finding) Error() string { return f.text }
 func (f *finding) Unwrap() error { return f.kind }
 
+// Finding returns a text with the sentinel that it stands for.
+func Finding(kind error, text string) error { return &finding{kind, text} }
+
 // Unsafe returns ErrUnsafe for a path, with the finding.
 func Unsafe(path, what string) error { return &finding{ErrUnsafe, path + " " + what} }
 

@@ -3,6 +3,7 @@
 package trust
 
 import (
+	"cmp"
 	"errors"
 	"io/fs"
 	"os"
@@ -43,7 +44,7 @@ func Way(path string) (string, error) { return way(thisDisk(), path) }
 func way(d disk, path string) (string, error) {
 	w, err := d.walk(path)
 	if err == nil {
-		err = first(w.link, w.shared)
+		err = cmp.Or(w.link, w.shared)
 	}
 	return w.real, err
 }
@@ -153,15 +154,31 @@ type trust struct {
 	ours func(gid uint32) bool // reports whether a group has no other members
 }
 
+// sticky reports whether n is a directory in which others cannot replace our files.
+func (n node) sticky() bool {
+	return n.mode&(unix.S_IFMT|unix.S_ISVTX) == unix.S_IFDIR|unix.S_ISVTX
+}
+
 // foreign returns why another user than root and us could replace n or its content; ""
 // if none could. In a sticky directory others cannot replace our files.
 func (t trust) foreign(n node) string {
 	if text := t.owner(n); text != "" {
 		return text
 	}
-	sticky := n.mode&(unix.S_IFMT|unix.S_ISVTX) == unix.S_IFDIR|unix.S_ISVTX
-	if sticky || n.mode&0o022 == 0 || n.mode&0o002 == 0 && t.ours(n.gid) {
+	if n.sticky() {
 		return ""
+	}
+	return t.writers(n)
+}
+
+// writers returns that others can write n; "" if they cannot. A sticky directory is meant to
+// be written by everybody, so there is nothing to mend.
+func (t trust) writers(n node) string {
+	if n.mode&0o022 == 0 || n.mode&0o002 == 0 && t.ours(n.gid) {
+		return ""
+	}
+	if n.sticky() {
+		return "has mode 0" + strconv.FormatUint(uint64(n.mode&0o1777), 8) + ": others can write it"
 	}
 	return "has mode 0" + strconv.FormatUint(uint64(n.mode&0o777), 8) + ": others can write it; chmod go-w it, once you know why"
 }
@@ -179,9 +196,11 @@ func ForeignOwner(st *unix.Stat_t) string { return us().owner(nodeOf(st)) }
 // ForeignWriter returns why another user than root and us could replace a file in a
 // directory; "" if none could. In a sticky one anyone can take a free name.
 func ForeignWriter(st *unix.Stat_t) string {
-	n := nodeOf(st)
-	n.mode &^= unix.S_ISVTX
-	return us().foreign(n)
+	n, t := nodeOf(st), us()
+	if text := t.owner(n); text != "" {
+		return text
+	}
+	return t.writers(n)
 }
 
 // us returns the trust of this process.
@@ -234,13 +253,4 @@ func lstat(path string) (node, error) {
 
 func nodeOf(st *unix.Stat_t) node {
 	return node{uint32(st.Mode), st.Uid, st.Gid, uint64(st.Dev), st.Ino}
-}
-
-func first(errs ...error) error {
-	for _, err := range errs {
-		if err != nil {
-			return err
-		}
-	}
-	return nil
 }

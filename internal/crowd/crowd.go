@@ -90,7 +90,7 @@ func (t *Tally) Span() int64 {
 // last is ready, and waits for their end. each, if not nil, gets the samples as they
 // arrive, of one member at a time.
 func Run(command func() *exec.Cmd, orders []Order, long time.Duration, each func(Order, Sample)) (*Tally, error) {
-	c := &running{each: each, tally: Tally{Tokens: map[string]int64{}, Samples: make([][]Sample, len(orders))}}
+	c := &crowd{each: each, tally: Tally{Tokens: map[string]int64{}, Samples: make([][]Sample, len(orders))}}
 	defer c.kill()
 	for i, o := range orders {
 		if err := c.start(command(), i, o); err != nil {
@@ -115,8 +115,8 @@ func Run(command func() *exec.Cmd, orders []Order, long time.Duration, each func
 	return &c.tally, errors.Join(failed...)
 }
 
-// running is a crowd while it runs.
-type running struct {
+// crowd is the members while they run.
+type crowd struct {
 	members []*process
 	each    func(Order, Sample)
 	mu      sync.Mutex // of tally and each
@@ -125,18 +125,18 @@ type running struct {
 
 // process is a member as seen by the parent.
 type process struct {
-	cmd   *exec.Cmd
-	order Order
-	in    io.WriteCloser
-	ready chan bool
-	said  bytes.Buffer  // stderr
-	read  chan struct{} // closed at the end of its stdout
-	ended bool          // it has reported
+	cmd    *exec.Cmd
+	order  Order
+	in     io.WriteCloser
+	ready  chan bool
+	stderr bytes.Buffer  // stderr
+	read   chan struct{} // closed at the end of its stdout
+	ended  bool          // it has reported
 }
 
-func (c *running) start(cmd *exec.Cmd, i int, o Order) error {
+func (c *crowd) start(cmd *exec.Cmd, i int, o Order) error {
 	m := &process{cmd: cmd, order: o, ready: make(chan bool, 1), read: make(chan struct{})}
-	cmd.Stderr = &m.said
+	cmd.Stderr = &m.stderr
 	in, err := cmd.StdinPipe()
 	if err != nil {
 		return err
@@ -159,7 +159,7 @@ func (c *running) start(cmd *exec.Cmd, i int, o Order) error {
 
 // listen reads a member's output. Lines that are not JSON come from the testing package
 // ("PASS").
-func (c *running) listen(i int, m *process, out io.Reader) {
+func (c *crowd) listen(i int, m *process, out io.Reader) {
 	lines := bufio.NewScanner(out)
 	lines.Buffer(nil, 1<<20)
 	for lines.Scan() {
@@ -174,7 +174,7 @@ func (c *running) listen(i int, m *process, out io.Reader) {
 	}
 }
 
-func (c *running) take(i int, m *process, e event) {
+func (c *crowd) take(i int, m *process, e event) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	t := &c.tally
@@ -208,7 +208,7 @@ func (m *process) await() error {
 	}
 	_ = m.cmd.Process.Kill()
 	_ = m.cmd.Wait() // its stderr is complete then
-	return fmt.Errorf("%s did not begin: %s", m.order.Way, m.said.String())
+	return fmt.Errorf("%s did not begin: %s", m.order.Way, m.stderr.String())
 }
 
 // end waits for the member's report. Its stdin stays open until then: a member whose
@@ -221,13 +221,13 @@ func (m *process) end() error {
 		err = errors.New("no report")
 	}
 	if err != nil {
-		return fmt.Errorf("%s: %w: %s", m.order.Way, err, m.said.String())
+		return fmt.Errorf("%s: %w: %s", m.order.Way, err, m.stderr.String())
 	}
 	return nil
 }
 
 // kill ends the remaining members after a failure.
-func (c *running) kill() {
+func (c *crowd) kill() {
 	for _, m := range c.members {
 		if m.cmd.ProcessState == nil {
 			_ = m.cmd.Process.Kill()

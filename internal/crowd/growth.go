@@ -31,11 +31,12 @@ type Watch struct {
 	state, log string // paths
 	of         Way
 	order      []string
-	things     map[string]*thing
+	series     map[string]*series
 	failed     error
 }
 
-type thing struct {
+// series is a figure and its values so far.
+type series struct {
 	Growth
 	values []float64
 }
@@ -43,13 +44,13 @@ type thing struct {
 // NewWatch returns a Watch over the members and a home: its state directory and its
 // log, which are checked when a member with the given interface is.
 func NewWatch(state, log string, of Way) *Watch {
-	return &Watch{state: state, log: log, of: of, things: map[string]*thing{}}
+	return &Watch{state: state, log: log, of: of, series: map[string]*series{}}
 }
 
 const (
-	mebibyte = 1 << 20
-	octets   = "%.2f MiB"
-	number   = "%.0f"
+	mebibyte  = 1 << 20
+	mebibytes = "%.2f MiB"
+	number    = "%.0f"
 )
 
 // Take adds one member's sample. The bounds allow for the runtime's own fluctuation: a
@@ -57,11 +58,11 @@ const (
 // two-second tokens and 200 calls a second.
 func (w *Watch) Take(o Order, s Sample) {
 	way := string(o.Way)
-	w.Add(way+", caller's heap", octets, 1, float64(s.Heap)/mebibyte)
+	w.Add(way+", caller's heap", mebibytes, 1, float64(s.Heap)/mebibyte)
 	w.Add(way+", caller's goroutines", number, 2, float64(s.Goroutines))
 	w.Add(way+", caller's descriptors", number, 1, float64(s.Descriptors))
 	if c := s.Child; c != nil {
-		w.Add(way+", credhelper's resident memory", octets, 4, float64(c.Resident)/mebibyte)
+		w.Add(way+", credhelper's resident memory", mebibytes, 4, float64(c.Resident)/mebibyte)
 		w.Add(way+", credhelper's threads", number, 2, float64(c.Threads))
 		if c.Descriptors > 0 {
 			w.Add(way+", credhelper's descriptors", number, 1, float64(c.Descriptors))
@@ -74,10 +75,10 @@ func (w *Watch) Take(o Order, s Sample) {
 
 // Add adds an amount of something that may grow by bound.
 func (w *Watch) Add(name, format string, bound, value float64) {
-	one := w.things[name]
+	one := w.series[name]
 	if one == nil {
-		one = &thing{Growth: Growth{Name: name, Format: format, Bound: bound}}
-		w.things[name], w.order = one, append(w.order, name)
+		one = &series{Growth: Growth{Name: name, Format: format, Bound: bound}}
+		w.series[name], w.order = one, append(w.order, name)
 	}
 	one.values = append(one.values, value)
 }
@@ -107,8 +108,8 @@ func (w *Watch) takeHome() {
 	})
 	w.failed = errors.Join(w.failed, err)
 	w.Add("files of state", number, 1, files)
-	w.Add("size of state, without the log", octets, 0.01, size/mebibyte)
-	w.Add("size of the log", octets, 3, log/mebibyte)
+	w.Add("size of state, without the log", mebibytes, 0.01, size/mebibyte)
+	w.Add("size of the log", mebibytes, 3, log/mebibyte)
 }
 
 // Grown compares the medians of the first and the last third of each series. Fewer than
@@ -118,7 +119,7 @@ func (w *Watch) Grown() (list []Growth, err error) {
 		return nil, errors.New("no samples")
 	}
 	for _, name := range w.order {
-		t := w.things[name]
+		t := w.series[name]
 		n := len(t.values)
 		if n < 9 {
 			return nil, fmt.Errorf("%s: only %d samples", name, n)

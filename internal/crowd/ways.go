@@ -126,11 +126,11 @@ func openCommand(o Order) (*asker, error) {
 	ask := func() (answer, error) {
 		cmd := exec.Command(o.executable(), "get")
 		cmd.Env = o.Env
-		var said bytes.Buffer
-		cmd.Stdin, cmd.Stderr = bytes.NewReader(request), &said
+		var stderr bytes.Buffer
+		cmd.Stdin, cmd.Stderr = bytes.NewReader(request), &stderr
 		out, err := cmd.Output()
 		if err != nil {
-			return answer{}, fmt.Errorf("%w: %s", err, said.String())
+			return answer{}, fmt.Errorf("%w: %s", err, stderr.String())
 		}
 		var r reply
 		if err := json.Unmarshal(out, &r); err != nil {

@@ -21,19 +21,32 @@ var Links = [...]string{"git-credential-credhelper", "docker-credential-credhelp
 // Executables are the files of a release, the front first.
 var Executables = [...]string{"credhelper", "credhelper-engine", "credhelper-plugin"}
 
-// Build builds the executables into dir, exactly as they are released: without cgo,
-// stripped, and on Linux not position-independent, because cgo and PIE each double the
-// start-up time of the front. It must be called inside the module.
-func Build(dir string) error {
-	mod, err := exec.Command("go", "env", "GOMOD").Output()
-	if err != nil {
-		return fmt.Errorf("go env GOMOD: %w", err)
+// Flags returns the flags with which go build makes a release for a system: stripped, and
+// on Linux, where cmd/internal/entry has code for the processor, a front that starts there.
+func Flags(system, processor string) []string {
+	const link = "-s -w -funcalign=8"
+	flags := []string{"-trimpath", "-tags=grpcnotrace,nethttpomithttp2", "-ldflags=" + link}
+	if system == "linux" && (processor == "amd64" || processor == "arm64") {
+		flags = append(flags, "-ldflags=github.com/credhelper/credhelper/cmd/credhelper="+link+" -E=credhelper_entry")
 	}
-	cmd := exec.Command("go", "build", "-trimpath", "-tags=grpcnotrace,nethttpomithttp2", "-ldflags=-s -w", "-o", dir+"/")
+	return flags
+}
+
+// Build builds the executables into dir, exactly as they are released: without cgo, and on
+// Linux not position-independent, because cgo and PIE each double the start-up time of the
+// front. It must be called inside the module.
+func Build(dir string) error {
+	out, err := exec.Command("go", "env", "GOMOD", "GOOS", "GOARCH").Output()
+	if err != nil {
+		return fmt.Errorf("go env GOMOD GOOS GOARCH: %w", err)
+	}
+	env := strings.Split(string(out), "\n")
+	cmd := exec.Command("go", append([]string{"build"}, Flags(env[1], env[2])...)...)
+	cmd.Args = append(cmd.Args, "-o", dir+"/")
 	for _, name := range Executables {
 		cmd.Args = append(cmd.Args, "./cmd/"+name)
 	}
-	cmd.Dir = filepath.Dir(strings.TrimSpace(string(mod)))
+	cmd.Dir = filepath.Dir(env[0])
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("go build: %w\n%s", err, out)
@@ -103,10 +116,10 @@ func (h *Home) Command(args ...string) *exec.Cmd {
 // stderr.
 func (h *Home) Run(stdin string, args ...string) (stdout string, err error) {
 	cmd := h.Command(args...)
-	var out, said bytes.Buffer
-	cmd.Stdin, cmd.Stdout, cmd.Stderr = strings.NewReader(stdin), &out, &said
+	var out, stderr bytes.Buffer
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = strings.NewReader(stdin), &out, &stderr
 	if err := cmd.Run(); err != nil {
-		return out.String(), fmt.Errorf("%s: %w: %s", strings.Join(cmd.Args, " "), err, said.String())
+		return out.String(), fmt.Errorf("%s: %w: %s", strings.Join(cmd.Args, " "), err, stderr.String())
 	}
 	return out.String(), nil
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"os"
+	"path/filepath"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -21,7 +22,7 @@ import (
 // the server's one client. Its clock is so many seconds ahead.
 func newHelper(t testing.TB, server *oauthtest.Server, ahead *atomic.Int64) *helper.Helper {
 	t.Helper()
-	root := t.TempDir()
+	root := filepath.ToSlash(t.TempDir()) // a backslash means something in TOML
 	dirs := cache.Dirs{Config: root + "/config", Data: root + "/data", State: root + "/state", System: root + "/etc", Runtime: root + "/runtime"}
 	for path, content := range map[string]string{
 		root + "/secret": "secret\n",

@@ -1,7 +1,6 @@
 package bearer
 
 import (
-	"context"
 	"fmt"
 	"math/rand/v2"
 	"net/http"
@@ -97,18 +96,7 @@ func (x *trip) sleep(d time.Duration) error {
 	if x.Sleep != nil {
 		return x.Sleep(ctx, d)
 	}
-	return sleep(ctx, d)
-}
-
-func sleep(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	}
+	return retryafter.Wait(ctx, d)
 }
 
 // gates holds the servers that asked to wait, by scheme://host[:port]. Its zero value

@@ -25,7 +25,7 @@ import (
 // credhelper distinguish a host from a person who typed "credhelper plugin". Mutual TLS
 // keeps other programs out.
 var Handshake = goplugin.HandshakeConfig{
-	ProtocolVersion:  uint(known[0]),
+	ProtocolVersion:  uint(contractVersions[0]),
 	MagicCookieKey:   "CREDHELPER_CONNECTOR",
 	MagicCookieValue: "v1",
 }

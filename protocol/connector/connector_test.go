@@ -38,9 +38,8 @@ func TestMain(m *testing.M) {
 	default:
 		os.Exit(m.Run())
 	}
-	stderr := os.Stderr
-	if err := connector.Serve(context.Background(), connector.ServeConfig{Answerer: answerer{}, SocketDir: dir}); err != nil {
-		fmt.Fprintln(stderr, err)
+	if err := connector.Serve(context.Background(), connector.ServeConfig{Answerer: answerer{}, Stdout: os.Stdout, SocketDir: dir}); err != nil {
+		fmt.Fprintln(os.Stderr, err)
 		os.Exit(protocol.ExitCode(err))
 	}
 }

@@ -24,17 +24,17 @@ var variables = [...]struct{ names, why string }{
 
 // allowed returns the entries of environ, "NAME=value", that credhelper gets.
 func allowed(environ []string) []string {
-	var kept []string
+	var rest []string
 	for _, entry := range environ {
 		name, _, _ := strings.Cut(entry, "=")
 		if runtime.GOOS == "windows" { // PATH may be spelled Path
 			name = strings.ToUpper(name)
 		}
 		if isAllowed(name) {
-			kept = append(kept, entry)
+			rest = append(rest, entry)
 		}
 	}
-	return kept
+	return rest
 }
 
 func isAllowed(name string) bool {

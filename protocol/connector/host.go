@@ -36,15 +36,13 @@ func newHost(lives func() bool) *host {
 	return &host{lives: lives, alone: time.Now()}
 }
 
-// wait returns when there is no host left to serve.
-func (h *host) wait(ctx context.Context, served <-chan struct{}) {
+// wait returns when there is no host left to serve, or ctx is done.
+func (h *host) wait(ctx context.Context) {
 	tick := time.NewTicker(lookTime)
 	defer tick.Stop()
 	for !h.gone() {
 		select {
 		case <-ctx.Done():
-			return
-		case <-served:
 			return
 		case <-tick.C:
 		}

@@ -40,7 +40,7 @@ func TestHostGone(t *testing.T) {
 			if c.back {
 				defer comes(c.leaves+5*time.Second, &stats.ConnBegin{}).Stop()
 			}
-			h.wait(ctx, nil)
+			h.wait(ctx)
 			if took := time.Since(began); took < c.earliest || took > c.latest {
 				t.Errorf("%s: after %v, want %v to %v", c.name, took, c.earliest, c.latest)
 			}

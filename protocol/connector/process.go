@@ -29,12 +29,12 @@ type process struct {
 	stdout, stderr *os.File
 	ended          chan struct{} // closed when it has ended
 
-	mu       sync.Mutex
-	child    *os.Process     // nil before the start
-	killed   bool            // possibly before the start
-	greeting strings.Builder // the first bytes of stdout
-	said     string          // the first line of stderr
-	warnings io.Writer
+	mu        sync.Mutex
+	child     *os.Process     // nil before the start
+	killed    bool            // possibly before the start
+	greeting  strings.Builder // the first bytes of stdout
+	complaint string          // the first line of stderr
+	warnings  io.Writer
 }
 
 var _ runner.Runner = (*process)(nil)
@@ -61,17 +61,17 @@ func (p *process) Start(context.Context) error {
 	if err != nil {
 		return err
 	}
-	said, saidEnd, err := os.Pipe()
+	stderr, saidEnd, err := os.Pipe()
 	if err != nil {
 		_, _ = out.Close(), outEnd.Close()
 		return err
 	}
-	p.stdout, p.stderr = out, said
+	p.stdout, p.stderr = out, stderr
 	p.cmd.Stdout, p.cmd.Stderr = outEnd, saidEnd
 	err = p.fork()
 	_, _ = outEnd.Close(), saidEnd.Close()
 	if err != nil {
-		_, _ = out.Close(), said.Close()
+		_, _ = out.Close(), stderr.Close()
 		return err
 	}
 	go p.await()
@@ -224,8 +224,8 @@ func (p *process) Write(b []byte) (int, error) {
 	text := strings.TrimSuffix(string(b), "\n")
 	end := string(b[len(text):])
 	text = printable.Line(text)
-	if p.said == "" {
-		p.said = strings.TrimSpace(text)
+	if p.complaint == "" {
+		p.complaint = strings.TrimSpace(text)
 	}
 	if _, err := io.WriteString(p.warnings, text+end); err != nil {
 		return 0, err
@@ -239,10 +239,10 @@ func (p *process) Write(b []byte) (int, error) {
 func (p *process) reason() string {
 	for range 10 {
 		p.mu.Lock()
-		said := p.said
+		line := p.complaint
 		p.mu.Unlock()
-		if said != "" {
-			return strings.TrimPrefix(said, "credhelper: ")
+		if line != "" {
+			return strings.TrimPrefix(line, "credhelper: ")
 		}
 		time.Sleep(10 * time.Millisecond)
 	}

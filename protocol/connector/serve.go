@@ -2,16 +2,17 @@ package connector
 
 import (
 	"context"
+	"crypto/tls"
 	"crypto/x509"
 	"encoding/pem"
 	"errors"
 	"io"
+	"net"
 	"os"
-	"strings"
+	"os/signal"
 	"sync"
 	"time"
 
-	"github.com/hashicorp/go-hclog"
 	goplugin "github.com/hashicorp/go-plugin"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/grpclog"
@@ -24,6 +25,8 @@ import (
 // ServeConfig is the configuration of Serve.
 type ServeConfig struct {
 	Answerer protocol.Answerer
+	// Stdout is the process's, on which the host reads one line.
+	Stdout io.Writer
 	// SocketDir is the directory of the socket. It has mode 0700, because the socket's
 	// own mode depends on the umask (T2).
 	SocketDir string
@@ -38,60 +41,92 @@ type ServeConfig struct {
 // ErrPolicy for a host with another version or without mutual TLS: otherwise any
 // process on this machine that can reach the socket could ask for tokens (T2).
 func CheckHost() error {
+	_, err := hostCertificate()
+	return err
+}
+
+func hostCertificate() (*x509.Certificate, error) {
 	if os.Getenv(Handshake.MagicCookieKey) != Handshake.MagicCookieValue {
-		return &protocol.Error{
+		return nil, &protocol.Error{
 			Kind: protocol.ErrMalformed,
 			Text: "plugin is for connectors: programs that start it and ask it for tokens through go-plugin",
 			Hint: "a person or a script wants: credhelper token NAME",
 		}
 	}
 	if err := checkVersions("credhelper", "the connector", offered()); err != nil {
-		return err
+		return nil, err
 	}
 	block, _ := pem.Decode([]byte(os.Getenv("PLUGIN_CLIENT_CERT")))
 	if block == nil {
-		return protocol.Policy("plugin: the host sent no certificate: it must use go-plugin's AutoMTLS")
+		return nil, protocol.Policy("plugin: the host sent no certificate: it must use go-plugin's AutoMTLS")
 	}
-	if _, err := x509.ParseCertificate(block.Bytes); err != nil {
-		return protocol.Policy("plugin: the host's certificate cannot be read")
+	host, err := x509.ParseCertificate(block.Bytes)
+	if err != nil {
+		return nil, protocol.Policy("plugin: the host's certificate cannot be read")
 	}
-	return checkDebug()
+	return host, checkDebug()
 }
 
 // Serve answers the host that started this process, until the host ends it or is gone,
-// or ctx is done. It uses the process's stdout, on which go-plugin greets the host.
+// or ctx is done. It ignores SIGINT: a terminal sends it to the whole job, and the host
+// ends the plugin when it is done.
 // Errors are those of CheckHost, or say why no socket could be opened.
 func Serve(ctx context.Context, config ServeConfig) error {
-	if err := CheckHost(); err != nil {
+	host, err := hostCertificate()
+	if err != nil {
 		return err
 	}
-	// go-plugin reads these only from the environment. A group with access to the
-	// socket is refused, whatever the host asks for.
-	if err := errors.Join(os.Setenv(goplugin.EnvUnixSocketDir, config.SocketDir), os.Unsetenv(goplugin.EnvUnixSocketGroup)); err != nil {
+	own, err := certificate()
+	if err != nil {
 		return err
 	}
-	grpclog.SetLoggerV2(grpclog.NewLoggerV2(io.Discard, io.Discard, io.Discard))
-	failed := new(firstLine)
+	socket, err := listen(config.SocketDir)
+	if err != nil {
+		return protocol.Policy("plugin: " + printable.Line(err.Error()))
+	}
+	socket = multiplex(socket)
+	defer socket.Close()
 	answers := &server{answerer: config.Answerer}
-	served := make(chan struct{})
-	defer close(served)
-	goplugin.Serve(&goplugin.ServeConfig{
-		HandshakeConfig:  Handshake,
-		VersionedPlugins: versions(answers),
-		Logger:           hclog.New(&hclog.LoggerOptions{Level: hclog.Error, Output: failed, DisableTime: true}),
-		GRPCServer: func(options []grpc.ServerOption) *grpc.Server {
+	ctx, end := context.WithCancel(ctx)
+	defer end()
+	s, err := newServer(ctx, config, answers, mutual(own, host))
+	if err != nil {
+		return err
+	}
+	defer answers.finish(endTime)
+	defer s.Stop()
+	signal.Notify(make(chan os.Signal, 1), os.Interrupt)
+	_, _ = io.WriteString(config.Stdout, greeting(common(offered()), socket.Addr(), own)) // HostLives sees that nobody reads it
+	if err := s.Serve(socket); err != nil && !errors.Is(err, net.ErrClosed) {
+		return protocol.Policy("plugin: " + printable.Line(err.Error()))
+	}
+	return nil
+}
+
+// newServer returns a server of our services and of those that every plugin has. It
+// stops when ctx is done or the host is gone.
+func newServer(ctx context.Context, config ServeConfig, answers *server, mutual *tls.Config) (s *grpc.Server, err error) {
+	grpclog.SetLoggerV2(grpclog.NewLoggerV2(io.Discard, io.Discard, io.Discard))
+	services := &goplugin.GRPCServer{
+		Plugins: versions(answers)[common(offered())], TLS: mutual, Stdout: silence{}, Stderr: silence{},
+		Server: func(options []grpc.ServerOption) *grpc.Server {
 			host := newHost(config.HostLives)
-			s := grpc.NewServer(append(append(options, serverOptions()...), grpc.StatsHandler(host))...)
+			s = grpc.NewServer(append(append(options, serverOptions()...), grpc.StatsHandler(host))...)
 			go func() {
-				host.wait(ctx, served)
+				host.wait(ctx)
 				s.Stop()
 			}()
 			return s
 		},
-	})
-	answers.finish(endTime)
-	return failed.err()
+	}
+	return s, services.Init()
 }
+
+// silence is what a plugin passes on of its stdout and stderr: nothing, and no end.
+type silence struct{}
+
+// Read implements io.Reader.
+func (silence) Read([]byte) (int, error) { select {} }
 
 // serverOptions returns the options of the server; see dialOptions for the windows.
 // Workers keep the stacks that a call has grown.
@@ -104,32 +139,6 @@ func serverOptions() []grpc.ServerOption {
 		grpc.StaticConnWindowSize(wireWindow),
 		grpc.NumStreamWorkers(workers),
 	}
-}
-
-// firstLine keeps the first line of go-plugin's log, the only place where it reports a
-// failure.
-type firstLine struct {
-	mu   sync.Mutex
-	text string
-}
-
-// Write implements io.Writer.
-func (f *firstLine) Write(p []byte) (int, error) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if f.text == "" {
-		f.text = printable.Line(strings.TrimSpace(string(p)))
-	}
-	return len(p), nil
-}
-
-func (f *firstLine) err() error {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if f.text == "" {
-		return nil
-	}
-	return protocol.Policy("plugin: " + f.text)
 }
 
 // contract implements go-plugin's interface for both ends.

@@ -12,15 +12,15 @@ import (
 	"github.com/credhelper/credhelper/protocol/printable"
 )
 
-// known lists the versions of the contract that this release speaks, both as host and
+// contractVersions lists the versions of the contract that this release speaks, both as host and
 // as plugin. New fields and kinds of failure need no new version: protobuf carries
 // them, and an end that does not know them ignores them.
-var known = [...]int{1}
+var contractVersions = [...]int{1}
 
 // versions returns go-plugin's table of versions; answerer is nil for a host.
 func versions(answerer *server) map[int]goplugin.PluginSet {
-	table := make(map[int]goplugin.PluginSet, len(known))
-	for _, v := range known {
+	table := make(map[int]goplugin.PluginSet, len(contractVersions))
+	for _, v := range contractVersions {
 		table[v] = goplugin.PluginSet{Name: &contract{server: answerer}}
 	}
 	return table
@@ -32,24 +32,32 @@ func offered() string {
 	if list := os.Getenv("PLUGIN_PROTOCOL_VERSIONS"); list != "" {
 		return list
 	}
-	return strconv.Itoa(known[0])
+	return strconv.Itoa(contractVersions[0])
+}
+
+// common returns the newest version in a list like "1,2" that we speak; 0 if there is none.
+func common(list string) (newest int) {
+	for text := range strings.SplitSeq(list, ",") {
+		if v, err := strconv.Atoi(strings.TrimSpace(text)); err == nil && slices.Contains(contractVersions[:], v) {
+			newest = max(newest, v)
+		}
+	}
+	return newest
 }
 
 // checkVersions returns an error that says which side must be upgraded if they, who
 // speak the versions in a list like "1,2", speak none of ours.
 func checkVersions(we, they, list string) error {
+	if common(list) != 0 {
+		return nil
+	}
 	newest := 0
 	for text := range strings.SplitSeq(list, ",") {
-		v, err := strconv.Atoi(strings.TrimSpace(text))
-		if err != nil {
-			continue
+		if v, err := strconv.Atoi(strings.TrimSpace(text)); err == nil {
+			newest = max(newest, v)
 		}
-		if slices.Contains(known[:], v) {
-			return nil
-		}
-		newest = max(newest, v)
 	}
-	ours, old := known[len(known)-1], we
+	ours, old := contractVersions[len(contractVersions)-1], we
 	if newest < ours {
 		old = they
 	}

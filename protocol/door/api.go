@@ -1,20 +1,16 @@
 package door
 
 import (
-	"bufio"
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"io"
-	"net"
 	"net/http"
 	"net/http/httputil"
 	"net/url"
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/credhelper/credhelper/protocol"
@@ -28,6 +24,7 @@ type API struct {
 	scheme, host string
 	field        string
 	errorBody    string
+	refreshOn    []int
 	transport    *bearer.Transport
 }
 
@@ -40,8 +37,10 @@ type APIConfig struct {
 	// ErrorBody is the body of an error as the product writes it, with {status}, {name}
 	// and {message} in it; "" for ours.
 	ErrorBody string
+	RefreshOn []int             // statuses, besides 401, with which the API refuses a token
 	Limit     int               // requests a second; 0: any number
 	Send      http.RoundTripper // sends the requests
+	Now       func() time.Time
 }
 
 // NewAPI returns the API of a profile.
@@ -50,11 +49,34 @@ func NewAPI(c APIConfig) (*API, error) {
 	if err != nil || u.Host == "" {
 		return nil, &protocol.Error{Kind: protocol.ErrPolicy, Text: "profile " + c.Profile + " has no address of an API"}
 	}
-	last := &hop{field: c.Field, under: c.Send, limit: limiter{each: perRequest(c.Limit)}}
+	last := &hop{field: c.Field, under: c.Send, limit: limiter{each: perRequest(c.Limit), now: c.Now}}
 	return &API{
-		scheme: u.Scheme, host: u.Host, field: c.Field, errorBody: c.ErrorBody,
-		transport: &bearer.Transport{Answerer: c.Answerer, Profile: c.Profile, Base: last},
+		scheme: u.Scheme, host: u.Host, field: c.Field, errorBody: c.ErrorBody, refreshOn: c.RefreshOn,
+		transport: &bearer.Transport{Answerer: forGuest{c.Answerer}, Profile: c.Profile, Base: last, Now: c.Now},
 	}, nil
+}
+
+// forGuest says in each request which guest of the API it is for, and what the guest's
+// token is narrowed to.
+type forGuest struct{ protocol.Answerer }
+
+type guestKey struct{} // the context key of a request's *Guest
+
+// Get implements protocol.Answerer.
+func (a forGuest) Get(ctx context.Context, r protocol.Request) (protocol.Credential, error) {
+	return a.Answerer.Get(ctx, ofGuest(ctx, r))
+}
+
+// Forget implements protocol.Answerer.
+func (a forGuest) Forget(ctx context.Context, r protocol.Request) error {
+	return a.Answerer.Forget(ctx, ofGuest(ctx, r))
+}
+
+func ofGuest(ctx context.Context, r protocol.Request) protocol.Request {
+	if g, ok := ctx.Value(guestKey{}).(*Guest); ok {
+		r.Guest, r.Narrowing = g.Name, g.Narrowing
+	}
+	return r
 }
 
 // hop sends a request with its token. It keeps the limit, and drops the fields of a
@@ -81,22 +103,22 @@ func (h *hop) RoundTrip(r *http.Request) (*http.Response, error) {
 	if sent != "" {
 		dropWith(answer.Header, sent)
 		if answer.StatusCode != http.StatusSwitchingProtocols {
-			answer.Body = &trailing{answer.Body, answer, sent}
+			answer.Body = &trailerFilter{answer.Body, answer, sent}
 		}
 	}
 	return answer, nil
 }
 
-// trailing is the body of a response, whose trailers are known at its end: those that
+// trailerFilter is the body of a response, whose trailers are known at its end: those that
 // contain the token are dropped.
-type trailing struct {
+type trailerFilter struct {
 	io.ReadCloser
 	answer *http.Response
 	token  string
 }
 
 // Read implements io.Reader.
-func (t *trailing) Read(b []byte) (int, error) {
+func (t *trailerFilter) Read(b []byte) (int, error) {
 	n, err := t.ReadCloser.Read(b)
 	if err != nil {
 		dropWith(t.answer.Trailer, t.token)
@@ -129,14 +151,16 @@ func dropWith(h http.Header, text string) {
 
 // serveAPI passes a request on to the API of its guest.
 func (h *Handler) serveAPI(w http.ResponseWriter, r *http.Request) {
-	c, err := claimOf(r.Header.Get("Authorization"))
-	c.ForAPI = true
+	r, c, err := claimForAPI(r)
 	var g *Guest
 	if err == nil {
 		g, err = h.admit(r, c)
 	}
 	if err == nil {
 		err = g.may(r, c)
+	}
+	if err == nil && c.InPath && h.TokenPath(r.URL.EscapedPath()) {
+		err = forbidden("the token endpoint is not below a secret in the path")
 	}
 	if err == nil {
 		err = buffer(r)
@@ -146,29 +170,47 @@ func (h *Handler) serveAPI(w http.ResponseWriter, r *http.Request) {
 		writeAPI(w, g, err)
 		return
 	}
-	ctx, cancel := context.WithCancel(r.Context())
+	ctx, cancel := context.WithCancel(context.WithValue(r.Context(), guestKey{}, g))
 	defer cancel()
 	defer watch(ctx, cancel, g)()
 	proxy := &httputil.ReverseProxy{
-		Rewrite:        func(p *httputil.ProxyRequest) { g.rewrite(p, c) },
-		Transport:      g.API.transport,
-		ModifyResponse: func(answer *http.Response) error { g.clean(answer, r); return nil },
-		ErrorHandler: func(w http.ResponseWriter, _ *http.Request, err error) {
-			h.log(r, g, err)
-			writeAPI(w, g, err)
+		Rewrite:   g.rewrite,
+		Transport: g.API.transport,
+		ModifyResponse: func(answer *http.Response) error {
+			g.clean(answer, r, c)
+			h.note(r, g, g.API.notRepeated(r, answer.StatusCode))
+			return nil
 		},
-		BufferPool: &buffers,
+		ErrorHandler: func(w http.ResponseWriter, _ *http.Request, err error) { h.failed(w, r, g, err) },
+		BufferPool:   &buffers,
 	}
 	proxy.ServeHTTP(lastOnly{upgrading(w, r)}, r.WithContext(ctx))
+}
+
+// failed answers for a request that the API has not answered.
+func (h *Handler) failed(w http.ResponseWriter, r *http.Request, g *Guest, err error) {
+	own, ok := r.Context().Value(connKey{}).(*conn)
+	bad := ok && own.refused.Load() // what follows the head; the API got no whole request
+	if bad {
+		err = protocol.Malformed("the body has more than one reading")
+		w.Header().Set("Connection", "close")
+	}
+	err = away(g, err)
+	h.log(r, g, err)
+	writeAPI(w, g, err)
+	if bad {
+		own.linger(w)
+	}
 }
 
 // errForbidden: the guest may not send this request.
 var errForbidden = errors.New("not allowed")
 
+func forbidden(text string) error { return &protocol.Error{Kind: errForbidden, Text: text} }
+
 // may reports whether the guest may send the request.
 func (g *Guest) may(r *http.Request, c Claim) error {
 	path := r.URL.EscapedPath()
-	forbidden := func(text string) error { return &protocol.Error{Kind: errForbidden, Text: text} }
 	_, wrong := origin.Parse("https://localhost" + path)
 	switch {
 	case g.API == nil:
@@ -179,7 +221,7 @@ func (g *Guest) may(r *http.Request, c Claim) error {
 		return forbidden(wrong.Error())
 	case strings.Contains(path, ";"):
 		return forbidden("the path holds a semicolon, which servers read differently")
-	case strings.Contains(r.RequestURI, c.Secret.Reveal()):
+	case strings.Contains(r.RequestURI, c.Secret.Reveal()), localInURL(r.RequestURI):
 		return forbidden("the local secret is in the url, where servers log it")
 	case !g.below(path):
 		return forbidden("guest " + g.Name + " may not use this path")
@@ -196,53 +238,44 @@ func (g *Guest) below(path string) bool {
 	})
 }
 
-// bufferLimit is the size in bytes up to which a body is kept, so that the request can
-// be sent again with another token. A longer one is passed on as it comes, once.
-const bufferLimit = 1 << 20
-
-func buffer(r *http.Request) error {
-	if r.ContentLength <= 0 || r.ContentLength > bufferLimit {
-		return nil
-	}
-	body, err := io.ReadAll(r.Body)
-	if err != nil {
-		return protocol.Malformed("the body did not come whole")
-	}
-	r.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(body)), nil }
-	r.Body, _ = r.GetBody()
-	return nil
-}
-
 // ownFields are fields of a request that never go to the API, besides those of the
 // connection, which httputil.ReverseProxy removes: credentials, where the request came
 // from, and what some servers take for another path or method than those that the guest
 // may use.
-var ownFields = [...]string{"Authorization", "Cookie", "Proxy-Authorization", "Forwarded", "Via", "X-Forwarded-For", "X-Forwarded-Host",
-	"X-Forwarded-Proto", "X-Forwarded-Port", "X-Forwarded-Prefix", "X-Forwarded-Server", "X-Real-Ip", "X-Identity-Header", "Secret",
-	"X-Original-Url", "X-Rewrite-Url", "X-Http-Method", "X-Http-Method-Override", "X-Method-Override"}
+var ownFields = [...]string{"Authorization", "Cookie", "Proxy-Authorization", "Forwarded", "Via", "X-Real-Ip", "X-Identity-Header", "Secret",
+	"X-Original-Url", "X-Original-Uri", "X-Original-Method", "X-Rewrite-Url", "X-Http-Method", "X-Http-Method-Override", "X-Method-Override"}
+
+// isOwn reports whether a field is the door's own, or the one in which the API gets its
+// token. Servers with CGI's variables take "_" for "-".
+func (g *Guest) isOwn(name string) bool {
+	if strings.Contains(name, "_") {
+		name = http.CanonicalHeaderKey(strings.ReplaceAll(name, "_", "-"))
+	}
+	return slices.Contains(ownFields[:], name) || strings.HasPrefix(name, "X-Forwarded-") || name == http.CanonicalHeaderKey(g.API.field)
+}
 
 // rewrite makes the API's request of the guest's: the same path and query, at the API's
 // address, without the guest's credentials.
-func (g *Guest) rewrite(p *httputil.ProxyRequest, c Claim) {
+func (g *Guest) rewrite(p *httputil.ProxyRequest) {
 	out := p.Out
 	out.URL.Scheme, out.URL.Host, out.Host = g.API.scheme, g.API.host, ""
 	out.URL.RawQuery = p.In.URL.RawQuery // byte for byte
-	for _, name := range ownFields {
-		out.Header.Del(name)
+	for name, values := range out.Header {
+		if g.isOwn(name) || slices.ContainsFunc(values, holdsLocal) {
+			delete(out.Header, name)
+		}
 	}
-	out.Header.Del(g.API.field)
 	if !strings.EqualFold(out.Header.Get("Upgrade"), "websocket") { // h2c, which Java offers, would be a way past the door
 		out.Header.Del("Upgrade")
 		out.Header.Del("Connection")
 	}
-	dropWith(out.Header, c.Secret.Reveal())
 	if _, sent := out.Header["User-Agent"]; !sent {
 		out.Header.Set("User-Agent", "") // none of Go's
 	}
 }
 
 // clean makes the guest's response of the API's.
-func (g *Guest) clean(answer *http.Response, in *http.Request) {
+func (g *Guest) clean(answer *http.Response, in *http.Request, c Claim) {
 	f := answer.Header
 	if !g.Cookies {
 		f.Del("Set-Cookie")
@@ -252,81 +285,33 @@ func (g *Guest) clean(answer *http.Response, in *http.Request) {
 			delete(f, name) // about another address than the guest's
 		}
 	}
-	to, err := url.Parse(f.Get("Location"))
-	if err == nil && to.Scheme == g.API.scheme && to.Host == g.API.host && to.User == nil {
+	if to := f.Get("Location"); to != "" {
+		f.Set("Location", g.location(to, in, c))
+	}
+}
+
+// location returns where the guest finds what an API's Location names: at the door if it
+// is the API's, with the guest's secret in the path if that is how it came.
+func (g *Guest) location(text string, in *http.Request, c Claim) string {
+	to, err := url.Parse(text)
+	if err != nil || to.User != nil || to.Opaque != "" {
+		return text
+	}
+	switch {
+	case to.Scheme == g.API.scheme && to.Host == g.API.host:
 		to.Scheme, to.Host = "http", in.Host
 		if peer, _ := PeerOf(in.Context()); peer.TLS {
 			to.Scheme = "https"
 		}
-		f.Set("Location", to.String())
+	case to.Scheme != "" || to.Host != "" || !strings.HasPrefix(to.Path, "/"):
+		return text
 	}
-}
-
-// watchEvery is how often a running request is checked: a revoked guest's streams end
-// within twice of it.
-const watchEvery = 400 * time.Millisecond
-
-// watch ends a running request once its guest is no longer admitted.
-func watch(ctx context.Context, cancel context.CancelFunc, g *Guest) (stop func()) {
-	if g.Lives == nil {
-		return func() {}
+	if c.InPath {
+		prefix := InPath + c.Secret.Reveal()
+		to.Path, to.RawPath = prefix+to.Path, prefix+to.EscapedPath()
 	}
-	var mu sync.Mutex
-	var timer *time.Timer
-	mu.Lock()
-	defer mu.Unlock()
-	timer = time.AfterFunc(watchEvery, func() {
-		if !g.Lives(ctx) {
-			cancel()
-		}
-		if mu.Lock(); ctx.Err() == nil {
-			timer.Reset(watchEvery)
-		}
-		mu.Unlock()
-	})
-	return func() { timer.Stop() }
+	return to.String()
 }
-
-// upgraded tells the connection that no requests follow an upgrade.
-type upgraded struct {
-	http.ResponseWriter
-	conn *conn
-}
-
-func upgrading(w http.ResponseWriter, r *http.Request) http.ResponseWriter {
-	own, ok := r.Context().Value(connKey{}).(*conn)
-	if !ok || r.Header.Get("Upgrade") == "" {
-		return w
-	}
-	return upgraded{w, own}
-}
-
-// Unwrap is for http.ResponseController.
-func (u upgraded) Unwrap() http.ResponseWriter { return u.ResponseWriter }
-
-var _ http.Hijacker = upgraded{}
-
-// Hijack implements http.Hijacker.
-func (u upgraded) Hijack() (net.Conn, *bufio.ReadWriter, error) {
-	u.conn.raw.Store(true)
-	return http.NewResponseController(u.ResponseWriter).Hijack()
-}
-
-// pool keeps the buffers of httputil.ReverseProxy.
-type pool struct{ sync.Pool }
-
-var buffers pool
-
-// Get and Put implement httputil.BufferPool.
-func (p *pool) Get() []byte {
-	if b, ok := p.Pool.Get().(*[]byte); ok {
-		return *b
-	}
-	return make([]byte, 32<<10)
-}
-
-// Put implements httputil.BufferPool.
-func (p *pool) Put(b []byte) { p.Pool.Put(&b) }
 
 // writeAPI writes an error to a program that expects the API's.
 func writeAPI(w http.ResponseWriter, g *Guest, err error) {
@@ -340,16 +325,25 @@ func writeAPI(w http.ResponseWriter, g *Guest, err error) {
 		r.Status = 400
 	case errors.Is(err, errForbidden), errors.Is(err, protocol.ErrNoProfile): // outside of the profile's origins
 		r.Status = 403
+	case onlyAPerson(err):
+		// Clients send a request again after 502, and show the text of a 4xx alone: so
+		// does Jama's own library.
+		r.Status = 403
+	case errors.Is(err, errAway):
+		r.RetryAfter = retryAfter(err)
 	case passes(err):
 		r.Status, r.RetryAfter = 503, retryAfter(err)
-	case errors.As(err, new(net.Error)):
-		r.RetryAfter = 5
 	}
 	text := sentence(err)
 	if r.Body = plainBody(r.Status, text); g != nil && g.API != nil && g.API.errorBody != "" {
 		r.Body = productBody(g.API.errorBody, r.Status, text)
 	}
 	write(w, r)
+}
+
+// onlyAPerson reports whether the same request fails until a person has done something.
+func onlyAPerson(err error) bool {
+	return errors.Is(err, protocol.ErrRefused) || errors.Is(err, protocol.ErrNoSecret) || errors.Is(err, protocol.ErrLogin) || errors.Is(err, protocol.ErrPolicy)
 }
 
 // plainBody is the body of an error in no product's form.

@@ -42,9 +42,9 @@ func decodeAzure(a Ask) (c Claim, w Wish, err error) {
 	client := "client_id"
 	switch version := a.Query.Get("api-version"); version {
 	case "2019-08-01":
-		c.Secret = secret.New(a.Header["X-Identity-Header"])
+		c.Secret = secret.New(a.Header[identityHeader])
 	case "2017-09-01":
-		c.Secret, client, w.Form = secret.New(a.Header["Secret"]), "clientid", azure2017
+		c.Secret, client, w.Form = secret.New(a.Header[secretHeader]), "clientid", azure2017
 	default:
 		return c, w, protocol.Malformed("api-version is 2019-08-01 or 2017-09-01")
 	}

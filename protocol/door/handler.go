@@ -1,12 +1,12 @@
 package door
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"io"
 	"mime"
 	"net/http"
-	"net/url"
 	"strconv"
 	"strings"
 	"time"
@@ -19,26 +19,32 @@ import (
 type Guest struct {
 	Name    string
 	Profile string
-	API     *API     // nil: the profile has none
-	Methods []string // of API requests; none: all
-	Paths   []string // prefixes of API paths; none: all of the profile's
-	Cookies bool     // the API's Set-Cookie is passed on
+	// Narrowing is what its local token is narrowed to; zero if it showed its secret.
+	Narrowing protocol.Narrowing
+	API       *API     // nil: the profile has none
+	Methods   []string // of API requests; none: all
+	Paths     []string // prefixes of API paths; none: all of the profile's
+	Cookies   bool     // the API's Set-Cookie is passed on
+	// Narrow returns what a token request's scope and audience leave of what the profile
+	// allows; zero if that is all of it. More is ErrScope.
+	Narrow func(protocol.Narrowing) (protocol.Narrowing, error)
 	// Issue returns a local token that ends no later than the server's, and its end in
 	// Unix seconds. Nil: the guest gets the server's token.
-	Issue func(ends int64) (secret.Text, int64, error)
+	Issue func(n protocol.Narrowing, ends int64) (secret.Text, int64, error)
 	// Lives reports whether the guest is still admitted; nil: always.
 	Lives func(context.Context) bool
 	// Identity returns the profile for a resource of Azure. Nil: it has none.
 	Identity func(resource, client string) (profile string, err error)
 }
 
-// Event is something for the log: a guest's first request on a connection, or a request
-// that was refused.
+// Event is something for the log: a guest's first request on a connection, a request that
+// was refused, or a note on one that was not.
 type Event struct {
 	Guest   string // "" if nobody was admitted
 	Profile string
 	Peer    Peer
 	Err     error // nil: it was admitted
+	Note    string
 }
 
 // Handler serves a door. Its Listener has checked the connection.
@@ -57,14 +63,14 @@ type Handler struct {
 	// Now and Sleep are the clock.
 	Now   func() time.Time
 	Sleep func(context.Context, time.Duration)
+
+	direct activeRequests
 }
 
 // ServeHTTP implements http.Handler.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if status, text := h.vet(r); status != 0 {
-		h.log(r, nil, protocol.Malformed(text))
-		w.Header().Set("Connection", "close")
-		write(w, Reply{Status: status, Body: plainBody(status, "credhelper: "+text)})
+	if refusal, ok := h.vet(r); !ok {
+		write(w, refusal)
 		return
 	}
 	path := r.URL.EscapedPath()
@@ -73,58 +79,46 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		h.serveAPI(w, r)
 		return
 	}
-	a, err := askOf(r, token)
-	d := find(a)
-	if err == nil && d != nil {
-		h.serveLocal(w, r, d, a)
-		return
-	}
-	h.log(r, nil, err)
-	write(w, Reply{Status: 400, Body: plainBody(400, sentence(err))})
+	write(w, h.serveLocal(r, token))
 }
+
+const formType = "application/x-www-form-urlencoded"
 
 // formLimit is the maximum size in bytes of a token request.
 const formLimit = 16 << 10
 
 // askOf reads a request to a local API.
 func askOf(r *http.Request, token bool) (a Ask, err error) {
-	a = Ask{Method: r.Method, Path: r.URL.EscapedPath(), Token: token, Header: map[string]string{}}
-	for _, name := range askFields {
-		if v := r.Header.Get(name); v != "" {
-			a.Header[name] = v
+	a = Ask{Method: r.Method, Path: r.URL.EscapedPath(), Token: token}
+	for i, name := range askFields {
+		a.Header[i] = r.Header.Get(name)
+	}
+	if r.URL.RawQuery != "" {
+		if a.Query, err = single(r.URL.RawQuery); err != nil {
+			return a, err
 		}
 	}
-	if a.Query, err = single(r.URL.RawQuery); err != nil {
-		return a, err
+	if kind := r.Header.Get("Content-Type"); kind != formType {
+		if kind, _, _ = mime.ParseMediaType(kind); kind != formType {
+			return a, nil
+		}
 	}
-	kind, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type"))
-	if kind != "application/x-www-form-urlencoded" {
-		return a, nil
-	}
-	body, err := io.ReadAll(io.LimitReader(r.Body, formLimit+1))
-	if err != nil || len(body) > formLimit {
+	body := bytes.NewBuffer(make([]byte, 0, bytes.MinRead+min(max(0, r.ContentLength), formLimit)))
+	if _, err := body.ReadFrom(io.LimitReader(r.Body, formLimit+1)); err != nil || body.Len() > formLimit {
 		return a, protocol.Malformed("the body is not a form of at most 16 KiB")
 	}
-	a.Form, err = single(string(body))
+	a.Form, err = single(body.String())
 	return a, err
 }
 
-// single parses a form in which each name comes once (RFC 6749 3.2).
-func single(text string) (url.Values, error) {
-	all, err := url.ParseQuery(text)
-	if err != nil {
-		return nil, protocol.Malformed("the parameters are not encoded like those of a form")
+// serveLocal answers a request to a local API.
+func (h *Handler) serveLocal(r *http.Request, token bool) Reply {
+	a, err := askOf(r, token)
+	d := find(a)
+	if err != nil || d == nil {
+		h.log(r, nil, err)
+		return Reply{Status: 400, Body: plainBody(400, sentence(err))}
 	}
-	for _, values := range all {
-		if len(values) > 1 {
-			return nil, protocol.Malformed("a parameter is repeated")
-		}
-	}
-	return all, nil
-}
-
-// serveLocal answers at a local API.
-func (h *Handler) serveLocal(w http.ResponseWriter, r *http.Request, d *Door, a Ask) {
 	c, wish, err := d.Decode(a)
 	var g *Guest
 	if err == nil {
@@ -132,14 +126,16 @@ func (h *Handler) serveLocal(w http.ResponseWriter, r *http.Request, d *Door, a 
 	}
 	var grant Grant
 	if err == nil {
+		wish.Narrowing, err = g.narrow(wish.Narrowing)
+	}
+	if err == nil {
 		grant, err = h.grant(r.Context(), d, g, wish)
 	}
 	if err != nil {
 		h.log(r, g, err)
-		write(w, d.Refuse(c, err))
-		return
+		return d.Refuse(c, err)
 	}
-	write(w, d.Encode(wish, grant))
+	return d.Encode(wish, grant)
 }
 
 // admit returns the guest with a claim. A wrong one costs time, and nothing else: no
@@ -170,6 +166,17 @@ func (h *Handler) admit(r *http.Request, c Claim) (*Guest, error) {
 	return g, nil
 }
 
+// narrow checks the scope and the audience of a token request.
+func (g *Guest) narrow(n protocol.Narrowing) (protocol.Narrowing, error) {
+	if n == (protocol.Narrowing{}) {
+		return n, nil
+	}
+	if g.Narrow == nil {
+		return n, &protocol.Error{Kind: ErrScope, Text: ErrScope.Error()}
+	}
+	return g.Narrow(n)
+}
+
 // grant returns the token for a guest: the server's, or a local one that ends with it.
 func (h *Handler) grant(ctx context.Context, d *Door, g *Guest, w Wish) (Grant, error) {
 	profile, issue := g.Profile, g.Issue
@@ -183,14 +190,14 @@ func (h *Handler) grant(ctx context.Context, d *Door, g *Guest, w Wish) (Grant, 
 		}
 		issue = nil
 	}
-	credential, err := h.Answerer.Get(ctx, protocol.Request{Verb: protocol.Get, Profile: profile})
+	credential, err := h.Answerer.Get(ctx, protocol.Request{Verb: protocol.Get, Profile: profile, Guest: g.Name, Narrowing: w.Narrowing})
 	if err != nil {
 		return Grant{}, err
 	}
 	out := Grant{Token: credential.Secret, Expires: credential.Expires, Type: "Bearer"}
 	switch {
 	case issue != nil:
-		if out.Token, out.Expires, err = issue(credential.Expires); err != nil {
+		if out.Token, out.Expires, err = issue(w.Narrowing, credential.Expires); err != nil {
 			return Grant{}, err
 		}
 	case credential.Scheme != "Bearer" || credential.Header != "":
@@ -204,27 +211,46 @@ func (h *Handler) grant(ctx context.Context, d *Door, g *Guest, w Wish) (Grant, 
 
 // write writes a reply of our own.
 func write(w http.ResponseWriter, r Reply) {
-	f := w.Header()
-	f.Set("Content-Type", "application/json")
-	f.Set("Cache-Control", "no-store") // RFC 6749 5.1
-	f.Set("Pragma", "no-cache")
-	if r.Challenge != "" {
-		f.Set("WWW-Authenticate", r.Challenge)
-	}
-	if r.RetryAfter > 0 {
-		f.Set("Retry-After", strconv.FormatInt(r.RetryAfter, 10))
-	}
-	f.Set("Content-Length", strconv.Itoa(len(r.Body)))
+	r.fields(w.Header().Set)
 	w.WriteHeader(r.Status)
 	_, _ = w.Write(r.Body)
 }
 
+// fields sets the header fields of a reply.
+func (r Reply) fields(set func(name, value string)) {
+	set("Content-Type", "application/json")
+	set("Cache-Control", "no-store") // RFC 6749 5.1
+	set("Pragma", "no-cache")
+	set("Content-Length", strconv.Itoa(len(r.Body)))
+	if r.Challenge != "" {
+		set("WWW-Authenticate", r.Challenge)
+	}
+	if r.RetryAfter > 0 {
+		set("Retry-After", strconv.FormatInt(r.RetryAfter, 10))
+	}
+	if r.Last {
+		set("Connection", "close")
+	}
+}
+
 // log logs a refusal; g is nil if nobody was admitted.
 func (h *Handler) log(r *http.Request, g *Guest, err error) {
-	if h.Log == nil || err == nil {
+	if err != nil {
+		h.tell(r, g, Event{Err: err})
+	}
+}
+
+// note logs something about a request that was not refused; "" is nothing.
+func (h *Handler) note(r *http.Request, g *Guest, text string) {
+	if text != "" {
+		h.tell(r, g, Event{Note: text})
+	}
+}
+
+func (h *Handler) tell(r *http.Request, g *Guest, e Event) {
+	if h.Log == nil {
 		return
 	}
-	e := Event{Err: err}
 	e.Peer, _ = PeerOf(r.Context())
 	if g != nil {
 		e.Guest, e.Profile = g.Name, g.Profile
@@ -232,9 +258,19 @@ func (h *Handler) log(r *http.Request, g *Guest, err error) {
 	h.Log(e)
 }
 
-// vet refuses a request that no guest sends, before anything of it is used; 0 if there
-// is nothing against it.
-func (h *Handler) vet(r *http.Request) (status int, text string) {
+// vet refuses a request that no guest sends, before anything of it is used. ok is true if
+// there is nothing against it.
+func (h *Handler) vet(r *http.Request) (refusal Reply, ok bool) {
+	status, text := h.objection(r)
+	if status == 0 {
+		return refusal, true
+	}
+	h.log(r, nil, protocol.Malformed(text))
+	return Reply{Status: status, Body: plainBody(status, "credhelper: "+text), Last: true}, false
+}
+
+// objection is what is wrong with a request; 0 if there is nothing.
+func (h *Handler) objection(r *http.Request) (status int, text string) {
 	switch {
 	case r.ProtoMajor != 1 || r.ProtoMinor != 1:
 		return 400, "only HTTP/1.1 is spoken here"

@@ -3,6 +3,7 @@ package door
 import (
 	"bufio"
 	"context"
+	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -24,7 +25,7 @@ import (
 )
 
 const (
-	localSecret = "chl_local-secret-0123456789"
+	localSecret = "chl_local-secret-0123456789-0123456789-0123456789"
 	realToken   = "real-token-0123456789"
 )
 
@@ -43,6 +44,9 @@ type scene struct {
 	asked   int // of the answerer
 	refused []secret.Text
 	fails   error
+	asks    []protocol.Request // of the answerer
+	events  []Event
+	inPath  bool // the guest may have its secret in the path
 	revoked atomic.Bool
 	tokens  int // that the answerer has given after a refusal
 }
@@ -51,6 +55,7 @@ func (s *scene) Get(_ context.Context, r protocol.Request) (protocol.Credential,
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.asked++
+	s.asks = append(s.asks, r)
 	if s.fails != nil {
 		return protocol.Credential{}, s.fails
 	}
@@ -72,6 +77,12 @@ func (s *scene) Forget(context.Context, protocol.Request) error { return nil }
 
 func newScene(t *testing.T) *scene {
 	t.Helper()
+	return newSceneWith(t, func(h *Handler) *http.Server { return NewServer(h) })
+}
+
+// newSceneWith starts a scene with its own server.
+func newSceneWith(t *testing.T, serve func(*Handler) *http.Server) *scene {
+	t.Helper()
 	s := &scene{t: t}
 	s.api = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		body, err := io.ReadAll(r.Body)
@@ -87,13 +98,24 @@ func newScene(t *testing.T) *scene {
 	}))
 	t.Cleanup(s.api.Close)
 	api, err := NewAPI(APIConfig{Answerer: s, Profile: "jama", Base: s.api.URL, Field: "Authorization",
-		ErrorBody: `{"meta":{"status":"{name}","message":"{message}"}}`, Send: &http.Transport{DisableCompression: true}})
+		ErrorBody: `{"meta":{"status":"{name}","message":"{message}"}}`, Send: &http.Transport{DisableCompression: true}, Now: time.Now})
 	if err != nil {
 		t.Fatal(err)
 	}
 	s.guest = Guest{Name: "jci", Profile: "jama", API: api,
 		Lives: func(context.Context) bool { return !s.revoked.Load() },
-		Issue: func(ends int64) (secret.Text, int64, error) { return secret.New("chd_local"), ends - 60, nil },
+		Issue: func(n protocol.Narrowing, ends int64) (secret.Text, int64, error) {
+			return secret.New("chd_local" + n.Scope), ends - 60, nil
+		},
+		Narrow: func(n protocol.Narrowing) (protocol.Narrowing, error) {
+			switch n.Scope {
+			case "read":
+				return n, nil
+			case "read write": // is all that there is
+				return protocol.Narrowing{}, nil
+			}
+			return n, &protocol.Error{Kind: ErrScope, Text: "the profile lists read, write"}
+		},
 		Identity: func(resource, client string) (string, error) {
 			switch resource {
 			case "https://graph.example":
@@ -106,17 +128,27 @@ func newScene(t *testing.T) *scene {
 	s.handler = &Handler{
 		Answerer: s,
 		Admit: func(_ context.Context, c Claim) (*Guest, error) {
-			if c.Secret.Reveal() != localSecret || c.ID != "" && c.ID != "lend-jci" || s.revoked.Load() {
+			if c.ForAPI && c.Secret.Reveal() == "chd_localread" {
+				g := s.guest
+				g.Narrowing.Scope = "read"
+				return &g, nil
+			}
+			if c.InPath && !s.inPath || c.Secret.Reveal() != localSecret || c.ID != "" && c.ID != "lend-jci" || s.revoked.Load() {
 				return nil, ErrClaim
 			}
 			return &s.guest, nil
 		},
 		TokenPath: func(path string) bool { return path == "/oauth/token" },
-		Now:       time.Now,
-		Sleep:     func(context.Context, time.Duration) {},
+		Log: func(e Event) {
+			s.mu.Lock()
+			defer s.mu.Unlock()
+			s.events = append(s.events, e)
+		},
+		Now:   time.Now,
+		Sleep: func(context.Context, time.Duration) {},
 	}
 	s.door = httptest.NewUnstartedServer(s.handler)
-	config := NewServer(s.handler)
+	config := serve(s.handler)
 	config.ErrorLog = nil
 	s.door.Config = config
 	l := s.door.Listener
@@ -245,6 +277,8 @@ func TestFields(t *testing.T) {
 		"X-Forwarded-For: 1.2.3.4", "Forwarded: for=1.2.3.4", "Via: 1.1 x", "X-Real-IP: 1.2.3.4", "X-Mine: " + localSecret, "X-Mine: a " + localSecret + " b",
 		"X-Identity-Header: a", "Secret: a", "TE: gzip", "Keep-Alive: 1", "Proxy-Connection: keep-alive",
 		"X-Original-URL: /b", "X-Rewrite-URL: /b", "X-HTTP-Method: DELETE", "X-HTTP-Method-Override: DELETE", "X-Method-Override: DELETE",
+		"X_Original_URL: /b", "x_http_method_override: DELETE", "X-HTTP_Method: DELETE", "X_Forwarded_For: 1.2.3.4",
+		"X-Forwarded-Uri: /b", "X-Forwarded-Path: /b", "X-Original-URI: /b", "X-Original-Method: DELETE",
 		"Connection: Upgrade, HTTP2-Settings\nUpgrade: h2c\nHTTP2-Settings: AAMAAABkAAQAAP__",
 	} {
 		s.raw("GET /a HTTP/1.1\n" + bearerLine + f + "\n\n")
@@ -263,11 +297,63 @@ func TestFields(t *testing.T) {
 		}
 	}
 	s.raw("GET /a HTTP/1.1\n" + bearerLine + "Accept: text/csv\nUser-Agent: jci/9\nX-Mine: 1\n\n")
-	if got := s.last(); got.Header.Get("Accept") != "text/csv" || got.UserAgent() != "jci/9" || got.Header.Get("X-Mine") != "1" || got.Host != strings.TrimPrefix(s.api.URL, "http://") {
+	if got := s.last(); got == nil || got.Header.Get("Accept") != "text/csv" || got.UserAgent() != "jci/9" || got.Header.Get("X-Mine") != "1" || got.Host != strings.TrimPrefix(s.api.URL, "http://") {
 		t.Errorf("the API got %v %s", got.Header, got.Host)
 	}
 	if r := s.raw("GET /a?key=" + localSecret + " HTTP/1.1\n" + bearerLine + "\n"); r.StatusCode != 403 || s.last() != nil {
 		t.Errorf("the secret in the query: %d", r.StatusCode)
+	}
+}
+
+// TestOwnField (D7): where the API gets its token in a field of its own, a guest's field of
+// that name does not go up, however it is written, also if the connection is said to own it.
+func TestOwnField(t *testing.T) {
+	s := newScene(t)
+	s.guest.API.field = "x-api-token"
+	for _, f := range []string{"X-Api-Token: mine", "X_API-TOKEN: mine", "X-API-Token: mine\nConnection: x-api-token", "x-api-token: mine\nConnection: authorization"} {
+		s.raw("GET /a HTTP/1.1\n" + bearerLine + f + "\n\n")
+		got := s.last()
+		if got == nil || got.Header.Get("Authorization") != "Bearer "+realToken {
+			t.Errorf("%s: the API got %v", f, got)
+			continue
+		}
+		for name := range got.Header {
+			if strings.HasPrefix(strings.ReplaceAll(name, "_", "-"), "X-Api") {
+				t.Errorf("%s: the API got %s", f, name)
+			}
+		}
+	}
+}
+
+// TestTraces (D8): a local secret or token, of this guest or another, goes up neither in a
+// field nor in the URL, as it is or in base64. What only looks like base64 does.
+func TestTraces(t *testing.T) {
+	s := newScene(t)
+	other, token := "chl_"+strings.Repeat("aZ9_-", 9), "chd_"+strings.Repeat("b", 80)
+	for _, text := range []string{
+		localSecret, other, token, "Token " + other, other + ":x", "x" + token + "==",
+		base64.StdEncoding.EncodeToString([]byte("lend-jci:" + other)), "Basic " + base64.StdEncoding.EncodeToString([]byte("a:"+localSecret)),
+		base64.StdEncoding.EncodeToString([]byte("ab:" + other)), base64.RawURLEncoding.EncodeToString([]byte("ÿÿ~abc:" + token)),
+		"bearer.authorization." + base64.RawURLEncoding.EncodeToString([]byte(localSecret)), "a/" + base64.RawStdEncoding.EncodeToString([]byte(other)),
+	} {
+		s.raw("GET /a HTTP/1.1\n" + bearerLine + "X-Mine: " + text + "\n\n")
+		if got := s.last(); got == nil || got.Header["X-Mine"] != nil {
+			t.Errorf("%s: the API got %v", text, got)
+		}
+		for _, at := range []string{"?key=" + url.QueryEscape(text), "/" + url.PathEscape(text)} {
+			if r := s.raw("GET /a" + at + " HTTP/1.1\n" + bearerLine + "\n"); r.StatusCode != 403 || s.last() != nil {
+				t.Errorf("%s: %d", at, r.StatusCode)
+			}
+		}
+	}
+	for _, text := range []string{
+		"chl_short", "schl_" + strings.Repeat("x", 42), "eyJhbGciOiJub25lIn0." + strings.Repeat("Y2hs", 40), base64.StdEncoding.EncodeToString([]byte(strings.Repeat("chl_ ", 30))),
+		"chl_local secret " + strings.Repeat("x", 50),
+	} {
+		s.raw("GET /a?x=" + url.QueryEscape(text) + " HTTP/1.1\n" + bearerLine + "X-Mine: " + text + "\n\n")
+		if got := s.last(); got == nil || got.Header.Get("X-Mine") != text {
+			t.Errorf("%s: the API got %v", text, got)
+		}
 	}
 }
 
@@ -355,10 +441,10 @@ func TestRefusals(t *testing.T) {
 		{&protocol.Error{Kind: protocol.ErrUnreachable, Text: "the server is away", RetryAfter: 30}, 503, 503, "temporarily_unavailable", "30"},
 		{&protocol.Error{Kind: protocol.ErrLocked, Text: "the keyring is locked", Hint: "credhelper unlock"}, 503, 503, "temporarily_unavailable", "5"},
 		{&protocol.Error{Kind: protocol.ErrBusy, Text: "busy"}, 503, 503, "temporarily_unavailable", "5"},
-		{&protocol.Error{Kind: protocol.ErrRefused, Text: "the secret \"x\" has ended", Hint: `type credhelper rotate jama`}, 400, 502, "unauthorized_client", ""},
-		{&protocol.Error{Kind: protocol.ErrNoSecret, Text: "no secret"}, 400, 502, "unauthorized_client", ""},
-		{&protocol.Error{Kind: protocol.ErrLogin, Text: "sign in"}, 400, 502, "unauthorized_client", ""},
-		{&protocol.Error{Kind: protocol.ErrPolicy, Text: "changed"}, 400, 502, "unauthorized_client", ""},
+		{&protocol.Error{Kind: protocol.ErrRefused, Text: "the secret \"x\" has ended", Hint: `type credhelper rotate jama`}, 400, 403, "unauthorized_client", ""},
+		{&protocol.Error{Kind: protocol.ErrNoSecret, Text: "no secret"}, 400, 403, "unauthorized_client", ""},
+		{&protocol.Error{Kind: protocol.ErrLogin, Text: "sign in"}, 400, 403, "unauthorized_client", ""},
+		{&protocol.Error{Kind: protocol.ErrPolicy, Text: "changed"}, 400, 403, "unauthorized_client", ""},
 	} {
 		s.fails = c.err
 		r := s.raw(token(form))
@@ -396,10 +482,19 @@ func TestRepeats(t *testing.T) {
 	if r := s.raw("POST /a HTTP/1.1\n" + bearerLine + "Content-Length: 5\n\nhello"); r.StatusCode != 200 || strings.Join(s.bodies, " ") != "hello hello" || len(s.refused) != 1 {
 		t.Errorf("%d, bodies %q", r.StatusCode, s.bodies)
 	}
-	s.tokens, s.bodies = 0, nil
 	long := strings.Repeat("x", bufferLimit+1)
-	if r := s.raw("POST /a HTTP/1.1\n" + bearerLine + "Content-Length: " + fmt.Sprint(len(long)) + "\n\n" + long); r.StatusCode != 401 || len(s.bodies) != 1 || s.bodies[0] != long {
-		t.Errorf("%d, %d bodies", r.StatusCode, len(s.bodies))
+	if notes := s.notes(); len(notes) != 0 {
+		t.Errorf("the log: %q", notes)
+	}
+	for name, text := range map[string]string{
+		"a long one":            "Content-Length: " + fmt.Sprint(len(long)) + "\n\n" + long,
+		"one of unknown length": "Transfer-Encoding: chunked\n\n5\nhello\n0\n\n",
+	} {
+		s.tokens, s.bodies = 0, nil
+		r := s.raw("POST /a HTTP/1.1\n" + bearerLine + text)
+		if notes := s.notes(); r.StatusCode != 401 || len(s.bodies) != 1 || len(notes) != 1 || !strings.Contains(notes[0], "not sent again") {
+			t.Errorf("%s: %d, %d bodies, the log %q", name, r.StatusCode, len(s.bodies), notes)
+		}
 	}
 }
 
@@ -452,5 +547,77 @@ func TestStreams(t *testing.T) {
 	}
 	if _, err := back.ReadByte(); err == nil || errors.Is(err, os.ErrDeadlineExceeded) {
 		t.Errorf("the socket of a revoked guest: %v", err)
+	}
+}
+
+// notes returns the notes for the log since the last call.
+func (s *scene) notes() (list []string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, e := range s.events {
+		if e.Note != "" && e.Guest == "jci" && e.Profile == "jama" {
+			list = append(list, e.Note)
+		}
+	}
+	s.events = nil
+	return list
+}
+
+// TestUploads (D14): what a guest sends while it is revoked breaks off, and the API sees
+// no end of it; so does what it receives.
+func TestUploads(t *testing.T) {
+	s := newScene(t)
+	began, broke := make(chan bool, 1), make(chan error, 1)
+	s.api.Config.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method == "GET" {
+			for w.(http.Flusher).Flush(); r.Context().Err() == nil; {
+				if _, err := w.Write(make([]byte, 1<<16)); err != nil {
+					break
+				}
+			}
+			return
+		}
+		_, _ = io.ReadFull(r.Body, make([]byte, 1<<16))
+		began <- true
+		_, err := io.Copy(io.Discard, r.Body)
+		broke <- err
+	})
+	endless, end := io.Pipe()
+	go func() {
+		for {
+			if _, err := end.Write(make([]byte, 1<<12)); err != nil {
+				return
+			}
+		}
+	}()
+	defer endless.Close()
+	request := func(method string, body io.Reader) *http.Request {
+		r, err := http.NewRequestWithContext(t.Context(), method, s.door.URL+"/a", body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Header.Set("Authorization", "Bearer "+localSecret)
+		return r
+	}
+	sent := make(chan error, 1)
+	go func() {
+		_, err := s.door.Client().Do(request("POST", endless))
+		sent <- err
+	}()
+	<-began
+	down, err := s.door.Client().Do(request("GET", nil))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer down.Body.Close()
+	s.revoked.Store(true)
+	if _, err := io.Copy(io.Discard, down.Body); err == nil {
+		t.Error("a download ended as if it were whole")
+	}
+	if err := <-broke; err == nil {
+		t.Error("the API saw the end of an upload")
+	}
+	if err := <-sent; err == nil {
+		t.Error("an upload was answered")
 	}
 }

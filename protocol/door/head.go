@@ -49,37 +49,61 @@ func endOfHead(b []byte, seen int) (int, error) {
 var once = [...]string{"host", "content-length", "transfer-encoding", "authorization", "proxy-authorization", "content-type",
 	"expect", "upgrade", "x-identity-header", "secret"}
 
-// checkHead checks a whole head, which ends with its empty line.
-func checkHead(head []byte) (f framing, err error) {
-	lines := strings.Split(string(head[:len(head)-4]), "\r\n")
-	if !requestLine(lines[0]) || len(lines) > fieldsLimit+1 {
+// checkHead checks a whole head, which ends with its empty line. It is called for each
+// request, so it allocates nothing.
+func checkHead(head string) (f framing, err error) {
+	line, rest, _ := strings.Cut(head[:len(head)-2], "\r\n")
+	if !requestLine(line) {
 		return f, errHead
 	}
 	var seen [len(once)]bool
-	for _, line := range lines[1:] {
+	for fields := 1; rest != ""; fields++ {
+		line, rest, _ = strings.Cut(rest, "\r\n")
 		name, value, ok := strings.Cut(line, ":")
-		if !ok || !fieldName(name) || !fieldValue(value) {
+		if !ok || !fieldName(name) || !fieldValue(value) || fields > fieldsLimit {
 			return f, errHead // a folded line begins with a space
 		}
-		name = strings.ToLower(name)
+		if strings.EqualFold(name, "trailer") { // its fields would come after ours
+			return f, errHead
+		}
 		value = strings.Trim(value, " ") // a tab beside a length or a coding is refused, as by nginx
 		for i, single := range once {
-			if strings.ReplaceAll(name, "_", "-") != single {
+			is, exact := isField(name, single)
+			if !is {
 				continue
 			}
-			if seen[i] || name != single { // CGI reads "_" as "-"
+			if seen[i] || !exact {
 				return f, errHead
 			}
 			seen[i] = true
-		}
-		if err := f.take(name, value); err != nil {
-			return f, err
+			if err := f.take(single, value); err != nil {
+				return f, err
+			}
 		}
 	}
 	if !seen[0] || seen[1] && seen[2] {
 		return f, errHead
 	}
 	return f, nil
+}
+
+// isField reports whether a name is that of a field, which is in lower case; it is not
+// exact if it has "_" for "-", as CGI reads it.
+func isField(name, field string) (is, exact bool) {
+	if len(name) != len(field) {
+		return false, false
+	}
+	exact = true
+	for i := range len(name) {
+		c := name[i] | 0x20 // a letter in lower case; digits and "-" have this bit
+		if name[i] == '_' {
+			c, exact = '-', false
+		}
+		if c != field[i] {
+			return false, false
+		}
+	}
+	return true, exact
 }
 
 // take reads a field that says what follows the head.
@@ -99,8 +123,6 @@ func (f *framing) take(name, value string) error {
 		if !strings.EqualFold(value, "100-continue") {
 			return errHead
 		}
-	case "trailer": // its fields would come after ours
-		return errHead
 	case "host":
 		if value == "" {
 			return errHead

@@ -44,7 +44,8 @@ func TestHeads(t *testing.T) {
 			t.Errorf("%s: the API sees %q, through nginx %q", f[0], seen[i], nginx)
 		}
 	}
-	if len(rows) < 200 || refused < 120 || refused > len(rows)-20 {
+	// A good request that bytes of a bad one follow may come or not: these may end it.
+	if len(rows) < 200 || refused < 120 || refused > len(rows)-15 {
 		t.Errorf("%d of %d heads are refused: the test is blind", refused, len(rows))
 	}
 }

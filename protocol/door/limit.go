@@ -6,12 +6,14 @@ import (
 	"time"
 
 	"github.com/credhelper/credhelper/protocol"
+	"github.com/credhelper/credhelper/protocol/retryafter"
 )
 
 // limiter spreads requests: a second's worth may come at once, the others wait for their
 // turn.
 type limiter struct {
 	each time.Duration // between two requests; 0: no limit
+	now  func() time.Time
 
 	mu   sync.Mutex
 	next time.Time // when a request may go if none has come at once
@@ -47,19 +49,12 @@ func (l *limiter) wait(ctx context.Context) error {
 	if l.each == 0 {
 		return nil
 	}
-	wait, ok := l.turn(time.Now())
+	wait, ok := l.turn(l.now())
 	if !ok {
 		return &protocol.Error{Kind: protocol.ErrUnreachable, Text: "too many requests wait for the profile's limit", RetryAfter: int64(wait / time.Second)}
 	}
 	if wait == 0 {
 		return nil
 	}
-	timer := time.NewTimer(wait)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	}
+	return retryafter.Wait(ctx, wait)
 }

@@ -26,6 +26,7 @@ type Peer struct {
 	Local bool   // its address is one of this machine's
 	UID   int    // its user; -1: the kernel of this system is not asked
 	Inode uint32 // of its socket; 0 if unknown
+	PID   int    // of a process at a Unix socket; 0 if unknown
 	TLS   bool
 }
 
@@ -48,10 +49,12 @@ type Listener struct {
 type conn struct {
 	net.Conn
 	reader
+	under    net.Conn // Conn, or what is below its TLS
 	peer     Peer
 	listener *Listener
 	timer    *time.Timer
-	guest    string // "" until one has proved who it is
+	guest    string // the first one that proved who it is; "" until then
+	last     string // the one of the last request
 	once     sync.Once
 }
 
@@ -67,11 +70,22 @@ func (c *conn) CloseWrite() error {
 
 // Close implements net.Conn.
 func (c *conn) Close() error {
+	c.end()
+	return c.Conn.Close()
+}
+
+// cut closes the connection without a word: to end TLS would wait for a client that takes
+// nothing.
+func (c *conn) cut() {
+	c.end()
+	_ = c.under.Close()
+}
+
+// end makes the connection count no more.
+func (c *conn) end() {
 	c.once.Do(func() {
-		c.timer.Stop()
 		c.listener.forget(c)
 	})
-	return c.Conn.Close()
 }
 
 // Accept implements net.Listener.
@@ -86,11 +100,12 @@ func (l *Listener) Accept() (net.Conn, error) {
 			_ = under.Close()
 			continue
 		}
-		if l.TLS != nil {
-			under, peer.TLS = tls.Server(under, l.TLS), true
-		}
-		c := &conn{Conn: under, peer: peer, listener: l}
+		c := &conn{Conn: under, under: under, peer: peer, listener: l}
 		c.reader.from = under
+		if l.TLS != nil {
+			secured := tls.Server(under, l.TLS)
+			c.Conn, c.reader.from, c.peer.TLS = secured, &tlsReader{Conn: secured}, true
+		}
 		l.remember(c)
 		return c, nil
 	}
@@ -105,16 +120,17 @@ func (l *Listener) remember(c *conn) {
 	if len(l.unknown) > mostUnknown {
 		oldest = l.unknown[0]
 	}
-	c.timer = time.AfterFunc(unknownTime, func() { c.Close() })
+	c.timer = time.AfterFunc(unknownTime, c.cut)
 	l.mu.Unlock()
 	if oldest != nil {
-		oldest.Close()
+		oldest.cut()
 	}
 }
 
 func (l *Listener) forget(c *conn) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	c.timer.Stop()
 	l.drop(c)
 	if c.guest != "" {
 		l.total--
@@ -133,15 +149,16 @@ func (l *Listener) drop(c *conn) {
 	}
 }
 
-// claim makes the connection one of the guest's; first reports whether it was nobody's
-// before. ok is false if there are too many.
+// claim makes the connection one of the guest's; first reports whether the request before
+// was not this guest's. ok is false if there are too many.
 func (c *conn) claim(guest string) (first, ok bool) {
 	l := c.listener
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	switch {
-	case c.guest != "": // perhaps another guest, behind a local proxy
-		return false, true
+	case c.guest != "": // another guest, behind a local proxy, does not count again
+		first, c.last = c.last != guest, guest
+		return first, true
 	case l.total >= mostKnown, l.known[guest] >= mostOfOne, !c.timer.Stop(): // or it is being closed
 		return false, false
 	}
@@ -149,7 +166,7 @@ func (c *conn) claim(guest string) (first, ok bool) {
 	if l.known == nil {
 		l.known = map[string]int{}
 	}
-	c.guest = guest
+	c.guest, c.last = guest, guest
 	l.known[guest]++
 	l.total++
 	return true, true
@@ -167,7 +184,8 @@ func PeerOf(ctx context.Context) (Peer, bool) {
 	return c.peer, true
 }
 
-// NewServer returns a server for a handler behind a Listener: HTTP/1.1 only.
+// NewServer returns a server for a handler behind a Listener: HTTP/1.1 only. A *Handler
+// also answers some requests without the server: see direct.
 func NewServer(handler http.Handler) *http.Server {
 	protocols := new(http.Protocols)
 	protocols.SetHTTP1(true)
@@ -177,7 +195,18 @@ func NewServer(handler http.Handler) *http.Server {
 		ReadHeaderTimeout: unknownTime,
 		IdleTimeout:       idleTime,
 		MaxHeaderBytes:    headLimit,
-		ConnContext:       func(ctx context.Context, c net.Conn) context.Context { return context.WithValue(ctx, connKey{}, c) },
+		ConnContext: func(ctx context.Context, c net.Conn) context.Context {
+			if h, ok := handler.(*Handler); ok {
+				own := c.(*conn)
+				own.direct = &direct{handler: h, conn: own}
+			}
+			return context.WithValue(ctx, connKey{}, c)
+		},
+		ConnState: func(c net.Conn, s http.ConnState) {
+			if s == http.StateIdle {
+				c.(*conn).open.Add(-1) // it was answered
+			}
+		},
 
 		DisableGeneralOptionsHandler: true,
 	}

@@ -14,8 +14,8 @@ import (
 
 // oauthDoor is the token endpoint of RFC 6749 for the grant of 4.4, client_credentials,
 // at the path at which the guest's authorization server has it. The client sends id and
-// secret as Basic or in the body (2.3.1). A scope, an audience and other parameters are
-// the profile's and are not read.
+// secret as Basic or in the body (2.3.1). A scope and an audience narrow what the profile
+// allows; other parameters are the profile's and are not read.
 var oauthDoor = &Door{
 	Match:  func(a Ask) bool { return a.Token },
 	Decode: decodeOAuth,
@@ -30,7 +30,7 @@ func decodeOAuth(a Ask) (c Claim, w Wish, err error) {
 	if a.Form == nil {
 		return c, w, protocol.Malformed("a token request has a body in application/x-www-form-urlencoded")
 	}
-	if c, err = claimOf(a.Header["Authorization"]); err != nil {
+	if c, err = claimOf(a.Header[authorization]); err != nil {
 		return c, w, err
 	}
 	if id, text := a.Form.Get("client_id"), a.Form.Get("client_secret"); text != "" {
@@ -42,7 +42,22 @@ func decodeOAuth(a Ask) (c Claim, w Wish, err error) {
 	if a.Form.Get("grant_type") != "client_credentials" {
 		return c, w, ErrGrant
 	}
-	return c, w, nil
+	return c, w, narrowing(a.Form, &w.Narrowing)
+}
+
+// narrowing reads a scope and an audience. One that is empty counts as if it were not
+// there (RFC 6749 3.2).
+func narrowing(form Parameters, n *protocol.Narrowing) (err error) {
+	if scope := form.Get("scope"); scope != "" {
+		err = n.AddScope(scope)
+	}
+	if audience := form.Get("audience"); audience != "" && err == nil {
+		err = n.SetAudience(audience)
+	}
+	if err != nil {
+		return &protocol.Error{Kind: ErrScope, Text: err.Error()}
+	}
+	return nil
 }
 
 // claimOf reads the value of an Authorization field. No value is no claim.
@@ -96,6 +111,8 @@ func refuseOAuth(c Claim, err error) Reply {
 		}
 	case errors.Is(err, ErrGrant):
 		code = "unsupported_grant_type"
+	case errors.Is(err, ErrScope):
+		code = "invalid_scope"
 	case errors.Is(err, protocol.ErrMalformed):
 	case passes(err):
 		r.Status, code, r.RetryAfter = 503, "temporarily_unavailable", retryAfter(err)
@@ -117,8 +134,8 @@ func described(err error) string {
 // sentence is an error with its hint, for people.
 func sentence(err error) string {
 	text := "credhelper: " + err.Error()
-	if known := new(protocol.Error); errors.As(err, &known) && known.Hint != "" {
-		text += " (" + known.Hint + ")"
+	if e := new(protocol.Error); errors.As(err, &e) && e.Hint != "" {
+		text += " (" + e.Hint + ")"
 	}
 	return printable.Line(text)
 }
@@ -134,8 +151,8 @@ func passes(err error) bool {
 
 // retryAfter is how many seconds later the request may be sent again.
 func retryAfter(err error) int64 {
-	if known := new(protocol.Error); errors.As(err, &known) && known.RetryAfter > 0 {
-		return known.RetryAfter
+	if e := new(protocol.Error); errors.As(err, &e) && e.RetryAfter > 0 {
+		return e.RetryAfter
 	}
 	return 5
 }

@@ -12,8 +12,14 @@ import (
 type reader struct {
 	from io.Reader
 	raw  atomic.Bool // after an upgrade the bytes are no requests
+	// refused is true from the moment on at which err is returned.
+	refused atomic.Bool
 
-	held  []byte // read, and not yet checked
+	direct *direct      // answers some requests; nil: net/http answers all
+	open   atomic.Int32 // requests that were passed on and are not answered yet
+
+	buf   []byte // where input begins
+	input []byte // read, and not yet checked
 	seen  int    // how much of an unfinished head was scanned
 	ready []byte // checked, and not yet passed on
 	state state
@@ -42,19 +48,22 @@ func (r *reader) Read(p []byte) (int, error) {
 			r.ready = r.ready[n:]
 			return n, nil
 		case r.err != nil:
+			r.refused.Store(true)
 			return 0, r.err
-		case r.raw.Load() && len(r.held) == 0:
+		case r.raw.Load() && len(r.input) == 0:
 			return r.from.Read(p)
 		case r.raw.Load():
-			r.ready, r.held = r.held, nil
+			r.ready, r.input = r.input, nil
 			continue
-		case r.streams() && len(r.held) == 0:
+		case r.streams() && len(r.input) == 0:
 			n, err := r.from.Read(p[:min(int64(len(p)), r.left)])
 			r.pass(int64(n))
 			return n, err
 		}
-		if r.step(); len(r.ready) > 0 || r.err != nil {
-			continue
+		if size := len(r.input); size > 0 {
+			if r.step(); len(r.ready) > 0 || r.err != nil || len(r.input) < size {
+				continue
+			}
 		}
 		if err := r.more(); err != nil {
 			return 0, err
@@ -77,35 +86,43 @@ func (r *reader) pass(n int64) {
 	}
 }
 
-// more reads at least one byte into held.
+// readSize is how many bytes are read at once: most heads, with a short body.
+const readSize = 4096
+
+// more reads at least one byte into input.
 func (r *reader) more() error {
-	if cap(r.held)-len(r.held) < 512 {
-		grown := make([]byte, len(r.held), max(4096, 2*len(r.held)))
-		copy(grown, r.held)
-		r.held = grown
+	if len(r.input) == 0 && cap(r.buf) <= 2*readSize {
+		r.input = r.buf[:0] // nothing refers to it any more
 	}
-	n, err := r.from.Read(r.held[len(r.held):cap(r.held)])
-	r.held = r.held[:len(r.held)+n]
+	if cap(r.input)-len(r.input) < 512 {
+		grown := make([]byte, len(r.input), max(readSize, 2*len(r.input)))
+		copy(grown, r.input)
+		r.input, r.buf = grown, grown
+	}
+	n, err := r.from.Read(r.input[len(r.input):cap(r.input)])
+	r.input = r.input[:len(r.input)+n]
 	if n > 0 {
 		return nil // an error comes again
 	}
 	return err
 }
 
-// step checks what is held, and makes ready what may be passed on.
+// step checks the input, and makes ready what may be passed on.
 func (r *reader) step() {
 	switch r.state {
 	case inHead:
-		n, err := endOfHead(r.held, r.seen)
+		n, err := endOfHead(r.input, r.seen)
 		if n == 0 {
-			r.err, r.seen = err, max(0, len(r.held)-1) // a CR at the end waits for its LF
+			r.err, r.seen = err, max(0, len(r.input)-1) // a CR at the end waits for its LF
 			return
 		}
 		r.seen = 0
-		f, err := checkHead(r.held[:n])
-		if r.err = err; err != nil {
+		head := string(r.input[:n])
+		f, err := checkHead(head)
+		if r.err = err; err != nil || r.answered(head, f) {
 			return
 		}
+		r.open.Add(1)
 		switch {
 		case f.chunked:
 			r.state = inSize
@@ -114,11 +131,11 @@ func (r *reader) step() {
 		}
 		r.release(n)
 	case inBody, inChunk:
-		n := min(int64(len(r.held)), r.left)
+		n := min(int64(len(r.input)), r.left)
 		r.pass(n)
 		r.release(int(n))
 	case inSize:
-		size, n, err := chunkSize(r.held)
+		size, n, err := chunkSize(r.input)
 		if r.err = err; n == 0 {
 			return
 		}
@@ -127,10 +144,10 @@ func (r *reader) step() {
 		}
 		r.release(n)
 	case inEnd, inLast:
-		if len(r.held) < 2 {
+		if len(r.input) < 2 {
 			return
 		}
-		if !bytes.HasPrefix(r.held, []byte("\r\n")) {
+		if !bytes.HasPrefix(r.input, []byte("\r\n")) {
 			r.err = errHead
 			return
 		}
@@ -143,4 +160,21 @@ func (r *reader) step() {
 	}
 }
 
-func (r *reader) release(n int) { r.ready, r.held = r.held[:n:n], r.held[n:] }
+// answered answers a request that needs no net/http, if it came as a whole and no answer
+// is due before its own.
+func (r *reader) answered(head string, f framing) bool {
+	if r.direct == nil || r.open.Load() > 0 || f.chunked || f.length > int64(len(r.input)-len(head)) {
+		return false
+	}
+	whole := len(head) + int(f.length)
+	done, last := r.direct.answer(head, r.input[len(head):whole])
+	if done {
+		r.input = r.input[whole:]
+	}
+	if last {
+		r.err = io.EOF
+	}
+	return done
+}
+
+func (r *reader) release(n int) { r.ready, r.input = r.input[:n:n], r.input[n:] }

@@ -17,7 +17,7 @@ import (
 
 // The vectors of testdata/vectors are requests as HTTP text. "claim" is what the caller
 // proves itself with: the id, the secret, and "basic"; "none" if it has nothing. "wish"
-// is the resource and the client id. "reply" is the status with its challenge, and the
+// is the resource and the client id, or the scope and the audience. "reply" is the status with its challenge, and the
 // body; "malformed" if the request is refused before any row reads it.
 
 // decoded reads a request as the handler does.
@@ -69,7 +69,7 @@ func TestVectors(t *testing.T) {
 			if got := claimText(c); got != strings.TrimSuffix(part["claim"], "\n") {
 				t.Errorf("%s: claim %q, want %q", name, got, part["claim"])
 			}
-			if got := strings.TrimSpace(w.Resource + " " + w.Client); got != strings.TrimSpace(part["wish"]) {
+			if got := strings.TrimSpace(w.Resource + " " + w.Client + w.Narrowing.Words()); got != strings.TrimSpace(part["wish"]) {
 				t.Errorf("%s: wish %q, want %q", name, got, part["wish"])
 			}
 			if c.Secret.IsZero() {
@@ -107,7 +107,7 @@ func claimText(c Claim) string {
 func FuzzDoors(f *testing.F) {
 	f.Add("POST", "/rest/oauth/token", "", "Basic bGVuZC1qY2k6Y2hsX3g=", "grant_type=client_credentials", "")
 	f.Add("GET", "/msi/token", "api-version=2019-08-01&resource=r", "", "", "chl_x")
-	f.Fuzz(func(t *testing.T, method, path, query, authorization, form, header string) {
+	f.Fuzz(func(t *testing.T, method, path, query, basic, form, header string) {
 		q, err := single(query)
 		if err != nil {
 			return
@@ -116,7 +116,7 @@ func FuzzDoors(f *testing.F) {
 		if err != nil {
 			return
 		}
-		a := Ask{Method: method, Path: path, Query: q, Form: values, Token: path != AzurePath, Header: map[string]string{"Authorization": authorization, "X-Identity-Header": header}}
+		a := Ask{Method: method, Path: path, Query: q, Form: values, Token: path != AzurePath, Header: Fields{authorization: basic, identityHeader: header}}
 		for _, d := range Doors {
 			c, _, err := d.Decode(a)
 			if err == nil {

@@ -1,9 +1,10 @@
 // Package retryafter parses the Retry-After field (RFC 9110 10.2.3) of token endpoints
-// and APIs. The RFC allows a number of seconds or a date; servers also send fractions,
+// and APIs, and waits. The RFC allows a number of seconds or a date; servers also send fractions,
 // lists and other dates.
 package retryafter
 
 import (
+	"context"
 	"math"
 	"net/http"
 	"strconv"
@@ -73,4 +74,16 @@ func parseSeconds(value string) (float64, bool) {
 		return 0, false
 	}
 	return n, true
+}
+
+// Wait waits for d. If ctx ends first it returns the cause.
+func Wait(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
 }

@@ -23,24 +23,23 @@ func ValidToken(s string, wide bool) bool {
 		return true
 	}
 	body := strings.TrimRight(s, "=")
+	all := byte(1)
 	for i := range len(body) {
-		if !tokenBytes[body[i]] {
-			return false
-		}
+		all &= tokenBytes[body[i]]
 	}
-	return body != ""
+	return all == 1 && body != ""
 }
 
-// tokenBytes has the bytes of RFC 6750's b64token, except "=". Tokens are long and every
-// answer checks every byte: a table takes
-// a third fewer instructions than bits of two words.
-var tokenBytes = [256]bool{
-	'0': true, '1': true, '2': true, '3': true, '4': true, '5': true, '6': true, '7': true, '8': true, '9': true,
-	'A': true, 'B': true, 'C': true, 'D': true, 'E': true, 'F': true, 'G': true, 'H': true, 'I': true, 'J': true,
-	'K': true, 'L': true, 'M': true, 'N': true, 'O': true, 'P': true, 'Q': true, 'R': true, 'S': true, 'T': true,
-	'U': true, 'V': true, 'W': true, 'X': true, 'Y': true, 'Z': true,
-	'a': true, 'b': true, 'c': true, 'd': true, 'e': true, 'f': true, 'g': true, 'h': true, 'i': true, 'j': true,
-	'k': true, 'l': true, 'm': true, 'n': true, 'o': true, 'p': true, 'q': true, 'r': true, 's': true, 't': true,
-	'u': true, 'v': true, 'w': true, 'x': true, 'y': true, 'z': true,
-	'-': true, '.': true, '_': true, '~': true, '+': true, '/': true,
+// tokenBytes has a 1 for each byte of RFC 6750's b64token, except "=". Tokens are long and
+// every answer checks every byte: a table takes a third fewer instructions than bits of
+// two words, and a loop without a branch a quarter fewer than one that ends early.
+var tokenBytes = [256]byte{
+	'0': 1, '1': 1, '2': 1, '3': 1, '4': 1, '5': 1, '6': 1, '7': 1, '8': 1, '9': 1,
+	'A': 1, 'B': 1, 'C': 1, 'D': 1, 'E': 1, 'F': 1, 'G': 1, 'H': 1, 'I': 1, 'J': 1,
+	'K': 1, 'L': 1, 'M': 1, 'N': 1, 'O': 1, 'P': 1, 'Q': 1, 'R': 1, 'S': 1, 'T': 1,
+	'U': 1, 'V': 1, 'W': 1, 'X': 1, 'Y': 1, 'Z': 1,
+	'a': 1, 'b': 1, 'c': 1, 'd': 1, 'e': 1, 'f': 1, 'g': 1, 'h': 1, 'i': 1, 'j': 1,
+	'k': 1, 'l': 1, 'm': 1, 'n': 1, 'o': 1, 'p': 1, 'q': 1, 'r': 1, 's': 1, 't': 1,
+	'u': 1, 'v': 1, 'w': 1, 'x': 1, 'y': 1, 'z': 1,
+	'-': 1, '.': 1, '_': 1, '~': 1, '+': 1, '/': 1,
 }

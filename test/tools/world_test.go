@@ -28,6 +28,9 @@ var built, suite string
 func TestMain(m *testing.M) { os.Exit(testMain(m)) }
 
 func testMain(m *testing.M) int {
+	if len(os.Args) == 4 && os.Args[1] == azureWord {
+		return azureClient(os.Args[2], os.Args[3])
+	}
 	suite = os.Getenv("TOOL_SUITE")
 	if suite == "" {
 		fmt.Fprintln(os.Stderr, "the tools are not installed: run scripts/test-tools, which also runs these tests")
@@ -40,7 +43,7 @@ func testMain(m *testing.M) int {
 	}
 	defer os.RemoveAll(dir)
 	built = dir
-	build := exec.Command("go", "build", "-trimpath", "-tags", "grpcnotrace,nethttpomithttp2", "-ldflags", "-s -w", "-o", built, "./cmd/credhelper", "./cmd/credhelper-engine", "./cmd/credhelper-plugin")
+	build := exec.Command("go", "build", "-trimpath", "-tags", "grpcnotrace,nethttpomithttp2", "-ldflags", "-s -w -funcalign=8", "-o", built, "./cmd/credhelper", "./cmd/credhelper-engine", "./cmd/credhelper-plugin")
 	build.Dir = "../.."
 	build.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := build.CombinedOutput(); err != nil {

@@ -5,6 +5,7 @@ package windows
 import (
 	"bytes"
 	"context"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -61,8 +62,35 @@ func appData(t *testing.T) string {
 	return found[0]
 }
 
-// windowsPath is how Windows programs name a file of Linux: drive Z is its root.
-func windowsPath(path string) string { return "Z:" + strings.ReplaceAll(path, "/", `\`) }
+// filesBelow lists the regular files of a directory and those below it.
+func filesBelow(t *testing.T, dir string) (list []string) {
+	t.Helper()
+	err := filepath.WalkDir(dir, func(path string, entry fs.DirEntry, err error) error {
+		if err == nil && entry.Type().IsRegular() {
+			list = append(list, path)
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return list
+}
+
+// windowsPath is how Windows programs name a file of Linux: drive Z is its root, and drive
+// C the only directory whose ways are not open to others.
+func windowsPath(path string) string {
+	drive := "Z:"
+	if below, ok := strings.CutPrefix(path, filepath.Join(os.Getenv("WINEPREFIX"), "drive_c")); ok {
+		drive, path = "C:", below
+	}
+	return drive + strings.ReplaceAll(path, "/", `\`)
+}
+
+// linuxPath is the reverse, for drive C.
+func linuxPath(path string) string {
+	return filepath.Join(os.Getenv("WINEPREFIX"), "drive_c", strings.ReplaceAll(strings.TrimPrefix(path, "C:"), `\`, "/"))
+}
 
 // answer is what a program did.
 type answer struct {
@@ -75,7 +103,10 @@ func (u *user) run(program, input string, args ...string) answer {
 	u.t.Helper()
 	ctx, cancel := context.WithTimeout(u.t.Context(), 2*time.Minute)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, "wine", append([]string{filepath.Join(u.bin, program)}, args...)...)
+	if filepath.Ext(program) == ".exe" {
+		program = filepath.Join(u.bin, program)
+	}
+	cmd := exec.CommandContext(ctx, "wine", append([]string{program}, args...)...)
 	cmd.Env = append(os.Environ(), u.environ...)
 	cmd.Stdin = strings.NewReader(input)
 	cmd.WaitDelay = time.Second
@@ -139,5 +170,29 @@ func requests(t *testing.T, s *oauthtest.Server, want int) {
 	t.Helper()
 	if n := s.Count(); n != want {
 		t.Errorf("%d token requests, want %d", n, want)
+	}
+}
+
+// linuxHome is a home that credhelper made on Linux.
+type linuxHome struct{ bin, home string }
+
+func newLinuxHome(t *testing.T) linuxHome {
+	t.Helper()
+	dir := t.TempDir()
+	build := exec.Command("go", "build", "-o", dir+"/", "./cmd/credhelper", "./cmd/credhelper-engine")
+	build.Dir = "../.."
+	if out, err := build.CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	return linuxHome{dir, filepath.Join(dir, "home")}
+}
+
+func (h linuxHome) credhelper(t *testing.T, input string, args ...string) {
+	t.Helper()
+	cmd := exec.Command(filepath.Join(h.bin, "credhelper"), args...)
+	cmd.Env = append(os.Environ(), "CREDHELPER_HOME="+h.home)
+	cmd.Stdin = strings.NewReader(input)
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("credhelper %s: %v\n%s", strings.Join(args, " "), err, out)
 	}
 }

@@ -98,6 +98,7 @@ type Args struct {
 	Silent  bool
 	Upload  bool // of a file, whose name curl appends to a URL that lacks one
 	TLS13   bool // require TLS 1.3
+	Stdin   bool // curl reads its stdin
 }
 
 // Read parses curl's arguments by the table. It refuses abbreviations, because a newer
@@ -226,6 +227,7 @@ func (c *Args) take(o option, value string) error {
 		c.Repeat = false
 	case body:
 		c.Repeat = c.Repeat && !readOnce(value)
+		c.Stdin = c.Stdin || fromStdin(value)
 	case method:
 		if strings.Trim(value, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz-_") != "" || value == "" {
 			return Refused("--"+o.name, "that is not an HTTP method")
@@ -235,6 +237,7 @@ func (c *Args) take(o option, value string) error {
 			return Refused("--"+o.name, "its value has control characters")
 		}
 		c.Repeat = c.Repeat && value != "-" // cookies from stdin
+		c.Stdin = c.Stdin || value == "-"
 	case header:
 		if err := checkHeader(value); err != nil {
 			return err
@@ -267,12 +270,20 @@ func (c *Args) note(name, value string) {
 // readOnce reports whether a body comes from stdin or could come from another stream:
 // curl accepts "-", "@-", "name@-", "part=@-;type=...", "part=<-".
 func readOnce(value string) bool {
-	for _, stream := range [...]string{"@-", "<-", "@/dev/", "</dev/", "@/proc/", "</proc/"} {
+	if fromStdin(value) {
+		return true
+	}
+	for _, stream := range [...]string{"@/dev/", "</dev/", "@/proc/", "</proc/"} {
 		if strings.Contains(value, stream) {
 			return true
 		}
 	}
-	return value == "-" || value == "." || strings.HasPrefix(value, "/dev/") || strings.HasPrefix(value, "/proc/")
+	return strings.HasPrefix(value, "/dev/") || strings.HasPrefix(value, "/proc/")
+}
+
+// fromStdin reports whether a body comes from curl's stdin.
+func fromStdin(value string) bool {
+	return value == "-" || value == "." || strings.Contains(value, "@-") || strings.Contains(value, "<-")
 }
 
 // oneHeaderLine reports whether a value has no line break.

@@ -188,6 +188,20 @@ func TestCurlRepeats(t *testing.T) {
 	}
 }
 
+// TestCurlStdin: what curl reads from its stdin, where on Windows the token is.
+func TestCurlStdin(t *testing.T) {
+	for args, stdin := range map[string]bool{
+		"/x": false, "-d a=b /x": false, "-d @file /x": false, "-T file /x": false, "-C - -o out /x": false, "-o - /x": false, "-D - /x": false,
+		"-d @- /x": true, "--data-binary @- /x": true, "--json @- /x": true, "-F a=@- /x": true, "-F a=<- /x": true, "-T - /x": true,
+		"-T . /x": true, "-w @- /x": true, "-b - /x": true,
+	} {
+		read, err := Read(strings.Fields(args))
+		if err != nil || read.Stdin != stdin {
+			t.Errorf("%s: %v, %v", args, read.Stdin, err)
+		}
+	}
+}
+
 // TestCurlTable compares the table with the installed curl: an option that both know takes a
 // value in both or in neither, and has the same letter.
 func TestCurlTable(t *testing.T) {

@@ -19,14 +19,14 @@ type Redactor struct {
 	secrets []string
 	parts   map[string]bool // the parts to look for
 	lengths []int           // the different lengths of parts
-	held    []byte          // received, but not yet decided
+	buffer  []byte          // received, but not yet decided
 	covered int             // number of bytes of held that belong to a redacted part
 }
 
 // NewRedactor returns a redactor of secrets that writes with to.
 func NewRedactor(to func([]byte) error, secrets ...string) *Redactor {
 	r := &Redactor{to: to, parts: map[string]bool{}}
-	known := map[int]bool{}
+	lengths := map[int]bool{}
 	for _, s := range secrets {
 		if s == "" {
 			continue
@@ -36,8 +36,8 @@ func NewRedactor(to func([]byte) error, secrets ...string) *Redactor {
 		for i := range len(s) - size + 1 {
 			r.parts[s[i:i+size]] = true
 		}
-		if !known[size] {
-			known[size], r.lengths = true, append(r.lengths, size)
+		if !lengths[size] {
+			lengths[size], r.lengths = true, append(r.lengths, size)
 		}
 	}
 	return r
@@ -45,17 +45,17 @@ func NewRedactor(to func([]byte) error, secrets ...string) *Redactor {
 
 // Write implements io.Writer.
 func (r *Redactor) Write(p []byte) (int, error) {
-	r.held = append(r.held, p...)
-	return len(p), r.decide(len(r.held) - r.undecided())
+	r.buffer = append(r.buffer, p...)
+	return len(p), r.decide(len(r.buffer) - r.undecided())
 }
 
 // Flush writes the bytes that were held back.
-func (r *Redactor) Flush() { _ = r.decide(len(r.held)) }
+func (r *Redactor) Flush() { _ = r.decide(len(r.buffer)) }
 
-// undecided returns how many bytes at the end of held could be the beginning of a part.
+// undecided returns how many bytes at the end of buffer could be the beginning of a part.
 func (r *Redactor) undecided() int {
-	for n := min(piece-1, len(r.held)); n > 0; n-- {
-		end := string(r.held[len(r.held)-n:])
+	for n := min(piece-1, len(r.buffer)); n > 0; n-- {
+		end := string(r.buffer[len(r.buffer)-n:])
 		for _, s := range r.secrets {
 			if strings.Contains(s, end) {
 				return n
@@ -65,7 +65,7 @@ func (r *Redactor) undecided() int {
 	return 0
 }
 
-// decide writes the first n bytes of held, with each run of secret bytes replaced by
+// decide writes the first n bytes of buffer, with each run of secret bytes replaced by
 // one word.
 func (r *Redactor) decide(n int) error {
 	var out []byte
@@ -81,9 +81,9 @@ func (r *Redactor) decide(n int) error {
 			covered--
 			continue
 		}
-		out = append(out, r.held[i])
+		out = append(out, r.buffer[i])
 	}
-	r.held, r.covered = append([]byte(nil), r.held[i:]...), covered
+	r.buffer, r.covered = append([]byte(nil), r.buffer[i:]...), covered
 	if len(out) == 0 {
 		return nil
 	}
@@ -93,7 +93,7 @@ func (r *Redactor) decide(n int) error {
 // partAt returns the length of the longest part that begins at i; 0 if there is none.
 func (r *Redactor) partAt(i int) (longest int) {
 	for _, size := range r.lengths {
-		if i+size <= len(r.held) && size > longest && r.parts[string(r.held[i:i+size])] {
+		if i+size <= len(r.buffer) && size > longest && r.parts[string(r.buffer[i:i+size])] {
 			longest = size
 		}
 	}

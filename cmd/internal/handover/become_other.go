@@ -10,9 +10,9 @@ import (
 	"os/signal"
 )
 
-// become runs the other executable as a child, passes signals on, and returns its exit
-// code. Untested: these systems are only cross-compiled and vetted.
-func become(path string, argv, environ []string, stdin []byte) (int, error) {
+// asChild runs the other executable as a child, passes signals on, and returns its exit
+// code.
+func asChild(path string, argv, environ []string, stdin []byte) (int, error) {
 	cmd := exec.Command(path)
 	cmd.Args, cmd.Env = argv, environ
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
@@ -24,6 +24,7 @@ func become(path string, argv, environ []string, stdin []byte) (int, error) {
 	if err := cmd.Start(); err != nil {
 		return 0, err
 	}
+	endTogether(cmd.Process.Pid)
 	go func() {
 		for s := range signals {
 			_ = cmd.Process.Signal(s)

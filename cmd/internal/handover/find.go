@@ -61,7 +61,9 @@ func Find(executable string) (string, error) {
 		if !info.Mode().IsRegular() {
 			return "", protocol.Policy(path + " is not a regular file")
 		}
-		if _, err := trust.Way(path); err != nil {
+		// Whoever can replace it on Windows, where directories inherit their lists, can
+		// replace this executable as well: doctor says so.
+		if _, err := trust.Way(path); err != nil && runtime.GOOS != "windows" {
 			return "", protocol.Policy(path + " is not safe to run: " + err.Error())
 		}
 		return path, nil

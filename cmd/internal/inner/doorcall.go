@@ -13,6 +13,13 @@ import (
 type ProxyCall struct {
 	Listen string   `json:"listen"`          // HOST:PORT
 	Names  []string `json:"names,omitempty"` // further values of the Host field: NAME or NAME:PORT
+	TLS    bool     `json:"tls,omitempty"`
+}
+
+// CACall is a call of credhelper proxy ca.
+type CACall struct {
+	New   bool     `json:"new,omitempty"` // make another one
+	Names []string `json:"names,omitempty"`
 }
 
 // LendCall is a call of credhelper lend. One of To, Rotate, Revoke, Accept is set; none
@@ -33,10 +40,22 @@ type LendCall struct {
 	Users   []string `json:"users,omitempty"` // names or ids
 	Azure   []string `json:"azure,omitempty"`
 	Cookies bool     `json:"cookies,omitempty"`
+	InPath  bool     `json:"in_path,omitempty"`
 
 	JSON       bool   `json:"json,omitempty"`
 	SecretFile string `json:"secret_file,omitempty"`
 	Terminal   bool   `json:"terminal,omitempty"` // stdout is one
+}
+
+// ExecCall is a call of credhelper exec --door. "--", the program's path, its name and its
+// arguments follow it as they are: JSON has no bytes that are not UTF-8.
+type ExecCall struct {
+	Profile string `json:"profile"`
+	protocol.Narrowing
+	Token   string   `json:"token,omitempty"` // local, or real
+	Azure   bool     `json:"azure,omitempty"`
+	TLS     bool     `json:"tls,omitempty"`
+	Without []string `json:"without,omitempty"` // variables that the command does not get
 }
 
 // Argument encodes a call of the door as an argument.

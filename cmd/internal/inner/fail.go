@@ -13,7 +13,11 @@ import (
 // Fail writes one line of error, and at most one line of advice, to stderr, and returns
 // the exit code.
 func Fail(stderr *os.File, err error) int {
-	text := "credhelper: " + printable.Line(err.Error()) + "\n"
+	text := err.Error()
+	if file, ok := err.(*fs.PathError); ok { // "open FILE: ..." says what we did, not what is wrong
+		text = file.Path + ": " + file.Err.Error()
+	}
+	text = "credhelper: " + printable.Line(text) + "\n"
 	var e *protocol.Error
 	if errors.As(err, &e) && e.Hint != "" {
 		text += printable.Line(e.Hint) + "\n"

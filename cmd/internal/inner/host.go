@@ -33,18 +33,19 @@ func Settle(h *helper.Helper) {
 // host that died before the parent was first read see connector.ServeConfig. SIGINT is
 // ignored: a terminal sends it to the whole job, and the host ends us when it is done.
 func WatchHost(parent int, end func()) {
-	came := make(chan os.Signal, 1)
-	signal.Notify(came, syscall.SIGTERM)
+	signals := make(chan os.Signal, 1)
+	signal.Notify(signals, syscall.SIGTERM)
 	if !signal.Ignored(syscall.SIGHUP) {
-		signal.Notify(came, syscall.SIGHUP)
+		signal.Notify(signals, syscall.SIGHUP)
 	}
+	lives := hostOf(parent)
 	go func() {
 		defer end()
 		tick := time.NewTicker(hostPoll)
 		defer tick.Stop()
-		for os.Getppid() == parent {
+		for lives() {
 			select {
-			case <-came:
+			case <-signals:
 				return
 			case <-tick.C:
 			}

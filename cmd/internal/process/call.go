@@ -8,11 +8,11 @@ import (
 )
 
 // ErrTyped says that a person has to type the request; the engine tells them so.
-var ErrTyped error = typed{}
+var ErrTyped error = personOnly{}
 
-type typed struct{}
+type personOnly struct{}
 
-func (typed) Error() string { return "the request has to be typed" }
+func (personOnly) Error() string { return "the request has to be typed" }
 
 // TypingTime is how long a person may take to type a request.
 const TypingTime = 5 * time.Minute
@@ -47,10 +47,13 @@ func WriteReply(fd int, r protocol.Reply, err error, explain func(error)) int {
 			return 1
 		}
 	}
-	if known := new(protocol.Error); err != nil && !r.Quiet {
+	if err == nil {
+		return r.Exit
+	}
+	if e := new(protocol.Error); !r.Quiet {
 		explain(err)
-	} else if errors.As(err, &known) && known.Note != "" {
-		explain(errors.New(known.Note))
+	} else if errors.As(err, &e) && e.Note != "" {
+		explain(errors.New(e.Note))
 	}
 	return r.Exit
 }

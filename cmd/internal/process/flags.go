@@ -32,10 +32,10 @@ func EngineFlag(arg string) bool {
 // CutEngineFlags removes these flags from the arguments before "--", and calls set with
 // each flag and its value. It returns the first error of set, or one that wraps
 // ErrMalformed if a flag lacks its value.
-func CutEngineFlags(args []string, set func(name, value string) error) (kept []string, err error) {
+func CutEngineFlags(args []string, set func(name, value string) error) (rest []string, err error) {
 	for i := 0; i < len(args); i++ {
 		if args[i] == "--" {
-			return slices.Concat(kept, args[i:]), nil
+			return slices.Concat(rest, args[i:]), nil
 		}
 		name, value, joined := strings.Cut(args[i], "=")
 		known := false
@@ -51,10 +51,10 @@ func CutEngineFlags(args []string, set func(name, value string) error) (kept []s
 			}
 		}
 		if !known {
-			kept = append(kept, args[i])
+			rest = append(rest, args[i])
 		} else if err := set(name, value); err != nil {
 			return nil, err
 		}
 	}
-	return kept, nil
+	return rest, nil
 }

@@ -1,7 +1,5 @@
 package process
 
-// Untested: this system is only cross-compiled and vetted.
-
 // Limits are the limits that Harden changed, to be restored for the user's own
 // commands; on this system there are none.
 type Limits struct{ Core uint64 }

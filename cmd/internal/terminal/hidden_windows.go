@@ -2,7 +2,7 @@ package terminal
 
 import "golang.org/x/term"
 
-// hide does nothing: readLine does. Untested: this system is only cross-compiled and vetted.
+// hide does nothing: readLine does. Untested: Wine has no console here.
 func hide(int) (restore func(), err error) { return func() {}, nil }
 
 // readLine reads one line without echo.

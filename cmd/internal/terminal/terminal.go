@@ -58,23 +58,23 @@ func AskSecret(question string, ending []os.Signal, exit func(int)) ([]byte, err
 	if _, err := io.WriteString(tty.out, question+": "); err != nil {
 		return nil, ErrNone
 	}
-	typed, err := readLine(fd)
-	if err == nil && len(typed) > 0 {
+	text, err := readLine(fd)
+	if err == nil && len(text) > 0 {
 		// Always as many, so that the length is not shown.
 		_, _ = io.WriteString(tty.out, "********")
 	}
 	_, _ = io.WriteString(tty.out, "\n")
-	if errors.Is(err, io.EOF) || err == nil && len(typed) == 0 {
+	if errors.Is(err, io.EOF) || err == nil && len(text) == 0 {
 		return nil, protocol.Malformed("nothing was typed")
 	}
 	if err != nil {
 		return nil, ErrNone
 	}
-	if len(typed) >= longestLine {
-		clear(typed)
+	if len(text) >= longestLine {
+		clear(text)
 		return nil, ErrTooLong
 	}
-	return typed, nil
+	return text, nil
 }
 
 // AskYes asks a question and reports whether the answer was "y" or "yes".

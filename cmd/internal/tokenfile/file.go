@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 
 	"github.com/credhelper/credhelper/helper/private"
+	"github.com/credhelper/credhelper/helper/trust"
 	"github.com/credhelper/credhelper/protocol"
 )
 
@@ -17,7 +18,10 @@ import (
 // by rename(2): a reader sees the old content or the new one, never a part and never an
 // empty file, and a kill -9 at any point leaves one of the two.
 type File struct {
-	Path string
+	Path      string
+	MakeDir   bool // create its directory if it is missing, and none above it
+	GroupRead bool // let the directory's group read it
+
 	last fs.FileInfo // the file that was written last; nil before
 }
 
@@ -69,12 +73,23 @@ func (f *File) Remove() error {
 // place opens the directory and checks that no other user can replace a file in it (T1,
 // T17).
 func (f *File) place() (d private.Dir, name string, err error) {
-	d, err = private.Place(filepath.Dir(f.Path))
+	if err := trust.FileName(f.Path); err != nil {
+		return d, "", protocol.Policy(err.Error())
+	}
+	dir := filepath.Dir(f.Path)
+	if f.MakeDir {
+		d, err = private.MakePlace(dir, f.GroupRead)
+	} else {
+		d, err = private.Place(dir)
+	}
+	if err == nil && f.GroupRead {
+		d = d.ForGroup()
+	}
 	switch {
 	case errors.Is(err, private.ErrUnsafe):
 		err = protocol.Policy(err.Error())
 	case err != nil:
-		err = protocol.Policy(filepath.Dir(f.Path) + ": " + reason(err))
+		err = protocol.Policy(dir + ": " + reason(err))
 	}
 	return d, filepath.Base(f.Path), err
 }

@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"github.com/credhelper/credhelper/helper/cache"
+	"github.com/credhelper/credhelper/helper/filelock"
 	"github.com/credhelper/credhelper/helper/private"
 	"github.com/credhelper/credhelper/protocol"
 	"github.com/credhelper/credhelper/protocol/secret"
@@ -166,6 +167,76 @@ func TestTokenFileRefuses(t *testing.T) {
 	}
 }
 
+// TestTokenFileMakesDir: the last directory is created, closed to others or open to its
+// group as was asked, whatever the umask; none above it is, and none of another user or
+// link is used.
+func TestTokenFileMakesDir(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.Chmod(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	defer syscall.Umask(syscall.Umask(0o777))
+	for _, c := range []struct {
+		name           string
+		groupRead      bool
+		dirMode, token fs.FileMode
+	}{
+		{"closed", false, 0o700, 0o600},
+		{"group", true, 0o750, 0o640},
+	} {
+		f := &Target{File: File{Path: filepath.Join(dir, c.name, "token"), MakeDir: true, GroupRead: c.groupRead}}
+		if err := errors.Join(f.Prepare(), f.Write([]byte("t0k\n")), f.Write([]byte("t1k\n"))); err != nil {
+			t.Fatal(err)
+		}
+		made, err := os.Stat(filepath.Join(dir, c.name))
+		file, err2 := os.Stat(f.Path)
+		if err := errors.Join(err, err2); err != nil {
+			t.Fatal(err)
+		}
+		if made.Mode().Perm() != c.dirMode || file.Mode().Perm() != c.token {
+			t.Errorf("%s: %v, its file %v", c.name, made.Mode(), file.Mode())
+		}
+	}
+	if err := os.Symlink("closed", filepath.Join(dir, "link")); err != nil {
+		t.Fatal(err)
+	}
+	for path, says := range map[string]string{
+		"none/sub/token":  "no such file",
+		"link/token":      "is a symbolic link",
+		"closed/token/me": "symbolic link or not a directory",
+	} {
+		f := &Target{File: File{Path: filepath.Join(dir, path), MakeDir: true}}
+		if err := f.Prepare(); !errors.Is(err, protocol.ErrPolicy) || !strings.Contains(err.Error(), says) {
+			t.Errorf("%s: %v, want something with %q", path, err, says)
+		}
+	}
+	f := &Target{File: File{Path: filepath.Join(dir, "closed", "token"), GroupRead: true}}
+	if err := f.Prepare(); !errors.Is(err, protocol.ErrPolicy) || !strings.Contains(err.Error(), "closed to its group") {
+		t.Errorf("a directory that the group cannot enter: %v", err)
+	}
+}
+
+// TestTokenFileHints: what to do instead of a directory that cannot be used.
+func TestTokenFileHints(t *testing.T) {
+	dir := privateDir(t)
+	for path, hint := range map[string]string{
+		"none/token": "create it with mode 0700, or add --make-dir",
+		"all/token":  "name a file in a directory below it, which --make-dir creates",
+		"a/b/token":  "create it with mode 0700",
+	} {
+		if path == "all/token" {
+			if err := errors.Join(os.Mkdir(filepath.Join(dir, "all"), 0), os.Chmod(filepath.Join(dir, "all"), 0o777|fs.ModeSticky)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		f := &Target{File: File{Path: filepath.Join(dir, path)}}
+		var e *protocol.Error
+		if err := f.Prepare(); !errors.As(err, &e) || e.Hint != hint {
+			t.Errorf("%s: %+v, want the hint %q", path, e, hint)
+		}
+	}
+}
+
 // TestTokenFileOfAnother: only what we wrote is removed.
 func TestTokenFileOfAnother(t *testing.T) {
 	f := &File{Path: filepath.Join(privateDir(t), "token")}
@@ -200,7 +271,7 @@ func TestSweepTemps(t *testing.T) {
 		}
 		defer f.Close()
 		if name == ".tmp-credhelper-2-b-1" { // as the writer does
-			if locked, err := private.TryLockFile(f, private.Alone); !locked {
+			if locked, err := filelock.Lock(f, filelock.Exclusive, false); !locked {
 				t.Fatal(err)
 			}
 			continue

@@ -2,6 +2,7 @@ package tokenfile
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"io/fs"
 	"os"
@@ -54,42 +55,44 @@ func New(dirs cache.Dirs) (file *File, remove func(), onDisk error, err error) {
 	return nil, nil, nil, protocol.Policy("no place for a private file: " + last.Error())
 }
 
-// newIn creates the directory. It gets its final name only when its lock is held, so
-// that no sweep can remove it before.
-func newIn(place string) (*File, func(), error) {
-	making, err := os.MkdirTemp(place, ".making-*") // 0700
-	if err != nil {
-		return nil, nil, err
+// newIn creates the directory. A sweep may remove it before its lock is held, which shows
+// when the lock is taken; then another one is made. It is not renamed into place with the
+// lock held, because Windows renames no directory with an open file.
+func newIn(place string) (file *File, remove func(), err error) {
+	for range 10 {
+		if file, remove, err = tryNewIn(place); err == nil {
+			break
+		}
 	}
-	path := filepath.Join(place, strings.Replace(filepath.Base(making), ".making-", tokenDirPrefix, 1))
-	d, err := private.Open(making)
-	if err != nil {
-		return nil, nil, err
+	return file, remove, err
+}
+
+func tryNewIn(place string) (*File, func(), error) {
+	path := filepath.Join(place, tokenDirPrefix+rand.Text())
+	var life *private.Lock
+	d, err := private.Make(path)
+	if err == nil {
+		life, err = d.Lock(context.Background(), lifeName)
+		d.Close()
 	}
-	defer d.Close()
-	life, err := d.Lock(context.Background(), lifeName)
-	if err == nil || errors.Is(err, private.ErrNoLocks) {
-		err = os.Rename(making, path)
-	}
-	if err != nil {
-		_ = os.RemoveAll(making)
+	if err != nil && !errors.Is(err, private.ErrNoLocks) {
+		_ = os.RemoveAll(path)
 		return nil, nil, err
 	}
 	return &File{Path: filepath.Join(path, tokenName)}, func() {
+		_ = os.Remove(filepath.Join(path, tokenName))
+		life.Unlock() // Windows removes no directory with an open file
 		_ = os.RemoveAll(path)
-		if life != nil {
-			life.Unlock()
-		}
 	}, nil
 }
 
 // Places returns the directories in which to create it, the best first.
 func Places(dirs cache.Dirs) []string {
-	places := []string{filepath.Join(dirs.Runtime, "credhelper")}
-	if runtime.GOOS != "windows" {
-		places = append(places, "/dev/shm/credhelper-"+strconv.Itoa(process.UserID()))
+	last := filepath.Join(dirs.State, "exec")
+	if runtime.GOOS == "windows" { // which has no file system in memory
+		return []string{last}
 	}
-	return append(places, filepath.Join(dirs.State, "exec"))
+	return []string{filepath.Join(dirs.Runtime, "credhelper"), "/dev/shm/credhelper-" + strconv.Itoa(process.UserID()), last}
 }
 
 // openPlace opens a directory of ours, and creates it if its parent exists. It refuses
@@ -115,29 +118,29 @@ func Sweep(place string) int {
 func sweep(parent private.Dir) (swept int) {
 	names, _ := parent.Names()
 	for _, name := range names {
-		if strings.HasPrefix(name, tokenDirPrefix) && isLeft(parent, name) && os.RemoveAll(parent.At(name)) == nil {
+		if strings.HasPrefix(name, tokenDirPrefix) && removeLeft(parent.At(name)) {
 			swept++
 		}
 	}
 	return swept
 }
 
-// isLeft reports whether the process that created the directory has ended. The first
-// release made no lock, but rewrote the token within a day.
-func isLeft(parent private.Dir, name string) bool {
-	d, err := private.Open(parent.At(name))
+// removeLeft removes the directory if the process that created it has ended, and holds
+// its lock meanwhile. The first release made no lock, but rewrote the token within a day.
+func removeLeft(path string) bool {
+	d, err := private.Open(path)
 	if err != nil {
 		return false
 	}
 	defer d.Close()
 	changed, err := d.Modified(".")
 	if _, e := d.Modified(lifeName); e != nil {
-		return err == nil && time.Since(changed) > 26*time.Hour
+		return err == nil && time.Since(changed) > 26*time.Hour && os.RemoveAll(path) == nil
 	}
 	life, err := d.TryLock(lifeName)
 	if err != nil {
 		return false
 	}
-	life.Unlock()
-	return true
+	defer life.Unlock()
+	return os.RemoveAll(path) == nil
 }

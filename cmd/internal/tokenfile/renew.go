@@ -24,7 +24,7 @@ type Renewal struct {
 	Beat    func()        // called at least once every Tick; may be nil
 	Tick    time.Duration // the longest sleep
 
-	held     protocol.Credential // the content of the file; Expires is 0 before the first
+	content  protocol.Credential // the content of the file; Expires is 0 before the first
 	since    time.Time           // when that was written, or when the last attempt failed
 	wait     time.Duration       // from since to the next attempt
 	got      time.Time           // when held was fetched
@@ -40,7 +40,7 @@ const Tick = 20 * time.Second
 
 // Hold starts with a token that is already in the file.
 func (r *Renewal) Hold(c protocol.Credential) {
-	r.held, r.got, r.since = c, r.Now(), r.Now()
+	r.content, r.got, r.since = c, r.Now(), r.Now()
 	r.life = time.Unix(c.Expires, 0).Sub(r.Now())
 	r.wait = sooner(renewalWait(r.life, time.Duration(r.Request.MinTTL)*time.Second))
 	r.failures, r.trouble, r.dropped = 0, 0, false
@@ -62,7 +62,7 @@ func (r *Renewal) Run(ctx context.Context, ask <-chan struct{}) error {
 		if ctx.Err() != nil {
 			return nil
 		}
-		if r.held.Expires == 0 && lasting(err) {
+		if r.content.Expires == 0 && lasting(err) {
 			return err
 		}
 	}
@@ -96,7 +96,7 @@ func (r *Renewal) sleep(ctx context.Context, ask <-chan struct{}) (asked bool) {
 
 func (r *Renewal) untilTry() time.Duration { return r.wait - passed(r.Now(), r.since) }
 func (r *Renewal) untilEnd() time.Duration { return r.life - passed(r.Now(), r.got) }
-func (r *Renewal) droppable() bool         { return r.Drop != nil && r.held.Expires != 0 && !r.dropped }
+func (r *Renewal) droppable() bool         { return r.Drop != nil && r.content.Expires != 0 && !r.dropped }
 
 // passed returns the time since t: by the monotonic clock, which stops while the
 // machine is suspended, or by the wall clock, which people set; whichever is longer.
@@ -123,15 +123,15 @@ func (r *Renewal) dropEnded() {
 // request is sent.
 func (r *Renewal) renew(ctx context.Context, fresh bool) error {
 	q := r.Request
-	if r.held.Expires != 0 {
+	if r.content.Expires != 0 {
 		q.Refresh = fresh
-		q.MinTTL = max(q.MinTTL, r.held.Expires-r.Now().Unix()+1, 1)
+		q.MinTTL = max(q.MinTTL, r.content.Expires-r.Now().Unix()+1, 1)
 	}
 	c, warning, err := r.Get(ctx, q)
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
-	same := err == nil && c.Secret.Equal(r.held.Secret) && c.Expires <= r.held.Expires && !r.dropped
+	same := err == nil && c.Secret.Equal(r.content.Secret) && c.Expires <= r.content.Expires && !r.dropped
 	if same && warning != "" { // still the old token, for a reason
 		err = errors.New(warning)
 	}
@@ -142,7 +142,7 @@ func (r *Renewal) renew(ctx context.Context, fresh bool) error {
 		r.failed(err)
 		return err
 	}
-	again := r.held.Expires != 0 && (r.failures > 0 || r.dropped)
+	again := r.content.Expires != 0 && (r.failures > 0 || r.dropped)
 	r.Hold(c)
 	if again {
 		r.Say(r.File + " is renewed again")
@@ -156,7 +156,7 @@ func (r *Renewal) failed(err error) {
 	r.since, r.wait = r.Now(), sooner(retryWait(r.failures))
 	const unknown = 1 // a warning of the helper while the old token is valid
 	code := inner.ExitCode(err)
-	if r.held.Expires == 0 && lasting(err) {
+	if r.content.Expires == 0 && lasting(err) {
 		return // Run returns it
 	}
 	if r.failures > 1 && (code == r.trouble || code == unknown || r.trouble == unknown) {
@@ -164,7 +164,7 @@ func (r *Renewal) failed(err error) {
 	}
 	r.trouble = code
 	what := " is not renewed, trying on: "
-	if r.held.Expires == 0 {
+	if r.content.Expires == 0 {
 		what = " is not written yet, trying on: "
 	}
 	r.Say(r.File + what + err.Error())

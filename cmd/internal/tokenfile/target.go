@@ -1,15 +1,16 @@
 package tokenfile
 
 import (
+	"bytes"
 	"errors"
+	"io"
+	"io/fs"
 	"os"
+	"path/filepath"
+	"strings"
 	"time"
 
-	"bytes"
 	"github.com/credhelper/credhelper/helper/private"
-	"io"
-	"strings"
-
 	"github.com/credhelper/credhelper/protocol"
 	"github.com/credhelper/credhelper/protocol/secret"
 )
@@ -26,14 +27,40 @@ type Target struct {
 func (t *Target) Prepare() error {
 	d, name, err := t.place()
 	if err != nil {
-		return err
+		return &protocol.Error{Kind: protocol.ErrPolicy, Text: err.Error(), Hint: t.hint()}
 	}
 	defer d.Close()
 	if _, err := stat(d, name); errors.Is(err, private.ErrUnsafe) {
 		return protocol.Policy(err.Error())
 	}
+	if dir, err := os.Stat(d.Path()); err == nil && t.GroupRead && dir.Mode()&0o010 == 0 {
+		return &protocol.Error{
+			Kind: protocol.ErrPolicy,
+			Text: d.Path() + " is closed to its group, which could not reach the file",
+			Hint: "chmod g+x it, or leave out --group-read",
+		}
+	}
 	d.SweepShared(time.Now())
 	return nil
+}
+
+// hint returns what to do about a directory that cannot be used: one that is missing, or a
+// volume that everybody can write to, as Kubernetes' emptyDir is. A directory in that can
+// be ours.
+func (t *Target) hint() string {
+	dir := filepath.Dir(t.Path)
+	info, err := os.Lstat(dir)
+	switch {
+	case t.MakeDir:
+	case errors.Is(err, fs.ErrNotExist):
+		if _, err := os.Stat(filepath.Dir(dir)); err != nil {
+			return "create it with mode 0700"
+		}
+		return "create it with mode 0700, or add --make-dir"
+	case err == nil && info.IsDir() && info.Mode().Perm()&0o002 != 0:
+		return "name a file in a directory below it, which --make-dir creates"
+	}
+	return ""
 }
 
 // Put writes a token in the target's format.
@@ -78,7 +105,7 @@ func (t *Target) mayReplace(content []byte, token secret.Text) error {
 	if len(old) > 0 && !sameForm(old, content, token.Reveal()) {
 		return &protocol.Error{
 			Kind: protocol.ErrPolicy,
-			Text: t.Path + " holds something that sink did not write",
+			Text: t.Path + " does not hold what sink writes in this format",
 			Hint: "name another file, or remove this one",
 		}
 	}

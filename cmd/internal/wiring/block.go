@@ -7,8 +7,8 @@ import "strings"
 // person wrote.
 
 // marks returns the marker lines around a block.
-func marks(comment, id string) (begin, end string) {
-	return comment + " >>> credhelper setup " + id + "\n", comment + " <<< credhelper setup " + id + "\n"
+func marks(id string) (begin, end string) {
+	return "# >>> credhelper setup " + id + "\n", "# <<< credhelper setup " + id + "\n"
 }
 
 // placement inserts a block into a file. It returns the complete new text, or an error
@@ -28,8 +28,8 @@ func atEnd(text, block string) (string, error) {
 func atTop(text, block string) (string, error) { return block + text, nil }
 
 // blockEdit returns the edit that adds lines as a block.
-func blockEdit(path, comment, id, lines string, place placement) fileEdit {
-	begin, end := marks(comment, id)
+func blockEdit(path, id, lines string, place placement) fileEdit {
+	begin, end := marks(id)
 	block := begin + lines + end
 	return fileEdit{
 		path: path,
@@ -71,12 +71,12 @@ func lineIndex(text, line string) int {
 // underHeader inserts a block below the line [name] of a file with sections. If there
 // is none, it appends the line and the block. It fails if the section already has the
 // key: most parsers refuse a repeated key, so the person has to decide.
-func underHeader(name, key, comment, id, lines string) placement {
+func underHeader(name, key, id, lines string) placement {
 	header := "[" + name + "]"
 	return func(text, block string) (string, error) {
 		at := headerEnd(text, header)
 		if at < 0 {
-			begin, end := marks(comment, id)
+			begin, end := marks(id)
 			return atEnd(text, begin+header+"\n"+lines+end)
 		}
 		if sectionHas(text[at:], key) {

@@ -32,6 +32,8 @@ var documented = []struct{ page, tool, profile, origin string }{
 	{"mcp", "mcp", "work", "https://mcp.example.com/mcp"},
 	{"others", "codex", "work", "https://api.example.com"},
 	{"others", "yarn", "work", "https://npm.example.com"},
+	{"../door", "prometheus", "work", "https://metrics.example.com"},
+	{"../door", "kafka", "work", "https://kafka.example.com"},
 }
 
 // TestDocsShowSetup: the pages show what setup writes, line by line, and what they tell
@@ -47,6 +49,7 @@ func TestDocsShowSetup(t *testing.T) {
 		place.links = "/home/me/.local/bin"
 		if d.profile != "" {
 			place.profile = profileOf(t, d.origin)
+			place.profile.TokenURL = d.origin + "/oauth/token"
 		}
 		w, err := Find(d.tool).wire(place)
 		if err != nil {

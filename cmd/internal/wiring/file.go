@@ -161,7 +161,7 @@ func writeConfig(path, text string) error {
 	}
 	temp, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*")
 	if err != nil {
-		return err
+		return of(path, err)
 	}
 	_, err = temp.WriteString(text)
 	err = errors.Join(err, temp.Chmod(mode), temp.Sync(), temp.Close())
@@ -170,6 +170,14 @@ func writeConfig(path, text string) error {
 	}
 	if err != nil {
 		_ = os.Remove(temp.Name())
+	}
+	return of(path, err)
+}
+
+// of names the file that was to be replaced in an error of its temporary file.
+func of(path string, err error) error {
+	if at := new(fs.PathError); errors.As(err, &at) {
+		return &fs.PathError{Op: at.Op, Path: path, Err: at.Err}
 	}
 	return err
 }

@@ -33,7 +33,7 @@ func TestSetupFits(t *testing.T) {
 	key, basic := profileOf(t, "https://git.example.com"), profileOf(t, "https://git.example.com")
 	key.Header, key.Scheme = "X-Api-Key", ""
 	basic.Scheme = "Token"
-	const all = "git docker podman kubectl cargo terraform opentofu goauth bazel pip uv pnpm rclone codex claude mcp yarn npm curl wget httpie restish msmtp"
+	const all = "git docker podman kubectl cargo terraform opentofu goauth bazel pip uv pnpm rclone codex claude mcp yarn npm curl wget httpie restish prometheus kafka bruno newman postman mcp-proxy msmtp"
 	for _, c := range []struct {
 		what    string
 		profile *config.Profile
@@ -41,10 +41,10 @@ func TestSetupFits(t *testing.T) {
 		says    string
 	}{
 		{"a usual profile", usual, "", ""},
-		{"no origins", nowhere, strings.NewReplacer("claude ", "", " msmtp", "").Replace(all), "owns no web origin"},
-		{"only a wildcard", wild, "docker podman pnpm rclone codex mcp npm", "*.cdn.example.com"},
-		{"another header", key, "git docker podman kubectl cargo terraform opentofu pip uv pnpm rclone codex yarn npm httpie", "not X-Api-Key"},
-		{"another scheme", basic, "docker podman kubectl terraform opentofu pip uv rclone codex npm", "the scheme Bearer"},
+		{"no origins", nowhere, strings.NewReplacer("claude ", "", "kafka ", "", " msmtp", "").Replace(all), "owns no web origin"},
+		{"only a wildcard", wild, "docker podman pnpm rclone codex mcp npm prometheus bruno newman postman mcp-proxy", "*.cdn.example.com"},
+		{"another header", key, "git docker podman kubectl cargo terraform opentofu pip uv pnpm rclone codex yarn npm httpie kafka", "not X-Api-Key"},
+		{"another scheme", basic, "docker podman kubectl terraform opentofu pip uv rclone codex npm kafka", "the scheme Bearer"},
 	} {
 		tools := strings.Fields(all)
 		if len(tools) != len(Tools) {

@@ -60,7 +60,7 @@ func wireGit(p *Place) (Plan, error) {
 	}
 	return Plan{
 		about: about,
-		edits: []fileEdit{blockEdit(p.gitFile(), "#", p.id("git"), lines+include, place)},
+		edits: []fileEdit{blockEdit(p.gitFile(), p.id("git"), lines+include, place)},
 		next:  next,
 		hints: hints,
 	}, nil

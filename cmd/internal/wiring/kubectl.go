@@ -36,9 +36,9 @@ func wireKubectl(p *Place) (Plan, error) {
 		"      args: [" + args + "]\n" +
 		"      interactiveMode: Never\n" +
 		"      provideClusterInfo: true\n"
-	edit := blockEdit(file, "#", p.id("kubectl"), lines, underUsers(user))
+	edit := blockEdit(file, p.id("kubectl"), lines, underUsers(user))
 	edit.show = "users:\n" + lines
-	begin, end := marks("#", p.id("kubectl"))
+	begin, end := marks(p.id("kubectl"))
 	edit.drop = func(text string) (string, error) { return cutUser(cutBlock(text, begin, end), user), nil }
 	return Plan{
 		about: "a kubeconfig user that gets its token from profile " + p.name,

@@ -20,6 +20,7 @@ type Place struct {
 	links      string          // directory for links
 	home       string
 	bearerFile string        // the file that git includes; "" for none
+	door       string        // the usual address of the door
 	gitVersion func() string // returns git's version; may be nil
 	// kubeClusters returns the clusters of the kubeconfig as kubectl prints them; may
 	// be nil.

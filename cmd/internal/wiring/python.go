@@ -50,14 +50,14 @@ func wireUv(p *Place) (Plan, error) {
 	const key = "keyring-provider"
 	file, index := p.uvFile(), p.indexURL()
 	only := onlyOnce(atTop, key, func(line string) bool { return setsKey(line, key) })
-	edit := blockEdit(file, "#", "uv", key+" = \"subprocess\"\n", only)
+	edit := blockEdit(file, "uv", key+" = \"subprocess\"\n", only)
 	w := Plan{
 		about: "uv asks credhelper, under the name keyring, after a 401",
 		links: []toolLink{p.keyringLink()},
 		next:  []string{"uv needs the index by its https URL, with a user name in it or authenticate = \"always\": https://oauth2@HOST/simple/"},
 	}
 	if index != "" {
-		second := blockEdit(file, "#", "uv index", "[[index]]\nurl = "+quoted(index)+"\n", atEnd)
+		second := blockEdit(file, "uv index", "[[index]]\nurl = "+quoted(index)+"\n", atEnd)
 		first := edit
 		edit.show += second.show
 		edit.add = func(text string) (string, error) {

@@ -17,7 +17,7 @@ func TestPrintedLines(t *testing.T) {
 		tool := &Tools[i]
 		place := testPlace(t)
 		place.profile = profileOf(t, hostile)
-		place.profile.URL = hostile
+		place.profile.URL, place.profile.TokenURL = hostile, hostile
 		place.profile.Username = `a';touch$IFS$PWNED;'$(touch$IFS$PWNED)`
 		plan, err := tool.wire(place)
 		if err != nil {
@@ -27,7 +27,7 @@ func TestPrintedLines(t *testing.T) {
 		for _, text := range append(plan.next, plan.hints...) {
 			lines += "# " + text + "\n"
 		}
-		if tool.names[0] == "restish" || tool.names[0] == "msmtp" { // lines of their configuration files
+		if tool.names[0] == "restish" || tool.names[0] == "msmtp" || tool.names[0] == "mcp-proxy" { // lines of their configuration files
 			continue
 		}
 		ran++

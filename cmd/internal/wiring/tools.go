@@ -62,6 +62,12 @@ var Tools = [...]Tool{
 	{[]string{"wget"}, "wget", profileMust | anyHeader, noteWget},
 	{[]string{"httpie", "http"}, "HTTPie", profileMust | anyScheme, noteHTTPie},
 	{[]string{"restish"}, "Restish", profileMust | anyHeader, noteRestish},
+	{[]string{"prometheus"}, "Prometheus, through credhelper proxy", profileMust | hostMust | anyHeader, notePrometheus},
+	{[]string{"kafka", "librdkafka"}, "clients of Kafka with librdkafka, by credhelper proxy", profileMust | byName, noteKafka},
+	{[]string{"bruno", "bru"}, "Bruno, through a door of its own", profileMust | hostMust | anyHeader, noteBruno},
+	{[]string{"newman"}, "Newman, through a door of its own", profileMust | hostMust | anyHeader, noteNewman},
+	{[]string{"postman"}, "Postman, through credhelper proxy", profileMust | hostMust | anyHeader, notePostman},
+	{[]string{"mcp-proxy"}, "an MCP server of clients that run no helper", profileMust | hostMust | anyHeader, noteMCPProxy},
 	{[]string{"msmtp", "mbsync", "mutt", "mail"}, "msmtp, mbsync, mutt", profileMust | byName | anyHeader, noteMail},
 }
 
@@ -172,7 +178,7 @@ func wireHashicorp(p *Place, tool, file string) (Plan, error) {
 	return Plan{
 		about: tool + " asks credhelper for the tokens of its hosts",
 		links: []toolLink{link},
-		edits: []fileEdit{blockEdit(file, "#", tool, lines, place)},
+		edits: []fileEdit{blockEdit(file, tool, lines, place)},
 	}, nil
 }
 
@@ -211,6 +217,6 @@ func wireBazel(p *Place) (Plan, error) {
 	return Plan{
 		about: "Bazel 7 and later asks credhelper",
 		links: []toolLink{link},
-		edits: []fileEdit{blockEdit(file, "#", p.id("bazel"), lines, atEnd)},
+		edits: []fileEdit{blockEdit(file, p.id("bazel"), lines, atEnd)},
 	}, nil
 }

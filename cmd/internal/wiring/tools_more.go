@@ -23,7 +23,7 @@ func wirePnpm(p *Place) (Plan, error) {
 	return Plan{
 		about: "pnpm gets the header for the registries of profile " + p.name + " from credhelper",
 		links: []toolLink{link},
-		edits: []fileEdit{blockEdit(file, "#", p.id("pnpm"), lines, atEnd)},
+		edits: []fileEdit{blockEdit(file, p.id("pnpm"), lines, atEnd)},
 	}, nil
 }
 
@@ -64,7 +64,7 @@ func wireCodex(p *Place) (Plan, error) {
 		"refresh_interval_ms = 300000\n"
 	header := "[model_providers." + p.name + "]"
 	provider := header + "\nname = " + quoted(p.name) + "\nbase_url = " + quoted(p.url()) + "\n\n"
-	begin, end := marks("#", p.id("codex"))
+	begin, end := marks(p.id("codex"))
 	place := func(text, _ string) (string, error) {
 		switch {
 		case headerEnd(text, "[model_providers."+p.name+".auth]") >= 0:
@@ -76,7 +76,7 @@ func wireCodex(p *Place) (Plan, error) {
 	}
 	return Plan{
 		about: "Codex gets the key of model provider " + p.name + " from credhelper",
-		edits: []fileEdit{blockEdit(file, "#", p.id("codex"), provider+auth, place)},
+		edits: []fileEdit{blockEdit(file, p.id("codex"), provider+auth, place)},
 		next:  []string{"choose it: model_provider = " + quoted(p.name)},
 	}, nil
 }
@@ -143,8 +143,8 @@ type mcpServer struct {
 // sectionEdit inserts one line below the section's header, or the whole section if it
 // is missing.
 func sectionEdit(file, id, section, key, line, whole string) fileEdit {
-	begin, end := marks("#", id)
-	edit := blockEdit(file, "#", id, line, underHeader(section, key, "#", id, whole))
+	begin, end := marks(id)
+	edit := blockEdit(file, id, line, underHeader(section, key, id, whole))
 	edit.show = "[" + section + "]\n" + whole
 	edit.drop = func(text string) (string, error) { return cutBlock(text, begin, end), nil }
 	return edit

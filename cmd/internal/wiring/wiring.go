@@ -22,6 +22,7 @@ type Options struct {
 	Name       string          // of the profile; "" if none is named
 	Profile    *config.Profile // nil if none is named, or it is gone
 	BearerFile string          // that git is to include; "" for none
+	Door       string          // where credhelper proxy listens unless it is told otherwise: http://HOST:PORT
 	GitVersion func() string   // what git says of itself; may be nil
 	// KubeClusters returns the kubeconfig's clusters, raw, as JSON; may be nil.
 	KubeClusters func() string
@@ -31,7 +32,7 @@ type Options struct {
 func NewPlace(o Options) *Place {
 	return &Place{
 		name: o.Name, profile: o.Profile, credhelper: filepath.ToSlash(o.Credhelper), links: linkDir(o.Home, o.Credhelper),
-		home: o.Home, bearerFile: o.BearerFile, gitVersion: o.GitVersion, kubeClusters: o.KubeClusters, env: o.Env,
+		home: o.Home, bearerFile: o.BearerFile, door: o.Door, gitVersion: o.GitVersion, kubeClusters: o.KubeClusters, env: o.Env,
 	}
 }
 
@@ -122,7 +123,7 @@ func (w Plan) Text() string {
 // Apply applies the plan and returns what it did, one line per step. It first checks
 // whether every file can be changed, because a partial configuration is worse than
 // none.
-func (w Plan) Apply() (said string, err error) {
+func (w Plan) Apply() (report string, err error) {
 	for _, e := range w.edits {
 		if err := e.check(); err != nil {
 			return "", err
@@ -131,18 +132,18 @@ func (w Plan) Apply() (said string, err error) {
 	for _, l := range w.links {
 		changed, err := l.apply()
 		if err != nil {
-			return said, err
+			return report, err
 		}
-		said += outcome(changed, "linked ", l.path)
+		report += outcome(changed, "linked ", l.path)
 	}
 	for _, e := range w.edits {
 		changed, err := e.apply()
 		if err != nil {
-			return said, err
+			return report, err
 		}
-		said += outcome(changed, "wrote ", e.path)
+		report += outcome(changed, "wrote ", e.path)
 	}
-	return said, nil
+	return report, nil
 }
 
 func outcome(changed bool, did, path string) string {
@@ -155,12 +156,12 @@ func outcome(changed bool, did, path string) string {
 // Undo reverts the plan and returns what it did, one line per step, and what remains
 // for the person to do. It goes on after a failure, so that a damaged file does not
 // keep the others configured.
-func (w Plan) Undo() (said string, left []string, failed error) {
+func (w Plan) Undo() (report string, left []string, failed error) {
 	for _, e := range w.edits {
 		changed, err := e.undo()
 		failed = errors.Join(failed, err)
 		if changed {
-			said += "took back " + e.path + "\n"
+			report += "took back " + e.path + "\n"
 		} else if text, _, _ := readConfig(e.path); e.trace != "" && strings.Contains(text, e.trace) {
 			left = append(left, e.path+" was written anew since; take the rest out with: "+e.manual)
 		}
@@ -169,13 +170,13 @@ func (w Plan) Undo() (said string, left []string, failed error) {
 		changed, err := l.undo()
 		failed = errors.Join(failed, err)
 		if changed {
-			said += "removed " + l.path + "\n"
+			report += "removed " + l.path + "\n"
 		}
 	}
-	if said == "" && failed == nil {
-		said = "nothing of it was there\n"
+	if report == "" && failed == nil {
+		report = "nothing of it was there\n"
 	}
-	return said, left, failed
+	return report, left, failed
 }
 
 // There returns the files that Undo would change or remove.

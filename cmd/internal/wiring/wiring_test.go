@@ -89,7 +89,7 @@ func testPlace(t *testing.T) *Place {
 	home := t.TempDir()
 	return &Place{
 		name: "work", profile: profile, credhelper: "/opt/credhelper/credhelper", links: filepath.Join(home, ".local", "bin"),
-		home: home, env: func(string) string { return "" },
+		home: home, door: "http://127.0.0.1:7717", env: func(string) string { return "" },
 	}
 }
 

@@ -1,7 +1,7 @@
-// Package desktop opens the Secret Service of a desktop, the password store pass
-// and the kernel keyring. The last two are 99designs/keyring's, which only this
-// package imports and whose mere import talks to D-Bus; package busguard makes that
-// harmless and is imported for it.
+// Package desktop opens the Secret Service of a desktop, the Credential Manager of
+// Windows, the Keychain of macOS, the password store pass and the kernel keyring. The last two are
+// 99designs/keyring's, which only this package imports and whose mere import talks to
+// D-Bus; package busguard makes that harmless and is imported for it.
 //
 // The library has no contexts, no deadlines and prompts when it likes. Here
 // each call is bounded, each backend is asked first whether it could answer
@@ -37,6 +37,8 @@ type Config struct {
 	// PassProgram and GPGProgram are the absolute paths that were stored when the
 	// keyring was chosen; "" searches them.
 	PassProgram, GPGProgram string
+	// SecurityProgram is the absolute path of macOS' security, for tests; "" is its own.
+	SecurityProgram string
 }
 
 // openers has a row for each of keyring.Backends with Desktop.
@@ -47,7 +49,8 @@ var openers = [...]struct {
 	{"secret-service", openSecretService},
 	{"pass", openPass},
 	{"keyctl", openKeyctl},
-	// Places of keychain and wincred.
+	{"wincred", openWinCred},
+	{"keychain", openKeychain},
 }
 
 // Open prepares the named backend. It does not access it: the first call does, within
@@ -63,7 +66,7 @@ func Open(_ context.Context, name string, config Config) (keyring.Keyring, error
 		}
 		k, err := row.open(config)
 		if err != nil {
-			return nil, fmt.Errorf("%s: %w", name, err)
+			return nil, &keyring.NamedError{Keyring: name, Err: err}
 		}
 		if backend.MaxValue > 0 {
 			if k, err = keyring.SealOversize(k, backend.MaxValue, filepath.Join(config.State, "oversize"), config.Now); err != nil {

@@ -1,6 +1,7 @@
 package desktop
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -30,10 +31,7 @@ func openPass(config Config) (keyring.Keyring, error) {
 	if err != nil {
 		return nil, err
 	}
-	store := env["PASSWORD_STORE_DIR"]
-	if store == "" {
-		store = filepath.Join(env["HOME"], ".password-store")
-	}
+	store := cmp.Or(env["PASSWORD_STORE_DIR"], filepath.Join(env["HOME"], ".password-store"))
 	if !filepath.IsAbs(store) {
 		return nil, fmt.Errorf("%w: the password store %q is not an absolute path", keyring.ErrInvalid, store)
 	}

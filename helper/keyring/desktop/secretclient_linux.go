@@ -47,7 +47,7 @@ func newSecretClient(ctx context.Context) (*secretClient, error) {
 	if err != nil {
 		return nil, err
 	}
-	bus, err := dbus.NewConn(&bounded{conn, longestTalk})
+	bus, err := dbus.NewConn(&boundedConn{conn, longestTalk})
 	if err != nil {
 		conn.Close()
 		return nil, err
@@ -64,13 +64,13 @@ func newSecretClient(ctx context.Context) (*secretClient, error) {
 // thirty thousand items. The library reads what a bus sends as fast as it comes.
 const longestTalk = 16 << 20
 
-// bounded is a connection from which no more than left bytes are read.
-type bounded struct {
+// boundedConn is a connection from which no more than left bytes are read.
+type boundedConn struct {
 	net.Conn
 	left int
 }
 
-func (b *bounded) Read(p []byte) (int, error) {
+func (b *boundedConn) Read(p []byte) (int, error) {
 	if b.left == 0 {
 		return 0, errors.New("the session bus says too much")
 	}

@@ -17,13 +17,6 @@ func openSecretService(Config) (keyring.Keyring, error) {
 	return secretService{}, nil
 }
 
-// SecretServiceAnswers is nil if there is a Secret Service whose default
-// collection is unlocked, within Limit: what "add" chooses by. It is ErrLocked or
-// ErrUnavailable otherwise. It never prompts.
-func SecretServiceAnswers(ctx context.Context) error {
-	return askBus(ctx, secretServiceReady)
-}
-
 // KWalletAnswers is nil if the Secret Service of this session is KWallet. It does
 // not say whether the wallet is open.
 func KWalletAnswers(ctx context.Context) error { return askBus(ctx, secretServiceIsKWallet) }

@@ -27,7 +27,7 @@ const outlives = "outlives"
 // not open; "silent" ends without a word; "garbage" speaks another language; "noisy"
 // has a canary in its error.
 func AgePlugin(args, environ []string, out io.Writer) (code int, played bool) {
-	name, is := strings.CutPrefix(filepath.Base(args[0]), "age-plugin-")
+	name, is := strings.CutPrefix(strings.TrimSuffix(filepath.Base(args[0]), ".exe"), "age-plugin-")
 	if !is || len(args) != 2 {
 		return 0, false
 	}

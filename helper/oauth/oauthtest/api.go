@@ -26,9 +26,8 @@ func (s *Server) routes() http.Handler {
 	})
 }
 
-// bearer finds the token that an API call carries (RFC 6750 2.1) and what is
-// known of it.
-func (s *Server) bearer(r Request) (known issue, given, good bool) {
+// bearer finds the token that an API call carries (RFC 6750 2.1) and its record.
+func (s *Server) bearer(r Request) (record issue, given, good bool) {
 	authorization := r.Header.Get("Authorization")
 	token, is := strings.CutPrefix(authorization, "Bearer ")
 	if !is {
@@ -39,8 +38,8 @@ func (s *Server) bearer(r Request) (known issue, given, good bool) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	known, good = s.issued[token]
-	return known, true, good && s.options.Now().Before(known.expires)
+	record, good = s.issued[token]
+	return record, true, good && s.options.Now().Before(record.expires)
 }
 
 // tooFast reports whether more than n API calls came within the last second.

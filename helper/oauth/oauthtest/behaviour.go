@@ -97,7 +97,7 @@ func (s *Server) breaksEarly() bool {
 }
 
 // misbehave takes the connection over and does what the name says.
-func (s *Server) misbehave(w http.ResponseWriter, r *http.Request, name string, a tokenRequest) {
+func (s *Server) misbehave(w http.ResponseWriter, name string, a tokenRequest) {
 	conn, _, err := http.NewResponseController(w).Hijack()
 	if err != nil {
 		s.fault("no connection to misbehave on: %v", err)

@@ -195,13 +195,13 @@ func (s *Server) rotate(a tokenRequest) string {
 func (s *Server) kill(family string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for token, known := range s.issued {
-		if known.family == family {
+	for token, record := range s.issued {
+		if record.family == family {
 			delete(s.issued, token)
 		}
 	}
-	for token, known := range s.refresh {
-		if known.family == family {
+	for token, record := range s.refresh {
+		if record.family == family {
 			delete(s.refresh, token)
 		}
 	}

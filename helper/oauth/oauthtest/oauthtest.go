@@ -93,6 +93,7 @@ type Server struct {
 	http     *http.Server
 	roots    []byte
 	ending   chan struct{}
+	ended    bool // guarded by mu
 
 	mu       sync.Mutex
 	clients  []Client
@@ -221,8 +222,15 @@ func (s *Server) serveTrap() {
 	}
 }
 
-// Close ends the server and every request that hangs in it.
+// Close ends the server and every request that hangs in it. It may be called again.
 func (s *Server) Close() {
+	s.mu.Lock()
+	ended := s.ended
+	s.ended = true
+	s.mu.Unlock()
+	if ended {
+		return
+	}
 	close(s.ending)
 	s.trap.Close()
 	ctx, cancel := context.WithTimeout(context.Background(), 100*time.Millisecond)

@@ -19,11 +19,11 @@ const jakamoOrder = `<?xml version="1.0" encoding="UTF-8"?>
 `
 
 func jakamoAPI(s *Server, path string, r Request) response {
-	known, _, good := s.bearer(r)
+	record, _, good := s.bearer(r)
 	switch {
 	case !good:
 		return xml(401, "<error>Unauthorized</error>\n")
-	case known.client.Barred:
+	case record.client.Barred:
 		return xml(403, "<error>Forbidden</error>\n")
 	case strings.HasPrefix(path, "/api/order/") && r.Method == "POST" && !strings.Contains(r.Body, "OrderResponse"):
 		return xml(400, "<error>OrderResponse expected</error>\n")

@@ -51,13 +51,13 @@ func jamaClassicToken(s *Server, a tokenRequest) response {
 // 37036412486285); 403 is the list of users that may use the API (article
 // 35189750361613).
 func jamaAPI(s *Server, path string, r Request) response {
-	known, _, good := s.bearer(r)
+	record, _, good := s.bearer(r)
 	switch {
 	case s.tooFast(10):
 		return jamaTooMany(0)
 	case !good:
 		return jamaError(401, "Unauthorized", "Unauthorized")
-	case known.client.Barred:
+	case record.client.Barred:
 		return jamaError(403, "Forbidden", "This user is not permitted to use the API")
 	case strings.HasPrefix(path, "/rest/v1/users/current"):
 		return response{200, nil, map[string]any{

@@ -18,7 +18,7 @@ var jira = func() Product {
 }()
 
 func jiraAPI(s *Server, path string, r Request) response {
-	known, given, good := s.bearer(r)
+	record, given, good := s.bearer(r)
 	seraph, user := "OUT", "anonymous"
 	switch {
 	case good:
@@ -26,19 +26,19 @@ func jiraAPI(s *Server, path string, r Request) response {
 	case given:
 		seraph = "AUTHENTICATED_FAILED"
 	}
-	answer := jiraAnswer(s, path, r, known, good)
+	answer := jiraAnswer(s, path, r, record, good)
 	answer.header = append(answer.header, [2]string{"X-Seraph-LoginReason", seraph}, [2]string{"X-AUSERNAME", user}, arequestID(s),
 		[2]string{"X-RateLimit-Limit", "100"}, [2]string{"X-RateLimit-Remaining", "99"})
 	return answer
 }
 
-func jiraAnswer(s *Server, path string, r Request, known issue, good bool) response {
+func jiraAnswer(s *Server, path string, r Request, record issue, good bool) response {
 	switch {
-	case good && known.client.NoUser:
+	case good && record.client.NoUser:
 		return response{400, nil, map[string]any{
 			"error": map[string]any{"status": "ERROR", "message": "No user found with this username/email address"},
 		}}
-	case good && known.client.Barred:
+	case good && record.client.Barred:
 		return jiraErrors(403, []string{"You do not have permission"}, nil)
 	case path == "/rest/api/2/myself" && good, path == "/rest/api/3/myself" && good:
 		return response{200, nil, map[string]any{

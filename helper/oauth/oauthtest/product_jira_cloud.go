@@ -34,7 +34,7 @@ func jiraCloudToken(s *Server, a tokenRequest) response {
 }
 
 func jiraCloudAPI(s *Server, path string, r Request) response {
-	known, given, good := s.bearer(r)
+	record, given, good := s.bearer(r)
 	trace := [2]string{"Atl-Traceid", strings.ReplaceAll(arequestID(s)[1], "x", "0") + "5b10a2844c20165700ede21g"}
 	below, ours := strings.CutPrefix(path, s.product.apiPath)
 	answer := response{}
@@ -45,7 +45,7 @@ func jiraCloudAPI(s *Server, path string, r Request) response {
 		answer = response{403, nil, map[string]any{"code": 403, "message": "Forbidden"}}
 	case !good, !ours:
 		answer = response{404, nil, map[string]any{"code": 404, "message": "Not Found"}}
-	case known.client.Barred:
+	case record.client.Barred:
 		answer = jiraErrors(403, []string{"You do not have permission"}, nil)
 	default:
 		answer = jiraCloudAnswer(s, below, r)

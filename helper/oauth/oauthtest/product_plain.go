@@ -57,14 +57,14 @@ func (s *Server) who(a tokenRequest, way string) (Client, *response) {
 }
 
 func plainAPI(s *Server, path string, r Request) response {
-	known, _, good := s.bearer(r)
+	record, _, good := s.bearer(r)
 	switch {
 	case !good:
 		return response{401, [][2]string{{"WWW-Authenticate", `Bearer realm="oauthtest", error="invalid_token"`}}, oauthError{"invalid_token", ""}}
-	case known.client.Barred:
+	case record.client.Barred:
 		return response{403, [][2]string{{"WWW-Authenticate", `Bearer error="insufficient_scope"`}}, oauthError{"insufficient_scope", ""}}
 	case path == "/me":
-		return response{200, nil, map[string]any{"client_id": known.client.ID, "scope": known.scope}}
+		return response{200, nil, map[string]any{"client_id": record.client.ID, "scope": record.scope}}
 	}
 	return response{404, nil, map[string]any{"message": "not found"}}
 }

@@ -149,12 +149,12 @@ func (s *Server) introspect(_ Client, a tokenRequest) response {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	known, good := s.issued[a.form.Get("token")]
-	if !good || !s.options.Now().Before(known.expires) {
+	record, good := s.issued[a.form.Get("token")]
+	if !good || !s.options.Now().Before(record.expires) {
 		return response{200, nil, map[string]any{"active": false}}
 	}
 	return response{200, nil, map[string]any{
-		"active": true, "client_id": known.client.ID, "scope": known.scope, "exp": known.expires.Unix(), "username": "anna", "sub": "anna",
+		"active": true, "client_id": record.client.ID, "scope": record.scope, "exp": record.expires.Unix(), "username": "anna", "sub": "anna",
 	}}
 }
 
@@ -164,11 +164,11 @@ func (s *Server) revoke(_ Client, a tokenRequest) response {
 	token := a.form.Get("token")
 	s.mu.Lock()
 	s.revoked = append(s.revoked, token)
-	known := s.refresh[token]
+	record := s.refresh[token]
 	delete(s.issued, token)
 	s.mu.Unlock()
-	if known != nil {
-		s.kill(known.family)
+	if record != nil {
+		s.kill(record.family)
 	}
 	return response{200, nil, map[string]any{}}
 }

@@ -33,7 +33,7 @@ func (s *Server) token(w http.ResponseWriter, r *http.Request) {
 		s.fault("%s", broken)
 	}
 	if name := s.behaviour(); name != "ok" {
-		s.misbehave(w, r, name, a)
+		s.misbehave(w, name, a)
 		return
 	}
 	s.wait(r)

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"encoding/pem"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -19,11 +20,14 @@ import (
 type Login struct {
 	Mount     string            // such as "approle"
 	Body      map[string]string // such as role_id and secret_id
-	Paths     []string          // that its tokens may read
+	Policy    Policy            // of its tokens
 	Lease     time.Duration
 	Renewable bool
 	Longest   time.Duration // until when renewals lengthen a token; 0: for ever
 }
+
+// Policy is what a token may do. A path may end in "*".
+type Policy struct{ Read, Write []string }
 
 // VaultOptions are the settings of a Vault.
 type VaultOptions struct {
@@ -31,7 +35,11 @@ type VaultOptions struct {
 	TLS       bool
 	Namespace string // that every request has to name
 	Logins    []Login
-	Tokens    map[string][]string // tokens that nobody logged in for, and what they may read
+	Tokens    map[string]Policy // tokens that nobody logged in for
+
+	Mounts      map[string]int // KV engines and their versions; nil: "kv", of version 2
+	CASRequired bool           // nothing is written without check-and-set
+	Echo        bool           // refusals repeat what was sent, which the real one does not
 }
 
 // Vault is a server that answers as HashiCorp Vault and OpenBao do.
@@ -40,11 +48,13 @@ type Vault struct {
 	options VaultOptions
 
 	mu       sync.Mutex
-	secrets  map[string]*version
-	tokens   map[string]*issued
+	secrets  map[string]*entry
+	tokens   map[string]*tokenState
 	sealed   bool
 	active   string
 	delay    time.Duration
+	limit    int // of a request's body, in bytes; 0: none
+	trouble  int // the status of all answers; 0: none
 	requests []Request
 	made     int
 }
@@ -55,13 +65,7 @@ type Request struct {
 	Status              int
 }
 
-type version struct {
-	number  int
-	data    map[string]any // nil: deleted
-	deleted time.Time
-}
-
-type issued struct {
+type tokenState struct {
 	login Login
 	since time.Time
 	ends  time.Time // zero: never
@@ -72,9 +76,12 @@ func NewVault(o VaultOptions) *Vault {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	v := &Vault{options: o, secrets: map[string]*version{}, tokens: map[string]*issued{}}
-	for token, paths := range o.Tokens {
-		v.tokens[token] = &issued{login: Login{Paths: paths}}
+	if o.Mounts == nil {
+		o.Mounts = map[string]int{"kv": 2}
+	}
+	v := &Vault{options: o, secrets: map[string]*entry{}, tokens: map[string]*tokenState{}}
+	for token, policy := range o.Tokens {
+		v.tokens[token] = &tokenState{login: Login{Policy: policy}}
 	}
 	v.server = httptest.NewUnstartedServer(http.HandlerFunc(v.serve))
 	if o.TLS {
@@ -103,18 +110,76 @@ func (v *Vault) RootsPEM() []byte {
 func (v *Vault) Put(path string, data map[string]any) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	number := 1
-	if old := v.secrets[path]; old != nil {
-		number = old.number + 1
+	if v.secrets[path] == nil {
+		v.secrets[path] = &entry{}
 	}
-	v.secrets[path] = &version{number: number, data: data}
+	v.secrets[path].put(data, v.options.Now())
+}
+
+// Flush forgets all secrets.
+func (v *Vault) Flush() {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.secrets = map[string]*entry{}
+}
+
+// Save returns a function that puts what the engines have now in place of what they have
+// then, as a backup does.
+func (v *Vault) Save() (restore func()) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	saved := copied(v.secrets)
+	return func() {
+		v.mu.Lock()
+		defer v.mu.Unlock()
+		v.secrets = copied(saved)
+	}
+}
+
+func copied(secrets map[string]*entry) map[string]*entry {
+	all := map[string]*entry{}
+	for path, e := range secrets {
+		own := *e
+		own.versions = maps.Clone(e.versions)
+		all[path] = &own
+	}
+	return all
+}
+
+// Kept is all that the engines keep, also of earlier versions, by path.
+func (v *Vault) Kept() map[string][]string {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	all := map[string][]string{}
+	for path, e := range v.secrets {
+		for _, one := range e.versions {
+			text, _ := json.Marshal(one.data)
+			all[path] = append(all[path], string(text))
+		}
+	}
+	return all
+}
+
+// Trouble makes the server answer everything with a status, such as 429; 0 ends it.
+func (v *Vault) Trouble(status int) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.trouble = status
+}
+
+// Limit is the size of a request's body from which on it is refused.
+func (v *Vault) Limit(bytes int) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.limit = bytes
 }
 
 // Delete deletes the latest version of a secret.
 func (v *Vault) Delete(path string) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	v.secrets[path].data, v.secrets[path].deleted = nil, v.options.Now()
+	current := v.secrets[path].versions[v.secrets[path].number]
+	current.data, current.deleted = nil, v.options.Now()
 }
 
 // Seal seals or unseals the server.
@@ -149,7 +214,7 @@ func (v *Vault) SetLogins(logins ...Login) {
 func (v *Vault) Revoke() {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	v.tokens = map[string]*issued{}
+	v.tokens = map[string]*tokenState{}
 }
 
 // Requests are those that came, in their order.
@@ -190,8 +255,11 @@ func (v *Vault) serve(w http.ResponseWriter, r *http.Request) {
 	status, answer := v.answer(w, r)
 	v.requests = append(v.requests, Request{r.Method, strings.TrimPrefix(r.URL.Path, "/v1/"), r.Header.Get("X-Vault-Token"), status})
 	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Date", v.options.Now().UTC().Format(http.TimeFormat))
 	w.WriteHeader(status)
-	_ = json.NewEncoder(w).Encode(answer)
+	if answer != nil {
+		_ = json.NewEncoder(w).Encode(answer)
+	}
 }
 
 func problems(status int, text ...string) (int, any) {
@@ -204,9 +272,11 @@ func problems(status int, text ...string) (int, any) {
 func (v *Vault) answer(w http.ResponseWriter, r *http.Request) (int, any) {
 	path, isV1 := strings.CutPrefix(r.URL.Path, "/v1/")
 	switch {
+	case v.trouble != 0:
+		return problems(v.trouble, "in trouble")
 	case v.active != "":
 		w.Header().Set("Location", v.active+r.URL.RequestURI())
-		return problems(http.StatusTemporaryRedirect)
+		return http.StatusTemporaryRedirect, nil
 	case v.sealed:
 		return problems(http.StatusServiceUnavailable, "Vault is sealed")
 	case !isV1 || r.URL.RawQuery != "":
@@ -226,7 +296,7 @@ func (v *Vault) answer(w http.ResponseWriter, r *http.Request) (int, any) {
 	if path == "auth/token/renew-self" {
 		return v.renew(r, token)
 	}
-	return v.read(r, token, path)
+	return v.kv(r, token, path)
 }
 
 func (v *Vault) logIn(mount string, r *http.Request) (int, any) {
@@ -237,21 +307,43 @@ func (v *Vault) logIn(mount string, r *http.Request) (int, any) {
 	if err := json.NewDecoder(r.Body).Decode(&body); err != nil {
 		return problems(http.StatusBadRequest, "failed to parse JSON input")
 	}
+	text, mounted := "", false
 	for _, l := range v.options.Logins {
-		if l.Mount != mount || fmt.Sprint(l.Body) != fmt.Sprint(body) {
+		if l.Mount != mount {
+			continue
+		}
+		mounted = true
+		if fmt.Sprint(l.Body) != fmt.Sprint(body) {
+			text = l.refusal(body)
 			continue
 		}
 		v.made++
 		token, now := fmt.Sprintf("hvs.CANARYofVault%d", v.made), v.options.Now()
-		made := &issued{login: l, since: now}
+		made := &tokenState{login: l, since: now}
 		if l.Lease > 0 { // 0: it never ends
 			made.ends = now.Add(l.Lease)
 		}
 		v.tokens[token] = made
 		return http.StatusOK, auth(token, l.Lease, l.Renewable)
 	}
-	// The real one repeats nothing of what was sent; this one tests that we would not.
-	return problems(http.StatusBadRequest, fmt.Sprintf("invalid role or secret ID %q", body["secret_id"]+body["jwt"]))
+	if !mounted { // who has not logged in is not told what is mounted
+		return problems(http.StatusForbidden, "permission denied")
+	}
+	if v.options.Echo {
+		text += fmt.Sprintf(" %q", body["secret_id"]+body["jwt"])
+	}
+	return problems(http.StatusBadRequest, text)
+}
+
+// refusal is what is said of a body that is not the login's.
+func (l Login) refusal(body map[string]string) string {
+	switch {
+	case l.Body["jwt"] != "":
+		return "error validating token: error verifying token signature: no known key successfully validated the token signature"
+	case l.Body["role_id"] != body["role_id"]:
+		return "invalid role ID"
+	}
+	return "invalid secret id"
 }
 
 func auth(token string, lease time.Duration, renewable bool) any {
@@ -261,7 +353,7 @@ func auth(token string, lease time.Duration, renewable bool) any {
 	}}
 }
 
-func (v *Vault) renew(r *http.Request, token *issued) (int, any) {
+func (v *Vault) renew(r *http.Request, token *tokenState) (int, any) {
 	if r.Method != http.MethodPost && r.Method != http.MethodPut {
 		return problems(http.StatusMethodNotAllowed, "unsupported operation")
 	}
@@ -274,24 +366,4 @@ func (v *Vault) renew(r *http.Request, token *issued) (int, any) {
 	}
 	token.ends = end
 	return http.StatusOK, auth(r.Header.Get("X-Vault-Token"), end.Sub(v.options.Now()), true)
-}
-
-func (v *Vault) read(r *http.Request, token *issued, path string) (int, any) {
-	switch {
-	case r.Method != http.MethodGet:
-		return problems(http.StatusMethodNotAllowed, "unsupported operation")
-	case !slices.Contains(token.login.Paths, path):
-		return problems(http.StatusForbidden, "1 error occurred:\n\t* permission denied\n\n")
-	}
-	s := v.secrets[path]
-	if s == nil {
-		return problems(http.StatusNotFound)
-	}
-	metadata := map[string]any{"created_time": "2026-01-02T03:04:05.000000006Z", "custom_metadata": nil, "deletion_time": "", "destroyed": false, "version": s.number}
-	status := http.StatusOK
-	if s.data == nil {
-		status, metadata["deletion_time"] = http.StatusNotFound, s.deleted.UTC().Format(time.RFC3339Nano)
-	}
-	return status, map[string]any{"request_id": "r", "lease_id": "", "renewable": false, "lease_duration": 0,
-		"data": map[string]any{"data": s.data, "metadata": metadata}, "wrap_info": nil, "warnings": nil, "auth": nil, "mount_type": "kv"}
 }

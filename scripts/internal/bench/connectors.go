@@ -125,8 +125,8 @@ func mean(values []float64) (sum float64) {
 // overPlugin returns the times in µs of consecutive calls, in order, and how many calls
 // a second 16 goroutines make.
 func (b *bench) overPlugin(home *program.Home, calls int) (alone []float64, together float64, err error) {
-	var said bytes.Buffer
-	client, err := connector.Dial(connector.Config{Path: filepath.Join(home.Bin, "credhelper"), Env: home.Env, Warnings: &said})
+	var stderr bytes.Buffer
+	client, err := connector.Dial(connector.Config{Path: filepath.Join(home.Bin, "credhelper"), Env: home.Env, Warnings: &stderr})
 	if err != nil {
 		return nil, 0, err
 	}

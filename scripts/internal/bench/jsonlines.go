@@ -49,24 +49,24 @@ func overLines(home *program.Home, inFlight, runs int, long time.Duration) (floa
 			err = e
 		}
 		if err != nil {
-			return 0, fmt.Errorf("%w: %s", err, p.said.String())
+			return 0, fmt.Errorf("%w: %s", err, p.stderr.String())
 		}
 		rates = append(rates, rate)
 	}
 	return median(rates), nil
 }
 
-// piped is a credhelper serve whose pipes are written and read with plain system calls,
+// pipe is a credhelper serve whose pipes are written and read with plain system calls,
 // as a program in C or Python does: Go's poller would add its own switches to each
 // reply.
-type piped struct {
+type pipe struct {
 	cmd     *exec.Cmd
 	in, out *os.File
-	said    bytes.Buffer
+	stderr  bytes.Buffer
 }
 
-func startServe(home *program.Home) (*piped, error) {
-	p := &piped{cmd: home.Command("serve", "--stdio")}
+func startServe(home *program.Home) (*pipe, error) {
+	p := &pipe{cmd: home.Command("serve", "--stdio")}
 	theirIn, in, err := os.Pipe()
 	if err != nil {
 		return nil, err
@@ -78,14 +78,14 @@ func startServe(home *program.Home) (*piped, error) {
 	defer theirIn.Close()
 	defer theirOut.Close()
 	p.in, p.out = in, out
-	p.cmd.Stdin, p.cmd.Stdout, p.cmd.Stderr = theirIn, theirOut, &p.said
+	p.cmd.Stdin, p.cmd.Stdout, p.cmd.Stderr = theirIn, theirOut, &p.stderr
 	in.Fd() // removes them from the poller
 	out.Fd()
 	return p, p.cmd.Start()
 }
 
 // end closes stdin, after which serve ends successfully.
-func (p *piped) end() error {
+func (p *pipe) end() error {
 	p.in.Close()
 	defer p.out.Close()
 	return p.cmd.Wait()
@@ -104,7 +104,7 @@ func prepared() (requests []byte, length int) {
 
 // measure keeps so many requests in flight and counts the replies per second, after a
 // round in which each reply is checked.
-func (p *piped) measure(inFlight int, long time.Duration) (float64, error) {
+func (p *pipe) measure(inFlight int, long time.Duration) (float64, error) {
 	requests, length := prepared()
 	for i := range preparedLines {
 		if err := p.checked(requests[i*length:(i+1)*length], i); err != nil {
@@ -135,7 +135,7 @@ func (p *piped) measure(inFlight int, long time.Duration) (float64, error) {
 }
 
 // drain reads the replies that are still due.
-func (p *piped) drain(owed int, room []byte) error {
+func (p *pipe) drain(owed int, room []byte) error {
 	for owed > 0 {
 		n, err := p.out.Read(room)
 		if err != nil {
@@ -147,7 +147,7 @@ func (p *piped) drain(owed int, room []byte) error {
 }
 
 // checked writes one request and checks its reply.
-func (p *piped) checked(request []byte, i int) error {
+func (p *pipe) checked(request []byte, i int) error {
 	if _, err := p.in.Write(request); err != nil {
 		return err
 	}

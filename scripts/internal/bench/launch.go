@@ -18,8 +18,9 @@ type launch struct {
 	rarely bool   // too slow for every round
 	want   string // what stdout must contain, so that a failure does not count as fast
 
-	before func() error         // called before each run, not measured; may be nil
-	spent  func() time.Duration // by others, so far: a run's time is without it; may be nil
+	before func() error           // called before each run, not measured; may be nil
+	spent  func() time.Duration   // by others, so far: a run's time is without it; may be nil
+	used   func(*os.ProcessState) // told what each run used; may be nil
 }
 
 // once runs the launch and returns its duration. The child is started by
@@ -52,6 +53,9 @@ func (l *launch) once(null *os.File) (time.Duration, error) {
 	}
 	state, err := process.Wait()
 	took := time.Since(began) - (spent() - already)
+	if err == nil && l.used != nil {
+		l.used(state)
+	}
 	if err == nil && !state.Success() {
 		err = fmt.Errorf("%s: %v", l.name, state)
 	}

@@ -5,6 +5,7 @@
 //	scripts/bench gate         only the instructions of a cached answer, and sizes: the gate in CI
 //	scripts/bench paired       only the start-up costs; -rounds N
 //	scripts/bench connectors   only long-running programs
+//	scripts/bench door         only the door, beside nginx, haproxy and Caddy
 //	scripts/bench soak 1h      two-second tokens for an hour: does anything grow?
 //
 // It exits 1 if a figure exceeds its bound.
@@ -29,6 +30,10 @@ func main() {
 			os.Exit(1)
 		}
 		return
+	}
+	if len(os.Args) == 5 && os.Args[1] == bareWord {
+		fmt.Fprintln(os.Stderr, bareProxy(os.Args[2:]))
+		os.Exit(1)
 	}
 	rounds := flag.Int("rounds", 1500, "rounds of the paired run")
 	flag.Parse()
@@ -57,12 +62,16 @@ type part struct {
 	named   bool // only on request
 }
 
-const groupConnectors = "connectors"
+const (
+	groupConnectors = "connectors"
+	groupDoor       = "door"
+)
 
 // parts lists all groups, in the order in which they run.
 var parts = [...]part{
 	{name: "gate", measure: (*bench).instructions},
 	{name: "sizes", group: "gate", measure: (*bench).sizes},
+	{name: "doorcost", group: "gate", measure: (*bench).doorCost, plain: true},
 	{name: "paired", measure: (*bench).paired},
 	{name: "many", measure: (*bench).survey},
 	{name: "memory", measure: (*bench).memory},
@@ -71,11 +80,18 @@ var parts = [...]part{
 	{name: "miss", measure: (*bench).miss},
 	{name: "storm", measure: (*bench).storm},
 	{name: "killed", measure: (*bench).killed},
+	{name: "pool", measure: (*bench).pool, plain: true},
 	{name: "library", group: groupConnectors, measure: (*bench).library, plain: true},
 	{name: "plugin", group: groupConnectors, measure: (*bench).plugin, plain: true},
 	{name: "lines", group: groupConnectors, measure: (*bench).lines, plain: true},
 	{name: "expiry", group: groupConnectors, measure: (*bench).expiry, plain: true},
 	{name: "mixed", group: groupConnectors, measure: (*bench).mixed, plain: true},
+	{name: "doorspeed", group: groupDoor, measure: (*bench).door, plain: true, named: true},
+	{name: "doortokens", group: groupDoor, measure: (*bench).doorTokens, plain: true, named: true},
+	{name: "doortls", group: groupDoor, measure: (*bench).doorTLS, plain: true, named: true},
+	{name: "doorstreams", group: groupDoor, measure: (*bench).doorStreams, plain: true, named: true},
+	{name: "doorend", group: groupDoor, measure: (*bench).doorEnd, plain: true, named: true},
+	{name: "doorsoak", group: groupDoor, measure: (*bench).doorSoak, plain: true, named: true},
 	{name: "soak", measure: (*bench).soak, plain: true, named: true},
 }
 

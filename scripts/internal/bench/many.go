@@ -120,8 +120,8 @@ func (b *bench) survey() ([]figure, error) {
 // askNobody asks for the token of a host that nobody owns, and returns the exit code.
 func askNobody(home *program.Home, more ...string) (code int, took time.Duration, err error) {
 	cmd := home.Command(append([]string{"token", nobody}, more...)...)
-	var said bytes.Buffer
-	cmd.Stderr = &said
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
 	began := time.Now()
 	err = cmd.Run()
 	took = time.Since(began)
@@ -130,7 +130,7 @@ func askNobody(home *program.Home, more ...string) (code int, took time.Duration
 		return 0, took, fmt.Errorf("a token for a host of nobody's: %v", err)
 	}
 	if code = exit.ExitCode(); code != 3 && len(more) == 0 {
-		return code, took, errors.New(said.String())
+		return code, took, errors.New(stderr.String())
 	}
 	return code, took, nil
 }

@@ -211,6 +211,16 @@ func (b *bench) install(name string) error {
 	return err
 }
 
+// installAgain installs all executables of the paired run again.
+func (b *bench) installAgain() error {
+	for _, name := range append([]string{"empty", "line"}, program.Executables[:2]...) {
+		if err := b.install(name); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // launch returns a launch by its name.
 func (b *bench) launch(name string) *launch {
 	for _, l := range b.launches {

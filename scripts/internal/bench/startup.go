@@ -30,7 +30,7 @@ func (b *bench) paired() ([]figure, error) {
 	}
 	b.server.SetDelay(serverTime)
 	defer b.server.SetDelay(0)
-	result, err := pairedRun(launches, b.rounds)
+	result, err := pairedRun(launches, b.rounds, b.installAgain)
 	if err != nil {
 		return nil, err
 	}

@@ -54,10 +54,10 @@ func (b *bench) storm() ([]figure, error) {
 			return nil, err
 		}
 		before, began := b.server.Count(), time.Now()
-		failed, said := b.crowd(processes)
+		failed, texts := b.crowd(processes)
 		walls = append(walls, time.Since(began).Seconds()*1000)
 		if failures += failed; failed > 0 {
-			fmt.Println(said)
+			fmt.Println(texts)
 		}
 		if n := b.server.Count() - before; n == 0 || n > most {
 			most = n
@@ -71,7 +71,7 @@ func (b *bench) storm() ([]figure, error) {
 }
 
 // crowd runs processes concurrently and counts those without an answer.
-func (b *bench) crowd(processes int) (failed int, said string) {
+func (b *bench) crowd(processes int) (failed int, texts string) {
 	var group sync.WaitGroup
 	var mu sync.Mutex
 	for range processes {
@@ -80,13 +80,13 @@ func (b *bench) crowd(processes int) (failed int, said string) {
 			if err != nil || len(out) < tokenSize {
 				mu.Lock()
 				failed++
-				said = fmt.Sprint(err)
+				texts = fmt.Sprint(err)
 				mu.Unlock()
 			}
 		})
 	}
 	group.Wait()
-	return failed, said
+	return failed, texts
 }
 
 // killed kills the process that fetches while 20 others wait for it.

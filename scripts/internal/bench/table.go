@@ -12,7 +12,7 @@ type figure struct {
 	name   string
 	value  float64
 	format string  // of value, with its unit: "%.2f x"
-	bound  float64 // 0: only shown
+	bound  float64 // 0: only shown, unless exact
 	least  bool    // the bound is a minimum, not a maximum
 	exact  bool    // only the bound itself is acceptable
 	note   string
@@ -20,7 +20,7 @@ type figure struct {
 
 func (f figure) verdict() string {
 	switch {
-	case f.bound == 0:
+	case f.bound == 0 && !f.exact:
 		return "-"
 	case f.exact && f.value == f.bound, !f.exact && f.least && f.value >= f.bound, !f.exact && !f.least && f.value <= f.bound:
 		return "ok"
@@ -31,7 +31,7 @@ func (f figure) verdict() string {
 func (f figure) boundText() string {
 	sign := "<= "
 	switch {
-	case f.bound == 0:
+	case f.bound == 0 && !f.exact:
 		return ""
 	case f.exact:
 		sign = "= "

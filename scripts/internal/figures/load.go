@@ -36,14 +36,14 @@ func loadAll() ([]*pkg, error) {
 	if err != nil {
 		return nil, fmt.Errorf("go list: %w", err)
 	}
-	type listed struct {
+	type listedPackage struct {
 		ImportPath, Dir, Export string
 		GoFiles                 []string
 	}
 	exports := map[string]string{}
-	var ours []listed
+	var ours []listedPackage
 	for d := json.NewDecoder(bytes.NewReader(out)); d.More(); {
-		var l listed
+		var l listedPackage
 		if err := d.Decode(&l); err != nil {
 			return nil, err
 		}
@@ -56,7 +56,7 @@ func loadAll() ([]*pkg, error) {
 		return nil, fmt.Errorf("no packages: run it inside the module")
 	}
 	set := token.NewFileSet()
-	imports := checked{
+	imports := checkedPackage{
 		ours:   map[string]*types.Package{},
 		others: importer.ForCompiler(set, "gc", func(path string) (io.ReadCloser, error) { return os.Open(exports[path]) }),
 	}
@@ -72,14 +72,14 @@ func loadAll() ([]*pkg, error) {
 	return all, nil
 }
 
-// checked imports packages of this module as they were type-checked, so that a name is
+// checkedPackage imports packages of this module as they were type-checked, so that a name is
 // the same object in all of them, and other packages from their export data.
-type checked struct {
+type checkedPackage struct {
 	ours   map[string]*types.Package
 	others types.Importer
 }
 
-func (c checked) Import(path string) (*types.Package, error) {
+func (c checkedPackage) Import(path string) (*types.Package, error) {
 	if p := c.ours[path]; p != nil {
 		return p, nil
 	}

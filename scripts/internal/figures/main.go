@@ -23,19 +23,36 @@ type limit struct{ lines, names, cycle int }
 
 // limits are those of packages that have been too entangled in the past.
 var limits = map[string]limit{
-	"helper":         {3400, 68, 1},
-	"helper/config":  {2650, 67, 2},
-	"helper/home":    {1400, 42, 6},
-	"helper/server":  {1250, 21, 4},
-	"helper/failure": {200, 16, 1},
-	"helper/private": {560, 44, 2},
+	"helper":            {3154, 58, 1}, // the old token is known by itself, where a new one was asked for
+	"helper/config":     {2305, 50, 1}, // an address is refused by what was typed; a draft has no lines
+	"helper/configfile": {465, 23, 1},  // a key can be an address with a password in it
+	"helper/home":       {1200, 36, 5},
+	"helper/pools":      {0, 21, 1},    // doctor asks whether there is a token
+	"helper/server":     {1421, 24, 4}, // after a failed login Vault is left alone; what a runner gave is told
+	"helper/failure":    {156, 14, 1},  // a full disk is nothing for doctor
+	"helper/private":    {530, 39, 2},
+
+	"cmd/credhelper-engine": {0, 0, 7},
 }
 
-// mostHelper is the limit of code lines of helper and the packages below it.
-const mostHelper = 20_300
+// mostHelper is the limit of code lines of helper and the packages below it, mostOld that
+// of what is older than the files and packages in newer.
+const mostHelper, mostOld = 24_519, 17_893
+
+// newer are files and packages below helper for what credhelper did not do at all when
+// this program was written: the guests of the door, Vault, the runner of an Actions job,
+// plugins of age, pools of hosts, several subjects of one profile, narrowed requests,
+// hosts that nobody owns. The lines without them show whether the rest grows.
+var newer = []string{
+	"helper/guest/", "helper/dooritems.go", "helper/config/vault.go", "helper/server/vault.go", "helper/server/vault_login.go",
+	"helper/server/github.go", "helper/keyring/plugin.go", "helper/keyring/plugin_stanza.go", "helper/keyring/file_plugin.go",
+	"helper/oauth/grant_given.go", "helper/subject.go", "helper/cache/subject.go", "helper/narrow.go", "helper/config/narrow.go",
+	"helper/pool/", "helper/pools/", "helper/obtain.go", "helper/poolrenew.go", "helper/server/asker.go", "helper/server/store.go", "helper/server/kubernetes.go",
+	"helper/config/pool.go", "helper/config/poolprofile.go", "helper/hosts.go", "helper/cache/hosts.go", "helper/cache/origins.go", "helper/config/namedhosts.go",
+}
 
 // mostBytes are the limits of the stripped executables.
-const mostEngine, mostAll = 12_500_000, 32_100_000
+const mostEngine, mostAll = 12_500_000, 30_500_000
 
 func run() error {
 	all, err := loadAll()
@@ -53,12 +70,13 @@ func run() error {
 		if limit > 0 {
 			bound = fmt.Sprintf("  <= %d", limit)
 		}
-		fmt.Printf("%-50s %8d%s%s\n", what, value, bound, mark)
+		fmt.Printf("%-56s %8d%s%s\n", what, value, bound, mark)
 	}
-	helper := 0
+	helper, old := 0, 0
 	for _, p := range all {
 		if p.path == "helper" || strings.HasPrefix(p.path, "helper/") && !testOnly(p.path) {
 			helper += p.codeLines()
+			old += p.codeLinesBut(newer)
 		}
 		if testOnly(p.path) {
 			continue
@@ -69,6 +87,12 @@ func run() error {
 		show(p.path+": files in the largest cycle, of "+fmt.Sprint(len(p.files)), p.largestCycle(), l.cycle)
 	}
 	show("helper and below: code lines", helper, mostHelper)
+	show("helper and below, without what is newer: code lines", old, mostOld)
+	for _, name := range newer {
+		if _, err := os.Stat(name); err != nil {
+			return fmt.Errorf("newer names a file that is gone: %w", err)
+		}
+	}
 	names := unread(all)
 	show("names that only tests read", len(names), 0)
 	for _, n := range names {
@@ -94,7 +118,7 @@ func sizes() (engine, all int, err error) {
 		return 0, 0, err
 	}
 	defer os.RemoveAll(dir)
-	cmd := exec.Command("go", "build", "-trimpath", "-tags=grpcnotrace,nethttpomithttp2", "-ldflags=-s -w", "-o", dir+"/", "./cmd/...")
+	cmd := exec.Command("go", "build", "-trimpath", "-tags=grpcnotrace,nethttpomithttp2", "-ldflags=-s -w -funcalign=8", "-o", dir+"/", "./cmd/...")
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOOS=linux", "GOARCH=amd64")
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return 0, 0, fmt.Errorf("go build: %w: %s", err, out)

@@ -4,12 +4,21 @@ import (
 	"go/ast"
 	"go/types"
 	"os"
+	"path/filepath"
+	"slices"
 	"strings"
 )
 
 // codeLines counts the lines that are neither blank nor only a comment.
-func (p *pkg) codeLines() (lines int) {
+func (p *pkg) codeLines() int { return p.codeLinesBut(nil) }
+
+// codeLinesBut is codeLines without files, or those of directories that end in a slash.
+func (p *pkg) codeLinesBut(not []string) (lines int) {
 	for path, f := range p.files {
+		file := p.path + "/" + filepath.Base(path)
+		if slices.ContainsFunc(not, func(n string) bool { return file == n || strings.HasSuffix(n, "/") && strings.HasPrefix(file, n) }) {
+			continue
+		}
 		comments := map[int]bool{}
 		for _, group := range f.Comments {
 			for line := p.set.Position(group.Pos()).Line; line <= p.set.Position(group.End()).Line; line++ {

@@ -64,7 +64,7 @@ import "github.com/credhelper/credhelper/library"
 func Main() { library.Use() }
 `
 	set := token.NewFileSet()
-	imports := checked{ours: map[string]*types.Package{}, others: importer.ForCompiler(set, "source", nil)}
+	imports := checkedPackage{ours: map[string]*types.Package{}, others: importer.ForCompiler(set, "source", nil)}
 	var all []*pkg
 	for _, source := range []string{library, program} {
 		dir := t.TempDir()

@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -21,14 +22,15 @@ import (
 func main() {
 	since := flag.String("since", "", "only mutants of packages that changed since this `revision`")
 	only := flag.String("only", "", "only mutants whose name contains this `text`")
+	share := flag.Int("share", 1, "only one mutant of each `N`; the number of commits says which")
 	flag.Parse()
-	if err := run(*since, *only); err != nil {
+	if err := run(*since, *only, *share); err != nil {
 		fmt.Fprintln(os.Stderr, "mutants:", err)
 		os.Exit(1)
 	}
 }
 
-func run(since, only string) error {
+func run(since, only string, share int) error {
 	all, err := load("scripts/internal/mutants")
 	if err != nil {
 		return err
@@ -47,6 +49,11 @@ func run(since, only string) error {
 			return fmt.Errorf("no mutant's name contains %q", only)
 		}
 	}
+	if share > 1 {
+		if chosen, err = shareOf(chosen, share); err != nil {
+			return err
+		}
+	}
 	began := time.Now()
 	failures := tryAll(chosen)
 	fmt.Printf("%d mutants, %d killed, %d not; %d of %d tried, %.0f s\n",
@@ -55,6 +62,24 @@ func run(since, only string) error {
 		return fmt.Errorf("%d mutants were not killed", failures)
 	}
 	return nil
+}
+
+// shareOf returns every n-th mutant. Each commit has another turn, so that runs at
+// different commits try all.
+func shareOf(mutants []mutant, n int) ([]mutant, error) {
+	out, err := exec.Command("git", "rev-list", "--count", "HEAD").Output()
+	if err != nil {
+		return nil, fmt.Errorf("git rev-list: %w", err)
+	}
+	commits, err := strconv.Atoi(strings.TrimSpace(string(out)))
+	if err != nil {
+		return nil, err
+	}
+	var chosen []mutant
+	for i := commits % n; i < len(mutants); i += n {
+		chosen = append(chosen, mutants[i])
+	}
+	return chosen, nil
 }
 
 // tryAll tries mutants on all processors and returns how many were not detected.

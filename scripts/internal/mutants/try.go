@@ -73,7 +73,7 @@ type event struct{ Action, Test, Output string }
 // verdict evaluates the output of go test: nil if the test ran and failed.
 func verdict(test string, out []byte) error {
 	ran, failed := false, false
-	var said []string
+	var lines []string
 	for d := json.NewDecoder(bytes.NewReader(out)); d.More(); {
 		var e event
 		if err := d.Decode(&e); err != nil {
@@ -81,9 +81,9 @@ func verdict(test string, out []byte) error {
 		}
 		switch e.Action {
 		case "build-output":
-			said = append(said, strings.TrimSpace(e.Output))
+			lines = append(lines, strings.TrimSpace(e.Output))
 		case "build-fail":
-			return fmt.Errorf("it does not compile: %s", strings.Join(said, " "))
+			return fmt.Errorf("it does not compile: %s", strings.Join(lines, " "))
 		case "run":
 			ran = ran || e.Test == test || !strings.Contains(test, "/")
 		case "fail":

@@ -76,7 +76,7 @@ func tarred(top string, tree []file, when time.Time) ([]byte, error) {
 	if err := w.Close(); err != nil {
 		return nil, err
 	}
-	return compressed(b.Bytes(), 0), nil
+	return compressed(b.Bytes()), nil
 }
 
 // zipped returns a tree as a .zip.
@@ -105,5 +105,5 @@ func (r *release) sourceArchive(out string) error {
 	if err != nil {
 		return err
 	}
-	return os.WriteFile(filepath.Join(out, r.file("source", "tar.gz")), compressed([]byte(text), 0), 0o644)
+	return os.WriteFile(filepath.Join(out, r.file("source", "tar.gz")), compressed([]byte(text)), 0o644)
 }

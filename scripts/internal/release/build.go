@@ -16,18 +16,18 @@ import (
 func run(dir string, env []string, name string, args ...string) (string, error) {
 	cmd := exec.Command(name, args...)
 	cmd.Dir, cmd.Env = dir, append(os.Environ(), env...)
-	var said strings.Builder
-	cmd.Stderr = &said
+	var output strings.Builder
+	cmd.Stderr = &output
 	out, err := cmd.Output()
 	if err != nil {
-		return "", fmt.Errorf("%s %s: %w\n%s%s", name, strings.Join(args, " "), err, out, said.String())
+		return "", fmt.Errorf("%s %s: %w\n%s%s", name, strings.Join(args, " "), err, out, output.String())
 	}
 	return string(out), nil
 }
 
-// git runs git in dir, which may belong to another user, as a container's checkout does.
-func git(dir string, args ...string) (string, error) {
-	out, err := run(dir, nil, "git", append([]string{"-c", "safe.directory=*"}, args...)...)
+// git runs git here, in a directory that may belong to another user, as a container's checkout does.
+func git(args ...string) (string, error) {
+	out, err := run(".", nil, "git", append([]string{"-c", "safe.directory=*"}, args...)...)
 	return strings.TrimSpace(out), err
 }
 
@@ -36,20 +36,20 @@ func git(dir string, args ...string) (string, error) {
 // name must be on this commit.
 func (r *release) checkOut() error {
 	var err error
-	if r.commit, err = git(".", "rev-parse", "HEAD"); err != nil {
+	if r.commit, err = git("rev-parse", "HEAD"); err != nil {
 		return err
 	}
-	if tagged, err := git(".", "rev-parse", "-q", "--verify", "refs/tags/"+r.version+"^{commit}"); err == nil && tagged != r.commit {
+	if tagged, err := git("rev-parse", "-q", "--verify", "refs/tags/"+r.version+"^{commit}"); err == nil && tagged != r.commit {
 		return fmt.Errorf("%s is the tag of commit %.12s, and %.12s is checked out", r.version, tagged, r.commit)
 	}
-	when, err := git(".", "log", "-1", "--format=%ct")
+	when, err := git("log", "-1", "--format=%ct")
 	if err != nil {
 		return err
 	}
 	if r.epoch, err = strconv.ParseInt(when, 10, 64); err != nil {
 		return err
 	}
-	root, err := git(".", "rev-parse", "--show-toplevel")
+	root, err := git("rev-parse", "--show-toplevel")
 	if err != nil {
 		return err
 	}
@@ -59,7 +59,7 @@ func (r *release) checkOut() error {
 		{"-C", r.source, "checkout", "-q", "--detach", r.commit},
 		{"-C", r.source, "tag", r.version},
 	} {
-		if _, err := git(".", args...); err != nil {
+		if _, err := git(args...); err != nil {
 			return err
 		}
 	}
@@ -68,7 +68,7 @@ func (r *release) checkOut() error {
 
 // compile builds the executables of a target into dir.
 func (r *release) compile(t target, dir string) error {
-	args := []string{"build", "-trimpath", "-tags=grpcnotrace,nethttpomithttp2", "-buildvcs=true", "-ldflags=-s -w", "-o", dir + "/"}
+	args := append([]string{"build", "-buildvcs=true", "-o", dir + "/"}, program.Flags(t.os, t.arch)...)
 	for _, name := range program.Executables {
 		args = append(args, "./cmd/"+name)
 	}

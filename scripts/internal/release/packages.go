@@ -109,7 +109,7 @@ func withExtras(r *release, format string, tree []file) []file {
 	}
 	return append(all,
 		file{name: "share/doc/credhelper/copyright", mode: 0o644, content: []byte(debianCopyright)},
-		file{name: "share/doc/credhelper/changelog.gz", mode: 0o644, content: compressed(r.debianChangelog(), 0)},
+		file{name: "share/doc/credhelper/changelog.gz", mode: 0o644, content: compressed(r.debianChangelog())},
 		file{name: "share/lintian/overrides/credhelper", mode: 0o644, content: []byte(lintianOverrides)},
 	)
 }

@@ -8,7 +8,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/credhelper/credhelper/protocol"
 )
@@ -72,7 +71,7 @@ func (r *release) shared() (s sharedFiles, err error) {
 		if err != nil {
 			return s, err
 		}
-		s.unix = append(s.unix, file{name: "share/man/man1/" + p.Name() + ".gz", mode: 0o644, content: compressed(text, 0)})
+		s.unix = append(s.unix, file{name: "share/man/man1/" + p.Name() + ".gz", mode: 0o644, content: compressed(text)})
 	}
 	s.unix = append(s.unix, links()...)
 	s.pages, err = r.pages()
@@ -128,12 +127,9 @@ func (r *release) pages() ([]file, error) {
 }
 
 // compressed returns content compressed with gzip, with the same bytes on every machine.
-func compressed(content []byte, epoch int64) []byte {
+func compressed(content []byte) []byte {
 	var b bytes.Buffer
 	w, _ := gzip.NewWriterLevel(&b, gzip.BestCompression)
-	if epoch != 0 {
-		w.ModTime = time.Unix(epoch, 0)
-	}
 	_, _ = w.Write(content) // into memory
 	_ = w.Close()
 	return b.Bytes()

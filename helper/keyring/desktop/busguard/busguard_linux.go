@@ -184,8 +184,8 @@ func answers(name string, deadline time.Time) bool {
 		return false
 	}
 	uid := hex.EncodeToString([]byte(strconv.Itoa(os.Getuid())))
-	for _, step := range [...]struct{ said, heard string }{{"\x00AUTH\r\n", "REJECTED "}, {"AUTH EXTERNAL " + uid + "\r\n", "OK "}} {
-		if _, err := io.WriteString(conn, step.said); err != nil {
+	for _, step := range [...]struct{ send, heard string }{{"\x00AUTH\r\n", "REJECTED "}, {"AUTH EXTERNAL " + uid + "\r\n", "OK "}} {
+		if _, err := io.WriteString(conn, step.send); err != nil {
 			return false
 		}
 		if line, err := readLine(conn); err != nil || !strings.HasPrefix(line, step.heard) {
