@@ -34,11 +34,16 @@ func child(t *testing.T, prepare func(*exec.Cmd)) {
 	}
 }
 
+// Two ordinary users: nobody, who runs other tests as well, and one whom no other test uses.
+const (
+	nobody = 65534
+	alone  = 65533
+)
+
 // asUser runs the test as an ordinary user, because root passes every check of
 // modes and owners.
-func asUser(t *testing.T) {
+func asUser(t *testing.T, user int) {
 	t.Helper()
-	const nobody = 65534
 	self, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
@@ -55,7 +60,7 @@ func asUser(t *testing.T) {
 		err = os.WriteFile(copied, binary, 0o755)
 	}
 	if err == nil {
-		err = errors.Join(os.Chmod(dir, 0o755), os.Mkdir(filepath.Join(dir, "tmp"), 0o700), os.Chown(filepath.Join(dir, "tmp"), nobody, nobody))
+		err = errors.Join(os.Chmod(dir, 0o755), os.Mkdir(filepath.Join(dir, "tmp"), 0o700), os.Chown(filepath.Join(dir, "tmp"), user, user))
 	}
 	if err != nil {
 		t.Fatal(err)
@@ -64,6 +69,6 @@ func asUser(t *testing.T) {
 		cmd.Path = copied
 		cmd.Dir = dir
 		cmd.Env = append(cmd.Env, "TMPDIR="+filepath.Join(dir, "tmp"))
-		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: nobody, Gid: nobody}}
+		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: uint32(user), Gid: uint32(user)}}
 	})
 }

@@ -82,11 +82,14 @@ func (d Dirs) sealingKey(ctx context.Context, e *Entry) (sealingKey, [16]byte, e
 			return sealingKey{}, home, err
 		}
 	}
-	if key, ok := kernelKey(keyName(home), randomBytes, life); ok {
+	if key, ok := d.findKey(home, life); ok {
+		return key, home, nil
+	}
+	if key, ok := addKernelKey(keyName(home), randomBytes, life); ok {
 		return key, home, nil
 	}
 	for _, p := range filePlaces {
-		if key, ok := d.fileKey(p, home); ok {
+		if key, ok := d.addFileKey(p, home); ok {
 			return key, home, nil
 		}
 	}
@@ -117,12 +120,24 @@ func keyLife(dir private.Dir, e *Entry) (life time.Duration, err error) {
 // an entry written with a wrong clock does not count.
 const maxKeyLife = 26 * 60 * 60
 
-// fileKey returns the key in a file of its own, or creates it.
-func (d Dirs) fileKey(p place, home [16]byte) (sealingKey, bool) {
-	key := sealingKey{place: p}
-	if d.fetchKey(&key, home) {
+// findKey returns the home's key from the place that has one, because another key, in a
+// place with room again, would make every sealed file a miss.
+func (d Dirs) findKey(home [16]byte, life time.Duration) (sealingKey, bool) {
+	if key, ok := findKernelKey(keyName(home), life); ok {
 		return key, true
 	}
+	for _, p := range filePlaces {
+		key := sealingKey{place: p}
+		if d.fetchKey(&key, home) {
+			return key, true
+		}
+	}
+	return sealingKey{}, false
+}
+
+// addFileKey creates the key in a file of its own.
+func (d Dirs) addFileKey(p place, home [16]byte) (sealingKey, bool) {
+	key := sealingKey{place: p}
 	d.makeKeyDirectory(p)
 	dir, err := d.keyDirectory(p)
 	if err != nil {

@@ -9,8 +9,10 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
+	"time"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -214,11 +216,17 @@ func keyTimeout(t *testing.T, name string) string {
 }
 
 // TestKeyQuota: where a quarter of the user's keys is in use another home adds none, and
-// its sealed files open by a key in the next place; a home that has a key keeps it.
+// its sealed files open by a key in the next place. A home that has a key keeps it, whether
+// no other one could be added or there is room again.
 func TestKeyQuota(t *testing.T) {
+	runtime.LockOSThread() // keyrings are a thread's; for good
 	if os.Getenv("CACHE_TEST_CHILD") == "" {
+		// As cron: the session keyring, which the child inherits, does not link the user's.
+		if _, err := unix.KeyctlJoinSessionKeyring("credhelper-test"); err != nil {
+			t.Fatal(err)
+		}
 		if os.Getuid() == 0 {
-			asUser(t)
+			asUser(t, alone)
 		} else {
 			child(t, func(*exec.Cmd) {}) // whose keys end with it
 		}
@@ -227,14 +235,14 @@ func TestKeyQuota(t *testing.T) {
 	before := home(t)
 	old := store(t, before)
 	put(t, old, entry("jama"))
-	place := func(s *Store) string {
+	kept := func(s *Store) string {
 		where, err := s.KeyPlace(context.Background())
 		if err != nil {
 			t.Fatal(err)
 		}
 		return where
 	}
-	if where := place(old); where != placeKernel.String() {
+	if where := kept(old); where != placeKernel.String() {
 		t.Fatalf("the first home's key: %s: the test is blind", where)
 	}
 	for i := range 50 { // of 200; they end with this process
@@ -244,14 +252,71 @@ func TestKeyQuota(t *testing.T) {
 	}
 	next := store(t, home(t))
 	put(t, next, entry("jama"))
-	if where := place(next); where == placeKernel.String() {
+	if where := kept(next); where == placeKernel.String() {
 		t.Error("another key was added")
 	}
 	if _, err := next.Get(Whole("jama"), nil); err != nil {
 		t.Errorf("sealed elsewhere: %v", err)
 	}
-	if where := place(old); where != placeKernel.String() {
+	if where := kept(old); where != placeKernel.String() {
 		t.Errorf("the first home's key is now in %s", where)
+	}
+	if os.Getuid() == alone { // other programs of an ordinary user need keys as well
+		fillKeyQuota(t)
+		for range 20 {
+			where := make(chan place)
+			go func() {
+				defer close(where)
+				runtime.LockOSThread() // for good, so that the next one gets another thread
+				key, _, _ := before.sealingKey(context.Background(), entry("jama"))
+				where <- key.place
+			}()
+			if where := <-where; where != placeKernel {
+				t.Fatalf("without room for a thread's keyring the first home's key is now in %v", where)
+			}
+		}
+	}
+	if _, err := unix.KeyctlInt(unix.KEYCTL_CLEAR, unix.KEY_SPEC_PROCESS_KEYRING, 0, 0, 0); err != nil {
+		t.Fatal(err)
+	}
+	for range 60_000 { // the kernel counts keys until it has collected them
+		if !tooManyKeys(t) {
+			break
+		}
+		time.Sleep(time.Millisecond)
+	}
+	if tooManyKeys(t) {
+		t.Fatal("no room again: the test is blind")
+	}
+	put(t, next, entry("jira"))
+	if _, err := next.Get(Whole("jama"), nil); err != nil || kept(next) == placeKernel.String() {
+		t.Errorf("with room again, the key in the %s: %v", kept(next), err)
+	}
+}
+
+// tooManyKeys reports whether no other key of ours is added.
+func tooManyKeys(t *testing.T) bool {
+	content, err := os.ReadFile("/proc/key-users")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return crowded(content, os.Getuid())
+}
+
+// fillKeyQuota adds keys, ever smaller, until a keyring of the user has no room for one link
+// (4 bytes; the smallest key takes 3). They end with this process.
+func fillKeyQuota(t *testing.T) {
+	name := 'a'
+	for size := 1 << 14; size > 0; size /= 2 {
+		for {
+			_, err := unix.AddKey("user", string(name), make([]byte, size), unix.KEY_SPEC_PROCESS_KEYRING)
+			if errors.Is(err, unix.EDQUOT) {
+				break
+			}
+			if name++; err != nil || name > 'z' {
+				t.Fatalf("no quota was met, the test is blind: %v", err)
+			}
+		}
 	}
 }
 

@@ -7,8 +7,8 @@ import (
 	"github.com/credhelper/credhelper/helper/private"
 )
 
-// place says where the key of the sealed files is kept. The first possible one is used,
-// in this order; the key is never on a disk, unless it is derived from another key that
+// place says where the key of the sealed files is kept. A new key goes to the first possible
+// one, in this order, and stays there; it is never on a disk, unless it is derived from another key that
 // already is.
 type place byte
 

@@ -34,24 +34,30 @@ const keyPermissions = 0x3f1f0000
 // newKeyLife is how long the kernel keeps a key that has not been used for sealing.
 const newKeyLife = 10 * time.Minute
 
-// kernelKey returns the home's key in the user's kernel keyring, or adds a new one, to
-// be kept for life; 0 does not change the timeout of an existing key. The caller holds
-// the home's lock.
-func kernelKey(name string, random func([]byte) error, life time.Duration) (sealingKey, bool) {
-	k, found, kept := findKernelKey(name, life)
+// findKernelKey returns the home's key in the user's kernel keyring, to be kept for life;
+// 0 does not change its timeout.
+func findKernelKey(name string, life time.Duration) (sealingKey, bool) {
+	k, found, kept := searchKernelKey(name, life)
 	if found && kept {
 		return k, true
 	}
-	// Possession of keyrings is per thread: stay on this one. Go starts another thread for
-	// that, so it is tried without.
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
-	// Possess the user keyring even if the session keyring does not link it.
-	if _, err := unix.KeyctlInt(unix.KEYCTL_LINK, unix.KEY_SPEC_USER_KEYRING, unix.KEY_SPEC_THREAD_KEYRING, 0, 0); err != nil {
-		return k, false
+	if !possessUserKeyring() {
+		return k, found // the key ends earlier; another one would make every sealed file a miss now
 	}
-	if k, found, _ = findKernelKey(name, life); found {
-		return k, true
+	k, found, _ = searchKernelKey(name, life)
+	return k, found
+}
+
+// addKernelKey adds a key for the home to the user's kernel keyring, to be kept for life.
+// The caller holds the home's lock.
+func addKernelKey(name string, random func([]byte) error, life time.Duration) (sealingKey, bool) {
+	k := sealingKey{place: placeKernel}
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	if !possessUserKeyring() {
+		return k, false
 	}
 	if content, err := os.ReadFile("/proc/key-users"); err == nil && crowded(content, os.Getuid()) {
 		return k, false // the next place takes it
@@ -74,9 +80,17 @@ func kernelKey(name string, random func([]byte) error, life time.Duration) (seal
 	return k, true
 }
 
-// findKernelKey returns the home's key, to be kept for life. kept is false if the timeout
+// possessUserKeyring lets the thread possess the user keyring also where the session keyring
+// does not link it; false if the user has no room for another keyring. Go starts another
+// thread for a locked one, so callers try without it.
+func possessUserKeyring() bool {
+	_, err := unix.KeyctlInt(unix.KEYCTL_LINK, unix.KEY_SPEC_USER_KEYRING, unix.KEY_SPEC_THREAD_KEYRING, 0, 0)
+	return err == nil
+}
+
+// searchKernelKey returns the home's key, to be kept for life. kept is false if the timeout
 // could not be set, for which the key must be possessed.
-func findKernelKey(name string, life time.Duration) (k sealingKey, found, kept bool) {
+func searchKernelKey(name string, life time.Duration) (k sealingKey, found, kept bool) {
 	k.place = placeKernel
 	id, err := unix.KeyctlSearch(unix.KEY_SPEC_USER_KEYRING, "user", name, 0)
 	if err != nil || !readKernelKey(int32(id), &k.key) {
@@ -113,7 +127,7 @@ func setTimeout(id int, life time.Duration) error {
 func forgetKernelKey(name string) {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
-	_, _ = unix.KeyctlInt(unix.KEYCTL_LINK, unix.KEY_SPEC_USER_KEYRING, unix.KEY_SPEC_THREAD_KEYRING, 0, 0)
+	possessUserKeyring()
 	if id, err := unix.KeyctlSearch(unix.KEY_SPEC_USER_KEYRING, "user", name, 0); err == nil {
 		_, _ = unix.KeyctlInt(unix.KEYCTL_REVOKE, id, 0, 0, 0)
 		_, _ = unix.KeyctlInt(unix.KEYCTL_UNLINK, id, unix.KEY_SPEC_USER_KEYRING, 0, 0)

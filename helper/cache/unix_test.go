@@ -252,7 +252,7 @@ func TestSweep(t *testing.T) {
 // keeps the old entry. Root writes anywhere, so this must run as a user.
 func TestReadOnly(t *testing.T) {
 	if os.Geteuid() == 0 {
-		asUser(t)
+		asUser(t, nobody)
 		return
 	}
 	dirs := home(t)
