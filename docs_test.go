@@ -1,12 +1,15 @@
 package house
 
 import (
+	"go/ast"
+	"go/token"
 	"os"
 	"path"
 	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
+	"unicode"
 	"unicode/utf8"
 )
 
@@ -254,5 +257,125 @@ func TestReadme(t *testing.T) {
 	}
 	if n := strings.Count(string(text), "\n"); n > 250 {
 		t.Errorf("README.md has %d lines, more than 250", n)
+	}
+}
+
+// anchorOf is the anchor that GitHub gives to a heading.
+func anchorOf(heading string) string {
+	heading = regexp.MustCompile(`\[([^\]]*)\]\([^)]*\)`).ReplaceAllString(heading, "$1")
+	return strings.Map(func(r rune) rune {
+		switch {
+		case r == ' ':
+			return '-'
+		case r == '-' || r == '_' || unicode.IsLetter(r) || unicode.IsDigit(r):
+			return unicode.ToLower(r)
+		}
+		return -1
+	}, strings.TrimSpace(heading))
+}
+
+// anchors are those of a page's headings.
+func anchors(page string) map[string]bool {
+	all, code := map[string]bool{}, false
+	for line := range strings.Lines(page) {
+		if strings.HasPrefix(line, "```") {
+			code = !code
+		}
+		if marks, heading, found := strings.Cut(line, "# "); found && !code && strings.Trim(marks, "#") == "" {
+			all[anchorOf(heading)] = true
+		}
+	}
+	return all
+}
+
+// TestAnchors: a link to a part of a page leads to a heading of that page.
+func TestAnchors(t *testing.T) {
+	all, links := pages(t), 0
+	for page, text := range all {
+		for _, m := range regexp.MustCompile(`\]\(([^)#\s]*)#([^)\s]+)\)`).FindAllStringSubmatch(text, -1) {
+			to := page
+			if m[1] != "" {
+				to = path.Join(path.Dir(page), m[1])
+			}
+			if target, ours := all[to]; ours {
+				if links++; !anchors(target)[m[2]] {
+					t.Errorf("%s links to %s#%s, and no heading there is called so", page, to, m[2])
+				}
+			}
+		}
+	}
+	if links < 50 {
+		t.Errorf("%d links to parts of pages: the test is blind", links)
+	}
+}
+
+// TestScriptsAreListed: CONTRIBUTING.md lists each script, and each part of the tests that
+// scripts/test has, and nothing else.
+func TestScriptsAreListed(t *testing.T) {
+	page, err := os.ReadFile("CONTRIBUTING.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	listed := map[string]bool{}
+	for _, m := range regexp.MustCompile(`(?m)^(scripts/\w+(?: [a-z]+)?)  +\S`).FindAllStringSubmatch(string(page), -1) {
+		listed[m[1]] = true
+	}
+	there := map[string]bool{"scripts/test all": true}
+	entries, err := os.ReadDir("scripts")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range entries {
+		if !e.IsDir() {
+			there["scripts/"+strings.Replace(e.Name(), "-", " ", 1)] = true
+		}
+	}
+	for name := range there {
+		if !listed[name] {
+			t.Errorf("CONTRIBUTING.md does not list %s", name)
+		}
+	}
+	for name := range listed {
+		if !there[name] {
+			t.Errorf("CONTRIBUTING.md lists %s, which is not there", name)
+		}
+	}
+	if len(there) < 10 {
+		t.Errorf("%d scripts: the test is blind", len(there))
+	}
+}
+
+// TestMessagesNameTopics: what the program says sends people to credhelper help, which has the
+// pages wherever they were installed, and to a topic that there is.
+func TestMessagesNameTopics(t *testing.T) {
+	topics := map[string]bool{"topics": true}
+	for page := range pages(t) {
+		if strings.HasPrefix(page, "docs/") {
+			topics[strings.TrimSuffix(path.Base(page), ".md")] = true
+		}
+	}
+	named := 0
+	for _, f := range sources(t, false) {
+		if forTests(f.path) || strings.HasPrefix(f.path, "scripts/") {
+			continue
+		}
+		ast.Inspect(f.ast, func(n ast.Node) bool {
+			text, ok := n.(*ast.BasicLit)
+			if !ok || text.Kind != token.STRING {
+				return true
+			}
+			if strings.Contains(text.Value, ".md") && strings.Contains(text.Value, "docs/") {
+				t.Errorf("%s: %s names a file, and people may have none: credhelper help TOPIC", f.set.Position(text.Pos()), text.Value)
+			}
+			for _, m := range regexp.MustCompile(`credhelper help ([a-z-]+)`).FindAllStringSubmatch(strings.ReplaceAll(text.Value, `\\-`, "-"), -1) {
+				if named++; !topics[m[1]] {
+					t.Errorf("%s: there is no topic %s", f.set.Position(text.Pos()), m[1])
+				}
+			}
+			return true
+		})
+	}
+	if named < 10 {
+		t.Errorf("%d topics named: the test is blind", named)
 	}
 }

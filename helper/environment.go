@@ -44,7 +44,7 @@ func FromEnvironment(environ []string, uid int) (Config, error) {
 				return nil, &protocol.Error{
 					Kind: protocol.ErrLocked,
 					Text: "this program can only open the file keyring, and the keyring in use is " + printable.Value(settings.Keyring),
-					Hint: "let it ask credhelper instead (docs/connectors.md), or move the secrets: credhelper keyring use file",
+					Hint: "let it ask credhelper instead (credhelper help connectors), or move the secrets: credhelper keyring use file",
 				}
 			}
 			return OpenFile(ctx, dirs, env)

@@ -65,7 +65,7 @@ func TestVaultPoolLogin(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	wantError(t, renew(), protocol.ErrPolicy, "pool ci: kv/data/pools/ci: 403 permission denied to read", "docs/pool.md")
+	wantError(t, renew(), protocol.ErrPolicy, "pool ci: kv/data/pools/ci: 403 permission denied to read", "credhelper help pool")
 	f.logins(t, 2)
 	f.wait(2 * time.Hour) // after its lease
 	if err := renew(); err != nil {

@@ -83,7 +83,7 @@ type Credential struct {
 	Secret   secret.Text // the token
 	Wide     bool        // the profile widened the token's grammar
 	Expires  int64       // Unix seconds; never zero
-	Source   string      // "cache" or "network"
+	Source   string      // "cache", "network", or "pool": fetched by another host
 	Origin   string      // canonical origin that the request matched, or the profile's first one
 	Origins  []string    // all canonical origins, for answers that list them (GOAUTH); may be nil
 	// RefreshOn lists the HTTP statuses, besides 401, with which the API refuses a

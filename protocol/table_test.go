@@ -2,6 +2,8 @@ package protocol_test
 
 import (
 	"os"
+	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -50,6 +52,42 @@ func TestFrontAnswers(t *testing.T) {
 	for _, d := range protocol.Dialects {
 		if d.Front == engine[d.Name] {
 			t.Errorf("%s: answered by the front: %v", d.Name, d.Front)
+		}
+	}
+}
+
+// TestRefusalsAreDocumented: the page has a row for each dialect that says how a call ends for
+// which there is no token: the exit code, and what is on stdout.
+func TestRefusalsAreDocumented(t *testing.T) {
+	data, err := os.ReadFile("../docs/dialects/README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, table, _ := strings.Cut(string(data), "### When there is no token")
+	exit, quoted := regexp.MustCompile(`exit (\d+)`), regexp.MustCompile("`([^`]+)` ?(?:on stdout)?, exit")
+	for _, d := range protocol.Dialects {
+		var cells []string
+		for line := range strings.Lines(table) {
+			row := strings.Split(line, "|")
+			if len(row) == 5 && strings.Contains(strings.ToLower(row[1]), strings.TrimPrefix(d.Name, "python-")) {
+				cells = row[2:4]
+			}
+		}
+		if cells == nil {
+			t.Errorf("no row for %s", d.Name)
+			continue
+		}
+		for i, kind := range []error{protocol.ErrNoProfile, protocol.ErrLocked} {
+			reply := d.Refuse(protocol.Request{Verb: protocol.Get}, &protocol.Error{Kind: kind, Text: "text"})
+			if says := exit.FindStringSubmatch(cells[i]); says != nil && says[1] != strconv.Itoa(reply.Exit) {
+				t.Errorf("%s: exit %d, and the page says %s", d.Name, reply.Exit, cells[i])
+			}
+			if says := quoted.FindStringSubmatch(cells[i]); says != nil && !strings.Contains(string(reply.Stdout), says[1]) {
+				t.Errorf("%s: %q, and the page says %s", d.Name, reply.Stdout, cells[i])
+			}
+			if strings.HasPrefix(strings.TrimSpace(cells[i]), "stderr") && (len(reply.Stdout) > 0 || reply.Quiet) {
+				t.Errorf("%s: %q, and the page says %s", d.Name, reply.Stdout, cells[i])
+			}
 		}
 	}
 }

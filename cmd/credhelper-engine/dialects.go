@@ -82,7 +82,7 @@ var ownUsage = map[string]string{
 		"Example:\n  echo '{\"profile\": \"jama\"}' | credhelper get\n",
 	"token": "Usage:\n  credhelper token NAME|URL\n\nExample:\n  token=$(credhelper token jama) || exit\n",
 	"header": "Usage:\n  credhelper header NAME|URL [--format FORMAT]\n\n" +
-		"Formats: header, token, headers-json, json, curl-config, env, env-fish, env-powershell, netrc\n\n" +
+		"Formats: header, token, headers-json, json, curl-config, env, env-fish,\n  env-powershell, netrc, git-include\n\n" +
 		"Example:\n  curl -H @<(credhelper header jama) https://example.jamacloud.com/rest/v1/projects\n",
 	"reject": "Usage:\n  credhelper reject NAME|URL [--current]   the refused token on stdin, or whichever is current; dropped only if it is the current one and not a minute young\n\n" +
 		"Example:\n  credhelper reject jama --current\n",

@@ -25,7 +25,7 @@ func (s *session) doctorCommand() *cobra.Command {
 	var online bool
 	c := &cobra.Command{
 		Use:     "doctor [NAME...] [--online] [--json] [--bundle FILE]",
-		Example: "  credhelper doctor\n  credhelper doctor jama --online\n  credhelper doctor --bundle report.tar.gz",
+		Example: "  credhelper doctor\n  credhelper doctor jama\n  credhelper doctor --bundle report.tar.gz",
 		Short:   "check the installation, the keyring, the cache and every profile",
 		Long: "Checks, one line each, the cause before the symptom, and each failure with the\n" +
 			"command that mends it. Without a name it asks no server and runs no command; with\n" +

@@ -18,7 +18,7 @@ func (s *session) proxyCommand() *cobra.Command {
 		Long: "For programs that can call no helper: at one local address they find the token\n" +
 			"endpoint of their authorization server, the API itself with the token added, and\n" +
 			"Azure's managed identity. Each is a guest, with an id and a secret of its own\n" +
-			"that credhelper lend makes. See docs/door.md.",
+			"that credhelper lend makes. More: credhelper help door.",
 		Example:     "  credhelper lend jama --to jci\n  credhelper proxy",
 		GroupID:     groupUse,
 		Annotations: patient, // each answer has its own 8 s
@@ -62,7 +62,7 @@ func (s *session) lendCommand() *cobra.Command {
 		Use:   "lend [NAME --to GUEST | --rotate GUEST | --revoke GUEST | --accept GUEST]",
 		Short: "lend a profile to a program that uses credhelper proxy; list and revoke such guests",
 		Long: "Makes a client id and a client secret that work only at credhelper proxy, and\n" +
-			"prints the secret once. Without arguments it lists the guests. See docs/door.md.",
+			"prints the secret once. Without arguments it lists the guests. More: credhelper help door.",
 		Example:           "  credhelper lend jama --to jci --expires 90d\n  credhelper lend --revoke jci",
 		GroupID:           groupManage,
 		Args:              between(0, 1),

@@ -42,7 +42,7 @@ func (s *session) execCommand() *cobra.Command {
 			"With --door there is no file, but a local address for this command alone: it\n" +
 			"gets OAUTH_TOKEN_URL, OAUTH_CLIENT_ID, OAUTH_CLIENT_SECRET and API_BASE_URL,\n" +
 			"with --azure the variables of a managed identity, and with --tls those that\n" +
-			"tell its programs to trust the address. See docs/door.md.",
+			"tell its programs to trust the address. More: credhelper help door.",
 		GroupID: groupUse,
 		Args:    nameBeforeDash,
 		RunE: func(c *cobra.Command, args []string) error {

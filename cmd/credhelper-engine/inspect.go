@@ -37,7 +37,7 @@ func (s *session) inspectCommand() *cobra.Command {
 // inspection is the output of inspect --json.
 type inspection struct {
 	Profile string            `json:"profile"`
-	Source  string            `json:"source"` // "cache" or "network"
+	Source  string            `json:"source"` // "cache", "network" or "pool"
 	Expires string            `json:"expires"`
 	Seconds int64             `json:"seconds_left"`
 	Issued  string            `json:"issued_token_type,omitempty"` // RFC 8693 2.2.1, from the log

@@ -33,7 +33,7 @@ func (s *session) logCommand() *cobra.Command {
 			"or one. Answers from the cache are in it with audit = \"all\" in config.toml; with\n" +
 			"audit = \"required\" a token that cannot be logged is not given, either. --json\n" +
 			"prints the lines as they are kept, one JSON object each; no secret and no token is\n" +
-			"among them, \"token\" is a fingerprint. See docs/log.md.",
+			"among them, \"token\" is a fingerprint. More: credhelper help log.",
 		Example:           "  credhelper log jama --since 24h --event refused,failed",
 		GroupID:           groupKeep,
 		Args:              between(0, 1),

@@ -19,7 +19,7 @@ func (s *session) pluginCommand() *cobra.Command {
 		Long: "For long-running programs that want tokens again and again: they start this\n" +
 			"command through github.com/hashicorp/go-plugin, ask it over gRPC, and end it.\n" +
 			"Typed by hand it does nothing, but --proto prints the contract, from which a\n" +
-			"language with gRPC makes its end. See docs/connectors.md.",
+			"language with gRPC makes its end. More: credhelper help connectors.",
 		Example:     "  credhelper plugin --proto > connector.proto",
 		GroupID:     groupUse,
 		Annotations: patient, // each call has its own 8 s

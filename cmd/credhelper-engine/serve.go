@@ -24,7 +24,7 @@ func (s *session) serveCommand() *cobra.Command {
 		Short: "answer the requests of a running program, in JSON lines",
 		Long: "For long-running programs that want tokens again and again: they start this\n" +
 			"command, write one JSON request a line, and read one JSON reply a line, with the\n" +
-			"request's id. It ends with its stdin. See docs/dialects/lines.md.",
+			"request's id. It ends with its stdin. More: credhelper help lines.",
 		Example:     `  echo '{"id":1,"profile":"jama"}' | credhelper serve --stdio`,
 		GroupID:     groupUse,
 		Annotations: patient, // each request has its own 8 s

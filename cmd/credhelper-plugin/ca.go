@@ -61,7 +61,7 @@ const trustWays = `Write it into a file, credhelper proxy ca > door-ca.pem, and 
   git         git config --global http.https://127.0.0.1:7717/.sslCAInfo door-ca.pem
   Java        keytool -importcert -noprompt -alias credhelper -file door-ca.pem -keystore door.p12 -storepass changeit
               java -Djavax.net.ssl.trustStore=door.p12 -Djavax.net.ssl.trustStorePassword=changeit
-But for Node.js and git, nothing else is trusted then: docs/door.md says how to trust both.`
+But for Node.js and git, nothing else is trusted then: credhelper help door says how to trust both.`
 
 // secure returns the TLS of a door with these hosts, with its first certificate. Later
 // ones are made while it is served; if that fails it is said on stderr.

@@ -27,7 +27,7 @@ func Unlogged(path string, err error) error {
 	return &protocol.Error{
 		Kind: protocol.ErrPolicy,
 		Text: `audit = "required": no token without a line in the log ` + printable.Line(path+": "+err.Error()),
-		Hint: "make room for the log, or have it put right: docs/log.md",
+		Hint: "make room for the log, or have it put right: credhelper help log",
 	}
 }
 

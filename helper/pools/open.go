@@ -16,7 +16,7 @@ import (
 func (ps *Pools) open(ctx context.Context, c config.Pool) (*pool.Pool, error) {
 	place := "pool " + c.Name + ": "
 	if ps.config.Open == nil {
-		return nil, &protocol.Error{Kind: protocol.ErrPolicy, Text: place + "this program opens no pools", Hint: "let it ask credhelper instead (docs/connectors.md)"}
+		return nil, &protocol.Error{Kind: protocol.ErrPolicy, Text: place + "this program opens no pools", Hint: "let it ask credhelper instead (credhelper help connectors)"}
 	}
 	p := &pool.Pool{Reader: c.Reader, Alone: c.Alone, Host: ps.host(), Now: ps.config.Now, Memory: ps.memory(c.Name)}
 	for _, k := range [...]struct {

@@ -45,7 +45,7 @@ func unanswered(err error, profile string) error {
 	e := &protocol.Error{Kind: protocol.ErrLocked, Text: printable.Line(err.Error()), Hint: "is it up? credhelper doctor " + profile}
 	switch cause.Kind {
 	case oauth.Untrusted:
-		e.Kind, e.Hint = protocol.ErrPolicy, "ca_file in config.toml names the authority to trust (docs/sources.md)"
+		e.Kind, e.Hint = protocol.ErrPolicy, "ca_file in config.toml names the authority to trust (credhelper help sources)"
 	case oauth.Policy:
 		e.Kind, e.Hint = protocol.ErrPolicy, strings.ReplaceAll(cause.Cure, "{profile}", profile)
 	}

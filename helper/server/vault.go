@@ -39,7 +39,7 @@ func (ss *Servers) readVault(ctx context.Context, p *config.Profile, address, wo
 	at, known := settings.VaultAt(address)
 	if !known {
 		return nil, &protocol.Error{Kind: protocol.ErrPolicy, Text: "config.toml has no section for it",
-			Hint: "say there how to log in: [vault.\"" + printable.Value(address) + "\"] (docs/sources.md)"}
+			Hint: "say there how to log in: [vault.\"" + printable.Value(address) + "\"] (credhelper help sources)"}
 	}
 	v, err := ss.openVault(p, "profile "+p.Name, at)
 	if err != nil {

@@ -77,7 +77,7 @@ func (w *world) crate(folder, registry string) option {
 }
 
 // Reading, publishing and listing owners with one token. Another registry is left to cargo's
-// next provider (docs/exit-codes.md: url-not-supported).
+// next provider (docs/dialects/README.md: url-not-supported).
 func TestCargo(t *testing.T) {
 	w, site, stranger := cargoWorld(t)
 	w.profile("work", site.URL)

@@ -60,7 +60,7 @@ func repositories(t *testing.T, names ...string) http.Handler {
 }
 
 // Clone, commit, push and fetch with one token, and nothing for another host
-// (docs/exit-codes.md: "not ours" is silence).
+// (docs/dialects/README.md: nobody's host is silence).
 func TestGit(t *testing.T) {
 	for _, g := range gits {
 		t.Run(g.name, func(t *testing.T) {

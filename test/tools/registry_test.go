@@ -225,7 +225,7 @@ func (w *world) registrySetup(tool, profile string) {
 
 // A helper for all registries is asked for each one. Somebody else's gets no credential, and
 // the client continues without one: that is the purpose of the fixed sentence
-// (docs/exit-codes.md).
+// (docs/dialects/README.md).
 func TestRegistryClientsElsewhere(t *testing.T) {
 	for _, client := range registryClients {
 		t.Run(client.name, func(t *testing.T) {
@@ -257,7 +257,7 @@ func TestRegistryClientsElsewhere(t *testing.T) {
 }
 
 // The client shows a failure with our message, and does not take it for "no credential here"
-// (docs/exit-codes.md: another sentence).
+// (docs/dialects/README.md: another text).
 func TestRegistryClientsFailure(t *testing.T) {
 	for _, client := range registryClients {
 		t.Run(client.name, func(t *testing.T) {

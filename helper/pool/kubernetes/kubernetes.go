@@ -157,7 +157,7 @@ func (s *store) refused(d oauth.Document, method string) error {
 	case status == http.StatusUnauthorized:
 		return wrong("it does not accept the token (401): it has expired, or is another cluster's", "auth of the pool is where the token comes from; in a pod it is the service account's")
 	case status == http.StatusForbidden:
-		return wrong("it does not allow to "+strings.ToLower(method)+" the Secret "+s.Secret+" (403)", "docs/pool.md shows the Role for keepers and for readers")
+		return wrong("it does not allow to "+strings.ToLower(method)+" the Secret "+s.Secret+" (403)", "credhelper help pool shows the Role for keepers and for readers")
 	case status == http.StatusNotFound:
 		return wrong("there is no Secret "+s.Secret, "a person makes it once, empty: "+s.kubectl("create secret generic"))
 	case status == http.StatusRequestEntityTooLarge:

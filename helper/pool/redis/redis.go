@@ -222,7 +222,7 @@ var meanings = [...]struct {
 }{
 	{"WRONGPASS", pool.Wrong, "it refuses the password", "auth of the pool is where the password comes from; a user is in the address: rediss://USER@HOST"},
 	{"NOAUTH", pool.Wrong, "it wants a password", "auth of the pool is where the password comes from"},
-	{"NOPERM", pool.Wrong, "its access list does not allow it", "docs/pool.md shows the access list for keepers and for readers"},
+	{"NOPERM", pool.Wrong, "its access list does not allow it", "credhelper help pool shows the access list for keepers and for readers"},
 	{"MOVED", pool.Wrong, "cluster mode is not supported", "use a server of its own"},
 	{"CROSSSLOT", pool.Wrong, "cluster mode is not supported", "use a server of its own"},
 	{"CLUSTERDOWN", pool.Wrong, "cluster mode is not supported", "use a server of its own"},

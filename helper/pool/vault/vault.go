@@ -173,7 +173,7 @@ func (s *store) refused(d oauth.Document, what string) error {
 	switch text := said(d); {
 	case d.Status == http.StatusForbidden:
 		e.Text += " permission denied to " + what
-		e.Hint = "docs/pool.md shows the policies of a keeper and of a reader"
+		e.Hint = "credhelper help pool shows the policies of a keeper and of a reader"
 	case d.Status == http.StatusRequestEntityTooLarge:
 		e.Kind, e.Text = pool.Down, "it takes no value of that size (413)"
 		e.Hint = "see its max_request_size, and the max_entry_size of its storage"

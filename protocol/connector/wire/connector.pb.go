@@ -338,7 +338,7 @@ type Credential struct {
 	Token    string                 `protobuf:"bytes,5,opt,name=token,proto3" json:"token,omitempty"`
 	Wide     bool                   `protobuf:"varint,6,opt,name=wide,proto3" json:"wide,omitempty"`       // the profile widened the grammar of the token to 0x21-0x7E
 	Expires  int64                  `protobuf:"varint,7,opt,name=expires,proto3" json:"expires,omitempty"` // Unix seconds; never 0
-	Source   string                 `protobuf:"bytes,8,opt,name=source,proto3" json:"source,omitempty"`    // "cache" or "network"
+	Source   string                 `protobuf:"bytes,8,opt,name=source,proto3" json:"source,omitempty"`    // "cache", "network" or "pool"
 	Origin   string                 `protobuf:"bytes,9,opt,name=origin,proto3" json:"origin,omitempty"`    // that owns the url, or the profile's first
 	Origins  []string               `protobuf:"bytes,10,rep,name=origins,proto3" json:"origins,omitempty"`
 	// HTTP statuses besides 401 with which the API refuses a
