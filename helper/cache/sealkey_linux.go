@@ -1,6 +1,7 @@
 package cache
 
 import (
+	"cmp"
 	"os"
 	"runtime"
 	"strconv"
@@ -43,11 +44,10 @@ func findKernelKey(name string, life time.Duration) (sealingKey, bool) {
 	}
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
-	if !possessUserKeyring() {
-		return k, found // the key ends earlier; another one would make every sealed file a miss now
+	if possessUserKeyring() {
+		k, found, _ = searchKernelKey(name, life)
 	}
-	k, found, _ = searchKernelKey(name, life)
-	return k, found
+	return k, found // not kept, it ends earlier; another one would make every sealed file a miss now
 }
 
 // addKernelKey adds a key for the home to the user's kernel keyring, to be kept for life.
@@ -56,26 +56,15 @@ func addKernelKey(name string, random func([]byte) error, life time.Duration) (s
 	k := sealingKey{place: placeKernel}
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
-	if !possessUserKeyring() {
-		return k, false
-	}
-	if content, err := os.ReadFile("/proc/key-users"); err == nil && crowded(content, os.Getuid()) {
+	content, err := os.ReadFile("/proc/key-users")
+	if !possessUserKeyring() || err == nil && crowded(content, os.Getuid()) || random(k.key[:]) != nil {
 		return k, false // the next place takes it
 	}
-	if random(k.key[:]) != nil {
-		return k, false
-	}
 	id, err := unix.AddKey("user", name, k.key[:], unix.KEY_SPEC_USER_KEYRING)
-	if err != nil {
+	if err != nil || unix.KeyctlSetperm(id, keyPermissions) != nil {
 		return k, false
 	}
-	if unix.KeyctlSetperm(id, keyPermissions) != nil {
-		return k, false
-	}
-	if life <= 0 {
-		life = newKeyLife
-	}
-	_ = setTimeout(id, life)
+	_ = setTimeout(id, cmp.Or(max(life, 0), newKeyLife))
 	k.serial = int32(id)
 	return k, true
 }

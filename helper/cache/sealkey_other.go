@@ -3,27 +3,14 @@
 package cache
 
 import (
-	"crypto/rand"
 	"runtime"
-	"time"
 
 	"github.com/credhelper/credhelper/helper/private"
 )
 
-// These systems have neither a kernel keyring nor a tmpfs that ends with the uptime. On
-// macOS the temporary directory is the user's own, is not backed up and is emptied after
-// three days without use; it is on a disk. Elsewhere only the key derived from the file
-// keyring's key file is used.
-
-func readKernelKey(int32, *[keySize]byte) bool { return false }
-
-func findKernelKey(string, time.Duration) (sealingKey, bool) { return sealingKey{}, false }
-
-func addKernelKey(string, func([]byte) error, time.Duration) (sealingKey, bool) {
-	return sealingKey{}, false
-}
-
-func forgetKernelKey(string) {}
+// These systems have no tmpfs that ends with the uptime. On macOS the temporary directory is
+// the user's own, is not backed up and is emptied after three days without use; it is on a
+// disk. Elsewhere only the key derived from the file keyring's key file is used.
 
 var filePlaces = [...]place{placeTemp}
 
@@ -39,12 +26,3 @@ func (d Dirs) keyDirectory(p place) (private.Dir, error) {
 	}
 	return private.Open(d.Runtime)
 }
-
-func (d Dirs) makeKeyDirectory(place) {}
-
-func randomBytes(b []byte) error {
-	_, err := rand.Read(b)
-	return err
-}
-
-func wipe(b []byte) { clear(b) }

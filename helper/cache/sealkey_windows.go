@@ -1,8 +1,6 @@
 package cache
 
 import (
-	"crypto/rand"
-	"time"
 	"unsafe"
 
 	"golang.org/x/sys/windows"
@@ -10,18 +8,8 @@ import (
 	"github.com/credhelper/credhelper/helper/private"
 )
 
-// Windows has no kernel keyring. The Data Protection API encrypts the key for this user,
+// The Data Protection API of Windows encrypts the key for this user,
 // with a key that ends neither with the session nor with the machine's uptime.
-
-func readKernelKey(int32, *[keySize]byte) bool { return false }
-
-func findKernelKey(string, time.Duration) (sealingKey, bool) { return sealingKey{}, false }
-
-func addKernelKey(string, func([]byte) error, time.Duration) (sealingKey, bool) {
-	return sealingKey{}, false
-}
-
-func forgetKernelKey(string) {}
 
 var filePlaces = [...]place{placeUser}
 
@@ -34,8 +22,6 @@ func (d Dirs) keyDirectory(p place) (private.Dir, error) {
 	}
 	return d.locks()
 }
-
-func (d Dirs) makeKeyDirectory(place) {}
 
 // keyEntropy must be given again to decrypt a key: other data of the user is no key.
 const keyEntropy = "credhelper sealed tokens 1"
@@ -75,10 +61,3 @@ func takeBlob(b windows.DataBlob) []byte {
 	_, _ = windows.LocalFree(windows.Handle(unsafe.Pointer(b.Data)))
 	return taken
 }
-
-func randomBytes(b []byte) error {
-	_, err := rand.Read(b)
-	return err
-}
-
-func wipe(b []byte) { clear(b) }
