@@ -36,19 +36,6 @@ func (h *Helper) Cached(r protocol.Request) (protocol.Credential, bool) {
 	return c, ok
 }
 
-// Peek returns the token that is cached for a request, also one that is near its end, or
-// whose profile's file was written again. It is for a comparison: the token is not logged,
-// so it must not be given.
-func (h *Helper) Peek(r protocol.Request) (token secret.Text, ok bool) {
-	if store, err := cache.Open(h.config.Dirs); err == nil {
-		defer store.Close()
-		if e, err := store.Find(cache.Item{Profile: h.profileOf(r, h.now()), Narrowing: r.Narrowing}, h.env); err == nil {
-			return e.Token, true
-		}
-	}
-	return token, false
-}
-
 // profileOf returns the profile that a request names, or that owns its URL by a route;
 // else "".
 func (h *Helper) profileOf(r protocol.Request, now time.Time) string {

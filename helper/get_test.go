@@ -2,6 +2,9 @@ package helper_test
 
 import (
 	"context"
+	"errors"
+	"os"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -177,6 +180,39 @@ func TestRefresh(t *testing.T) {
 	}
 	if n := h.server.Count(); n > 3 {
 		t.Errorf("%d token requests", n)
+	}
+}
+
+// TestAnew: who asks for a new token and will not take the old one gets the reason why there is
+// none, by its own kind. Others get the old token.
+func TestAnew(t *testing.T) {
+	h := ready(t, oauthtest.Options{})
+	old := h.mustGet(named)
+	path := h.dirs.Profiles() + "/demo.toml"
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	h.write(path, string(text)+"\n") // as provisioning tools do
+	for _, c := range []struct {
+		behaviour string
+		kind      error
+		hint      string
+	}{
+		{"status-503", protocol.ErrUnreachable, "--or-cached"},
+		{"error-invalid-client", protocol.ErrRefused, "rotate"},
+	} {
+		if err := h.server.Always(c.behaviour); err != nil {
+			t.Fatal(err)
+		}
+		_, err := h.get(protocol.Request{Profile: "demo", Refresh: true, Anew: true})
+		wantError(t, err, c.kind, "the cached token is still good for")
+		if e := new(protocol.Error); !errors.As(err, &e) || !strings.Contains(e.Hint, c.hint) {
+			t.Errorf("%s: the hint is %q", c.behaviour, e.Hint)
+		}
+		if got, err := h.get(protocol.Request{Profile: "demo", Refresh: true}); err != nil || !got.Secret.Equal(old.Secret) {
+			t.Errorf("%s: another one gets %s, %v", c.behaviour, got.Source, err)
+		}
 	}
 }
 

@@ -181,29 +181,6 @@ func TestLockedMeanwhile(t *testing.T) {
 	wantError(t, err, protocol.ErrLocked, "profile demo")
 }
 
-// TestPeek: a token that is no answer, because its profile's file was written again, can be
-// compared with all the same.
-func TestPeek(t *testing.T) {
-	h := ready(t, oauthtest.Options{})
-	c, err := h.get(named)
-	if err != nil {
-		t.Fatal(err)
-	}
-	path := h.dirs.Profiles() + "/demo.toml"
-	text, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	h.write(path, string(text)+"\n")
-	a := h.lasting()
-	if _, ok := a.Cached(named); ok {
-		t.Error("it is an answer: the test is blind")
-	}
-	if token, ok := a.Peek(named); !ok || !token.Equal(c.Secret) {
-		t.Error("it cannot be compared with")
-	}
-}
-
 // TestAuditSeesMemory: with audit = "all" each answer from memory is a line of the log, too;
 // a mere look is none.
 func TestAuditSeesMemory(t *testing.T) {
@@ -217,9 +194,6 @@ func TestAuditSeesMemory(t *testing.T) {
 	}
 	if _, ok := a.Cached(named); !ok {
 		t.Error("not answered from memory")
-	}
-	if _, ok := a.Peek(named); !ok {
-		t.Error("nothing in memory")
 	}
 	hits := 0
 	if err := logread.All(h.dirs.Log(), func(r logfile.Record) bool {

@@ -142,7 +142,7 @@ func (q *query) withoutWaiting() (protocol.Credential, error) {
 	if q.ahead {
 		return q.hit(q.seen)
 	}
-	if q.renews {
+	if q.renews || q.request.Anew {
 		return protocol.Credential{}, q.busy()
 	}
 	if e := q.cached(); e != nil && e.Usable(q.clock(), 0) {

@@ -86,7 +86,7 @@ func About(what string, err error, hint string) *Error {
 // Unowned is the answer about a URL on whose host no profile has anything. unusable is
 // the name of a profile that cannot be used and may be the reason, "" if there is none.
 func Unowned(u origin.URL, unusable string) *Error {
-	e := &Error{Kind: ErrNoProfile, Text: "no profile owns " + u.String(), Hint: "see why: credhelper explain URL"}
+	e := &Error{Kind: ErrNoProfile, Text: "no profile owns " + u.String(), Hint: "see why: credhelper explain " + u.String()}
 	if unusable != "" {
 		e.Hint = "profile " + unusable + " cannot be used; see why: credhelper doctor"
 	}

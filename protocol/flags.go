@@ -105,7 +105,11 @@ func (f *flags) set(name string) (takesValue bool, err error) {
 	case "--profile", "--format", "--min-ttl", "--timeout", "--scope", "--audience":
 		return true, nil
 	default:
-		return false, &Error{Kind: ErrMalformed, Text: "unknown flag " + printable.Value(name), Hint: AdviceForFlag(name)}
+		e := &Error{Kind: ErrMalformed, Text: "unknown flag " + printable.Value(name), Hint: AdviceForFlag(name)}
+		if e.Hint == "" {
+			e.Hint = "see credhelper token --help, whose flags all such calls have"
+		}
+		return false, e
 	}
 	return false, nil
 }

@@ -52,6 +52,9 @@ func decodeNative(call Call) (Request, error) {
 	if len(rest) > 0 {
 		return r, Malformed("get takes its request on stdin")
 	}
+	if len(call.Stdin) == 0 {
+		return r, &Error{Kind: ErrMalformed, Text: "request: stdin is empty", Hint: `it is JSON: echo '{"profile": "NAME"}' | credhelper get`}
+	}
 	err = readNative(&r, call.Stdin)
 	return r, err
 }

@@ -68,6 +68,7 @@ type Request struct {
 	Offered secret.Text // the token to store; succeeds if it is the current one (docker)
 	MinTTL  int64       // seconds for which the token must remain valid; 0: the profile's setting
 	Refresh bool        // fetch even if the cached token is valid
+	Anew    bool        // with Refresh: if that fails, the cached token will not do
 	Timeout int64       // time limit for the whole answer in seconds; 0: the default of 8
 	Shape   string      // which form of answer the tool wants; defined by the dialect
 	Address string      // the URL as written by the tool, for answers that repeat it

@@ -43,21 +43,7 @@ func (s *session) commands() *cobra.Command {
 	}
 	root.SetOut(answerWriter{s})
 	root.SetErr(io.Discard) // errors are reported in one place
-	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
-		place := c.Name() + ": "
-		if !c.HasParent() {
-			place = "" // the error already begins with the name
-		}
-		text := err.Error()
-		if wrong := (*pflag.InvalidValueError)(nil); errors.As(err, &wrong) { // the value may be a misplaced secret
-			text = "--" + wrong.GetFlag().Name + " takes no such value"
-		}
-		hint := ""
-		if flag := (*pflag.NotExistError)(nil); errors.As(err, &flag) {
-			hint = protocol.AdviceForFlag(flag.GetSpecifiedName())
-		}
-		return &protocol.Error{Kind: protocol.ErrMalformed, Text: place + text, Hint: cmp.Or(hint, "see "+c.CommandPath()+" --help")}
-	})
+	root.SetFlagErrorFunc(flagError)
 	s.commonFlags(root.PersistentFlags())
 	root.Flags().BoolVar(&version, "version", false, "print the version")
 	root.AddGroup(
@@ -78,6 +64,42 @@ func (s *session) commands() *cobra.Command {
 	)
 	root.AddCommand(s.dialectCommands()...)
 	return root
+}
+
+// flagError is the error for a flag that a command does not have, or does not have so.
+func flagError(c *cobra.Command, err error) error {
+	place := c.Name() + ": "
+	if !c.HasParent() {
+		place = "" // the error already begins with the name
+	}
+	text := err.Error()
+	if wrong := (*pflag.InvalidValueError)(nil); errors.As(err, &wrong) { // the value may be a misplaced secret
+		text = "--" + wrong.GetFlag().Name + " takes no such value"
+	}
+	hint := ""
+	if flag := (*pflag.NotExistError)(nil); errors.As(err, &flag) {
+		hint = cmp.Or(protocol.AdviceForFlag(flag.GetSpecifiedName()), nearestFlag(c, flag.GetSpecifiedName()))
+		if hint == "" && strings.Contains(c.Use, " -- ") {
+			hint = "options of another program come after --: credhelper " + c.Use
+		}
+	}
+	return &protocol.Error{Kind: protocol.ErrMalformed, Text: place + text, Hint: cmp.Or(hint, "see "+c.CommandPath()+" --help")}
+}
+
+// nearestFlag is advice about a flag that does not exist; "" if none of the command's is near.
+func nearestFlag(c *cobra.Command, name string) string {
+	if len(name) == 1 { // a shorthand is near to any other
+		return ""
+	}
+	var known []string
+	for _, flags := range [...]*pflag.FlagSet{c.Flags(), c.InheritedFlags()} {
+		flags.VisitAll(func(f *pflag.Flag) {
+			if !f.Hidden {
+				known = append(known, "--"+f.Name)
+			}
+		})
+	}
+	return didYouMean("--"+name, known)
 }
 
 // noVerb refuses an unknown command, and names the nearest one, or what a profile's name

@@ -58,7 +58,7 @@ func (s *session) help(root *cobra.Command, words []string) error {
 	case !found && page == "" && len(topics) == 0:
 		return noPages(words[0])
 	case !found && page == "":
-		return &protocol.Error{Kind: protocol.ErrMalformed, Text: "no command or topic " + printable.Value(strings.Join(words, " ")), Hint: "see credhelper help topics"}
+		return &protocol.Error{Kind: protocol.ErrMalformed, Text: "no command or topic " + printable.Value(strings.Join(words, " ")), Hint: cmp.Or(didYouMean(words[0], append(topicNames(topics), root.SuggestionsFor(words[0])...)), "see credhelper help topics")}
 	case found:
 		if err := s.verbHelp(verb); err != nil || page == "" {
 			return err

@@ -23,7 +23,7 @@ func (s *session) keyringCommand() *cobra.Command {
 		Args:    between(0, 1),
 		RunE: func(c *cobra.Command, args []string) error {
 			if len(args) > 0 {
-				return usage(c)
+				return usage(c, args...)
 			}
 			return s.whichKeyring(c.Context())
 		},

@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/credhelper/credhelper/cmd/internal/process"
-	"github.com/credhelper/credhelper/helper"
 	"github.com/credhelper/credhelper/protocol"
 	"github.com/credhelper/credhelper/protocol/origin"
 )
@@ -139,7 +138,9 @@ func (s *session) answer(ctx context.Context, d *protocol.Dialect, r protocol.Re
 	if err != nil {
 		return d.Refuse(r, err), err
 	}
-	c, err := s.get(ctx, h, d, r)
+	// A script that requests a new token is not given the old one, unless it allows that.
+	r.Anew = r.Refresh && !s.flags.orCached && (d.Name == "token" || d.Name == "header")
+	c, err := h.Get(ctx, r)
 	if err != nil {
 		return d.Refuse(r, err), err
 	}
@@ -147,33 +148,6 @@ func (s *session) answer(ctx context.Context, d *protocol.Dialect, r protocol.Re
 		s.after = func() { h.Given(r, c) }
 	}
 	return encoded(d, r, c)
-}
-
-// get calls the helper's Get. But a script that requests a new token with "token" or
-// "header" is not given the old one, unless it allows that.
-func (s *session) get(ctx context.Context, h *helper.Helper, d *protocol.Dialect, r protocol.Request) (protocol.Credential, error) {
-	if !r.Refresh || s.flags.orCached || d.Name != "token" && d.Name != "header" {
-		return h.Get(ctx, r)
-	}
-	var why string // the last warning: why the old token is given
-	s.warn = func(text string) {
-		if why != "" {
-			s.say("credhelper: " + why)
-		}
-		why = text
-	}
-	defer func() { s.warn = nil }()
-	old := r
-	old.Refresh = false
-	was, cached := h.Peek(old)
-	c, err := h.Get(ctx, r)
-	if err != nil || c.Source == "network" || !cached || !c.Secret.Equal(was) {
-		if why != "" {
-			s.say("credhelper: " + why)
-		}
-		return c, err
-	}
-	return protocol.Credential{}, &protocol.Error{Kind: protocol.ErrUnreachable, Text: why, Hint: "to get the cached token in that case: --refresh --or-cached"}
 }
 
 func encoded(d *protocol.Dialect, r protocol.Request, c protocol.Credential) (protocol.Reply, error) {

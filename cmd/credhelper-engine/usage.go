@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"strings"
 	"time"
 
@@ -47,18 +48,27 @@ func didYouMean(name string, known []string) string {
 	return ""
 }
 
-// usage returns the error for wrong arguments: the command's usage line, from Use.
-func usage(c *cobra.Command) error {
+// usage returns the error for wrong arguments: the command's usage line, from Use. If the first
+// argument is nearly the name of a command below it, that is the advice.
+func usage(c *cobra.Command, args ...string) error {
 	path := c.CommandPath()
 	line := strings.TrimSuffix(path, c.Name()) + c.Use
-	return &protocol.Error{Kind: protocol.ErrMalformed, Text: "usage: " + line, Hint: "see " + path + " --help"}
+	hint := "see " + path + " --help"
+	var below []string
+	for _, verb := range c.Commands() {
+		below = append(below, verb.Name())
+	}
+	if len(args) > 0 {
+		hint = cmp.Or(didYouMean(args[0], below), hint)
+	}
+	return &protocol.Error{Kind: protocol.ErrMalformed, Text: "usage: " + line, Hint: hint}
 }
 
 // between accepts from least to most arguments.
 func between(least, most int) cobra.PositionalArgs {
 	return func(c *cobra.Command, args []string) error {
 		if len(args) < least || len(args) > most {
-			return usage(c)
+			return usage(c, args...)
 		}
 		return nil
 	}

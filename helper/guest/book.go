@@ -405,8 +405,11 @@ func (r *Row) Identity(resource, client string) (string, error) {
 	resource = printable.Value(resource)
 	switch len(found) {
 	case 0:
-		return "", &protocol.Error{Kind: protocol.ErrNoProfile, Text: "guest " + r.Name + " has no profile with the scope " + resource + "/.default",
-			Hint: "lend it one: --azure NAME"}
+		hint := "lend it one: --azure NAME"
+		if len(r.Azure) > 0 {
+			hint = "add it: credhelper edit " + r.Azure[0].Name
+		}
+		return "", &protocol.Error{Kind: protocol.ErrNoProfile, Text: "guest " + r.Name + " has no profile with the scope " + resource + "/.default", Hint: hint}
 	case 1:
 		return found[0], nil
 	}

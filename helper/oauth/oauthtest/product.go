@@ -2,6 +2,7 @@ package oauthtest
 
 import (
 	"fmt"
+	"strings"
 	"time"
 )
 
@@ -28,12 +29,14 @@ func findProduct(name string) (Product, error) {
 	if name == "" {
 		name = plain.Name
 	}
+	var names []string
 	for _, p := range Products {
 		if p.Name == name {
 			return p, nil
 		}
+		names = append(names, p.Name)
 	}
-	return Product{}, fmt.Errorf("oauthtest: no product %q", name)
+	return Product{}, fmt.Errorf("oauthtest: no product %q; there are %s", name, strings.Join(names, ", "))
 }
 
 // fixed is a product whose token endpoint has one path.
