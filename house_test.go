@@ -91,6 +91,7 @@ var packages = []packageRule{
 	{path: "protocol/bearer", may: join(levelZero, []string{"protocol", "golang.org/x/oauth2"}), not: []string{"os", "os/exec", "log"}},
 	{path: "protocol/connector", may: join(levelZero, []string{"protocol", "protocol/connector/wire", "github.com/hashicorp/go-plugin", "github.com/hashicorp/go-hclog", "github.com/hashicorp/yamux", "google.golang.org/grpc"})},
 	{path: "protocol/connector/contract"},
+	{path: "protocol/vectortest", may: []string{"github.com/rogpeppe/go-internal"}, tests: true},
 	{path: "protocol/connector/wire", may: []string{"google.golang.org/grpc", "google.golang.org/protobuf"}},
 	{path: "examples/sync", may: []string{"protocol", "protocol/bearer", "protocol/connector"}},
 	{path: "cmd/internal/process", may: join(sys, []string{"protocol", "protocol/printable"}), not: []string{"net/http", "net", "fmt", "os/exec", "encoding/json"}},

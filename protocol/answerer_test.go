@@ -11,6 +11,7 @@ import (
 	"github.com/credhelper/credhelper/protocol"
 	"github.com/credhelper/credhelper/protocol/origin"
 	"github.com/credhelper/credhelper/protocol/secret"
+	"github.com/credhelper/credhelper/protocol/vectortest"
 )
 
 // kinds are the sentinels by name, the narrower before those they could be
@@ -107,7 +108,7 @@ func newAnswerer(t testing.TB, overrides string) *answerer {
 	for i := range a.owners {
 		for _, line := range lines(overrides) {
 			key, value, _ := strings.Cut(line, " ")
-			override(t, &a.owners[i].given, key, expand(t, value))
+			override(t, &a.owners[i].given, key, vectortest.Expand(t, value))
 		}
 	}
 	return a

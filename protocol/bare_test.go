@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/credhelper/credhelper/protocol"
+	"github.com/credhelper/credhelper/protocol/vectortest"
 )
 
 // bareIsSafe says of each dialect whose requests may name a host without a scheme, or only
@@ -34,19 +35,19 @@ func TestBareRequests(t *testing.T) {
 			if strings.Contains(asked, "://") || strings.Contains(asked, "protocol=") {
 				continue
 			}
-			bare[d.Name] = v.id()
+			bare[d.Name] = v.id
 			if v.sections["answer"] == "" || v.sections["error"] != "" {
 				continue
 			}
 			name, args, env := v.parts(t)
 			chosen, call, _ := protocol.Choose(name, args, func(key string) string { return env[key] })
-			got := play(chosen, call, []byte(expand(t, v.sections["stdin"])), newAnswerer(t, v.sections["credential"]))
+			got := play(chosen, call, []byte(vectortest.Expand(t, v.sections["stdin"])), newAnswerer(t, v.sections["credential"]))
 			if got.request.Verb != protocol.Get {
 				continue
 			}
 			answered++
 			if bareIsSafe[d.Name] == "" {
-				t.Errorf("%s: %s is answered without a scheme, and bareIsSafe does not say why that is safe", d.Name, v.id())
+				t.Errorf("%s: %s is answered without a scheme, and bareIsSafe does not say why that is safe", d.Name, v.id)
 			}
 		}
 		if bareIsSafe[d.Name] != "" && bare[d.Name] == "" {

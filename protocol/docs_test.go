@@ -2,20 +2,15 @@ package protocol_test
 
 import (
 	"flag"
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/credhelper/credhelper/protocol"
+	"github.com/credhelper/credhelper/protocol/vectortest"
 )
 
 var update = flag.Bool("update", false, "write the quoted vectors into docs/dialects")
-
-const (
-	quoteBegin = "```vector "
-	quoteEnd   = "```\n"
-)
 
 // TestDocs compares each vector that docs/dialects quotes with its file:
 //
@@ -30,59 +25,23 @@ func TestDocs(t *testing.T) {
 	if len(pages) == 0 {
 		t.Fatal("docs/dialects holds no pages")
 	}
-	byID := map[string]*vector{}
+	shown := map[string]string{}
 	for _, d := range protocol.Dialects {
 		for _, v := range loadVectors(t, d.Name) {
-			byID[v.id()] = v
+			shown[v.id] = v.render()
 		}
 	}
 	quoted := map[string]bool{}
 	for _, page := range pages {
-		data, err := os.ReadFile(page)
-		if err != nil {
-			t.Fatal(err)
-		}
-		text := quote(t, page, string(data), byID, quoted)
-		if text == string(data) {
-			continue
-		}
-		if !*update {
-			t.Errorf("%s does not quote what the vectors say; after a look at the difference, run this test with -update", page)
-			continue
-		}
-		if err := os.WriteFile(page, []byte(text), 0o644); err != nil {
-			t.Fatal(err)
+		for _, id := range vectortest.Quotes(t, page, "```vector ", shown, *update) {
+			dialect, _, _ := strings.Cut(id, "/")
+			quoted[dialect] = true
 		}
 	}
 	for _, d := range protocol.Dialects {
 		if !quoted[d.Name] {
 			t.Errorf("no page of docs/dialects quotes a vector of %s", d.Name)
 		}
-	}
-}
-
-// quote is the page with each quotation as it should be.
-func quote(t *testing.T, page, text string, byID map[string]*vector, quoted map[string]bool) string {
-	t.Helper()
-	var b strings.Builder
-	for {
-		before, rest, ok := strings.Cut(text, quoteBegin)
-		b.WriteString(before)
-		if !ok {
-			return b.String()
-		}
-		id, rest, _ := strings.Cut(rest, "\n")
-		v := byID[id]
-		if v == nil {
-			t.Fatalf("%s quotes %s, which is not there", page, id)
-		}
-		at := strings.Index("\n"+rest, "\n"+quoteEnd)
-		if at < 0 {
-			t.Fatalf("%s: the quotation of %s has no end", page, id)
-		}
-		quoted[v.dialect] = true
-		b.WriteString(quoteBegin + id + "\n" + v.render() + quoteEnd)
-		text = rest[at+len(quoteEnd):]
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 
 	"github.com/credhelper/credhelper/protocol"
 	"github.com/credhelper/credhelper/protocol/secret"
+	"github.com/credhelper/credhelper/protocol/vectortest"
 )
 
 // mostBytes is the most that an answer or a refusal may have (R7).
@@ -40,7 +41,7 @@ func FuzzDialects(f *testing.F) {
 			for _, value := range env {
 				one = value
 			}
-			if stdin := expand(f, v.sections["stdin"]); len(stdin) < 4096 {
+			if stdin := vectortest.Expand(f, v.sections["stdin"]); len(stdin) < 4096 {
 				f.Add(uint8(i), strings.Join(args, "\x00"), []byte(stdin), one, "t0k", "user")
 			}
 		}

@@ -3,125 +3,35 @@ package protocol_test
 import (
 	"bytes"
 	"context"
-	"encoding/hex"
 	"fmt"
 	"os"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
 
-	"github.com/rogpeppe/go-internal/txtar"
-
 	"github.com/credhelper/credhelper/protocol"
+	"github.com/credhelper/credhelper/protocol/vectortest"
 )
 
-// vector is one call of a tool and what it gets; testdata/README.md describes
-// the files.
+// vector is one call of a tool and what it gets; testdata/README.md describes the files.
 type vector struct {
-	dialect  string // the folder
-	file     string // testdata/DIALECT/FILE.txtar
-	name     string
+	dialect  string            // the folder
+	id       string            // how the documentation names it: DIALECT/FILE#NAME
 	sections map[string]string // escapes still in them
 }
 
-// id is how the documentation names a vector: DIALECT/FILE#NAME.
-func (v *vector) id() string {
-	return v.dialect + "/" + strings.TrimSuffix(filepath.Base(v.file), ".txtar") + "#" + v.name
-}
-
-var sectionNames = []string{"call", "stdin", "answer", "error", "forgets", "request", "credential"}
-
 // loadVectors reads all vectors of one dialect and fails when there are none.
-func loadVectors(t testing.TB, dialect string) []*vector {
+func loadVectors(t testing.TB, dialect string) (all []*vector) {
 	t.Helper()
-	files, _ := filepath.Glob(filepath.Join("testdata", dialect, "*.txtar"))
-	if len(files) == 0 {
-		t.Fatalf("testdata/%s holds no vectors", dialect)
-	}
-	var all []*vector
-	for _, file := range files {
-		all = append(all, loadFile(t, dialect, file)...)
+	for _, v := range vectortest.Load(t, "testdata/"+dialect+"/*.txtar", "call", "stdin", "answer", "error", "forgets", "request", "credential") {
+		_, answer := v.Sections["answer"]
+		_, refusal := v.Sections["error"]
+		if _, call := v.Sections["call"]; !call || !answer && !refusal {
+			t.Fatalf("%s/%s: a vector has a call, and an answer or an error", dialect, v.ID)
+		}
+		all = append(all, &vector{dialect, dialect + "/" + v.ID, v.Sections})
 	}
 	return all
-}
-
-func loadFile(t testing.TB, dialect, file string) []*vector {
-	t.Helper()
-	archive, err := txtar.ParseFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if !strings.Contains("\n"+string(archive.Comment), "\nSource: ") {
-		t.Fatalf("%s: no line \"Source: \" at its head", file)
-	}
-	var all []*vector
-	byName := map[string]*vector{}
-	for _, f := range archive.Files {
-		name, section, ok := strings.Cut(f.Name, "/")
-		known := false
-		for _, s := range sectionNames {
-			known = known || s == section
-		}
-		if !ok || !known {
-			t.Fatalf("%s: what is %q?", file, f.Name)
-		}
-		v := byName[name]
-		if v == nil {
-			v = &vector{dialect: dialect, file: file, name: name, sections: map[string]string{}}
-			byName[name] = v
-			all = append(all, v)
-		}
-		if _, twice := v.sections[section]; twice {
-			t.Fatalf("%s: %s is there twice", file, f.Name)
-		}
-		v.sections[section] = string(f.Data)
-	}
-	if len(all) == 0 {
-		t.Fatalf("%s: no vectors", file)
-	}
-	for _, v := range all {
-		_, answer := v.sections["answer"]
-		_, refusal := v.sections["error"]
-		if _, call := v.sections["call"]; !call || !answer && !refusal {
-			t.Fatalf("%s: a vector has a call, and an answer or an error", v.id())
-		}
-	}
-	return all
-}
-
-// expand reads the escapes of a section.
-func expand(t testing.TB, s string) string {
-	t.Helper()
-	var b strings.Builder
-	for {
-		before, rest, ok := strings.Cut(s, "{{")
-		b.WriteString(before)
-		if !ok {
-			return b.String()
-		}
-		escape, rest, ok := strings.Cut(rest, "}}")
-		if !ok {
-			t.Fatalf("an escape without its end: {{%.20s", escape)
-		}
-		s = rest
-		if escape == "end" {
-			return b.String()
-		}
-		if text, count, ok := strings.Cut(escape, "*"); ok {
-			n, err := strconv.Atoi(count)
-			if err != nil {
-				t.Fatalf("{{%.20s}}: %v", escape, err)
-			}
-			b.WriteString(strings.Repeat(text, n))
-			continue
-		}
-		bytes, err := hex.DecodeString(strings.ReplaceAll(escape, " ", ""))
-		if err != nil || len(bytes) == 0 {
-			t.Fatalf("{{%.20s}}: not an escape", escape)
-		}
-		b.Write(bytes)
-	}
 }
 
 // parts are the command line and the environment of a vector.
@@ -132,13 +42,13 @@ func (v *vector) parts(t testing.TB) (name string, args []string, env map[string
 	for _, line := range lines[:len(lines)-1] {
 		key, value, ok := strings.Cut(line, "=")
 		if !ok {
-			t.Fatalf("%s: %q is no variable", v.id(), line)
+			t.Fatalf("%s: %q is no variable", v.id, line)
 		}
-		env[key] = expand(t, value)
+		env[key] = vectortest.Expand(t, value)
 	}
 	command := words(t, lines[len(lines)-1])
 	if len(command) == 0 {
-		t.Fatalf("%s: no command", v.id())
+		t.Fatalf("%s: no command", v.id)
 	}
 	return command[0], command[1:], env
 }
@@ -158,7 +68,7 @@ func words(t testing.TB, line string) []string {
 			continue
 		}
 		word, rest, _ := strings.Cut(line, " ")
-		all, line = append(all, expand(t, word)), rest
+		all, line = append(all, vectortest.Expand(t, word)), rest
 	}
 	return all
 }
@@ -247,7 +157,7 @@ func TestVectors(t *testing.T) {
 	for _, d := range protocol.Dialects {
 		t.Run(d.Name, func(t *testing.T) {
 			for _, v := range loadVectors(t, d.Name) {
-				t.Run(strings.TrimPrefix(v.id(), d.Name+"/"), v.test)
+				t.Run(strings.TrimPrefix(v.id, d.Name+"/"), v.test)
 			}
 		})
 	}
@@ -255,7 +165,7 @@ func TestVectors(t *testing.T) {
 
 func (v *vector) test(t *testing.T) {
 	name, args, env := v.parts(t)
-	stdin := []byte(expand(t, v.sections["stdin"]))
+	stdin := []byte(vectortest.Expand(t, v.sections["stdin"]))
 	d, call, ok := protocol.Choose(name, args, func(key string) string { return env[key] })
 	if !ok {
 		t.Fatal("no dialect was chosen")
@@ -275,7 +185,7 @@ func (v *vector) compare(t *testing.T, got outcome, a *answerer) {
 	if got.dialect.Name != v.dialect {
 		t.Fatalf("chosen was %s", got.dialect.Name)
 	}
-	if want := expand(t, v.sections["answer"]); string(got.stdout) != want {
+	if want := vectortest.Expand(t, v.sections["answer"]); string(got.stdout) != want {
 		t.Errorf("stdout\n%s\nwant\n%s\n(error %v)", got.stdout, want, got.err)
 	}
 	v.compareError(t, got)
@@ -321,7 +231,7 @@ func (v *vector) compareError(t *testing.T, got outcome) {
 				t.Errorf("the error is %v, want %q in it", got.err, value)
 			}
 		default:
-			t.Fatalf("%s: error: what is %q?", v.id(), key)
+			t.Fatalf("%s: error: what is %q?", v.id, key)
 		}
 	}
 	if is := kindOf(got.err); is != kind {

@@ -2,9 +2,10 @@ package lines_test
 
 import (
 	"flag"
-	"os"
 	"strings"
 	"testing"
+
+	"github.com/credhelper/credhelper/protocol/vectortest"
 )
 
 var update = flag.Bool("update", false, "write the quoted vectors into docs/dialects/lines.md")
@@ -13,36 +14,12 @@ var update = flag.Bool("update", false, "write the quoted vectors into docs/dial
 // To quote one, write its first and its last line, "```lines get#uri" and "```",
 // and run: go test ./protocol/lines -run Docs -update
 func TestDocs(t *testing.T) {
-	const page, begin, end = "../../docs/dialects/lines.md", "```lines ", "```\n"
-	text, err := os.ReadFile(page)
-	if err != nil {
-		t.Fatal(err)
-	}
-	quotes := map[string]string{}
+	shown := map[string]string{}
 	for _, v := range loadVectors(t) {
-		quotes[v.name] = marked("< ", v.lines) + marked("> ", v.replies)
+		shown[v.ID] = marked("< ", v.Sections["lines"]) + marked("> ", v.Sections["replies"])
 	}
-	parts := strings.Split(string(text), begin)
-	if len(parts) < 4 {
-		t.Fatalf("%s quotes %d vectors: the test is blind", page, len(parts)-1)
-	}
-	for i, part := range parts[1:] {
-		name, rest, _ := strings.Cut(part, "\n")
-		_, rest, found := strings.Cut("\n"+rest, "\n"+end)
-		if quotes[name] == "" || !found {
-			t.Fatalf("%s quotes %s, which is not there or has no end", page, name)
-		}
-		parts[i+1] = name + "\n" + quotes[name] + end + rest
-	}
-	right := strings.Join(parts, begin)
-	if right == string(text) {
-		return
-	}
-	if !*update {
-		t.Fatalf("%s does not quote what the vectors say; after a look at the difference, run this test with -update", page)
-	}
-	if err := os.WriteFile(page, []byte(right), 0o644); err != nil {
-		t.Fatal(err)
+	if quoted := vectortest.Quotes(t, "../../docs/dialects/lines.md", "```lines ", shown, *update); len(quoted) < 3 {
+		t.Errorf("the page quotes %q: the test is blind", quoted)
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	"github.com/credhelper/credhelper/protocol"
 	"github.com/credhelper/credhelper/protocol/lines"
 	"github.com/credhelper/credhelper/protocol/origin"
+	"github.com/credhelper/credhelper/protocol/vectortest"
 )
 
 // FuzzLine holds for any bytes: each line has one reply, which an independent
@@ -15,7 +16,7 @@ import (
 // in the request.
 func FuzzLine(f *testing.F) {
 	for _, v := range loadVectors(f) {
-		if text := expand(f, v.lines); len(text) < 4096 {
+		if text := vectortest.Expand(f, v.Sections["lines"]); len(text) < 4096 {
 			f.Add([]byte(text))
 		}
 	}

@@ -3,121 +3,48 @@ package lines_test
 import (
 	"bytes"
 	"context"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
-	"path/filepath"
-	"strconv"
 	"strings"
 	"sync"
 	"testing"
-
-	"github.com/rogpeppe/go-internal/txtar"
 
 	"github.com/credhelper/credhelper/protocol"
 	"github.com/credhelper/credhelper/protocol/lines"
 	"github.com/credhelper/credhelper/protocol/origin"
 	"github.com/credhelper/credhelper/protocol/secret"
+	"github.com/credhelper/credhelper/protocol/vectortest"
 )
 
-// vector is what a host writes and what it gets; testdata/README.md describes the
+// loadVectors reads what hosts write and what they get; testdata/README.md describes the
 // files.
-type vector struct {
-	name                    string // FILE#NAME
-	lines, replies, request string
-	complete                bool
-}
-
-func loadVectors(t testing.TB) (all []*vector) {
+func loadVectors(t testing.TB) []*vectortest.Vector {
 	t.Helper()
-	files, _ := filepath.Glob("testdata/*.txtar")
-	for _, file := range files {
-		archive, err := txtar.ParseFile(file)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if !strings.Contains("\n"+string(archive.Comment), "\nSource: ") {
-			t.Fatalf("%s: no line \"Source: \" at its head", file)
-		}
-		byName := map[string]*vector{}
-		for _, f := range archive.Files {
-			name, section, _ := strings.Cut(f.Name, "/")
-			v := byName[name]
-			if v == nil {
-				v = &vector{name: strings.TrimSuffix(filepath.Base(file), ".txtar") + "#" + name}
-				byName[name] = v
-				all = append(all, v)
-			}
-			switch section {
-			case "lines":
-				v.lines = string(f.Data)
-			case "replies":
-				v.replies, v.complete = string(f.Data), true
-			case "request":
-				v.request = string(f.Data)
-			default:
-				t.Fatalf("%s: what is %q?", file, f.Name)
-			}
-		}
-	}
+	all := vectortest.Load(t, "testdata/*.txtar", "lines", "replies", "request")
 	if len(all) < 50 {
 		t.Fatalf("%d vectors, want 50: the test is blind", len(all))
 	}
 	for _, v := range all {
-		if v.lines == "" || !v.complete {
-			t.Fatalf("%s: a vector has lines and replies", v.name)
+		if _, replies := v.Sections["replies"]; v.Sections["lines"] == "" || !replies {
+			t.Fatalf("%s: a vector has lines and replies", v.ID)
 		}
 	}
 	return all
-}
-
-// expand reads the escapes of a section.
-func expand(t testing.TB, s string) string {
-	t.Helper()
-	var b strings.Builder
-	for {
-		before, rest, ok := strings.Cut(s, "{{")
-		b.WriteString(before)
-		if !ok {
-			return b.String()
-		}
-		escape, rest, ok := strings.Cut(rest, "}}")
-		if !ok {
-			t.Fatalf("an escape without its end: {{%.20s", escape)
-		}
-		s = rest
-		if escape == "end" {
-			return b.String()
-		}
-		if text, count, ok := strings.Cut(escape, "*"); ok {
-			n, err := strconv.Atoi(count)
-			if err != nil {
-				t.Fatalf("{{%.20s}}: %v", escape, err)
-			}
-			b.WriteString(strings.Repeat(text, n))
-			continue
-		}
-		bytes, err := hex.DecodeString(strings.ReplaceAll(escape, " ", ""))
-		if err != nil || len(bytes) == 0 {
-			t.Fatalf("{{%.20s}}: not an escape", escape)
-		}
-		b.Write(bytes)
-	}
 }
 
 // TestVectors (R1, R3, R4) plays every vector through Serve, one line at a time, so
 // that the replies come in the order of the requests.
 func TestVectors(t *testing.T) {
 	for _, v := range loadVectors(t) {
-		t.Run(v.name, func(t *testing.T) {
+		t.Run(v.ID, func(t *testing.T) {
 			a := new(answerer)
-			host := newTurns(expand(t, v.lines))
+			host := newTurns(vectortest.Expand(t, v.Sections["lines"]))
 			if err := lines.Serve(context.Background(), lines.Config{Answerer: a, Cached: a.cached, In: host, Out: host}); err != nil {
 				t.Fatal(err)
 			}
-			if want := expand(t, v.replies); host.got.String() != want {
+			if want := vectortest.Expand(t, v.Sections["replies"]); host.got.String() != want {
 				t.Errorf("replies\n%s\nwant\n%s", host.got.String(), want)
 			}
 			for line := range strings.Lines(host.got.String()) {
@@ -125,15 +52,16 @@ func TestVectors(t *testing.T) {
 					t.Errorf("an independent reader refuses %s", line)
 				}
 			}
-			if v.request == "" {
+			if v.Sections["request"] == "" {
 				return
 			}
-			last := v.lines[strings.LastIndex(strings.TrimSpace(v.lines), "\n")+1:]
+			asked := v.Sections["lines"]
+			last := asked[strings.LastIndex(strings.TrimSpace(asked), "\n")+1:]
 			_, r, err := lines.Decode([]byte(last))
 			if err != nil {
 				t.Fatal(err)
 			}
-			for line := range strings.Lines(v.request) {
+			for line := range strings.Lines(v.Sections["request"]) {
 				if said := understood(r); !strings.Contains(said, "\n"+line) {
 					t.Errorf("the request is %q, want %q in it", said, line)
 				}

@@ -12,7 +12,7 @@ import (
 func FuzzParseURL(f *testing.F) {
 	for _, file := range []string{"hostile.txt", "urls.txt"} {
 		for _, v := range vectors(f, file, 3) {
-			f.Add(v.fields[1])
+			f.Add(v.Fields[1])
 		}
 	}
 	f.Fuzz(func(t *testing.T, s string) {
@@ -88,11 +88,11 @@ func escaped(path string) bool {
 func FuzzMatch(f *testing.F) {
 	for _, file := range []string{"hostile.txt", "urls.txt"} {
 		for _, v := range vectors(f, file, 3) {
-			f.Add(v.fields[0], v.fields[1])
+			f.Add(v.Fields[0], v.Fields[1])
 		}
 	}
 	for _, v := range vectors(f, "origins.txt", 2) {
-		f.Add(v.fields[0], "https://git.example.com/a/b")
+		f.Add(v.Fields[0], "https://git.example.com/a/b")
 	}
 	f.Fuzz(func(t *testing.T, origin, s string) {
 		o, err := Parse(origin)

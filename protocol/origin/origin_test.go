@@ -14,6 +14,7 @@ func mustURL(t testing.TB, s string) URL {
 	return u
 }
 
+// TestURLParts: scheme, host, port and path, and the text for messages.
 func TestURLParts(t *testing.T) {
 	for _, c := range []struct {
 		url, scheme, host string
@@ -66,13 +67,13 @@ func TestRoutes(t *testing.T) {
 	}
 	released := 0
 	for _, v := range vectors(t, "urls.txt", 3) {
-		if v.expected() != "release" {
+		if expected(v) != "release" {
 			continue
 		}
 		released++
-		o := mustParse(t, v.at, v.fields[0])
-		if exact, wildcard := RouteKeys(mustURL(t, v.fields[1])); o.RouteKey() != exact && o.RouteKey() != wildcard {
-			t.Errorf("%s: route %q is neither %q nor %q", v.at, o.RouteKey(), exact, wildcard)
+		o := mustParse(t, v.At, v.Fields[0])
+		if exact, wildcard := RouteKeys(mustURL(t, v.Fields[1])); o.RouteKey() != exact && o.RouteKey() != wildcard {
+			t.Errorf("%s: route %q is neither %q nor %q", v.At, o.RouteKey(), exact, wildcard)
 		}
 	}
 	if released == 0 {
@@ -104,6 +105,7 @@ func TestSameClaim(t *testing.T) {
 	}
 }
 
+// TestWildcard: what a wildcard is below, and which origin is none.
 func TestWildcard(t *testing.T) {
 	if parent, ok := mustParse(t, "", "*.cdn.example.com").Wildcard(); parent != "cdn.example.com" || !ok {
 		t.Errorf("Wildcard is %q, %v", parent, ok)
@@ -157,6 +159,7 @@ func TestNoAllocation(t *testing.T) {
 	}
 }
 
+// BenchmarkParseURL is what each request costs.
 func BenchmarkParseURL(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
@@ -164,6 +167,7 @@ func BenchmarkParseURL(b *testing.B) {
 	}
 }
 
+// BenchmarkParse is what each origin of a profile costs.
 func BenchmarkParse(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
@@ -171,6 +175,7 @@ func BenchmarkParse(b *testing.B) {
 	}
 }
 
+// BenchmarkMatch is what each comparison costs.
 func BenchmarkMatch(b *testing.B) {
 	u, o := mustURL(b, "https://eu.cdn.example.com/v2/alpha/x?y=1"), mustParse(b, "", "https://*.cdn.example.com/v2/alpha")
 	b.ReportAllocs()

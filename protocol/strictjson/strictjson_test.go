@@ -18,6 +18,8 @@ func mustParse(t testing.TB, doc string) Value {
 
 const sample = ` { "a" : [1, "x]}\"", {"b":null}, [ ]] , "\u0062" : true,"c":-1.5e3 , "\ud83d\ude00":{ } , "f":false } `
 
+// TestMembersAndElements: each member of an object and each element of an array, once and
+// in order.
 func TestMembersAndElements(t *testing.T) {
 	v := mustParse(t, sample)
 	var got []string
@@ -50,6 +52,7 @@ func TestMembersAndElements(t *testing.T) {
 	}
 }
 
+// TestGet: a member is found by its key as it reads, however it was written.
 func TestGet(t *testing.T) {
 	v := mustParse(t, sample)
 	for key, kind := range map[string]Kind{"a": Array, "b": Bool, "c": Number, "😀": Object, "f": Bool, "A": Absent, "": Absent, `\u0062`: Absent} {
@@ -63,6 +66,7 @@ func TestGet(t *testing.T) {
 	}
 }
 
+// TestBool: true and false, and nothing else.
 func TestBool(t *testing.T) {
 	for doc, want := range map[string]string{"true": "true", "false": "false", "null": "json: not a boolean at byte 0", ` "true"`: "json: not a boolean at byte 1", "1": "json: not a boolean at byte 0"} {
 		b, err := mustParse(t, doc).Bool()
@@ -145,6 +149,7 @@ func hostile() map[string]string {
 	}
 }
 
+// BenchmarkHostile is a document of many brackets.
 func BenchmarkHostile(b *testing.B) {
 	for name, doc := range hostile() {
 		b.Run(name, func(b *testing.B) {
@@ -178,6 +183,7 @@ func TestFewAllocations(t *testing.T) {
 	}
 }
 
+// BenchmarkRequest is a request as tools send it.
 func BenchmarkRequest(b *testing.B) {
 	data := []byte(request)
 	b.ReportAllocs()

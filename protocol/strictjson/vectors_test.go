@@ -2,74 +2,21 @@ package strictjson
 
 import (
 	"errors"
-	"os"
-	"path/filepath"
 	"strconv"
-	"strings"
 	"testing"
+
+	"github.com/credhelper/credhelper/protocol/vectortest"
 )
 
 type vector struct{ at, doc, expected string }
 
-// vectors loads one file and fails when it finds nothing.
-func vectors(t testing.TB, file string) []vector {
+// vectors reads a file with the escapes that each documents.
+func vectors(t testing.TB, file string) (all []vector) {
 	t.Helper()
-	data, err := os.ReadFile(filepath.Join("testdata", file))
-	if err != nil {
-		t.Fatal(err)
-	}
-	var all []vector
-	for i, line := range strings.Split(string(data), "\n") {
-		if line == "" || line[0] == '#' {
-			continue
-		}
-		at := file + ":" + strconv.Itoa(i+1)
-		doc, expected, ok := strings.Cut(line, "\t")
-		if !ok {
-			t.Fatalf("%s: no TAB", at)
-		}
-		all = append(all, vector{at, unescapeVector(t, at, doc), unescapeVector(t, at, expected)})
-	}
-	if len(all) == 0 {
-		t.Fatalf("%s: no vectors", file)
+	for _, l := range vectortest.Lines(t, file, '^', 2) {
+		all = append(all, vector{l.At, l.Fields[0], l.Fields[1]})
 	}
 	return all
-}
-
-// unescapeVector reads the escapes that each file documents.
-func unescapeVector(t testing.TB, at, s string) string {
-	t.Helper()
-	var b strings.Builder
-	for i := 0; i < len(s); i++ {
-		if s[i] != '^' {
-			b.WriteByte(s[i])
-			continue
-		}
-		switch rest := s[i+1:]; {
-		case strings.HasPrefix(rest, "^"):
-			b.WriteByte('^')
-			i++
-		case strings.HasPrefix(rest, "x") && len(rest) >= 3:
-			n, err := strconv.ParseUint(rest[1:3], 16, 8)
-			if err != nil {
-				t.Fatalf("%s: %v", at, err)
-			}
-			b.WriteByte(byte(n))
-			i += 3
-		case strings.HasPrefix(rest, "{"):
-			text, count, _ := strings.Cut(rest[1:], "*")
-			count, _, _ = strings.Cut(count, "}")
-			n, err := strconv.Atoi(count)
-			if err != nil {
-				t.Fatalf("%s: %v", at, err)
-			}
-			b.WriteString(strings.Repeat(text, n))
-			i += len(text) + len(count) + 3
-		default:
-			t.Fatalf("%s: unknown escape", at)
-		}
-	}
-	return b.String()
 }
 
 // verdict is the error's text, or ok.
@@ -115,7 +62,8 @@ func uri(doc string) (string, error) {
 	return "ok " + text, err
 }
 
-// TestRequests (R4) holds the hostile inputs 40 to 60.
+// TestRequests (R4) reads the member "uri" as the dialects do, from requests that were made to
+// be misread.
 func TestRequests(t *testing.T) {
 	for _, v := range vectors(t, "requests.txt") {
 		text, err := uri(v.doc)

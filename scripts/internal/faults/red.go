@@ -14,7 +14,7 @@ import (
 
 // testOnly matches files that exist only for tests, which the first release gets from
 // today's tree in addition to all test files.
-var testOnly = regexp.MustCompile(`(_test\.go|(^|/)testdata/.*|^helper/oauth/oauthtest/.*|^helper/keyring/keyringtest/.*|^internal/.*)$`)
+var testOnly = regexp.MustCompile(`(_test\.go|(^|/)testdata/.*|(^|/)\w+test/.*|^internal/.*)$`)
 
 // release is a checkout of the first release, with today's tests.
 type release struct {
