@@ -9,7 +9,6 @@ import (
 	"log"
 	"net"
 	"net/http"
-	"os"
 	"strconv"
 	"strings"
 	"sync"
@@ -63,16 +62,8 @@ func odd(f *testing.F) (texts []string) {
 		with("Length: 29", "Length: "+length)
 	}
 	with("HTTP/1.1", "HTTP/1.0")
-	heads, err := os.ReadFile("testdata/heads.txt")
-	if err != nil {
-		f.Fatal(err)
-	}
-	for line := range strings.Lines(string(heads)) {
-		if row := strings.Split(line, "\t"); len(row) > 2 {
-			if head, err := strconv.Unquote(row[2]); err == nil {
-				texts = append(texts, strings.ReplaceAll(strings.ReplaceAll(head, "HOST", "h"), " /a ", " /oauth/token "))
-			}
-		}
+	for _, row := range headRows(f) {
+		texts = append(texts, strings.ReplaceAll(strings.ReplaceAll(row.head, "HOST", "h"), " /a ", " /oauth/token "))
 	}
 	return texts
 }

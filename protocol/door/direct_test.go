@@ -10,7 +10,6 @@ import (
 	"net"
 	"net/http"
 	"net/url"
-	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -18,6 +17,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/credhelper/credhelper/protocol"
 )
 
 const tokenForm = "grant_type=client_credentials"
@@ -103,6 +104,22 @@ func TestDirect(t *testing.T) {
 	}
 }
 
+// piped is a door that admits everybody, with the pipes that lead to it.
+func piped(a protocol.Answerer) (*http.Server, pipes) {
+	from := make(pipes)
+	own := NewServer(&Handler{
+		Answerer:  a,
+		Admit:     func(context.Context, Claim) (*Guest, error) { return &Guest{Name: "jci", Profile: "jama"}, nil },
+		TokenPath: func(path string) bool { return path == "/oauth/token" },
+		Host:      func(string) bool { return true },
+		Now:       time.Now,
+	})
+	go func() {
+		_ = own.Serve(&Listener{Listener: from, Check: func(net.Conn) (Peer, error) { return Peer{}, nil }})
+	}()
+	return own, from
+}
+
 // told returns how often each refusal was logged.
 func told(s *scene) map[string]int {
 	s.mu.Lock()
@@ -171,17 +188,7 @@ func TestDirectOrder(t *testing.T) {
 // as long as any other may be, and not before.
 func TestDirectIdle(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		from := make(pipes)
-		own := NewServer(&Handler{
-			Answerer:  answers{},
-			Admit:     func(context.Context, Claim) (*Guest, error) { return &Guest{Name: "jci", Profile: "jama"}, nil },
-			TokenPath: func(path string) bool { return path == "/oauth/token" },
-			Host:      func(string) bool { return true },
-			Now:       time.Now,
-		})
-		go func() {
-			_ = own.Serve(&Listener{Listener: from, Check: func(net.Conn) (Peer, error) { return Peer{}, nil }})
-		}()
+		own, from := piped(answers{})
 		defer own.Close()
 		ours, theirs := net.Pipe()
 		from <- ours
@@ -226,16 +233,8 @@ func FuzzParameters(f *testing.F) {
 
 // FuzzDirectReads: of a head that was checked direct makes the request that net/http does.
 func FuzzDirectReads(f *testing.F) {
-	text, err := os.ReadFile("testdata/heads.txt")
-	if err != nil {
-		f.Fatal(err)
-	}
-	for line := range strings.Lines(string(text)) {
-		if row := strings.Split(line, "\t"); len(row) > 2 {
-			if head, err := strconv.Unquote(row[2]); err == nil {
-				f.Add(head)
-			}
-		}
+	for _, row := range headRows(f) {
+		f.Add(row.head)
 	}
 	f.Add("POST /%7Ea/b HTTP/1.1\r\nhost: h\r\nx-a:\t1 \r\nX-A: 2\r\nX_a: \r\n\r\n")
 	f.Fuzz(func(t *testing.T, text string) {

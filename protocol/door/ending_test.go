@@ -9,7 +9,6 @@ import (
 	"strings"
 	"testing"
 	"testing/synctest"
-	"time"
 
 	"github.com/credhelper/credhelper/protocol"
 )
@@ -29,17 +28,8 @@ func (a slowAnswers) Get(ctx context.Context, r protocol.Request) (protocol.Cred
 // server's token, on a connection that was idle before, too, and those that come meanwhile.
 func TestShutdown(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		until, from := make(chan struct{}), make(pipes)
-		own := NewServer(&Handler{
-			Answerer:  slowAnswers{until: until},
-			Admit:     func(context.Context, Claim) (*Guest, error) { return &Guest{Name: "jci", Profile: "jama"}, nil },
-			TokenPath: func(path string) bool { return path == "/oauth/token" },
-			Host:      func(string) bool { return true },
-			Now:       time.Now,
-		})
-		go func() {
-			_ = own.Serve(&Listener{Listener: from, Check: func(net.Conn) (Peer, error) { return Peer{}, nil }})
-		}()
+		until := make(chan struct{})
+		own, from := piped(slowAnswers{until: until})
 		connect := func() (*bufio.Reader, net.Conn) {
 			ours, theirs := net.Pipe()
 			from <- ours

@@ -14,49 +14,64 @@ import (
 	"time"
 )
 
-// TestHeads (D6): of each head in testdata/heads.txt the API sees nothing, or exactly
-// what it sees through nginx; what nginx refuses, the door refuses.
-func TestHeads(t *testing.T) {
+// headRow is a line of testdata/heads.txt, which describes itself.
+type headRow struct{ what, head, nginx string }
+
+func headRows(t testing.TB) (rows []headRow) {
+	t.Helper()
 	text, err := os.ReadFile("testdata/heads.txt")
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := newScene(t)
-	var rows [][]string
 	for line := range strings.Lines(string(text)) {
-		if f := strings.Split(strings.TrimSuffix(line, "\n"), "\t"); !strings.HasPrefix(line, "#") {
-			rows = append(rows, f)
-			s.sendHead(f[2], len(rows)-1)
+		if strings.HasPrefix(line, "#") {
+			continue
 		}
+		f := strings.Split(strings.TrimSuffix(line, "\n"), "\t")
+		head, err := strconv.Unquote(f[2])
+		if err != nil {
+			t.Fatalf("%s: %v", f[0], err)
+		}
+		rows = append(rows, headRow{f[0], head, f[3]})
+	}
+	if len(rows) < 200 {
+		t.Fatalf("%d heads: the test is blind", len(rows))
+	}
+	return rows
+}
+
+// TestHeads (D6): of each head in testdata/heads.txt the API sees nothing, or exactly
+// what it sees through nginx; what nginx refuses, the door refuses.
+func TestHeads(t *testing.T) {
+	s := newScene(t)
+	rows := headRows(t)
+	for i, row := range rows {
+		s.sendHead(row.head, i)
 	}
 	s.door.Close() // and everything has been seen
 	s.api.Close()
 	seen := s.seenByRow()
 	refused := 0
-	for i, f := range rows {
-		nginx, err := strconv.Unquote(f[3])
+	for i, row := range rows {
+		nginx, err := strconv.Unquote(row.nginx)
 		switch {
 		case seen[i] == "":
 			refused++
 		case err != nil: // "refused"
-			t.Errorf("%s: nginx refuses it, and the API sees %q", f[0], seen[i])
+			t.Errorf("%s: nginx refuses it, and the API sees %q", row.what, seen[i])
 		case seen[i] != withoutLength(nginx):
-			t.Errorf("%s: the API sees %q, through nginx %q", f[0], seen[i], nginx)
+			t.Errorf("%s: the API sees %q, through nginx %q", row.what, seen[i], nginx)
 		}
 	}
 	// A good request that bytes of a bad one follow may come or not: these may end it.
-	if len(rows) < 200 || refused < 120 || refused > len(rows)-15 {
+	if refused < 120 || refused > len(rows)-15 {
 		t.Errorf("%d of %d heads are refused: the test is blind", refused, len(rows))
 	}
 }
 
 // sendHead sends a head with a guest's secret and the number of its row.
-func (s *scene) sendHead(quoted string, row int) {
+func (s *scene) sendHead(head string, row int) {
 	s.t.Helper()
-	head, err := strconv.Unquote(quoted)
-	if err != nil {
-		s.t.Fatal(quoted, err)
-	}
 	c, err := net.Dial("tcp", s.door.Listener.Addr().String())
 	if err != nil {
 		s.t.Fatal(err)
