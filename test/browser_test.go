@@ -2,7 +2,6 @@ package test
 
 import (
 	"context"
-	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -60,15 +59,8 @@ func TestBrowser(t *testing.T) {
 		{"down", "", "status-500", "The server did not answer"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			server, err := oauthtest.New(oauthtest.Options{Fault: t.Errorf})
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer server.Close()
-			if c.quirk != "" {
-				err = errors.Join(err, server.SetQuirks(c.quirk))
-			}
-			if err = errors.Join(err, server.Always(c.behaviour)); err != nil {
+			server := oauthtest.Start(t, oauthtest.Options{Quirk: c.quirk})
+			if err := server.Always(c.behaviour); err != nil {
 				t.Fatal(err)
 			}
 			client := &oauth.Client{TokenURL: server.TokenURL(), ID: "client", Secret: secret.New("secret"), Grant: "authorization_code", Auth: "post"}

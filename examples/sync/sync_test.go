@@ -156,7 +156,7 @@ func TestConnectionFails(t *testing.T) {
 			[]string{"the API does not let this account do that (HTTP 403): This user is not permitted to use the API; see why: credhelper test jama"}},
 		{"a user whom Jira does not know", func(w *world) { w.jira.SetClient(oauthtest.Client{ID: "client", Secret: "s3cret", NoUser: true}) }, nil,
 			[]string{"ERROR Jira http://", "(HTTP 400): No user found with this username/email address [X-AREQUESTID ", "x1x1]; see why: credhelper test jira"}},
-		{"the server is away", func(w *world) { _ = w.jama.Always("reset-early") }, protocol.ErrUnreachable, []string{"ERROR Jama Connect http://", ": no bearer token: profile jama: token endpoint: ", "; try again later"}},
+		{"the server is away", func(w *world) { _ = w.jama.Always("reset-early") }, protocol.ErrUnreachable, []string{"ERROR Jama Connect http://", ": no bearer token: profile jama: ", "/rest/oauth/token)"}},
 		{"no profile", func(w *world) { w.must("", "remove", "jira", "--yes") }, protocol.ErrUnknown, []string{"ERROR Jira http://", "no profile jira"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -204,15 +204,8 @@ func TestEvery(t *testing.T) {
 func TestGateway(t *testing.T) {
 	for _, quirk := range []string{"", "gateway-403"} {
 		w := newWorld(t, 3, usual)
-		cloud, err := oauthtest.New(oauthtest.Options{Product: "jira-cloud", Clients: []oauthtest.Client{{ID: "client", Secret: "s3cret"}}, Fault: t.Errorf})
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer cloud.Close()
-		if err := cloud.SetQuirks(strings.Fields(quirk)...); err != nil {
-			t.Fatal(err)
-		}
-		err = w.home.AddProfile(program.Profile{Name: "jira", Origin: cloud.APIURL(), TokenURL: cloud.TokenURL(), ClientID: "client", Secret: "s3cret",
+		cloud := oauthtest.Start(t, oauthtest.Options{Product: "jira-cloud", Quirk: quirk, Clients: []oauthtest.Client{{ID: "client", Secret: "s3cret"}}})
+		err := w.home.AddProfile(program.Profile{Name: "jira", Origin: cloud.APIURL(), TokenURL: cloud.TokenURL(), ClientID: "client", Secret: "s3cret",
 			More: "client_auth = \"post\"\nrefresh_on = [403, 404]"})
 		if err != nil {
 			t.Fatal(err)

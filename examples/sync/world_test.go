@@ -76,29 +76,19 @@ func newWorld(t *testing.T, items int, lifetime time.Duration) *world {
 	t.Helper()
 	w := &world{t: t, jamaCalls: func(int) {}, jiraCalls: func(int) {}}
 	start := func(product string, calls *func(int)) *oauthtest.Server {
-		s, err := oauthtest.New(oauthtest.Options{
-			Product: product, Items: items, Lifetime: lifetime, Fault: t.Errorf,
+		return oauthtest.Start(t, oauthtest.Options{
+			Product: product, Items: items, Lifetime: lifetime,
 			Clients: []oauthtest.Client{{ID: "client", Secret: "s3cret"}},
 			OnCall:  func(n int, _ oauthtest.Request) { (*calls)(n) },
 		})
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(s.Close)
-		return s
 	}
 	w.jama, w.jira = start("jama", &w.jamaCalls), start("jira-miniorange", &w.jiraCalls)
-	home, err := program.NewHome(t.TempDir(), bin)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(home.Close)
-	w.home = home
+	w.home = program.TestHome(t, bin)
 	w.must("s3cret", "add", "jama", "--preset", "jama", "--url", w.jama.URL(), "--client-id", "client", "--secret-stdin", "--no-verify")
 	w.must("s3cret", "add", "jira", "--preset", "jira-miniorange", "--url", w.jira.URL(), "--client-id", "client", "--secret-stdin", "--no-verify",
 		"--set", "token_url="+w.jira.TokenURL())
-	t.Setenv("CREDHELPER_HOME", home.Dir)
-	t.Setenv("HOME", home.Dir)
+	t.Setenv("CREDHELPER_HOME", w.home.Dir)
+	t.Setenv("HOME", w.home.Dir)
 	t.Setenv("PATH", bin+":"+os.Getenv("PATH"))
 	return w
 }
@@ -133,19 +123,8 @@ func (w *world) revoke(profile string, s *oauthtest.Server) {
 // once fails unless every item is in Jira exactly once, as it is in Jama.
 func (w *world) once(items int) {
 	w.t.Helper()
-	seen := map[string]int{}
-	for _, i := range w.jira.Issues() {
-		for _, l := range i.Labels {
-			seen[l]++
-		}
-	}
-	for l, times := range seen {
-		if times != 1 {
-			w.t.Errorf("%s is in Jira %d times", l, times)
-		}
-	}
-	if len(seen) != items || seen["jama-1001"] != 1 || seen["jama-"+strconv.Itoa(1000+items)] != 1 {
-		w.t.Fatalf("%d items are in Jira, want %d", len(seen), items)
+	if err := w.jira.CopiedOnce(items); err != nil {
+		w.t.Fatal(err)
 	}
 }
 

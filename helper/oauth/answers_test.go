@@ -19,21 +19,13 @@ import (
 // canary is a client secret that every encoding changes.
 const canary = "c4n4ry/s3cr3t+ä&=\"%"
 
-// newServer starts a server that ends with the test.
+// newServer starts a server whose client has a secret that every encoding changes.
 func newServer(t testing.TB, o oauthtest.Options) *oauthtest.Server {
 	t.Helper()
 	if o.Clients == nil {
 		o.Clients = []oauthtest.Client{{ID: "client", Secret: canary}}
 	}
-	if o.Fault == nil {
-		o.Fault = t.Errorf
-	}
-	s, err := oauthtest.New(o)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(s.Close)
-	return s
+	return oauthtest.Start(t, o)
 }
 
 // newClient is a client of that server that never really waits.

@@ -24,13 +24,8 @@ func TestDiscover(t *testing.T) {
 		{"metadata-none", "404"},
 	} {
 		t.Run("server "+c.quirk, func(t *testing.T) {
-			server := newServer(t, oauthtest.Options{})
+			server := newServer(t, oauthtest.Options{Quirk: c.quirk})
 			client := newClient(t, server)
-			if c.quirk != "" {
-				if err := server.SetQuirks(c.quirk); err != nil {
-					t.Fatal(err)
-				}
-			}
 			m, err := client.Discover(t.Context(), server.Issuer())
 			if c.says != "" {
 				if err == nil || !strings.Contains(err.Error(), c.says) {
@@ -46,10 +41,7 @@ func TestDiscover(t *testing.T) {
 			}
 		})
 	}
-	server := newServer(t, oauthtest.Options{})
-	if err := server.SetQuirks("metadata-origin"); err != nil {
-		t.Fatal(err)
-	}
+	server := newServer(t, oauthtest.Options{Quirk: "metadata-origin"})
 	m, err := newClient(t, server).Discover(t.Context(), server.Issuer()+"/") // a slash too many
 	if err != nil || len(m.Elsewhere) != 1 || m.Elsewhere[0] != "token_endpoint https://other.example.com/token" || m.Issuer != server.Issuer() {
 		t.Errorf("%+v, %v", m, err)

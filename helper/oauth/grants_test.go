@@ -200,13 +200,8 @@ func TestExchange(t *testing.T) {
 		{"DPoP", "dpop", "", "DPoP"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			server := newServer(t, oauthtest.Options{})
+			server := newServer(t, oauthtest.Options{Quirk: c.quirk})
 			client := newClient(t, server)
-			if c.quirk != "" {
-				if err := server.SetQuirks(c.quirk); err != nil {
-					t.Fatal(err)
-				}
-			}
 			client.Grant, client.Use = "token_exchange", oauth.Use{Subject: ready("subject"), Requested: c.requested}
 			token, err := client.Token(t.Context())
 			if c.says != "" {
@@ -225,10 +220,7 @@ func TestExchange(t *testing.T) {
 // TestDPoPRefused (RFC 9449): a token that is bound to a proof is never
 // given on as a bearer's.
 func TestDPoPRefused(t *testing.T) {
-	server := newServer(t, oauthtest.Options{})
-	if err := server.SetQuirks("dpop"); err != nil {
-		t.Fatal(err)
-	}
+	server := newServer(t, oauthtest.Options{Quirk: "dpop"})
 	_, err := newClient(t, server).Token(t.Context())
 	if err == nil || !strings.Contains(err.Error(), "DPoP") {
 		t.Errorf("got %v", err)

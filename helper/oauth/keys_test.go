@@ -86,20 +86,13 @@ func (p pair) pkcs8(t testing.TB) []byte {
 func (p pair) pem(t testing.TB) string  { return block("PRIVATE KEY", p.pkcs8(t)) }
 func (p pair) both(t testing.TB) string { return p.pem(t) + block("CERTIFICATE", p.cert.Raw) }
 
-// read makes a Key of a pair, with its certificate.
-func (p pair) read(t testing.TB) *oauth.Key {
-	t.Helper()
-	k, err := oauth.ReadKey([]byte(p.both(t)), secret.Text{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return k
-}
+// read makes a Key of a pair, with its certificate; bare without it.
+func (p pair) read(t testing.TB) *oauth.Key { t.Helper(); return readKey(t, p.both(t)) }
+func (p pair) bare(t testing.TB) *oauth.Key { t.Helper(); return readKey(t, p.pem(t)) }
 
-// bare is a Key without certificate.
-func (p pair) bare(t testing.TB) *oauth.Key {
+func readKey(t testing.TB, text string) *oauth.Key {
 	t.Helper()
-	k, err := oauth.ReadKey([]byte(p.pem(t)), secret.Text{})
+	k, err := oauth.ReadKey([]byte(text), secret.Text{})
 	if err != nil {
 		t.Fatal(err)
 	}

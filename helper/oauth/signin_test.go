@@ -96,6 +96,20 @@ func TestBadSign(t *testing.T) {
 	}
 }
 
+// begin listens where the browser shall come back, and begins a sign-in.
+func begin(t *testing.T, client *oauth.Client, server *oauthtest.Server, redirect string) (net.Listener, *oauth.SignIn) {
+	t.Helper()
+	listener, actual, err := oauth.ListenLoopback(t.Context(), redirect)
+	if err != nil {
+		t.Fatal(err)
+	}
+	in, err := client.Begin(oauth.AuthorizationRequest{AuthorizationURL: server.URL() + "/authorize", Redirect: actual, Issuer: server.Issuer()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return listener, in
+}
+
 // TestComingBack (A7, T13; RFC 6749 4.1.2, RFC 9207 2.4): the code is only used if
 // the answer belongs to the question; else the token endpoint hears nothing.
 func TestComingBack(t *testing.T) {
@@ -110,13 +124,8 @@ func TestComingBack(t *testing.T) {
 		{"consent-denied", "access_denied: The person said no."},
 	} {
 		t.Run("server "+c.quirk, func(t *testing.T) {
-			server := newServer(t, oauthtest.Options{})
+			server := newServer(t, oauthtest.Options{Quirk: c.quirk})
 			client := newClient(t, server)
-			if c.quirk != "" {
-				if err := server.SetQuirks(c.quirk); err != nil {
-					t.Fatal(err)
-				}
-			}
 			m, err := client.Discover(t.Context(), server.Issuer())
 			if err != nil {
 				t.Fatal(err)
@@ -148,16 +157,9 @@ func TestServe(t *testing.T) {
 		t.Run(redirect, func(t *testing.T) {
 			server := newServer(t, oauthtest.Options{})
 			client := newClient(t, server)
-			listener, actual, err := oauth.ListenLoopback(t.Context(), redirect)
-			if err != nil {
-				t.Fatal(err)
-			}
+			listener, in := begin(t, client, server, redirect)
 			if host, _, err := net.SplitHostPort(listener.Addr().String()); err != nil || host != "127.0.0.1" {
 				t.Errorf("listens on %s", listener.Addr())
-			}
-			in, err := client.Begin(oauth.AuthorizationRequest{AuthorizationURL: server.URL() + "/authorize", Redirect: actual, Issuer: server.Issuer()})
-			if err != nil {
-				t.Fatal(err)
 			}
 			back := follow(t, client, in.URL)
 			type result struct {
@@ -214,15 +216,8 @@ func (g *gate) RoundTrip(r *http.Request) (*http.Response, error) {
 func TestServeTakesOne(t *testing.T) {
 	server := newServer(t, oauthtest.Options{})
 	client := newClient(t, server)
-	listener, actual, err := oauth.ListenLoopback(t.Context(), "http://127.0.0.1/cb")
-	if err != nil {
-		t.Fatal(err)
-	}
+	listener, in := begin(t, client, server, "http://127.0.0.1/cb")
 	g := &gate{client.HTTP.Transport, make(chan struct{}, 2), make(chan struct{})}
-	in, err := client.Begin(oauth.AuthorizationRequest{AuthorizationURL: server.URL() + "/authorize", Redirect: actual, Issuer: server.Issuer()})
-	if err != nil {
-		t.Fatal(err)
-	}
 	back := follow(t, client, in.URL)
 	client.HTTP.Transport = g
 	done, first, second := make(chan error, 1), make(chan int, 1), make(chan int, 1)
@@ -300,26 +295,14 @@ func TestPages(t *testing.T) {
 		{"the token endpoint says no", "", "error-invalid-grant", "", "Not signed in", "invalid_grant"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			server := newServer(t, oauthtest.Options{})
+			server := newServer(t, oauthtest.Options{Quirk: c.quirk})
 			client := newClient(t, server)
-			if c.quirk != "" {
-				if err := server.SetQuirks(c.quirk); err != nil {
-					t.Fatal(err)
-				}
-			}
 			if c.behaviour != "" {
 				if err := server.Always(c.behaviour); err != nil {
 					t.Fatal(err)
 				}
 			}
-			listener, actual, err := oauth.ListenLoopback(t.Context(), "http://127.0.0.1/cb")
-			if err != nil {
-				t.Fatal(err)
-			}
-			in, err := client.Begin(oauth.AuthorizationRequest{AuthorizationURL: server.URL() + "/authorize", Redirect: actual, Issuer: server.Issuer()})
-			if err != nil {
-				t.Fatal(err)
-			}
+			listener, in := begin(t, client, server, "http://127.0.0.1/cb")
 			back := follow(t, client, in.URL)
 			if c.query != "" {
 				q := back.Query()
@@ -352,19 +335,12 @@ func TestPages(t *testing.T) {
 func TestServeWrongState(t *testing.T) {
 	server := newServer(t, oauthtest.Options{})
 	client := newClient(t, server)
-	listener, actual, err := oauth.ListenLoopback(t.Context(), "http://127.0.0.1/cb")
-	if err != nil {
-		t.Fatal(err)
-	}
-	in, err := client.Begin(oauth.AuthorizationRequest{AuthorizationURL: server.URL() + "/authorize", Redirect: actual, Issuer: server.Issuer()})
-	if err != nil {
-		t.Fatal(err)
-	}
+	listener, in := begin(t, client, server, "http://127.0.0.1/cb")
 	back := follow(t, client, in.URL)
 	done := make(chan error, 1)
 	go func() { _, err := in.Serve(t.Context(), listener); done <- err }()
 	for _, query := range []string{"", "state=x&code=y", "error=access_denied", "error=access_denied&state=x", back.RawQuery + "&state=x"} {
-		if status, page, _ := browse(t, "GET", actual+"?"+query, ""); status != 400 || !strings.Contains(page, "another state") {
+		if status, page, _ := browse(t, "GET", "http://"+listener.Addr().String()+"/cb?"+query, ""); status != 400 || !strings.Contains(page, "another state") {
 			t.Errorf("%s: %d %s", query, status, page)
 		}
 	}
@@ -381,14 +357,7 @@ func TestServeWrongState(t *testing.T) {
 func TestServeStart(t *testing.T) {
 	server := newServer(t, oauthtest.Options{})
 	client := newClient(t, server)
-	listener, actual, err := oauth.ListenLoopback(t.Context(), "http://127.0.0.1")
-	if err != nil {
-		t.Fatal(err)
-	}
-	in, err := client.Begin(oauth.AuthorizationRequest{AuthorizationURL: server.URL() + "/authorize", Redirect: actual, Issuer: server.Issuer()})
-	if err != nil {
-		t.Fatal(err)
-	}
+	listener, in := begin(t, client, server, "http://127.0.0.1")
 	u, err := url.Parse(in.URL)
 	if err != nil || strings.Contains(in.Start, u.Query().Get("state")) || !strings.HasPrefix(in.Start, "http://127.0.0.1:") {
 		t.Fatalf("%s: %v", in.Start, err)
@@ -409,14 +378,9 @@ func TestServeStart(t *testing.T) {
 // TestNonce (K8): openid carries a nonce, and an ID token has to have it.
 func TestNonce(t *testing.T) {
 	for quirk, good := range map[string]bool{"": true, "nonce-wrong": false, "nonce-missing": false} {
-		server := newServer(t, oauthtest.Options{})
+		server := newServer(t, oauthtest.Options{Quirk: quirk})
 		client := newClient(t, server)
 		client.Scopes = []string{"openid", "offline_access"}
-		if quirk != "" {
-			if err := server.SetQuirks(quirk); err != nil {
-				t.Fatal(err)
-			}
-		}
 		in, err := client.Begin(oauth.AuthorizationRequest{AuthorizationURL: server.URL() + "/authorize", Redirect: "http://127.0.0.1:4711/cb", Issuer: server.Issuer()})
 		if err != nil {
 			t.Fatal(err)
@@ -431,14 +395,7 @@ func TestNonce(t *testing.T) {
 // TestServeEnds: a person who walks away, and one who presses Ctrl-C.
 func TestServeEnds(t *testing.T) {
 	server := newServer(t, oauthtest.Options{})
-	listener, actual, err := oauth.ListenLoopback(t.Context(), "http://127.0.0.1")
-	if err != nil {
-		t.Fatal(err)
-	}
-	in, err := newClient(t, server).Begin(oauth.AuthorizationRequest{AuthorizationURL: server.URL() + "/authorize", Redirect: actual})
-	if err != nil {
-		t.Fatal(err)
-	}
+	listener, in := begin(t, newClient(t, server), server, "http://127.0.0.1")
 	ctx, cancel := context.WithCancel(t.Context())
 	time.AfterFunc(20*time.Millisecond, cancel)
 	if _, err := in.Serve(ctx, listener); !errors.Is(err, context.Canceled) {

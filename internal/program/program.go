@@ -32,26 +32,39 @@ func Flags(system, processor string) []string {
 	return flags
 }
 
-// Build builds the executables into dir, exactly as they are released: without cgo, and on
-// Linux not position-independent, because cgo and PIE each double the start-up time of the
-// front. It must be called inside the module.
+// Build builds the executables into dir, exactly as they are released, with the links for
+// tools beside them.
 func Build(dir string) error {
-	out, err := exec.Command("go", "env", "GOMOD", "GOOS", "GOARCH").Output()
-	if err != nil {
-		return fmt.Errorf("go env GOMOD GOOS GOARCH: %w", err)
+	if err := Compile(dir); err != nil {
+		return err
 	}
-	env := strings.Split(string(out), "\n")
-	cmd := exec.Command("go", append([]string{"build"}, Flags(env[1], env[2])...)...)
+	return Link(dir)
+}
+
+// Compile builds the executables into dir: without cgo, and on Linux not position-independent,
+// because cgo and PIE each double the start-up time of the front. It must be called inside
+// the module, or inside one that requires it.
+func Compile(dir string) error {
+	env, err := exec.Command("go", "env", "GOOS", "GOARCH").Output()
+	if err != nil {
+		return fmt.Errorf("go env GOOS GOARCH: %w", err)
+	}
+	source, err := exec.Command("go", "list", "-m", "-f", "{{.Dir}}", "github.com/credhelper/credhelper").Output()
+	if err != nil {
+		return fmt.Errorf("go list -m: %w", err)
+	}
+	system, processor, _ := strings.Cut(strings.TrimSpace(string(env)), "\n")
+	cmd := exec.Command("go", append([]string{"build"}, Flags(system, processor)...)...)
 	cmd.Args = append(cmd.Args, "-o", dir+"/")
 	for _, name := range Executables {
 		cmd.Args = append(cmd.Args, "./cmd/"+name)
 	}
-	cmd.Dir = filepath.Dir(env[0])
+	cmd.Dir = strings.TrimSpace(string(source))
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("go build: %w\n%s", err, out)
 	}
-	return Link(dir)
+	return nil
 }
 
 // Link makes the links for tools beside the front in dir.
@@ -96,6 +109,36 @@ func EmptyHome(dir, bin string) (*Home, error) {
 		err = os.Chmod(dir, 0o755) // private, whatever the umask
 	}
 	return h, err
+}
+
+// Test is what TestHome needs of a *testing.T.
+type Test interface {
+	Helper()
+	TempDir() string
+	Cleanup(func())
+	Fatal(args ...any)
+}
+
+// TestHome is NewHome for a test, with which the home ends.
+func TestHome(t Test, bin string) *Home {
+	t.Helper()
+	return ending(t, bin, NewHome)
+}
+
+// EmptyTestHome is EmptyHome for a test, with which the home ends.
+func EmptyTestHome(t Test, bin string) *Home {
+	t.Helper()
+	return ending(t, bin, EmptyHome)
+}
+
+func ending(t Test, bin string, create func(dir, bin string) (*Home, error)) *Home {
+	t.Helper()
+	h, err := create(t.TempDir(), bin)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(h.Close)
+	return h
 }
 
 // Command returns a call of credhelper, or of the link that the first argument names.

@@ -55,11 +55,7 @@ func newHelper(t testing.TB, server *oauthtest.Server, ahead *atomic.Int64) *hel
 // token request, and one more after the server revoked their token under them, which
 // was no new one.
 func TestHelper(t *testing.T) {
-	server, err := oauthtest.New(oauthtest.Options{Fault: t.Errorf})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer server.Close()
+	server := oauthtest.Start(t, oauthtest.Options{})
 	var ahead atomic.Int64
 	h := newHelper(t, server, &ahead)
 	client := &http.Client{Transport: &bearer.Transport{Answerer: h, Profile: "demo"}}

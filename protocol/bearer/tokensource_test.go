@@ -245,6 +245,7 @@ func TestTokenSourceAllocates(t *testing.T) {
 	}
 }
 
+// BenchmarkTokenSource is a hit.
 func BenchmarkTokenSource(b *testing.B) {
 	s := &bearer.TokenSource{Answerer: owns(b, "api https://api.example.com"), Request: named}
 	b.Run("hit", func(b *testing.B) {

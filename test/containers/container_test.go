@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/credhelper/credhelper/helper/oauth/oauthtest"
+	"github.com/credhelper/credhelper/internal/program"
 )
 
 // built is the directory of the executables and of contained.
@@ -40,12 +41,13 @@ func testMain(m *testing.M) (int, error) {
 	}
 	defer os.RemoveAll(dir)
 	built = dir
-	for _, build := range []struct{ dir, what string }{{"../..", "./cmd/..."}, {".", "./contained"}} {
-		cmd := exec.Command("go", "build", "-trimpath", "-tags", "grpcnotrace,nethttpomithttp2", "-ldflags", "-s -w", "-o", built+"/", build.what)
-		cmd.Dir, cmd.Env = build.dir, append(os.Environ(), "CGO_ENABLED=0")
-		if out, err := cmd.CombinedOutput(); err != nil {
-			return 1, fmt.Errorf("go build: %v\n%s", err, out)
-		}
+	if err := program.Compile(built); err != nil {
+		return 1, err
+	}
+	contained := exec.Command("go", "build", "-o", built+"/", "./contained")
+	contained.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := contained.CombinedOutput(); err != nil {
+		return 1, fmt.Errorf("go build ./contained: %v\n%s", err, out)
 	}
 	return m.Run(), os.Chmod(dir, 0o755)
 }
@@ -198,13 +200,9 @@ func (c *container) check(code int, stderr string, a answer) answer {
 // its secret.
 func (c *container) newServer() *oauthtest.Server {
 	c.t.Helper()
-	s, err := oauthtest.New(oauthtest.Options{
-		Product: "jama", Clients: []oauthtest.Client{{ID: "demo", Secret: "s3cret of the test"}}, Fault: c.t.Errorf,
+	s := oauthtest.Start(c.t, oauthtest.Options{
+		Product: "jama", Clients: []oauthtest.Client{{ID: "demo", Secret: "s3cret of the test"}},
 	})
-	if err != nil {
-		c.t.Fatal(err)
-	}
-	c.t.Cleanup(s.Close)
 	c.write("/run/secrets/jama/client_secret", "s3cret of the test", 0o444)
 	c.write("/etc/credhelper/profiles/jama.toml", fmt.Sprintf(
 		"preset = \"jama\"\nurl = %q\nclient_id = \"demo\"\nsecret = [\"file\", \"/run/secrets/jama/client_secret\"]\n", s.URL()), 0o644)

@@ -115,11 +115,7 @@ func TestSingleUser(t *testing.T) {
 // TestCertificates: the image's certificates are the ones that are trusted.
 func TestCertificates(t *testing.T) {
 	c := newContainer(t)
-	s, err := oauthtest.New(oauthtest.Options{Certificate: "good", Clients: []oauthtest.Client{{ID: "demo", Secret: "s3cret"}}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer s.Close()
+	s := oauthtest.Start(t, oauthtest.Options{Certificate: "good", Clients: []oauthtest.Client{{ID: "demo", Secret: "s3cret"}}})
 	c.write("/run/secrets/jama/client_secret", "s3cret", 0o444)
 	c.write("/etc/credhelper/profiles/api.toml", fmt.Sprintf(
 		"token_url = %q\norigins = [\"https://api.example.com\"]\nclient_id = \"demo\"\nsecret = [\"file\", \"/run/secrets/jama/client_secret\"]\n", s.TokenURL()), 0o644)

@@ -127,11 +127,7 @@ func (m manifest) command(c *container, container corev1.Container) []string {
 func TestSidecar(t *testing.T) {
 	c := newContainer(t)
 	m := readManifest(t, "sidecar.yaml")
-	s, err := oauthtest.New(oauthtest.Options{Product: "jama", Clients: []oauthtest.Client{{ID: "abc123", Secret: "s3cret"}}, Fault: t.Errorf})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer s.Close()
+	s := oauthtest.Start(t, oauthtest.Options{Product: "jama", Clients: []oauthtest.Client{{ID: "abc123", Secret: "s3cret"}}})
 	options := m.lay(c, strings.NewReplacer("https://example.jamacloud.com", s.URL()), map[string]string{"client_secret": "s3cret"})
 	const token = "/shared/credhelper/token"
 	args := append([]string{"keys=refused"}, options...)
@@ -152,11 +148,7 @@ func TestSidecar(t *testing.T) {
 func TestExchange(t *testing.T) {
 	c := newContainer(t)
 	m := readManifest(t, "exchange.yaml")
-	s, err := oauthtest.New(oauthtest.Options{Clients: []oauthtest.Client{{ID: "jobs", Auth: "none"}}, Fault: t.Errorf})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer s.Close()
+	s := oauthtest.Start(t, oauthtest.Options{Clients: []oauthtest.Client{{ID: "jobs", Auth: "none"}}})
 	options := m.lay(c, strings.NewReplacer("https://login.example.com/token", s.TokenURL()), map[string]string{"api": "subject-of-the-account"})
 	args := append([]string{"keys=refused"}, options...)
 	args = append(append(args, m.command(c, m.pod.InitContainers[0])...), "next", m.who(m.pod.Containers[0]), "cat", "/shared/credhelper/token")

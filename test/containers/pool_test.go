@@ -87,11 +87,7 @@ func TestPool(t *testing.T) {
 // the kubelet puts it, ask for a token: they make one request.
 func (m shared) play(t *testing.T, api apiServer, account string) {
 	t.Helper()
-	s, err := oauthtest.New(oauthtest.Options{Product: "jama", Clients: []oauthtest.Client{{ID: "abc123", Secret: "s3cret"}}, Fault: t.Errorf})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer s.Close()
+	s := oauthtest.Start(t, oauthtest.Options{Product: "jama", Clients: []oauthtest.Client{{ID: "abc123", Secret: "s3cret"}}})
 	key := makeKey(t)
 	var tokens []string
 	for range 2 {

@@ -130,12 +130,7 @@ func typed(t *testing.T, system string) string {
 // server is an authorization server that machines reach by loopback.
 func server(t *testing.T) *oauthtest.Server {
 	t.Helper()
-	s, err := oauthtest.New(oauthtest.Options{Fault: t.Errorf})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(s.Close)
-	return s
+	return oauthtest.Start(t, oauthtest.Options{})
 }
 
 // adds returns the command that adds the profile work.

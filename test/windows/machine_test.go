@@ -145,16 +145,10 @@ func has(t *testing.T, text string, parts ...string) {
 // newServer returns the authorization server, on loopback, which Windows shares.
 func newServer(t *testing.T) *oauthtest.Server {
 	t.Helper()
-	s, err := oauthtest.New(oauthtest.Options{
+	return oauthtest.Start(t, oauthtest.Options{
 		Product: "jama",
 		Clients: []oauthtest.Client{{ID: "demo", Secret: testSecret}},
-		Fault:   t.Errorf,
 	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(s.Close)
-	return s
 }
 
 // withProfile stores the profile jama, which costs one request.

@@ -6,8 +6,7 @@
 //
 // It needs no test framework and knows nothing of the client under test:
 //
-//	server, err := oauthtest.New(oauthtest.Options{Product: "jama", Fault: t.Errorf})
-//	defer server.Close()
+//	server := oauthtest.Start(t, oauthtest.Options{Product: "jama"})
 //	server.Queue("status-503", "ok")
 //
 // It listens on a loopback address only.
@@ -59,11 +58,12 @@ type Options struct {
 	Delay       time.Duration     // before each token answer
 	TokenSize   int               // bytes of an access token; 0: as it comes, about 300
 	Items       int               // of Jama's project; 0: 3
+	Quirk       string            // in what it is odd, as SetQuirks has it; "": in nothing
 	Control     bool              // serve /_/count and the like, for scripts
 	Now         func() time.Time
 
-	// Fault is called for each request that breaks a rule of the RFCs; nil: they are
-	// only kept for Faults. A test passes t.Errorf.
+	// Fault is called for each request that breaks a rule of the RFCs; nil: with New they
+	// are only kept for Faults, with Start they are failures of the test.
 	Fault func(format string, args ...any)
 
 	// OnCall is called before the nth call of the API, from 1, is answered; nil: not.
@@ -121,6 +121,28 @@ type Server struct {
 	sequence int
 }
 
+// Test is what Start needs of a *testing.T.
+type Test interface {
+	Helper()
+	Cleanup(func())
+	Errorf(format string, args ...any)
+	Fatal(args ...any)
+}
+
+// Start starts a server that ends with the test.
+func Start(t Test, o Options) *Server {
+	t.Helper()
+	if o.Fault == nil {
+		o.Fault = t.Errorf
+	}
+	s, err := New(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(s.Close)
+	return s
+}
+
 // New starts a server.
 func New(o Options) (*Server, error) {
 	product, err := findProduct(o.Product)
@@ -144,6 +166,11 @@ func New(o Options) (*Server, error) {
 		jti: map[string]bool{}, codes: map[string]*signIn{}, refresh: map[string]*refreshToken{},
 		answered: map[int]int{}, edits: map[int]int{},
 		delay: o.Delay, lifetime: o.Lifetime, ending: make(chan struct{}),
+	}
+	if o.Quirk != "" {
+		if err := s.SetQuirks(o.Quirk); err != nil {
+			return nil, err
+		}
 	}
 	if err := s.listen(); err != nil {
 		return nil, err

@@ -15,12 +15,10 @@ import (
 // start runs a server whose faults the test reads itself.
 func start(t *testing.T, o oauthtest.Options) *oauthtest.Server {
 	t.Helper()
-	s, err := oauthtest.New(o)
-	if err != nil {
-		t.Fatal(err)
+	if o.Fault == nil {
+		o.Fault = func(string, ...any) {}
 	}
-	t.Cleanup(s.Close)
-	return s
+	return oauthtest.Start(t, o)
 }
 
 // send makes a request as the test wants it, right or wrong.

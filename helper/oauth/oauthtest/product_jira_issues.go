@@ -29,6 +29,26 @@ func (s *Server) Issues() []Issue {
 	return slices.Clone(s.issues)
 }
 
+// CopiedOnce is an error unless Jira has one issue for each of Jama's first items, by the
+// label that names the item, and no other.
+func (s *Server) CopiedOnce(items int) error {
+	times := map[string]int{}
+	for _, i := range s.Issues() {
+		for _, l := range i.Labels {
+			times[l]++
+		}
+	}
+	for i := range items {
+		if label := fmt.Sprint("jama-", firstItem+i); times[label] != 1 {
+			return fmt.Errorf("%s is in Jira %d times", label, times[label])
+		}
+	}
+	if len(times) != items {
+		return fmt.Errorf("%d items are in Jira, want %d", len(times), items)
+	}
+	return nil
+}
+
 // issueLines is Issues for a script: a JSON object a line.
 func (s *Server) issueLines() string {
 	var lines []string

@@ -9,6 +9,8 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+
+	"github.com/credhelper/credhelper/internal/program"
 )
 
 func main() {
@@ -118,7 +120,7 @@ func sizes() (engine, all int, err error) {
 		return 0, 0, err
 	}
 	defer os.RemoveAll(dir)
-	cmd := exec.Command("go", "build", "-trimpath", "-tags=grpcnotrace,nethttpomithttp2", "-ldflags=-s -w -funcalign=8", "-o", dir+"/", "./cmd/...")
+	cmd := exec.Command("go", append(append([]string{"build"}, program.Flags("linux", "amd64")...), "-o", dir+"/", "./cmd/...")...)
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOOS=linux", "GOARCH=amd64")
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return 0, 0, fmt.Errorf("go build: %w: %s", err, out)
