@@ -45,10 +45,7 @@ func TestFrontCanAnswer(t *testing.T) {
 	h := ready(t, oauthtest.Options{})
 	u := url(t, h.server.URL()+"/rest")
 	h.mustGet(protocol.Request{URL: u})
-	store, err := cache.Open(h.dirs)
-	if err != nil {
-		t.Fatal(err)
-	}
+	store := h.front()
 	defer store.Close()
 	e, err := store.Get(cache.Whole("demo"), nil)
 	if err != nil || !e.Current() || !e.Fresh(h.clock(h.now()), 0) {
@@ -86,10 +83,7 @@ func TestYoungStampsAreNotTrusted(t *testing.T) {
 	h := ready(t, oauthtest.Options{})
 	h.wait(-time.Hour) // every file on the disk is younger than 10 ms now
 	h.mustGet(protocol.Request{URL: url(t, h.server.URL())})
-	store, err := cache.Open(h.dirs)
-	if err != nil {
-		t.Fatal(err)
-	}
+	store := h.front()
 	defer store.Close()
 	if e, err := store.Get(cache.Whole("demo"), nil); err != nil || e.Current() {
 		t.Errorf("entry is current: %v", err)

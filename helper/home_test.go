@@ -46,12 +46,7 @@ type home struct {
 
 func newHome(t testing.TB, options oauthtest.Options) *home {
 	t.Helper()
-	options.Fault = t.Errorf
-	server, err := oauthtest.New(options)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(server.Close)
+	server := oauthtest.Start(t, options)
 	root := filepath.ToSlash(t.TempDir()) // a backslash means something in TOML
 	t.Cleanup(func() { removeOpen(root) })
 	h := &home{t: t, server: server, keyring: &memory{items: map[string]secret.Text{}}, env: map[string]string{}}
@@ -170,8 +165,14 @@ token_url = "{endpoint}"
 // ready is a home whose profile "demo" has its secret.
 func ready(t testing.TB, options oauthtest.Options) *home {
 	t.Helper()
+	return readyAs(t, plain, options)
+}
+
+// readyAs is a home whose profile "demo" is this one, and has its secret.
+func readyAs(t testing.TB, profile string, options oauthtest.Options) *home {
+	t.Helper()
 	h := newHome(t, options)
-	h.profile("demo", plain)
+	h.profile("demo", profile)
 	h.store("demo", "secret")
 	return h
 }
@@ -186,6 +187,16 @@ func (h *home) store(name, value string) {
 	if err := a.StoreSecret(context.Background(), p, secret.New(value), time.Time{}); err != nil {
 		h.t.Fatal(err)
 	}
+}
+
+// front opens the sealed files, as the front does.
+func (h *home) front() *cache.Store {
+	h.t.Helper()
+	store, err := cache.Open(h.dirs)
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	return store
 }
 
 // get asks as one process would.

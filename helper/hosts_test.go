@@ -40,10 +40,7 @@ func (h *home) askURL(t *testing.T, address string) error {
 // unowned reports whether the front says that nobody owns the URL.
 func (h *home) unowned(t *testing.T, address string) bool {
 	t.Helper()
-	store, err := cache.Open(h.dirs)
-	if err != nil {
-		t.Fatal(err)
-	}
+	store := h.front()
 	defer store.Close()
 	_, ok := store.Unowned(url(t, address), h.clock(h.now()))
 	return ok
@@ -236,10 +233,7 @@ func TestSurveyInThreeCalls(t *testing.T) {
 // known is what is known of all profiles.
 func (h *home) known(t *testing.T) *cache.Origins {
 	t.Helper()
-	store, err := cache.Open(h.dirs)
-	if err != nil {
-		t.Fatal(err)
-	}
+	store := h.front()
 	defer store.Close()
 	o, err := store.Origins()
 	if err != nil {
@@ -306,10 +300,7 @@ func (h *home) profiles(n int) {
 // leads reports whether the front finds a profile for the URL.
 func (h *home) leads(t *testing.T, address string) bool {
 	t.Helper()
-	store, err := cache.Open(h.dirs)
-	if err != nil {
-		t.Fatal(err)
-	}
+	store := h.front()
 	defer store.Close()
 	return store.Owner(url(t, address), h.clock(h.now())) != ""
 }
@@ -363,10 +354,7 @@ func TestSurveyKeepsWhatItParsed(t *testing.T) {
 		t.Fatal(err)
 	}
 	wantError(t, h.askURL(t, "https://nobody.example"), protocol.ErrNoProfile)
-	store, err := cache.Open(h.dirs)
-	if err != nil {
-		t.Fatal(err)
-	}
+	store := h.front()
 	defer store.Close()
 	if o, err := store.Origins(); err != nil || len(o.Files) != 1 {
 		t.Errorf("%+v, %v", o, err)

@@ -14,10 +14,7 @@ import (
 // and how much of that the entry says.
 func (h *home) margin(t *testing.T) (whole, kept int64) {
 	t.Helper()
-	store, err := cache.Open(h.dirs)
-	if err != nil {
-		t.Fatal(err)
-	}
+	store := h.front()
 	defer store.Close()
 	e, err := store.Get(cache.Whole("demo"), nil)
 	if err != nil {

@@ -110,10 +110,7 @@ func TestAudit(t *testing.T) {
 	if last := list[len(list)-1]; last.Event != "hit" || last.Token != list[len(list)-2].Token {
 		t.Errorf("%+v", list)
 	}
-	store, err := cache.Open(h.dirs)
-	if err != nil {
-		t.Fatal(err)
-	}
+	store := h.front()
 	defer store.Close()
 	if e, err := store.Get(cache.Whole("demo"), nil); err != nil || !e.Audit {
 		t.Errorf("the front would answer: %v", err)

@@ -138,7 +138,7 @@ func TestServerAsksToWait(t *testing.T) {
 	h.mustGet(named)
 }
 
-// TestMarkOfALockedKeyring: that the server refused is known without the secret.
+// TestMarkNeedsNoSecret: that the server refused is known without the secret.
 func TestMarkNeedsNoSecret(t *testing.T) {
 	h := newHome(t, oauthtest.Options{})
 	h.profile("demo", plain)

@@ -98,10 +98,7 @@ func TestFrontMatch(t *testing.T) {
 			_, _ = h.get(protocol.Request{URL: url(t, m.url)})
 		}
 	}
-	store, err := cache.Open(h.dirs)
-	if err != nil {
-		t.Fatal(err)
-	}
+	store := h.front()
 	defer store.Close()
 	answered := 0
 	for _, m := range matches {

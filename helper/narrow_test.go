@@ -36,14 +36,6 @@ var parts = []protocol.Request{
 	narrowed("", "b"), narrowed("", "c"), narrowed("", "a"), narrowed("read", "b"),
 }
 
-func readyWide(t testing.TB, options oauthtest.Options) *home {
-	t.Helper()
-	h := newHome(t, options)
-	h.profile("demo", wide)
-	h.store("demo", "secret")
-	return h
-}
-
 // byFront is the token that the front would give a request; "" if the engine decides.
 func (h *home) byFront(r protocol.Request) string {
 	h.t.Helper()
@@ -63,7 +55,7 @@ func (h *home) byFront(r protocol.Request) string {
 // TestNarrow: each narrowing has a token of its own, for exactly what was asked, and
 // costs one request; neither the front nor the engine ever gives one for another.
 func TestNarrow(t *testing.T) {
-	h := readyWide(t, oauthtest.Options{})
+	h := readyAs(t, wide, oauthtest.Options{})
 	tokens := map[string]int{}
 	for round := range 3 {
 		for i, r := range parts {
@@ -114,7 +106,7 @@ func TestNarrowAddsNothing(t *testing.T) {
 		{narrowed("read", "A"), "audience A is not"},
 		{narrowed("admin", "b"), "scope admin is not"},
 	} {
-		h := readyWide(t, oauthtest.Options{})
+		h := readyAs(t, wide, oauthtest.Options{})
 		_, err := h.get(c.request)
 		wantError(t, err, protocol.ErrPolicy, c.says, "credhelper edit demo")
 		if files, _ := filepath.Glob(h.dirs.Run() + "/*"); len(files) > 0 {
@@ -137,7 +129,7 @@ func TestNarrowAddsNothing(t *testing.T) {
 // TestNarrowServerIgnores: a server that grants a scope that was left out gives no token;
 // nothing is cached, and the whole token is given as before.
 func TestNarrowServerIgnores(t *testing.T) {
-	h := readyWide(t, oauthtest.Options{})
+	h := readyAs(t, wide, oauthtest.Options{})
 	if err := h.server.SetQuirks("scope-ignored"); err != nil {
 		t.Fatal(err)
 	}
@@ -155,7 +147,7 @@ func TestNarrowServerIgnores(t *testing.T) {
 // TestNarrowEdited: a profile that no longer lists a scope or an audience gives no token
 // for it, neither from the cache nor anew.
 func TestNarrowEdited(t *testing.T) {
-	h := readyWide(t, oauthtest.Options{})
+	h := readyAs(t, wide, oauthtest.Options{})
 	both := []protocol.Request{narrowed("write", ""), narrowed("", "b")}
 	for _, r := range both {
 		h.mustGet(r)
@@ -185,7 +177,7 @@ func TestNarrowRevoked(t *testing.T) {
 		"remove": func(_ *home, a *helper.Helper) error { return a.DeleteSecret(context.Background(), "demo") },
 	} {
 		t.Run(name, func(t *testing.T) {
-			h := readyWide(t, oauthtest.Options{})
+			h := readyAs(t, wide, oauthtest.Options{})
 			for _, r := range parts {
 				h.mustGet(r)
 			}
@@ -252,7 +244,7 @@ func TestNarrowReported(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			h := readyWide(t, oauthtest.Options{})
+			h := readyAs(t, wide, oauthtest.Options{})
 			old, whole, other := h.mustGet(part).Secret, h.mustGet(named).Secret, h.mustGet(narrowed("write", "")).Secret
 			h.wait(youth)
 			report(h, old)
@@ -266,7 +258,7 @@ func TestNarrowReported(t *testing.T) {
 	}
 	for name, whole := range map[string]bool{"logout": true, "logout without the whole token": false} {
 		t.Run(name, func(t *testing.T) {
-			h := readyWide(t, oauthtest.Options{})
+			h := readyAs(t, wide, oauthtest.Options{})
 			if whole {
 				h.mustGet(named)
 			}
@@ -287,7 +279,7 @@ func TestNarrowReported(t *testing.T) {
 // TestNarrowRefusedInVain (A1): what an API refuses to a narrowed token is no matter of
 // the whole one, and costs one token request a minute.
 func TestNarrowRefusedInVain(t *testing.T) {
-	h := readyWide(t, oauthtest.Options{})
+	h := readyAs(t, wide, oauthtest.Options{})
 	part := narrowed("read", "")
 	h.mustGet(named)
 	for range 20 {
@@ -312,7 +304,7 @@ func TestNarrowWaits(t *testing.T) {
 	} {
 		for _, first := range []protocol.Request{part, named} {
 			t.Run(fmt.Sprintf("%s/%v", answer, first.Narrowing), func(t *testing.T) {
-				h := readyWide(t, oauthtest.Options{})
+				h := readyAs(t, wide, oauthtest.Options{})
 				h.unwaited()
 				if err := h.server.Queue(answer); err != nil {
 					t.Fatal(err)
@@ -419,7 +411,7 @@ func TestNarrowMany(t *testing.T) {
 // TestNarrowTogether: of many goroutines of one program that ask for different parts at
 // once each gets its own, for one request a part; from memory as well.
 func TestNarrowTogether(t *testing.T) {
-	h := readyWide(t, oauthtest.Options{})
+	h := readyAs(t, wide, oauthtest.Options{})
 	a := h.lasting()
 	var mu sync.Mutex
 	tokens := map[protocol.Narrowing]map[string]bool{}
@@ -483,7 +475,7 @@ func TestNarrowWithoutEffect(t *testing.T) {
 // TestNarrowLogged: the line of each token says what was asked for, whether it is fetched
 // or comes from the cache, and that of the whole token says nothing more.
 func TestNarrowLogged(t *testing.T) {
-	h := readyWide(t, oauthtest.Options{})
+	h := readyAs(t, wide, oauthtest.Options{})
 	h.write(h.dirs.Settings(), "keyring = \"file\"\naudit = \"all\"\n")
 	for _, r := range []protocol.Request{named, narrowed("read", "b")} {
 		h.mustGet(r)

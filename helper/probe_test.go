@@ -165,14 +165,17 @@ func TestStatus(t *testing.T) {
 	}
 }
 
+// clearings are what makes every cached token of "demo" worthless.
+var clearings = map[string]func(*helper.Helper) error{
+	"clear one": func(a *helper.Helper) error { return a.ClearCache(context.Background(), "demo") },
+	"clear all": func(a *helper.Helper) error { return a.ClearCache(context.Background(), "") },
+	"lock":      func(a *helper.Helper) error { return a.Lock(context.Background()) },
+}
+
 // TestClearAndLock (T16): a cleared or locked cache has no token, and no copy of
 // the old files brings one back.
 func TestClearAndLock(t *testing.T) {
-	for name, clear := range map[string]func(*helper.Helper) error{
-		"clear one": func(a *helper.Helper) error { return a.ClearCache(context.Background(), "demo") },
-		"clear all": func(a *helper.Helper) error { return a.ClearCache(context.Background(), "") },
-		"lock":      func(a *helper.Helper) error { return a.Lock(context.Background()) },
-	} {
+	for name, clear := range clearings {
 		t.Run(name, func(t *testing.T) {
 			h := ready(t, oauthtest.Options{})
 			h.mustGet(named)
@@ -196,11 +199,7 @@ func TestClearAndLock(t *testing.T) {
 
 // TestClearWithoutRun (S10): what is revoked while run/ is away stays so when it is back.
 func TestClearWithoutRun(t *testing.T) {
-	for name, clear := range map[string]func(*helper.Helper) error{
-		"clear one": func(a *helper.Helper) error { return a.ClearCache(context.Background(), "demo") },
-		"clear all": func(a *helper.Helper) error { return a.ClearCache(context.Background(), "") },
-		"lock":      func(a *helper.Helper) error { return a.Lock(context.Background()) },
-	} {
+	for name, clear := range clearings {
 		t.Run(name, func(t *testing.T) {
 			h := ready(t, oauthtest.Options{})
 			h.mustGet(named)

@@ -273,10 +273,7 @@ func TestRotateIsRefusedWhole(t *testing.T) {
 		t.Error("stored in a keyring that takes nothing")
 	}
 	h.keyring.setFails = nil
-	store, err := cache.Open(h.dirs)
-	if err != nil {
-		t.Fatal(err)
-	}
+	store := h.front()
 	defer store.Close()
 	lock, err := store.TryLock("demo")
 	if err != nil {

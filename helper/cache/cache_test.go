@@ -64,6 +64,7 @@ func put(t testing.TB, s *Store, e *Entry) {
 	}
 }
 
+// TestPutGet: what was sealed comes back whole, to its own profile alone.
 func TestPutGet(t *testing.T) {
 	dirs := home(t)
 	s := store(t, dirs)
@@ -295,6 +296,7 @@ func TestClockJumps(t *testing.T) {
 	}
 }
 
+// TestFindDirs: which variables say where the directories are, and what is no answer.
 func TestFindDirs(t *testing.T) {
 	for _, c := range []struct {
 		name, env, config, state, system, runtime string
@@ -323,6 +325,7 @@ func TestFindDirs(t *testing.T) {
 	}
 }
 
+// TestMarks: a mark comes back as it was, to its own profile alone, until it is dropped.
 func TestMarks(t *testing.T) {
 	s := store(t, home(t))
 	want := Mark{Binding: [32]byte{9}, Secret: SecretMark("jama", "s3cret"), At: 100, Until: 130, Count: 2, Refused: true, Reason: "401 invalid_client"}

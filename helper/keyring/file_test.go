@@ -118,6 +118,8 @@ func wantError(t *testing.T, err, want error, says ...string) {
 	}
 }
 
+// TestFileConformance is the conformance of the encrypted file, by each way to open it,
+// among files that are no items.
 func TestFileConformance(t *testing.T) {
 	plant := func(h *home) func(t *testing.T) {
 		return func(t *testing.T) { // things that are not items

@@ -93,6 +93,8 @@ func read(t *testing.T, around keyring.Surroundings, words ...string) (string, e
 	return value.Reveal(), err
 }
 
+// TestSourceEnv: a variable is one line that is not empty; there may be none, and no
+// environment.
 func TestSourceEnv(t *testing.T) {
 	around := keyring.Surroundings{Lookup: func(name string) (string, bool) {
 		value, ok := map[string]string{"SECRET": canary, "LINE": canary + "\r\n", "EMPTY": "", "TWO": canary + "\nx"}[name]
@@ -111,6 +113,8 @@ func TestSourceEnv(t *testing.T) {
 	}
 }
 
+// TestSourceCredential: systemd's credentials are read from its directory, and from nowhere
+// else.
 func TestSourceCredential(t *testing.T) {
 	dir := t.TempDir()
 	if err := os.WriteFile(filepath.Join(dir, "jama"), []byte(canary+"\n"), 0o440); err != nil {

@@ -28,6 +28,7 @@ func TestRecord(t *testing.T) {
 	}
 }
 
+// FuzzDecode: what is read as a record is written as the same one.
 func FuzzDecode(f *testing.F) {
 	f.Add(Record{Number: 7, By: "host-1", Mark: "mark", Fingerprint: "0badcafe"}.encode())
 	f.Add([]byte{})

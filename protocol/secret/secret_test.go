@@ -67,6 +67,7 @@ func TestNeverPrinted(t *testing.T) {
 	}
 }
 
+// TestEqual: no two empty secrets are equal.
 func TestEqual(t *testing.T) {
 	for _, c := range []struct {
 		a, b string

@@ -2,7 +2,8 @@ package curl
 
 import "testing"
 
-// Whether another token is fetched depends on which server answered 401.
+// TestSameServer: another token is fetched only if it was the asked server that answered
+// 401.
 func TestSameServer(t *testing.T) {
 	const refused = "HTTP/1.1 401 Unauthorized\r\nWWW-Authenticate: Bearer\r\n\r\n"
 	for _, c := range []struct {

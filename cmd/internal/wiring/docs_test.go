@@ -51,10 +51,7 @@ func TestDocsShowSetup(t *testing.T) {
 			place.profile = profileOf(t, d.origin)
 			place.profile.TokenURL = d.origin + "/oauth/token"
 		}
-		w, err := Find(d.tool).wire(place)
-		if err != nil {
-			t.Fatal(err)
-		}
+		w := planned(t, Find(d.tool).wire, place)
 		shown := w.shell
 		for _, e := range w.edits {
 			shown += e.show

@@ -72,10 +72,7 @@ func TestSetupShowsWhere(t *testing.T) {
 		"docker": "\"credHelpers\": {", "mcp": "\"mcpServers\": {",
 	}
 	for _, tool := range Tools {
-		w, err := tool.wire(testPlace(t))
-		if err != nil {
-			t.Fatal(err)
-		}
+		w := planned(t, tool.wire, testPlace(t))
 		shown := w.shell
 		for _, e := range w.edits {
 			shown += e.show
@@ -104,10 +101,7 @@ func TestSetupOneFileForTwo(t *testing.T) {
 	place := testPlace(t)
 	wired := map[string]Plan{}
 	for _, name := range []string{"terraform", "opentofu"} {
-		w, err := Find(name).wire(place)
-		if err != nil {
-			t.Fatal(err)
-		}
+		w := planned(t, Find(name).wire, place)
 		wired[name] = w
 		if changed := applyAll(t, w); changed != (name == "terraform") {
 			t.Errorf("%s: changed %v", name, changed)
@@ -147,10 +141,7 @@ func TestReadmeTools(t *testing.T) {
 		if call[2] == "" && tool.needs&profileMust != 0 {
 			t.Errorf("%s: a profile must be named", call[0])
 		}
-		w, err := tool.wire(testPlace(t))
-		if err != nil {
-			t.Fatal(err)
-		}
+		w := planned(t, tool.wire, testPlace(t))
 		if call[3] != "" && w.shell != "" {
 			t.Errorf("%s: there is nothing to write", call[0])
 		}
@@ -173,10 +164,7 @@ func TestSetupIndex(t *testing.T) {
 		place := testPlace(t)
 		place.profile = profileOf(t, origins...)
 		place.profile.Username = "a@b"
-		w, err := Find(tool).wire(place)
-		if err != nil {
-			t.Fatal(err)
-		}
+		w := planned(t, Find(tool).wire, place)
 		return w.edits[0].add(before)
 	}
 	const pip, uv = "index-url = https://a%40b@pypi.example.com/simple/\n", "[[index]]\nurl = \"https://a%40b@pypi.example.com/simple/\"\n"
@@ -220,10 +208,7 @@ func TestSetupLocalRegistry(t *testing.T) {
 		t.Error("git has a use for docker://")
 	}
 	place.profile = profileOf(t, "https://10.1.2.3:5000", "docker://10.1.2.3:5000", "https://10.9.9.9", "https://127.0.0.1:5000", "http://127.0.0.1:5000", "https://reg.example.com")
-	w, err := tool.wire(place)
-	if err != nil {
-		t.Fatal(err)
-	}
+	w := planned(t, tool.wire, place)
 	for _, host := range []string{"10.1.2.3:5000", "10.9.9.9", "127.0.0.1:5000", "reg.example.com"} {
 		if strings.Count(w.edits[0].show, `"`+host+`"`) != 1 {
 			t.Errorf("%s is not there once:\n%s", host, w.edits[0].show)

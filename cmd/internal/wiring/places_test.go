@@ -13,10 +13,7 @@ import (
 // reads no such file (H3).
 func TestSetupWhereToolsRead(t *testing.T) {
 	wire := func(tool string, place *Place) fileEdit {
-		plan, err := Find(tool).wire(place)
-		if err != nil {
-			t.Fatal(err)
-		}
+		plan := planned(t, Find(tool).wire, place)
 		return plan.edits[0]
 	}
 	place := testPlace(t)

@@ -93,6 +93,16 @@ func testPlace(t *testing.T) *Place {
 	}
 }
 
+// planned returns what a tool's row plans at a place.
+func planned(t *testing.T, wire func(*Place) (Plan, error), at *Place) Plan {
+	t.Helper()
+	w, err := wire(at)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return w
+}
+
 // content returns every file and link below a directory.
 func content(t *testing.T, dir string) string {
 	t.Helper()
@@ -155,10 +165,7 @@ func TestSetupTakesBack(t *testing.T) {
 	for _, tool := range Tools {
 		for i, text := range append([]string{""}, before[tool.names[0]]...) {
 			place := testPlace(t)
-			w, err := tool.wire(place)
-			if err != nil {
-				t.Fatal(err)
-			}
+			w := planned(t, tool.wire, place)
 			if w.shell != "" {
 				break
 			}
@@ -195,10 +202,7 @@ func TestSetupKeepsLaterEdits(t *testing.T) {
 	for _, tool := range Tools {
 		for _, text := range before[tool.names[0]] {
 			place := testPlace(t)
-			w, err := tool.wire(place)
-			if err != nil {
-				t.Fatal(err)
-			}
+			w := planned(t, tool.wire, place)
 			file := w.edits[0].path
 			if strings.HasSuffix(file, ".json") || strings.Contains(text, "credHelpers") || !strings.HasSuffix(text, "\n") || strings.Contains(text, "GOAUTH=netrc") ||
 				strings.Contains(text, "users: ") || tool.names[0] == "kubectl" && !strings.Contains(text, "users:") {
@@ -251,10 +255,7 @@ func TestSetupMembers(t *testing.T) {
 func TestSetupKubectlRewrites(t *testing.T) {
 	const head, tail = "apiVersion: v1\nusers:\n- name: admin\n  user:\n    token: x\n", "- name: zoe\n  user: {}\n"
 	const ours = "- name: credhelper-work\n  user:\n    exec:\n      args:\n      - kubectl\n      - --profile\n      - work\n      command: /usr/bin/credhelper\n"
-	w, err := wireKubectl(testPlace(t))
-	if err != nil {
-		t.Fatal(err)
-	}
+	w := planned(t, wireKubectl, testPlace(t))
 	for now, want := range map[string]string{
 		head + ours + tail: head + tail,
 		head + ours:        head,
@@ -272,10 +273,7 @@ func TestSetupLeavesAlone(t *testing.T) {
 	for _, tool := range Tools {
 		for _, text := range taken[tool.names[0]] {
 			place := testPlace(t)
-			w, err := tool.wire(place)
-			if err != nil {
-				t.Fatal(err)
-			}
+			w := planned(t, tool.wire, place)
 			t.Run(tool.names[0], func(t *testing.T) {
 				if err := writeConfig(w.edits[0].path, text); err != nil {
 					t.Fatal(err)
@@ -338,10 +336,7 @@ func TestSetupTools(t *testing.T) {
 		}
 		place := testPlace(t)
 		place.name, place.profile = "", nil
-		w, err := tool.wire(place)
-		if err != nil {
-			t.Fatal(err)
-		}
+		w := planned(t, tool.wire, place)
 		for _, e := range w.edits {
 			if e.show == "" || strings.Contains(e.show, "example.com") {
 				t.Errorf("%s without a profile: %q", tool.names[0], e.show)

@@ -75,6 +75,8 @@ func opener(t *testing.T, name string, env []string) func(*testing.T) keyring.Ke
 	}
 }
 
+// TestSecretService is the conformance of the Secret Service, among what other programs
+// have stored there.
 func TestSecretService(t *testing.T) {
 	if err := desktop.DefaultAnswers(t.Context()); err != nil {
 		t.Fatal(err)
@@ -199,6 +201,7 @@ func TestSecretServiceStopped(t *testing.T) {
 	}
 }
 
+// TestKeyctl is the conformance of the kernel keyring, with a key of ours that has expired.
 func TestKeyctl(t *testing.T) {
 	keyringtest.Run(t, keyringtest.Traits{Writers: 50, Plant: func(t *testing.T) {
 		theirs := must(t, os.Environ(), "", "keyctl", "add", "user", "another-program", "theirs", "@u")
@@ -234,6 +237,7 @@ func gpgHome(t *testing.T, passphrase string) (env []string) {
 	return env
 }
 
+// TestPass is the conformance of pass, among what a person has stored there.
 func TestPass(t *testing.T) {
 	env := gpgHome(t, "")
 	keyringtest.Run(t, keyringtest.Traits{Writers: 2, Plant: func(t *testing.T) {
