@@ -18,11 +18,7 @@ import (
 // long-running commands: login, serve and plugin, with an access token of 16 KiB, no part of
 // which may show, and a refresh token.
 func TestCanarySignIn(t *testing.T) {
-	server, err := oauthtest.New(oauthtest.Options{Clients: []oauthtest.Client{{ID: "app", Secret: canary}}, TokenSize: 16 << 10})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer server.Close()
+	server := oauthtest.Start(t, oauthtest.Options{Clients: []oauthtest.Client{{ID: "app", Secret: canary}}, TokenSize: 16 << 10})
 	home := newHome(t)
 	if err := os.WriteFile(filepath.Join(home, "xdg-open"), []byte("#!/bin/sh\nexec curl -s -L -o /dev/null \"$1\"\n"), 0o700); err != nil {
 		t.Fatal(err)

@@ -126,7 +126,7 @@ func (w *watcher) end() []string {
 func TestCanary(t *testing.T) {
 	home := newHome(t)
 	watch := watchProcesses(home)
-	server, err := oauthtest.New(oauthtest.Options{
+	server := oauthtest.Start(t, oauthtest.Options{
 		Product: "jama", Clients: []oauthtest.Client{{ID: "client", Secret: canary}}, Delay: 20 * time.Millisecond,
 		OnCall: func(_ int, r oauthtest.Request) { // curl gets no answer before it was seen
 			if strings.HasPrefix(r.Header.Get("User-Agent"), "curl/") && !watch.sees("--config") {
@@ -134,10 +134,6 @@ func TestCanary(t *testing.T) {
 			}
 		},
 	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer server.Close()
 	run := func(stdin string, args ...string) (stdout string) {
 		t.Helper()
 		cmd := exec.Command(filepath.Join(bin, "credhelper"), args...)

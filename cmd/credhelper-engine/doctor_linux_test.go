@@ -14,11 +14,7 @@ import (
 // TestDoctorIsLinear (G7): with twice the profiles doctor reads twice as much, not four
 // times as much.
 func TestDoctorIsLinear(t *testing.T) {
-	h, err := program.NewHome(t.TempDir(), bin)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(h.Close)
+	h := program.TestHome(t, bin)
 	profiles := 0
 	reads := func(n int) int {
 		t.Helper()

@@ -37,11 +37,7 @@ func TestDoctorOnline(t *testing.T) {
 	closed := nobody.Addr().String()
 	nobody.Close()
 
-	h, err := program.NewHome(t.TempDir(), bin)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(h.Close)
+	h := program.TestHome(t, bin)
 	ran := filepath.Join(t.TempDir(), "ran")
 	script := filepath.Join(t.TempDir(), "source")
 	if err := os.WriteFile(script, []byte("#!/bin/sh\n: >"+ran+"\necho 'Error: the vault is sealed' >&2\nexit 3\n"), 0o700); err != nil {
@@ -88,11 +84,7 @@ func TestDoctorOnline(t *testing.T) {
 // TestDoctorTriesTogether: sources are tried at once. Each of these two waits for the
 // other.
 func TestDoctorTriesTogether(t *testing.T) {
-	h, err := program.NewHome(t.TempDir(), bin)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(h.Close)
+	h := program.TestHome(t, bin)
 	dir := t.TempDir()
 	script := filepath.Join(dir, "source")
 	if err := os.WriteFile(script, []byte("#!/bin/sh\ncd "+dir+" && : >$1 && while [ ! -e $2 ]; do sleep 0.02; done; echo s3cret\n"), 0o700); err != nil {
@@ -110,11 +102,7 @@ func TestDoctorTriesTogether(t *testing.T) {
 
 // TestDoctorProxy: doctor reports whether the proxy answers, and does not blame the server.
 func TestDoctorProxy(t *testing.T) {
-	h, err := program.NewHome(t.TempDir(), bin)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(h.Close)
+	h := program.TestHome(t, bin)
 	add(t, h, "far", "https://login.example.com", "")
 	proxy := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusProxyAuthRequired) }))
 	address := proxy.Listener.Addr().String()
@@ -149,11 +137,7 @@ func TestDoctorReleases(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			h, err := program.NewHome(t.TempDir(), dir)
-			if err != nil {
-				t.Fatal(err)
-			}
-			t.Cleanup(h.Close)
+			h := program.TestHome(t, dir)
 			for _, path := range []string{dir, t.TempDir()} { // in PATH or not
 				h.Env = append(h.Env, "PATH="+path)
 				said, _ := h.Run("", "doctor")
@@ -192,11 +176,7 @@ func add(t *testing.T, h *program.Home, name, server, more string) {
 // TestDoctorClash (O12): two profiles that claim one origin are found without reading every
 // profile for each.
 func TestDoctorClash(t *testing.T) {
-	h, err := program.NewHome(t.TempDir(), bin)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(h.Close)
+	h := program.TestHome(t, bin)
 	for i := range 300 {
 		add(t, h, fmt.Sprintf("p%d", i), "https://login.example.com", "")
 	}

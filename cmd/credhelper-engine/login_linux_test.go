@@ -27,13 +27,9 @@ func TestKeyPassword(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	server, err := oauthtest.New(oauthtest.Options{
-		Clients: []oauthtest.Client{{ID: "app", Auth: "private_key_jwt", Key: key.Public()}}, Fault: t.Errorf,
+	server := oauthtest.Start(t, oauthtest.Options{
+		Clients: []oauthtest.Client{{ID: "app", Auth: "private_key_jwt", Key: key.Public()}},
 	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer server.Close()
 	home := newHome(t)
 	file := filepath.Join(t.TempDir(), "key.pem")
 	if err := os.WriteFile(file, pem.EncodeToMemory(&pem.Block{Type: "ENCRYPTED PRIVATE KEY", Bytes: der}), 0o600); err != nil {
@@ -62,11 +58,7 @@ func TestKeyPassword(t *testing.T) {
 // TestDeviceOnTerminal: login shows address, code and QR code on a terminal that can draw
 // half blocks, and no QR code on another.
 func TestDeviceOnTerminal(t *testing.T) {
-	server, err := oauthtest.New(oauthtest.Options{Clients: []oauthtest.Client{{ID: "app", Auth: "none"}}, Fault: t.Errorf})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer server.Close()
+	server := oauthtest.Start(t, oauthtest.Options{Clients: []oauthtest.Client{{ID: "app", Auth: "none"}}})
 	home := newHome(t)
 	p := sit(t, home, "add", "me", "--preset", "oidc", "--issuer", server.Issuer(), "--url", server.URL(), "--client-id", "app",
 		"--set", "grant=device_code", "--set", "client_auth=none")
@@ -89,11 +81,7 @@ func TestDeviceOnTerminal(t *testing.T) {
 // which that browser ended. For another address, or the state of another sign-in, the server
 // is not asked. What was pasted is not shown.
 func TestLoginPaste(t *testing.T) {
-	server, err := oauthtest.New(oauthtest.Options{Clients: []oauthtest.Client{{ID: "app", Auth: "none"}}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer server.Close()
+	server := oauthtest.Start(t, oauthtest.Options{Clients: []oauthtest.Client{{ID: "app", Auth: "none"}}})
 	home := newHome(t)
 	for _, args := range [][]string{
 		{"keyring", "use", "file"},

@@ -72,11 +72,7 @@ type desk struct {
 
 func newDesk(t *testing.T) *desk {
 	t.Helper()
-	server, err := oauthtest.New(oauthtest.Options{Clients: []oauthtest.Client{{ID: "client", Secret: typed}, {ID: "app", Auth: "none"}}, Fault: t.Errorf})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(server.Close)
+	server := oauthtest.Start(t, oauthtest.Options{Clients: []oauthtest.Client{{ID: "client", Secret: typed}, {ID: "app", Auth: "none"}}})
 	d := &desk{t, newHome(t), server}
 	for _, name := range []string{"xdg-open", "x-www-browser", "www-browser", "sensible-browser", "firefox", "pinentry"} {
 		program := "#!/bin/sh\n: >" + d.opened() + "\nexec curl -s -L -o /dev/null \"$1\"\n"

@@ -20,11 +20,7 @@ import (
 // new secret as soon as it is rotated in the encrypted file, without a restart. With audit
 // "all" each of its answers is in the log, with the program's pid.
 func TestRotateUnderServe(t *testing.T) {
-	server, err := oauthtest.New(oauthtest.Options{Product: "jama", Clients: []oauthtest.Client{{ID: "client", Secret: "s3cret"}}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer server.Close()
+	server := oauthtest.Start(t, oauthtest.Options{Product: "jama", Clients: []oauthtest.Client{{ID: "client", Secret: "s3cret"}}})
 	home := newHome(t)
 	command := func(stdin string, args ...string) *exec.Cmd {
 		cmd := exec.Command(filepath.Join(bin, "credhelper"), args...)

@@ -33,9 +33,8 @@ import (
 	"github.com/credhelper/credhelper/internal/program"
 )
 
-// The scripts of testdata/script run the executables, as built for a release,
-// against the authorization server of package oauthtest. They have words of
-// their own:
+// The scripts of testdata/script run the executables against the authorization server of
+// package oauthtest. They have words of their own:
 //
 //	server NAME PRODUCT [id=ID] [secret=S] [tenant=T] [life=D] [delay=D] [base=/P] [cert=C] [size=N]
 //	                     starts a server; $NAME is its address, $NAME_CA its CA
@@ -111,6 +110,7 @@ func build(run func() int) (int, error) {
 	return run(), nil
 }
 
+// TestScripts runs each script of testdata/script.
 func TestScripts(t *testing.T) {
 	const dir = "testdata/script"
 	if scripts, _ := filepath.Glob(dir + "/*.txtar"); len(scripts) < 10 {

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -23,13 +24,9 @@ type signedInHome struct {
 
 func newSignedInHome(t *testing.T, life time.Duration, fault func(string, ...any)) *signedInHome {
 	t.Helper()
-	server, err := oauthtest.New(oauthtest.Options{
+	server := oauthtest.Start(t, oauthtest.Options{
 		Clients: []oauthtest.Client{{ID: "app", Auth: "none"}}, Lifetime: life, Fault: fault,
 	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(server.Close)
 	h := &signedInHome{t: t, dir: t.TempDir(), server: server}
 	browser := "#!/bin/sh\nexec curl -s -L -o /dev/null \"$1\"\n"
 	for _, dir := range []string{"home", "user", "bin"} {
@@ -68,32 +65,55 @@ func (h *signedInHome) must(args ...string) {
 // from a server that ends the sign-in if it sees a refresh token twice. No call fails, and
 // no refresh token is used twice. CREDHELPER_SOAK makes it a minute.
 func TestRotatingRefreshStorm(t *testing.T) {
-	length := 9 * time.Second
+	lives := 3
 	if os.Getenv("CREDHELPER_SOAK") != "" {
-		length = time.Minute
+		lives = 20
 	}
-	h := newSignedInHome(t, 3*time.Second, t.Errorf)
-	end := time.Now().Add(length)
+	for life := 3 * time.Second; ; life *= 4 {
+		h := newSignedInHome(t, life, t.Errorf)
+		failures, slowest := h.storm(time.Duration(lives) * life)
+		if slowest > life/2 && life < time.Minute { // a token may end on its way, which is the machine's doing
+			t.Logf("a call took %v: tokens of %v are too short for this machine", slowest, life)
+			continue
+		}
+		for _, f := range failures {
+			t.Error(f)
+		}
+		if n := h.server.Count(); n < lives*3/4 {
+			t.Errorf("only %d token requests: nothing was renewed", n)
+		}
+		return
+	}
+}
+
+// storm asks five at a time until the end or a failure, and returns how long the slowest call
+// took.
+func (h *signedInHome) storm(long time.Duration) (failures []string, slowest time.Duration) {
+	end := time.Now().Add(long)
 	var all sync.WaitGroup
+	var mu sync.Mutex
 	for range 5 {
 		all.Go(func() {
-			for time.Now().Before(end) && !t.Failed() {
-				if out, err := h.command(t.Context(), "token", "me").CombinedOutput(); err != nil {
-					t.Errorf("%v: %s", err, out)
+			for failed := false; !failed && time.Now().Before(end); {
+				began := time.Now()
+				out, err := h.command(h.t.Context(), "token", "me").CombinedOutput()
+				mu.Lock()
+				if err != nil {
+					failures = append(failures, fmt.Sprintf("%v: %s", err, out))
 				}
+				failed, slowest = len(failures) > 0, max(slowest, time.Since(began))
+				mu.Unlock()
 			}
 		})
 	}
 	all.Wait()
-	if n, least := h.server.Count(), int(length/(4*time.Second)); n < least {
-		t.Errorf("only %d token requests: nothing was renewed", n)
-	}
+	return failures, slowest
 }
 
 // TestKillAtEveryPoint (A10, A18): after kill -9 at points spread over a refresh, the next
 // call works, or says that a person has to sign in, and a new sign-in repairs it.
 func TestKillAtEveryPoint(t *testing.T) {
-	h := newSignedInHome(t, time.Hour, nil)
+	h := newSignedInHome(t, time.Hour, func(string, ...any) {}) // a refresh token that comes twice is one
 	killed, over := 0, 0
 	for delay := time.Duration(0); delay <= 18*time.Millisecond; delay += 300 * time.Microsecond {
 		h.must("cache", "clear", "me") // so that the next call has to refresh

@@ -194,12 +194,7 @@ const typed = "typed-s3cret-CANARY"
 
 func jamaServer(t *testing.T) *oauthtest.Server {
 	t.Helper()
-	server, err := oauthtest.New(oauthtest.Options{Product: "jama", Clients: []oauthtest.Client{{ID: "client", Secret: typed}}, Fault: t.Errorf})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(server.Close)
-	return server
+	return oauthtest.Start(t, oauthtest.Options{Product: "jama", Clients: []oauthtest.Client{{ID: "client", Secret: typed}}})
 }
 
 func addArgs(server *oauthtest.Server) []string {

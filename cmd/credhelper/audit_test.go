@@ -62,7 +62,7 @@ func TestAuditByTheFront(t *testing.T) {
 		if err := os.Chtimes(filepath.Join(h.Dirs.Profiles(), "jama.toml"), now, now); err != nil {
 			t.Fatal(err)
 		}
-		time.Sleep(30 * time.Millisecond)
+		settle()
 		want := when.ReplaceAllString(said(h, c.stdin, c.args...), "")
 		got := said(front, c.stdin, c.args...)
 		if !when.MatchString(got) || when.ReplaceAllString(got, "") != want || strings.Count(want, "\n") != 1 || !strings.Contains(want, `"event":"hit"`) {
@@ -90,7 +90,7 @@ func TestAuditRequiredByTheFront(t *testing.T) {
 	if err := os.WriteFile(h.Dirs.Settings(), append(read(t, h.Dirs.Settings()), "audit = \"required\"\n"...), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	time.Sleep(30 * time.Millisecond)                                               // the stamp of a file that has just changed is not trusted
+	settle()
 	if r := finish(t, h.Command("token", "jama")); r.code != 0 || r.token() == "" { // which seals again
 		t.Fatalf("%+v", r)
 	}

@@ -41,11 +41,7 @@ func TestWhoCallsTheBus(t *testing.T) {
 	for _, where := range []string{"address", "runtime directory"} {
 		t.Run(where, func(t *testing.T) {
 			runtimeDir, calls := listenAsBus(t)
-			h, err := program.EmptyHome(t.TempDir(), bin)
-			if err != nil {
-				t.Fatal(err)
-			}
-			t.Cleanup(h.Close)
+			h := program.EmptyTestHome(t, bin)
 			h.Env = append(h.Env, "XDG_RUNTIME_DIR="+runtimeDir)
 			if where == "address" {
 				h.Env = append(h.Env, "XDG_RUNTIME_DIR=/nonexistent", "DBUS_SESSION_BUS_ADDRESS=unix:path="+runtimeDir+"/bus")

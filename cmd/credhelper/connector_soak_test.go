@@ -45,11 +45,7 @@ func TestSoakInProcess(t *testing.T) {
 		ends = 300
 	}
 	server, asked := forgetful(t, life)
-	h, err := program.NewHome(t.TempDir(), bin)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(h.Close)
+	h := program.TestHome(t, bin)
 	if err := h.AddProfile(program.Profile{Name: "jama", Origin: "https://api.example.com", TokenURL: server.URL + "/token", ClientID: "client", Secret: secretA}); err != nil {
 		t.Fatal(err)
 	}
@@ -106,27 +102,31 @@ func notGrown(t *testing.T, watch *crowd.Watch, leave float64) {
 // TestConnectorSoak: the processes that answer connectors are asked all the time for tokens
 // of two seconds. Nothing in them grows, and each token costs one request.
 func TestConnectorSoak(t *testing.T) {
-	const life = 2
-	long := 12 * time.Second
+	lives := time.Duration(6)
 	if testing.Short() {
-		long = 6 * time.Second
+		lives = 3
 	}
-	server, h := expiring(t, life*time.Second, 0)
-	watch := crowd.NewWatch(h.Dirs.State, h.Dirs.Log(), crowd.Source)
-	var orders []crowd.Order
-	for _, way := range []crowd.Way{crowd.Source, crowd.Plugin, crowd.Serve} {
-		orders = append(orders, crowd.Order{
-			Way: way, Bin: bin, Env: h.Env, Profile: "jama", Goroutines: 4, Pause: 40 * time.Millisecond, Every: long / 24,
-		})
-	}
-	before := server.Count()
-	tally, err := crowd.Run(memberCommand(t), orders, long, watch.Take)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if requests := server.Count() - before; tally.Failed != 0 || tally.Early(life) != 0 || requests != len(tally.Tokens) || requests < 2 {
-		t.Errorf("%d of %d calls failed (%v); %d requests for %d tokens, %d of them early", tally.Failed, tally.Calls, tally.Failures,
-			requests, len(tally.Tokens), tally.Early(life))
-	}
-	notGrown(t, watch, 2) // a process still grows in its first seconds
+	unhurried(t, 2*time.Second, func(life time.Duration) (*crowd.Tally, func()) {
+		server, h := expiring(t, life, 0)
+		watch := crowd.NewWatch(h.Dirs.State, h.Dirs.Log(), crowd.Source)
+		var orders []crowd.Order
+		for _, way := range []crowd.Way{crowd.Source, crowd.Plugin, crowd.Serve} {
+			orders = append(orders, crowd.Order{
+				Way: way, Bin: bin, Env: h.Env, Profile: "jama", Goroutines: 4, Pause: 40 * time.Millisecond, Every: lives * life / 24,
+			})
+		}
+		before := server.Count()
+		tally, err := crowd.Run(memberCommand(t), orders, lives*life, watch.Take)
+		if err != nil {
+			t.Fatal(err)
+		}
+		requests := server.Count() - before
+		return tally, func() {
+			if early := tally.Early(int64(life / time.Second)); tally.Failed != 0 || early != 0 || requests != len(tally.Tokens) || requests < 2 {
+				t.Errorf("%d of %d calls failed (%v); %d requests for %d tokens, %d of them early", tally.Failed, tally.Calls, tally.Failures,
+					requests, len(tally.Tokens), early)
+			}
+			notGrown(t, watch, 2) // a process still grows in its first seconds
+		}
+	})
 }

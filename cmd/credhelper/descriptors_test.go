@@ -141,7 +141,7 @@ func TestBrokenPipe(t *testing.T) {
 	}
 }
 
-// TestStdinNeverEnds (R2, T24, no. 39): if a tool opens stdin and sends nothing, or only a
+// TestStdinNeverEnds (R2, T24): if a tool opens stdin and sends nothing, or only a
 // part, credhelper waits 2 s and gives up.
 func TestStdinNeverEnds(t *testing.T) {
 	s := newServer(t)
@@ -152,7 +152,7 @@ func TestStdinNeverEnds(t *testing.T) {
 	}{
 		{"", []string{"get"}},
 		{`{"uri":"https://api.exam`, []string{"get"}},
-		{"", []string{"git-credential-credhelper", "get"}}, // no. 39
+		{"", []string{"git-credential-credhelper", "get"}},
 		{"protocol=https\nhost=api.example.com\n", []string{"git-credential-credhelper", "get"}},
 		{"https://api.example.com", []string{"docker-credential-credhelper", "get"}},
 		{"", []string{"reject", "jama"}},

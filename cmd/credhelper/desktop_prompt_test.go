@@ -286,12 +286,8 @@ func TestDesktopKeyringForAnother(t *testing.T) {
 // desktopHome returns an empty home of a user of that desktop.
 func desktopHome(t *testing.T, env []string) *program.Home {
 	t.Helper()
-	h, err := program.EmptyHome(t.TempDir(), bin)
-	if err != nil {
-		t.Fatal(err)
-	}
+	h := program.EmptyTestHome(t, bin)
 	h.Env = append(env, "CREDHELPER_HOME="+h.Dir, "CREDHELPER_ETC=none", "CI=1")
-	t.Cleanup(h.Close)
 	return h
 }
 

@@ -12,7 +12,6 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 )
 
 // away is another machine: a network namespace, at the other end of a cable to ours, with
@@ -112,7 +111,7 @@ func TestDoorAway(t *testing.T) {
 	check("that guest on this machine", finish(t, exec.Command("curl", ask(d.id, d.secret)...)), "200")
 
 	id, secret := d.lend(t, "far", "--from", a.there+"/32")
-	time.Sleep(100 * time.Millisecond)
+	doorLooks()
 	check("its network", a.curl(ask(id, secret)...), "200")
 	check("a token", a.curl("-sS", "-m", "20", "--cacert", file, "-o", "/dev/null", "-w", "%{http_code}", "-u", id+":"+secret,
 		"-d", url.Values{"grant_type": {"client_credentials"}}.Encode(), d.url+"/rest/oauth/token"), "200")
@@ -130,7 +129,7 @@ func TestDoorAway(t *testing.T) {
 	check("another user of this machine", finish(t, other), "000")
 
 	d.run(t, "lend", "--revoke", "far")
-	time.Sleep(100 * time.Millisecond)
+	doorLooks()
 	check("after revocation", a.curl(ask(id, secret)...), "000")
 	if n := len(d.server.Calls()); n != 2 {
 		t.Errorf("%d requests reached the API", n)
@@ -155,7 +154,7 @@ func TestDoorAwayBoth(t *testing.T) {
 		t.Fatal(err)
 	}
 	id, secret := d.lend(t, "far", "--from", a.there+"/32", "--from", a.there6+"/128")
-	time.Sleep(100 * time.Millisecond)
+	doorLooks()
 	port := d.url[strings.LastIndex(d.url, ":"):]
 	for _, c := range []struct{ here, there, then string }{{a.here, a.there, a.then}, {"[" + a.here6 + "]", a.there6, a.then6}} {
 		ask := func(id, secret string, more ...string) []string {

@@ -47,13 +47,15 @@ func newJamaDoor(t *testing.T, flags ...string) *jamaDoor {
 	return d
 }
 
-// lend makes a guest.
+// lend makes a guest of the profile jama, lendOf one of another.
 func (d *jamaDoor) lend(t *testing.T, guest string, flags ...string) (id, secret string) {
 	t.Helper()
-	out, err := d.home.Run("", append([]string{"lend", "jama", "--to", guest, "--json"}, flags...)...)
-	if err != nil {
-		t.Fatal(err)
-	}
+	return d.lendOf(t, "jama", guest, flags...)
+}
+
+func (d *jamaDoor) lendOf(t *testing.T, profile, guest string, flags ...string) (id, secret string) {
+	t.Helper()
+	out := d.run(t, append([]string{"lend", profile, "--to", guest, "--json"}, flags...)...)
 	var lent struct {
 		ID     string `json:"client_id"`
 		Secret string `json:"client_secret"`
@@ -63,6 +65,9 @@ func (d *jamaDoor) lend(t *testing.T, guest string, flags ...string) (id, secret
 	}
 	return lent.ID, lent.Secret
 }
+
+// doorLooks waits until a door sees what has changed: what it has read counts for 100 ms.
+func doorLooks() { time.Sleep(100 * time.Millisecond) }
 
 // open starts credhelper proxy at a free port.
 func (d *jamaDoor) open(t *testing.T, flags ...string) {
@@ -173,7 +178,7 @@ func TestDoor(t *testing.T) {
 		t.Fatalf("%d calls of the API, %d token requests", len(calls), d.server.Count())
 	}
 	for _, c := range calls {
-		if got := c.Header.Get("Authorization"); !strings.HasPrefix(got, "Bearer ") || strings.Contains(got, "ch") && strings.Contains(got, token) {
+		if got := c.Header.Get("Authorization"); !strings.HasPrefix(got, "Bearer ") || strings.Contains(got, token) {
 			t.Errorf("the API got %q", got)
 		}
 	}
@@ -203,8 +208,7 @@ func TestDoorRevoked(t *testing.T) {
 	refused := func(after string) {
 		t.Helper()
 		for name, authorization := range map[string]string{"the secret": basic(d.id, d.secret), "a token": "Bearer " + token} {
-			const lookEvery = 100 * time.Millisecond
-			time.Sleep(lookEvery) // what the door has read counts that long
+			doorLooks()
 			if a := d.send(t, "GET", jamaUser, authorization, nil); a.status != 401 {
 				t.Errorf("after %s %s is answered: %d", after, name, a.status)
 			}
@@ -219,7 +223,7 @@ func TestDoorRevoked(t *testing.T) {
 	d.run(t, "lend", "--revoke", "jci")
 	refused("revocation")
 	d.id, d.secret = d.lend(t, "jci")
-	time.Sleep(100 * time.Millisecond)
+	doorLooks()
 	if again := d.token(t); again == token {
 		t.Error("the same token")
 	}
@@ -311,7 +315,7 @@ func TestDoorUsers(t *testing.T) {
 		t.Errorf("another user got %+v", r)
 	}
 	id, secret := d.lend(t, "prometheus", "--user", strconv.Itoa(nobody))
-	time.Sleep(100 * time.Millisecond)
+	doorLooks()
 	if r := curl(basic(id, secret)); r.stdout != "200" {
 		t.Errorf("the guest's user got %+v", r)
 	}
@@ -413,17 +417,13 @@ func TestDoorLocked(t *testing.T) {
 // scope, and no other guest's.
 func TestDoorAzure(t *testing.T) {
 	d := newJamaDoor(t)
-	plain, err := oauthtest.New(oauthtest.Options{Fault: t.Errorf})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer plain.Close()
+	plain := oauthtest.Start(t, oauthtest.Options{})
 	if err := d.home.AddProfile(program.Profile{Name: "graph", Origin: "https://graph.example", TokenURL: plain.TokenURL(), ClientID: "client", Secret: "secret",
 		More: `scopes = ["https://graph.example/.default"]`}); err != nil {
 		t.Fatal(err)
 	}
 	id, secret := d.lend(t, "sdk", "--azure", "graph")
-	time.Sleep(100 * time.Millisecond)
+	doorLooks()
 	ask := func(secret, resource string) answer {
 		return d.send(t, "GET", "/msi/token?api-version=2019-08-01&resource="+url.QueryEscape(resource), "", nil, func(r *http.Request) { r.Header.Set("X-IDENTITY-HEADER", secret) })
 	}

@@ -118,7 +118,7 @@ func TestDoorAudit(t *testing.T) {
 	if err := os.WriteFile(settings, append(read(t, settings), "audit = \"all\"\n"...), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	time.Sleep(100 * time.Millisecond)
+	doorLooks()
 	token := d.token(t)
 	for range 2 {
 		d.send(t, "GET", jamaUser, "Bearer "+token, nil)
@@ -279,27 +279,18 @@ func TestDoorSocket(t *testing.T) {
 // has only those at the API; more than the profile lists is refused.
 func TestDoorNarrow(t *testing.T) {
 	d := newJamaDoor(t)
-	plain, err := oauthtest.New(oauthtest.Options{Fault: t.Errorf})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer plain.Close()
+	plain := oauthtest.Start(t, oauthtest.Options{})
 	if err := d.home.AddProfile(program.Profile{Name: "demo", Origin: plain.URL(), TokenURL: plain.TokenURL(), ClientID: "client", Secret: "secret", More: `scopes = ["read", "write"]`}); err != nil {
 		t.Fatal(err)
 	}
-	var lent struct {
-		Secret string `json:"client_secret"`
-	}
-	if err := json.Unmarshal([]byte(d.run(t, "lend", "demo", "--to", "app", "--json")), &lent); err != nil {
-		t.Fatal(err)
-	}
-	time.Sleep(100 * time.Millisecond)
+	id, secret := d.lendOf(t, "demo", "app")
+	doorLooks()
 	before := plain.Count()
 	for _, c := range []struct {
 		scope, has string
 		status     int
 	}{{"read", `"scope":"read"`, 200}, {"", `"scope":"read write"`, 200}, {"write read", `"scope":"read write"`, 200}, {"read admin", "invalid_scope", 400}} {
-		a := d.send(t, "POST", "/token", basic("lend-app", lent.Secret), url.Values{"grant_type": {"client_credentials"}, "scope": {c.scope}})
+		a := d.send(t, "POST", "/token", basic(id, secret), url.Values{"grant_type": {"client_credentials"}, "scope": {c.scope}})
 		var token struct {
 			Token string `json:"access_token"`
 		}
@@ -330,7 +321,7 @@ func TestDoorInPath(t *testing.T) {
 	if err != nil || !strings.HasPrefix(at.Path, "/~chl_") {
 		t.Fatalf("lent %q, %v", lent.URL, err)
 	}
-	time.Sleep(100 * time.Millisecond)
+	doorLooks()
 	if a := d.send(t, "GET", at.Path+jamaUser, "", nil); a.status != 200 || !strings.Contains(a.body, "james@example.com") {
 		t.Errorf("%+v", a)
 	}
@@ -421,19 +412,14 @@ func TestDoorStreams(t *testing.T) {
 	if err := d.home.AddProfile(program.Profile{Name: "demo", Origin: api.URL, TokenURL: d.server.TokenURL(), ClientID: "client", Secret: "secret"}); err != nil {
 		t.Fatal(err)
 	}
-	var lent struct {
-		Secret string `json:"client_secret"`
-	}
-	if err := json.Unmarshal([]byte(d.run(t, "lend", "demo", "--to", "app", "--json")), &lent); err != nil {
-		t.Fatal(err)
-	}
-	time.Sleep(100 * time.Millisecond)
+	id, secret := d.lendOf(t, "demo", "app")
+	doorLooks()
 	start := func(method string, body io.Reader) (*http.Response, error) {
 		r, err := http.NewRequestWithContext(t.Context(), method, d.url+"/events", body)
 		if err != nil {
 			return nil, err
 		}
-		r.Header.Set("Authorization", basic("lend-app", lent.Secret))
+		r.Header.Set("Authorization", basic(id, secret))
 		return d.client.Do(r)
 	}
 	events, err := start("GET", nil)
@@ -500,6 +486,6 @@ func TestLendLost(t *testing.T) {
 	if to, err := os.Readlink(link); to != full {
 		t.Errorf("the link: %q, %v", to, err)
 	}
-	time.Sleep(100 * time.Millisecond) // what the door has read counts that long
+	doorLooks()
 	d.token(t)
 }

@@ -22,16 +22,8 @@ import (
 // jamaHome makes a home with the profile jama, at a server that plays Jama Connect.
 func jamaHome(t *testing.T) (*program.Home, *oauthtest.Server) {
 	t.Helper()
-	server, err := oauthtest.New(oauthtest.Options{Product: "jama", Fault: t.Errorf})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(server.Close)
-	h, err := program.NewHome(t.TempDir(), bin)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(h.Close)
+	server := oauthtest.Start(t, oauthtest.Options{Product: "jama"})
+	h := program.TestHome(t, bin)
 	if _, err := h.Run("secret", "add", "jama", "--preset", "jama", "--url", server.APIURL(), "--client-id", "client", "--secret-stdin", "--no-verify"); err != nil {
 		t.Fatal(err)
 	}

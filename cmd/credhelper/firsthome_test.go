@@ -107,12 +107,8 @@ func TestClientAuthWords(t *testing.T) {
 // keep.
 func copyFirstHome(t *testing.T) *program.Home {
 	t.Helper()
-	h, err := program.EmptyHome(t.TempDir(), bin)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(h.Close)
-	err = filepath.WalkDir(firstHome, func(path string, d fs.DirEntry, err error) error {
+	h := program.EmptyTestHome(t, bin)
+	err := filepath.WalkDir(firstHome, func(path string, d fs.DirEntry, err error) error {
 		if err != nil || path == firstHome {
 			return err
 		}

@@ -77,11 +77,7 @@ func TestInstallation(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			h, err := program.NewHome(t.TempDir(), bin)
-			if err != nil {
-				t.Fatal(err)
-			}
-			t.Cleanup(h.Close)
+			h := program.TestHome(t, bin)
 			args := strings.Fields(c.by)
 			if len(args) == 0 {
 				args = []string{"list"}

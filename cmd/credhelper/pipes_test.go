@@ -19,8 +19,7 @@ import (
 	"github.com/credhelper/credhelper/protocol/secret"
 )
 
-// How tools use their pipes. The numbers are those of the hostile inputs in
-// docs/security.md; the others are vectors.
+// How tools use their pipes. What they send is tested by the vectors of package protocol.
 
 const gitRequest = "protocol=https\nhost=api.example.com\n\n"
 
@@ -57,7 +56,7 @@ func coldHome(t testing.TB, s *server) *program.Home {
 	return h
 }
 
-// TestByteByByte (no. 6): a request may arrive one byte at a time.
+// TestByteByByte: a request may arrive one byte at a time.
 func TestByteByByte(t *testing.T) {
 	bothStates(t, func(t *testing.T, s *server, h *program.Home) {
 		cmd := h.Command("git-credential-credhelper", "get")
@@ -78,7 +77,7 @@ func (r *slowly) Read(p []byte) (int, error) {
 	return 1, nil
 }
 
-// TestPipeStaysOpen (no. 8, R3): a request that ends with an empty line is answered although
+// TestPipeStaysOpen (R3): a request that ends with an empty line is answered although
 // the pipe stays open. A dialect that reads to the end of the stream reports after 2 s that
 // the request is incomplete.
 func TestPipeStaysOpen(t *testing.T) {
@@ -98,7 +97,7 @@ func TestPipeStaysOpen(t *testing.T) {
 	})
 }
 
-// TestCargoPipe (no. 73): cargo keeps its pipe open until it has read our line, and sends
+// TestCargoPipe: cargo keeps its pipe open until it has read our line, and sends
 // further requests on it. The greeting comes before any request.
 func TestCargoPipe(t *testing.T) {
 	bothStates(t, func(t *testing.T, s *server, h *program.Home) {
@@ -139,7 +138,7 @@ func TestCargoPipe(t *testing.T) {
 	})
 }
 
-// TestKubectlLeavesStdin (no. 72): in an interactive kubectl, stdin belongs to the person,
+// TestKubectlLeavesStdin: in an interactive kubectl, stdin belongs to the person,
 // and not one byte of it is read.
 func TestKubectlLeavesStdin(t *testing.T) {
 	bothStates(t, func(t *testing.T, s *server, h *program.Home) {

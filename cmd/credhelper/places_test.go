@@ -76,7 +76,7 @@ func TestPlaces(t *testing.T) {
 	s := newServer(t)
 	h := newHome(t, s)
 	c := newContainer(t, h)
-	time.Sleep(30 * time.Millisecond) // stamps under 10 ms old are not trusted
+	settle()
 	if err := h.Empty(); err != nil { // storing the secret fetched a token
 		t.Fatal(err)
 	}
@@ -109,7 +109,7 @@ func TestFivePlaces(t *testing.T) {
 	}
 	s := newServer(t)
 	h := newHome(t, s)
-	time.Sleep(30 * time.Millisecond)
+	settle()
 	before := s.requests()
 	var last *container
 	for range 5 {
@@ -146,7 +146,7 @@ func TestPlacesForgetTogether(t *testing.T) {
 			t.Run(strings.Join(args, " ")+" by the "+by, func(t *testing.T) {
 				h := newHome(t, s)
 				c := newContainer(t, h)
-				time.Sleep(30 * time.Millisecond)
+				settle()
 				host, inside := hostToken(t, h), c.token(t)
 				copies := map[string][]byte{}
 				for _, path := range h.Entries() {
@@ -190,7 +190,7 @@ func TestPlacesDropRefused(t *testing.T) {
 	s := newServer(t)
 	h := newHome(t, s)
 	c := newContainer(t, h)
-	time.Sleep(30 * time.Millisecond)
+	settle()
 	host, inside := hostToken(t, h), c.token(t)
 	if err := h.Age("jama", 2*time.Minute); err != nil {
 		t.Fatal(err)

@@ -41,11 +41,7 @@ func ownHome(t *testing.T) *program.Home {
 	if err := borrow(bin, links); err != nil {
 		t.Fatal(err)
 	}
-	h, err := program.NewHome(t.TempDir(), links)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(h.Close)
+	h := program.TestHome(t, links)
 	addProfile(t, h, s, "jama", "https://api.example.com")
 	return h
 }

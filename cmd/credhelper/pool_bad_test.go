@@ -259,10 +259,7 @@ func TestPoolReader(t *testing.T) {
 // doctor says the same.
 func TestPoolWrong(t *testing.T) {
 	keys := t.TempDir()
-	maker, err := program.EmptyHome(t.TempDir(), bin)
-	if err != nil {
-		t.Fatal(err)
-	}
+	maker := program.EmptyTestHome(t, bin)
 	other := filepath.Join(keys, "other")
 	if _, err := maker.Run("", "pool", "key", other); err != nil {
 		t.Fatal(err)
@@ -530,14 +527,31 @@ func TestPoolTLS(t *testing.T) {
 	}
 }
 
-// accessList is the one of docs/pool.md, with passwords.
-func accessList(t *testing.T) (users []string) {
+// poolPage is docs/pool.md.
+func poolPage(t testing.TB) string {
 	t.Helper()
 	page, err := os.ReadFile("../../docs/pool.md")
 	if err != nil {
 		t.Fatal(err)
 	}
-	for line := range strings.Lines(string(page)) {
+	return string(page)
+}
+
+// onPoolPage is what follows the first line, or lines, of a block of docs/pool.md.
+func onPoolPage(t testing.TB, begin string) string {
+	t.Helper()
+	_, rest, _ := strings.Cut(poolPage(t), "```"+begin)
+	block, _, found := strings.Cut(rest, "```")
+	if !found {
+		t.Fatalf("docs/pool.md has no block that begins with %q", begin)
+	}
+	return block
+}
+
+// accessList is the one of docs/pool.md, with passwords.
+func accessList(t *testing.T) (users []string) {
+	t.Helper()
+	for line := range strings.Lines(poolPage(t)) {
 		if user, found := strings.CutPrefix(line, "user credhelper-"); found {
 			users = append(users, strings.ReplaceAll(strings.TrimSpace(user), "PASSWORD", strings.Fields(user)[0]+"-password"))
 		}

@@ -185,7 +185,7 @@ func TestPoolCallsNobody(t *testing.T) {
 			if err := h.Empty(); err != nil {
 				t.Fatal(err)
 			}
-			time.Sleep(30 * time.Millisecond) // stamps under 10 ms old are not trusted
+			settle()
 			log := filepath.Join(t.TempDir(), "log")
 			if r := finish(t, traced(t, h, log, []string{"-e", "trace=%file,%network"}, patiently...)); r.code != 0 {
 				t.Fatalf("%s: %+v", what, r)

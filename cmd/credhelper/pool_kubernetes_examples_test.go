@@ -166,11 +166,7 @@ func TestRealKubernetesStolen(t *testing.T) {
 		}
 	}
 
-	page, err := os.ReadFile("../../docs/pool.md")
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, section, _ := strings.Cut(string(page), "### A reader was stolen\n")
+	_, section, _ := strings.Cut(poolPage(t), "### A reader was stolen\n")
 	section, _, _ = strings.Cut(section, "\n## ")
 	lines := regexp.MustCompile("`(kubectl [^`]*)`").FindAllStringSubmatch(section, -1)
 	if len(lines) != 2 {

@@ -63,13 +63,8 @@ func verbs(t testing.TB, role string) []string {
 
 // TestPoolKubernetesPage: docs/pool.md shows the keepers' Role of the example.
 func TestPoolKubernetesPage(t *testing.T) {
-	page, err := os.ReadFile("../../docs/pool.md")
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, rules, _ := strings.Cut(string(page), "```yaml\nrules:\n")
-	rules, _, _ = strings.Cut(rules, "```")
-	if want := "rules:\n" + rules; rules == "" || !strings.Contains(rules, "verbs: ["+strings.Join(verbs(t, "keeper"), ", ")+"]") || !strings.Contains(readExample(t), want) {
+	rules := "rules:\n" + onPoolPage(t, "yaml\nrules:\n")
+	if !strings.Contains(rules, "verbs: ["+strings.Join(verbs(t, "keeper"), ", ")+"]") || !strings.Contains(readExample(t), rules) {
 		t.Errorf("%s", rules)
 	}
 }

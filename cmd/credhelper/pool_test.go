@@ -108,12 +108,7 @@ func (f *fleet) write(t testing.TB, name, content string) {
 
 func (f *fleet) home(t testing.TB) *program.Home {
 	t.Helper()
-	h, err := program.EmptyHome(t.TempDir(), bin)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(h.Close)
-	return h
+	return program.EmptyTestHome(t, bin)
 }
 
 // add makes a host with a key.

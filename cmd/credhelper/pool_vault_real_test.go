@@ -16,15 +16,9 @@ import (
 // TestRealVaultPool: hosts that share a token in HashiCorp Vault, with the policy of
 // keepers in docs/pool.md, make one request; and one for all after an API refused it.
 func TestRealVaultPool(t *testing.T) {
-	page, err := os.ReadFile("../../docs/pool.md")
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, policy, _ := strings.Cut(string(page), "```hcl\n")
-	policy, _, _ = strings.Cut(policy, "```")
 	r := sourcetest.StartReal(t)
 	r.Mount(t, "kv", 2)
-	r.AppRole(t, vaultRole, vaultSecret, policy, nil)
+	r.AppRole(t, vaultRole, vaultSecret, onPoolPage(t, "hcl\n"), nil)
 	secret := filepath.Join(t.TempDir(), "secret-id")
 	if err := os.WriteFile(secret, []byte(vaultSecret), 0o600); err != nil {
 		t.Fatal(err)

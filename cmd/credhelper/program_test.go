@@ -180,11 +180,7 @@ func (s *server) knows(tok string) bool { s.mu.Lock(); defer s.mu.Unlock(); retu
 // newHome makes a home with the profile jama, its secret secretA, and no token.
 func newHome(t testing.TB, s *server) *program.Home {
 	t.Helper()
-	h, err := program.NewHome(t.TempDir(), bin)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(h.Close)
+	h := program.TestHome(t, bin)
 	addProfile(t, h, s, "jama", "https://api.example.com")
 	return h
 }
@@ -201,8 +197,8 @@ func addProfile(t testing.TB, h *program.Home, s *server, name, origin string) {
 func warmHome(t testing.TB, s *server) *program.Home {
 	t.Helper()
 	h := newHome(t, s)
-	for range 2 { // stamps under 10 ms old are not trusted
-		time.Sleep(30 * time.Millisecond)
+	for range 2 {
+		settle()
 		for _, by := range []string{"jama", "https://api.example.com/"} {
 			if _, err := h.Run("", "token", by); err != nil {
 				t.Fatal(err)
@@ -211,6 +207,10 @@ func warmHome(t testing.TB, s *server) *program.Home {
 	}
 	return h
 }
+
+// settle waits until what was written counts: the stamp of a file that changed less than
+// 10 ms ago is not trusted.
+func settle() { time.Sleep(30 * time.Millisecond) }
 
 // result is how a call ended.
 type result struct {

@@ -118,14 +118,10 @@ func TestRefusedInVain(t *testing.T) {
 	t.Cleanup(api.Close)
 	for name, round := range refusers {
 		t.Run(name, func(t *testing.T) {
-			h, err := program.NewHome(t.TempDir(), bin)
-			if err != nil {
-				t.Fatal(err)
-			}
-			t.Cleanup(h.Close)
+			h := program.TestHome(t, bin)
 			before := s.requests()
 			h.Env = append(h.Env, "TEST_API="+api.URL)
-			err = h.AddProfile(program.Profile{Name: "jama", Origin: "https://api.example.com", Also: []string{api.URL}, TokenURL: s.URL + "/token", ClientID: "client", Secret: secretA})
+			err := h.AddProfile(program.Profile{Name: "jama", Origin: "https://api.example.com", Also: []string{api.URL}, TokenURL: s.URL + "/token", ClientID: "client", Secret: secretA})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -207,11 +203,7 @@ func TestAcceptedWithoutRoute(t *testing.T) {
 // else; for a host that no profile owns it goes on.
 func TestGitQuit(t *testing.T) {
 	s := newServer(t)
-	h, err := program.NewHome(t.TempDir(), bin)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(h.Close)
+	h := program.TestHome(t, bin)
 	if err := h.AddProfile(program.Profile{Name: "jama", Origin: "https://api.example.com", TokenURL: s.URL + "/token", ClientID: "client"}); err != nil {
 		t.Fatal(err)
 	}

@@ -7,7 +7,6 @@ import (
 	"os"
 	"strings"
 	"testing"
-	"time"
 )
 
 // TestRunRestored (S10, T16): run/ is moved away, the token revoked, and run/ moved back:
@@ -25,7 +24,7 @@ func TestRunRestored(t *testing.T) {
 	} {
 		t.Run(strings.Join(args, " "), func(t *testing.T) {
 			h := newHome(t, s)
-			time.Sleep(30 * time.Millisecond) // stamps under 10 ms old are not trusted
+			settle()
 			before := hostToken(t, h)
 			if hostToken(t, h) != before {
 				t.Fatal("nothing is cached: the test is blind")

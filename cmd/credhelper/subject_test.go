@@ -7,7 +7,6 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/credhelper/credhelper/internal/program"
 )
@@ -30,7 +29,7 @@ func TestSubjects(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	time.Sleep(30 * time.Millisecond) // stamps under 10 ms old are not trusted
+	settle()
 	before := s.requests()
 	tokens := map[string]string{}
 	for i := range 10 {

@@ -7,7 +7,6 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/credhelper/credhelper/internal/program"
 	"github.com/credhelper/credhelper/protocol"
@@ -102,7 +101,7 @@ func TestUnownedByTheFront(t *testing.T) {
 // trusted.
 func index(t *testing.T, h *program.Home) {
 	t.Helper()
-	time.Sleep(30 * time.Millisecond)
+	settle()
 	forgetHosts(t, h)
 	if r := finish(t, h.Command("token", "https://nobody.example")); r.code != 3 {
 		t.Fatalf("%+v", r)
