@@ -52,9 +52,9 @@ func agentServer() http.Handler {
 	return http.HandlerFunc(func(rw http.ResponseWriter, _ *http.Request) { fmt.Fprintln(rw, "{}") })
 }
 
-// headersHelper: run through the shell, with the server's URL in a variable; stdout is an
-// object of strings. The same command gives nothing to a server from somebody else's
-// repository (O14).
+// TestMCPHeadersHelper: a headersHelper runs through the shell, with the server's URL in a
+// variable; its stdout is an object of strings. The same command gives nothing to a server
+// from somebody else's repository (O14).
 func TestMCPHeadersHelper(t *testing.T) {
 	w := newWorld(t)
 	site, stranger := w.site("Bearer", agentServer()), w.stranger("Bearer", agentServer())
@@ -86,8 +86,8 @@ func TestMCPHeadersHelper(t *testing.T) {
 	w.requests(1)
 }
 
-// apiKeyHelper, run through the shell, and a model provider's command with arguments: the
-// bare token, on one line, within their time limits.
+// TestAgentsKeys: apiKeyHelper, run through the shell, and a model provider's command with
+// arguments: the bare token, on one line, within their time limits.
 func TestAgentsKeys(t *testing.T) {
 	w := newWorld(t)
 	site := w.site("Bearer", agentServer())
@@ -127,8 +127,8 @@ func TestAgentsKeys(t *testing.T) {
 	w.requests(1)
 }
 
-// Restish runs its tool for each request, with the request as JSON on stdin, and adds
-// the headers of the answer, whose values it takes as lists.
+// TestRestishTool: Restish runs its tool for each request, with the request as JSON on
+// stdin, and adds the headers of the answer, whose values it takes as lists.
 func TestRestishTool(t *testing.T) {
 	w := newWorld(t)
 	site, stranger := w.site("Bearer", agentServer()), w.stranger("Bearer", agentServer())

@@ -98,8 +98,8 @@ func (w *world) bazelFetch(part, url string) (status int, expires int64) {
 	return got.StatusCode, expires
 }
 
-// A download through the helper that setup configures; another host gets no header, and a
-// failure is shown.
+// TestBazelsPart: a download through the helper that setup configures; another host gets no
+// header, and a failure is shown.
 func TestBazelsPart(t *testing.T) {
 	for _, named := range []string{"", "work"} {
 		t.Run(fmt.Sprintf("profile %q", named), func(t *testing.T) {

@@ -76,8 +76,8 @@ func (w *world) crate(folder, registry string) option {
 	return in(w.home + "/" + folder)
 }
 
-// Reading, publishing and listing owners with one token. Another registry is left to cargo's
-// next provider (docs/dialects/README.md: url-not-supported).
+// TestCargo: reading, publishing and listing owners with one token. Another registry is
+// left to cargo's next provider (docs/dialects/README.md: url-not-supported).
 func TestCargo(t *testing.T) {
 	w, site, stranger := cargoWorld(t)
 	w.profile("work", site.URL)
@@ -99,7 +99,7 @@ func TestCargo(t *testing.T) {
 	w.requests(1)
 }
 
-// logout succeeds; login has nothing to store, and says what to type.
+// TestCargoLoginLogout: logout succeeds; login has nothing to store, and says what to type.
 func TestCargoLoginLogout(t *testing.T) {
 	w, site, _ := cargoWorld(t)
 	w.profile("work", site.URL)
@@ -126,44 +126,36 @@ func TestCargoLoginLogout(t *testing.T) {
 	w.requests(2) // a token is not replaced in its first minute
 }
 
-// A provider for one registry with its profile in the arguments: that narrows, and cannot
-// make another registry ours (O14).
-func TestCargoNamedProfile(t *testing.T) {
-	w, site, stranger := cargoWorld(t)
-	w.profile("work", site.URL)
-	provider := `credential-provider = ["` + w.link("cargo-credential-credhelper") + `", "--profile", "work"]` + "\n"
-	w.write(".cargo/config.toml", "[registries.mine]\nindex = \"sparse+"+site.URL+"/index/\"\n"+provider+
-		"[registries.other]\nindex = \"sparse+"+stranger.URL+"/index/\"\n"+provider)
-	w.ok(w.crate("app", "mine"), "cargo", "fetch")
-	site.served(t)
-	w.fails(w.crate("other", "other"), "cargo", "fetch")
-	stranger.asked(t)
-	w.requests(1)
-}
-
-// cargo's built-in provider runs a command without arguments, and names the registry in a
+// TestCargoProviders: a provider for one registry in cargo's own settings: ours with its
+// profile in the arguments, which narrows and cannot make another registry ours (O14), and
+// cargo's built-in one, which runs a command without arguments and names the registry in a
 // variable (the dialect is chosen by it).
-func TestCargoFromStdout(t *testing.T) {
-	w, site, stranger := cargoWorld(t)
-	w.profile("work", site.URL)
-	provider := "credential-provider = [\"cargo:token-from-stdout\", \"credhelper\"]\n"
-	w.write(".cargo/config.toml", "[registries.mine]\nindex = \"sparse+"+site.URL+"/index/\"\n"+provider+
-		"[registries.other]\nindex = \"sparse+"+stranger.URL+"/index/\"\n"+provider)
-	w.ok(w.crate("app", "mine"), "cargo", "fetch")
-	site.served(t)
-	w.fails(w.crate("other", "other"), "cargo", "fetch")
-	stranger.asked(t)
-	w.requests(1)
+func TestCargoProviders(t *testing.T) {
+	for name, provider := range map[string]string{
+		"ours":        `["LINK", "--profile", "work"]`,
+		"from stdout": `["cargo:token-from-stdout", "credhelper"]`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			w, site, stranger := cargoWorld(t)
+			w.profile("work", site.URL)
+			setting := "credential-provider = " + strings.Replace(provider, "LINK", w.link("cargo-credential-credhelper"), 1) + "\n"
+			w.write(".cargo/config.toml", "[registries.mine]\nindex = \"sparse+"+site.URL+"/index/\"\n"+setting+
+				"[registries.other]\nindex = \"sparse+"+stranger.URL+"/index/\"\n"+setting)
+			w.ok(w.crate("app", "mine"), "cargo", "fetch")
+			site.served(t)
+			w.fails(w.crate("other", "other"), "cargo", "fetch")
+			stranger.asked(t)
+			w.requests(1)
+		})
+	}
 }
 
-// cargo shows the reason of a failure.
+// TestCargoFailure: cargo shows the reason of a failure.
 func TestCargoFailure(t *testing.T) {
 	w, site, _ := cargoWorld(t)
 	w.profile("work", site.URL)
 	w.setup("cargo")
 	w.refuseSecret()
 	r := w.fails(w.crate("app", "mine"), "cargo", "fetch")
-	if !strings.Contains(r.stderr, "credhelper: ") {
-		t.Errorf("the reason is not shown: %s", r.stderr)
-	}
+	r.shows(t, "credhelper: ")
 }

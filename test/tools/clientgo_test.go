@@ -11,9 +11,9 @@ import (
 	"k8s.io/client-go/tools/clientcmd"
 )
 
-// A long-running program that uses client-go runs the plugin again after a 401, and never
-// otherwise before the expiry that it was told. So its second request reports a refusal
-// (X1): the program continues with one more token, and no more than one.
+// TestClientGo: a long-running program that uses client-go runs the plugin again after a
+// 401, and never otherwise before the expiry that it was told. So its second request
+// reports a refusal (X1): the program continues with one more token, and no more than one.
 func TestClientGo(t *testing.T) {
 	w := newWorld(t)
 	site := w.site("Bearer", cluster())

@@ -54,6 +54,7 @@ var clientLines = []struct {
 		`eval "$(credhelper header --format env URL/hello)" && curl -sSf -H "Authorization: Bearer $BEARER_TOKEN" URL/hello`, ""},
 }
 
+// TestHTTPClients: each client sends the token to its server, and nothing to another one.
 func TestHTTPClients(t *testing.T) {
 	for _, c := range clientLines {
 		t.Run(c.name, func(t *testing.T) {
@@ -83,7 +84,8 @@ func (w *world) trustingProfile(name, origin string) {
 	w.profile(name, origin, "--ca-file", authorityFile())
 }
 
-// Over plain http a token goes only to a loopback address that a profile names (O2).
+// TestPlainHTTP: over plain http a token goes only to a loopback address that a profile
+// names (O2).
 func TestPlainHTTP(t *testing.T) {
 	w := newWorld(t)
 	site := w.plainSite("Bearer", api(nowhere))
@@ -98,7 +100,7 @@ func TestPlainHTTP(t *testing.T) {
 	w.fails(nil, "credhelper", "token", "http://intranet.example/hello")
 }
 
-// A redirect to another host is followed, without the header.
+// TestRedirect: a redirect to another host is followed, without the header.
 func TestRedirect(t *testing.T) {
 	w := newWorld(t)
 	w.setenv("CURL_CA_BUNDLE=" + authorityFile())
@@ -118,7 +120,8 @@ func TestRedirect(t *testing.T) {
 	w.requests(1) // the stranger's 401 is not about our token
 }
 
-// After a 401, credhelper curl fetches one new token and tries once more.
+// TestCurlStaleToken: after a 401, credhelper curl fetches one new token and tries once
+// more.
 func TestCurlStaleToken(t *testing.T) {
 	w := newWorld(t)
 	w.setenv("CURL_CA_BUNDLE=" + authorityFile())
@@ -130,8 +133,8 @@ func TestCurlStaleToken(t *testing.T) {
 	w.requests(2)
 }
 
-// rclone runs the command for the first request and after a 401. It cannot report that the
-// token was refused, so the command cannot know.
+// TestRclone: rclone runs the command for the first request and after a 401. It cannot
+// report that the token was refused, so the command cannot know.
 func TestRclone(t *testing.T) {
 	w := newWorld(t)
 	files := t.TempDir()
@@ -158,13 +161,12 @@ func TestRclone(t *testing.T) {
 	w.append(".config/rclone/rclone.conf", "[stranger]\ntype = webdav\nurl = "+stranger.URL+"\nvendor = other\n"+
 		"bearer_token_command = credhelper token "+stranger.URL+"\n")
 	r := w.fails(nil, "rclone", "cat", "stranger:file", "--low-level-retries", "1", "--retries", "1")
-	if !strings.Contains(r.stderr, "credhelper: ") {
-		t.Errorf("the reason is not shown: %s", r.stderr)
-	}
+	r.shows(t, "credhelper: ")
 	w.requests(1)
 }
 
-// What setup prints for tools that it cannot configure is typed as printed.
+// TestPrintedLines: what setup prints for tools that it cannot configure is typed as
+// printed.
 func TestPrintedLines(t *testing.T) {
 	for _, c := range []struct{ tool, flags string }{
 		{"curl", ""}, {"wget", "export WGETRC=/dev/null;"}, {"httpie", "http() { command http --ignore-stdin --check-status --body \"$@\"; };"},

@@ -101,8 +101,8 @@ func (e *engine) last() string {
 	return e.seen[len(e.seen)-1]
 }
 
-// docker login uses what the helper has, and logout succeeds. pull sends the engine the user
-// and the token, and an empty pair for another registry.
+// TestDocker: docker login uses what the helper has, and logout succeeds. pull sends the
+// engine the user and the token, and an empty pair for another registry.
 func TestDocker(t *testing.T) {
 	w := newWorld(t)
 	site := w.site("Basic", images())
@@ -134,7 +134,7 @@ func TestDocker(t *testing.T) {
 	w.requests(1) // in its first minute a token is not replaced
 }
 
-// docker manifest contacts the registry itself.
+// TestDockerManifest: docker manifest contacts the registry itself.
 func TestDockerManifest(t *testing.T) {
 	for _, kind := range registries {
 		t.Run(kind.name, func(t *testing.T) {
@@ -153,8 +153,9 @@ func TestDockerManifest(t *testing.T) {
 	}
 }
 
-// A helper for every registry, which setup does not configure: docker asks it for somebody
-// else's registry too, gets the fixed sentence for "not found", and continues.
+// TestDockerStore: a helper for every registry, which setup does not configure: docker asks
+// it for somebody else's registry too, gets the fixed sentence for "not found", and
+// continues.
 func TestDockerStore(t *testing.T) {
 	w := newWorld(t)
 	site := w.site("Basic", images())
@@ -173,7 +174,7 @@ func TestDockerStore(t *testing.T) {
 	w.requests(1)
 }
 
-// podman login finds that there is nothing to do; its logout is an erase.
+// TestPodmanLogin: podman login finds that there is nothing to do; its logout is an erase.
 func TestPodmanLogin(t *testing.T) {
 	w := newWorld(t)
 	site := w.site("Basic", images())
@@ -189,7 +190,8 @@ func TestPodmanLogin(t *testing.T) {
 	w.requests(1) // in its first minute a token is not replaced
 }
 
-// A typed password cannot be stored: docker shows our error, and writes no file with it.
+// TestDockerLoginStores: a typed password cannot be stored: docker shows our error, and
+// writes no file with it.
 func TestDockerLoginStores(t *testing.T) {
 	w := newWorld(t)
 	site := w.site("Basic", images())

@@ -106,7 +106,8 @@ func doorTo(t *testing.T, content http.Handler) (*door, *site) {
 // wrong is a secret that lend did not make.
 const wrong = "chl_0000000000000000000000000000000000000000000000000000000000000000"
 
-// golang.org/x/oauth2 is what most Go programs have: id, secret and a token URL.
+// TestDoorGoClient: golang.org/x/oauth2 is what most Go programs have: id, secret and a
+// token URL.
 func TestDoorGoClient(t *testing.T) {
 	d, site := doorTo(t, hello)
 	g := d.lend("work", "app")
@@ -148,9 +149,12 @@ func TestDoorGoClient(t *testing.T) {
 }
 
 // testdata returns the path of a file of this package.
-func testdata(t *testing.T, name string) string {
+func testdata(t *testing.T, name string) string { return absolute(t, "testdata/"+name) }
+
+// absolute returns a path that holds in every directory.
+func absolute(t *testing.T, path string) string {
 	t.Helper()
-	path, err := filepath.Abs("testdata/" + name)
+	path, err := filepath.Abs(path)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -62,8 +62,8 @@ func gitRead(t *testing.T, name string) (*world, *site, option, []string) {
 	return w, s, nil, []string{"git", "ls-remote", s.URL + "/app.git"}
 }
 
-// The engine is removed after the first calls. The cached answer does not need it, nor its
-// network, keyring or libraries (docs/architecture.md).
+// TestFrontAlone: the engine is removed after the first calls. The cached answer does not
+// need it, nor its network, keyring or libraries (docs/architecture.md).
 func TestFrontAlone(t *testing.T) {
 	for _, c := range frontTools {
 		t.Run(c.name, func(t *testing.T) {

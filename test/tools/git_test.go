@@ -15,7 +15,7 @@ import (
 
 // gits are two versions of git: Debian 12's knows only user name and password; Debian 13's
 // (2.46 and later) sends any scheme. The first is this machine's own.
-var gits = []struct{ name string }{{"old"}, {"new"}}
+var gits = []string{"old", "new"}
 
 // useGit puts one of the two first in PATH and reports which it is.
 func (w *world) useGit(name string) (scheme string) {
@@ -36,6 +36,17 @@ func (w *world) useGit(name string) (scheme string) {
 		w.t.Fatalf("%s is not the %s one: these tests are for a machine whose own git cannot send a bearer token (Debian 12's)", version, name)
 	}
 	return scheme
+}
+
+// eachGit runs a test with each git, in a world of its own.
+func eachGit(t *testing.T, test func(t *testing.T, w *world, git, scheme string)) {
+	t.Helper()
+	for _, git := range gits {
+		t.Run(git, func(t *testing.T) {
+			w := newWorld(t)
+			test(t, w, git, w.useGit(git))
+		})
+	}
 }
 
 // repositories serves bare repositories at /team/app.git and so on, for reading and writing,
@@ -59,72 +70,65 @@ func repositories(t *testing.T, names ...string) http.Handler {
 	return backend
 }
 
-// Clone, commit, push and fetch with one token, and nothing for another host
+// TestGit: clone, commit, push and fetch with one token, and nothing for another host
 // (docs/dialects/README.md: nobody's host is silence).
 func TestGit(t *testing.T) {
-	for _, g := range gits {
-		t.Run(g.name, func(t *testing.T) {
-			w := newWorld(t)
-			scheme := w.useGit(g.name)
-			site := w.site(scheme, repositories(t, "team/app.git"))
-			stranger := w.stranger(scheme, repositories(t, "team/app.git"))
-			w.profile("work", site.URL)
-			w.setup("git")
+	eachGit(t, func(t *testing.T, w *world, _, scheme string) {
+		site := w.site(scheme, repositories(t, "team/app.git"))
+		stranger := w.stranger(scheme, repositories(t, "team/app.git"))
+		w.profile("work", site.URL)
+		w.setup("git")
 
-			w.ok(nil, "git", "clone", "-q", site.URL+"/team/app.git", "app")
-			app := in(w.home + "/app")
-			w.write("app/file", "text\n")
-			w.ok(app, "git", "add", "file")
-			w.ok(app, "git", "commit", "-q", "-m", "first")
-			w.ok(app, "git", "push", "-q", "origin", "HEAD:main")
-			w.ok(app, "git", "fetch", "-q")
-			if out := w.ok(nil, "git", "ls-remote", site.URL+"/team/app.git", "main"); !strings.Contains(out, "refs/heads/main") {
-				t.Errorf("the push did not arrive: %q", out)
-			}
-			site.served(t)
-			w.requests(1)
+		w.ok(nil, "git", "clone", "-q", site.URL+"/team/app.git", "app")
+		app := in(w.home + "/app")
+		w.write("app/file", "text\n")
+		w.ok(app, "git", "add", "file")
+		w.ok(app, "git", "commit", "-q", "-m", "first")
+		w.ok(app, "git", "push", "-q", "origin", "HEAD:main")
+		w.ok(app, "git", "fetch", "-q")
+		if out := w.ok(nil, "git", "ls-remote", site.URL+"/team/app.git", "main"); !strings.Contains(out, "refs/heads/main") {
+			t.Errorf("the push did not arrive: %q", out)
+		}
+		site.served(t)
+		w.requests(1)
 
-			r := w.fails(nil, "git", "ls-remote", stranger.URL+"/team/app.git")
-			if strings.Contains(r.stderr, "credhelper") {
-				t.Errorf("somebody else's host is no matter of ours, but: %s", r.stderr)
-			}
-			stranger.asked(t)
-			w.requests(1)
-		})
-	}
+		r := w.fails(nil, "git", "ls-remote", stranger.URL+"/team/app.git")
+		if strings.Contains(r.stderr, "credhelper") {
+			t.Errorf("somebody else's host is no matter of ours, but: %s", r.stderr)
+		}
+		stranger.asked(t)
+		w.requests(1)
+	})
 }
 
-// The server no longer accepts a token. git 2.46 asks again within the same command, by
-// state[] and continue. An older git fails and calls erase, and the next command works.
-// Either way there is one more token request, not two.
+// TestGitStaleToken: the server no longer accepts a token. git 2.46 asks again within the
+// same command, by state[] and continue. An older git fails and calls erase, and the next
+// command works. Either way there is one more token request, not two.
 func TestGitStaleToken(t *testing.T) {
-	for _, g := range gits {
-		t.Run(g.name, func(t *testing.T) {
-			w := newWorld(t)
-			scheme := w.useGit(g.name)
-			site := w.site(scheme, repositories(t, "app.git"))
-			w.profile("work", site.URL)
-			w.setup("git")
-			w.ok(nil, "git", "ls-remote", site.URL+"/app.git")
-			w.revoke()
-			site.forgetSeen()
+	eachGit(t, func(t *testing.T, w *world, git, scheme string) {
+		site := w.site(scheme, repositories(t, "app.git"))
+		w.profile("work", site.URL)
+		w.setup("git")
+		w.ok(nil, "git", "ls-remote", site.URL+"/app.git")
+		w.revoke()
+		site.forgetSeen()
 
-			if g.name == "old" {
-				w.fails(nil, "git", "ls-remote", site.URL+"/app.git")
-			}
-			w.ok(nil, "git", "ls-remote", site.URL+"/app.git")
-			site.served(t)
-			w.requests(2)
-			if stale := site.requests()[1]; stale.token == "" || stale.status != 401 {
-				t.Errorf("the second request is not the stale token's: %v", stale)
-			}
-			w.ok(nil, "git", "ls-remote", site.URL+"/app.git")
-			w.requests(2)
-		})
-	}
+		if git == "old" {
+			w.fails(nil, "git", "ls-remote", site.URL+"/app.git")
+		}
+		w.ok(nil, "git", "ls-remote", site.URL+"/app.git")
+		site.served(t)
+		w.requests(2)
+		if stale := site.requests()[1]; stale.token == "" || stale.status != 401 {
+			t.Errorf("the second request is not the stale token's: %v", stale)
+		}
+		w.ok(nil, "git", "ls-remote", site.URL+"/app.git")
+		w.requests(2)
+	})
 }
 
-// With http.proactiveAuth git asks before the first request, and there is no 401.
+// TestGitProactive: with http.proactiveAuth git asks before the first request, and there is
+// no 401.
 func TestGitProactive(t *testing.T) {
 	w := newWorld(t)
 	scheme := w.useGit("new")
@@ -138,87 +142,72 @@ func TestGitProactive(t *testing.T) {
 	}
 }
 
-// Two profiles share a host by path. setup makes git send the path, and a third path gets
-// nothing (O9, O12).
+// TestGitPaths: two profiles share a host by path. setup makes git send the path, and a
+// third path gets nothing (O9, O12).
 func TestGitPaths(t *testing.T) {
-	for _, g := range gits {
-		t.Run(g.name, func(t *testing.T) {
-			w := newWorld(t)
-			scheme := w.useGit(g.name)
-			site := w.site(scheme, repositories(t, "red/app.git", "blue/app.git", "green/app.git"))
-			w.profile("red", site.URL+"/red")
-			w.profile("blue", site.URL+"/blue")
-			w.setup("git", "red")
-			w.setup("git", "blue")
-			w.ok(nil, "git", "ls-remote", site.URL+"/red/app.git")
-			w.requests(1)
-			w.ok(nil, "git", "ls-remote", site.URL+"/blue/app.git")
-			w.requests(2)
-			site.served(t)
-			site.forgetSeen()
-			w.fails(nil, "git", "ls-remote", site.URL+"/green/app.git")
-			for _, r := range site.requests() {
-				if r.token != "" {
-					t.Errorf("a path of no profile got a token: %v", r)
-				}
-			}
-		})
-	}
+	eachGit(t, func(t *testing.T, w *world, _, scheme string) {
+		site := w.site(scheme, repositories(t, "red/app.git", "blue/app.git", "green/app.git"))
+		w.profile("red", site.URL+"/red")
+		w.profile("blue", site.URL+"/blue")
+		w.setup("git", "red")
+		w.setup("git", "blue")
+		w.ok(nil, "git", "ls-remote", site.URL+"/red/app.git")
+		w.requests(1)
+		w.ok(nil, "git", "ls-remote", site.URL+"/blue/app.git")
+		w.requests(2)
+		site.served(t)
+		site.forgetSeen()
+		w.fails(nil, "git", "ls-remote", site.URL+"/green/app.git")
+		site.asked(t)
+		site.gotNothing(t)
+	})
 }
 
-// The server no longer knows the secret: git shows our one line, and its own.
+// TestGitFailure: the server no longer knows the secret: git shows our one line, and its
+// own.
 func TestGitFailure(t *testing.T) {
-	for _, g := range gits {
-		t.Run(g.name, func(t *testing.T) {
-			w := newWorld(t)
-			scheme := w.useGit(g.name)
-			site := w.site(scheme, repositories(t, "app.git"))
-			w.profile("work", site.URL)
-			w.setup("git")
-			w.refuseSecret()
-			r := w.fails(nil, "git", "ls-remote", site.URL+"/app.git")
-			if !strings.Contains(r.stderr, "credhelper: ") {
-				t.Errorf("the reason is not shown: %s", r.stderr)
-			}
-		})
-	}
+	eachGit(t, func(t *testing.T, w *world, _, scheme string) {
+		site := w.site(scheme, repositories(t, "app.git"))
+		w.profile("work", site.URL)
+		w.setup("git")
+		w.refuseSecret()
+		r := w.fails(nil, "git", "ls-remote", site.URL+"/app.git")
+		r.shows(t, "credhelper: ")
+	})
 }
 
-// A helper that stores, beside ours: git must not give it our token to store. If the profile
-// is named, setup clears the list of helpers for its hosts; elsewhere they work as before.
+// TestGitBesideStore: a helper that stores, beside ours: git must not give it our token to
+// store. If the profile is named, setup clears the list of helpers for its hosts; elsewhere
+// they work as before.
 func TestGitBesideStore(t *testing.T) {
-	for _, g := range gits {
-		t.Run(g.name, func(t *testing.T) {
-			w := newWorld(t)
-			scheme := w.useGit(g.name)
-			site := w.site(scheme, repositories(t, "app.git"))
-			w.profile("work", site.URL)
-			w.ok(nil, "git", "config", "--global", "credential.helper", "store")
-			w.setup("git", "work")
-			w.ok(nil, "git", "ls-remote", site.URL+"/app.git")
-			site.served(t)
-			if stored, err := os.ReadFile(w.home + "/.git-credentials"); err == nil {
-				t.Errorf("git stored the token: %s", stored)
-			}
-			w.ok(input("protocol=https\nhost=other.example\nusername=u\npassword=p\n\n"), "git", "credential", "approve")
-			if out := w.ok(input("protocol=https\nhost=other.example\n\n"), "git", "credential", "fill"); !strings.Contains(out, "password=p\n") {
-				t.Errorf("the other helper lost what it stored: %s", out)
-			}
-			w.ok(input("protocol=https\nhost=other.example\nusername=u\npassword=p\n\n"), "git", "credential", "reject")
-			w.fails(input("protocol=https\nhost=other.example\n\n"), "git", "credential", "fill")
-		})
-	}
+	eachGit(t, func(t *testing.T, w *world, _, scheme string) {
+		site := w.site(scheme, repositories(t, "app.git"))
+		w.profile("work", site.URL)
+		w.ok(nil, "git", "config", "--global", "credential.helper", "store")
+		w.setup("git", "work")
+		w.ok(nil, "git", "ls-remote", site.URL+"/app.git")
+		site.served(t)
+		if stored, err := os.ReadFile(w.home + "/.git-credentials"); err == nil {
+			t.Errorf("git stored the token: %s", stored)
+		}
+		w.ok(input("protocol=https\nhost=other.example\nusername=u\npassword=p\n\n"), "git", "credential", "approve")
+		if out := w.ok(input("protocol=https\nhost=other.example\n\n"), "git", "credential", "fill"); !strings.Contains(out, "password=p\n") {
+			t.Errorf("the other helper lost what it stored: %s", out)
+		}
+		w.ok(input("protocol=https\nhost=other.example\nusername=u\npassword=p\n\n"), "git", "credential", "reject")
+		w.fails(input("protocol=https\nhost=other.example\n\n"), "git", "credential", "fill")
+	})
 }
 
-// A server that refuses valid tokens, because the account has no rights there, must not
-// cause repeated fetches: one git command costs one token request at most, whatever the
-// status (T27).
+// TestGitNoRights: a server that refuses valid tokens, because the account has no rights
+// there, must not cause repeated fetches: one git command costs one token request at most,
+// whatever the status (T27).
 func TestGitNoRights(t *testing.T) {
-	for _, g := range gits {
+	for _, git := range gits {
 		for _, status := range []int{http.StatusUnauthorized, http.StatusForbidden} {
-			t.Run(fmt.Sprint(g.name, status), func(t *testing.T) {
+			t.Run(fmt.Sprint(git, status), func(t *testing.T) {
 				w := newWorld(t)
-				scheme := w.useGit(g.name)
+				scheme := w.useGit(git)
 				site := w.site(scheme, http.HandlerFunc(func(rw http.ResponseWriter, _ *http.Request) {
 					rw.Header().Set("WWW-Authenticate", scheme+` realm="tools"`)
 					http.Error(rw, "no rights", status)
@@ -242,31 +231,27 @@ func TestGitNoRights(t *testing.T) {
 	}
 }
 
-// Many gits at once with the same stale token: it is replaced once.
+// TestGitStaleTogether: many gits at once with the same stale token: it is replaced once.
 func TestGitStaleTogether(t *testing.T) {
 	const remotes = 12
-	for _, g := range gits {
-		t.Run(g.name, func(t *testing.T) {
-			w := newWorld(t)
-			scheme := w.useGit(g.name)
-			site := w.site(scheme, repositories(t, "app.git"))
-			w.profile("work", site.URL)
-			w.setup("git")
-			w.ok(nil, "git", "init", "-q", "app")
-			app := in(w.home + "/app")
-			for i := range remotes {
-				w.ok(app, "git", "remote", "add", fmt.Sprint("r", i), site.URL+"/app.git")
-			}
-			w.token("work")
-			w.revoke()
-			if fetch := []string{"git", "fetch", "-q", "--all", "--jobs", "6"}; g.name == "new" {
-				w.ok(app, fetch...)
-			} else {
-				w.run(app, fetch...) // the first ones fail, as they would without credhelper
-				w.ok(app, fetch...)
-			}
-			site.served(t)
-			w.requests(2)
-		})
-	}
+	eachGit(t, func(t *testing.T, w *world, git, scheme string) {
+		site := w.site(scheme, repositories(t, "app.git"))
+		w.profile("work", site.URL)
+		w.setup("git")
+		w.ok(nil, "git", "init", "-q", "app")
+		app := in(w.home + "/app")
+		for i := range remotes {
+			w.ok(app, "git", "remote", "add", fmt.Sprint("r", i), site.URL+"/app.git")
+		}
+		w.token("work")
+		w.revoke()
+		if fetch := []string{"git", "fetch", "-q", "--all", "--jobs", "6"}; git == "new" {
+			w.ok(app, fetch...)
+		} else {
+			w.run(app, fetch...) // the first ones fail, as they would without credhelper
+			w.ok(app, fetch...)
+		}
+		site.served(t)
+		w.requests(2)
+	})
 }

@@ -8,16 +8,16 @@ import (
 	"testing"
 )
 
-// What git demands of any external helper, tested through git itself (git credential fill,
-// approve, reject) with both gits. git's own test script is for helpers that store what they
-// are given. These tests are of the properties that remain for a helper that fetches its
-// tokens: it answers only for its hosts, tolerates being told to store, forgets on reject
-// only what was refused, and never prevents git's prompt.
+// TestGitCredentialBattery: what git demands of any external helper, tested through git
+// itself (git credential fill, approve, reject) with both gits. git's own test script is
+// for helpers that store what they are given. These tests are of the properties that remain
+// for a helper that fetches its tokens: it answers only for its hosts, tolerates being told
+// to store, forgets on reject only what was refused, and never prevents git's prompt.
 func TestGitCredentialBattery(t *testing.T) {
-	for _, g := range gits {
-		t.Run(g.name, func(t *testing.T) {
+	for _, git := range gits {
+		t.Run(git, func(t *testing.T) {
 			w := newWorld(t)
-			w.useGit(g.name)
+			w.useGit(git)
 			w.profile("work", "https://git.example.com")
 			w.link("git-credential-credhelper")
 			w.setenv("GIT_ASKPASS=" + w.write("askpass", "#!/bin/sh\ncase $1 in Username*) echo asked-user ;; *) echo asked-password ;; esac\n"))
@@ -25,7 +25,7 @@ func TestGitCredentialBattery(t *testing.T) {
 			w.ok(nil, "git", "config", "--global", "credential.helper", "credhelper")
 			known := w.token("work")
 			for _, c := range battery {
-				t.Run(c.name, func(t *testing.T) { known = c.run(t, w, g.name == "new", known) })
+				t.Run(c.name, func(t *testing.T) { known = c.run(t, w, git == "new", known) })
 			}
 		})
 	}
@@ -122,9 +122,9 @@ func (c question) run(t *testing.T, w *world, modern bool, known string) string 
 	return now
 }
 
-// git's own test script for external helpers, t0303. Alone, credhelper passes all but the
-// four tests that store a password and want it back. In front of a helper that stores, it
-// passes all: it is in nobody's way.
+// TestGitOwnScript: git's own test script for external helpers, t0303. Alone, credhelper
+// passes all but the four tests that store a password and want it back. In front of a
+// helper that stores, it passes all: it is in nobody's way.
 func TestGitOwnScript(t *testing.T) {
 	script := os.Getenv("TOOL_GIT_SCRIPT")
 	if script == "" {

@@ -8,14 +8,14 @@ import (
 	"testing"
 )
 
-// An LFS endpoint that refuses a valid token, because the account has no rights there.
-// git-lfs erases it and asks again, endlessly. It is told to stop: the push ends with our
-// reason, and there was one token request (A1).
+// TestGitLFSRefused: an LFS endpoint that refuses a valid token, because the account has no
+// rights there. git-lfs erases it and asks again, endlessly. It is told to stop: the push
+// ends with our reason, and there was one token request (A1).
 func TestGitLFSRefused(t *testing.T) {
-	for _, g := range gits {
-		t.Run(g.name, func(t *testing.T) {
+	for _, git := range gits {
+		t.Run(git, func(t *testing.T) {
 			w := newWorld(t)
-			scheme := w.useGit(g.name)
+			scheme := w.useGit(git)
 			w.setenv("GIT_LFS_PROGRESS=", "LC_ALL=C.UTF-8")
 			repository := repositories(t, "team/app.git")
 			site := w.site(scheme, http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {

@@ -44,8 +44,8 @@ func goWorld(t *testing.T) *world {
 	return w
 }
 
-// Versions and a download through a proxy that demands the token: the go command asks
-// without arguments, gets a 401, and asks with the URL.
+// TestGoauth: versions and a download through a proxy that demands the token: the go
+// command asks without arguments, gets a 401, and asks with the URL.
 func TestGoauth(t *testing.T) {
 	for _, c := range []struct{ name, profile string }{{"any profile", ""}, {"named profile", "work"}} {
 		t.Run(c.name, func(t *testing.T) {
@@ -71,7 +71,8 @@ func TestGoauth(t *testing.T) {
 	}
 }
 
-// The profile's path is a prefix: the proxy beside it on the same host gets nothing (O9).
+// TestGoauthPaths: the profile's path is a prefix: the proxy beside it on the same host
+// gets nothing (O9).
 func TestGoauthPaths(t *testing.T) {
 	w := goWorld(t)
 	site := w.site("Bearer", moduleProxy())
@@ -81,14 +82,12 @@ func TestGoauthPaths(t *testing.T) {
 	site.served(t)
 	site.forgetSeen()
 	w.fails(with("GOPROXY="+site.URL+"/other", "GOMODCACHE="+w.home+"/other"), "go", "list", "-m", "-versions", "example.com/demo")
-	for _, r := range site.requests() {
-		if r.token != "" {
-			t.Errorf("another path got the token: %v", r)
-		}
-	}
+	site.asked(t)
+	site.gotNothing(t)
 }
 
-// The go command hides why there is no credential, unless it runs with -x.
+// TestGoauthFailure: the go command hides why there is no credential, unless it runs with
+// -x.
 func TestGoauthFailure(t *testing.T) {
 	w := goWorld(t)
 	site := w.site("Bearer", moduleProxy())
@@ -96,9 +95,7 @@ func TestGoauthFailure(t *testing.T) {
 	w.setup("goauth")
 	w.refuseSecret()
 	r := w.fails(with("GOPROXY="+site.URL+"/p"), "go", "list", "-x", "-m", "-versions", "example.com/demo")
-	if !strings.Contains(r.stderr, "credhelper: ") {
-		t.Errorf("-x does not show the reason: %s", r.stderr)
-	}
+	r.shows(t, "credhelper: ")
 	if _, err := os.Stat(w.home + "/.config/go/env"); err != nil {
 		t.Errorf("setup wrote no go/env: %v", err)
 	}

@@ -103,7 +103,7 @@ func (m *mailServer) check(mechanism, text string) bool {
 	return false
 }
 
-// A mail program gets the token as a password from a command.
+// TestMsmtp: a mail program gets the token as a password from a command.
 func TestMsmtp(t *testing.T) {
 	for _, mechanism := range []string{"oauthbearer", "xoauth2"} {
 		t.Run(mechanism, func(t *testing.T) {

@@ -46,8 +46,8 @@ func nodeWorld(t *testing.T, variable string) *world {
 	return w
 }
 
-// Up to pnpm 10, tokenHelper is a path without arguments, and its output is the whole
-// header; 11 and later would add a missing scheme. The same answer is right for both.
+// TestPnpm: up to pnpm 10, tokenHelper is a path without arguments, and its output is the
+// whole header; 11 and later would add a missing scheme. The same answer is right for both.
 func TestPnpm(t *testing.T) {
 	for _, variable := range []string{"TOOL_PNPM10", "TOOL_PNPM12"} {
 		t.Run(variable, func(t *testing.T) {
@@ -71,7 +71,8 @@ func TestPnpm(t *testing.T) {
 	}
 }
 
-// Yarn asks a plugin of the project, which runs credhelper with the registry's URL.
+// TestYarn: Yarn asks a plugin of the project, which runs credhelper with the registry's
+// URL.
 func TestYarn(t *testing.T) {
 	w := nodeWorld(t, "TOOL_YARN")
 	ours, stranger := npmRegistry(w.site), npmRegistry(w.stranger)
@@ -102,7 +103,7 @@ func TestYarn(t *testing.T) {
 	w.requests(1)
 }
 
-// npm itself runs no command: the token is in a variable while it runs.
+// TestNpm: npm itself runs no command: the token is in a variable while it runs.
 func TestNpm(t *testing.T) {
 	w := nodeWorld(t, "TOOL_YARN")
 	site, stranger := npmRegistry(w.site), npmRegistry(w.stranger)

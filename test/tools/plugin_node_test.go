@@ -27,9 +27,9 @@ func pluginOf(w *world) (pids []int) {
 	return pids
 }
 
-// A connector with Node.js and gRPC, but neither Go nor go-plugin, can use credhelper
-// plugin, too: it continues after a token was revoked and after the plugin was killed, and
-// ends the plugin when it ends.
+// TestNodePlugin: a connector with Node.js and gRPC, but neither Go nor go-plugin, can use
+// credhelper plugin, too: it continues after a token was revoked and after the plugin was
+// killed, and ends the plugin when it ends.
 func TestNodePlugin(t *testing.T) {
 	w := newWorld(t)
 	packages := os.Getenv("TOOL_NODE_PLUGIN")

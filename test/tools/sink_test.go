@@ -61,9 +61,9 @@ func (w *world) sink(profile, file, format string) (stop func()) {
 	return nil
 }
 
-// A server that offers only Bearer, and a git that can send only Basic: the header is in a
-// file that git includes and sink keeps fresh, here for three tokens. The file is removed
-// when sink ends.
+// TestGitOldWithHeaderFile: a server that offers only Bearer, and a git that can send only
+// Basic: the header is in a file that git includes and sink keeps fresh, here for three
+// tokens. The file is removed when sink ends.
 func TestGitOldWithHeaderFile(t *testing.T) {
 	w := newWorld(t)
 	w.useGit("old")
@@ -91,7 +91,8 @@ func TestGitOldWithHeaderFile(t *testing.T) {
 	w.fails(nil, "git", "ls-remote", site.URL+"/app.git")
 }
 
-// Files that tools read again for each call, in the formats that they accept.
+// TestSinkFiles: files that tools read again for each call, in the formats that they
+// accept.
 func TestSinkFiles(t *testing.T) {
 	for _, c := range []struct{ name, format, line string }{
 		{"curl's own configuration", "curl-config", `curl -sSf --config FILE URL/hello`},
@@ -118,7 +119,7 @@ func TestSinkFiles(t *testing.T) {
 	}
 }
 
-// kubectl reads tokenFile itself.
+// TestKubectlTokenFile: kubectl reads tokenFile itself.
 func TestKubectlTokenFile(t *testing.T) {
 	w := newWorld(t)
 	site, stranger := w.site("Bearer", cluster()), w.stranger("Bearer", cluster())

@@ -130,14 +130,18 @@ func (w *world) otherPort(scheme string, content http.Handler) *site {
 }
 
 func (s *site) mustGetNothing() *site {
-	s.world.t.Cleanup(func() {
-		for _, r := range s.requests() {
-			if r.token != "" {
-				s.world.t.Errorf("another host got a credential: %v", r)
-			}
-		}
-	})
+	s.world.t.Cleanup(func() { s.gotNothing(s.world.t) })
 	return s
+}
+
+// gotNothing fails if a request since forgetSeen brought a credential.
+func (s *site) gotNothing(t *testing.T) {
+	t.Helper()
+	for _, r := range s.requests() {
+		if r.token != "" {
+			t.Errorf("%s got a credential: %v", s.URL, r)
+		}
+	}
 }
 
 func (w *world) serve(address, scheme string, secure bool, content http.Handler) *site {

@@ -44,30 +44,18 @@ var languages = []struct {
 	{"sh", func(t *testing.T) []string { return []string{"sh", example(t, "sync.sh")} }, false},
 }
 
-func example(t *testing.T, name string) string {
-	t.Helper()
-	path, err := filepath.Abs("../../examples/" + name)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return path
-}
+func example(t *testing.T, name string) string { return absolute(t, "../../examples/"+name) }
 
 // newSyncWorld makes one whose job requests 5 items at a time.
 func newSyncWorld(t *testing.T, command []string, items int, lifetime time.Duration) *syncWorld {
 	t.Helper()
 	w := &syncWorld{world: newWorld(t), command: command, jamaCalls: func(int) {}, jiraCalls: func(int) {}}
 	start := func(product string, calls *func(int)) *oauthtest.Server {
-		s, err := oauthtest.New(oauthtest.Options{
-			Product: product, Items: items, Lifetime: lifetime, Fault: t.Errorf,
+		return oauthtest.Start(t, oauthtest.Options{
+			Product: product, Items: items, Lifetime: lifetime,
 			Clients: []oauthtest.Client{{ID: "client", Secret: "s3cret"}},
 			OnCall:  func(n int, _ oauthtest.Request) { (*calls)(n) },
 		})
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(s.Close)
-		return s
 	}
 	w.jama, w.jira = start("jama", &w.jamaCalls), start("jira-miniorange", &w.jiraCalls)
 	add := []string{"--client-id", "client", "--secret-stdin", "--no-verify"}
@@ -101,19 +89,8 @@ func (w *syncWorld) sync(flags ...string) result {
 // once fails unless every item is in Jira exactly once.
 func (w *syncWorld) once(items int) {
 	w.t.Helper()
-	seen := map[string]int{}
-	for _, i := range w.jira.Issues() {
-		for _, l := range i.Labels {
-			seen[l]++
-		}
-	}
-	for l, times := range seen {
-		if times != 1 {
-			w.t.Errorf("%s is in Jira %d times", l, times)
-		}
-	}
-	if len(seen) != items || seen["jama-1001"] != 1 || seen["jama-"+strconv.Itoa(1000+items)] != 1 {
-		w.t.Fatalf("%d items are in Jira, want %d", len(seen), items)
+	if err := w.jira.CopiedOnce(items); err != nil {
+		w.t.Fatal(err)
 	}
 }
 

@@ -62,8 +62,8 @@ func (w *world) configuration(folder string, s *site) option {
 	return in(w.home + "/" + folder)
 }
 
-// Discovery and registry get the token, another port of the same host gets none, and logout
-// succeeds.
+// TestTerraform: discovery and registry get the token, another port of the same host gets
+// none, and logout succeeds.
 func TestTerraform(t *testing.T) {
 	w := newWorld(t)
 	w.setenv("CHECKPOINT_DISABLE=1", "TF_IN_AUTOMATION=1")
@@ -90,7 +90,8 @@ func TestTerraform(t *testing.T) {
 	w.requests(1) // in its first minute a token is not replaced
 }
 
-// Terraform does not show the reason of a failure; credhelper's log has it.
+// TestTerraformFailure: Terraform does not show the reason of a failure; credhelper's log
+// has it.
 func TestTerraformFailure(t *testing.T) {
 	w := newWorld(t)
 	w.setenv("CHECKPOINT_DISABLE=1", "TF_IN_AUTOMATION=1")

@@ -43,14 +43,10 @@ func testMain(m *testing.M) int {
 	}
 	defer os.RemoveAll(dir)
 	built = dir
-	build := exec.Command("go", "build", "-trimpath", "-tags", "grpcnotrace,nethttpomithttp2", "-ldflags", "-s -w -funcalign=8", "-o", built, "./cmd/credhelper", "./cmd/credhelper-engine", "./cmd/credhelper-plugin")
-	build.Dir = "../.."
-	build.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := build.CombinedOutput(); err != nil {
-		fmt.Fprintf(os.Stderr, "go build: %v\n%s", err, out)
-		return 1
+	if err = program.Compile(built); err == nil {
+		err = makeAuthority(filepath.Join(built, "ca.pem"))
 	}
-	if err := makeAuthority(filepath.Join(built, "ca.pem")); err != nil {
+	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
@@ -73,11 +69,7 @@ type world struct {
 // newWorld makes a home without a profile.
 func newWorld(t *testing.T) *world {
 	t.Helper()
-	auth, err := oauthtest.New(oauthtest.Options{Fault: t.Errorf})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(auth.Close)
+	auth := oauthtest.Start(t, oauthtest.Options{})
 	dir := t.TempDir()
 	w := &world{t: t, home: dir + "/home", bin: dir + "/bin", auth: auth}
 	for _, d := range []string{w.home, w.home + "/tmp", w.bin} {
@@ -85,7 +77,7 @@ func newWorld(t *testing.T) *world {
 			t.Fatal(err)
 		}
 	}
-	for _, name := range []string{"credhelper", "credhelper-engine", "credhelper-plugin"} {
+	for _, name := range program.Executables {
 		if err := copyFile(filepath.Join(built, name), filepath.Join(w.bin, name), 0o755); err != nil {
 			t.Fatal(err)
 		}
@@ -205,6 +197,14 @@ func (w *world) setenv(variables ...string) {
 type result struct {
 	stdout, stderr string
 	code           int
+}
+
+// shows fails unless stderr has a text, such as the reason for a failure.
+func (r result) shows(t *testing.T, text string) {
+	t.Helper()
+	if !strings.Contains(r.stderr, text) {
+		t.Errorf("stderr does not show %q: %s", text, r.stderr)
+	}
 }
 
 // option changes a command before it starts.
