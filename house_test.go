@@ -279,7 +279,7 @@ func TestEngineLinks(t *testing.T) {
 	}
 }
 
-// TestEnds: what the engine links of desktop keyrings, nobody else does; a
+// TestDesktopFence: what the engine links of desktop keyrings, nobody else does; a
 // program that imports helper must not get D-Bus in its init.
 func TestDesktopFence(t *testing.T) {
 	for _, p := range list(t, "GOOS=linux", "-deps", "./helper", "./helper/home", "./helper/config", "./helper/oauth", "./helper/keyring") {
@@ -304,7 +304,7 @@ func sources(t *testing.T, tests bool) []goFile {
 		if err != nil {
 			return err
 		}
-		if d.IsDir() && (path == "test" || d.Name() == "testdata" || strings.HasPrefix(d.Name(), ".") && path != ".") {
+		if d.IsDir() && (path == "test" && !tests || d.Name() == "testdata" || strings.HasPrefix(d.Name(), ".") && path != ".") {
 			return filepath.SkipDir
 		}
 		generated := strings.HasSuffix(path, ".pb.go") && filepath.ToSlash(filepath.Dir(path)) == "protocol/connector/wire"
@@ -416,6 +416,19 @@ func TestNothingSkipped(t *testing.T) {
 	for _, f := range sources(t, true) {
 		if f.path != "house_test.go" && skip.MatchString(f.text) {
 			t.Errorf("%s skips", f.path)
+		}
+	}
+}
+
+// TestEveryTestIsExplained: a test says what it shows, so that a failure can be read.
+func TestEveryTestIsExplained(t *testing.T) {
+	test := regexp.MustCompile(`^(Test|Fuzz|Benchmark)[A-Z]`)
+	for _, f := range sources(t, true) {
+		for _, d := range f.ast.Decls {
+			fn, ok := d.(*ast.FuncDecl)
+			if ok && test.MatchString(fn.Name.Name) && fn.Name.Name != "TestMain" && !strings.HasPrefix(fn.Doc.Text(), fn.Name.Name) {
+				t.Errorf("%s: the comment of %s does not begin with its name", f.path, fn.Name.Name)
+			}
 		}
 	}
 }

@@ -14,7 +14,7 @@ import (
 // docs/security.md, or a row of scripts/internal/faults. What has neither is said in
 // words.
 func TestIDs(t *testing.T) {
-	id := regexp.MustCompile(`\b[A-Z]\d{1,2}\b|\brow \d+\b|\brows \d+,`)
+	id := regexp.MustCompile(`\b[A-Z]\d{1,2}\b|\brow \d+\b|\brows \d+,|\bno\. \d+`)
 	defined := definedIDs(t)
 	cited := 0
 	for _, f := range append(sources(t, false), sources(t, true)...) {
