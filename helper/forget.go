@@ -94,8 +94,5 @@ func (q *query) drop(ctx context.Context) error {
 		q.records().RefuseLocked(ctx, e, q.now().Unix())
 	}
 	q.log(line)
-	if err := q.store.Drop(q.item, q.subject); err != nil {
-		return failure.Store(err)
-	}
-	return nil
+	return failure.Store(q.store.Drop(q.item, q.subject))
 }

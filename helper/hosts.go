@@ -131,9 +131,7 @@ func (h *Helper) refreshed(ctx context.Context, u origin.URL) (*home.Claims, err
 	if err != nil {
 		return nil, err
 	}
-	if store != nil {
-		defer store.Close()
-	}
+	defer store.Close()
 	return h.survey(ctx, store, u)
 }
 

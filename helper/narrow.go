@@ -68,8 +68,5 @@ func (q *query) dropNarrowed(ctx context.Context) error {
 		return err
 	}
 	defer lock.Unlock()
-	if err := q.store.DropNarrowed(q.profile.Name); err != nil {
-		return failure.Store(err)
-	}
-	return nil
+	return failure.Store(q.store.DropNarrowed(q.profile.Name))
 }

@@ -41,9 +41,6 @@ type query struct {
 // close closes the cache once it is no longer used: a fetch that this request leads may
 // outlive its caller.
 func (q *query) close() {
-	if q.store == nil {
-		return
-	}
 	if q.flight != nil {
 		select {
 		case <-q.flight.done:

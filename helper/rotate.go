@@ -213,20 +213,17 @@ func (h *Helper) lockForChange(ctx context.Context, name string) (*cache.Store, 
 	defer cancel()
 	lock, err := store.Lock(ctx, name)
 	if err != nil {
-		err = h.lockFailed(name, err)
-	}
-	if err != nil {
-		store.Close()
-		return nil, nil, err
+		if err = h.lockFailed(name, err); err != nil {
+			store.Close()
+			return nil, nil, err
+		}
 	}
 	return store, lock, nil
 }
 
 func release(store *cache.Store, lock *cache.Lock) {
 	lock.Unlock()
-	if store != nil {
-		store.Close()
-	}
+	store.Close()
 }
 
 // forget drops the token and the mark of a profile; copies of the sealed token are
@@ -250,8 +247,5 @@ func (h *Helper) forgetLocked(store *cache.Store, lock *cache.Lock, name, event 
 	if lock != nil {
 		drop = func() error { return store.Revoke(lock, name) }
 	}
-	if err := errors.Join(drop(), store.DropMark(name)); err != nil {
-		return failure.Store(err)
-	}
-	return nil
+	return failure.Store(errors.Join(drop(), store.DropMark(name)))
 }

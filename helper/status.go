@@ -71,9 +71,7 @@ func (h *Helper) Status(ctx context.Context, names ...string) ([]Status, error) 
 	if err != nil {
 		return nil, err
 	}
-	if store != nil {
-		defer store.Close()
-	}
+	defer store.Close()
 	list := make([]Status, len(names))
 	i := 0
 	var valid []*config.Profile
@@ -182,9 +180,7 @@ func (h *Helper) Explain(ctx context.Context, address string) (x Explanation) {
 		return x
 	}
 	store, _ := h.cacheStore()
-	if store != nil {
-		defer store.Close()
-	}
+	defer store.Close()
 	claims, err := h.survey(ctx, store, u)
 	if err != nil {
 		x.Err = err
@@ -232,10 +228,7 @@ func (h *Helper) ClearCache(ctx context.Context, name string) error {
 	if all {
 		err = store.DropAll()
 	}
-	if err != nil {
-		return failure.Store(err)
-	}
-	return nil
+	return failure.Store(err)
 }
 
 // Lock drops every sealed token and the key that they were sealed with. The
@@ -246,10 +239,7 @@ func (h *Helper) Lock(ctx context.Context) error {
 		return err
 	}
 	defer store.Close()
-	if err := errors.Join(store.ForgetKey(ctx), store.DropAll()); err != nil {
-		return failure.Store(err)
-	}
-	return nil
+	return failure.Store(errors.Join(store.ForgetKey(ctx), store.DropAll()))
 }
 
 // Expiry returns the earlier expiry of a profile's secret and certificate.

@@ -37,8 +37,12 @@ func Create(dirs Dirs) (*Store, error) {
 	return &Store{dirs, dir}, nil
 }
 
-// Close closes the cache.
-func (s *Store) Close() { s.dir.Close() }
+// Close closes the cache; nil is none.
+func (s *Store) Close() {
+	if s != nil {
+		s.dir.Close()
+	}
+}
 
 // unseal reads and opens a sealed file.
 func (s *Store) unseal(name string) (openedFile, error) { return s.unsealAtMost(name, maxEntrySize) }

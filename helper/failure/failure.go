@@ -58,8 +58,7 @@ func Keyring(p *config.Profile, err error) error {
 	hint := whatIsWrong(err)
 	switch {
 	case errors.Is(err, keyring.ErrNotFound) && p.InKeyring():
-		hint = "store it: credhelper rotate " + p.Name
-		return &protocol.Error{Kind: protocol.ErrNoSecret, Text: "profile " + p.Name + ": no secret is stored", Hint: hint}
+		return &protocol.Error{Kind: protocol.ErrNoSecret, Text: "profile " + p.Name + ": no secret is stored", Hint: "store it: credhelper rotate " + p.Name}
 	case errors.Is(err, keyring.ErrNotFound):
 		hint = "its secret comes from " + printable.Line(strings.Join(p.Secret[:min(2, len(p.Secret))], " "))
 	case errors.Is(err, keyring.ErrUnavailable) && !p.InKeyring(): // the source fails, not a keyring
@@ -87,12 +86,13 @@ func whatIsWrong(err error) string {
 }
 
 // Full reports whether a disk, or the user's part of it, is full.
-func Full(err error) bool {
-	return errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT)
-}
+func Full(err error) bool { return errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) }
 
-// Store explains why the cache cannot be used.
+// Store explains why the cache cannot be used; nil if it can.
 func Store(err error) error {
+	if err == nil {
+		return nil
+	}
 	e := &protocol.Error{Kind: protocol.ErrPolicy, Text: printable.Line("cache: " + err.Error()), Hint: whatIsWrong(err)}
 	if ReadOnly(err) {
 		e.Hint = "nothing can be written there; CREDHELPER_HOME can name another directory, and token --no-store needs none"
