@@ -84,6 +84,7 @@ func TestRunnerHostile(t *testing.T) {
 		"429":                  {say(429, `{}`), "the runner's, and does it work?"},
 		"503":                  {say(503, `<html>`), "the runner's, and does it work?"},
 		"a redirect elsewhere": {redirect(307, "https://evil.example/x?y=c4n4ry"), "307, a redirect to https://evil.example, which is not followed"},
+		"our token as a host":  {redirect(307, "https://job-token-c4n4ry.example/x"), "which is not followed"},
 		"a redirect to a file": {redirect(302, "file:///etc/passwd"), "the runner gives no ID token: 302"},
 		"it hangs":             {func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }, "no answer in time"},
 		"no HTTP":              {cut("220 smtp job-token-c4n4ry\r\n"), "is not acceptable HTTP/1.1"},

@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/http/httputil"
 	"os"
 	"path/filepath"
 	"strings"
@@ -107,6 +108,64 @@ func inFiles(t *testing.T, dir, text string) {
 	if err != nil || read < 3 {
 		t.Errorf("%d files, %v: the test is blind", read, err)
 	}
+}
+
+// TestVaultWithoutLocks: where nothing can be locked, as in a home that became read-only,
+// each process logs in for itself.
+func TestVaultWithoutLocks(t *testing.T) {
+	f := newFleet(t, nil)
+	if err := f.fetch(); err != nil {
+		t.Fatal(err)
+	}
+	locks, err := filepath.Glob(f.dirs.Locks() + "/v-*")
+	if err != nil || len(locks) != 1 {
+		t.Fatalf("%v, %v: the test is blind", locks, err)
+	}
+	if err := os.Remove(locks[0]); err != nil {
+		t.Fatal(err)
+	}
+	f.write(locks[0]+"/in-the-way", "")
+	f.wait(2 * time.Hour) // the lease is over
+	if err := f.fetch(); err != nil {
+		t.Error(err)
+	}
+	f.logins(t, 2)
+}
+
+// TestVaultRenewSilent: a server that does not answer a renewal, such as a standby without
+// its active node, is asked with the token that there is.
+func TestVaultRenewSilent(t *testing.T) {
+	t.Parallel() // mostly waiting
+	f := newFleet(t, func(o *sourcetest.VaultOptions) string {
+		l := approle
+		l.Renewable = true
+		o.Logins = []sourcetest.Login{l}
+		return ""
+	})
+	active := &httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) {
+		r.Out.URL.Scheme, r.Out.URL.Host = "http", strings.TrimPrefix(f.vault.URL(), "http://")
+	}}
+	var renewals atomic.Int64
+	standby := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if strings.HasSuffix(r.URL.Path, "/renew-self") {
+			renewals.Add(1)
+			_, _ = io.Copy(io.Discard, r.Body) // only then the end of the connection is noticed
+			<-r.Context().Done()
+			return
+		}
+		active.ServeHTTP(w, r)
+	}))
+	t.Cleanup(standby.Close)
+	f.write(f.dirs.Settings(), fmt.Sprintf("keyring = \"file\"\n[vault.%q]\nauth = [\"approle\", \"role-1\", [\"file\", %q]]\n", standby.URL, f.dirs.Config+"/secret-id"))
+	f.profile("demo", plain+fmt.Sprintf("secret = [\"vault\", %q, \"kv/data/demo#client_secret\"]\n", standby.URL))
+	if err := f.fetch(); err != nil {
+		t.Fatal(err)
+	}
+	f.wait(45 * time.Minute) // of an hour
+	if err := f.fetch(); err != nil || renewals.Load() != 1 || f.server.Count() != 2 {
+		t.Errorf("%v, %d renewals, %d requests", err, renewals.Load(), f.server.Count())
+	}
+	f.logins(t, 1)
 }
 
 // TestVaultTogether: fifty processes at once, of ten profiles, are one login.

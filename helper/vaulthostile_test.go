@@ -64,6 +64,7 @@ func TestVaultHostile(t *testing.T) {
 		"a redirect to a file":       {redirect(302, "file:///etc/passwd"), protocol.ErrPolicy, "it redirects to what is no address, which is not followed"},
 		"a redirect to nowhere":      {redirect(301, "::"), nil, ""},
 		"a redirect to elsewhere":    {redirect(308, "https://evil.example/v1/kv/data/demo"), protocol.ErrPolicy, "is not followed"},
+		"a redirect with the token":  {redirect(307, "https://vault-token-c4n4ry.example/v1/kv/data/demo"), protocol.ErrPolicy, "is not followed"},
 		"it hangs":                   {func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }, protocol.ErrLocked, "in time"},
 		"it drips": {func(w http.ResponseWriter, r *http.Request) {
 			for range 1000 {

@@ -39,6 +39,7 @@ func (ss *Servers) readGitHub(ctx context.Context, p *config.Profile, audience s
 	if reason := oauth.BadEndpoint(address); reason != "" {
 		return nil, &protocol.Error{Kind: protocol.ErrPolicy, Text: keyring.GitHubURL + " " + reason}
 	}
+	client.Secret = token
 	ss.config.Explain("profile " + p.Name + ": asks the job's runner for an ID token")
 	d, err := client.Ask(ctx, http.MethodGet, address+separator+"audience="+url.QueryEscape(audience), [][2]string{{"Authorization", "Bearer " + token.Reveal()}}, nil)
 	if err != nil {

@@ -60,10 +60,7 @@ func (ss *Servers) Source(p *config.Profile, words []string) (keyring.Source, er
 // surroundings returns what a source of the profile may use of the process.
 func (ss *Servers) surroundings(p *config.Profile, words []string) keyring.Surroundings {
 	around := keyring.Surroundings{
-		Lookup: func(name string) (string, bool) {
-			value := ss.config.Env(name)
-			return value, value != ""
-		},
+		Lookup:      func(name string) (string, bool) { value := ss.config.Env(name); return value, value != "" },
 		Environ:     ss.config.Environ,
 		Names:       p.SecretEnvironment,
 		Credentials: ss.config.Env("CREDENTIALS_DIRECTORY"),

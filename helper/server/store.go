@@ -37,12 +37,12 @@ func (ss *Servers) askVault(c config.Pool) (Asker, error) {
 		return nil, err
 	}
 	return func(ctx context.Context, method, path string, _ [][2]string, body []byte) (oauth.Document, error) {
-		d, token, err := v.authorized(ctx, method, path, body)
+		d, err := v.authorized(ctx, method, path, body)
 		if err != nil {
 			return d, storeError(err)
 		}
 		if d.Status == http.StatusServiceUnavailable {
-			e := v.refused(d, path, token)
+			e := v.refused(d, path)
 			return d, &pool.Error{Kind: pool.Down, Text: e.Text, Hint: e.Hint}
 		}
 		return d, storeTrouble(d)

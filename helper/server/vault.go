@@ -47,11 +47,11 @@ func (ss *Servers) readVault(ctx context.Context, p *config.Profile, address, wo
 	}
 	path, field := keyring.SplitField(word)
 	ss.config.Explain(v.about + ": asks " + at.Address + " for " + path)
-	d, token, err := v.authorized(ctx, http.MethodGet, path, nil)
+	d, err := v.authorized(ctx, http.MethodGet, path, nil)
 	if err != nil {
 		return nil, unanswered(err, p.Name)
 	}
-	if refusal := v.refused(d, path, token); refusal != nil {
+	if refusal := v.refused(d, path); refusal != nil {
 		return nil, refusal
 	}
 	return v.field(d, path, field)
@@ -69,30 +69,28 @@ func (ss *Servers) openVault(p *config.Profile, about string, at config.Vault) (
 	return &vault{ss, p, about, at, at.Address, client}, nil
 }
 
-// authorized makes a request with the token of a source, or with that of a login, and
-// returns which it was. Its errors are those of send and login.
-func (v *vault) authorized(ctx context.Context, method, path string, body []byte) (d oauth.Document, token secret.Text, err error) {
+// authorized makes a request with the token of a source, or with that of a login. Its
+// errors are those of exchange and login.
+func (v *vault) authorized(ctx context.Context, method, path string, body []byte) (d oauth.Document, err error) {
 	if v.at.Login == "token" {
-		if token, err = v.proof(ctx); err == nil {
-			d, err = v.send(ctx, method, path, token, body)
+		token, err := v.proof(ctx)
+		if err != nil {
+			return d, err
 		}
-		return d, token, err
+		return v.send(ctx, method, path, token, body)
 	}
 	last, _ := v.kept()
 	if last.usable(v.config.Now()) {
 		last = v.renewed(ctx, last)
-		token = secret.New(last.Token)
-		if d, err = v.send(ctx, method, path, token, body); err != nil || d.Status != http.StatusForbidden {
-			return d, token, err
+		if d, err = v.send(ctx, method, path, secret.New(last.Token), body); err != nil || d.Status != http.StatusForbidden {
+			return d, err
 		}
 	}
 	fresh, err := v.login(ctx, last)
 	if err != nil || fresh.Token == last.Token { // that the server has just refused
-		return d, token, err
+		return d, err
 	}
-	token = secret.New(fresh.Token)
-	d, err = v.send(ctx, method, path, token, body)
-	return d, token, err
+	return v.send(ctx, method, path, secret.New(fresh.Token), body)
 }
 
 // proof reads what the login is proved with.
@@ -108,18 +106,23 @@ func (v *vault) proof(ctx context.Context) (secret.Text, error) {
 	return proof, nil
 }
 
-// send makes one request, and one more if the server redirects to a node that the
-// settings name. Its errors are *oauth.Error, for none that answers, and *protocol.Error.
+// send is exchange with a token.
 func (v *vault) send(ctx context.Context, method, path string, token secret.Text, body []byte) (oauth.Document, error) {
-	headers := [][2]string{{"X-Vault-Request", "true"}}
+	return v.exchange(ctx, method, path, [][2]string{{"X-Vault-Token", token.Reveal()}}, body, token)
+}
+
+// exchange makes one request, and one more if the server redirects to a node that the
+// settings name. shown is the secret in its headers or its body. Its errors are
+// *oauth.Error, for none that answers, and *protocol.Error.
+func (v *vault) exchange(ctx context.Context, method, path string, headers [][2]string, body []byte, shown secret.Text) (oauth.Document, error) {
+	headers = append(headers, [2]string{"X-Vault-Request", "true"})
 	if v.at.Namespace != "" {
 		headers = append(headers, [2]string{"X-Vault-Namespace", v.at.Namespace})
 	}
-	if !token.IsZero() {
-		headers = append(headers, [2]string{"X-Vault-Token", token.Reveal()})
-	}
+	client := *v.client
+	client.Secret = shown
 	for hop := 0; ; hop++ {
-		d, err := v.client.Ask(ctx, method, v.base+"/v1/"+path, headers, body)
+		d, err := client.Ask(ctx, method, v.base+"/v1/"+path, headers, body)
 		if err != nil || d.Status < 300 || d.Status > 399 {
 			return d, err
 		}
@@ -133,7 +136,7 @@ func (v *vault) send(ctx context.Context, method, path string, token secret.Text
 
 // refused returns the error for a response without a secret; nil for one with it, or
 // for a deleted one, which field explains.
-func (v *vault) refused(d oauth.Document, path string, sent ...secret.Text) *protocol.Error {
+func (v *vault) refused(d oauth.Document, path string) *protocol.Error {
 	e := &protocol.Error{Kind: protocol.ErrLocked, Text: path + ": " + strconv.Itoa(d.Status)}
 	switch {
 	case d.JSON.Kind() != strictjson.Object && (d.Status == http.StatusOK || d.Status == http.StatusNotFound): // a page of a proxy
@@ -141,7 +144,7 @@ func (v *vault) refused(d oauth.Document, path string, sent ...secret.Text) *pro
 		if d.Fault != "" {
 			e.Text += ": " + d.Fault
 		}
-	case d.Status == http.StatusOK, d.Status == http.StatusNotFound && v.said(d, sent) == "":
+	case d.Status == http.StatusOK, d.Status == http.StatusNotFound && said(d) == "":
 		return nil
 	case d.Status == http.StatusNotFound: // "no handler for route": nothing is mounted there
 		e.Hint = "is it mounted there? bao secrets list, bao auth list; vault secrets list, vault auth list"
@@ -151,20 +154,18 @@ func (v *vault) refused(d oauth.Document, path string, sent ...secret.Text) *pro
 		e.Text += " permission denied"
 		e.Hint = "the policy of this login has to allow reading " + path
 	}
-	if text := v.said(d, sent); text != "" && d.Status != http.StatusForbidden {
+	if text := said(d); text != "" && d.Status != http.StatusForbidden {
 		e.Text += ": " + text
 	}
 	e.Text = printable.Line(e.Text)
 	return e
 }
 
-// said returns the first error of a response, without what was sent.
-func (v *vault) said(d oauth.Document, sent []secret.Text) string {
+// said returns the first error of a response.
+func said(d oauth.Document) string {
 	for element := range d.JSON.At("errors").Elements() {
-		if text, err := element.Text(); err == nil {
-			return printable.Value(oauth.Redact(text, sent...))
-		}
-		break
+		text, _ := element.Text()
+		return d.Foreign(text)
 	}
 	return ""
 }

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/credhelper/credhelper/helper/cache"
 	"github.com/credhelper/credhelper/helper/failure"
 	"github.com/credhelper/credhelper/helper/oauth"
 	"github.com/credhelper/credhelper/helper/pool"
@@ -28,6 +29,7 @@ const (
 	loginTrouble = 2 * time.Second  // a server in trouble may ask for more, up to loginPause
 	loginLong    = 24 * time.Hour   // the longest that a token is kept
 	loginSlack   = 10 * time.Second // before its end a token is not used any more; half a short lease
+	renewTime    = sourceTime / 3   // a renewal that takes longer leaves time to use the token
 )
 
 // login is what is known of the last one. Times are Unix seconds.
@@ -78,11 +80,12 @@ func (v *vault) keep(ctx context.Context, l login) {
 // refused is the kept one that the server refused, which is returned if there may be no
 // other one yet; its zero value is none.
 func (v *vault) login(ctx context.Context, refused login) (login, error) {
-	unlock, err := v.shelf.lock(ctx, v.keptName())
-	if err != nil {
+	switch unlock, err := v.shelf.lock(ctx, v.keptName()); {
+	case err == nil:
+		defer unlock()
+	case errors.Is(err, cache.ErrLocked):
 		return login{}, &noLogin{&protocol.Error{Kind: protocol.ErrLocked, Text: "another process is logging in for too long"}, pool.Silent}
-	}
-	defer unlock()
+	} // else there are no locks here, and each process logs in for itself
 	last, known := v.kept()
 	now := v.config.Now()
 	if last.usable(now) && last.Token != refused.Token {
@@ -125,7 +128,7 @@ func (v *vault) ask(ctx context.Context, proof secret.Text, now time.Time) (logi
 	path := "auth/" + v.at.Mount + "/login"
 	content, _ := json.Marshal(body) // a map of strings always marshals
 	failed := login{At: now.Unix(), Proof: digestOf(proof), Pause: int64(loginTrouble / time.Second)}
-	d, err := v.send(ctx, http.MethodPost, path, secret.Text{}, content)
+	d, err := v.exchange(ctx, http.MethodPost, path, nil, content, proof)
 	if silent := new(oauth.Error); errors.As(err, &silent) && silent.Kind == oauth.Unreachable && !silent.Down {
 		failed.Refused, failed.Means = silent.Reason, pool.Silent // it may have logged us in
 		v.keep(context.WithoutCancel(ctx), failed)
@@ -137,7 +140,7 @@ func (v *vault) ask(ctx context.Context, proof secret.Text, now time.Time) (logi
 	if l.Proof = failed.Proof; ok {
 		return l, nil
 	}
-	e := v.refusedLogin(d, path, proof)
+	e := v.refusedLogin(d, path)
 	failed.Refused, failed.Means = e.Text, kindOf(d.Status)
 	switch {
 	case failed.Means != pool.Wrong: // it may ask to wait
@@ -151,8 +154,8 @@ func (v *vault) ask(ctx context.Context, proof secret.Text, now time.Time) (logi
 }
 
 // refusedLogin returns the error for a response to a login that has no token.
-func (v *vault) refusedLogin(d oauth.Document, path string, proof secret.Text) *protocol.Error {
-	e := v.refused(d, path, proof)
+func (v *vault) refusedLogin(d oauth.Document, path string) *protocol.Error {
+	e := v.refused(d, path)
 	if e == nil {
 		e = &protocol.Error{Kind: protocol.ErrLocked, Text: path + ": the answer has no token"}
 	}
@@ -191,6 +194,8 @@ func (v *vault) renewed(ctx context.Context, l login) login {
 	if !due(l) {
 		return l
 	}
+	ctx, cancel := context.WithTimeout(ctx, renewTime)
+	defer cancel()
 	unlock, err := v.shelf.lock(ctx, v.keptName())
 	if err != nil {
 		return l

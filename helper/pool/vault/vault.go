@@ -191,7 +191,7 @@ func (s *store) refused(d oauth.Document, what string) error {
 func said(d oauth.Document) string {
 	for element := range d.JSON.At("errors").Elements() {
 		text, _ := element.Text()
-		return printable.Value(text)
+		return d.Foreign(text)
 	}
 	return ""
 }
