@@ -336,6 +336,9 @@ func (q *query) countOf(m cache.Mark) uint16 {
 	}
 	last, found := q.store.Mark(q.profile.Name)
 	same := found && last.Refused == m.Refused && last.Binding == m.Binding && last.Secret == m.Secret
+	if q.told != nil { // the hosts of a pool count together
+		last, same = *q.told, q.told.Refused == m.Refused
+	}
 	if !same || !m.Refused && m.At-last.Until > int64(forgotten/time.Second) {
 		return 1
 	}

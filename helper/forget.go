@@ -65,7 +65,7 @@ func (h *Helper) Forget(ctx context.Context, r protocol.Request) error {
 				return q.drop(ctx)
 			}
 			if !f.await(ctx) {
-				return q.busy()
+				return busy(q.profile.Name)
 			}
 		}
 	})

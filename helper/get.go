@@ -18,6 +18,12 @@ func (h *Helper) Get(ctx context.Context, r protocol.Request) (protocol.Credenti
 	return h.get(ctx, r, false)
 }
 
+// RenewPool puts a new token into a profile's pool, whatever is there. It fails if the pool
+// did not get it; without the store no token is fetched.
+func (h *Helper) RenewPool(ctx context.Context, name string) (protocol.Credential, error) {
+	return h.get(ctx, protocol.Request{Verb: protocol.Get, Profile: name, Refresh: true}, true)
+}
+
 // get is Get, or with renews RenewPool.
 func (h *Helper) get(ctx context.Context, r protocol.Request, renews bool) (protocol.Credential, error) {
 	if c, ok := h.Cached(r); ok {

@@ -26,7 +26,10 @@ func (q *query) obtainLocked(ctx context.Context, lock *cache.Lock) (*oauth.Toke
 			proof, err := q.readProof(ctx)
 			return secret.New(proof.shown()), err
 		},
-		Fetch: func(ctx context.Context) (*oauth.Token, error) { return q.fetchLocked(ctx, lock) },
+		Fetch: func(ctx context.Context, told *cache.Mark) (*oauth.Token, error) {
+			q.told = told
+			return q.fetchLocked(ctx, lock)
+		},
 		Mark:  q.markForAll,
 		Renew: q.renews,
 	}
@@ -40,20 +43,15 @@ func (q *query) obtainLocked(ctx context.Context, lock *cache.Lock) (*oauth.Toke
 	hold := new(pools.Hold)
 	switch {
 	case errors.As(err, &hold):
-		q.noteHeld(hold.Mark)
-		return nil, waiting(q.profile, hold.Mark, q.now())
+		m := hold.Mark // for status: it is the pool that holds this host back, each time
+		m.Binding, m.Ahead = q.whole, true
+		q.putMark(m)
+		return nil, waiting(q.profile, m, q.now())
 	case err != nil:
 		return nil, err
 	}
 	q.fromPool = &record
 	return token, nil
-}
-
-// noteHeld remembers for status that the pool holds this host back. It is the pool that does
-// so each time: the mark has no secret, and is ahead, so by itself it keeps no fetch.
-func (q *query) noteHeld(m cache.Mark) {
-	m.Binding, m.Ahead = q.whole, true
-	q.putMark(m)
 }
 
 // unshared returns the error for a token that the pool should have got, and did not.
@@ -87,11 +85,8 @@ func (q *query) shareLocked(ctx context.Context, token *oauth.Token) {
 // still good.
 func (q *query) markForAll(ctx context.Context) (m cache.Mark, refused secret.Text, ok bool) {
 	m, holds := q.mark()
-	if !holds || m.Ahead {
-		return m, refused, false
-	}
-	if !m.Refused {
-		return m, refused, true
+	if ok = holds && !m.Ahead; !ok || !m.Refused {
+		return m, refused, ok
 	}
 	proof, err := q.readProof(ctx)
 	if err != nil || m.Secret != proof.mark(q.profile.Name) {

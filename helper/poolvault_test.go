@@ -7,14 +7,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/credhelper/credhelper/helper"
-	"github.com/credhelper/credhelper/helper/config"
-	"github.com/credhelper/credhelper/helper/pool"
-	"github.com/credhelper/credhelper/helper/pool/vault"
-	"github.com/credhelper/credhelper/helper/server"
 	"github.com/credhelper/credhelper/helper/server/sourcetest"
 	"github.com/credhelper/credhelper/protocol"
-	"github.com/credhelper/credhelper/protocol/secret"
 )
 
 // TestVaultPoolLogin: a secret and the tokens of a pool in one Vault are one login, which is
@@ -26,22 +20,11 @@ func TestVaultPoolLogin(t *testing.T) {
 		o.Logins = []sourcetest.Login{l}
 		return ""
 	})
-	keeper, _, err := pool.NewKeys()
-	if err != nil {
-		t.Fatal(err)
-	}
-	f.env["POOL_KEY"] = keeper.Reveal()
+	newPoolKey(t, f.home)
 	f.write(f.dirs.Settings(), fmt.Sprintf("keyring = \"file\"\n[vault.%q]\nauth = [\"approle\", \"role-1\", [\"file\", %q]]\n"+
 		"[pool.ci]\nstore = [\"vault\", %q, \"kv/data/pools/ci\"]\nkey = [\"env\", \"POOL_KEY\"]\nlost = \"fail\"\n", f.vault.URL(), f.dirs.Config+"/secret-id", f.vault.URL()))
 	f.profile("demo", plain+fmt.Sprintf("secret = [\"vault\", %q, \"kv/data/demo#client_secret\"]\npool = \"ci\"\n", f.vault.URL()))
-	renew := func() error {
-		c := f.config()
-		c.Pool = func(p config.Pool, _ secret.Text, ask server.Asker) (pool.Store, error) {
-			return vault.Open(vault.Config{Path: p.Path, Now: f.now, Ask: ask}), nil
-		}
-		_, err := helper.New(c).Get(t.Context(), protocol.Request{Verb: protocol.Get, Profile: "demo", Refresh: true})
-		return err
-	}
+	renew := func() error { return f.getPooled(protocol.Request{Profile: "demo", Refresh: true}, "", f.openVault) }
 	for range 3 {
 		if err := renew(); err != nil {
 			t.Fatal(err)

@@ -28,6 +28,7 @@ type query struct {
 	settings config.Settings
 	store    *cache.Store  // nil with NoStore, and in a read-only home
 	fromPool *pools.Record // the token is the profile's pool's; nil: it is not
+	told     *cache.Mark   // what its server has last told a host of the pool; nil: nothing since its last token
 	seen     *cache.Entry  // the entry that the request found first; may be nil
 	ahead    bool          // seen is still valid: the request only renews it early
 	renews   bool          // the profile's pool has to get the token
@@ -99,8 +100,6 @@ func (h *Helper) lockFailed(profile string, err error) error {
 func (q *query) unwritten(err error) {
 	q.report("nothing is cached, each call asks the server: " + printable.Line(err.Error()))
 }
-
-func (q *query) busy() error { return busy(q.profile.Name) }
 
 func busy(profile string) error {
 	return &protocol.Error{

@@ -142,11 +142,8 @@ func (q *query) withoutWaiting() (protocol.Credential, error) {
 	if q.ahead {
 		return q.hit(q.seen)
 	}
-	if q.renews || q.request.Anew {
-		return protocol.Credential{}, q.busy()
-	}
-	if e := q.cached(); e != nil && e.Usable(q.clock(), 0) {
+	if e := q.cached(); !q.renews && !q.request.Anew && e != nil && e.Usable(q.clock(), 0) {
 		return q.hit(e)
 	}
-	return protocol.Credential{}, q.busy()
+	return protocol.Credential{}, busy(q.profile.Name)
 }

@@ -8,12 +8,15 @@ import (
 )
 
 // lead asks the server for all hosts, while the lease is renewed.
-func (s *search) lead(ctx context.Context, l Lease, now int64) (Token, error) {
+func (s *search) lead(ctx context.Context, l Lease, a Answer) (Token, error) {
 	if t, found := s.former(ctx); found {
 		_, _ = s.Store.GiveUp(ctx, s.name, l, nil, 0)
 		return t, nil
 	}
-	at := s.Now()
+	if past, ok, _ := s.openMark(a.Past, a.Now); ok && s.want.Told != nil && s.concerns(past) {
+		s.want.Told(past)
+	}
+	at, now := s.Now(), a.Now
 	stop := s.renew(ctx, l)
 	f, m, err := s.fetch(ctx)
 	stop()
@@ -79,48 +82,49 @@ func (s *search) renew(ctx context.Context, l Lease) (stop func()) {
 	return func() { cancel(); <-done }
 }
 
-// giveUp lets another host lead, or holds all back.
+// giveUp lets another host lead, or holds all back. The others wait for that, and nobody
+// for the log.
 func (s *search) giveUp(ctx context.Context, l Lease, now int64, took time.Duration, m *Mark) {
-	var value []byte
-	var hold time.Duration
-	if m != nil {
-		m.By = s.Host
-		hold = time.Duration(m.Rest) * time.Second
-		life := took + hold
-		value, _ = s.Keys.seal(s.name, content{kindMark, l.Number, now, life.Microseconds(), m.fields()})
-		word := "failed: "
-		if m.Refused {
-			word = "refused: "
-		}
-		s.note(ctx, now, word+m.Reason, l.Number)
+	if m == nil {
+		_, _ = s.Store.GiveUp(ctx, s.name, l, nil, 0)
+		return
 	}
+	m.By = s.Host
+	hold := time.Duration(m.Rest) * time.Second
+	life := took + hold
+	value, _ := s.Keys.seal(s.name, content{kindMark, l.Number, now, life.Microseconds(), m.fields()})
 	_, _ = s.Store.GiveUp(ctx, s.name, l, value, hold)
+	word := "failed: "
+	if m.Refused {
+		word = "refused: "
+	}
+	s.note(ctx, now, word+m.Reason, l.Number)
 }
 
 // newer looks for the token of another host, which took the place of this one.
 func (s *search) newer(ctx context.Context) (Token, bool) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), putTime)
-	defer cancel()
-	at := s.Now()
-	a, err := s.Store.Ask(ctx, s.name, Question{Have: s.want.Have, Check: s.Keys.Check()})
-	if err != nil || !a.sane(Question{}) || a.Entry == nil {
-		return Token{}, false
-	}
-	t, err := s.open(s.Keys, s.name, a, at)
-	return t, err == nil && t.Rest >= s.least(t) && !s.refuses(t)
+	return s.look(context.WithoutCancel(ctx), s.Keys, putTime)
 }
 
 // former looks, while the key is changed, whether hosts with the earlier key have a token.
+// A lease that waits for it does not end meanwhile.
 func (s *search) former(ctx context.Context) (Token, bool) {
 	if s.Former == nil {
 		return Token{}, false
 	}
-	at, name := s.Now(), s.Former.name(s.want.Digest)
-	a, err := s.Store.Ask(ctx, name, Question{Have: s.want.Have, Check: s.Former.Check()})
+	return s.look(ctx, s.Former, LeaseTime/2)
+}
+
+// look looks once, for at most that long, whether hosts with these keys have an answer.
+func (s *search) look(ctx context.Context, keys *Keys, most time.Duration) (Token, bool) {
+	ctx, cancel := context.WithTimeout(ctx, most)
+	defer cancel()
+	at, name := s.Now(), keys.name(s.want.Digest)
+	a, err := s.Store.Ask(ctx, name, Question{Have: s.want.Have, Check: keys.Check()})
 	if err != nil || !a.sane(Question{}) || a.Entry == nil {
 		return Token{}, false
 	}
-	t, err := s.open(s.Former, name, a, at)
+	t, err := s.open(keys, name, a, at)
 	return t, err == nil && t.Number > s.want.Have && t.Rest >= s.least(t) && !s.refuses(t)
 }
 

@@ -36,7 +36,7 @@ type Memory struct {
 // Loss is a store that was lost.
 type Loss struct {
 	Since int64  // Unix seconds
-	Until int64  // until when it is not tried again
+	Until int64  // until when it is not tried again; 0: it is tried by the next call
 	Count uint16 // how often it was tried in vain
 	Text  string
 }
@@ -63,6 +63,9 @@ type Want struct {
 	Time time.Duration
 	// Secret returns the mark of the secret of this host; false if it cannot be read.
 	Secret func() (uint16, bool)
+	// Told gets, before Fetch, what the server has last told a host since it gave a token,
+	// also if that is over: to wait, or about this host's secret. May be nil.
+	Told func(Mark)
 	// Fetch asks the server. A failure that is of interest for all hosts has a mark, and
 	// its duration.
 	Fetch func(context.Context) (Fetched, *Mark, error)
@@ -102,8 +105,9 @@ type NoKeeper struct{ Last string } // the host that did; "" if it is not known
 
 func (e *NoKeeper) Error() string { return "no host asks for a token" }
 
-// ErrSlow is the failure of a host that has waited for another one in vain.
-var ErrSlow = errors.New("another host has been asking for too long")
+// ErrSlow is the failure of a host that has waited for another one in vain. That one may be
+// gone, and no time be left to ask the server.
+var ErrSlow = errors.New("no other host got a token in time")
 
 const (
 	// patience is after how long a store that does not answer is lost. With 300 ms, a
@@ -127,9 +131,13 @@ const (
 // Obtain returns a token that is newer than the one that the host has: of another host,
 // or of this one, which then asks for all.
 func (p *Pool) Obtain(ctx context.Context, w Want) (Token, error) {
-	s := &search{Pool: p, want: w, began: p.Now(), name: p.Keys.name(w.Digest)}
+	s := &search{Pool: p, want: w, began: p.Now(), name: p.Keys.name(w.Digest), needs: min(leastTime, w.Time/2)}
+	if end, limited := ctx.Deadline(); limited && !w.AtHand { // with a token at hand it may be in vain
+		s.want.Time = min(w.Time, time.Until(end))
+	}
 	loss, known := p.Memory.Read()
-	if known && p.Now().Unix() < loss.Until && !w.Anyway {
+	// The clock may have been set back since.
+	if wait := loss.Until - p.Now().Unix(); known && wait > 0 && wait <= int64(lastLoss/time.Second) && !w.Anyway {
 		return s.alone(ctx, loss)
 	}
 	t, err := s.run(ctx)
@@ -149,7 +157,8 @@ type search struct {
 	want  Want
 	name  string
 	began time.Time
-	last  string // the host that made the token that is over
+	needs time.Duration // what a request to the server needs: half of a person's time, if that is short
+	last  string        // the host that made the token that is over
 
 	reported bool
 }
@@ -170,7 +179,7 @@ func (s *search) run(ctx context.Context) (Token, error) {
 		s.report(ctx, s.want.Have)
 	}
 	for turn, skipped := 0, 0; ; {
-		if q.Lease = word; s.left() < leastTime {
+		if q.Lease = word; s.left() <= s.needs {
 			q.Lease = ""
 		}
 		at := s.Now()
@@ -198,7 +207,7 @@ func (s *search) run(ctx context.Context) (Token, error) {
 			skipped++
 			continue
 		case a.Lease != 0:
-			return s.lead(ctx, Lease{word, a.Lease}, a.Now)
+			return s.lead(ctx, Lease{word, a.Lease}, a)
 		case s.Reader && turn == 0 && s.Former != nil: // a keeper looks there when it leads
 			if t, found := s.former(ctx); found {
 				return t, nil
@@ -221,6 +230,8 @@ func (s *search) run(ctx context.Context) (Token, error) {
 func (s *search) report(ctx context.Context, number int64) {
 	if s.Reader && !s.reported && number > 0 {
 		s.reported = true
+		ctx, cancel := context.WithTimeout(ctx, putTime)
+		defer cancel()
 		_ = s.Store.Report(ctx, s.name, number)
 	}
 }
@@ -229,7 +240,7 @@ func (s *search) report(ctx context.Context, number int64) {
 func (s *search) ask(ctx context.Context, q Question) (Answer, error) {
 	most := patience
 	if s.Alone && !s.Reader { // there has to be time to ask the server
-		most = max(min(most, s.left()-leastTime), reserve)
+		most = max(min(most, s.left()-s.needs), reserve)
 	}
 	limited, cancel := context.WithTimeout(ctx, most)
 	defer cancel()
@@ -297,19 +308,23 @@ func (p *Pool) open(keys *Keys, name string, a Answer, at time.Time) (Token, err
 // mark opens a mark. It returns a Hold if it holds for this host, and nil if it is as
 // if it were not there.
 func (s *search) mark(a Answer) error {
-	v, err := s.Keys.open(s.name, kindMark, a.Mark)
-	if err != nil && !errors.Is(err, errNotOurs) {
-		return err
-	}
-	m, ok := readMark(v.fields)
-	if err != nil || !ok || a.Now < v.made || a.Now >= v.made+v.life {
-		return nil
-	}
-	m.Age, m.Rest = (a.Now-v.made)/1e6, (v.made+v.life-a.Now+1e6-1)/1e6
-	if s.heeds(m) {
+	m, ok, err := s.openMark(a.Mark, a.Now)
+	if ok && m.Rest > 0 && s.heeds(m) {
 		return &Hold{m}
 	}
-	return nil
+	return err
+}
+
+// openMark opens a mark, which may be over. One that is not ours is as if it were not
+// there; the error says that a newer release made it.
+func (s *search) openMark(sealed []byte, now int64) (m Mark, ok bool, err error) {
+	v, err := s.Keys.open(s.name, kindMark, sealed)
+	if errors.Is(err, errNotOurs) {
+		return m, false, nil
+	}
+	m, ok = readMark(v.fields)
+	m.Age, m.Rest = (now-v.made)/1e6, (v.made+v.life-now+1e6-1)/1e6
+	return m, ok && now >= v.made, err
 }
 
 // heeds reports whether a mark holds for this host.
@@ -317,7 +332,12 @@ func (s *search) heeds(m Mark) bool {
 	if !m.Refused || s.want.Tested {
 		return !s.want.Anyway
 	}
-	if s.Reader {
+	return s.Reader || s.concerns(m)
+}
+
+// concerns reports whether a mark is about this host's secret; a wait is for all.
+func (s *search) concerns(m Mark) bool {
+	if !m.Refused {
 		return true
 	}
 	secret, known := s.want.Secret()
@@ -343,7 +363,7 @@ func AloneFrom(expires time.Time, life time.Duration, own uint32) time.Time {
 // alone is what a host does without the store.
 func (s *search) alone(ctx context.Context, loss Loss) (Token, error) {
 	early := s.want.AtHand && s.Now().Before(s.want.AloneFrom)
-	if s.Reader || !s.Alone || early || s.left() < leastTime || ctx.Err() != nil {
+	if s.Reader || !s.Alone || early || s.left() <= s.needs || ctx.Err() != nil {
 		return Token{}, &StoreLost{loss}
 	}
 	at := s.Now()
@@ -369,18 +389,19 @@ const (
 )
 
 // remember notes that the store is lost. A host that has a good token does not decide
-// that.
+// that: the loss has no end then.
 func (s *search) remember(e *Error) Loss {
 	now := s.Now().Unix()
 	loss, known := s.Memory.Read()
-	if !known || now-loss.Until > int64(time.Hour/time.Second) {
+	if !known || now-loss.Until > int64(time.Hour/time.Second) || loss.Since > now {
 		loss = Loss{Since: now}
 	}
 	loss.Count, loss.Text = min(loss.Count+1, 100), e.Text
-	loss.Until = now + int64(min(firstLoss*time.Duration(loss.Count), lastLoss)/time.Second)
-	if !s.want.AtHand {
-		s.Memory.Write(loss)
+	if loss.Until = 0; s.want.AtHand {
+		return loss
 	}
+	loss.Until = now + int64(min(firstLoss*time.Duration(loss.Count), lastLoss)/time.Second)
+	s.Memory.Write(loss)
 	return loss
 }
 

@@ -374,8 +374,9 @@ func TestSlowIsNotLost(t *testing.T) {
 				atHand := func(want *pool.Want) {
 					want.Have, want.AtHand, want.AloneFrom = first.Number, true, h.Now().Add(time.Hour)
 				}
-				if _, err := h.obtain(atHand); !errors.As(err, new(*pool.StoreLost)) || h.loss.Count != 0 || len(w.requests) != 1 {
-					t.Fatalf("with a token at hand: %v, %d requests, %+v", err, len(w.requests), h.loss)
+				lost := new(pool.StoreLost)
+				if _, err := h.obtain(atHand); !errors.As(err, &lost) || lost.Loss.Until != 0 || h.loss.Count != 0 || len(w.requests) != 1 {
+					t.Fatalf("with a token at hand: %v %+v, %d requests, %+v", err, lost, len(w.requests), h.loss)
 				}
 				began := time.Now()
 				got, err := h.obtain(nil)

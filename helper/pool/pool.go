@@ -9,8 +9,8 @@
 // with the lease, so a leader that was stopped for too long cannot replace a newer
 // token. Only the store's clock counts; those of the hosts may differ.
 //
-// A Store is a struct of functions; package redis makes one. Package pooltest has the
-// tests that each has to pass.
+// A Store is a struct of functions; packages redis, kubernetes and vault make one. Package
+// pooltest has the tests that each has to pass.
 package pool
 
 import (
@@ -89,6 +89,7 @@ type Answer struct {
 	Number int64  // its number
 	Mark   []byte // a sealed mark
 	Until  int64  // when it ends
+	Past   []byte // beside Lease: the last mark, which is over or was skipped; nil: none since the last token
 	Lease  int64  // the number of the lease that this host has now; 0: it has none
 	Held   bool   // another host has the lease
 

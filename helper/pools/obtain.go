@@ -32,9 +32,11 @@ type Call struct {
 
 	// Secret returns the secret with which this host would ask.
 	Secret func(context.Context) (secret.Text, error)
-	// Fetch asks the server. If it fails, Mark returns the failure and the secret that the
-	// server refused, if all hosts should know.
-	Fetch func(context.Context) (*oauth.Token, error)
+	// Fetch asks the server. told is what that has last told a host about this secret, or
+	// anyhow to wait, also if it is over; nil: nothing since its last token. If it fails,
+	// Mark returns the failure and the secret that the server refused, if all hosts should
+	// know.
+	Fetch func(ctx context.Context, told *cache.Mark) (*oauth.Token, error)
 	Mark  func(context.Context) (m cache.Mark, refused secret.Text, ok bool)
 }
 
@@ -63,6 +65,7 @@ func (ps *Pools) Obtain(ctx context.Context, c Call) (*oauth.Token, Record, erro
 		has.Number = max(has.Number, newest(ctx, p, c.Profile))
 	}
 	var own *oauth.Token // fetched by this host
+	var told *cache.Mark
 	want := pool.Want{
 		Digest:  c.Profile.PoolDigest(),
 		Have:    has.Number,
@@ -77,10 +80,11 @@ func (ps *Pools) Obtain(ctx context.Context, c Call) (*oauth.Token, Record, erro
 			s, err := c.Secret(ctx)
 			return p.Keys.SecretMark(s), err == nil
 		},
+		Told: func(m pool.Mark) { mark := ps.markOf(m); told = &mark },
 		Fetch: func(ctx context.Context) (pool.Fetched, *pool.Mark, error) {
 			token, err := c.Tested, error(nil)
 			if token == nil {
-				token, err = c.Fetch(ctx)
+				token, err = c.Fetch(ctx, told)
 			}
 			if err != nil {
 				return pool.Fetched{}, ps.markForAll(ctx, c, p.Keys), err
@@ -166,8 +170,11 @@ func (ps *Pools) refusal(c Call, err error) error {
 	case errors.As(err, &hold):
 		return &Hold{ps.markOf(hold.Mark)}
 	case errors.As(err, &lost):
-		return &protocol.Error{Kind: protocol.ErrUnreachable, Text: printable.Line(c.place() + "its store is lost: " + lost.Loss.Text + "; not tried again until " + time.Unix(lost.Loss.Until, 0).UTC().Format(time.TimeOnly) + "Z"),
-			Hint: "see what is wrong: credhelper doctor " + c.Profile.Name}
+		text := c.place() + "its store is lost: " + lost.Loss.Text
+		if lost.Loss.Until > 0 {
+			text += "; not tried again until " + time.Unix(lost.Loss.Until, 0).UTC().Format(time.TimeOnly) + "Z"
+		}
+		return &protocol.Error{Kind: protocol.ErrUnreachable, Text: printable.Line(text), Hint: "see what is wrong: credhelper doctor " + c.Profile.Name}
 	case errors.As(err, &nobody):
 		text := "there is no token, and this host only reads"
 		if c.Request.Refresh {
@@ -191,7 +198,7 @@ func (ps *Pools) markOf(m pool.Mark) cache.Mark {
 	if m.By != ps.host() {
 		reason = printable.Value(m.By) + " was told: " + reason
 	}
-	return cache.Mark{At: now - m.Age, Until: now + m.Rest, Refused: m.Refused, Asked: m.Asked,
+	return cache.Mark{At: now - m.Age, Until: now + m.Rest, Count: m.Count, Refused: m.Refused, Asked: m.Asked,
 		Reason: printable.Line(reason), Hint: printable.Line(m.Hint)}
 }
 

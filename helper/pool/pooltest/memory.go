@@ -121,9 +121,11 @@ func (m *Memory) ask(ctx context.Context, name string, q pool.Question) (a pool.
 	case k.mark != nil && k.until > a.Now && k.until != q.SkipMark:
 		a.Mark, a.Until = k.mark, k.until
 	case k.lease != "" && k.ends > a.Now && k.ends <= a.Now+pool.LeaseTime.Microseconds():
-		a.Held = true
+		if a.Held = k.lease != q.Lease; !a.Held { // the answer to the same question got lost
+			a.Lease, a.Past = k.granted, k.mark
+		}
 	case q.Lease != "":
-		a.Lease = max(a.Now, k.granted+1, q.Have+1)
+		a.Lease, a.Past = max(a.Now, k.granted+1, q.Have+1), k.mark
 		k.lease, k.ends, k.granted, k.seen = q.Lease, a.Now+pool.LeaseTime.Microseconds(), a.Lease, a.Now
 	}
 	return a, nil

@@ -21,7 +21,7 @@ func Run(t *testing.T, open func(t *testing.T, pool string) pool.Store, wait fun
 		name string
 		test func(*fixture)
 	}{
-		{"one lease", oneLease}, {"number", numbers}, {"entry", entries}, {"lease ends", leaseEnds}, {"renew", renews},
+		{"one lease", oneLease}, {"asked again", asksAgain}, {"number", numbers}, {"entry", entries}, {"lease ends", leaseEnds}, {"renew", renews},
 		{"mark", marks}, {"report", reports}, {"looks only", looksOnly}, {"key", keys}, {"notes", notes}, {"context", contexts},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -112,6 +112,21 @@ func oneLease(f *fixture) {
 	group.Wait()
 	if led.Load() != 1 || held.Load() != hosts-1 {
 		f.Errorf("%d lead and %d wait, of %d", led.Load(), held.Load(), hosts)
+	}
+}
+
+// asksAgain: a host that has not heard the answer has the lease when it asks again.
+func asksAgain(f *fixture) {
+	a, b := f.connect(), f.connect()
+	first := a.lead("a", 0)
+	if again := a.lead("a", 0); again != first {
+		f.Errorf("%+v, then %+v", first, again)
+	}
+	if got := b.ask(pool.Question{Lease: "b"}); !got.Held || got.Lease != 0 {
+		f.Errorf("another host: %+v", got)
+	}
+	if !a.puts(first, "token") {
+		f.Error("not put")
 	}
 }
 
@@ -207,8 +222,8 @@ func renews(f *fixture) {
 	}
 }
 
-// marks: a mark holds others back until it ends, a token is put, or a host skips it; a
-// lease that is given up without one is free.
+// marks: a mark holds others back until it ends, a token is put, or a host skips it, and is
+// given to the next leader; a lease that is given up without one is free.
 func marks(f *fixture) {
 	a, b := f.connect(), f.connect()
 	if ours, err := a.GiveUp(a.Context(), name, a.lead("a", 0), nil, 0); !ours || err != nil {
@@ -222,7 +237,7 @@ func marks(f *fixture) {
 	if string(got.Mark) != "told" || got.Lease != 0 || got.Until < got.Now || got.Until > got.Now+2e6 {
 		f.Errorf("%+v", got)
 	}
-	if skipped := a.ask(pool.Question{Lease: "a", SkipMark: got.Until}); skipped.Lease == 0 {
+	if skipped := a.ask(pool.Question{Lease: "a", SkipMark: got.Until}); skipped.Lease == 0 || string(skipped.Past) != "told" {
 		f.Errorf("a skipped mark: %+v", skipped)
 	} else if !a.puts(pool.Lease{Word: "a", Number: skipped.Lease}, "token") {
 		f.Error("not put")
@@ -230,12 +245,15 @@ func marks(f *fixture) {
 	if got := b.ask(pool.Question{Lease: "b"}); got.Mark != nil || got.Entry == nil {
 		f.Errorf("a mark is left after a token: %+v", got)
 	}
-	l = b.lead("b", 1<<52)
+	after := b.ask(pool.Question{Lease: "b", Have: 1 << 52})
+	if l = (pool.Lease{Word: "b", Number: after.Lease}); l.Number == 0 || len(after.Past) != 0 {
+		f.Fatalf("after a token: %+v", after)
+	}
 	if _, err := b.GiveUp(b.Context(), name, l, []byte("told"), 2*time.Second); err != nil {
 		f.Fatal(err)
 	}
 	f.wait(2100 * time.Millisecond)
-	if got := a.ask(pool.Question{Lease: "a", Have: 1 << 52}); got.Mark != nil || got.Lease == 0 {
+	if got := a.ask(pool.Question{Lease: "a", Have: 1 << 52}); got.Mark != nil || got.Lease == 0 || string(got.Past) != "told" {
 		f.Errorf("a mark that has ended: %+v", got)
 	}
 }

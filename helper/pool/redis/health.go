@@ -45,16 +45,11 @@ func (s *store) health(ctx context.Context, q pool.Question) (h pool.Health, err
 
 // tryLeading does what a leader does.
 func (s *store) tryLeading(ctx context.Context, name string, l pool.Lease, q pool.Question) error {
-	if _, err := s.renew(ctx, name, l); err != nil {
-		return err
-	}
-	if _, err := s.put(ctx, name, l, []byte("doctor"), time.Second); err != nil {
-		return err
-	}
-	if _, err := s.ask(ctx, name, q); err != nil {
-		return err
-	}
-	if _, err := s.giveUp(ctx, name, l, nil, 0); err != nil {
+	_, renewing := s.renew(ctx, name, l)
+	_, putting := s.put(ctx, name, l, []byte("doctor"), time.Second)
+	_, asking := s.ask(ctx, name, q)
+	_, givingUp := s.giveUp(ctx, name, l, nil, 0)
+	if err := cmp.Or(renewing, putting, asking, givingUp); err != nil {
 		return err
 	}
 	return s.with(ctx, func(c *conn) error {

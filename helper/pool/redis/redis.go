@@ -74,7 +74,7 @@ func (s *store) with(ctx context.Context, run func(*conn) error) error {
 	defer s.mu.Unlock()
 	if s.conn == nil {
 		if err := s.connect(ctx); err != nil {
-			return problem(ctx, err)
+			return s.problem(ctx, err)
 		}
 	}
 	release := s.limit(ctx)
@@ -86,7 +86,7 @@ func (s *store) with(ctx context.Context, run func(*conn) error) error {
 	if answer := refusal(""); s.conn != nil && (!errors.As(err, &answer) || strings.HasPrefix(string(answer), "LOADING")) {
 		s.drop()
 	}
-	return problem(ctx, err)
+	return s.problem(ctx, err)
 }
 
 // limit ends what waits for the connection when the context ends, until release is called.
@@ -181,7 +181,7 @@ func (s *store) close() {
 }
 
 // problem says what an error means.
-func problem(ctx context.Context, err error) error {
+func (s *store) problem(ctx context.Context, err error) error {
 	e := new(pool.Error)
 	var answer refusal
 	var authority x509.UnknownAuthorityError
@@ -196,7 +196,7 @@ func problem(ctx context.Context, err error) error {
 	case errors.As(err, &record):
 		return &pool.Error{Kind: pool.Wrong, Text: "it does not speak TLS", Hint: "rediss:// needs a port with TLS"}
 	case errors.As(err, &answer):
-		return meaning(string(answer), errors.As(err, new(*passwordError)))
+		return meaning(oauth.Redact(string(answer), s.Password), errors.As(err, new(*passwordError)))
 	case oauth.ConnectionRefused(err):
 		return &pool.Error{Kind: pool.Down, Text: "it refuses connections", Hint: "is it up?"}
 	case errors.As(err, new(*net.DNSError)) && ctx.Err() == nil:
@@ -285,8 +285,8 @@ func take(answer [][]byte, q pool.Question, a *pool.Answer) error {
 	switch {
 	case kind == "held":
 		a.Held = true
-	case kind == "lease" && len(answer) > 2:
-		a.Lease = number(answer[2])
+	case kind == "lease" && len(answer) > 3:
+		a.Lease, a.Past = number(answer[2]), answer[3]
 	case kind == "mark" && len(answer) > 3:
 		a.Until, a.Mark = number(answer[2]), answer[3]
 	case kind == "entry" && len(answer) > 4:
@@ -304,15 +304,12 @@ func number(b []byte) int64 {
 // look is ask for a reader, without a script: the access list gives it only what reads.
 func (s *store) look(ctx context.Context, name string, q pool.Question) (a pool.Answer, err error) {
 	err = s.with(ctx, func(c *conn) error {
-		for _, command := range [...]struct {
-			word  string
-			words []any
-		}{
-			{"HGETALL", []any{s.checks()}},
-			{"HMGET", []any{s.key(name), "entry", "number", "mark", "until", "lease", "ends", "seen"}},
-			{"TIME", nil}, // after the token was read, so that no token counts as younger than it is
+		for _, words := range [...][]any{
+			{"HGETALL", s.checks()},
+			{"HMGET", s.key(name), "entry", "number", "mark", "until", "lease", "ends", "seen"},
+			{"TIME"}, // after the token was read, so that no token counts as younger than it is
 		} {
-			if err := c.send(append([]any{command.word}, command.words...)...); err != nil {
+			if err := c.send(words...); err != nil {
 				return err
 			}
 		}

@@ -70,13 +70,16 @@ end
 if f[3] and (tonumber(f[4]) or 0) > now and f[4] ~= ARGV[4] then
   return {'mark', text(now), f[4], f[3]}
 end
-if f[5] and ends > now and ends <= now + LEASE then return {'held', text(now)} end
+if f[5] and ends > now and ends <= now + LEASE then
+  if f[5] ~= lease then return {'held', text(now)} end
+  return {'lease', text(now), f[7] or '0', f[3] or ''}
+end
 if lease == '' then return {'nothing', text(now)} end
 if granted > now + 31622400000000 then granted = 0 end
 local next = text(math.max(now, granted + 1, have + 1))
 redis.call('HSET', KEYS[1], 'lease', lease, 'ends', text(now + LEASE), 'granted', next, 'seen', text(now))
 redis.call('PEXPIRE', KEYS[1], KEEP)
-return {'lease', text(now), next}
+return {'lease', text(now), next, f[3] or ''}
 `
 
 // KEYS: the name. ARGV: the lease.

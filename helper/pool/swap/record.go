@@ -61,7 +61,7 @@ func (r *record) ask(q pool.Question, now, precision int64, idle bool) (a pool.A
 	case r.mark != nil && r.until > now && r.until != q.SkipMark:
 		a.Mark, a.Until = r.mark, r.until
 	case held && r.lease == q.Lease: // the answer to the same question got lost
-		a.Lease = r.granted
+		a.Lease, a.Past = r.granted, r.mark
 		return a, false
 	case held:
 		a.Held = true
@@ -69,7 +69,7 @@ func (r *record) ask(q pool.Question, now, precision int64, idle bool) (a pool.A
 		if r.granted > now+farthest {
 			r.granted = 0
 		}
-		a.Lease = max(now, r.granted+1, q.Have+1)
+		a.Lease, a.Past = max(now, r.granted+1, q.Have+1), r.mark
 		r.lease, r.ends, r.beat, r.granted = q.Lease, now+lasts, 0, a.Lease
 		r.seen, r.keep = now, max(r.keep, now+nameTime)
 		changed = true

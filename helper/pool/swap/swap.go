@@ -90,10 +90,8 @@ func again(ctx context.Context, step func() (done bool, err error)) error {
 		switch {
 		case done || err != nil:
 			return err
-		case turn >= mostTurns:
+		case turn >= mostTurns || !pause(ctx, turn):
 			return errConflicts
-		case !pause(ctx, turn):
-			return ctx.Err()
 		}
 	}
 }

@@ -120,6 +120,25 @@ func TestNeverSaved(t *testing.T) {
 	}
 }
 
+// TestNoTimeToSave: a call whose time is over between two tries ends with the reason, as an
+// error of the store.
+func TestNoTimeToSave(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := swap.Store(swap.Backend{
+			Load: func(_ context.Context, keys ...string) ([]swap.Value, int64, error) {
+				return make([]swap.Value, len(keys)), time.Now().UnixMicro(), nil
+			},
+			Save: func(context.Context, string, swap.Value, []byte) (bool, error) { return false, nil },
+			Now:  time.Now,
+		})
+		ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+		defer cancel()
+		if _, err := s.Ask(ctx, "name", pool.Question{Check: "c", Lease: "w"}); !errors.As(err, new(*pool.Error)) {
+			t.Errorf("%v", err)
+		}
+	})
+}
+
 // TestClockBack: a store whose clock went back does not know how old its token is; its
 // number still grows. A second or two between its servers do not matter.
 func TestClockBack(t *testing.T) {

@@ -49,7 +49,7 @@ var newer = []string{
 	"helper/guest/", "helper/dooritems.go", "helper/config/vault.go", "helper/server/vault.go", "helper/server/vault_login.go",
 	"helper/server/github.go", "helper/keyring/plugin.go", "helper/keyring/plugin_stanza.go", "helper/keyring/file_plugin.go",
 	"helper/oauth/grant_given.go", "helper/subject.go", "helper/cache/subject.go", "helper/narrow.go", "helper/config/narrow.go",
-	"helper/pool/", "helper/pools/", "helper/obtain.go", "helper/poolrenew.go", "helper/server/asker.go", "helper/server/store.go", "helper/server/kubernetes.go",
+	"helper/pool/", "helper/pools/", "helper/obtain.go", "helper/server/asker.go", "helper/server/store.go", "helper/server/kubernetes.go",
 	"helper/config/pool.go", "helper/config/poolprofile.go", "helper/hosts.go", "helper/cache/hosts.go", "helper/cache/origins.go", "helper/config/namedhosts.go",
 }
 
