@@ -1,6 +1,7 @@
 package door
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -22,6 +23,7 @@ import (
 // API is the API of a profile, for all guests of that profile.
 type API struct {
 	scheme, host string
+	at           origin.URL // the same, as servers read it
 	field        string
 	errorBody    string
 	refreshOn    []int
@@ -46,12 +48,13 @@ type APIConfig struct {
 // NewAPI returns the API of a profile.
 func NewAPI(c APIConfig) (*API, error) {
 	u, err := url.Parse(c.Base)
-	if err != nil || u.Host == "" {
+	at, reason := origin.ParseURL(c.Base + "/")
+	if err != nil || reason != origin.Release {
 		return nil, &protocol.Error{Kind: protocol.ErrPolicy, Text: "profile " + c.Profile + " has no address of an API"}
 	}
 	last := &hop{field: c.Field, under: c.Send, limit: limiter{each: perRequest(c.Limit), now: c.Now}}
 	return &API{
-		scheme: u.Scheme, host: u.Host, field: c.Field, errorBody: c.ErrorBody, refreshOn: c.RefreshOn,
+		scheme: u.Scheme, host: u.Host, at: at, field: c.Field, errorBody: c.ErrorBody, refreshOn: c.RefreshOn,
 		transport: &bearer.Transport{Answerer: forGuest{c.Answerer}, Profile: c.Profile, Base: last, Now: c.Now},
 	}, nil
 }
@@ -162,17 +165,17 @@ func (h *Handler) serveAPI(w http.ResponseWriter, r *http.Request) {
 	if err == nil && c.InPath && h.TokenPath(r.URL.EscapedPath()) {
 		err = forbidden("the token endpoint is not below a secret in the path")
 	}
+	ctx, cancel := context.WithCancel(context.WithValue(r.Context(), guestKey{}, g))
+	defer cancel()
 	if err == nil {
-		err = buffer(r)
+		defer watch(ctx, cancel, g)() // from here on, since a guest may take its time for a body
+		err = buffer(ctx, w, r, g)
 	}
 	if err != nil {
 		h.log(r, g, err)
 		writeAPI(w, g, err)
 		return
 	}
-	ctx, cancel := context.WithCancel(context.WithValue(r.Context(), guestKey{}, g))
-	defer cancel()
-	defer watch(ctx, cancel, g)()
 	proxy := &httputil.ReverseProxy{
 		Rewrite:   g.rewrite,
 		Transport: g.API.transport,
@@ -191,9 +194,12 @@ func (h *Handler) serveAPI(w http.ResponseWriter, r *http.Request) {
 func (h *Handler) failed(w http.ResponseWriter, r *http.Request, g *Guest, err error) {
 	own, ok := r.Context().Value(connKey{}).(*conn)
 	bad := ok && own.refused.Load() // what follows the head; the API got no whole request
-	if bad {
+	switch {
+	case bad:
 		err = protocol.Malformed("the body has more than one reading")
 		w.Header().Set("Connection", "close")
+	case ok && own.gone.Load(): // in the middle of its body: the API is not to blame
+		err = context.Canceled
 	}
 	err = away(g, err)
 	h.log(r, g, err)
@@ -297,8 +303,9 @@ func (g *Guest) location(text string, in *http.Request, c Claim) string {
 	if err != nil || to.User != nil || to.Opaque != "" {
 		return text
 	}
+	there, reason := origin.ParseURL(cmp.Or(to.Scheme, g.API.scheme) + "://" + to.Host + "/")
 	switch {
-	case to.Scheme == g.API.scheme && to.Host == g.API.host:
+	case reason == origin.Release && there == g.API.at:
 		to.Scheme, to.Host = "http", in.Host
 		if peer, _ := PeerOf(in.Context()); peer.TLS {
 			to.Scheme = "https"

@@ -2,6 +2,7 @@ package door
 
 import (
 	"bytes"
+	"context"
 	"io"
 	"net/http"
 	"slices"
@@ -14,13 +15,21 @@ import (
 // be sent again with another token. A longer one is passed on as it comes, once.
 const bufferLimit = 1 << 20
 
-func buffer(r *http.Request) error {
+// buffer reads such a body until ctx ends. Its guest decides how long that takes, and has to
+// be admitted still.
+func buffer(ctx context.Context, w http.ResponseWriter, r *http.Request, g *Guest) error {
 	if r.ContentLength <= 0 || r.ContentLength > bufferLimit {
 		return nil
 	}
+	stop := context.AfterFunc(ctx, func() { _ = http.NewResponseController(w).SetReadDeadline(time.Now()) })
 	body, err := io.ReadAll(r.Body)
-	if err != nil {
+	switch {
+	case !stop():
+		return ctx.Err()
+	case err != nil:
 		return protocol.Malformed("the body did not come whole")
+	case g.Lives != nil && !g.Lives(ctx):
+		return ErrClaim
 	}
 	r.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(body)), nil }
 	r.Body, _ = r.GetBody()

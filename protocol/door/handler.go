@@ -158,7 +158,7 @@ func (h *Handler) admit(r *http.Request, c Claim) (*Guest, error) {
 	}
 	first, ok := own.claim(g.Name)
 	if !ok {
-		return nil, &protocol.Error{Kind: protocol.ErrBusy, Text: "guest " + g.Name + " has too many connections"}
+		return nil, &protocol.Error{Kind: protocol.ErrBusy, Text: "there are too many connections, of guest " + g.Name + " or of all guests"}
 	}
 	if first && h.Log != nil {
 		h.Log(Event{Guest: g.Name, Profile: g.Profile, Peer: own.peer})
@@ -233,9 +233,10 @@ func (r Reply) fields(set func(name, value string)) {
 	}
 }
 
-// log logs a refusal; g is nil if nobody was admitted.
+// log logs a refusal; g is nil if nobody was admitted. That a guest has gone, or was made to
+// go, is none.
 func (h *Handler) log(r *http.Request, g *Guest, err error) {
-	if err != nil {
+	if err != nil && !errors.Is(err, context.Canceled) {
 		h.tell(r, g, Event{Err: err})
 	}
 }

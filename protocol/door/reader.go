@@ -2,7 +2,9 @@ package door
 
 import (
 	"bytes"
+	"errors"
 	"io"
+	"net"
 	"sync/atomic"
 )
 
@@ -14,6 +16,7 @@ type reader struct {
 	raw  atomic.Bool // after an upgrade the bytes are no requests
 	// refused is true from the moment on at which err is returned.
 	refused atomic.Bool
+	gone    atomic.Bool // the other end has closed the connection, or it broke
 
 	direct *direct      // answers some requests; nil: net/http answers all
 	open   atomic.Int32 // requests that were passed on and are not answered yet
@@ -51,12 +54,12 @@ func (r *reader) Read(p []byte) (int, error) {
 			r.refused.Store(true)
 			return 0, r.err
 		case r.raw.Load() && len(r.input) == 0:
-			return r.from.Read(p)
+			return r.fetch(p)
 		case r.raw.Load():
 			r.ready, r.input = r.input, nil
 			continue
 		case r.streams() && len(r.input) == 0:
-			n, err := r.from.Read(p[:min(int64(len(p)), r.left)])
+			n, err := r.fetch(p[:min(int64(len(p)), r.left)])
 			r.pass(int64(n))
 			return n, err
 		}
@@ -69,6 +72,17 @@ func (r *reader) Read(p []byte) (int, error) {
 			return 0, err
 		}
 	}
+}
+
+// fetch reads from the connection. A deadline is no end of it: net/http sets one to take a
+// read back.
+func (r *reader) fetch(p []byte) (int, error) {
+	n, err := r.from.Read(p)
+	var timeout net.Error
+	if err != nil && !(errors.As(err, &timeout) && timeout.Timeout()) {
+		r.gone.Store(true)
+	}
+	return n, err
 }
 
 // streams reports whether what comes next is passed on as it is.
@@ -99,7 +113,7 @@ func (r *reader) more() error {
 		copy(grown, r.input)
 		r.input, r.buf = grown, grown
 	}
-	n, err := r.from.Read(r.input[len(r.input):cap(r.input)])
+	n, err := r.fetch(r.input[len(r.input):cap(r.input)])
 	r.input = r.input[:len(r.input)+n]
 	if n > 0 {
 		return nil // an error comes again
