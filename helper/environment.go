@@ -41,11 +41,8 @@ func FromEnvironment(environ []string, uid int) (Config, error) {
 		HTTP:    oauth.NewHTTPClient,
 		Keyring: func(ctx context.Context, settings config.Settings) (keyring.Keyring, error) {
 			if backend, _ := keyring.BackendNamed(settings.Keyring); backend.Desktop {
-				return nil, &protocol.Error{
-					Kind: protocol.ErrLocked,
-					Text: "this program can only open the file keyring, and the keyring in use is " + printable.Value(settings.Keyring),
-					Hint: "let it ask credhelper instead (credhelper help connectors), or move the secrets: credhelper keyring use file",
-				}
+				return nil, &protocol.Error{Kind: protocol.ErrLocked, Text: "this program can only open the file keyring, and the keyring in use is " + printable.Value(settings.Keyring),
+					Hint: "let it ask credhelper instead (credhelper help connectors), or move the secrets: credhelper keyring use file"}
 			}
 			return OpenFile(ctx, dirs, env)
 		},

@@ -202,11 +202,8 @@ func (q *query) unlogged() error {
 	if !q.config.NoStore || q.settings.Audit != config.AuditRequired {
 		return nil
 	}
-	return &protocol.Error{
-		Kind: protocol.ErrPolicy,
-		Text: `audit = "required" in ` + q.config.Dirs.Settings() + ": no token without a line in the log, and --no-store writes none",
-		Hint: "leave out --no-store",
-	}
+	return &protocol.Error{Kind: protocol.ErrPolicy, Text: `audit = "required" in ` + q.config.Dirs.Settings() + ": no token without a line in the log, and --no-store writes none",
+		Hint: "leave out --no-store"}
 }
 
 // IssuedType returns the issued_token_type of a token in the log (RFC 8693 2.2.1); ""

@@ -102,9 +102,6 @@ func (q *query) unwritten(err error) {
 }
 
 func busy(profile string) error {
-	return &protocol.Error{
-		Kind: protocol.ErrBusy,
-		Text: "profile " + profile + ": another process has been asking for its token for too long",
-		Hint: "try again; see who holds the lock: credhelper doctor",
-	}
+	return &protocol.Error{Kind: protocol.ErrBusy, Text: "profile " + profile + ": another process has been asking for its token for too long",
+		Hint: "try again; see who holds the lock: credhelper doctor"}
 }

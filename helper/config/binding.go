@@ -207,11 +207,8 @@ func (p *Profile) unbound(list []Change) error {
 	if len(list) > 1 {
 		more = " (and " + strconv.Itoa(len(list)-1) + " more)"
 	}
-	return &protocol.Error{
-		Kind: protocol.ErrPolicy,
-		Text: printable.Line("profile " + p.Name + ": its secret was stored for " + c.Name + " " + shown(c.Stored) + ", the profile says " + shown(c.Now) + more),
-		Hint: "if you made this change: credhelper rebind " + p.Name,
-	}
+	return &protocol.Error{Kind: protocol.ErrPolicy, Text: printable.Line("profile " + p.Name + ": its secret was stored for " + c.Name + " " + shown(c.Stored) + ", the profile says " + shown(c.Now) + more),
+		Hint: "if you made this change: credhelper rebind " + p.Name}
 }
 
 func shown(s string) string {

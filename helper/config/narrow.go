@@ -63,9 +63,6 @@ func (p *Profile) tooWide(what, asked, key string, listed []string) error {
 	if len(listed) > 0 {
 		list = "the profile lists " + strings.Join(listed, ", ")
 	}
-	return &protocol.Error{
-		Kind: protocol.ErrPolicy,
-		Text: printable.Line("profile " + p.Name + ": " + what + " " + printable.Value(asked) + " is not one of its " + key + ": " + list),
-		Hint: "a call can only ask for less; to allow more: credhelper edit " + p.Name,
-	}
+	return &protocol.Error{Kind: protocol.ErrPolicy, Text: printable.Line("profile " + p.Name + ": " + what + " " + printable.Value(asked) + " is not one of its " + key + ": " + list),
+		Hint: "a call can only ask for less; to allow more: credhelper edit " + p.Name}
 }

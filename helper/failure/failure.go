@@ -139,11 +139,8 @@ func Token(p *config.Profile, err error) error {
 
 // Login returns the error if a person must sign in.
 func Login(p *config.Profile, why string) error {
-	return &protocol.Error{
-		Kind: protocol.ErrLogin,
-		Text: printable.Line("profile " + p.Name + ": " + why),
-		Hint: "sign in: credhelper login " + p.Name,
-	}
+	return &protocol.Error{Kind: protocol.ErrLogin, Text: printable.Line("profile " + p.Name + ": " + why),
+		Hint: "sign in: credhelper login " + p.Name}
 }
 
 // interactiveCodes are the errors that require a new sign-in by a person (RFC 6749 5.2,

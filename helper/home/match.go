@@ -193,9 +193,6 @@ func eachClash(profiles []*config.Profile, yield func(other *cache.FileOrigins, 
 
 // ambiguous returns the error if the profile of c and another one have the same claim.
 func ambiguous(other *cache.FileOrigins, c claim) error {
-	return &protocol.Error{
-		Kind: protocol.ErrAmbiguous,
-		Text: "profiles " + other.Profile + " and " + c.profile.Profile + " both claim " + c.origin.String(),
-		Hint: "name the profile, or in git's URL its user name; or give one of them a path in origins: credhelper edit " + c.profile.Profile,
-	}
+	return &protocol.Error{Kind: protocol.ErrAmbiguous, Text: "profiles " + other.Profile + " and " + c.profile.Profile + " both claim " + c.origin.String(),
+		Hint: "name the profile, or in git's URL its user name; or give one of them a path in origins: credhelper edit " + c.profile.Profile}
 }

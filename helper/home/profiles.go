@@ -93,10 +93,7 @@ func (h *Home) Profiles() (all []*config.Profile, problems []error) {
 // resolver returns a resolver with the current settings.
 func (h *Home) resolver() (*config.Resolver, error) {
 	settings, err := h.Settings()
-	if err != nil {
-		return nil, err
-	}
-	return &config.Resolver{Settings: settings, Preset: h.Preset, Sources: h.variables.note}, nil
+	return &config.Resolver{Settings: settings, Preset: h.Preset, Sources: h.variables.note}, err
 }
 
 // EachProfile reads the profiles of these names, in their order, and their settings and

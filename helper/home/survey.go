@@ -214,11 +214,8 @@ func (s *survey) unfinished() (*Claims, error) {
 		}
 	}
 	s.now.Files = files
-	return &Claims{Origins: s.now, Changed: true}, &protocol.Error{
-		Kind: protocol.ErrUnreachable,
-		Text: "there was time to look at " + strconv.Itoa(read) + " of " + strconv.Itoa(len(s.rows)) + " profiles",
-		Hint: "ask again: what was read is kept",
-	}
+	return &Claims{Origins: s.now, Changed: true}, &protocol.Error{Kind: protocol.ErrUnreachable, Text: "there was time to look at " + strconv.Itoa(read) + " of " + strconv.Itoa(len(s.rows)) + " profiles",
+		Hint: "ask again: what was read is kept"}
 }
 
 // few is the number of files up to which the front compares each of them at a hit, which

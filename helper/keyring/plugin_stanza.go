@@ -69,10 +69,7 @@ func readStanza(r *bufio.Reader) (*age.Stanza, error) {
 
 func stanzaLine(r *bufio.Reader) (string, error) {
 	line, err := r.ReadString('\n')
-	if err != nil {
-		return "", err
-	}
-	return strings.TrimSuffix(line, "\n"), nil
+	return strings.TrimSuffix(line, "\n"), err
 }
 
 // bareIdentity is the identity of a plugin that has only one, as "age -j NAME" makes

@@ -24,11 +24,8 @@ func Unlogged(path string, err error) error {
 	if errors.As(err, &at) {
 		err = at.Err // the path is said anyway
 	}
-	return &protocol.Error{
-		Kind: protocol.ErrPolicy,
-		Text: `audit = "required": no token without a line in the log ` + printable.Line(path+": "+err.Error()),
-		Hint: "make room for the log, or have it put right: credhelper help log",
-	}
+	return &protocol.Error{Kind: protocol.ErrPolicy, Text: `audit = "required": no token without a line in the log ` + printable.Line(path+": "+err.Error()),
+		Hint: "make room for the log, or have it put right: credhelper help log"}
 }
 
 // Open opens the older log and the log, those that are there, so that no line is in both
