@@ -289,8 +289,8 @@ func (q *query) remember(err error, s proof) time.Duration {
 		At:      now.Unix(),
 		Refused: e.Kind == oauth.Refused,
 		Asked:   e.RetryAfter > 0,
-		Reason:  e.Error(),
-		Hint:    printable.Line(q.profile.Hint(e)),
+		Reason:  e.Error(), Rotate: e.OfSecret(),
+		Hint: printable.Line(q.profile.Hint(e)),
 	}
 	if m.Refused {
 		if m.Secret = s.mark(q.profile.Name); e.Proxy != "" {

@@ -50,7 +50,7 @@ type TokenStatus struct {
 	Refused bool          // the wait is for a refusal
 	Over    bool          // the sign-in is over: nothing is asked until somebody signs in, and Wait is 0
 	Reason  string        // what the server said
-	Hint    string        // what to do about a refusal; may be empty
+	Rotate  bool          // another secret may end a refusal
 
 	Pool string    // of the profile; "" for most
 	By   string    // the host that fetched the cached token for the pool; "" if it did not come from there
@@ -143,7 +143,7 @@ func (h *Helper) tokenStatus(store *cache.Store, p *config.Profile) (t TokenStat
 		if t.Over = untilSignedIn(m); t.Over {
 			t.Wait = 0
 		}
-		t.Reason, t.Hint = m.Reason, m.Hint
+		t.Reason, t.Rotate = m.Reason, m.Rotate
 	}
 	if t.Pool = p.Pool.Name; t.Pool != "" {
 		if last, known := q.records().Last(); known && !last.Alone {

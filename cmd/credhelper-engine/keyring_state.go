@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 
+	"github.com/credhelper/credhelper/helper"
 	"github.com/credhelper/credhelper/helper/config"
 	"github.com/credhelper/credhelper/helper/failure"
 	"github.com/credhelper/credhelper/helper/keyring"
@@ -117,4 +118,50 @@ func (s *session) keyringInUse() (string, error) {
 	}
 	settings, err := h.Settings()
 	return settings.Keyring, err
+}
+
+// keyringState is why the keyring in use, which would have to be opened, is not.
+type keyringState uint8
+
+const (
+	keyringSilent keyringState = iota // it is locked elsewhere, or does not answer
+	keyringLocked                     // by a passphrase, or a plugin that wants a person
+	keyringKeyLost
+	keyringNone // none was chosen
+)
+
+func (s *session) keyringState(ctx context.Context, h *helper.Helper) keyringState {
+	settings, err := h.Settings()
+	switch {
+	case err != nil:
+		return keyringSilent
+	case settings.Keyring == "":
+		return keyringNone
+	case settings.Keyring != fileKeyring:
+		return keyringSilent
+	}
+	switch opener, err := s.fileOpener(ctx); {
+	case errors.Is(err, keyring.ErrKeyGone):
+		return keyringKeyLost
+	case opener == keyring.OpenedByPassphrase, opener == keyring.OpenedByPlugin:
+		return keyringLocked
+	}
+	return keyringSilent
+}
+
+// word names a state in the table of status.
+func (k keyringState) word() string {
+	return [...]string{keyringSilent: "not open", keyringLocked: "locked", keyringKeyLost: "key lost", keyringNone: "no keyring"}[k]
+}
+
+// advice is what a person types to get at the secret of a profile. Only the encrypted file
+// is unlocked by credhelper itself.
+func (k keyringState) advice(profile string) string {
+	switch k {
+	case keyringLocked:
+		return "credhelper unlock"
+	case keyringNone:
+		return "credhelper rotate " + profile
+	}
+	return "credhelper doctor"
 }

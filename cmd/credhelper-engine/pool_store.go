@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"strconv"
@@ -237,7 +238,7 @@ func (x *examination) pooled(p *config.Profile) {
 	e := new(pools.Hold)
 	switch {
 	case errors.As(err, &e):
-		x.add("pool", bad, p.Name+": "+e.Error(), onKeeper(p)+whatNext(p.Name, helper.TokenStatus{Refused: e.Mark.Refused, Hint: e.Mark.Hint}))
+		x.add("pool", bad, p.Name+": "+e.Error(), onKeeper(p)+cmp.Or(e.Mark.Hint, "credhelper test "+p.Name))
 	case err != nil:
 		x.fail("pool", err)
 	case by != "":

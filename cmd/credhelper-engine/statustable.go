@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"slices"
@@ -11,7 +10,6 @@ import (
 	"github.com/credhelper/credhelper/helper"
 	"github.com/credhelper/credhelper/helper/expiry"
 	"github.com/credhelper/credhelper/helper/failure"
-	"github.com/credhelper/credhelper/helper/keyring"
 	"github.com/credhelper/credhelper/protocol"
 	"github.com/credhelper/credhelper/protocol/printable"
 )
@@ -47,7 +45,7 @@ const (
 
 var columnHeads = [columns]string{"PROFILE", "SYSTEM", "TOKEN", "SECRET", "LAST FETCHED", "IDENTITY"}
 
-func (s *session) statusRow(st helper.Status, locked string, past history, now time.Time) statusRow {
+func (s *session) statusRow(st helper.Status, k keyringState, past history, now time.Time) statusRow {
 	c := s.screen()
 	if st.Err != nil {
 		row := statusRow{need: needsPerson, notes: []string{printable.Line(st.Err.Error())}}
@@ -55,9 +53,9 @@ func (s *session) statusRow(st helper.Status, locked string, past history, now t
 		row.advice = "credhelper edit " + st.Profile
 		return row
 	}
-	row := statusRow{cells: [columns]string{st.Profile, orDash(st.System), s.tokenCell(c, st, now), s.secretCell(c, st, locked, now),
+	row := statusRow{cells: [columns]string{st.Profile, orDash(st.System), s.tokenCell(c, st, now), s.secretCell(c, st, k, now),
 		s.ago(past.fetched, now), orDash(printable.Line(past.identity))}}
-	row.need, row.advice = needOf(st, locked, now)
+	row.need, row.advice = needOf(st, k, now)
 	if st.Clash != nil {
 		row.notes = append(row.notes, printable.Line(st.Clash.Error()))
 	}
@@ -65,7 +63,7 @@ func (s *session) statusRow(st helper.Status, locked string, past history, now t
 }
 
 // needOf says how much a profile needs a person, and what that person should type.
-func needOf(st helper.Status, locked string, now time.Time) (need, string) {
+func needOf(st helper.Status, k keyringState, now time.Time) (need, string) {
 	name := st.Profile
 	switch {
 	case errors.Is(st.SecretErr, protocol.ErrLogin), st.Token.Over:
@@ -76,7 +74,7 @@ func needOf(st helper.Status, locked string, now time.Time) (need, string) {
 		}
 		return needsPerson, "credhelper show " + name + " --full"
 	case errors.Is(st.SecretErr, protocol.ErrLocked):
-		return needsPerson, map[string]string{"locked": "credhelper unlock", "key lost": "credhelper doctor", "no keyring": "credhelper rotate " + name}[locked]
+		return needsPerson, k.advice(name)
 	case st.SecretErr != nil:
 		return needsPerson, "credhelper doctor"
 	case len(st.Changes) > 0:
@@ -100,9 +98,8 @@ func needOf(st helper.Status, locked string, now time.Time) (need, string) {
 // whatNext returns the command that ends a wait after a failure: test, or rotate if the
 // server would refuse the same secret again.
 func whatNext(name string, t helper.TokenStatus) string {
-	rotate := "credhelper rotate " + name
-	if t.Refused && strings.Contains(t.Hint, rotate) {
-		return rotate
+	if t.Rotate {
+		return "credhelper rotate " + name
 	}
 	return "credhelper test " + name
 }
@@ -299,28 +296,14 @@ func (s *session) tokenCell(c screen, st helper.Status, now time.Time) string {
 	return cell
 }
 
-// lockedWord is why a keyring that would have to be opened is not, in a word or two.
-func (s *session) lockedWord(ctx context.Context, h *helper.Helper) string {
-	settings, err := h.Settings()
-	if err == nil && settings.Keyring == "" {
-		return "no keyring"
-	}
-	if err == nil && settings.Keyring == fileKeyring {
-		if _, err = s.fileOpener(ctx); errors.Is(err, keyring.ErrKeyGone) {
-			return "key lost"
-		}
-	}
-	return "locked"
-}
-
-func (s *session) secretCell(c screen, st helper.Status, locked string, now time.Time) string {
+func (s *session) secretCell(c screen, st helper.Status, k keyringState, now time.Time) string {
 	switch {
 	case st.SecretErr != nil && errors.Is(st.SecretErr, protocol.ErrLogin):
 		return c.paint(red, "sign in: login")
 	case st.SecretErr != nil && errors.Is(st.SecretErr, protocol.ErrNoSecret):
 		return c.paint(red, "missing")
 	case st.SecretErr != nil && errors.Is(st.SecretErr, protocol.ErrLocked):
-		return c.paint(yellow, locked)
+		return c.paint(yellow, k.word())
 	case st.SecretErr != nil:
 		return c.paint(red, "cannot be read")
 	case len(st.Changes) > 0:

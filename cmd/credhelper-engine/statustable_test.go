@@ -29,7 +29,7 @@ func statusRows(s *session, n int) (rows []statusRow) {
 			if i > 0 {
 				st.Profile = fmt.Sprintf("%s-%d", st.Profile[:min(len(st.Profile), 60)], i)
 			}
-			rows = append(rows, s.statusRow(st, "locked", history{fetched: now.Add(-time.Minute), identity: "Held Out <heldout@example.com>"}, now))
+			rows = append(rows, s.statusRow(st, keyringLocked, history{fetched: now.Add(-time.Minute), identity: "Held Out <heldout@example.com>"}, now))
 		}
 	}
 	return rows

@@ -12,6 +12,7 @@ type Mark struct {
 	Refused bool     // the server refused permanently; otherwise it is a wait
 	Asked   bool     // the server asked for the wait and its duration
 	Ahead   bool     // applies only to callers that have a valid token (A23)
+	Rotate  bool     // another secret may help
 	Reason  string   // the sanitized error that was shown
 	Hint    string   // the advice that was shown
 }
@@ -59,7 +60,7 @@ func (m *Mark) encode(profile string) []byte {
 	b = appendUint64(b, uint64(m.At))
 	b = appendUint64(b, uint64(m.Until))
 	b = appendUint16(b, m.Count)
-	b = appendFlags(b, m.Refused, m.Asked, m.Ahead)
+	b = appendFlags(b, m.Refused, m.Asked, m.Ahead, m.Rotate)
 	return appendText(appendText(b, m.Reason), m.Hint)
 }
 
@@ -74,7 +75,7 @@ func decodeMark(profile string, content []byte) (Mark, bool) {
 	m.At = int64(s.uint64())
 	m.Until = int64(s.uint64())
 	m.Count = s.uint16()
-	s.flags(&m.Refused, &m.Asked, &m.Ahead)
+	s.flags(&m.Refused, &m.Asked, &m.Ahead, &m.Rotate)
 	m.Reason = s.text()
 	m.Hint = s.text()
 	return m, s.done()

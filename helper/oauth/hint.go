@@ -18,6 +18,7 @@ type Hint struct {
 	Auth   string // "|"-separated names of client authentications
 	Grant  string // "|"-separated names of grants
 	Text   string // for a person, one sentence; "{profile}" stands for the profile's name
+	Secret bool   // it is the client's secret that was refused, so another one may help
 }
 
 // Hints are advice for frequent failures, the most specific first. Entra's are selected
@@ -25,8 +26,8 @@ type Hint struct {
 // Microsoft's page "Microsoft Entra authentication and authorization error codes" and
 // the bodies that users quote.
 var Hints = [...]Hint{
-	{AADSTS: "7000215", Text: "Entra usually says this when the secret's ID was pasted in place of its value: credhelper rotate {profile}"},
-	{AADSTS: "7000222", Text: "the client secret has expired; make a new one in Entra under \"Certificates & secrets\", then: credhelper rotate {profile}"},
+	{AADSTS: "7000215", Text: "Entra usually says this when the secret's ID was pasted in place of its value: credhelper rotate {profile}", Secret: true},
+	{AADSTS: "7000222", Text: "the client secret has expired; make a new one in Entra under \"Certificates & secrets\", then: credhelper rotate {profile}", Secret: true},
 	{AADSTS: "7000216", Text: "Entra wants a secret or a signed assertion and got neither it knows: check client_auth with credhelper edit {profile}"},
 	{AADSTS: "7000218", Text: "Entra wants a secret or a signed assertion: check client_auth with credhelper edit {profile}"},
 	{AADSTS: "7000112", Text: "the application is disabled in Entra: an administrator of the tenant can enable it"},
@@ -49,7 +50,7 @@ var Hints = [...]Hint{
 	{Code: "invalid_client", Auth: withCertificate, Text: badCertificate},
 	{Code: "invalid_client", Auth: federated, Text: badFederation},
 	{Code: "invalid_client", Auth: "none", Text: badPublic},
-	{Code: "invalid_client", Text: badSecret},
+	{Code: "invalid_client", Text: badSecret, Secret: true},
 	{Code: "invalid_grant", Grant: "refresh_token", Text: "the sign-in is no longer valid: credhelper login {profile}"},
 	{Code: "invalid_grant", Grant: "authorization_code|device_code", Text: "the sign-in was not finished in time, or twice; begin again: credhelper login {profile}"},
 	{Code: "invalid_grant", Grant: "jwt_bearer", Text: "the server does not accept the assertion: compare its aud, iss, sub and kid with what the server expects, and this machine's clock (credhelper edit {profile})"},
@@ -65,7 +66,7 @@ var Hints = [...]Hint{
 	{Kind: Refused, Status: 401, Auth: withCertificate, Text: badCertificate},
 	{Kind: Refused, Status: 401, Auth: federated, Text: badFederation},
 	{Kind: Refused, Status: 401, Auth: "none", Text: badPublic},
-	{Kind: Refused, Status: 401, Text: badSecretOrAddress},
+	{Kind: Refused, Status: 401, Text: badSecretOrAddress, Secret: true},
 	{Kind: Refused, Status: 403, Auth: "client_secret_basic", Text: "check client_auth first, which may have to be \"client_secret_post\", then the credentials and the client's rights; a few servers want basic_encoding = \"raw\" (credhelper edit {profile})"},
 	{Kind: Refused, Status: 403, Text: "check client_auth first, then the credentials and the client's rights at the server (credhelper edit {profile})"},
 }
@@ -98,7 +99,7 @@ func HintFor(err error, profile string, own []Hint) string {
 }
 
 func hintFor(e *Error, own []Hint) string {
-	if h := find(own, e); h != "" {
+	if h := find(own, e).Text; h != "" {
 		return h
 	}
 	if e.AADSTS == "700024" {
@@ -107,7 +108,7 @@ func hintFor(e *Error, own []Hint) string {
 	if e.Cure != "" {
 		return e.Cure
 	}
-	if h := find(Hints[:], e); h != "" {
+	if h := find(Hints[:], e).Text; h != "" {
 		return h
 	}
 	switch {
@@ -119,14 +120,19 @@ func hintFor(e *Error, own []Hint) string {
 	return ""
 }
 
-func find(list []Hint, e *Error) string {
+// find returns the first hint that fits; zero if there is none.
+func find(list []Hint, e *Error) (none Hint) {
 	for _, h := range list {
 		if h.fits(e) {
-			return h.Text
+			return h
 		}
 	}
-	return ""
+	return none
 }
+
+// OfSecret reports whether the server has refused the client's secret, whatever a preset
+// says of it.
+func (e *Error) OfSecret() bool { return e.Cure == "" && find(Hints[:], e).Secret }
 
 // noAnswer is the advice if no server answered.
 const noAnswer = "try again later; if it stays so, is this the server's address, and does it need a proxy? credhelper edit {profile}"

@@ -34,6 +34,9 @@ func TestHintsFit(t *testing.T) {
 			"by the server's Date it is 2026-11-23 05:00:00 UTC", "by this machine's clock 2026-11-23 06:00:00"},
 	} {
 		hint := oauth.HintFor(&c.e, "jama", nil)
+		if c.e.OfSecret() != (c.name == "secret") {
+			t.Errorf("%s: the secret was refused: %v", c.name, c.e.OfSecret())
+		}
 		if !strings.Contains(hint, c.says) || !strings.Contains(hint, c.says2) {
 			t.Errorf("%s: %q", c.name, hint)
 		}
