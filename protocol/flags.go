@@ -1,12 +1,32 @@
 package protocol
 
 import (
+	"cmp"
 	"strings"
 
 	"github.com/credhelper/credhelper/protocol/printable"
 )
 
-// flags are the flags that credhelper's own dialects share.
+// flagTable has the flags that credhelper's own dialects share.
+var flagTable = [...]struct {
+	name  string
+	value bool // it takes a value
+}{
+	{"--refresh", false}, {"--json", false},
+	// A tool's call never prompts, and has nothing more to report.
+	{"--no-input", false}, {"-v", false}, {"--verbose", false},
+	{"--profile", true}, {"--format", true}, {"--min-ttl", true}, {"--timeout", true}, {"--scope", true}, {"--audience", true},
+}
+
+// Flags returns the names of these flags.
+func Flags() (names []string) {
+	for _, f := range flagTable {
+		names = append(names, f.name)
+	}
+	return names
+}
+
+// flags are the flags of a call.
 type flags struct {
 	profile string
 	format  string
@@ -99,19 +119,24 @@ func (f *flags) set(name string) (takesValue bool, err error) {
 		f.refresh = true
 	case "--json":
 		f.json = true
-	case "--no-input", "-v", "--verbose":
-		// Accepted and ignored: a tool's call never prompts and has nothing more to
-		// report.
-	case "--profile", "--format", "--min-ttl", "--timeout", "--scope", "--audience":
-		return true, nil
-	default:
-		e := &Error{Kind: ErrMalformed, Text: "unknown flag " + printable.Value(name), Hint: AdviceForFlag(name)}
-		if e.Hint == "" {
-			e.Hint = "see credhelper token --help, whose flags all such calls have"
-		}
-		return false, e
 	}
-	return false, nil
+	for i := range flagTable {
+		if flagTable[i].name == name {
+			return flagTable[i].value, nil
+		}
+	}
+	return false, &UnknownFlag{name}
+}
+
+// UnknownFlag is the error for a flag that does not exist.
+type UnknownFlag struct{ Name string }
+
+// Error implements error.
+func (u *UnknownFlag) Error() string { return "unknown flag " + printable.Value(u.Name) }
+
+// Unwrap returns it as an Error.
+func (u *UnknownFlag) Unwrap() error {
+	return &Error{Kind: ErrMalformed, Text: u.Error(), Hint: cmp.Or(AdviceForFlag(u.Name), "see credhelper token --help, whose flags all such calls have")}
 }
 
 // AdviceForFlag is advice about a flag that does not exist; "" if there is none.

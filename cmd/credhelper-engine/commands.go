@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -135,9 +136,23 @@ func (s *session) commonFlags(flags *pflag.FlagSet) {
 	_ = flags.MarkHidden("key-file")
 }
 
+// stores reports whether a command's work is to write what --no-store promises not to (T22).
+func stores(verb string, c *cobra.Command) bool {
+	if verb == "proxy ca" {
+		return true
+	}
+	for c.HasParent() && c.GroupID == "" {
+		c = c.Parent()
+	}
+	return c.GroupID == groupManage || slices.Contains([]string{"unlock", "lock", "cache", "keyring", "pool", "uninstall"}, c.Name())
+}
+
 // prepare starts the watchdog, unless the command waits for a person.
 func (s *session) prepare(c *cobra.Command, _ []string) error {
 	s.verb = strings.TrimPrefix(c.CommandPath(), c.Root().Name()+" ")
+	if s.flags.noStore && stores(s.verb, c) {
+		return protocol.Malformed(s.verb + " does not go with --no-store, which writes nothing")
+	}
 	for v := c; v != nil; v = v.Parent() {
 		if flag, isPatient := v.Annotations["patient"]; isPatient && (flag == "" || c.Flags().Changed(flag)) {
 			s.patient = true

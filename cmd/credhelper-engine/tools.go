@@ -40,7 +40,7 @@ func (s *session) answerTool(d *protocol.Dialect, call protocol.Call) int {
 	d, r, err := s.readCall(d, &call, want)
 	process.Know(&r)
 	if err != nil && ownDialect(d) {
-		err = s.withNames(r, err)
+		err = s.withNames(r, withFlag(err))
 	}
 	if err != nil {
 		return s.refuse(d, r, err)
@@ -69,6 +69,19 @@ func (s *session) readCall(d *protocol.Dialect, call *protocol.Call, want protoc
 		s.start = s.now()
 	}
 	return d, r, err
+}
+
+// withFlag gives the error for an unknown flag the one that was probably meant.
+func withFlag(err error) error {
+	unknown := new(protocol.UnknownFlag)
+	if !errors.As(err, &unknown) || protocol.AdviceForFlag(unknown.Name) != "" {
+		return err
+	}
+	near := didYouMean(unknown.Name, append(protocol.Flags(), process.EngineFlags()...))
+	if near == "" {
+		return err
+	}
+	return &protocol.Error{Kind: protocol.ErrMalformed, Text: unknown.Error(), Hint: near}
 }
 
 // withNames adds to an error the names that a call of one of credhelper's own dialects may

@@ -18,6 +18,14 @@ var engineFlags = [...]struct {
 	{"--or-cached", false}, {"--no-store", false}, {"--secret-stdin", false}, {"--secret-file", true}, {"--key-file", true},
 }
 
+// EngineFlags returns the names of these flags.
+func EngineFlags() (names []string) {
+	for _, f := range engineFlags {
+		names = append(names, f.name)
+	}
+	return names
+}
+
 // EngineFlag reports whether an argument is one of these flags.
 func EngineFlag(arg string) bool {
 	name, _, _ := strings.Cut(arg, "=")
