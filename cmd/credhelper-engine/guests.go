@@ -45,6 +45,8 @@ func (l guestList) troubles(now time.Time) (list []guestTrouble) {
 	problems := slices.Clone(l.problems)
 	for _, r := range l.rows {
 		switch {
+		case r.Of == nil && !errors.Is(r.Refused, protocol.ErrUnknown):
+			// its profile is there and cannot be used, which is said of the profile
 		case r.Refused != nil:
 			problems = append(problems, r.Refused)
 		case r.Ended(now):

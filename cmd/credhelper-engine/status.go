@@ -3,6 +3,8 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -84,19 +86,15 @@ func (s *session) status(ctx context.Context, names []string) error {
 		s.sayGuests(ctx, h, guests)
 	}
 	history := knownFromLog(h)
-	locked := s.lockedWord(ctx, h)
+	keyring := s.keyringState(ctx, h)
 	now := s.now()
-	var problems []error
 	var rows []statusRow
 	records := []statusRecord{}
 	for _, st := range list {
-		if st.Err != nil {
-			problems = append(problems, st.Err)
-		}
 		if errors.Is(st.Err, protocol.ErrUnknown) {
 			return st.Err // the name was given on the command line
 		}
-		row := s.statusRow(st, locked, history[st.Profile], now)
+		row := s.statusRow(st, keyring, history[st.Profile], now)
 		record := recordOf(st, history[st.Profile].fetched, now)
 		record.Identity, record.Needs = printable.Line(history[st.Profile].identity), row.advice
 		var note string
@@ -119,7 +117,21 @@ func (s *session) status(ctx context.Context, names []string) error {
 	if err != nil {
 		return err
 	}
-	return summary(problems)
+	return cannotBeUsed(list)
+}
+
+// cannotBeUsed is the error for profiles whose rows say what is wrong with them.
+func cannotBeUsed(list []helper.Status) error {
+	list = slices.DeleteFunc(slices.Clone(list), func(st helper.Status) bool { return st.Err == nil })
+	switch len(list) {
+	case 0:
+		return nil
+	case 1:
+		e := protocol.About("profile", list[0].Err, "")
+		e.Text = "profile " + list[0].Profile + " cannot be used"
+		return e
+	}
+	return &protocol.Error{Kind: protocol.ErrPolicy, Text: fmt.Sprintf("%d profiles cannot be used", len(list)), Hint: "see more of them: credhelper doctor"}
 }
 
 // watchEvery is how often status --watch looks again.

@@ -137,20 +137,17 @@ func (l *lendRun) rotate(ctx context.Context) error {
 	return err
 }
 
-// accept shows a guest's file and seals it.
+// accept seals a guest's file and shows what it has accepted.
 func (l *lendRun) accept(ctx context.Context) error {
-	g, err := guest.Read(l.helper, l.call.Accept)
+	f, err := l.lender.Accept(ctx, l.call.Accept)
 	if err != nil {
 		return err
 	}
-	text, err := g.Encode()
+	text, err := f.Encode()
 	if err != nil {
 		return err
 	}
-	if err := l.lender.Accept(ctx, g.Name); err != nil {
-		return err
-	}
-	return l.print(string(text) + "Guest " + g.Name + " is accepted.\n")
+	return l.print(string(text) + "Guest " + l.call.Accept + " is accepted.\n")
 }
 
 // lendReply is what lend prints about a guest, once.

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -43,6 +44,11 @@ func (l *lendRun) list(ctx context.Context) error {
 		all = append(all, one)
 	}
 	if l.call.JSON {
+		for _, err := range problems {
+			bad := guest.Invalid{}
+			_ = errors.As(err, &bad) // else it is the directory that cannot be read
+			all = append(all, guestRow{Guest: bad.Name, State: printable.Line(err.Error())})
+		}
 		b, err := json.Marshal(all)
 		if err != nil {
 			return err

@@ -72,7 +72,17 @@ type Row struct {
 	last   atomic.Pointer[issuedToken]
 }
 
-// Rows returns all guests, in ascending order of names, and the errors of invalid files.
+// Invalid is the error of a file that is no guest's.
+type Invalid struct {
+	Name string // that a guest would have
+	error
+}
+
+// Unwrap is for errors.Is.
+func (i Invalid) Unwrap() error { return i.error }
+
+// Rows returns all guests, in ascending order of names, and the errors of other files, each
+// an Invalid.
 func (b *Book) Rows(ctx context.Context) (list []*Row, problems []error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -86,7 +96,7 @@ func (b *Book) Rows(ctx context.Context) (list []*Row, problems []error) {
 		switch r := b.rows[f.Name]; {
 		case r == nil:
 		case r.Guest == nil:
-			problems = append(problems, r.Refused)
+			problems = append(problems, Invalid{f.Name, r.Refused})
 		default:
 			r.Used = lastUse(used, r.Secrets)
 			list = append(list, r)

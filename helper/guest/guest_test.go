@@ -205,8 +205,8 @@ func TestSeal(t *testing.T) {
 	if p.knows(s) {
 		t.Error("the profile sends its secret elsewhere, and the guest counts")
 	}
-	if err := p.lender.Accept(t.Context(), "jci"); err != nil || !p.knows(s) {
-		t.Errorf("accepted: %v", err)
+	if f, err := p.lender.Accept(t.Context(), "jci"); err != nil || !p.knows(s) || f.Profile != "jama" {
+		t.Errorf("accepted: %+v, %v", f, err)
 	}
 	if bound() == before {
 		t.Error("the profile has changed, and its binding has not")
@@ -233,7 +233,7 @@ func TestGone(t *testing.T) {
 	if p.knows(first) || p.knows(token) {
 		t.Error("a restored file brings them back")
 	}
-	if err := p.lender.Accept(t.Context(), "jci"); err != nil {
+	if _, err := p.lender.Accept(t.Context(), "jci"); err != nil {
 		t.Fatal(err)
 	}
 	if err := p.lender.Revoke(t.Context(), "jci"); err != nil || p.knows(first) || p.knows(token) {

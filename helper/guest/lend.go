@@ -109,15 +109,18 @@ func (l *Lender) Unrotate(ctx context.Context, before *Guest) error {
 	}, true)
 }
 
-// Accept seals a guest's file as it is, unless the guest has ended.
-func (l *Lender) Accept(ctx context.Context, name string) error {
-	return l.change(ctx, name, func(f *File) error {
+// Accept seals a guest's file as it is, unless the guest has ended, and returns what was
+// sealed: the file may have been another one a moment before.
+func (l *Lender) Accept(ctx context.Context, name string) (accepted File, err error) {
+	err = l.change(ctx, name, func(f *File) error {
+		accepted = *f
 		over := l.ended(name, f)
 		if e := new(protocol.Error); errors.As(over, &e) { // the file has no seal, so Rotate refuses it
 			e.Hint = "write a later expires into " + pathOf(l.Helper, name) + "; take it back: credhelper lend --revoke " + name
 		}
 		return over
 	}, false)
+	return accepted, err
 }
 
 // Revoke removes a guest. It is no error if its file is gone already.
