@@ -124,6 +124,7 @@ func (s *session) execWithFile(ctx context.Context, h *helper.Helper, r protocol
 	if err != nil {
 		return err
 	}
+	defer h.Wait()                 // the command may end while its token is renewed, and with it a sign-in (A18)
 	signals := inner.HoldSignals() // from here on the token file has to be removed
 	defer signals.Stop()
 	file, remove, onDisk, err := tokenfile.New(dirs)

@@ -6,11 +6,13 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+	"time"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 
 	"github.com/credhelper/credhelper/cmd/internal/inner"
+	"github.com/credhelper/credhelper/helper"
 	"github.com/credhelper/credhelper/protocol"
 	"github.com/credhelper/credhelper/protocol/lines"
 )
@@ -57,14 +59,21 @@ func (s *session) serveLines(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	defer inner.Settle(h)
+	defer inner.Settle(h, inner.EndTime)
 	s.keepFromSignals()
-	inner.WatchHost(parent, func() { s.exit(0) })
+	inner.WatchHost(parent, func() { s.endServing(h, inner.EndTime) })
 	err = lines.Serve(ctx, lines.Config{Answerer: h, Cached: h.Cached, In: s.stdin, Out: s.stdout})
 	if errors.Is(err, lines.ErrNoReader) {
 		return exitCode(1)
 	}
 	return err
+}
+
+// endServing ends the process, and with it the calls that still run, but not a fetch whose
+// refresh token is used up: for a while that may store the next one (A18).
+func (s *session) endServing(h *helper.Helper, within time.Duration) {
+	inner.Settle(h, within)
+	s.exit(0)
 }
 
 // keepFromSignals makes a write to a closed pipe an error instead of a fatal signal,

@@ -104,6 +104,7 @@ func (s *session) sink(ctx context.Context, f sinkFlags, args []string) error {
 		n.ready()
 		r.Say(path + " holds the token of " + c.Profile + ", for " + failure.Span(time.Unix(c.Expires, 0).Sub(s.now())) + " now")
 	}
+	defer h.Wait() // a signal may come while a sign-in is renewed (A18)
 	ctx, ask, stop := s.sinkSignals(ctx)
 	defer stop()
 	err = r.Run(ctx, ask)

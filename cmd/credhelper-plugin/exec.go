@@ -52,7 +52,7 @@ func (p *plugin) exec(own inner.Call) (code int, err error) {
 	if err != nil {
 		return 0, err
 	}
-	defer inner.Settle(h)
+	defer inner.Settle(h, inner.EndTime)
 	d, err := p.openPrivate(h, call)
 	if err != nil {
 		return 0, err

@@ -74,7 +74,7 @@ func (p *plugin) connector() error {
 	if err != nil {
 		return err
 	}
-	defer inner.Settle(h)
+	defer inner.Settle(h, inner.EndTime)
 	return p.serve(ctx, h)
 }
 

@@ -17,13 +17,13 @@ const (
 	EndTime = 1200 * time.Millisecond
 )
 
-// Settle waits for fetches in the background to finish, for EndTime at most.
-func Settle(h *helper.Helper) {
+// Settle waits for fetches in the background to finish, for this long at most.
+func Settle(h *helper.Helper, within time.Duration) {
 	settled := make(chan struct{})
 	go func() { h.Wait(); close(settled) }()
 	select {
 	case <-settled:
-	case <-time.After(EndTime):
+	case <-time.After(within):
 	}
 }
 
