@@ -38,8 +38,7 @@ func (p *plugin) listen(call inner.ProxyCall) (net.Listener, hosts, error) {
 		l, err = net.Listen("tcp", at.String())
 	}
 	if errors.Is(err, syscall.EADDRINUSE) {
-		return nil, hosts{}, &protocol.Error{Kind: protocol.ErrPolicy, Text: at.String() + " is taken by " + holder(at),
-			Hint: "end that program, or listen elsewhere: credhelper proxy --listen " + at.Addr().String() + ":PORT"}
+		return nil, hosts{}, taken(at)
 	}
 	if err != nil {
 		return nil, hosts{}, policy("proxy: " + printable.Line(err.Error()))
@@ -49,6 +48,12 @@ func (p *plugin) listen(call inner.ProxyCall) (net.Listener, hosts, error) {
 		l.Close()
 	}
 	return l, names, err
+}
+
+// taken is the error for an address at which another program listens.
+func taken(at netip.AddrPort) error {
+	return &protocol.Error{Kind: protocol.ErrPolicy, Text: at.String() + " is taken by " + holder(at),
+		Hint: "end that program, or listen elsewhere: credhelper proxy --listen " + net.JoinHostPort(at.Addr().String(), "PORT")}
 }
 
 // listenerHosts returns the Host fields for a listener, whose address a service manager may

@@ -2,10 +2,12 @@ package main
 
 import (
 	"encoding/binary"
+	"encoding/hex"
 	"net"
 	"net/netip"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -107,19 +109,43 @@ func holder(at netip.AddrPort) string {
 	for _, table := range [...]string{"/proc/net/tcp", "/proc/net/tcp6"} {
 		text, _ := os.ReadFile(table)
 		for line := range strings.Lines(string(text)) {
-			f := strings.Fields(line)
-			const listening = "0A"
-			if len(f) < 10 || f[3] != listening || !strings.HasSuffix(f[1], ":"+strings.ToUpper(strconv.FormatUint(0x10000|uint64(at.Port()), 16)[1:])) {
+			user, inode, found := listensAt(line, at)
+			if !found {
 				continue
 			}
-			inode, _ := strconv.ParseUint(f[9], 10, 32)
-			if pid, path := programWith(uint32(inode)); pid != 0 {
+			if pid, path := programWith(inode); pid != 0 {
 				return "process " + strconv.Itoa(pid) + " (" + filepath.Base(path) + ")"
 			}
-			return "a process of user " + f[7]
+			return "a process of user " + user
 		}
 	}
 	return "another process"
+}
+
+// listensAt reports whether a line of /proc/net/tcp (proc_net(5)) is of a socket that keeps
+// an address from others, and whose that is.
+func listensAt(line string, at netip.AddrPort) (user string, inode uint32, found bool) {
+	f := strings.Fields(line)
+	const listening = "0A"
+	if len(f) < 10 || f[3] != listening {
+		return "", 0, false
+	}
+	host, port, _ := strings.Cut(f[1], ":")
+	raw, err := hex.DecodeString(host)
+	n, err2 := strconv.ParseUint(port, 16, 16)
+	if err != nil || err2 != nil || len(raw)%4 != 0 || uint16(n) != at.Port() {
+		return "", 0, false
+	}
+	for word := range slices.Chunk(raw, 4) { // each was written as a number
+		binary.NativeEndian.PutUint32(word, binary.BigEndian.Uint32(word))
+	}
+	own, ok := netip.AddrFromSlice(raw)
+	own, wanted := own.Unmap(), at.Addr().Unmap()
+	if !ok || own != wanted && !own.IsUnspecified() && !wanted.IsUnspecified() {
+		return "", 0, false
+	}
+	id, _ := strconv.ParseUint(f[9], 10, 32)
+	return f[7], uint32(id), true
 }
 
 // programWith returns a process that has a socket, and its executable, as far as we may

@@ -2,12 +2,17 @@ package main
 
 import (
 	"encoding/binary"
+	"errors"
 	"net"
+	"net/netip"
 	"os"
 	"slices"
+	"strings"
 	"testing"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/credhelper/credhelper/protocol"
 )
 
 // TestOwnerOf: the kernel says whose the other end of a connection is, whichever socket a
@@ -95,5 +100,40 @@ func TestNobody(t *testing.T) {
 	}
 	if _, inode := diagAnswer(good[:len(good)-1], remote, local); inode != 0 {
 		t.Errorf("cut: inode %d", inode)
+	}
+}
+
+// TestListensAt (D15): who has the port at another address of this machine is not blamed.
+func TestListensAt(t *testing.T) {
+	const rest = " 00000000:0000 0A 00000000:00000000 00:00000000 00000000  1000        0 4711 1 0000000000000000 100 0 0 10 0"
+	for _, c := range []struct {
+		at, line string
+		found    bool
+	}{
+		{"127.0.0.1:7717", "0: 0100007F:1E25" + rest, true},
+		{"127.0.0.1:7717", "0: 0200007F:1E25" + rest, false},
+		{"127.0.0.1:7717", "0: 0100007F:1E26" + rest, false},
+		{"127.0.0.1:7717", "0: 00000000:1E25" + rest, true},
+		{"0.0.0.0:7717", "0: 0200007F:1E25" + rest, true},
+		{"[::1]:7717", "0: 00000000000000000000000001000000:1E25" + rest, true},
+		{"[::1]:7717", "0: 00000000000000000000000002000000:1E25" + rest, false},
+		{"127.0.0.1:7717", "0: 0000000000000000FFFF00000100007F:1E25" + rest, true},
+		{"127.0.0.1:7717", "0: 0100007F:1E25" + strings.Replace(rest, " 0A ", " 01 ", 1), false},
+		{"127.0.0.1:7717", "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode", false},
+	} {
+		user, inode, found := listensAt(c.line, netip.MustParseAddrPort(c.at))
+		if found != c.found || found && (user != "1000" || inode != 4711) {
+			t.Errorf("%s, %.50s: %s %d %v", c.at, c.line, user, inode, found)
+		}
+	}
+}
+
+// TestTaken: what to type instead of a taken address can be typed.
+func TestTaken(t *testing.T) {
+	for at, want := range map[string]string{"127.0.0.1:7717": "--listen 127.0.0.1:PORT", "[::1]:7717": "--listen [::1]:PORT"} {
+		e := new(protocol.Error)
+		if err := taken(netip.MustParseAddrPort(at)); !errors.As(err, &e) || !strings.HasSuffix(e.Hint, want) {
+			t.Errorf("%s: %+v", at, e)
+		}
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/signal"
 	"runtime/debug"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -36,7 +37,7 @@ func (p *plugin) proxy(argument string) error {
 	if err != nil {
 		return err
 	}
-	defer inner.Settle(h)
+	defer inner.Settle(h, inner.EndTime)
 	listener, hosts, err := p.listen(call)
 	if err != nil {
 		return err
@@ -98,8 +99,15 @@ type service struct {
 // ownedAPI is the API of a profile as its files said when it was made.
 type ownedAPI struct {
 	*door.API
-	binding [32]byte
-	limit   int
+	binding   [32]byte
+	limit     int
+	errorBody string
+	refreshOn []int
+}
+
+// of reports whether the files say the same now.
+func (a ownedAPI) of(r *guest.Row) bool {
+	return a.API != nil && a.binding == r.Binding && a.limit == r.Of.Limit && a.errorBody == r.Of.DoorError && slices.Equal(a.refreshOn, r.Of.RefreshOn)
 }
 
 func newService(h *helper.Helper, book *guest.Book, hosts hosts) *service {
@@ -192,7 +200,7 @@ func (s *service) narrow(r *guest.Row, n protocol.Narrowing) (protocol.Narrowing
 func (s *service) api(ctx context.Context, r *guest.Row) (*door.API, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if api := s.apis[r.Profile]; api.API != nil && api.binding == r.Binding && api.limit == r.Of.Limit {
+	if api := s.apis[r.Profile]; api.of(r) {
 		return api.API, nil
 	}
 	base := r.Base()
@@ -212,7 +220,7 @@ func (s *service) api(ctx context.Context, r *guest.Row) (*door.API, error) {
 	if err != nil {
 		return nil, err
 	}
-	s.apis[r.Profile] = ownedAPI{api, r.Binding, r.Of.Limit}
+	s.apis[r.Profile] = ownedAPI{api, r.Binding, r.Of.Limit, r.Of.DoorError, r.Of.RefreshOn}
 	return api, nil
 }
 

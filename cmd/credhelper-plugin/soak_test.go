@@ -328,15 +328,19 @@ func TestOneAPI(t *testing.T) {
 		t.Error("each guest has an API of its own, or each request")
 	}
 	path := s.helper.Dirs.Profiles() + "/demo.toml"
-	text, err := os.ReadFile(path)
-	if err == nil {
-		err = os.WriteFile(path, append(text, "limit = \"10/s\"\n"...), 0o600)
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	s.later(time.Second)
-	if after := apis(); after[0] == before[0] || after[0] != after[1] {
-		t.Error("another limit does not count")
+	for _, line := range []string{"limit = \"10/s\"", "refresh_on = [403]"} {
+		text, err := os.ReadFile(path)
+		if err == nil {
+			err = os.WriteFile(path, append(text, line+"\n"...), 0o600)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.later(time.Second)
+		after := apis()
+		if after[0] == before[0] || after[0] != after[1] {
+			t.Errorf("%s does not count", line)
+		}
+		before = after
 	}
 }
