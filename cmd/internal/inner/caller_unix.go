@@ -1,6 +1,15 @@
-//go:build unix && !linux && !darwin
+//go:build unix
 
 package inner
 
-// parentOf is 0: the log names no caller where golang.org/x/sys cannot find one.
-func parentOf(int) int { return 0 }
+import (
+	"github.com/credhelper/credhelper/cmd/internal/process"
+	"github.com/credhelper/credhelper/helper/logfile"
+)
+
+// Caller returns the calling program, for the log: the parent, because the front
+// executed us in its own process.
+func Caller(dialect string) logfile.Caller {
+	pid, executable := process.Caller()
+	return logfile.Caller{Dialect: dialect, PID: pid, Executable: executable}
+}
