@@ -1,6 +1,7 @@
 package private
 
 import (
+	"cmp"
 	"errors"
 	"io"
 	"io/fs"
@@ -53,6 +54,14 @@ func open(path string, r rule) (Dir, error) {
 	return Dir{root, path}, nil
 }
 
+// oursAlone returns the list of what is for this user, the system and its administrators
+// alone; flags say what inherits it.
+func oursAlone(flags string) (*windows.SecurityAttributes, error) {
+	all := "(A;" + flags + ";FA;;;"
+	list, err := windows.SecurityDescriptorFromString("D:P" + all + "SY)" + all + "BA)" + all + trust.User() + ")")
+	return &windows.SecurityAttributes{Length: uint32(unsafe.Sizeof(windows.SecurityAttributes{})), SecurityDescriptor: list}, err
+}
+
 // makeAll creates a directory and those above it, each for this user, the system and its
 // administrators alone, and what is made in them as well.
 func makeAll(path string) error {
@@ -64,13 +73,13 @@ func makeAll(path string) error {
 			return err
 		}
 	}
-	ours, err := windows.SecurityDescriptorFromString("D:P(A;OICI;FA;;;SY)(A;OICI;FA;;;BA)(A;OICI;FA;;;" + trust.User() + ")")
+	ours, err := oursAlone("OICI")
 	if err != nil {
 		return &fs.PathError{Op: "mkdir", Path: path, Err: err}
 	}
 	name, err := windows.UTF16PtrFromString(path)
 	if err == nil {
-		err = windows.CreateDirectory(name, &windows.SecurityAttributes{Length: uint32(unsafe.Sizeof(windows.SecurityAttributes{})), SecurityDescriptor: ours})
+		err = windows.CreateDirectory(name, ours)
 	}
 	if err != nil && !errors.Is(err, fs.ErrExist) {
 		return &fs.PathError{Op: "mkdir", Path: path, Err: err}
@@ -123,7 +132,7 @@ func (d Dir) OpenFile(name string, flags int) (*os.File, error) {
 
 // create writes a new file, or leaves none.
 func (d Dir) create(name string, content []byte, sync bool) (release func(), err error) {
-	f, err := d.root.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, fileMode)
+	f, err := d.newFile(name)
 	if err != nil {
 		return nil, err
 	}
@@ -135,6 +144,23 @@ func (d Dir) create(name string, content []byte, sync bool) (release func(), err
 		_ = d.root.Remove(name)
 	}
 	return func() {}, err
+}
+
+// newFile creates a file. It has a list of its own from the start: others may read what
+// inherits the directory's.
+func (d Dir) newFile(name string) (*os.File, error) {
+	path := filepath.Join(d.root.Name(), name)
+	ours, err := oursAlone("")
+	text, e := windows.UTF16PtrFromString(path)
+	if err = cmp.Or(err, e); err != nil {
+		return nil, err
+	}
+	const shared = windows.FILE_SHARE_READ | windows.FILE_SHARE_WRITE | windows.FILE_SHARE_DELETE
+	file, err := windows.CreateFile(text, windows.GENERIC_WRITE, shared, ours, windows.CREATE_NEW, windows.FILE_ATTRIBUTE_NORMAL, 0)
+	if err != nil {
+		return nil, &fs.PathError{Op: "open", Path: path, Err: err}
+	}
+	return os.NewFile(uintptr(file), path), nil
 }
 
 // removeAbandoned does nothing on this system: age decides.

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/windows"
+
+	"github.com/credhelper/credhelper/helper/trust"
 )
 
 // permit gives a directory another access control list.
@@ -68,6 +70,45 @@ func TestClosed(t *testing.T) {
 				t.Errorf("%v", err)
 			}
 		})
+	}
+}
+
+// TestReadablePlace: what is written where others may read, as the file of a token or of a
+// guest's secret, is for us alone.
+func TestReadablePlace(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "place")
+	if err := os.Mkdir(path, 0o777); err != nil {
+		t.Fatal(err)
+	}
+	permit(t, path, "D:(A;OICI;FA;;;SY)(A;OICI;FA;;;"+trust.User()+")(A;OICI;FRFX;;;WD)")
+	d, err := Place(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer d.Close()
+	theirs, err := os.Create(filepath.Join(path, "theirs"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer theirs.Close()
+	if trust.ForeignReader(windows.Handle(theirs.Fd())) == "" {
+		t.Fatal("others may read nothing there at all: the test is blind")
+	}
+	for range 2 { // the second replaces the first
+		if err := d.ReplaceAndSync("token", []byte("secret")); err != nil {
+			t.Fatal(err)
+		}
+		f, err := os.Open(filepath.Join(path, "token"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if text := trust.ForeignReader(windows.Handle(f.Fd())); text != "" {
+			t.Error(text)
+		}
+		f.Close()
+		if content, err := d.Read("token", 10); err != nil || string(content) != "secret" {
+			t.Errorf("%q, %v", content, err)
+		}
 	}
 }
 
