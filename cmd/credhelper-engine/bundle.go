@@ -76,14 +76,16 @@ func (x *examination) bundleParts() ([]bundlePart, error) {
 	return append(parts, bundlePart{"log.jsonl", strings.Join(log, "\n") + "\n"}), nil
 }
 
-// redact removes the user's name and home from a text.
+// redact removes the user's name and home from a text, which may be JSON or TOML, with a
+// backslash of Windows doubled.
 func (x *examination) redact(text string) string {
-	for _, name := range [...]string{"CREDHELPER_HOME", "HOME"} {
+	for _, name := range [...]string{"CREDHELPER_HOME", "HOME", "USERPROFILE"} {
 		if home := x.env(name); len(home) > 1 {
+			text = strings.ReplaceAll(text, strings.ReplaceAll(home, `\`, `\\`), "$"+name)
 			text = strings.ReplaceAll(text, home, "$"+name)
 		}
 	}
-	for _, name := range [...]string{"USER", "LOGNAME"} {
+	for _, name := range [...]string{"USER", "LOGNAME", "USERNAME"} {
 		if user := x.env(name); len(user) > 3 {
 			text = strings.ReplaceAll(text, user, "$"+name)
 		}

@@ -14,6 +14,7 @@ import (
 	"github.com/credhelper/credhelper/cmd/internal/inner"
 	"github.com/credhelper/credhelper/helper"
 	"github.com/credhelper/credhelper/helper/config"
+	"github.com/credhelper/credhelper/helper/private"
 	"github.com/credhelper/credhelper/protocol"
 )
 
@@ -45,9 +46,14 @@ func (s *session) edit(ctx context.Context, name string) error {
 	if err != nil {
 		return err
 	}
-	draft, err := os.CreateTemp(dirs.Config, ".edit-*.toml") // 0600
+	var draft *os.File
+	own, err := private.Folder(dirs.Config) // missing where only the system has profiles
+	if err == nil {
+		own.Close()
+		draft, err = os.CreateTemp(dirs.Config, ".edit-*.toml") // 0600
+	}
 	if err != nil {
-		return err
+		return protocol.Policy(err.Error())
 	}
 	path := draft.Name()
 	_, err = draft.Write(text)

@@ -70,8 +70,8 @@ func (s *session) explain(ctx context.Context, url string) error {
 		for _, line := range lines {
 			s.say(line)
 		}
-		if e := new(protocol.Error); errors.As(x.Err, &e) && strings.Contains(e.Hint, "credhelper explain") {
-			return &protocol.Error{Kind: e.Kind, Text: e.Text, Hint: "profiles and what they own: credhelper list"}
+		if errors.Is(x.Err, protocol.ErrNoProfile) && len(x.Skipped) == 0 { // nothing but explain is left to type
+			return &protocol.Error{Kind: protocol.ErrNoProfile, Text: x.Err.Error(), Hint: "profiles and what they own: credhelper list"}
 		}
 		return x.Err
 	}

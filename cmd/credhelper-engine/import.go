@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/credhelper/credhelper/cmd/internal/terminal"
+	"github.com/credhelper/credhelper/helper"
 	"github.com/credhelper/credhelper/helper/config"
 	"github.com/credhelper/credhelper/protocol"
 )
@@ -60,8 +61,23 @@ func (s *session) importFile(path string, local bool) error {
 	if err != nil {
 		return err
 	}
-	s.say("Added " + strings.Join(names, ", ") + ". Store their secrets: credhelper rotate " + names[0])
+	s.say("Added " + strings.Join(names, ", ") + ". " + nextOf(h, names))
 	return nil
+}
+
+// nextOf says what a person types about imported profiles.
+func nextOf(h *helper.Helper, names []string) string {
+	next := "Try: credhelper test " + names[0]
+	for p := range h.EachProfile(names) {
+		switch {
+		case p == nil:
+		case p.InKeyring() && p.NeedsSecret():
+			return "Store their secrets: credhelper rotate " + p.Name
+		case p.Interactive():
+			next = "Sign in: credhelper login " + p.Name
+		}
+	}
+	return next
 }
 
 // allowSource asks about one key of a document that refers to this machine. The value

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -120,11 +121,15 @@ func (s *session) useKeyring(ctx context.Context, name string, volatile, leave b
 	}
 	moved, err := h.MoveSecrets(ctx, name)
 	if err != nil {
-		return &protocol.Error{
+		e := &protocol.Error{
 			Kind: failure.KindOf(keyringTrouble(before, err)),
 			Text: err.Error() + " (nothing was changed)",
-			Hint: "unlock it (credhelper unlock), or leave its secrets where they are: credhelper keyring use " + name + " --leave-secrets",
+			Hint: "to leave its secrets where they are: credhelper keyring use " + name + " --leave-secrets",
 		}
+		if errors.Is(err, keyring.ErrUnlock) {
+			e.Hint = "unlock it: credhelper unlock; " + e.Hint
+		}
+		return e
 	}
 	s.say("Keyring: " + s.describeKeyring(ctx, name) + ".")
 	if len(moved) > 0 {

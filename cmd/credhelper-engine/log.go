@@ -68,40 +68,67 @@ func (s *session) log(args []string, f logFlags) error {
 	if err != nil {
 		return err
 	}
-	events := map[string]bool{}
-	var records []logfile.Record
+	events, fits := map[string]bool{}, false
+	out := logOutput{session: s}
+	var last []logfile.Record
 	err = logread.All(h.Dirs.Log(), func(r logfile.Record) bool {
 		events[r.Event] = true
-		if (name == "" || r.Profile == name) && !r.Time.Before(since) && (len(f.events) == 0 || slices.Contains(f.events, r.Event)) {
-			records = append(records, r)
-			if f.last > 0 {
-				records = lastOf(records, f.last, 2*f.last)
-			}
+		switch {
+		case name != "" && r.Profile != name, r.Time.Before(since), len(f.events) > 0 && !slices.Contains(f.events, r.Event):
+			return true
+		case f.last > 0:
+			last = lastOf(append(last, r), f.last, 2*f.last)
+		default:
+			out.add(r)
 		}
-		return true
+		fits = true
+		return out.err == nil
 	})
 	if err != nil {
 		return err
 	}
-	if f.last > 0 {
-		records = lastOf(records, f.last, f.last)
+	for _, r := range lastOf(last, f.last, f.last) {
+		out.add(r)
 	}
-	if len(records) == 0 {
+	if !fits {
 		s.sayNothingFits(f.events, events)
 	}
-	var b strings.Builder
-	for _, r := range records {
-		if !s.flags.json {
-			b.WriteString(logLine(r) + "\n")
-			continue
+	return out.end()
+}
+
+// logOutput prints lines of the log: in one piece, unless they are so many that they would
+// need too much memory.
+type logOutput struct {
+	*session
+	lines strings.Builder
+	err   error // of a piece that could not be printed
+}
+
+// longestPiece is how many bytes of lines are held.
+const longestPiece = 4 << 20
+
+func (o *logOutput) add(r logfile.Record) {
+	line := logLine(r)
+	if o.flags.json {
+		text, err := json.Marshal(r)
+		if line = string(text); err != nil {
+			o.err = err
+			return
 		}
-		line, err := json.Marshal(r)
-		if err != nil {
-			return err
-		}
-		b.Write(append(line, '\n'))
 	}
-	return s.print(b.String())
+	o.lines.WriteString(line + "\n")
+	if o.lines.Len() >= longestPiece {
+		_ = o.end()
+	}
+}
+
+// end prints what is held.
+func (o *logOutput) end() error {
+	if o.err == nil {
+		o.err = o.print(o.lines.String())
+	}
+	o.lines.Reset()
+	return o.err
 }
 
 // sayNothingFits says that no line of the log is what was asked for, and which event a
