@@ -72,9 +72,9 @@ func (q *query) insteadOfFailure(ctx context.Context, lock *cache.Lock, old *cac
 	if q.renews || old == nil || !old.Usable(q.clock(), 0) {
 		return protocol.Credential{}, cause
 	}
-	good := "; the cached token is still good for " + failure.Span(time.Unix(old.Expires, 0).Sub(q.now()))
+	good := "the cached token is still good for " + failure.Span(time.Unix(old.Expires, 0).Sub(q.now()))
 	if q.request.Anew {
-		return protocol.Credential{}, withoutCached(cause, good)
+		return protocol.Credential{}, protocol.About(good+" (--or-cached gives it), but there is no new one", cause, "")
 	}
 	if errors.As(cause, new(*pools.Busy)) {
 		q.putOffLocked(ctx, lock, old)
@@ -84,22 +84,8 @@ func (q *query) insteadOfFailure(ctx context.Context, lock *cache.Lock, old *cac
 	line := q.ofToken(q.record(""), old.Token, old.Expires)
 	line.Source = fromCache
 	q.logFailure(line, cause)
-	q.report(cause.Error() + good)
+	q.report(cause.Error() + "; " + good)
 	return q.hit(old)
-}
-
-// withoutCached is the failure of a call for which the cached token will not do. Where trying
-// again helps, so does that token; any other failure says what helps.
-func withoutCached(cause error, good string) error {
-	var e *protocol.Error
-	if !errors.As(cause, &e) {
-		return cause
-	}
-	failed := *e // it may be shared with others
-	if failed.Text = cause.Error() + good; errors.Is(cause, protocol.ErrUnreachable) {
-		failed.Hint = "to get the cached token in that case: --refresh --or-cached"
-	}
-	return &failed
 }
 
 // putOffLocked seals the entry again, so that the next calls do not ask the pool for some

@@ -193,14 +193,14 @@ func TestAnew(t *testing.T) {
 		kind      error
 		hint      string
 	}{
-		{"status-503", protocol.ErrUnreachable, "--or-cached"},
+		{"status-503", protocol.ErrUnreachable, "later"},
 		{"error-invalid-client", protocol.ErrRefused, "rotate"},
 	} {
 		if err := h.server.Always(c.behaviour); err != nil {
 			t.Fatal(err)
 		}
 		_, err := h.get(protocol.Request{Profile: "demo", Refresh: true, Anew: true})
-		wantError(t, err, c.kind, "the cached token is still good for")
+		wantError(t, err, c.kind, "the cached token is still good for", "--or-cached")
 		if e := new(protocol.Error); !errors.As(err, &e) || !strings.Contains(e.Hint, c.hint) {
 			t.Errorf("%s: the hint is %q", c.behaviour, e.Hint)
 		}

@@ -82,22 +82,17 @@ func (d Dirs) sealingKey(ctx context.Context, e *Entry) (sealingKey, [16]byte, e
 			return sealingKey{}, home, err
 		}
 	}
-	if key, ok := d.findKey(home, life); ok {
-		return key, home, nil
+	key, ok := d.findKey(home, life)
+	if !ok {
+		key, ok = addKernelKey(keyName(home), randomBytes, life)
 	}
-	if key, ok := addKernelKey(keyName(home), randomBytes, life); ok {
-		return key, home, nil
+	for i := 0; !ok && i < len(filePlaces); i++ {
+		key, ok = d.addFileKey(filePlaces[i], home)
 	}
-	for _, p := range filePlaces {
-		if key, ok := d.addFileKey(p, home); ok {
-			return key, home, nil
-		}
+	if !ok && !d.deriveKey(&key, home) {
+		return sealingKey{}, home, ErrNoSealingKey
 	}
-	var key sealingKey
-	if d.deriveKey(&key, home) {
-		return key, home, nil
-	}
-	return key, home, ErrNoSealingKey
+	return key, home, nil
 }
 
 // keyEnds holds the latest expiry of a token, in Unix seconds, after which the key is
@@ -144,11 +139,9 @@ func (d Dirs) addFileKey(p place, home [16]byte) (sealingKey, bool) {
 		return key, false
 	}
 	defer dir.Close()
-	if randomBytes(key.key[:]) != nil {
-		return key, false
-	}
-	content, err := keyFileContent(key.key[:])
-	return key, err == nil && dir.Replace(keyName(home), content) == nil
+	err = randomBytes(key.key[:])
+	content, unsealed := keyFileContent(key.key[:])
+	return key, err == nil && unsealed == nil && dir.Replace(keyName(home), content) == nil
 }
 
 // KeyPlace describes the place where the key of sealed tokens is, or would be, kept.

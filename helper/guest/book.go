@@ -415,11 +415,8 @@ func (r *Row) Identity(resource, client string) (string, error) {
 	resource = printable.Value(resource)
 	switch len(found) {
 	case 0:
-		hint := "lend it one: --azure NAME"
-		if len(r.Azure) > 0 {
-			hint = "add it: credhelper edit " + r.Azure[0].Name
-		}
-		return "", &protocol.Error{Kind: protocol.ErrNoProfile, Text: "guest " + r.Name + " has no profile with the scope " + resource + "/.default", Hint: hint}
+		return "", &protocol.Error{Kind: protocol.ErrNoProfile, Text: "guest " + r.Name + " has no profile with the scope " + resource + "/.default",
+			Hint: "add it to the profile: credhelper edit NAME; or lend another: --azure NAME"}
 	case 1:
 		return found[0], nil
 	}
