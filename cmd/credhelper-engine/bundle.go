@@ -9,6 +9,7 @@ import (
 
 	"github.com/credhelper/credhelper/helper/logfile"
 	"github.com/credhelper/credhelper/helper/logfile/logread"
+	"github.com/credhelper/credhelper/helper/private"
 	"github.com/credhelper/credhelper/protocol"
 )
 
@@ -20,7 +21,7 @@ func (x *examination) writeBundle(path string) error {
 	if err != nil {
 		return err
 	}
-	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	f, err := private.NewFile(path)
 	if err != nil {
 		return protocol.Policy("--bundle: " + err.Error())
 	}

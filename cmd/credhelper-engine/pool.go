@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/credhelper/credhelper/helper/pool"
+	"github.com/credhelper/credhelper/helper/private"
 	"github.com/credhelper/credhelper/protocol"
 	"github.com/credhelper/credhelper/protocol/secret"
 )
@@ -62,7 +63,7 @@ func (s *session) poolKey(path string) error {
 
 // writeKey writes a key to a new file that only its owner can read.
 func writeKey(path string, key secret.Text) error {
-	file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	file, err := private.NewFile(path)
 	if errors.Is(err, fs.ErrExist) {
 		return &protocol.Error{Kind: protocol.ErrPolicy, Text: path + " exists, and a key is never overwritten", Hint: "choose another name, or remove it if no host uses it"}
 	}

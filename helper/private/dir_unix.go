@@ -248,6 +248,12 @@ func (d Dir) OpenFile(name string, flags int) (*os.File, error) {
 	return os.NewFile(uintptr(fd), d.At(name)), nil
 }
 
+// NewFile creates a file that only its owner can read, in any directory; the error is
+// fs.ErrExist if there is one.
+func NewFile(path string) (*os.File, error) {
+	return os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, fileMode)
+}
+
 // create writes a new file, or leaves none.
 func (d Dir) create(name string, content []byte, sync bool) (release func(), err error) {
 	fd, lock, err := d.createLocked(name)

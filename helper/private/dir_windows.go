@@ -132,7 +132,7 @@ func (d Dir) OpenFile(name string, flags int) (*os.File, error) {
 
 // create writes a new file, or leaves none.
 func (d Dir) create(name string, content []byte, sync bool) (release func(), err error) {
-	f, err := d.newFile(name)
+	f, err := NewFile(filepath.Join(d.root.Name(), name))
 	if err != nil {
 		return nil, err
 	}
@@ -146,10 +146,10 @@ func (d Dir) create(name string, content []byte, sync bool) (release func(), err
 	return func() {}, err
 }
 
-// newFile creates a file. It has a list of its own from the start: others may read what
+// NewFile creates a file that only its owner can read, in any directory; the error is
+// fs.ErrExist if there is one. It has a list of its own from the start: others may read what
 // inherits the directory's.
-func (d Dir) newFile(name string) (*os.File, error) {
-	path := filepath.Join(d.root.Name(), name)
+func NewFile(path string) (*os.File, error) {
 	ours, err := oursAlone("")
 	text, e := windows.UTF16PtrFromString(path)
 	if err = cmp.Or(err, e); err != nil {

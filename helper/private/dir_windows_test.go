@@ -2,6 +2,7 @@ package private
 
 import (
 	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"sync"
@@ -73,8 +74,8 @@ func TestClosed(t *testing.T) {
 	}
 }
 
-// TestReadablePlace: what is written where others may read, as the file of a token or of a
-// guest's secret, is for us alone.
+// TestReadablePlace: what is written where others may read, as the file of a token, of a
+// guest's secret or of a pool's key, is for us alone.
 func TestReadablePlace(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "place")
 	if err := os.Mkdir(path, 0o777); err != nil {
@@ -93,6 +94,17 @@ func TestReadablePlace(t *testing.T) {
 	defer theirs.Close()
 	if trust.ForeignReader(windows.Handle(theirs.Fd())) == "" {
 		t.Fatal("others may read nothing there at all: the test is blind")
+	}
+	key, err := NewFile(filepath.Join(path, "key"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer key.Close()
+	if text := trust.ForeignReader(windows.Handle(key.Fd())); text != "" {
+		t.Error(text)
+	}
+	if _, err := NewFile(filepath.Join(path, "key")); !errors.Is(err, fs.ErrExist) {
+		t.Errorf("a key over another: %v", err)
 	}
 	for range 2 { // the second replaces the first
 		if err := d.ReplaceAndSync("token", []byte("secret")); err != nil {
