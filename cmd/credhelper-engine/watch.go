@@ -18,10 +18,11 @@ type watchdog struct {
 	bark  *time.Timer // cancels the context
 	bite  *time.Timer // ends the process
 
-	mu   sync.Mutex
-	end  time.Time // deadline of the context
-	err  error
-	done chan struct{}
+	mu    sync.Mutex
+	limit time.Duration
+	end   time.Time // deadline of the context
+	err   error
+	done  chan struct{}
 }
 
 var _ context.Context = (*watchdog)(nil)
@@ -34,7 +35,7 @@ func (s *session) watch(limit time.Duration, refuse func(error) int) (context.Co
 	w.bite = time.AfterFunc(time.Hour, func() {
 		s.exit(refuse(&protocol.Error{
 			Kind: protocol.ErrUnreachable,
-			Text: "no answer within " + s.limit.String(),
+			Text: "no answer within " + w.timeLimit().String(),
 			Hint: "see what is slow: credhelper doctor",
 		}))
 	})
@@ -58,9 +59,16 @@ func (w *watchdog) set(limit time.Duration) {
 	if w.err != nil {
 		return
 	}
+	w.limit = limit
 	w.end = w.start.Add(limit - min(before, limit/10))
 	w.bark.Reset(w.end.Sub(w.now()))
 	w.bite.Reset(w.start.Add(limit).Sub(w.now()))
+}
+
+func (w *watchdog) timeLimit() time.Duration {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.limit
 }
 
 // finish ends the context. The process continues only if the caller has stopped the
