@@ -40,6 +40,7 @@ func TestShutdown(t *testing.T) {
 				t.Fatal(err)
 			}
 			_ = bodyOf(t, r)
+			synctest.Wait() // a request before the server is done with this one would be net/http's
 			return lines, theirs
 		}
 		ask := func(c net.Conn) {
